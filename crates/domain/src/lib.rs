@@ -1,0 +1,21 @@
+//! The rules of Rondo: what a task may look like, what a change of it means, when a reminder is
+//! due, which occurrence comes next, and who may do what.
+//!
+//! Pure: no I/O, no clock, no randomness, no JSON. Time and zone come in as arguments, so each rule
+//! is tested in a table, and the same code runs in components and in native programs. Start at
+//! [`task`] for a task and its changes, at [`recurrence`] for series.
+
+#[macro_use]
+mod word;
+
+pub mod access;
+pub mod instant;
+pub mod offset;
+pub mod recurrence;
+pub mod task;
+pub mod violation;
+pub mod zone;
+
+pub use violation::{Fault, Violation};
+/// The library that time comes in by, so that callers use the same version of it.
+pub use jiff;

@@ -1,0 +1,75 @@
+//! What can be wrong with a value: one closed set, each with a stable code.
+
+use thiserror::Error;
+
+/// Why a value is refused. The text continues a sentence that begins with the member's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Violation {
+    #[error("must be given and not be empty")]
+    Required,
+    #[error("must have at most {max} characters")]
+    TooLong { max: usize },
+    #[error("must have at most {max} entries")]
+    TooMany { max: usize },
+    /// `unit` continues the sentence, with its leading space; empty for a plain number.
+    #[error("must be between {min} and {max}{unit}")]
+    OutOfRange { min: i64, max: i64, unit: &'static str },
+    #[error("must be one of: {expected}")]
+    UnknownValue { expected: &'static str },
+    #[error("must not contain the character U+0000")]
+    ForbiddenCharacter,
+    #[error("must be {expected}")]
+    Malformed { expected: &'static str },
+    #[error("must be a name of the IANA time zone database, such as Europe/Paris")]
+    UnknownTimeZone,
+    #[error("applies only with {with}")]
+    NotApplicable { with: &'static str },
+    #[error("cannot be combined with {other}")]
+    Conflict { other: &'static str },
+    #[error("needs a due_date")]
+    NeedsDueDate,
+    #[error("never matches a date")]
+    NeverMatches,
+    #[error("is not supported yet: {hint}")]
+    Unsupported { hint: &'static str },
+}
+
+impl Violation {
+    /// The stable name of the kind of violation.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::TooLong { .. } => "too_long",
+            Self::TooMany { .. } => "too_many",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::UnknownValue { .. } => "unknown_value",
+            Self::ForbiddenCharacter => "forbidden_character",
+            Self::Malformed { .. } => "malformed",
+            Self::UnknownTimeZone => "unknown_time_zone",
+            Self::NotApplicable { .. } => "not_applicable",
+            Self::Conflict { .. } => "conflict",
+            Self::NeedsDueDate => "needs_due_date",
+            Self::NeverMatches => "never_matches",
+            Self::Unsupported { .. } => "unsupported",
+        }
+    }
+}
+
+/// A violation and the place of it inside a larger value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{at}: {violation}")]
+pub struct Fault {
+    /// Members and list indexes joined by `/`, relative to the value, for example
+    /// `days_of_week/2`; empty for the value as a whole.
+    pub at: String,
+    #[source]
+    pub violation: Violation,
+}
+
+impl Fault {
+    #[must_use]
+    pub fn new(at: impl Into<String>, violation: Violation) -> Self {
+        Self { at: at.into(), violation }
+    }
+}

@@ -1,0 +1,57 @@
+//! Closed sets of words, such as the states of a task: an enum whose variants have names.
+
+/// Defines an enum with one word per variant, `ALL`, `as_str`, `parse` and `Display`.
+///
+/// `parse` is exact and answers an unknown word with [`Violation::UnknownValue`], which lists the
+/// known ones.
+///
+/// [`Violation::UnknownValue`]: crate::Violation::UnknownValue
+#[macro_export]
+macro_rules! word_enum {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $(#[$first_meta:meta])* $first:ident = $first_word:literal
+            $(, $(#[$variant_meta:meta])* $variant:ident = $word:literal)* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[$first_meta])* $first,
+            $($(#[$variant_meta])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value, in the order of definition.
+            pub const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
+
+            /// The word on the wire and in the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    Self::$first => $first_word,
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            /// Reads a word, exactly as it is written.
+            ///
+            /// # Errors
+            /// `unknown_value`, naming the known words.
+            pub fn parse(word: &str) -> Result<Self, $crate::Violation> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or(
+                    $crate::Violation::UnknownValue {
+                        expected: concat!($first_word, $(", ", $word),*),
+                    },
+                )
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}

@@ -1,0 +1,471 @@
+-- Changing tasks. Every function here begins with UPDATE user_revisions, which waits for the user's
+-- other writers, and gives the revision back when nothing changes.
+--
+-- `task` parameters are objects of the writable members as they are stored, already validated:
+-- title, description, status, priority, tags, due_date, time_zone (null on creation: the user's),
+-- reminder_offset, recurrence_rule, and the derived remind_at (when the task's own reminder is due)
+-- and anchor (local date and time at which a series starts).
+
+SET LOCAL ROLE rondo_owner;
+
+-- RFC 3339 in UTC, fractions only where there are any.
+CREATE FUNCTION instant(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN rtrim(rtrim(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z';
+
+-- A task as the API answers it.
+CREATE FUNCTION task_json(t tasks) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', (t).id, 'user_id', (t).user_id, 'title', (t).title, 'description', (t).description,
+    'status', (t).status, 'priority', (t).priority, 'tags', to_json((t).tags),
+    'due_date', instant((t).due_at), 'time_zone', (t).time_zone,
+    'reminder_offset', (t).reminder_offset, 'recurrence_rule', (t).recurrence_rule,
+    'parent_task_id', (t).parent_task_id, 'created_at', instant((t).created_at),
+    'updated_at', instant((t).updated_at), 'completed_at', instant((t).completed_at),
+    'revision', (t).revision);
+
+-- Puts an event about a task into the outbox. `members` is JSON text of further members, each with
+-- a comma before it.
+CREATE FUNCTION emit(event_type text, user_id bigint, task_id bigint, revision bigint,
+                     at timestamptz, members text, task_data text, traceparent text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    event_id uuid := gen_random_uuid();
+BEGIN
+    INSERT INTO outbox (event_id, event_type, user_id, task_id, occurred_at, traceparent, payload)
+    VALUES (event_id, emit.event_type, emit.user_id, emit.task_id, at, emit.traceparent,
+            '{"event_id":"' || event_id || '","schema_version":"1.0","event_type":"' || emit.event_type
+            || '","timestamp":"' || instant(at) || '","task_id":' || emit.task_id || ',"user_id":'
+            || emit.user_id || ',"revision":' || emit.revision || members || ',"task_data":'
+            || task_data || '}');
+END $$;
+
+-- Members of reminder events beside those of every event.
+CREATE FUNCTION reminder_members(reminder_id bigint, remind_at timestamptz, due_at timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+RETURN ',"reminder_id":' || reminder_id || ',"remind_at":"' || instant(remind_at) || '","due_date":'
+    || coalesce('"' || instant(due_at) || '"', 'null');
+
+-- Brings the task's own reminder in line with the task: armed at `wanted`, or cancelled when there
+-- is none to be. A reminder that has fired for this very moment stays fired.
+CREATE FUNCTION reminder_align(t tasks, wanted timestamptz, at timestamptz, task_data text, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    current reminders;
+BEGIN
+    SELECT * INTO current FROM reminders r WHERE r.task_id = t.id AND r.kind = 'task';
+    -- Past its moment and past the due date there is nothing left to be reminded of.
+    IF t.status = 'completed' OR (wanted <= at AND (t.due_at IS NULL OR t.due_at <= at)) THEN
+        wanted := NULL;
+    END IF;
+    IF wanted IS NULL THEN
+        IF current.state = 'armed' THEN
+            UPDATE reminders SET state = 'cancelled' WHERE id = current.id;
+            PERFORM emit('reminder.cancelled', t.user_id, t.id, t.revision, at,
+                         reminder_members(current.id, current.remind_at, t.due_at), task_data, trace);
+        END IF;
+    ELSIF current.id IS NULL THEN
+        INSERT INTO reminders (user_id, task_id, kind, remind_at, state, traceparent, created_at)
+        VALUES (t.user_id, t.id, 'task', wanted, 'armed', trace, at)
+        RETURNING * INTO current;
+        PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
+                     reminder_members(current.id, wanted, t.due_at), task_data, trace);
+    ELSIF current.remind_at <> wanted OR (current.state = 'cancelled' AND wanted > at) THEN
+        UPDATE reminders SET remind_at = wanted, state = 'armed', traceparent = trace
+        WHERE id = current.id;
+        PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
+                     reminder_members(current.id, wanted, t.due_at), task_data, trace);
+    END IF;
+END $$;
+
+-- Starts a series at a task: its rule, its anchor and its first occurrence.
+CREATE FUNCTION series_start(t tasks, anchor timestamp, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    started bigint;
+BEGIN
+    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, created_at)
+    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone, at)
+    RETURNING id INTO started;
+    INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
+    VALUES (started, t.user_id, t.id, anchor, t.recurrence_rule ->> 'basis' = 'schedule', 'live',
+            t.revision, at);
+    UPDATE tasks SET series_id = started, slot = anchor WHERE id = t.id;
+    RETURN started;
+END $$;
+
+-- A kept answer for an idempotency key, looked up under the user's lock: a second request with the
+-- key has waited for the first. None when there is no key or no kept answer.
+CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT CASE WHEN body_hash = p_hash THEN 'replayed' ELSE 'key_reused' END, k.answer
+    FROM idempotency_keys k
+    WHERE k.user_id = p_user AND k.request = p_request AND k.key = p_key
+      AND k.created_at > now() - interval '24 hours'
+$$;
+
+CREATE FUNCTION keep_answer(p_user bigint, p_request text, p_key text, p_hash text, p_status integer,
+                            p_answer text, at timestamptz)
+RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    INSERT INTO idempotency_keys (user_id, request, key, body_hash, status, answer, created_at)
+    VALUES (p_user, p_request, p_key, p_hash, p_status, p_answer, at)
+    ON CONFLICT (user_id, request, key) DO UPDATE
+    SET body_hash = excluded.body_hash, status = excluded.status, answer = excluded.answer,
+        created_at = excluded.created_at
+$$;
+
+-- Creates a task. Outcomes: created; replayed and key_reused (see kept_answer); no_user.
+-- `answer` is the task.
+CREATE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
+                            p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    created tasks;
+    wanted timestamptz := (p_task ->> 'remind_at')::timestamptz;
+    body text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+            RETURN;
+        END IF;
+    END IF;
+    at := clock_timestamp();
+    INSERT INTO tasks (user_id, title, description, status, priority, tags, due_at, time_zone,
+                       reminder_offset, recurrence_rule, created_at, updated_at, completed_at, revision)
+    VALUES (p_user, p_task ->> 'title', p_task ->> 'description', p_task ->> 'status', p_task ->> 'priority',
+            coalesce((SELECT array_agg(tag ORDER BY place)
+                      FROM jsonb_array_elements_text(p_task -> 'tags') WITH ORDINALITY AS x (tag, place)), '{}'),
+            (p_task ->> 'due_date')::timestamptz,
+            coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
+            p_task ->> 'reminder_offset', nullif(p_task -> 'recurrence_rule', 'null'), at, at,
+            CASE WHEN p_task ->> 'status' = 'completed' THEN at END, taken)
+    RETURNING * INTO created;
+    body := task_json(created);
+    IF created.recurrence_rule IS NOT NULL THEN
+        PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, at);
+    END IF;
+    PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
+    IF wanted IS NOT NULL THEN
+        PERFORM reminder_align(created, wanted, at, body, p_trace);
+    END IF;
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
+    END IF;
+    RETURN QUERY SELECT 'created', taken, body;
+END $$;
+
+-- Ends a series after an occurrence: the row keeps a successor from being made, the event says so.
+CREATE FUNCTION series_close(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
+                             at timestamptz, task_data text, trace text)
+RETURNS boolean
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO occurrences (series_id, user_id, predecessor_task_id, scheduled, state, created_at)
+    VALUES (p_series, p_user, p_task, false, 'ended', at)
+    ON CONFLICT (predecessor_task_id) DO UPDATE
+    SET state = 'ended', task_id = NULL, slot = NULL, created_revision = NULL
+    WHERE occurrences.state = 'withdrawn';
+    IF FOUND THEN
+        PERFORM emit('series.ended', p_user, p_task, p_revision, at, '', task_data, trace);
+        RETURN true;
+    END IF;
+    RETURN false;
+END $$;
+
+-- Takes a task away: row, tombstone, event. The caller has taken the revision.
+CREATE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    reminder reminders;
+    body text := task_json(t);
+BEGIN
+    FOR reminder IN SELECT * FROM reminders r WHERE r.task_id = t.id AND r.state = 'armed' ORDER BY r.id LOOP
+        PERFORM emit('reminder.cancelled', t.user_id, t.id, taken, at,
+                     reminder_members(reminder.id, reminder.remind_at, t.due_at), body, trace);
+    END LOOP;
+    DELETE FROM reminders r WHERE r.task_id = t.id;
+    DELETE FROM tasks WHERE id = t.id;
+    INSERT INTO deletions (user_id, revision, task_id, deleted_at) VALUES (t.user_id, taken, t.id, at);
+    PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
+END $$;
+
+-- Reopening withdraws the successor if nobody has changed it since it was made. An end is
+-- withdrawn with it, so that completing again ends the series again.
+CREATE FUNCTION successor_withdraw(p_user bigint, p_task bigint, at timestamptz, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    successor occurrences;
+    untouched tasks;
+    taken bigint;
+BEGIN
+    SELECT * INTO successor FROM occurrences WHERE predecessor_task_id = p_task;
+    IF successor.state = 'ended' THEN
+        UPDATE occurrences SET state = 'withdrawn' WHERE id = successor.id;
+    ELSIF successor.state = 'live' THEN
+        SELECT * INTO untouched FROM tasks
+        WHERE id = successor.task_id AND user_id = p_user AND revision = successor.created_revision;
+        IF FOUND THEN
+            UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user
+            RETURNING revision INTO taken;
+            UPDATE occurrences SET state = 'withdrawn' WHERE id = successor.id;
+            PERFORM task_remove(untouched, taken, at, ',"reason":"withdrawn"', trace);
+        END IF;
+    END IF;
+END $$;
+
+-- Replaces a task's writable members by `p_task`, if it still has the revision that the caller's
+-- rules were applied to. `p_event` is the change's one event: task.updated, task.completed,
+-- task.reopened. `p_series`: keep; start a series at this task (also instead of the one it is in);
+-- leave the one it is in, which ends.
+-- Outcomes: changed; stale, not_found (nothing done); replayed, key_reused; no_user.
+CREATE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
+                            p_series text, p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    changed tasks;
+    body text;
+    refused text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+            RETURN;
+        END IF;
+    END IF;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        RETURN QUERY SELECT refused, taken - 1, NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    UPDATE tasks SET
+        title = p_task ->> 'title', description = p_task ->> 'description',
+        status = p_task ->> 'status', priority = p_task ->> 'priority',
+        tags = coalesce((SELECT array_agg(tag ORDER BY place)
+                         FROM jsonb_array_elements_text(p_task -> 'tags') WITH ORDINALITY AS x (tag, place)), '{}'),
+        due_at = (p_task ->> 'due_date')::timestamptz,
+        time_zone = coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
+        reminder_offset = p_task ->> 'reminder_offset',
+        recurrence_rule = nullif(p_task -> 'recurrence_rule', 'null'),
+        completed_at = CASE WHEN p_task ->> 'status' = 'completed' THEN coalesce(before.completed_at, at) END,
+        series_id = CASE WHEN p_series = 'keep' THEN series_id END,
+        slot = CASE WHEN p_series = 'keep' THEN slot END,
+        updated_at = at, revision = taken
+    WHERE id = p_id
+    RETURNING * INTO changed;
+    body := task_json(changed);
+    PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
+    PERFORM reminder_align(changed, (p_task ->> 'remind_at')::timestamptz, at, body, p_trace);
+    IF p_series <> 'keep' AND before.series_id IS NOT NULL THEN
+        PERFORM series_close(p_user, before.series_id, p_id, taken, at, body, p_trace);
+        -- The end stands, but not in the way of a successor in the series that starts here.
+        UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id AND state = 'ended';
+    END IF;
+    IF p_series = 'start' THEN
+        PERFORM series_start(changed, (p_task ->> 'anchor')::timestamp, at);
+    END IF;
+    IF p_event = 'task.reopened' THEN
+        PERFORM successor_withdraw(p_user, p_id, at, p_trace);
+    END IF;
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'changed', taken, body;
+END $$;
+
+-- Deletes a task. `p_expected` null: whatever its revision. `p_scope`: this, future or all; for a
+-- pending occurrence `this` lets the series go on with its next one, the others end it.
+-- Outcomes: deleted; stale, not_found (nothing done); no_user.
+CREATE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    refused text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint;
+        RETURN;
+    END IF;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        RETURN QUERY SELECT refused, taken - 1;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    PERFORM task_remove(before, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', p_trace);
+    IF before.series_id IS NOT NULL AND before.status <> 'completed' THEN
+        IF p_scope = 'this' THEN
+            UPDATE occurrences SET deleted_task = to_jsonb(before) WHERE task_id = p_id AND series_id = before.series_id;
+        ELSE
+            PERFORM series_close(p_user, before.series_id, p_id, taken, at, task_json(before)::text, p_trace);
+        END IF;
+    END IF;
+    RETURN QUERY SELECT 'deleted', taken;
+END $$;
+
+-- Makes the successor of a completed occurrence, or of a pending one that was deleted alone, as a
+-- new pending task that inherits what an occurrence inherits. `p_skipped`: slots passed over.
+-- Outcomes: created; exists (another delivery was first, or the series has ended, or its slot is
+-- taken); stale (the predecessor is not completed any more).
+CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_slot text, p_due text,
+                                  p_remind_at text, p_skipped jsonb, p_trace text)
+RETURNS TABLE (outcome text, task_id bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    predecessor tasks;
+    rule series;
+    next_id bigint;
+    created tasks;
+    body text;
+    refused text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'stale', NULL::bigint;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
+    IF NOT FOUND THEN
+        SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
+        FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
+        IF NOT FOUND THEN
+            refused := 'stale';
+        END IF;
+    ELSIF predecessor.status <> 'completed' THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NULL THEN
+        SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
+        IF NOT FOUND THEN
+            refused := 'stale';
+        END IF;
+    END IF;
+    IF refused IS NULL THEN
+        next_id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
+        -- Both keys are tried at once: one successor for each predecessor, one task for each slot.
+        -- A withdrawn successor is revived once.
+        UPDATE occurrences o
+        SET state = 'live', task_id = next_id, slot = p_slot::timestamp, created_revision = taken,
+            scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
+        WHERE o.predecessor_task_id = p_predecessor AND o.state = 'withdrawn'
+          AND NOT EXISTS (SELECT FROM occurrences other
+                          WHERE other.series_id = rule.id AND other.slot = p_slot::timestamp
+                            AND other.scheduled AND other.state <> 'withdrawn');
+        IF NOT FOUND THEN
+            INSERT INTO occurrences (series_id, user_id, task_id, predecessor_task_id, slot, scheduled,
+                                     state, created_revision, created_at)
+            VALUES (rule.id, p_user, next_id, p_predecessor, p_slot::timestamp,
+                    rule.recurrence_rule ->> 'basis' = 'schedule', 'live', taken, at)
+            ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                refused := 'exists';
+            END IF;
+        END IF;
+    END IF;
+    IF refused IS NOT NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        RETURN QUERY SELECT refused, NULL::bigint;
+        RETURN;
+    END IF;
+    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+    SELECT rule.id, p_user, passed::timestamp, true, 'skipped', at
+    FROM jsonb_array_elements_text(p_skipped) AS x (passed)
+    ON CONFLICT DO NOTHING;
+    INSERT INTO tasks (id, user_id, title, description, status, priority, tags, due_at, time_zone,
+                       reminder_offset, recurrence_rule, parent_task_id, series_id, slot,
+                       created_at, updated_at, revision)
+    OVERRIDING SYSTEM VALUE
+    VALUES (next_id, p_user, predecessor.title, predecessor.description, 'pending', predecessor.priority,
+            predecessor.tags, p_due::timestamptz, predecessor.time_zone, predecessor.reminder_offset,
+            predecessor.recurrence_rule, rule.first_task_id, rule.id, p_slot::timestamp, at, at, taken)
+    RETURNING * INTO created;
+    body := task_json(created);
+    PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
+    PERFORM reminder_align(created, p_remind_at::timestamptz, at, body, p_trace);
+    RETURN QUERY SELECT 'created', next_id;
+END $$;
+
+-- Ends the series of a completed occurrence that has no next one.
+-- Outcomes: ended; exists; stale.
+CREATE FUNCTION series_end(p_user bigint, p_predecessor bigint, p_trace text)
+RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    predecessor tasks;
+    deleted boolean := false;
+BEGIN
+    -- Takes no revision, for it changes no task, but waits for the user's other writers.
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
+    IF NOT FOUND THEN
+        SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
+        FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
+        deleted := FOUND;
+        IF NOT deleted THEN
+            RETURN QUERY SELECT 'stale';
+            RETURN;
+        END IF;
+    END IF;
+    IF (NOT deleted AND predecessor.status <> 'completed') OR predecessor.series_id IS NULL THEN
+        RETURN QUERY SELECT 'stale';
+    ELSIF series_close(p_user, predecessor.series_id, p_predecessor, predecessor.revision,
+                       clock_timestamp(), task_json(predecessor)::text, p_trace) THEN
+        RETURN QUERY SELECT 'ended';
+    ELSE
+        RETURN QUERY SELECT 'exists';
+    END IF;
+END $$;
+
+RESET ROLE;
