@@ -123,6 +123,8 @@ CREATE TABLE occurrences (
 CREATE UNIQUE INDEX occurrences_predecessor_taken ON occurrences (predecessor_task_id);
 CREATE UNIQUE INDEX occurrences_slot_taken ON occurrences (series_id, slot) WHERE scheduled AND state <> 'withdrawn';
 CREATE INDEX occurrences_by_task ON occurrences (task_id);
+-- To count those of a series that follows completions.
+CREATE INDEX occurrences_unscheduled ON occurrences (series_id) WHERE NOT scheduled AND state = 'live';
 
 CREATE TABLE reminders (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT reminders_pkey PRIMARY KEY,

@@ -13,6 +13,11 @@ CREATE FUNCTION instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN rtrim(rtrim(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z';
 
+-- Text as it is searched and sorted: without case and accents.
+CREATE FUNCTION folded(t text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN lower(regexp_replace(normalize(t, NFKD), '[\u0300-\u036f]', '', 'g'));
+
 -- A task as the API answers it.
 CREATE FUNCTION task_json(t tasks) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -235,8 +240,9 @@ END $$;
 -- Replaces a task's writable members by `p_task`, if it still has the revision that the caller's
 -- rules were applied to. `p_event` is the change's one event: task.updated, task.completed,
 -- task.reopened. `p_series`: keep; start a series at this task (also instead of the one it is in);
--- leave the one it is in, which ends.
--- Outcomes: changed; stale, not_found (nothing done); replayed, key_reused; no_user.
+-- leave the one it is in, which ends. Without `p_event` nothing changes, but the answer is kept for
+-- the idempotency key.
+-- Outcomes: changed; unchanged; stale, not_found (nothing done); replayed, key_reused; no_user.
 CREATE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
                             p_series text, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -274,6 +280,15 @@ BEGIN
         RETURN;
     END IF;
     at := clock_timestamp();
+    IF p_event IS NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        body := task_json(before);
+        IF p_key IS NOT NULL THEN
+            PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+        END IF;
+        RETURN QUERY SELECT 'unchanged', before.revision, body;
+        RETURN;
+    END IF;
     UPDATE tasks SET
         title = p_task ->> 'title', description = p_task ->> 'description',
         status = p_task ->> 'status', priority = p_task ->> 'priority',
@@ -351,27 +366,33 @@ BEGIN
 END $$;
 
 -- Makes the successor of a completed occurrence, or of a pending one that was deleted alone, as a
--- new pending task that inherits what an occurrence inherits. `p_skipped`: slots passed over.
+-- new pending task that inherits what an occurrence inherits. `p_next`: the successor, and those
+-- that follow it when slots that have passed are all made, as objects of slot, due and remind_at
+-- (null for none), each the predecessor of the next. `p_skipped`: slots passed over. `p_series`:
+-- the series that the slots were calculated for.
 -- Outcomes: created; exists (another delivery was first, or the series has ended, or its slot is
--- taken); stale (the predecessor is not completed any more).
-CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_slot text, p_due text,
-                                  p_remind_at text, p_skipped jsonb, p_trace text)
-RETURNS TABLE (outcome text, task_id bigint)
+-- taken); stale (the predecessor is not completed any more, or in another series).
+CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
+                                  p_skipped jsonb, p_trace text)
+RETURNS TABLE (outcome text, made bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     taken bigint;
     at timestamptz;
     predecessor tasks;
+    follows bigint := p_predecessor;
     rule series;
+    next jsonb;
     next_id bigint;
     created tasks;
     body text;
+    made bigint := 0;
     refused text;
 BEGIN
     UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 'stale', NULL::bigint;
+        RETURN QUERY SELECT 'stale', 0::bigint;
         RETURN;
     END IF;
     at := clock_timestamp();
@@ -379,66 +400,71 @@ BEGIN
     IF NOT FOUND THEN
         SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
         FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
-        IF NOT FOUND THEN
-            refused := 'stale';
-        END IF;
     ELSIF predecessor.status <> 'completed' THEN
         refused := 'stale';
     END IF;
-    IF refused IS NULL THEN
-        SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
-        IF NOT FOUND THEN
-            refused := 'stale';
-        END IF;
+    SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
+    IF rule.id IS DISTINCT FROM p_series THEN
+        refused := 'stale';
     END IF;
-    IF refused IS NULL THEN
+    FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
+        EXIT WHEN refused IS NOT NULL;
+        IF made > 0 THEN
+            UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+        END IF;
         next_id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
         -- Both keys are tried at once: one successor for each predecessor, one task for each slot.
         -- A withdrawn successor is revived once.
         UPDATE occurrences o
-        SET state = 'live', task_id = next_id, slot = p_slot::timestamp, created_revision = taken,
+        SET state = 'live', task_id = next_id, slot = (next ->> 'slot')::timestamp, created_revision = taken,
             scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
-        WHERE o.predecessor_task_id = p_predecessor AND o.state = 'withdrawn'
+        WHERE o.predecessor_task_id = follows AND o.state = 'withdrawn'
           AND NOT EXISTS (SELECT FROM occurrences other
-                          WHERE other.series_id = rule.id AND other.slot = p_slot::timestamp
+                          WHERE other.series_id = rule.id AND other.slot = (next ->> 'slot')::timestamp
                             AND other.scheduled AND other.state <> 'withdrawn');
         IF NOT FOUND THEN
             INSERT INTO occurrences (series_id, user_id, task_id, predecessor_task_id, slot, scheduled,
                                      state, created_revision, created_at)
-            VALUES (rule.id, p_user, next_id, p_predecessor, p_slot::timestamp,
+            VALUES (rule.id, p_user, next_id, follows, (next ->> 'slot')::timestamp,
                     rule.recurrence_rule ->> 'basis' = 'schedule', 'live', taken, at)
             ON CONFLICT DO NOTHING;
             IF NOT FOUND THEN
                 refused := 'exists';
+                EXIT;
             END IF;
         END IF;
-    END IF;
+        INSERT INTO tasks (id, user_id, title, description, status, priority, tags, due_at, time_zone,
+                           reminder_offset, recurrence_rule, parent_task_id, series_id, slot,
+                           created_at, updated_at, revision)
+        OVERRIDING SYSTEM VALUE
+        VALUES (next_id, p_user, predecessor.title, predecessor.description, 'pending', predecessor.priority,
+                predecessor.tags, (next ->> 'due')::timestamptz, predecessor.time_zone,
+                predecessor.reminder_offset, predecessor.recurrence_rule, rule.first_task_id, rule.id,
+                (next ->> 'slot')::timestamp, at, at, taken)
+        RETURNING * INTO created;
+        body := task_json(created);
+        PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
+        PERFORM reminder_align(created, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
+        follows := next_id;
+        made := made + 1;
+    END LOOP;
     IF refused IS NOT NULL THEN
         UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        RETURN QUERY SELECT refused, NULL::bigint;
+    END IF;
+    IF made = 0 THEN
+        RETURN QUERY SELECT refused, 0::bigint;
         RETURN;
     END IF;
     INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
     SELECT rule.id, p_user, passed::timestamp, true, 'skipped', at
     FROM jsonb_array_elements_text(p_skipped) AS x (passed)
     ON CONFLICT DO NOTHING;
-    INSERT INTO tasks (id, user_id, title, description, status, priority, tags, due_at, time_zone,
-                       reminder_offset, recurrence_rule, parent_task_id, series_id, slot,
-                       created_at, updated_at, revision)
-    OVERRIDING SYSTEM VALUE
-    VALUES (next_id, p_user, predecessor.title, predecessor.description, 'pending', predecessor.priority,
-            predecessor.tags, p_due::timestamptz, predecessor.time_zone, predecessor.reminder_offset,
-            predecessor.recurrence_rule, rule.first_task_id, rule.id, p_slot::timestamp, at, at, taken)
-    RETURNING * INTO created;
-    body := task_json(created);
-    PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
-    PERFORM reminder_align(created, p_remind_at::timestamptz, at, body, p_trace);
-    RETURN QUERY SELECT 'created', next_id;
+    RETURN QUERY SELECT 'created', made;
 END $$;
 
 -- Ends the series of a completed occurrence that has no next one.
 -- Outcomes: ended; exists; stale.
-CREATE FUNCTION series_end(p_user bigint, p_predecessor bigint, p_trace text)
+CREATE FUNCTION series_end(p_user bigint, p_predecessor bigint, p_series bigint, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -458,7 +484,8 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF (NOT deleted AND predecessor.status <> 'completed') OR predecessor.series_id IS NULL THEN
+    IF (NOT deleted AND predecessor.status <> 'completed')
+       OR predecessor.series_id IS DISTINCT FROM p_series THEN
         RETURN QUERY SELECT 'stale';
     ELSIF series_close(p_user, predecessor.series_id, p_predecessor, predecessor.revision,
                        clock_timestamp(), task_json(predecessor)::text, p_trace) THEN

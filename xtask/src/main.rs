@@ -1,1 +1,57 @@
-fn main() {}
+//! `cargo xtask`: the one task runner. A person and CI run the same commands.
+//!
+//! It only depends on the standard library and anyhow, because the alias compiles it before
+//! anything else happens; whatever needs the program's own crates is a binary of testkit or bench
+//! that it starts.
+
+mod artifact;
+mod bench;
+mod cargo;
+mod check;
+mod kafka;
+mod report;
+mod service;
+mod up;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  up [ARGS...]           build everything and start Rondo; ARGS go to `rondo up`
+  test [--only PART]...  run every check, or just the named parts (`test --list` names them);
+                         what follows `--` goes to the test programs
+  build                  build the components and the two binaries
+  bench events|api ...   build and run a benchmark; further arguments go to it
+  kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
+  postgres               run a private Postgres as the tests use it, in the foreground
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_deref() {
+        Some("up") => up::run(&rest),
+        Some("test") => check::run(&rest),
+        Some("build") => artifact::build_all(),
+        Some("bench") => bench::run(&rest),
+        Some("kafka") => service::kafka(&rest),
+        Some("postgres") => service::postgres(&rest),
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => {
+            eprintln!("error: there is no command {other:?}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

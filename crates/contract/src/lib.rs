@@ -7,4 +7,5 @@
 pub mod cloud_event;
 pub mod event;
 pub mod frame;
+pub mod token;
 pub mod topic;

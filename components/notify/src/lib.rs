@@ -1,0 +1,1 @@
+//! What a due reminder says, and the history of what was sent.

@@ -1,0 +1,9 @@
+-- A reminder, its task and its user as they are now.
+-- $1 user, $2 reminder
+SELECT r.state, r.firing::int8 AS firing, instant(r.remind_at) AS remind_at,
+       t.title, t.description, t.status, instant(t.due_at) AS due_date,
+       u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
+FROM reminders r
+JOIN tasks t ON t.id = r.task_id
+JOIN users u ON u.id = r.user_id
+WHERE r.id = $2::int8 AND r.user_id = $1::int8

@@ -1,0 +1,100 @@
+//! The recurrence component: makes the next occurrence of what was completed, or ends its series.
+//!
+//! It decides by the pure rules of `domain` from the state as it is now, not from the event, and
+//! then makes one call of one database function, whose keys see to it that however many events come
+//! however late, an occurrence has one successor.
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "rondo:worlds/recurrence",
+        with: {
+            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        },
+        generate_all,
+    });
+}
+
+mod engine;
+mod preview;
+mod store;
+mod successor;
+
+use rondo_contract::cloud_event::Disposition;
+use rondo_contract::event::{EventType, TaskEvent};
+use rondo_guest::Refusal;
+use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use rondo_guest::database::DatabaseError;
+use rondo_guest::event::{self, Event, Unavailable};
+use rondo_guest::http::{self, Request, Response};
+use rondo_guest::trace::Trace;
+use serde_json::Value;
+
+use crate::store::Store;
+
+struct Component;
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        http::serve(request, out, route);
+    }
+}
+
+rondo_guest::export_consumer!(Component, bindings, handle);
+bindings::export!(Component with_types_in bindings);
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    match request.segments()[..] {
+        ["events", "recurrence"] => event::take_batch(request, handle),
+        ["api", user, "recurrence", "preview"] => preview::answer(request, Some(user)),
+        ["api", "recurrence", "preview"] => preview::answer(request, None),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
+    let store = Store::open().map_err(|error| Unavailable { reason: error.to_string() })?;
+    event::each(batch, |event| handle_one(&store, event))
+}
+
+fn handle_one(store: &Store, event: &Event) -> Result<Disposition, DatabaseError> {
+    let value = match TaskEvent::parse(&event.data) {
+        Ok(value) => value,
+        Err(reason) => return Ok(Disposition::Reject { reason }),
+    };
+    let Some(cause) = Cause::of(&value) else { return Ok(Disposition::Done) };
+    let trace = Trace::continued(event.traceparent.as_deref());
+    successor::follow(store, value.user_id, value.task_id, cause, &trace)
+}
+
+/// Why a successor may be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Completed,
+    /// Its user deleted just this pending occurrence, and the series goes on.
+    Deleted,
+}
+
+impl Cause {
+    fn of(event: &TaskEvent) -> Option<Self> {
+        let is = |member: &str, word: &str| event.task_data.get(member) == Some(&Value::from(word));
+        match event.event_type {
+            EventType::TaskCompleted => Some(Self::Completed),
+            EventType::TaskCreated if is("status", "completed") => Some(Self::Completed),
+            EventType::TaskDeleted
+                if event.reason.as_deref() == Some("deleted")
+                    && event.scope.as_deref() == Some("this")
+                    && !is("status", "completed") =>
+            {
+                Some(Self::Deleted)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+-- What decides whether something follows an occurrence, and what: the task as it is now, or as it
+-- was when its user deleted it alone.
+-- $1 user, $2 task
+WITH occurrence AS (
+    SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, false AS deleted
+    FROM tasks t
+    WHERE t.id = $2::int8 AND t.user_id = $1::int8
+    UNION ALL
+    SELECT (o.deleted_task ->> 'series_id')::int8, (o.deleted_task ->> 'slot')::timestamp,
+           o.deleted_task ->> 'status', NULL, o.deleted_task ->> 'time_zone',
+           o.deleted_task ->> 'reminder_offset', true
+    FROM occurrences o
+    WHERE o.task_id = $2::int8 AND o.user_id = $1::int8 AND o.deleted_task IS NOT NULL
+)
+SELECT s.id AS series_id,
+       s.recurrence_rule::text AS rule,
+       to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
+       s.time_zone AS series_time_zone,
+       to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
+       o.status,
+       instant(o.completed_at) AS completed_at,
+       o.time_zone,
+       o.reminder_offset,
+       o.deleted,
+       EXISTS (SELECT FROM occurrences successor
+               WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn') AS followed,
+       -- Only a count on basis completion needs it. One deleted while pending was not completed.
+       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion' AND s.recurrence_rule ->> 'count' IS NOT NULL
+            THEN (SELECT count(*) FROM occurrences c
+                  WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL)
+            ELSE 0 END AS completions
+FROM occurrence o JOIN series s ON s.id = o.series_id
+LIMIT 1

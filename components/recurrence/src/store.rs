@@ -1,0 +1,170 @@
+//! What the component reads and the two functions that it calls.
+
+use rondo_contract::task_body::rule_from_json;
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::jiff::civil::DateTime;
+use rondo_domain::offset::ReminderOffset;
+use rondo_domain::recurrence::Series;
+use rondo_domain::zone::Zone;
+use rondo_guest::database::{Database, DatabaseError, Row, int, text};
+use serde_json::{Value, json};
+
+pub struct Store(Database);
+
+impl Store {
+    pub fn open() -> Result<Self, DatabaseError> {
+        Database::open("database_url").map(Self)
+    }
+
+    /// The occurrence that a task is, or was when it was deleted alone; none when it is in no
+    /// series.
+    pub fn occurrence(
+        &self,
+        user: i64,
+        task: i64,
+    ) -> Result<Option<Result<Occurrence, String>>, DatabaseError> {
+        let parameters = [int(user), int(task)];
+        self.0
+            .query_optional(include_str!("sql/occurrence.sql"), &parameters)?
+            .map(|mut row| Ok(Stored::read(&mut row)?.occurrence()))
+            .transpose()
+    }
+
+    pub fn create(
+        &self,
+        user: i64,
+        predecessor: i64,
+        series: i64,
+        next: &[Next],
+        skipped: &[DateTime],
+        traceparent: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let next: Vec<_> = next.iter().map(Next::json).collect();
+        let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
+        let parameters = [
+            int(user),
+            int(predecessor),
+            int(series),
+            text(Value::from(next).to_string()),
+            text(Value::from(skipped).to_string()),
+            text(traceparent),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/occurrence_create.sql"), &parameters)?;
+        Outcome::read(&mut row)
+    }
+
+    pub fn end(
+        &self,
+        user: i64,
+        predecessor: i64,
+        series: i64,
+        traceparent: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let parameters = [int(user), int(predecessor), int(series), text(traceparent)];
+        let mut row = self.0.query_one(include_str!("sql/series_end.sql"), &parameters)?;
+        Outcome::read(&mut row)
+    }
+}
+
+/// An occurrence with what decides about its successor.
+pub struct Occurrence {
+    pub series_id: i64,
+    pub series: Series,
+    pub slot: DateTime,
+    /// None for one that was deleted, or is not completed.
+    pub completed_at: Option<Timestamp>,
+    pub zone: Zone,
+    pub reminder_offset: Option<ReminderOffset>,
+    pub deleted: bool,
+    /// Whether it has a successor already, or its series ends with it.
+    pub followed: bool,
+    /// Occurrences of the series that were completed, this one included.
+    pub completions: u32,
+}
+
+/// A successor to be made.
+pub struct Next {
+    pub slot: DateTime,
+    pub due: Timestamp,
+    pub remind_at: Option<Timestamp>,
+}
+
+impl Next {
+    fn json(&self) -> Value {
+        json!({
+            "slot": self.slot.to_string(),
+            "due": self.due.to_string(),
+            "remind_at": self.remind_at.map(|at| at.to_string()),
+        })
+    }
+}
+
+/// What a function has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// The occurrence is not what it was when it was read.
+    Stale,
+}
+
+impl Outcome {
+    fn read(row: &mut Row) -> Result<Self, DatabaseError> {
+        Ok(if row.text("outcome")? == "stale" { Self::Stale } else { Self::Done })
+    }
+}
+
+/// The row as it is stored, before it is understood.
+struct Stored {
+    series_id: i64,
+    rule: String,
+    anchor: String,
+    series_time_zone: String,
+    slot: String,
+    completed_at: Option<String>,
+    time_zone: String,
+    reminder_offset: Option<String>,
+    deleted: bool,
+    followed: bool,
+    completions: i64,
+}
+
+impl Stored {
+    fn read(row: &mut Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            series_id: row.int("series_id")?,
+            rule: row.text("rule")?,
+            anchor: row.text("anchor")?,
+            series_time_zone: row.text("series_time_zone")?,
+            slot: row.text("slot")?,
+            completed_at: row.optional_text("completed_at")?,
+            time_zone: row.text("time_zone")?,
+            reminder_offset: row.optional_text("reminder_offset")?,
+            deleted: row.boolean("deleted")?,
+            followed: row.boolean("followed")?,
+            completions: row.int("completions")?,
+        })
+    }
+
+    /// Fails only for a row that another version of the rules has written.
+    fn occurrence(self) -> Result<Occurrence, String> {
+        let series_zone = Zone::parse(&self.series_time_zone).map_err(|e| e.to_string())?;
+        let rule: Value = serde_json::from_str(&self.rule).map_err(|error| error.to_string())?;
+        let rule = rule_from_json(&rule).map_err(|_| format!("stored rule {}", self.rule))?;
+        let anchor = self.anchor.parse().map_err(|_| format!("stored anchor {}", self.anchor))?;
+        Ok(Occurrence {
+            series_id: self.series_id,
+            series: Series::new(rule, anchor, series_zone),
+            slot: self.slot.parse().map_err(|_| format!("stored slot {}", self.slot))?,
+            completed_at: self.completed_at.and_then(|at| at.parse().ok()),
+            zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
+            reminder_offset: self
+                .reminder_offset
+                .map(|offset| ReminderOffset::parse(&offset))
+                .transpose()
+                .map_err(|error| format!("stored reminder_offset {error}"))?,
+            deleted: self.deleted,
+            followed: self.followed,
+            completions: u32::try_from(self.completions).unwrap_or(u32::MAX),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! What follows an occurrence.
+
+use rondo_contract::cloud_event::Disposition;
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::jiff::civil::DateTime;
+use rondo_domain::recurrence::{Basis, CatchUp, Successor};
+use rondo_guest::clock;
+use rondo_guest::database::DatabaseError;
+use rondo_guest::trace::Trace;
+
+use crate::Cause;
+use crate::store::{Next, Occurrence, Outcome, Store};
+
+/// How often a decision is made anew when the occurrence changes at the same time.
+const ATTEMPTS_MAX: usize = 3;
+/// Most occurrences that `catch_up: all` makes at once. The series goes on from the last of them
+/// when that is completed.
+const CATCH_UP_OCCURRENCES_MAX: usize = 100;
+
+/// Makes the successor of an occurrence or ends its series, unless that has been done, or there is
+/// no reason for it any more.
+pub fn follow(
+    store: &Store,
+    user: i64,
+    task: i64,
+    cause: Cause,
+    trace: &Trace,
+) -> Result<Disposition, DatabaseError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let occurrence = match store.occurrence(user, task)? {
+            None => return Ok(Disposition::Done),
+            Some(Err(reason)) => return Ok(Disposition::Reject { reason }),
+            Some(Ok(occurrence)) => occurrence,
+        };
+        let now = clock::now();
+        let Some(done_at) = occurrence.done_at(cause, now) else { return Ok(Disposition::Done) };
+        let series = occurrence.series_id;
+        let traceparent = trace.traceparent();
+        let outcome = match occurrence.successors(done_at, now) {
+            Some((next, skipped)) => {
+                store.create(user, task, series, &next, &skipped, &traceparent)?
+            }
+            None => store.end(user, task, series, &traceparent)?,
+        };
+        if outcome == Outcome::Done {
+            return Ok(Disposition::Done);
+        }
+    }
+    Ok(Disposition::Retry { reason: "the occurrence keeps changing".to_owned() })
+}
+
+impl Occurrence {
+    /// When the occurrence was over, if it still is and nothing follows it yet.
+    fn done_at(&self, cause: Cause, now: Timestamp) -> Option<Timestamp> {
+        let at = match cause {
+            Cause::Completed if !self.deleted => self.completed_at,
+            // One that was completed and then deleted has a successor; this one was pending.
+            Cause::Deleted if self.deleted => Some(now),
+            _ => None,
+        };
+        at.filter(|_| !self.followed)
+    }
+
+    /// What follows, in order, and the slots that were passed over; none when the series is over.
+    fn successors(&self, done_at: Timestamp, now: Timestamp) -> Option<(Vec<Next>, Vec<DateTime>)> {
+        let after = |slot| match self.series.successor(slot, done_at, now, self.completions) {
+            Successor::Next { slot, due, skipped } => Some((self.next(slot, due), skipped)),
+            Successor::Ended => None,
+        };
+        let (first, skipped) = after(self.slot)?;
+        let mut next = vec![first];
+        let rule = self.series.rule();
+        if rule.catch_up == CatchUp::All && rule.basis == Basis::Schedule {
+            while let Some(last) = next.last().filter(|last| last.due < now)
+                && next.len() < CATCH_UP_OCCURRENCES_MAX
+                && let Some((further, _)) = after(last.slot)
+            {
+                next.push(further);
+            }
+        }
+        Some((next, skipped))
+    }
+
+    fn next(&self, slot: DateTime, due: Timestamp) -> Next {
+        let remind_at = self.reminder_offset.map(|offset| offset.remind_at(due, &self.zone));
+        Next { slot, due, remind_at }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tasks: the HTTP API.

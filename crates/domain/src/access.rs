@@ -1,0 +1,212 @@
+//! Who may do what: scopes, and for which user a caller may act.
+
+use thiserror::Error;
+
+use crate::Violation;
+
+word_enum! {
+    /// What a token allows.
+    pub enum Scope {
+        TasksRead = "tasks:read",
+        TasksWrite = "tasks:write",
+        AuditRead = "audit:read",
+        /// Granted only by an operator.
+        Admin = "admin",
+    }
+}
+
+/// A set of scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// What a session's token carries: every scope but `admin`.
+    pub const SESSION: Self =
+        Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
+
+    #[must_use]
+    pub const fn of(scopes: &[Scope]) -> Self {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < scopes.len() {
+            bits |= 1 << scopes[index] as u8;
+            index += 1;
+        }
+        Self(bits)
+    }
+
+    /// Reads the `scope` of a token, separated by spaces (RFC 6749, section 3.3). Scopes of others,
+    /// such as `openid`, are no concern of ours and grant nothing.
+    #[must_use]
+    pub fn of_token(scope: &str) -> Self {
+        scope
+            .split(' ')
+            .filter_map(|word| Scope::parse(word).ok())
+            .fold(Self::default(), |scopes, scope| scopes.with(scope))
+    }
+
+    /// Reads the scopes that a user asks for a token of their own.
+    ///
+    /// # Errors
+    /// `unknown_value` for any that does not exist or that a user cannot give away: `admin`.
+    pub fn of_request<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, Violation> {
+        const EXPECTED: &str = "tasks:read, tasks:write, audit:read";
+        scopes.into_iter().try_fold(Self::default(), |scopes, word| match Scope::parse(word) {
+            Ok(Scope::Admin) | Err(_) => Err(Violation::UnknownValue { expected: EXPECTED }),
+            Ok(scope) => Ok(scopes.with(scope)),
+        })
+    }
+
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | 1 << scope as u8)
+    }
+
+    #[must_use]
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+
+    /// The scopes of the set, in the order of definition.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.iter().copied().filter(move |scope| self.contains(*scope))
+    }
+}
+
+/// Separated by spaces, as in a token.
+impl std::fmt::Display for Scopes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, scope) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// The user that a request's token stands for, and what it allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    pub user_id: i64,
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// Whether the caller may use `scope` on what belongs to `user_id`: only on their own. Not even
+    /// an admin acts on another's tasks.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_act(self, user_id: i64, scope: Scope) -> Result<(), Denial> {
+        if self.user_id != user_id {
+            Err(Denial::OtherUser)
+        } else if !self.scopes.contains(scope) {
+            Err(Denial::MissingScope(scope))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whose audit log a request reads: `requested`, or by default one's own; an admin's default
+    /// is everyone's.
+    ///
+    /// # Errors
+    /// Why none.
+    pub fn audit_reach(self, requested: Option<i64>) -> Result<AuditReach, Denial> {
+        if self.scopes.contains(Scope::Admin) {
+            return Ok(requested.map_or(AuditReach::Everyone, AuditReach::User));
+        }
+        let user_id = requested.unwrap_or(self.user_id);
+        self.may_act(user_id, Scope::AuditRead)?;
+        Ok(AuditReach::User(user_id))
+    }
+}
+
+/// Whose audit log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditReach {
+    User(i64),
+    Everyone,
+}
+
+/// Why a caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Denial {
+    #[error("the token belongs to another user")]
+    OtherUser,
+    #[error("the token lacks the scope {0}")]
+    MissingScope(Scope),
+}
+
+impl Denial {
+    /// The stable name of the kind of denial.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OtherUser => "other_user",
+            Self::MissingScope(_) => "missing_scope",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_of_a_token() {
+        let check = |scope: &str, expected: &str| {
+            assert_eq!(Scopes::of_token(scope).to_string(), expected, "{scope:?}");
+        };
+        check("tasks:read", "tasks:read");
+        check("audit:read tasks:write tasks:read", "tasks:read tasks:write audit:read");
+        check("openid  admin profile", "admin");
+        check("tasks:READ tasks", "");
+        check("", "");
+        assert_eq!(Scopes::SESSION.to_string(), "tasks:read tasks:write audit:read");
+    }
+
+    #[test]
+    fn scopes_of_a_request() {
+        let check = |scopes: &[&str], expected: Result<&str, &str>| {
+            let granted = Scopes::of_request(scopes.iter().copied());
+            let granted = granted.map(|scopes| scopes.to_string()).map_err(Violation::code);
+            assert_eq!(granted.as_deref().map_err(|code| *code), expected);
+        };
+        check(&["tasks:write", "tasks:read"], Ok("tasks:read tasks:write"));
+        check(&[], Ok(""));
+        check(&["tasks:read", "admin"], Err("unknown_value"));
+        check(&["openid"], Err("unknown_value"));
+    }
+
+    #[test]
+    fn who_may_act_for_whom() {
+        let check = |scopes: &str, user_id: i64, scope: Scope, expected: Result<(), &str>| {
+            let caller = Caller { user_id: 1, scopes: Scopes::of_token(scopes) };
+            assert_eq!(caller.may_act(user_id, scope).map_err(Denial::code), expected);
+        };
+        check("tasks:read", 1, Scope::TasksRead, Ok(()));
+        check("tasks:read", 1, Scope::TasksWrite, Err("missing_scope"));
+        check("tasks:write", 1, Scope::TasksRead, Err("missing_scope"));
+        check("tasks:read", 2, Scope::TasksRead, Err("other_user"));
+        check("tasks:read tasks:write admin", 2, Scope::TasksRead, Err("other_user"));
+    }
+
+    #[test]
+    fn whose_audit_log() {
+        use AuditReach::{Everyone, User};
+        let check = |scopes: &str, requested: Option<i64>, expected: Result<AuditReach, &str>| {
+            let caller = Caller { user_id: 1, scopes: Scopes::of_token(scopes) };
+            assert_eq!(caller.audit_reach(requested).map_err(Denial::code), expected);
+        };
+        check("audit:read", None, Ok(User(1)));
+        check("audit:read", Some(1), Ok(User(1)));
+        check("audit:read", Some(2), Err("other_user"));
+        check("tasks:read", None, Err("missing_scope"));
+        check("admin", None, Ok(Everyone));
+        check("admin", Some(2), Ok(User(2)));
+        check("audit:read admin", Some(1), Ok(User(1)));
+    }
+}

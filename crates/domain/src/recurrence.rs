@@ -1,0 +1,21 @@
+//! Recurrence: the rule of a series, and what it makes of an anchor.
+//!
+//! A rule is calculated on the wall clock of the series' zone, and every slot from the series'
+//! anchor, never from a date that was clamped or postponed: a series from 31 January goes on with
+//! 28 February and 31 March. [`Rule`] says what is wanted, [`Series`] puts it on the calendar.
+
+mod completion;
+mod grid;
+mod rule;
+mod series;
+
+pub use rule::{
+    Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Structured,
+    Weekdays,
+};
+pub use rule::{COUNT_MAX, INTERVAL_MAX};
+pub use series::{PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor};
+
+#[cfg(test)]
+#[path = "recurrence/property_tests.rs"]
+mod property_tests;

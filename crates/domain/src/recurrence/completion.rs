@@ -1,0 +1,122 @@
+//! The next date when a series follows its completions instead of a calendar.
+
+use jiff::civil::Date;
+
+use super::grid::{Grid, add_days, date_in, month_index};
+use super::rule::{Frequency, MonthEnd, Structured};
+
+/// Most months, or years, that are passed over until one has the wanted day: 29 February is at
+/// most eight years away.
+const STEPS_PER_SKIP_MAX: i64 = 8;
+const MONTHS_PER_YEAR: i64 = 12;
+
+/// The date that follows an occurrence for `slot` that was completed on `done`: one interval after
+/// the completion.
+///
+/// Where the rule names weekdays or a day of the month, it is the first such date after both the
+/// completion and the slot, so that what was done early does not come again for the same slot; the
+/// interval then counts from the completion's week or month. A month that lacks the day is clamped,
+/// or with `skip` passed over for the next that has it. None beyond the calendar.
+pub(super) fn after_completion(
+    pattern: &Structured,
+    month_end: MonthEnd,
+    done: Date,
+    slot: Date,
+) -> Option<Date> {
+    let interval = i64::from(pattern.interval);
+    let beyond = add_days(done.max(slot), 1)?;
+    match (pattern.frequency, pattern.days_of_week, pattern.day_of_month) {
+        (Frequency::Daily, ..) => add_days(done, interval),
+        (Frequency::Weekly, None, _) => add_days(done, interval * 7),
+        (Frequency::Weekly, Some(_), _) => {
+            Grid { pattern: *pattern, anchor: done, month_end }.first_from(beyond)
+        }
+        (Frequency::Monthly, _, None) => {
+            first_with_day(month_index(done) + interval, 1, done.day() as u8, month_end)
+        }
+        (Frequency::Monthly, _, Some(day)) => {
+            let clamped = Grid { pattern: *pattern, anchor: done, month_end: MonthEnd::Clamp };
+            first_with_day(month_index(clamped.first_from(beyond)?), 1, day, month_end)
+        }
+        (Frequency::Yearly, ..) => {
+            let month = month_index(done) + interval * MONTHS_PER_YEAR;
+            first_with_day(month, MONTHS_PER_YEAR, done.day() as u8, month_end)
+        }
+    }
+}
+
+fn first_with_day(month: i64, step: i64, day: u8, month_end: MonthEnd) -> Option<Date> {
+    (0..=STEPS_PER_SKIP_MAX).find_map(|index| date_in(month + index * step, day, month_end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rule::RuleDraft;
+    use super::super::{Pattern, Rule};
+    use super::*;
+
+    fn check(draft: RuleDraft, slot: &str, done: &str, expected: &str) {
+        let Rule { pattern: Pattern::Structured(pattern), month_end, .. } =
+            draft.clone().build().unwrap();
+        let (done, slot) = (done.parse().unwrap(), slot.parse().unwrap());
+        let next = after_completion(&pattern, month_end, done, slot);
+        assert_eq!(next.map(|d| d.to_string()).as_deref(), Some(expected), "{draft:?}, {done}");
+    }
+
+    fn every(interval: i64, frequency: Frequency) -> RuleDraft {
+        let (frequency, interval) = (Some(frequency), Some(interval));
+        RuleDraft { frequency, interval, ..RuleDraft::default() }
+    }
+
+    #[test]
+    fn an_interval_after_the_completion() {
+        // Done late, and done early.
+        check(every(3, Frequency::Daily), "2026-01-10", "2026-01-12", "2026-01-15");
+        check(every(3, Frequency::Daily), "2026-01-10", "2026-01-05", "2026-01-08");
+        check(every(2, Frequency::Weekly), "2026-01-10", "2026-01-12", "2026-01-26");
+        check(every(1, Frequency::Monthly), "2026-01-10", "2026-01-31", "2026-02-28");
+        check(every(1, Frequency::Monthly), "2026-02-28", "2026-02-28", "2026-03-28");
+        check(every(1, Frequency::Yearly), "2024-02-29", "2024-02-29", "2025-02-28");
+    }
+
+    #[test]
+    fn a_missing_day_is_passed_over() {
+        let skip = |draft| RuleDraft { month_end: Some(MonthEnd::Skip), ..draft };
+        check(skip(every(1, Frequency::Monthly)), "2026-01-31", "2026-01-31", "2026-03-31");
+        check(skip(every(13, Frequency::Monthly)), "2026-01-31", "2026-01-31", "2027-03-31");
+        check(skip(every(1, Frequency::Yearly)), "2024-02-29", "2024-02-29", "2028-02-29");
+        check(skip(every(1, Frequency::Yearly)), "2096-02-29", "2096-02-29", "2104-02-29");
+        let on_31st = RuleDraft { day_of_month: Some(31), ..every(12, Frequency::Monthly) };
+        check(skip(on_31st), "2026-01-31", "2026-02-03", "2026-03-31");
+    }
+
+    #[test]
+    fn named_weekdays() {
+        // Monday and Wednesday; 12 January 2026 is a Monday.
+        let days = |interval| RuleDraft {
+            days_of_week: Some(vec![0, 2]),
+            ..every(interval, Frequency::Weekly)
+        };
+        check(days(1), "2026-01-12", "2026-01-12", "2026-01-14");
+        check(days(1), "2026-01-12", "2026-01-13", "2026-01-14");
+        check(days(1), "2026-01-12", "2026-01-15", "2026-01-19");
+        check(days(2), "2026-01-12", "2026-01-15", "2026-01-26");
+        // Done a day early: Wednesday's is done, so Monday is next.
+        check(days(1), "2026-01-14", "2026-01-13", "2026-01-19");
+    }
+
+    #[test]
+    fn a_named_day_of_the_month() {
+        let on = |day, interval| RuleDraft {
+            day_of_month: Some(day),
+            ..every(interval, Frequency::Monthly)
+        };
+        check(on(15, 1), "2026-01-15", "2026-01-20", "2026-02-15");
+        check(on(15, 1), "2026-01-15", "2026-02-10", "2026-02-15");
+        // Done early.
+        check(on(15, 1), "2026-01-15", "2026-01-10", "2026-02-15");
+        check(on(15, 2), "2026-01-15", "2026-01-15", "2026-03-15");
+        check(on(31, 1), "2026-01-31", "2026-01-31", "2026-02-28");
+        check(on(31, 1), "2026-02-28", "2026-02-28", "2026-03-31");
+    }
+}

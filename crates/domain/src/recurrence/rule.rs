@@ -1,0 +1,346 @@
+//! The rule of a series: valid by construction, apart from whether it ever matches, which depends
+//! on the anchor and is [`Series::validate`](super::Series::validate)'s to say.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
+
+use crate::{Fault, Violation};
+
+/// Largest interval, in units of the frequency.
+pub const INTERVAL_MAX: u16 = 365;
+/// Most occurrences that a rule can ask for by `count`.
+pub const COUNT_MAX: u16 = 10_000;
+const DAYS_PER_WEEK: usize = 7;
+
+/// How a series goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub pattern: Pattern,
+    pub end: End,
+    pub basis: Basis,
+    pub month_end: MonthEnd,
+    pub catch_up: CatchUp,
+}
+
+impl Rule {
+    /// The short form `recurrence_pattern`: once per unit, with the defaults of everything else.
+    #[must_use]
+    pub fn every(frequency: Frequency) -> Self {
+        Self {
+            pattern: Pattern::Structured(Structured {
+                frequency,
+                interval: 1,
+                days_of_week: None,
+                day_of_month: None,
+            }),
+            end: End::Never,
+            basis: Basis::Schedule,
+            month_end: MonthEnd::Clamp,
+            catch_up: CatchUp::NextFuture,
+        }
+    }
+}
+
+/// Which dates a rule matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    Structured(Structured),
+}
+
+/// A frequency with the members that refine it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Structured {
+    pub frequency: Frequency,
+    /// 1 to 365, in units of the frequency.
+    pub interval: u16,
+    /// Weekly only. Without it, the anchor's weekday.
+    pub days_of_week: Option<Weekdays>,
+    /// Monthly only, 1 to 31. Without it, the anchor's day.
+    pub day_of_month: Option<u8>,
+}
+
+word_enum! {
+    pub enum Frequency {
+        Daily = "daily",
+        Weekly = "weekly",
+        Monthly = "monthly",
+        Yearly = "yearly",
+    }
+}
+
+/// When a series is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Never,
+    /// At the end of this day in the series' zone.
+    OnDate(Date),
+    /// After this instant, itself included.
+    AtInstant(Timestamp),
+    /// After so many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
+    AfterCount(u16),
+}
+
+word_enum! {
+    /// What the next slot is calculated from.
+    pub enum Basis {
+        /// The series' own calendar.
+        Schedule = "schedule",
+        /// The day on which the last occurrence was completed.
+        Completion = "completion",
+    }
+}
+
+word_enum! {
+    /// What becomes of a day that its month does not have.
+    pub enum MonthEnd {
+        /// The last day of the month takes its place.
+        Clamp = "clamp",
+        /// That month has no slot.
+        Skip = "skip",
+    }
+}
+
+word_enum! {
+    /// What becomes of slots that have passed by the time an occurrence is completed.
+    pub enum CatchUp {
+        /// They are skipped, up to the first that has not passed.
+        NextFuture = "next_future",
+        /// Each is made when the one before it is completed.
+        OneStep = "one_step",
+        /// All are made, one after another.
+        All = "all",
+    }
+}
+
+/// A set of weekdays, not empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weekdays(u8);
+
+impl Weekdays {
+    #[must_use]
+    pub fn just(weekday: Weekday) -> Self {
+        Self(1 << weekday.to_monday_zero_offset())
+    }
+
+    /// Ascending, 0 for Monday to 6 for Sunday.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..DAYS_PER_WEEK as u8).filter(move |day| self.0 & 1 << day != 0)
+    }
+
+    #[must_use]
+    pub fn contains(self, weekday: Weekday) -> bool {
+        self.0 & 1 << weekday.to_monday_zero_offset() != 0
+    }
+}
+
+/// The end as it is written: a date or an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndDate {
+    Date(Date),
+    Instant(Timestamp),
+}
+
+/// A rule as it is written, before its values have been checked; what is left out is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleDraft {
+    pub frequency: Option<Frequency>,
+    pub interval: Option<i64>,
+    pub days_of_week: Option<Vec<i64>>,
+    pub day_of_month: Option<i64>,
+    pub end_date: Option<EndDate>,
+    pub count: Option<i64>,
+    /// An RFC 5545 rule: recognised, not supported yet.
+    pub rrule: Option<String>,
+    pub basis: Option<Basis>,
+    pub month_end: Option<MonthEnd>,
+    pub catch_up: Option<CatchUp>,
+}
+
+impl RuleDraft {
+    /// Checks every member and fills in the defaults: interval 1, no end, basis `schedule`,
+    /// month_end `clamp`, catch_up `next_future`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by member.
+    pub fn build(self) -> Result<Rule, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let pattern = self.pattern(&mut faults);
+        let end = self.end(&mut faults);
+        match pattern {
+            Some(pattern) if faults.is_empty() => Ok(Rule {
+                pattern,
+                end,
+                basis: self.basis.unwrap_or(Basis::Schedule),
+                month_end: self.month_end.unwrap_or(MonthEnd::Clamp),
+                catch_up: self.catch_up.unwrap_or(CatchUp::NextFuture),
+            }),
+            _ => Err(faults),
+        }
+    }
+
+    fn pattern(&self, faults: &mut Vec<Fault>) -> Option<Pattern> {
+        if self.rrule.is_some() {
+            let hint = "use frequency and the members that go with it";
+            faults.push(Fault::new("rrule", Violation::Unsupported { hint }));
+            return None;
+        }
+        let interval = in_range("interval", self.interval.unwrap_or(1), INTERVAL_MAX, faults);
+        let days_of_week = self.weekdays(faults);
+        let day_of_month =
+            self.day_of_month.map(|day| in_range("day_of_month", day, 31, faults) as u8);
+        let Some(frequency) = self.frequency else {
+            faults.push(Fault::new("frequency", Violation::Required));
+            return None;
+        };
+        if days_of_week.is_some() && frequency != Frequency::Weekly {
+            let with = "frequency weekly";
+            faults.push(Fault::new("days_of_week", Violation::NotApplicable { with }));
+        }
+        if day_of_month.is_some() && frequency != Frequency::Monthly {
+            let with = "frequency monthly";
+            faults.push(Fault::new("day_of_month", Violation::NotApplicable { with }));
+        }
+        Some(Pattern::Structured(Structured { frequency, interval, days_of_week, day_of_month }))
+    }
+
+    /// An empty list says as little as none at all.
+    fn weekdays(&self, faults: &mut Vec<Fault>) -> Option<Weekdays> {
+        let days = self.days_of_week.as_deref().filter(|days| !days.is_empty())?;
+        if days.len() > DAYS_PER_WEEK {
+            let violation = Violation::TooMany { max: DAYS_PER_WEEK };
+            faults.push(Fault::new("days_of_week", violation));
+        }
+        let mut set = 0;
+        for (index, day) in days.iter().take(DAYS_PER_WEEK).enumerate() {
+            if (0..DAYS_PER_WEEK as i64).contains(day) {
+                set |= 1 << day;
+            } else {
+                let violation = Violation::OutOfRange { min: 0, max: 6, unit: " (0 is Monday)" };
+                faults.push(Fault::new(format!("days_of_week/{index}"), violation));
+            }
+        }
+        Some(Weekdays(set))
+    }
+
+    fn end(&self, faults: &mut Vec<Fault>) -> End {
+        let count = self.count.map(|count| in_range("count", count, COUNT_MAX, faults));
+        match (self.end_date, count) {
+            (Some(_), Some(_)) => {
+                faults.push(Fault::new("count", Violation::Conflict { other: "end_date" }));
+                End::Never
+            }
+            (Some(EndDate::Date(date)), None) => End::OnDate(date),
+            (Some(EndDate::Instant(instant)), None) => End::AtInstant(instant),
+            (None, Some(count)) => End::AfterCount(count),
+            (None, None) => End::Never,
+        }
+    }
+}
+
+/// A number from 1 to `max`; when it is not, that is noted and 1 stands in for it.
+fn in_range(member: &str, value: i64, max: u16, faults: &mut Vec<Fault>) -> u16 {
+    match u16::try_from(value) {
+        Ok(number) if (1..=max).contains(&number) => number,
+        _ => {
+            let violation = Violation::OutOfRange { min: 1, max: i64::from(max), unit: "" };
+            faults.push(Fault::new(member, violation));
+            1
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(draft: RuleDraft, expected: &[(&str, &str)]) {
+        let faults = draft.clone().build().err().unwrap_or_default();
+        let faults: Vec<_> = faults.iter().map(|f| (f.at.as_str(), f.violation.code())).collect();
+        assert_eq!(faults, expected, "{draft:?}");
+    }
+
+    fn every(frequency: Frequency) -> RuleDraft {
+        RuleDraft { frequency: Some(frequency), ..RuleDraft::default() }
+    }
+
+    #[test]
+    fn a_frequency_is_enough() {
+        for frequency in Frequency::ALL {
+            assert_eq!(every(*frequency).build(), Ok(Rule::every(*frequency)));
+        }
+        check(RuleDraft::default(), &[("frequency", "required")]);
+    }
+
+    #[test]
+    fn ranges() {
+        let interval = |n| RuleDraft { interval: Some(n), ..every(Frequency::Daily) };
+        check(interval(1), &[]);
+        check(interval(365), &[]);
+        for n in [0, -1, 366, 65_537, i64::MAX] {
+            check(interval(n), &[("interval", "out_of_range")]);
+        }
+        let count = |n| RuleDraft { count: Some(n), ..every(Frequency::Daily) };
+        check(count(10_000), &[]);
+        check(count(10_001), &[("count", "out_of_range")]);
+        check(count(0), &[("count", "out_of_range")]);
+        let day = |n| RuleDraft { day_of_month: Some(n), ..every(Frequency::Monthly) };
+        check(day(31), &[]);
+        check(day(32), &[("day_of_month", "out_of_range")]);
+        check(day(0), &[("day_of_month", "out_of_range")]);
+    }
+
+    #[test]
+    fn weekdays() {
+        let days = |days: &[i64], frequency| RuleDraft {
+            days_of_week: Some(days.to_vec()),
+            ..every(frequency)
+        };
+        check(days(&[0, 6, 0], Frequency::Weekly), &[]);
+        check(days(&[], Frequency::Daily), &[]);
+        check(days(&[0], Frequency::Daily), &[("days_of_week", "not_applicable")]);
+        check(days(&[0, 7, -1], Frequency::Weekly), &[
+            ("days_of_week/1", "out_of_range"),
+            ("days_of_week/2", "out_of_range"),
+        ]);
+        check(days(&[1; 8], Frequency::Weekly), &[("days_of_week", "too_many")]);
+        let rule = days(&[4, 0, 4], Frequency::Weekly).build().unwrap();
+        let Pattern::Structured(structured) = rule.pattern;
+        assert_eq!(structured.days_of_week.unwrap().iter().collect::<Vec<_>>(), [0, 4]);
+        let Pattern::Structured(structured) = days(&[], Frequency::Weekly).build().unwrap().pattern;
+        assert_eq!(structured.days_of_week, None);
+    }
+
+    #[test]
+    fn members_that_do_not_go_together() {
+        let end_date = Some(EndDate::Date("2026-12-31".parse().unwrap()));
+        check(RuleDraft { end_date, count: Some(3), ..every(Frequency::Daily) }, &[(
+            "count", "conflict",
+        )]);
+        check(RuleDraft { day_of_month: Some(3), ..every(Frequency::Yearly) }, &[(
+            "day_of_month",
+            "not_applicable",
+        )]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named() {
+        let draft = RuleDraft {
+            interval: Some(0),
+            day_of_month: Some(40),
+            count: Some(0),
+            ..RuleDraft::default()
+        };
+        check(draft, &[
+            ("interval", "out_of_range"),
+            ("day_of_month", "out_of_range"),
+            ("frequency", "required"),
+            ("count", "out_of_range"),
+        ]);
+    }
+
+    #[test]
+    fn an_rrule_is_recognised_and_refused() {
+        let draft = RuleDraft { rrule: Some("FREQ=DAILY".into()), ..RuleDraft::default() };
+        check(draft, &[("rrule", "unsupported")]);
+    }
+}

@@ -1,0 +1,225 @@
+//! A series: a rule put on the calendar by its anchor and its zone.
+
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, Timestamp};
+
+use super::completion::after_completion;
+use super::grid::{Grid, add_days};
+use super::rule::{Basis, CatchUp, End, Pattern, Rule};
+use crate::Violation;
+use crate::zone::Zone;
+
+/// Most slots of a preview.
+pub const PREVIEW_SLOTS_MAX: usize = 500;
+/// Most skipped slots that are listed, the earliest ones; further ones are skipped all the same.
+pub const SKIPPED_SLOTS_MAX: usize = 100;
+/// How far before the present the search for the next slot begins: more than any zone's clock was
+/// ever moved at once, which is a day.
+const JUMP_MARGIN_HOURS: i64 = 48;
+/// Most slots between there and the present, one a day.
+const JUMP_SLOTS_MAX: usize = 8;
+
+/// A rule with what it is calculated from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    rule: Rule,
+    /// Wall-clock time in the zone at which the series starts; gives every slot its time of day.
+    anchor: DateTime,
+    zone: Zone,
+    /// Last date that the rule's `count` allows, if it lies within the calendar.
+    last_counted: Option<Date>,
+}
+
+/// One slot of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Wall-clock time in the series' zone. Slots are told apart by it: across a DST gap two of
+    /// them can be the same instant, and then `utc` shows a later time than `local`.
+    pub local: DateTime,
+    pub utc: Timestamp,
+}
+
+/// What comes after an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Successor {
+    Next {
+        slot: DateTime,
+        due: Timestamp,
+        /// Slots that were passed over because they lie in the past, in order; at most
+        /// [`SKIPPED_SLOTS_MAX`].
+        skipped: Vec<DateTime>,
+    },
+    /// The series is over.
+    Ended,
+}
+
+impl Series {
+    #[must_use]
+    pub fn new(rule: Rule, anchor: DateTime, zone: Zone) -> Self {
+        let mut series = Self { rule, anchor, zone, last_counted: None };
+        if let (End::AfterCount(count), Basis::Schedule) = (series.rule.end, series.rule.basis) {
+            series.last_counted = series.grid().nth(count);
+        }
+        series
+    }
+
+    /// Refuses a rule that has no slot at all from this anchor on: 30 February, or an end before
+    /// the first slot.
+    ///
+    /// # Errors
+    /// `never_matches`.
+    pub fn validate(&self) -> Result<(), Violation> {
+        self.first_slot().map(|_| ()).ok_or(Violation::NeverMatches)
+    }
+
+    /// The first slot after a local time, which need not be a slot itself. None when the series is
+    /// over by then.
+    ///
+    /// On basis `completion`, what would follow an occurrence at `local` that is completed on its
+    /// day; the rule's count cannot be told from there and is left out.
+    #[must_use]
+    pub fn slot_after(&self, local: DateTime) -> Option<DateTime> {
+        match self.rule.basis {
+            Basis::Schedule => {
+                let passed = local.time() >= self.anchor.time();
+                let from = add_days(local.date(), i64::from(passed))?;
+                self.slot_on(self.grid().first_from(from)?)
+            }
+            Basis::Completion => self.slot_after_completion(local.date(), local.date()),
+        }
+    }
+
+    /// What follows an occurrence.
+    ///
+    /// `completed_slot` is the occurrence's slot, `completed_at` when it was completed, `now` the
+    /// present, which decides what is past, `completions_so_far` the occurrences of the series that
+    /// have been completed, this one included (it matters to a count on basis `completion`).
+    ///
+    /// With catch_up `all` each successor follows from the one before it, as with `one_step`; the
+    /// caller goes on from the answer while its `due` is past.
+    #[must_use]
+    pub fn successor(
+        &self,
+        completed_slot: DateTime,
+        completed_at: Timestamp,
+        now: Timestamp,
+        completions_so_far: u32,
+    ) -> Successor {
+        match self.rule.basis {
+            Basis::Schedule => match self.rule.catch_up {
+                CatchUp::NextFuture => self.next_future(completed_slot, now),
+                CatchUp::OneStep | CatchUp::All => {
+                    self.next(self.slot_after(completed_slot), Vec::new())
+                }
+            },
+            Basis::Completion => {
+                if matches!(self.rule.end, End::AfterCount(n) if completions_so_far >= n.into()) {
+                    return Successor::Ended;
+                }
+                let done = self.zone.local_of(completed_at).date();
+                self.next(self.slot_after_completion(done, completed_slot.date()), Vec::new())
+            }
+        }
+    }
+
+    /// The first `count` slots, at most [`PREVIEW_SLOTS_MAX`]: the anchor itself first when the
+    /// rule matches it. On basis `completion`, as if each were completed on its day.
+    #[must_use]
+    pub fn preview(&self, count: usize) -> Vec<Slot> {
+        let count = match (self.rule.basis, self.rule.end) {
+            (Basis::Completion, End::AfterCount(end)) => count.min(end.into()),
+            _ => count,
+        };
+        std::iter::successors(self.first_slot(), |slot| self.slot_after(*slot))
+            .take(count.min(PREVIEW_SLOTS_MAX))
+            .map_while(|local| Some(Slot { local, utc: self.zone.instant_of(local)? }))
+            .collect()
+    }
+
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    #[must_use]
+    pub fn anchor(&self) -> DateTime {
+        self.anchor
+    }
+
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    fn first_slot(&self) -> Option<DateTime> {
+        // With month_end `skip`, one that follows completions has no fixed months to keep to.
+        match (self.grid().first_from(self.anchor.date()), self.rule.basis) {
+            (None, Basis::Completion) => self.slot_after(self.anchor),
+            (date, _) => self.slot_on(date?),
+        }
+    }
+
+    /// On to the first slot that is not past.
+    fn next_future(&self, completed_slot: DateTime, now: Timestamp) -> Successor {
+        let is_past = |slot| self.zone.instant_of(slot).is_some_and(|instant| instant < now);
+        let mut next = self.slot_after(completed_slot);
+        let mut skipped = Vec::new();
+        while let Some(slot) = next.filter(|slot| is_past(*slot)) {
+            if skipped.len() == SKIPPED_SLOTS_MAX {
+                next = self.jump(slot, now);
+                break;
+            }
+            skipped.push(slot);
+            next = self.slot_after(slot);
+        }
+        self.next(next, skipped)
+    }
+
+    /// From a slot that is past over all others that are, without visiting each.
+    fn jump(&self, slot: DateTime, now: Timestamp) -> Option<DateTime> {
+        let shortly_before = self
+            .zone
+            .local_of(now)
+            .checked_sub(SignedDuration::from_hours(JUMP_MARGIN_HOURS))
+            .ok()?;
+        let is_past = |slot: &DateTime| self.zone.instant_of(*slot).is_some_and(|at| at < now);
+        std::iter::successors(self.slot_after(slot.max(shortly_before)), |slot| {
+            self.slot_after(*slot)
+        })
+        .take(JUMP_SLOTS_MAX)
+        .find(|slot| !is_past(slot))
+    }
+
+    fn next(&self, slot: Option<DateTime>, skipped: Vec<DateTime>) -> Successor {
+        match slot.and_then(|slot| Some((slot, self.zone.instant_of(slot)?))) {
+            Some((slot, due)) => Successor::Next { slot, due, skipped },
+            None => Successor::Ended,
+        }
+    }
+
+    fn slot_after_completion(&self, done: Date, slot: Date) -> Option<DateTime> {
+        let Pattern::Structured(pattern) = &self.rule.pattern;
+        self.slot_on(after_completion(pattern, self.rule.month_end, done, slot)?)
+    }
+
+    /// The slot on a date of the pattern, unless the series is over by then.
+    fn slot_on(&self, date: Date) -> Option<DateTime> {
+        let slot = date.to_datetime(self.anchor.time());
+        let within = match self.rule.end {
+            End::Never => true,
+            End::OnDate(last) => date <= last,
+            End::AtInstant(last) => self.zone.instant_of(slot)? <= last,
+            End::AfterCount(_) => self.last_counted.is_none_or(|last| date <= last),
+        };
+        within.then_some(slot)
+    }
+
+    fn grid(&self) -> Grid {
+        let Pattern::Structured(pattern) = self.rule.pattern;
+        Grid { pattern, anchor: self.anchor.date(), month_end: self.rule.month_end }
+    }
+}
+
+#[cfg(test)]
+#[path = "series_tests.rs"]
+mod tests;

@@ -1,0 +1,271 @@
+//! A task: what its fields may hold, and what a change of it means.
+
+use jiff::Timestamp;
+
+use crate::offset::ReminderOffset;
+use crate::recurrence::Rule;
+use crate::zone::Zone;
+use crate::{Fault, Violation};
+
+/// Longest title, in Unicode scalar values, after trimming.
+pub const TITLE_CHARS_MAX: usize = 200;
+pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+/// Most tags of a task, counted after equal ones have been merged.
+pub const TAGS_MAX: usize = 10;
+/// Longest tag, after trimming.
+pub const TAG_CHARS_MAX: usize = 50;
+
+/// A task as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub id: i64,
+    pub user_id: i64,
+    pub fields: TaskFields,
+    /// The first task of the series that this one is an occurrence of.
+    pub parent_task_id: Option<i64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub completed_at: Option<Timestamp>,
+    /// The user's revision that the last change took.
+    pub revision: i64,
+}
+
+/// What a client may write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskFields {
+    pub title: Title,
+    pub description: Option<Description>,
+    pub status: Status,
+    pub priority: Option<Priority>,
+    pub tags: Tags,
+    pub due_date: Option<Timestamp>,
+    /// The zone that the due date was meant in.
+    pub time_zone: Zone,
+    /// Only with a due date.
+    pub reminder_offset: Option<ReminderOffset>,
+    pub recurrence_rule: Option<Rule>,
+}
+
+impl TaskFields {
+    /// When the task's own reminder is due.
+    #[must_use]
+    pub fn remind_at(&self) -> Option<Timestamp> {
+        Some(self.reminder_offset?.remind_at(self.due_date?, &self.time_zone))
+    }
+
+    /// The same task, done.
+    #[must_use]
+    pub fn completed(mut self) -> Self {
+        self.status = Status::Completed;
+        self
+    }
+
+    /// The same task, not done: a completed one is pending again, any other stays as it is.
+    #[must_use]
+    pub fn reopened(mut self) -> Self {
+        if self.status == Status::Completed {
+            self.status = Status::Pending;
+        }
+        self
+    }
+}
+
+/// What a change of a task amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub event: ChangeEvent,
+    pub series: SeriesChange,
+}
+
+impl Change {
+    /// Compares a task with what is wanted of it. None when nothing would change: completing a
+    /// completed task, say. Every route goes through here, so that a change of status means the
+    /// same by all of them.
+    #[must_use]
+    pub fn between(current: &TaskFields, wanted: &TaskFields) -> Option<Self> {
+        if current == wanted {
+            return None;
+        }
+        let series = match (&current.recurrence_rule, &wanted.recurrence_rule) {
+            (before, after) if before == after => SeriesChange::Keep,
+            (_, Some(_)) => SeriesChange::Start,
+            (_, None) => SeriesChange::Leave,
+        };
+        Some(Self { event: ChangeEvent::of(current.status, wanted.status), series })
+    }
+}
+
+word_enum! {
+    /// The one event that a change of a task has. Completing or reopening outdoes whatever else
+    /// the same request changed.
+    pub enum ChangeEvent {
+        Updated = "task.updated",
+        Completed = "task.completed",
+        Reopened = "task.reopened",
+    }
+}
+
+impl ChangeEvent {
+    #[must_use]
+    pub const fn of(before: Status, after: Status) -> Self {
+        match (before, after) {
+            (Status::Completed, Status::Completed) => Self::Updated,
+            (_, Status::Completed) => Self::Completed,
+            (Status::Completed, _) => Self::Reopened,
+            _ => Self::Updated,
+        }
+    }
+
+    /// When the changed task was completed: at the change for one that it completed, as before for
+    /// one that was and stays completed, never for any other.
+    #[must_use]
+    pub fn completed_at(
+        self,
+        before: Option<Timestamp>,
+        changed_at: Timestamp,
+    ) -> Option<Timestamp> {
+        match self {
+            Self::Updated => before,
+            Self::Completed => Some(changed_at),
+            Self::Reopened => None,
+        }
+    }
+}
+
+word_enum! {
+    /// What a change of a task does to the series that it is an occurrence of.
+    pub enum SeriesChange {
+        /// The rule stays. A postponed due date does not move the series.
+        Keep = "keep",
+        /// A new rule: a series starts at this task, instead of the one that it was in.
+        Start = "start",
+        /// The rule is gone: the series that it was in ends.
+        Leave = "leave",
+    }
+}
+
+word_enum! {
+    pub enum Status {
+        Pending = "pending",
+        InProgress = "in_progress",
+        Completed = "completed",
+    }
+}
+
+word_enum! {
+    /// In ascending order; a task may also have none.
+    pub enum Priority {
+        Low = "low",
+        Medium = "medium",
+        High = "high",
+        Urgent = "urgent",
+    }
+}
+
+/// 1 to 200 characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Title(String);
+
+impl Title {
+    /// # Errors
+    /// `required`, `too_long`, `forbidden_character`.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        bounded(text.trim(), TITLE_CHARS_MAX).map(Self)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// At most 2,000 characters, kept as given; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// # Errors
+    /// `too_long`, `forbidden_character`.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        if text.is_empty() {
+            return Ok(Self(String::new()));
+        }
+        bounded(text, DESCRIPTION_CHARS_MAX).map(Self)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// At most 10 tags of 1 to 50 characters: trimmed, unique ignoring case (the first spelling stays),
+/// sorted ignoring case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tags(Vec<String>);
+
+impl Tags {
+    /// # Errors
+    /// Every tag that is refused, at its index; or `too_many` for the list as a whole.
+    pub fn parse<'a>(tags: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<Fault>> {
+        let mut keyed: Vec<(String, String)> = Vec::new();
+        let mut faults = Vec::new();
+        for (index, tag) in tags.into_iter().enumerate() {
+            match parse_tag(tag) {
+                // Once there are too many, which ones they are no longer matters.
+                Ok(tag) if keyed.len() <= TAGS_MAX => {
+                    let key = tag_key(&tag);
+                    if keyed.iter().all(|(known, _)| *known != key) {
+                        keyed.push((key, tag));
+                    }
+                }
+                Ok(_) => {}
+                Err(violation) => faults.push(Fault::new(index.to_string(), violation)),
+            }
+        }
+        if keyed.len() > TAGS_MAX {
+            faults.push(Fault::new("", Violation::TooMany { max: TAGS_MAX }));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        keyed.sort();
+        Ok(Self(keyed.into_iter().map(|(_, tag)| tag).collect()))
+    }
+
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// One tag: trimmed, 1 to 50 characters.
+///
+/// # Errors
+/// `required`, `too_long`, `forbidden_character`.
+pub fn parse_tag(tag: &str) -> Result<String, Violation> {
+    bounded(tag.trim(), TAG_CHARS_MAX)
+}
+
+/// What two spellings of the same tag have in common: Unicode lower case.
+#[must_use]
+pub fn tag_key(tag: &str) -> String {
+    tag.to_lowercase()
+}
+
+/// Text of 1 to `max` characters without NUL, which Postgres cannot store.
+fn bounded(text: &str, max: usize) -> Result<String, Violation> {
+    if text.is_empty() {
+        Err(Violation::Required)
+    } else if text.contains('\0') {
+        Err(Violation::ForbiddenCharacter)
+    } else if text.chars().nth(max).is_some() {
+        Err(Violation::TooLong { max })
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

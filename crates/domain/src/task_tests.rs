@@ -1,0 +1,158 @@
+use super::*;
+use crate::recurrence::Frequency;
+
+#[test]
+fn titles() {
+    let check = |text: &str, expected: Result<&str, &str>| {
+        let title = Title::parse(text);
+        assert_eq!(title.as_ref().map(Title::as_str).map_err(|v| v.code()), expected, "{text:?}");
+    };
+    check("Water the plants", Ok("Water the plants"));
+    check("  \u{3000}tea\n", Ok("tea"));
+    check(&"é".repeat(200), Ok(&"é".repeat(200)));
+    check(&format!(" {} ", "🌱".repeat(200)), Ok(&"🌱".repeat(200)));
+    check(&"é".repeat(201), Err("too_long"));
+    check("", Err("required"));
+    check(" \t\n", Err("required"));
+    check("a\0b", Err("forbidden_character"));
+}
+
+#[test]
+fn descriptions() {
+    let check = |text: &str, expected: Result<&str, &str>| {
+        let kept = Description::parse(text);
+        assert_eq!(kept.as_ref().map(Description::as_str).map_err(|v| v.code()), expected);
+    };
+    check("", Ok(""));
+    check("  kept as given\n", Ok("  kept as given\n"));
+    check(&"x".repeat(2_000), Ok(&"x".repeat(2_000)));
+    check(&"x".repeat(2_001), Err("too_long"));
+    check("\0", Err("forbidden_character"));
+}
+
+#[test]
+fn tags() {
+    let check = |tags: &[&str], expected: Result<&[&str], &[(&str, &str)]>| {
+        let answer = Tags::parse(tags.iter().copied());
+        match (answer, expected) {
+            (Ok(kept), Ok(expected)) => assert_eq!(kept.as_slice(), expected, "{tags:?}"),
+            (Err(faults), Err(expected)) => {
+                let faults: Vec<_> =
+                    faults.iter().map(|f| (f.at.as_str(), f.violation.code())).collect();
+                assert_eq!(faults, expected, "{tags:?}");
+            }
+            (answer, expected) => panic!("{tags:?}: {answer:?}, expected {expected:?}"),
+        }
+    };
+    check(&[], Ok(&[]));
+    check(&["work", "meetings"], Ok(&["meetings", "work"]));
+    check(&[" Work ", "work", "WORK"], Ok(&["Work"]));
+    check(&["b", "A", "a", "B"], Ok(&["A", "b"]));
+    check(&["École", "école", "Zoo"], Ok(&["Zoo", "École"]));
+    check(&["ok", " ", "x\0"], Err(&[("1", "required"), ("2", "forbidden_character")]));
+    let long = "t".repeat(51);
+    check(&[&long[..50], &long], Err(&[("1", "too_long")]));
+    let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    check(&many, Err(&[("", "too_many")]));
+    check(&many[..10], Ok(&many[..10]));
+    check(&["a", "A", "b", "c", "d", "e", "f", "g", "h", "i", "j"], Ok(&many[..10]));
+}
+
+#[test]
+fn words() {
+    assert_eq!(Status::parse("in_progress"), Ok(Status::InProgress));
+    let unknown = Violation::UnknownValue { expected: "pending, in_progress, completed" };
+    for word in ["", "Pending", "done"] {
+        assert_eq!(Status::parse(word), Err(unknown));
+    }
+    assert_eq!(unknown.to_string(), "must be one of: pending, in_progress, completed");
+    assert_eq!(Priority::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>(), [
+        "low", "medium", "high", "urgent"
+    ]);
+    assert!(Priority::Low < Priority::Urgent);
+}
+
+fn fields(status: Status) -> TaskFields {
+    TaskFields {
+        title: Title::parse("Tea").unwrap(),
+        description: None,
+        status,
+        priority: None,
+        tags: Tags::default(),
+        due_date: Some("2026-01-12T14:00:00Z".parse().unwrap()),
+        time_zone: Zone::utc(),
+        reminder_offset: None,
+        recurrence_rule: None,
+    }
+}
+
+#[test]
+fn a_change_has_one_event() {
+    use Status::{Completed, InProgress, Pending};
+    let check = |before: Status, after: Status, expected: Option<ChangeEvent>| {
+        let change = Change::between(&fields(before), &fields(after));
+        assert_eq!(change.map(|change| change.event), expected, "{before} to {after}");
+        // The same with another change beside it, which adds no event of its own.
+        let mut wanted = fields(after);
+        wanted.title = Title::parse("Coffee").unwrap();
+        let event = Change::between(&fields(before), &wanted).unwrap().event;
+        assert_eq!(event, expected.unwrap_or(ChangeEvent::Updated), "{before} to {after}");
+    };
+    check(Pending, Pending, None);
+    check(Pending, InProgress, Some(ChangeEvent::Updated));
+    check(Pending, Completed, Some(ChangeEvent::Completed));
+    check(InProgress, Pending, Some(ChangeEvent::Updated));
+    check(InProgress, InProgress, None);
+    check(InProgress, Completed, Some(ChangeEvent::Completed));
+    check(Completed, Pending, Some(ChangeEvent::Reopened));
+    check(Completed, InProgress, Some(ChangeEvent::Reopened));
+    check(Completed, Completed, None);
+}
+
+#[test]
+fn completing_and_reopening() {
+    for status in Status::ALL {
+        assert_eq!(fields(*status).completed().status, Status::Completed);
+    }
+    assert_eq!(fields(Status::Completed).reopened().status, Status::Pending);
+    assert_eq!(fields(Status::InProgress).reopened().status, Status::InProgress);
+}
+
+#[test]
+fn completed_at_is_set_once_and_cleared() {
+    let earlier: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
+    assert_eq!(ChangeEvent::Completed.completed_at(None, now), Some(now));
+    assert_eq!(ChangeEvent::Updated.completed_at(Some(earlier), now), Some(earlier));
+    assert_eq!(ChangeEvent::Updated.completed_at(None, now), None);
+    assert_eq!(ChangeEvent::Reopened.completed_at(Some(earlier), now), None);
+}
+
+#[test]
+fn what_becomes_of_the_series() {
+    let with = |rule: Option<Frequency>, due: &str| TaskFields {
+        recurrence_rule: rule.map(Rule::every),
+        due_date: Some(due.parse().unwrap()),
+        ..fields(Status::Pending)
+    };
+    let (monday, tuesday) = ("2026-01-12T14:00:00Z", "2026-01-13T14:00:00Z");
+    let check = |before: TaskFields, after: TaskFields, expected: SeriesChange| {
+        assert_eq!(Change::between(&before, &after).unwrap().series, expected);
+    };
+    let (daily, weekly) = (Some(Frequency::Daily), Some(Frequency::Weekly));
+    check(with(None, monday), with(None, tuesday), SeriesChange::Keep);
+    check(with(daily, monday), with(daily, tuesday), SeriesChange::Keep);
+    check(with(None, monday), with(daily, monday), SeriesChange::Start);
+    check(with(daily, monday), with(weekly, monday), SeriesChange::Start);
+    check(with(daily, monday), with(None, monday), SeriesChange::Leave);
+}
+
+#[test]
+fn remind_at_needs_both() {
+    let mut task = fields(Status::Pending);
+    assert_eq!(task.remind_at(), None);
+    task.reminder_offset = Some(ReminderOffset::parse("PT1H").unwrap());
+    assert_eq!(task.remind_at(), Some("2026-01-12T13:00:00Z".parse().unwrap()));
+    task.due_date = None;
+    assert_eq!(task.remind_at(), None);
+}

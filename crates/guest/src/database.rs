@@ -1,0 +1,335 @@
+//! Postgres through `spin:postgres`: parameters and answers of few types, and errors by what can be
+//! done about them.
+//!
+//! Timestamps cannot be read through that interface and JSON only as `jsonb`, so statements take
+//! text, int8, bool and text[] (`$1::text::timestamptz`) and answer int8, bool and text.
+
+use crate::bindings::spin::postgres::postgres::{
+    Column, Connection, DbValue, Error, ParameterValue, QueryError,
+};
+use crate::refusal::Refusal;
+use crate::variable;
+
+/// A connection from the host's pool.
+pub struct Database(Connection);
+
+impl Database {
+    /// Opens a connection with the DSN that the variable holds.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] when Postgres cannot be reached.
+    pub fn open(dsn_variable: &str) -> Result<Self, DatabaseError> {
+        let dsn = variable::get(dsn_variable)
+            .map_err(|error| DatabaseError::Failed(Failure::plain(error.to_string())))?;
+        Connection::open(&dsn).map(Self).map_err(DatabaseError::from)
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// What the statement or the connection failed with.
+    pub fn query(
+        &self,
+        statement: &str,
+        parameters: &[ParameterValue],
+    ) -> Result<Rows, DatabaseError> {
+        let set = self.0.query(statement, parameters)?;
+        Ok(Rows { columns: set.columns, rows: set.rows.into_iter() })
+    }
+
+    /// Runs a statement that answers exactly one row, as the functions that change something do.
+    ///
+    /// # Errors
+    /// As [`Database::query`], or when there is no row.
+    pub fn query_one(
+        &self,
+        statement: &str,
+        parameters: &[ParameterValue],
+    ) -> Result<Row, DatabaseError> {
+        self.query_optional(statement, parameters)?
+            .ok_or_else(|| Failure::plain("the statement answered no row").into())
+    }
+
+    /// Runs a statement that answers at most one row.
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub fn query_optional(
+        &self,
+        statement: &str,
+        parameters: &[ParameterValue],
+    ) -> Result<Option<Row>, DatabaseError> {
+        let set = self.0.query(statement, parameters)?;
+        let Some(values) = set.rows.into_iter().next() else { return Ok(None) };
+        Ok(Some(Row { columns: set.columns, values }))
+    }
+}
+
+/// A parameter of type text, or of whatever the statement casts it to.
+#[must_use]
+pub fn text(value: impl Into<String>) -> ParameterValue {
+    ParameterValue::Str(value.into())
+}
+
+/// A parameter of type int8.
+#[must_use]
+pub const fn int(value: i64) -> ParameterValue {
+    ParameterValue::Int64(value)
+}
+
+/// A parameter of type bool.
+#[must_use]
+pub const fn boolean(value: bool) -> ParameterValue {
+    ParameterValue::Boolean(value)
+}
+
+/// A parameter of type text[].
+#[must_use]
+pub fn text_list<T: Into<String>>(values: impl IntoIterator<Item = T>) -> ParameterValue {
+    ParameterValue::ArrayStr(values.into_iter().map(|value| Some(value.into())).collect())
+}
+
+/// NULL when there is no value.
+pub fn optional<T>(
+    value: Option<T>,
+    parameter: impl FnOnce(T) -> ParameterValue,
+) -> ParameterValue {
+    value.map_or(ParameterValue::DbNull, parameter)
+}
+
+/// The rows of an answer.
+pub struct Rows {
+    columns: Vec<Column>,
+    rows: std::vec::IntoIter<Vec<DbValue>>,
+}
+
+impl Rows {
+    /// Reads each row.
+    ///
+    /// # Errors
+    /// The first that `read` has.
+    pub fn map<T>(
+        self,
+        mut read: impl FnMut(&mut Row) -> Result<T, DatabaseError>,
+    ) -> Result<Vec<T>, DatabaseError> {
+        let mut row = Row { columns: self.columns, values: Vec::new() };
+        self.rows
+            .map(|values| {
+                row.values = values;
+                read(&mut row)
+            })
+            .collect()
+    }
+}
+
+/// One row; its values are read by column name.
+pub struct Row {
+    columns: Vec<Column>,
+    values: Vec<DbValue>,
+}
+
+impl Row {
+    /// A column of type text that is not NULL.
+    ///
+    /// # Errors
+    /// When there is no such column, or it has another type.
+    pub fn text(&mut self, column: &str) -> Result<String, DatabaseError> {
+        self.optional_text(column)?.ok_or_else(|| unexpected(column, "NULL"))
+    }
+
+    /// A column of type text, NULL as `None`.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn optional_text(&mut self, column: &str) -> Result<Option<String>, DatabaseError> {
+        match self.take(column)? {
+            DbValue::Str(value) => Ok(Some(value)),
+            DbValue::DbNull => Ok(None),
+            _ => Err(unexpected(column, "not text")),
+        }
+    }
+
+    /// A column of type int8 that is not NULL.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn int(&mut self, column: &str) -> Result<i64, DatabaseError> {
+        self.optional_int(column)?.ok_or_else(|| unexpected(column, "NULL"))
+    }
+
+    /// A column of type int8, NULL as `None`.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn optional_int(&mut self, column: &str) -> Result<Option<i64>, DatabaseError> {
+        match self.take(column)? {
+            DbValue::Int64(value) => Ok(Some(value)),
+            DbValue::DbNull => Ok(None),
+            _ => Err(unexpected(column, "not int8")),
+        }
+    }
+
+    /// A column of type bool that is not NULL.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn boolean(&mut self, column: &str) -> Result<bool, DatabaseError> {
+        match self.take(column)? {
+            DbValue::Boolean(value) => Ok(value),
+            _ => Err(unexpected(column, "not bool")),
+        }
+    }
+
+    /// Moves a value out, since an answer can be large.
+    fn take(&mut self, column: &str) -> Result<DbValue, DatabaseError> {
+        let place = self.columns.iter().position(|known| known.name == column);
+        place
+            .and_then(|place| self.values.get_mut(place))
+            .map(|value| std::mem::replace(value, DbValue::DbNull))
+            .ok_or_else(|| unexpected(column, "missing"))
+    }
+}
+
+fn unexpected(column: &str, what: &str) -> DatabaseError {
+    Failure::plain(format!("column {column} of the answer is {what}")).into()
+}
+
+/// Why a statement has no answer.
+#[derive(Debug)]
+pub enum DatabaseError {
+    /// Nothing was tried or nothing came of it, for want of a database; worth another try.
+    Unavailable(Failure),
+    /// The statement is at fault, or the schema.
+    Failed(Failure),
+}
+
+/// What Postgres or the host said.
+#[derive(Debug)]
+pub struct Failure {
+    /// SQLSTATE, when Postgres answered at all.
+    pub code: Option<String>,
+    pub message: String,
+}
+
+impl Failure {
+    fn plain(message: impl Into<String>) -> Self {
+        Self { code: None, message: message.into() }
+    }
+}
+
+impl From<Failure> for DatabaseError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl DatabaseError {
+    fn of(failure: Failure) -> Self {
+        if failure.code.as_deref().is_some_and(passes) {
+            Self::Unavailable(failure)
+        } else {
+            Self::Failed(failure)
+        }
+    }
+
+    /// Spin 4 hands on what fails after the first message of an answer as text alone, in which the
+    /// SQLSTATE stands, unless the connection broke.
+    fn from_text(message: String) -> Self {
+        if let Some(code) = sqlstate_in(&message) {
+            return Self::of(Failure { code: Some(code.to_owned()), message });
+        }
+        let broken = CONNECTION_BROKEN.iter().any(|sign| message.contains(sign));
+        let failure = Failure::plain(message);
+        if broken { Self::Unavailable(failure) } else { Self::Failed(failure) }
+    }
+}
+
+impl From<Error> for DatabaseError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::ConnectionFailed(message) => Self::Unavailable(Failure::plain(message)),
+            Error::QueryFailed(QueryError::DbError(error)) => {
+                Self::of(Failure { code: Some(error.code), message: error.message })
+            }
+            Error::QueryFailed(QueryError::Text(message)) => Self::from_text(message),
+            Error::BadParameter(message)
+            | Error::ValueConversionFailed(message)
+            | Error::Other(message) => Self::Failed(Failure::plain(message)),
+        }
+    }
+}
+
+/// How the Postgres client of the hosts tells a broken connection.
+const CONNECTION_BROKEN: [&str; 4] =
+    ["kind: Closed", "kind: Io", "connection closed", "error communicating with the server"];
+
+/// The SQLSTATE in an error's debug text.
+fn sqlstate_in(text: &str) -> Option<&str> {
+    ["SqlState(E", "code: \""].iter().find_map(|lead| {
+        let (_, rest) = text.split_once(lead)?;
+        let code = rest.get(..5)?;
+        code.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(code)
+    })
+}
+
+/// Whether a condition passes by itself: connection lost, too many connections, shutting down or
+/// starting, statement timeout, lock not available, deadlock, serialisation (PostgreSQL manual,
+/// appendix A).
+fn passes(sqlstate: &str) -> bool {
+    sqlstate.starts_with("08")
+        || sqlstate.starts_with("57P")
+        || matches!(sqlstate, "53300" | "57014" | "55P03" | "40P01" | "40001")
+}
+
+impl std::fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (what, failure) = match self {
+            Self::Unavailable(failure) => ("database unavailable", failure),
+            Self::Failed(failure) => ("database error", failure),
+        };
+        match &failure.code {
+            Some(code) => write!(f, "{what}: {code}: {}", failure.message),
+            None => write!(f, "{what}: {}", failure.message),
+        }
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+impl From<DatabaseError> for Refusal {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(_) => Self::unavailable(error.to_string()),
+            DatabaseError::Failed(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_that_pass() {
+        for code in ["08006", "53300", "57P01", "57P03", "57014", "55P03", "40P01", "40001"] {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["23505", "42501", "22P02", "53100", "P0001", "57000"] {
+            assert!(!passes(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn text_alone_tells_as_much() {
+        let check = |text: &str, unavailable: bool, code: Option<&str>| {
+            let error = DatabaseError::from_text(text.to_owned());
+            let (DatabaseError::Unavailable(failure) | DatabaseError::Failed(failure)) = &error;
+            assert_eq!(failure.code.as_deref(), code, "{text}");
+            assert_eq!(matches!(error, DatabaseError::Unavailable(_)), unavailable, "{text}");
+        };
+        check("Error { kind: Db, cause: Some(DbError { code: SqlState(E57014), .. }) }", true, Some("57014"));
+        check(r#"DbError { as-text: "", severity: "ERROR", code: "23505" }"#, false, Some("23505"));
+        check("Error { kind: Closed, cause: None }", true, None);
+        check("query result exceeds limit of 1 bytes", false, None);
+    }
+}

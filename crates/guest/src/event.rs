@@ -1,0 +1,180 @@
+//! The intake of events: two doors into one room.
+//!
+//! `POST /events/<capability>` takes a CloudEvents batch and is guarded by the service token; the
+//! typed export `rondo:events/consumer` needs no guard, because only a host can call it. Both hand
+//! the batch to the component's one function.
+
+use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition};
+use rondo_contract::problem::ProblemCode;
+
+use crate::Refusal;
+use crate::caller::bearer;
+use crate::database::DatabaseError;
+use crate::http::{Method, Request, Response};
+use crate::variable;
+
+/// Variable with the service token.
+const TOKEN_VARIABLE: &str = "event_token";
+/// Variable with the token before it, which is valid until rotation is over; may be empty.
+const PREVIOUS_TOKEN_VARIABLE: &str = "event_token_previous";
+/// Most events of a batch.
+const BATCH_EVENTS_MAX: usize = 1_000;
+
+/// One event, whichever door it came through.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: String,
+    pub event_type: String,
+    pub traceparent: Option<String>,
+    pub topic: String,
+    /// RFC 3339 in UTC.
+    pub time: String,
+    /// The value: a JSON object.
+    pub data: String,
+}
+
+/// Nothing could be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    pub reason: String,
+}
+
+/// What a component does with a batch: one disposition per event, in order.
+pub type Handle = fn(Vec<Event>) -> Result<Vec<Disposition>, Unavailable>;
+
+/// Answers `POST /events/<capability>`. Without a valid token nothing is read and nothing done.
+///
+/// # Errors
+/// 401, 405, 415, 400 or 422 for what is no batch, 503 when the component could try nothing.
+pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal> {
+    authorize(request)?;
+    if request.method != Method::Post {
+        return Err(request.method_not_allowed(&[Method::Post]));
+    }
+    let body = request.body()?;
+    if request.media_type().as_deref() != Some(BATCH_MEDIA_TYPE) {
+        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
+            .detail(format!("The body must be {BATCH_MEDIA_TYPE}.")));
+    }
+    let batch: Vec<CloudEvent> = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))?;
+    if batch.len() > BATCH_EVENTS_MAX {
+        return Err(Refusal::new(ProblemCode::BodyTooLarge)
+            .detail(format!("A batch may have at most {BATCH_EVENTS_MAX} events.")));
+    }
+    let events = batch.into_iter().map(Event::from).collect();
+    let dispositions =
+        handle(events).map_err(|unavailable| Refusal::unavailable(unavailable.reason))?;
+    let answer = serde_json::to_vec(&BatchAnswer { dispositions })
+        .map_err(|error| Refusal::internal(error.to_string()))?;
+    Ok(Response::json(200, answer))
+}
+
+fn authorize(request: &Request) -> Result<(), Refusal> {
+    let header = request.header("authorization").ok_or_else(Refusal::unauthenticated)?;
+    let given = bearer(&header).ok_or_else(Refusal::unauthenticated)?;
+    let current = variable::get(TOKEN_VARIABLE)?;
+    let previous = variable::get(PREVIOUS_TOKEN_VARIABLE)?;
+    // Both are always compared, so that the time does not tell which one was close.
+    let matches = is_token(given, &current) | is_token(given, &previous);
+    if matches { Ok(()) } else { Err(Refusal::unauthenticated()) }
+}
+
+/// Compares in a time that depends on the lengths alone. An empty token is no token.
+fn is_token(given: &str, expected: &str) -> bool {
+    let difference = given.bytes().zip(expected.bytes()).fold(0, |seen, (a, b)| seen | (a ^ b));
+    !expected.is_empty() && given.len() == expected.len() && std::hint::black_box(difference) == 0
+}
+
+impl From<CloudEvent> for Event {
+    fn from(event: CloudEvent) -> Self {
+        Self {
+            id: event.id,
+            event_type: event.event_type,
+            traceparent: event.traceparent,
+            topic: event.topic,
+            time: event.time,
+            data: String::from(Box::<str>::from(event.data)),
+        }
+    }
+}
+
+/// Handles events one after another, for a capability whose events need a call each. The batch as a
+/// whole is unavailable when the database is: what was done before is found done the next time.
+///
+/// # Errors
+/// When the database is away.
+pub fn each(
+    batch: Vec<Event>,
+    mut one: impl FnMut(&Event) -> Result<Disposition, DatabaseError>,
+) -> Result<Vec<Disposition>, Unavailable> {
+    batch
+        .iter()
+        .map(|event| match one(event) {
+            Ok(disposition) => Ok(disposition),
+            Err(error @ DatabaseError::Unavailable(_)) => {
+                Err(Unavailable { reason: error.to_string() })
+            }
+            Err(error @ DatabaseError::Failed(_)) => {
+                Ok(Disposition::Retry { reason: error.to_string() })
+            }
+        })
+        .collect()
+}
+
+/// Implements the typed export `rondo:events/consumer` for `$component` by `$handle`, a
+/// [`Handle`](crate::event::Handle); `$bindings` is the module of the component's own bindings.
+#[macro_export]
+macro_rules! export_consumer {
+    ($component:ident, $bindings:ident, $handle:path) => {
+        impl $bindings::exports::rondo::events::consumer::Guest for $component {
+            fn handle(
+                batch: Vec<$bindings::exports::rondo::events::consumer::CloudEvent>,
+            ) -> Result<
+                Vec<$bindings::exports::rondo::events::consumer::Disposition>,
+                $bindings::exports::rondo::events::consumer::Unavailable,
+            > {
+                use $bindings::exports::rondo::events::consumer as typed;
+                use $crate::rondo_contract::cloud_event::Disposition;
+                let batch = batch
+                    .into_iter()
+                    .map(|event| $crate::event::Event {
+                        id: event.id,
+                        event_type: event.event_type,
+                        traceparent: event.traceparent,
+                        topic: event.topic,
+                        time: event.time,
+                        data: event.data,
+                    })
+                    .collect();
+                match $handle(batch) {
+                    Ok(dispositions) => Ok(dispositions
+                        .into_iter()
+                        .map(|disposition| match disposition {
+                            Disposition::Done => typed::Disposition::Done,
+                            Disposition::Retry { reason } => typed::Disposition::Retry(reason),
+                            Disposition::Reject { reason } => typed::Disposition::Reject(reason),
+                        })
+                        .collect()),
+                    Err(unavailable) => {
+                        Err(typed::Unavailable { reason: unavailable.reason })
+                    }
+                }
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens() {
+        assert!(is_token("abc", "abc"));
+        for (given, expected) in [("", ""), ("abc", ""), ("", "abc"), ("abd", "abc"), ("ab", "abc")]
+        {
+            assert!(!is_token(given, expected), "{given:?} {expected:?}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! HTTP over wasi:http: a request that is read as it is needed, a response, and [`serve`], the way
+//! from the one to the other.
+//!
+//! There is no router: a component matches on method and path segments.
+
+use std::cell::RefCell;
+
+use rondo_contract::problem::ProblemCode;
+
+use crate::bindings::wasi::http::types::{
+    Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse,
+    ResponseOutparam,
+};
+use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use crate::refusal::Refusal;
+use crate::trace::{self, Level, Trace};
+
+/// Longest body that is read.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Most that one read of a body asks for.
+const READ_BYTES_MAX: u64 = 64 * 1024;
+/// Most that `blocking-write-and-flush` takes (wasi:io/streams).
+const WRITE_AND_FLUSH_BYTES_MAX: usize = 4096;
+
+/// Answers a request with what `route` makes of it.
+///
+/// Refusals become problem responses; what an operator should know of them is logged here, once.
+pub fn serve(
+    incoming: IncomingRequest,
+    out: ResponseOutparam,
+    route: impl FnOnce(&Request) -> Result<Response, Refusal>,
+) {
+    let request = Request::new(incoming);
+    let response = route(&request).unwrap_or_else(|refusal| {
+        if let Some(cause) = refusal.cause() {
+            let id = Some(request.request_id.as_str());
+            trace::log(Level::Error, cause, request.trace.id(), id);
+        }
+        refusal.into_response(&request.request_id)
+    });
+    response.header("x-request-id", &request.request_id).send(out);
+}
+
+/// The methods that routes know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    /// Answered with 405, whatever it is.
+    Other,
+}
+
+impl Method {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// An incoming request.
+pub struct Request {
+    pub method: Method,
+    pub trace: Trace,
+    /// The caller's, or one made here.
+    pub request_id: String,
+    target: String,
+    headers: Fields,
+    incoming: RefCell<Option<IncomingRequest>>,
+}
+
+impl Request {
+    fn new(incoming: IncomingRequest) -> Self {
+        let headers = incoming.headers();
+        let method = match incoming.method() {
+            WasiMethod::Get => Method::Get,
+            WasiMethod::Post => Method::Post,
+            WasiMethod::Put => Method::Put,
+            WasiMethod::Patch => Method::Patch,
+            WasiMethod::Delete => Method::Delete,
+            _ => Method::Other,
+        };
+        Self {
+            method,
+            trace: Trace::continued(first(&headers, "traceparent").as_deref()),
+            request_id: trace::request_id(first(&headers, "x-request-id").as_deref()),
+            target: incoming.path_with_query().unwrap_or_default(),
+            headers,
+            incoming: RefCell::new(Some(incoming)),
+        }
+    }
+
+    /// The path as it was sent, percent-encoded, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+    }
+
+    /// The path's segments. A trailing slash makes a last, empty one, which matches no route.
+    #[must_use]
+    pub fn segments(&self) -> Vec<&str> {
+        self.path().strip_prefix('/').unwrap_or_default().split('/').collect()
+    }
+
+    /// The query as it was sent; empty when there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first value of a header, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        first(&self.headers, name)
+    }
+
+    /// Every value of a header that may be sent as several lines, joined as RFC 9110 (section 5.3)
+    /// allows.
+    #[must_use]
+    pub fn header_list(&self, name: &str) -> Option<String> {
+        let lines: Vec<_> =
+            self.headers.get(name).into_iter().filter_map(|v| String::from_utf8(v).ok()).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
+
+    /// The media type of the body, in lower case and without parameters.
+    #[must_use]
+    pub fn media_type(&self) -> Option<String> {
+        let content_type = self.header("content-type")?;
+        let media_type = content_type.split(';').next().unwrap_or_default();
+        Some(media_type.trim().to_ascii_lowercase())
+    }
+
+    /// Reads the body. A second call answers nothing.
+    ///
+    /// # Errors
+    /// 413 when it is longer than [`BODY_BYTES_MAX`], 400 when it breaks off.
+    pub fn body(&self) -> Result<Vec<u8>, Refusal> {
+        let told = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
+        if told.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
+            return Err(too_large());
+        }
+        let Some(body) = self.incoming.take().and_then(|incoming| incoming.consume().ok()) else {
+            return Ok(Vec::new());
+        };
+        // The stream is a child of the body and goes first.
+        let read = body.stream().map_err(|()| broken_off()).and_then(|s| read_bounded(&s, told));
+        drop::<IncomingBody>(body);
+        read
+    }
+
+    /// Refuses a method that a path does not have.
+    #[must_use]
+    pub fn method_not_allowed(&self, allowed: &[Method]) -> Refusal {
+        let names: Vec<_> = allowed.iter().map(|method| method.as_str()).collect();
+        Refusal::new(ProblemCode::MethodNotAllowed).header("allow", names.join(", "))
+    }
+}
+
+fn first(headers: &Fields, name: &str) -> Option<String> {
+    headers.get(name).into_iter().next().and_then(|value| String::from_utf8(value).ok())
+}
+
+fn read_bounded(stream: &InputStream, told: Option<u64>) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::with_capacity(told.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+    loop {
+        match stream.blocking_read(READ_BYTES_MAX) {
+            Ok(bytes) if body.len() + bytes.len() > BODY_BYTES_MAX => return Err(too_large()),
+            Ok(bytes) => body.extend_from_slice(&bytes),
+            Err(StreamError::Closed) => return Ok(body),
+            Err(StreamError::LastOperationFailed(_)) => return Err(broken_off()),
+        }
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(ProblemCode::BodyTooLarge)
+        .detail(format!("A body may have at most {BODY_BYTES_MAX} bytes."))
+}
+
+fn broken_off() -> Refusal {
+    Refusal::new(ProblemCode::MalformedJson).detail("The body broke off.")
+}
+
+/// An outgoing response.
+pub struct Response {
+    pub status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// No body.
+    #[must_use]
+    pub const fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A body that is JSON already, as Postgres made it.
+    #[must_use]
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::of("application/json", status, body.into())
+    }
+
+    /// A body of a media type.
+    #[must_use]
+    pub fn of(media_type: &str, status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body }.header("content-type", media_type)
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().as_bytes().to_vec()));
+        self
+    }
+
+    /// Hands the response to the host. When the client has gone there is nobody to tell.
+    fn send(mut self, out: ResponseOutparam) {
+        // 204 and 304 have no length (RFC 9110, section 8.6).
+        if !matches!(self.status, 204 | 304) {
+            let length = self.body.len().to_string().into_bytes();
+            self.headers.push(("content-length".to_owned(), length));
+        }
+        let fields = Fields::from_list(&self.headers).unwrap_or_else(|_| Fields::new());
+        let response = OutgoingResponse::new(fields);
+        let _ = response.set_status_code(self.status);
+        let body = response.body();
+        ResponseOutparam::set(out, Ok(response));
+        let Ok(body) = body else { return };
+        if let Ok(stream) = body.write() {
+            let _ = write_all(&stream, &self.body);
+        }
+        let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+fn write_all(stream: &OutputStream, mut rest: &[u8]) -> Result<(), StreamError> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    if rest.len() <= WRITE_AND_FLUSH_BYTES_MAX {
+        return stream.blocking_write_and_flush(rest);
+    }
+    while !rest.is_empty() {
+        let permitted = stream.check_write()?;
+        if permitted == 0 {
+            stream.subscribe().block();
+            continue;
+        }
+        let bytes = usize::try_from(permitted).unwrap_or(usize::MAX).min(rest.len());
+        stream.write(&rest[..bytes])?;
+        rest = &rest[bytes..];
+    }
+    stream.blocking_flush()
+}

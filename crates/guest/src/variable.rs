@@ -1,0 +1,42 @@
+//! Settings of a component: the variables that spin.toml maps to it.
+
+use crate::bindings::fermyon::spin::variables;
+use crate::refusal::Refusal;
+
+/// The value of a variable; may be empty.
+///
+/// # Errors
+/// When it is not defined or its provider fails, which only an operator can mend.
+pub fn get(name: &str) -> Result<String, VariableError> {
+    variables::get(name).map_err(|error| VariableError {
+        name: name.to_owned(),
+        reason: match error {
+            variables::Error::InvalidName(_) => "its name is invalid".to_owned(),
+            variables::Error::Undefined(_) => "it is not defined".to_owned(),
+            // What a provider says may hold the value; the kind of failure is enough.
+            variables::Error::Provider(_) => "its provider failed".to_owned(),
+            variables::Error::Other(_) => "it cannot be read".to_owned(),
+        },
+    })
+}
+
+/// A variable that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariableError {
+    pub name: String,
+    reason: String,
+}
+
+impl std::fmt::Display for VariableError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "variable {}: {}", self.name, self.reason)
+    }
+}
+
+impl std::error::Error for VariableError {}
+
+impl From<VariableError> for Refusal {
+    fn from(error: VariableError) -> Self {
+        Self::internal(error.to_string())
+    }
+}

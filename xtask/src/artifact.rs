@@ -1,0 +1,62 @@
+//! What the commands build: components for Wasm, and the native binaries.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{WASM_TARGET, cargo, run, target_directory};
+
+/// The packages in components/, one WebAssembly component each.
+pub const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+
+/// The packages with the two binaries, `rondo` and `rondo-sync`.
+pub const BINARIES: [&str; 2] = ["host-bridge", "ws-sync"];
+
+/// The profile of components, see the workspace's Cargo.toml.
+pub const WASM_PROFILE: &str = "wasm";
+
+pub fn build_all() -> Result<()> {
+    build_components()?;
+    build_binaries()
+}
+
+/// Builds the components, as the build commands in spin.toml do.
+pub fn build_components() -> Result<()> {
+    add_wasm_target()?;
+    run(cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET])
+        .args(COMPONENTS.iter().flat_map(|component| ["-p", component])))
+}
+
+pub fn build_binaries() -> Result<()> {
+    run(cargo(["build", "--release"]).args(BINARIES.iter().flat_map(|package| ["-p", package])))
+}
+
+/// The path of a built native binary.
+pub fn binary(name: &str) -> PathBuf {
+    target_directory().join("release").join(name)
+}
+
+/// Makes sure that the standard library for components is there. A toolchain without rustup (a
+/// distribution's) is fine when it brings the target itself.
+pub fn add_wasm_target() -> Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .current_dir(crate::cargo::root())
+        .output()
+        .context("cannot run rustc")?;
+    let library = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let is_there = output.status.success()
+        && std::fs::read_dir(library).is_ok_and(|mut entries| entries.next().is_some());
+    if is_there {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(crate::cargo::root()))
+        .with_context(|| {
+            format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
+        })?;
+    if output.stdout.is_empty() {
+        bail!("rustc does not know the target {WASM_TARGET}; Rust 1.95 or newer does");
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Running cargo and other programs from the root of the clone.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The compilation target of components.
+pub const WASM_TARGET: &str = "wasm32-wasip2";
+
+/// A cargo command in the root of the clone, with the cargo that started this program.
+pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command to its end; an exit status other than 0 is an error that shows the command.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// The command as a person would type it.
+pub fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    std::iter::once(program)
+        .chain(command.get_args())
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The root of the clone.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, relative to the caller as cargo reads it,
+/// or `target` in the clone.
+pub fn target_directory() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(named) if !named.is_empty() => {
+            std::env::current_dir().unwrap_or_else(|_| root().to_owned()).join(named)
+        }
+        _ => root().join("target"),
+    }
+}
+
+/// Whether a program can be started at all.
+pub fn is_installed(program: &str, version_argument: &str) -> bool {
+    Command::new(program).arg(version_argument).output().is_ok_and(|output| output.status.success())
+}

@@ -1,0 +1,70 @@
+//! Services that tests share: started by a small program of testkit, which prints one line with
+//! their address and stops when its standard input closes. So whatever becomes of this process,
+//! nothing is left running.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{cargo, run, shown};
+use crate::kafka as jars;
+
+/// Names the shared Postgres for the test programs (testkit reads it).
+pub const POSTGRES_VARIABLE: &str = "RONDO_TEST_POSTGRES";
+
+/// A service that runs until this is dropped.
+pub struct Service {
+    /// What the service printed: how to reach it. It may contain a password.
+    pub address: String,
+    input: Option<ChildStdin>,
+    child: Child,
+}
+
+impl Service {
+    /// Starts the Postgres that all test programs of one run share.
+    pub fn postgres() -> Result<Self> {
+        Self::start(&mut program("postgres"))
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        let shown = shown(command);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run `{shown}`"))?;
+        let input = child.stdin.take();
+        let mut address = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut address)?;
+        }
+        let service = Self { address: address.trim().to_owned(), input, child };
+        if service.address.is_empty() {
+            bail!("`{shown}` did not start; its message is above");
+        }
+        Ok(service)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// `cargo xtask postgres`: until the standard input closes or Ctrl-C.
+pub fn postgres(arguments: &[String]) -> Result<()> {
+    run(program("postgres").args(arguments))
+}
+
+/// `cargo xtask kafka`: until the standard input closes or Ctrl-C.
+pub fn kafka(arguments: &[String]) -> Result<()> {
+    let folder = jars::fetched()?;
+    run(program("kafka").args(arguments).env(jars::KAFKA_VARIABLE, folder))
+}
+
+fn program(service: &str) -> Command {
+    cargo(["run", "--release", "--quiet", "-p", "rondo-testkit", "--bin", "test-service", "--", service])
+}
