@@ -51,10 +51,12 @@ pub fn add_wasm_target() -> Result<()> {
     if is_there {
         return Ok(());
     }
-    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(crate::cargo::root()))
-        .with_context(|| {
-            format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
-        })?;
+    run(Command::new("rustup")
+        .args(["target", "add", WASM_TARGET])
+        .current_dir(crate::cargo::root()))
+    .with_context(|| {
+        format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
+    })?;
     if output.stdout.is_empty() {
         bail!("rustc does not know the target {WASM_TARGET}; Rust 1.95 or newer does");
     }

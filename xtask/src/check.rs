@@ -100,7 +100,10 @@ fn chosen_parts(options: &[String]) -> Result<Vec<&'static Part>> {
             bail!("there is no part {name:?}; the parts are {}", known.join(", "));
         }
     }
-    Ok(PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|n| n == part.name)).collect())
+    Ok(PARTS
+        .iter()
+        .filter(|part| names.is_empty() || names.iter().any(|n| n == part.name))
+        .collect())
 }
 
 fn format(_: &Run) -> Result<Outcome> {
@@ -234,7 +237,10 @@ fn threads() -> String {
 /// Options that select the workspace but for what only exists for Wasm.
 fn native_packages() -> Vec<&'static str> {
     let wasm_only = COMPONENTS.iter().copied().chain(["rondo-guest"]);
-    ["--workspace"].into_iter().chain(wasm_only.flat_map(|package| ["--exclude", package])).collect()
+    ["--workspace"]
+        .into_iter()
+        .chain(wasm_only.flat_map(|package| ["--exclude", package]))
+        .collect()
 }
 
 /// Folder and name of each native package in the workspace.

@@ -38,7 +38,7 @@ fn fetch(goal: &Path) -> Result<()> {
         );
     }
     println!("fetching Kafka {KAFKA_VERSION} into {}", goal.display());
-    let unfinished = goal.with_extension(format!("{}.unfinished", std::process::id()));
+    let unfinished = PathBuf::from(format!("{}.unfinished-{}", goal.display(), std::process::id()));
     fs::create_dir_all(&unfinished)
         .with_context(|| format!("cannot create {}", unfinished.display()))?;
     let outcome = copy_jars(&unfinished).and_then(|()| {

@@ -32,8 +32,10 @@ impl TestCount {
     /// Runs a `cargo test` command, shows what it prints as it comes, and counts.
     pub fn of(command: &mut Command) -> Result<Self> {
         let shown = shown(command);
-        let mut child =
-            command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run `{shown}`"))?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run `{shown}`"))?;
         let mut count = Self::default();
         if let Some(output) = child.stdout.take() {
             for line in BufReader::new(output).split(b'\n') {
@@ -117,12 +119,19 @@ impl fmt::Display for Report {
                 Outcome::Skipped(why) => format!("skipped: {why}"),
                 Outcome::Tested(count) => {
                     total = total + *count;
-                    format!("{} passed, {} failed, {} ignored", count.passed, count.failed, count.ignored)
+                    format!(
+                        "{} passed, {} failed, {} ignored",
+                        count.passed, count.failed, count.ignored
+                    )
                 }
             };
             writeln!(f, "{name:<12} {verdict:<7} {:>7.1} s  {detail}", took.as_secs_f64())?;
         }
-        writeln!(f, "all tests: {} passed, {} failed, {} ignored", total.passed, total.failed, total.ignored)
+        writeln!(
+            f,
+            "all tests: {} passed, {} failed, {} ignored",
+            total.passed, total.failed, total.ignored
+        )
     }
 }
 

@@ -66,5 +66,15 @@ pub fn kafka(arguments: &[String]) -> Result<()> {
 }
 
 fn program(service: &str) -> Command {
-    cargo(["run", "--release", "--quiet", "-p", "rondo-testkit", "--bin", "test-service", "--", service])
+    cargo([
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        "rondo-testkit",
+        "--bin",
+        "test-service",
+        "--",
+        service,
+    ])
 }

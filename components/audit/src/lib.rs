@@ -1,1 +1,129 @@
-//! The audit log.
+//! The audit component: records every event once, and shows what was recorded.
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "rondo:worlds/audit",
+        with: {
+            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        },
+        generate_all,
+    });
+}
+
+mod record;
+mod store;
+
+use rondo_contract::cloud_event::Disposition;
+use rondo_domain::access::AuditReach;
+use rondo_guest::Refusal;
+use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use rondo_guest::caller;
+use rondo_guest::database::DatabaseError;
+use rondo_guest::event::{self, Event, Unavailable};
+use rondo_guest::http::{self, Method, Request, Response};
+use rondo_guest::page::{self, Bound, Parameters};
+
+use crate::record::Record;
+use crate::store::{LogFilter, Store};
+
+struct Component;
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        http::serve(request, out, route);
+    }
+}
+
+rondo_guest::export_consumer!(Component, bindings, handle);
+bindings::export!(Component with_types_in bindings);
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    match request.segments()[..] {
+        ["events", "audit"] => event::take_batch(request, handle),
+        ["api", "audit", "logs"] => logs(request),
+        ["api", "audit", "statistics"] => statistics(request),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+/// Records a batch by one statement. What is no event is rejected before, so that it does not fail
+/// the others; when the statement fails all the same, each event is worth a try of its own.
+fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
+    let mut records = Vec::with_capacity(batch.len());
+    let mut dispositions: Vec<_> = batch
+        .into_iter()
+        .map(|event| match Record::of(event) {
+            Ok(record) => {
+                records.push(record);
+                Disposition::Done
+            }
+            Err(reason) => Disposition::Reject { reason },
+        })
+        .collect();
+    if records.is_empty() {
+        return Ok(dispositions);
+    }
+    match Store::open().and_then(|store| store.append(records)) {
+        Ok(()) => {}
+        Err(error @ DatabaseError::Unavailable(_)) => {
+            return Err(Unavailable { reason: error.to_string() });
+        }
+        Err(error @ DatabaseError::Failed(_)) => {
+            for disposition in &mut dispositions {
+                if *disposition == Disposition::Done {
+                    *disposition = Disposition::Retry { reason: error.to_string() };
+                }
+            }
+        }
+    }
+    Ok(dispositions)
+}
+
+/// `GET /api/audit/logs`.
+fn logs(request: &Request) -> Result<Response, Refusal> {
+    let (mut parameters, user) = begin(request)?;
+    let filter = LogFilter {
+        user,
+        action_type: parameters.text("action_type"),
+        task: parameters.id("task_id"),
+        first: parameters.bound("start_date", Bound::First),
+        last: parameters.bound("end_date", Bound::Last),
+        cursor: parameters.cursor(),
+        limit: parameters.limit(),
+    };
+    parameters.finish()?;
+    let page = Store::open()?.logs(filter)?;
+    let next = page.next.map(|id| id.to_string());
+    Ok(page::with_next(Response::json(200, page.items), request, next.as_deref()))
+}
+
+/// `GET /api/audit/statistics`.
+fn statistics(request: &Request) -> Result<Response, Refusal> {
+    let (mut parameters, user) = begin(request)?;
+    let first = parameters.bound("start_date", Bound::First);
+    let last = parameters.bound("end_date", Bound::Last);
+    parameters.finish()?;
+    Ok(Response::json(200, Store::open()?.statistics(user, first, last)?))
+}
+
+/// What both routes begin with: who asks, and whose events they may see; none for everyone's.
+fn begin(request: &Request) -> Result<(Parameters<'_>, Option<i64>), Refusal> {
+    let caller = caller::authenticate(request)?;
+    let mut parameters = Parameters::of(request);
+    let requested = parameters.id("user_id");
+    let user = match caller.audit_reach(requested).map_err(caller::denied)? {
+        AuditReach::User(user) => Some(user),
+        AuditReach::Everyone => None,
+    };
+    if request.method != Method::Get {
+        return Err(request.method_not_allowed(&[Method::Get]));
+    }
+    Ok((parameters, user))
+}

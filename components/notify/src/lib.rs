@@ -1,1 +1,111 @@
-//! What a due reminder says, and the history of what was sent.
+//! The notify component: decides and renders what a due reminder says, and shows the history of
+//! what was sent. The mailer sends what is recorded here.
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "rondo:worlds/notify",
+        with: {
+            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        },
+        generate_all,
+    });
+}
+
+mod decision;
+mod mail;
+mod store;
+
+use rondo_contract::cloud_event::Disposition;
+use rondo_contract::event::{EventType, TaskEvent};
+use rondo_domain::access::Scope;
+use rondo_guest::Refusal;
+use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use rondo_guest::caller;
+use rondo_guest::database::DatabaseError;
+use rondo_guest::event::{self, Event, Unavailable};
+use rondo_guest::http::{self, Method, Request, Response};
+use rondo_guest::page::{self, Parameters};
+use rondo_guest::trace::Trace;
+use rondo_guest::variable;
+
+use crate::decision::{Decision, Firing};
+use crate::mail::Mail;
+use crate::store::Store;
+
+struct Component;
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        http::serve(request, out, route);
+    }
+}
+
+rondo_guest::export_consumer!(Component, bindings, handle);
+bindings::export!(Component with_types_in bindings);
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    match request.segments()[..] {
+        ["events", "notify"] => event::take_batch(request, handle),
+        ["api", "notifications"] => list(request, None),
+        ["api", user, "notifications"] => list(request, Some(user)),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+/// `GET /api/{user_id}/notifications`.
+fn list(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
+    let user = caller::acting(request, user, Scope::TasksRead)?;
+    if request.method != Method::Get {
+        return Err(request.method_not_allowed(&[Method::Get]));
+    }
+    let mut parameters = Parameters::of(request);
+    let (limit, cursor) = (parameters.limit(), parameters.cursor());
+    parameters.finish()?;
+    let page = Store::open()?.notifications(user, cursor, limit)?;
+    let next = page.next.map(|id| id.to_string());
+    Ok(page::with_next(Response::json(200, page.items), request, next.as_deref()))
+}
+
+fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
+    let unavailable = |error: &dyn std::fmt::Display| Unavailable { reason: error.to_string() };
+    let verified_only = match variable::get("require_verified_email") {
+        Ok(value) => value == "true",
+        Err(error) => return Err(unavailable(&error)),
+    };
+    let store = Store::open().map_err(|error| unavailable(&error))?;
+    event::each(batch, |event| handle_one(&store, verified_only, event))
+}
+
+fn handle_one(
+    store: &Store,
+    verified_only: bool,
+    event: &Event,
+) -> Result<Disposition, DatabaseError> {
+    let value = match TaskEvent::parse(&event.data) {
+        Ok(value) if value.event_type == EventType::ReminderDue => value,
+        Ok(_) => return Ok(Disposition::Done),
+        Err(reason) => return Ok(Disposition::Reject { reason }),
+    };
+    let firing = match Firing::of(&value) {
+        Ok(firing) => firing,
+        Err(reason) => return Ok(Disposition::Reject { reason }),
+    };
+    // Without its task or reminder there is nobody to tell and nothing to keep a history of.
+    let Some(reminder) = store.reminder(value.user_id, firing.reminder_id)? else {
+        return Ok(Disposition::Done);
+    };
+    let mail = match decision::decide(&reminder, &firing, verified_only) {
+        Decision::Send => Some(Mail::of(&reminder)),
+        Decision::Cancel => None,
+    };
+    let trace = Trace::continued(event.traceparent.as_deref());
+    store.record(&firing, mail.as_ref(), &trace.traceparent())?;
+    Ok(Disposition::Done)
+}

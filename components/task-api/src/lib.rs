@@ -1,1 +1,134 @@
-//! Tasks: the HTTP API.
+//! The task-api component: the HTTP API of tasks.
+//!
+//! A change is read → rules of `domain` → one call of one database function with the revision that
+//! the rules were applied to; the function writes the task and its events in one transaction.
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "rondo:worlds/task-api",
+        with: {
+            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        },
+        generate_all,
+    });
+}
+
+mod change;
+mod create;
+mod etag;
+mod idempotency;
+mod list;
+mod store;
+
+use rondo_domain::access::Scope;
+use rondo_guest::Refusal;
+use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use rondo_guest::caller;
+use rondo_guest::http::{self, Method, Request, Response};
+use rondo_guest::page::Parameters;
+
+use crate::store::{Answer, Store};
+
+struct Component;
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        http::serve(request, out, route);
+    }
+}
+
+bindings::export!(Component with_types_in bindings);
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    let segments = request.segments();
+    let (user, rest) = match segments[..] {
+        ["api", "tasks", ref rest @ ..] => (None, rest),
+        ["api", user, "tasks", ref rest @ ..] => (Some(user), rest),
+        _ => return Err(unknown_path(request)),
+    };
+    let scope = match request.method {
+        Method::Get => Scope::TasksRead,
+        _ => Scope::TasksWrite,
+    };
+    let user = caller::acting(request, user, scope)?;
+    match (request.method, rest) {
+        (Method::Get, [] | ["filter"]) => list::answer(request, user),
+        (Method::Post, []) => create::answer(request, user),
+        (_, []) => Err(request.method_not_allowed(&[Method::Get, Method::Post])),
+        (_, ["filter"]) => Err(request.method_not_allowed(&[Method::Get])),
+        (method, [task]) => one(request, method, user, id(task)),
+        (method, [task, action]) => act(request, method, user, id(task), action),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+/// The routes of one task.
+fn one(request: &Request, method: Method, user: i64, task: i64) -> Result<Response, Refusal> {
+    match method {
+        Method::Get => read(request, user, task),
+        Method::Put => change::replace(request, user, task),
+        Method::Patch => change::patch(request, user, task),
+        Method::Delete => change::delete(request, user, task),
+        Method::Post | Method::Other => Err(request.method_not_allowed(&[
+            Method::Get,
+            Method::Put,
+            Method::Patch,
+            Method::Delete,
+        ])),
+    }
+}
+
+/// The action routes of one task.
+fn act(
+    request: &Request,
+    method: Method,
+    user: i64,
+    task: i64,
+    action: &str,
+) -> Result<Response, Refusal> {
+    let action = match action {
+        "complete" => change::Action::Complete,
+        "reopen" => change::Action::Reopen,
+        _ => return Err(Refusal::not_found()),
+    };
+    match method {
+        Method::Patch | Method::Post => change::act(request, user, task, action),
+        _ => Err(request.method_not_allowed(&[Method::Patch, Method::Post])),
+    }
+}
+
+fn read(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let answer = Store::open()?.task(user, task)?.ok_or_else(Refusal::not_found)?;
+    let unchanged = request
+        .header_list("if-none-match")
+        .is_some_and(|condition| etag::matches_weakly(&condition, answer.revision));
+    Ok(if unchanged {
+        Response::empty(304).header("etag", etag::of(answer.revision))
+    } else {
+        task_response(200, answer)
+    })
+}
+
+/// A response with a task.
+fn task_response(status: u16, answer: Answer) -> Response {
+    Response::json(status, answer.task).header("etag", etag::of(answer.revision))
+}
+
+/// The id in a path. What is no number is the id of no task; the database says so in its turn, so
+/// that what is wrong with the request itself comes first.
+fn id(segment: &str) -> i64 {
+    caller::number(segment).unwrap_or(0)
+}
+
+/// Whether a path exists is told only to those who have a token.
+fn unknown_path(request: &Request) -> Refusal {
+    caller::authenticate(request).err().unwrap_or_else(Refusal::not_found)
+}

@@ -1,13 +1,50 @@
-//! Postgres for the native programs: where it is ([`dsn`]), connections ([`pool`]), the schema
-//! ([`migration`]), who may do what ([`role`]), and a private server for a machine that has none
-//! running ([`server`]). [`secret`] keeps what must not be seen.
+//! Reaching Postgres: connections with TLS, migrations, roles, secrets, and a private server where
+//! there is none.
+//!
+//! How the parts meet in `rondo up`:
+//!
+//! ```text
+//! DataFolder::open ──▶ Secrets::load_or_create ──▶ server::start   (or DATABASE_URL)
+//!                                                      │ administrator's Dsn
+//!                             role::provision ◀────────┤
+//!                             migration::up   ◀────────┘
+//!                                   │ one Dsn per role
+//!                                   ▼
+//!                     pool::open, pool::connect, components' variables
+//! ```
+//!
+//! No SQL of a capability is here; each sits beside the module that runs it.
 
+pub mod admin;
+pub mod data_folder;
 pub mod dsn;
 pub mod migration;
 pub mod pool;
 pub mod role;
 pub mod secret;
 pub mod server;
+pub mod tls;
 
-pub use dsn::Dsn;
-pub use pool::{Connection, Pool};
+pub use data_folder::{DataFolder, DataFolderError};
+pub use dsn::{Dsn, DsnError, TlsMode};
+pub use pool::{ConnectError, Pool, PoolOptions, Session, SessionOptions};
+pub use role::{Role, RoleDsns};
+pub use secret::{SecretError, Secrets};
+pub use server::{PrivateServer, ServerError, ServerOptions};
+
+/// An error with its causes, on one line: each error here says what and what to do, and keeps the
+/// why in `source()`.
+pub fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let line = cause.to_string();
+        // tokio-postgres' link to what the server said carries nothing else.
+        if line != "db error" {
+            text.push_str(": ");
+            text.push_str(line.trim_end());
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,76 +1,186 @@
-//! Connections, with TLS where the connection string asks for it.
-//!
-//! `sslmode=require` encrypts and checks the certificate against the public roots; `prefer` (the
-//! default of libpq) does so when the server offers TLS; `disable` never.
+//! Connections: a bounded pool, or a single session for what must hold one (an advisory lock).
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
-use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
-use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::Client;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts,
+};
+pub use deadpool_postgres::{Object, Pool, PoolError};
+use tokio_postgres::{Client, Config};
+use tokio_util::sync::CancellationToken;
 
-use crate::dsn::Dsn;
+use crate::{
+    dsn::Dsn,
+    tls::{self, TlsError},
+};
 
-/// How long to wait for a free connection, in milliseconds.
-pub const POOL_WAIT_MS_MAX: u64 = 10_000;
+/// Connections that a pool opens unless told otherwise.
+pub const POOL_CONNECTIONS_MAX: usize = 16;
+/// How long a caller waits for a free connection of a pool.
+pub const POOL_WAIT_SECONDS_MAX: u64 = 5;
+/// How long reaching and logging in to the server may take, unless the DSN has `connect_timeout`.
+pub const CONNECT_SECONDS_MAX: u64 = 5;
+/// Idle time after which the kernel asks whether the peer is still there.
+const KEEPALIVE_IDLE_SECONDS: u64 = 30;
+/// How long sent data may stay unacknowledged before the connection counts as lost (Linux).
+const UNACKNOWLEDGED_SECONDS_MAX: u64 = 30;
 
-/// A pool of connections of one role.
-pub type Pool = deadpool_postgres::Pool;
-/// A connection borrowed from a [`Pool`].
-pub type Connection = deadpool_postgres::Object;
+/// How a pool is to be.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    /// Upper bound of open connections.
+    pub connections_max: usize,
+    pub session: SessionOptions,
+}
 
-/// A pool of at most `connections_max` connections; none is made before it is needed.
-///
-/// # Panics
-/// Never: a Tokio runtime is named, so that the timeouts work.
-#[must_use]
-pub fn pool(dsn: &Dsn, application: &str, connections_max: usize) -> Pool {
-    let mut config = dsn.config().clone();
-    config.application_name(application);
+/// How a session is to be. What is absent is left to the role's settings.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    /// Shown in `pg_stat_activity`; goes before the DSN's own.
+    pub application_name: Option<String>,
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { connections_max: POOL_CONNECTIONS_MAX, session: SessionOptions::default() }
+    }
+}
+
+/// Makes a pool; connects lazily, so a server that is away is no error here.
+pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
+    // Fast: our code leaves no open transaction behind (guards roll back), and a connection that
+    // broke meanwhile is an error that the caller has to expect at any statement anyway.
     let manager = Manager::from_config(
-        config,
-        tls(),
+        config(dsn, &options.session),
+        tls::connector(dsn)?,
         ManagerConfig { recycling_method: RecyclingMethod::Fast },
     );
-    Pool::builder(manager)
-        .max_size(connections_max)
-        .wait_timeout(Some(Duration::from_millis(POOL_WAIT_MS_MAX)))
-        .runtime(deadpool_postgres::Runtime::Tokio1)
+    let wait = Duration::from_secs(POOL_WAIT_SECONDS_MAX);
+    let mut builder = Pool::builder(manager)
+        .max_size(options.connections_max)
+        .timeouts(Timeouts {
+            wait: Some(wait),
+            create: Some(connect_timeout(dsn)),
+            recycle: Some(wait),
+        })
+        .runtime(Runtime::Tokio1);
+    if let Some(setting) = statement_timeout(&options.session) {
+        builder = builder.post_create(Hook::async_fn(move |client, _| {
+            let setting = setting.clone();
+            Box::pin(
+                async move { client.batch_execute(&setting).await.map_err(HookError::Backend) },
+            )
+        }));
+    }
+    builder
         .build()
-        .expect("a pool with a runtime and a manager can be built")
+        .map_err(|_| unreachable!("a runtime is given, which is all that the builder can miss"))
 }
 
-/// A connection of its own, for what must not be shared: session locks, migrations. It ends when the
-/// client is dropped; `Client::is_closed` tells when it was lost.
-///
-/// # Errors
-/// When the server cannot be reached or refuses the login.
-pub async fn connect(dsn: &Dsn, application: &str) -> Result<Client, tokio_postgres::Error> {
-    let mut config = dsn.config().clone();
-    config.application_name(application);
-    let (client, connection) = config.connect(tls()).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a database connection ended");
+/// Connects once.
+pub async fn connect(dsn: &Dsn, options: &SessionOptions) -> Result<Session, ConnectError> {
+    let connector = tls::connector(dsn)?;
+    let limit = connect_timeout(dsn);
+    let failed = |source| ConnectError::Failed { dsn: dsn.to_string(), source };
+    let opening = async {
+        let (client, connection) = config(dsn, options).connect(connector).await.map_err(failed)?;
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        tokio::spawn(async move {
+            let _end = end;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a database session ended");
+            }
+        });
+        if let Some(setting) = statement_timeout(options) {
+            client.batch_execute(&setting).await.map_err(failed)?;
         }
-    });
-    Ok(client)
+        Ok(Session { client, ended })
+    };
+    tokio::time::timeout(limit, opening).await.unwrap_or_else(|_| {
+        Err(ConnectError::Timeout { dsn: dsn.to_string(), seconds: limit.as_secs() })
+    })
 }
 
-/// TLS for connections, with the public roots.
-#[must_use]
-pub fn tls() -> MakeRustlsConnect {
-    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth()
-    });
-    MakeRustlsConnect::new(config.clone())
+/// One connection; dropping it ends the session and so frees its locks.
+pub struct Session {
+    client: Client,
+    ended: CancellationToken,
+}
+
+impl Session {
+    /// Cancelled when the connection is gone, for whatever reason: what a session's lock protected
+    /// has to stop then.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("cannot connect to {dsn}")]
+    Failed { dsn: String, source: tokio_postgres::Error },
+    #[error("no connection to {dsn} within {seconds} s")]
+    Timeout { dsn: String, seconds: u64 },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl ConnectError {
+    /// The server's SQLSTATE, when it answered with one.
+    pub fn sql_state(&self) -> Option<&tokio_postgres::error::SqlState> {
+        match self {
+            Self::Failed { source, .. } => source.code(),
+            Self::Timeout { .. } | Self::Tls(_) => None,
+        }
+    }
+}
+
+fn connect_timeout(dsn: &Dsn) -> Duration {
+    // libpq's 0 means to wait for ever; nothing here does.
+    match dsn.config().get_connect_timeout() {
+        Some(timeout) if !timeout.is_zero() => *timeout,
+        _ => Duration::from_secs(CONNECT_SECONDS_MAX),
+    }
+}
+
+fn config(dsn: &Dsn, options: &SessionOptions) -> Config {
+    let mut config = dsn.config().clone();
+    config.connect_timeout(connect_timeout(dsn));
+    if let Some(name) = &options.application_name {
+        config.application_name(name);
+    }
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS));
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX));
+    }
+    config
+}
+
+/// A statement and no start-up option, because PgBouncer refuses start-up options.
+fn statement_timeout(options: &SessionOptions) -> Option<String> {
+    options
+        .statement_timeout
+        .map(|timeout| format!("SET statement_timeout = {}", timeout.as_millis()))
 }

@@ -1,138 +1,321 @@
-//! Roles: each component and service logs in as its own, which may do the least that works.
+//! Database roles: one for each component and service, so that each can do only its own work.
 //!
-//! Roles belong to the cluster, not to a database, so they are made under one lock in one place,
-//! also when several programs or tests start at once.
+//! Roles belong to the cluster and not to a database, hence they are made before the migrations
+//! and under one lock for the whole cluster. What each may do is in the migrations' grants.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
+use futures_util::future::try_join_all;
+use postgres_protocol::password::scram_sha_256;
+use tokio_postgres::{Client, error::SqlState};
 
-use crate::dsn::Dsn;
-use crate::pool;
+use crate::{
+    dsn::Dsn,
+    pool::{self, ConnectError, Session, SessionOptions},
+    secret::{Secret, Secrets},
+};
 
-/// Owns every table and function; nobody logs in as it.
+/// Owns tables and functions; nobody logs in as it.
 pub const OWNER: &str = "rondo_owner";
+/// Advisory lock under which roles are made, in the database that all clusters have.
+const ROLE_LOCK_KEY: i64 = 0x526f_6e64_6f00_0001;
+/// The database that holds the lock: advisory locks are seen only within one.
+const LOCK_DATABASE: &str = "postgres";
 
-/// A role that a component or service logs in as.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Role {
-    pub name: &'static str,
-    /// Most connections at once, over all processes.
+/// A role that logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    TaskApi,
+    Recurrence,
+    Notify,
+    Audit,
+    Auth,
+    Bridge,
+    Sync,
+}
+
+/// What a role's sessions may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleLimit {
+    /// Connections at a time, in the whole cluster.
     pub connections_max: u32,
-    /// Longest statement, in milliseconds.
     pub statement_timeout_ms: u32,
+    pub idle_in_transaction_ms: u32,
 }
 
-pub const TASK_API: Role = role("rondo_task_api", 64, 10_000);
-pub const RECURRENCE: Role = role("rondo_recurrence", 32, 10_000);
-pub const NOTIFY: Role = role("rondo_notify", 32, 10_000);
-pub const AUDIT: Role = role("rondo_audit", 32, 20_000);
-pub const AUTH: Role = role("rondo_auth", 32, 10_000);
-pub const BRIDGE: Role = role("rondo_bridge", 64, 60_000);
-pub const SYNC: Role = role("rondo_sync", 32, 20_000);
-
-/// Every role that can log in.
-pub const ROLES: [&Role; 7] = [&TASK_API, &RECURRENCE, &NOTIFY, &AUDIT, &AUTH, &BRIDGE, &SYNC];
-
-const fn role(name: &'static str, connections_max: u32, statement_timeout_ms: u32) -> Role {
-    Role { name, connections_max, statement_timeout_ms }
+/// Whether roles get their connection limits. Tests share a cluster between many databases at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionLimit {
+    Enforced,
+    Lifted,
 }
 
-/// Longest pause inside a transaction, in milliseconds: a guest that stopped half-way lets go.
-const IDLE_IN_TRANSACTION_MS_MAX: u32 = 10_000;
-/// Key of the advisory lock under which roles are made.
-const ROLE_LOCK: i64 = 0x0072_6f6e_646f_0002;
+impl Role {
+    pub const ALL: [Self; 7] = [
+        Self::TaskApi,
+        Self::Recurrence,
+        Self::Notify,
+        Self::Audit,
+        Self::Auth,
+        Self::Bridge,
+        Self::Sync,
+    ];
 
-/// Why the roles are not there.
-#[derive(Debug, thiserror::Error)]
-pub enum RoleError {
-    #[error(
-        "the login of DATABASE_URL may not create roles and is no member of {role}: ask the \
-         database's administrator to create the roles, or for a login with CREATEROLE"
-    )]
-    NotAllowed { role: &'static str },
-    #[error("the database failed while roles were made: {0}")]
-    Database(#[from] tokio_postgres::Error),
+    /// Its name in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TaskApi => "rondo_task_api",
+            Self::Recurrence => "rondo_recurrence",
+            Self::Notify => "rondo_notify",
+            Self::Audit => "rondo_audit",
+            Self::Auth => "rondo_auth",
+            Self::Bridge => "rondo_bridge",
+            Self::Sync => "rondo_sync",
+        }
+    }
+
+    /// A component's connections are bounded by the host's pool too (Spin's: 64 per address).
+    /// Together they stay under the private server's `max_connections`.
+    pub const fn limit(self) -> RoleLimit {
+        let (connections_max, statement_seconds) = match self {
+            Self::TaskApi => (64, 10),
+            Self::Recurrence | Self::Notify | Self::Auth => (24, 10),
+            Self::Audit => (16, 20),
+            // Retention works through many rows, a snapshot reads many.
+            Self::Bridge => (32, 60),
+            Self::Sync => (24, 30),
+        };
+        RoleLimit {
+            connections_max,
+            statement_timeout_ms: statement_seconds * 1000,
+            idle_in_transaction_ms: 10_000,
+        }
+    }
 }
 
-/// Makes the roles where they are missing, sets their passwords, and gives the connection string of
-/// each by name. `password` is asked once for each role.
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One DSN per role, all to the same database.
+#[derive(Clone, Debug)]
+pub struct RoleDsns(BTreeMap<Role, Dsn>);
+
+impl RoleDsns {
+    pub fn get(&self, role: Role) -> &Dsn {
+        &self.0[&role]
+    }
+}
+
+/// Makes the roles where they are missing, and answers with a DSN for each to `admin`'s database.
 ///
-/// A login that may not create roles uses those that are there and that it is a member of, acting as
-/// each (`options=-c role=…`).
-///
-/// # Errors
-/// [`RoleError::NotAllowed`] when neither is possible.
+/// Where `admin` may make roles, each logs in with its password of `secrets`; one whose password
+/// is another gets that of `secrets`, with a warning. Where it may not, but is a member of all of
+/// them, the DSNs are `admin`'s own with `options=-c role=…`: rights are those of the role, though
+/// a session could give the role up, so it protects from mistakes more than from an intruder.
+/// Otherwise the error says what a database administrator has to run.
 pub async fn provision(
     admin: &Dsn,
-    mut password: impl FnMut(&'static str) -> String,
-) -> Result<BTreeMap<&'static str, Dsn>, RoleError> {
-    let client = pool::connect(admin, "rondo roles").await?;
-    client.execute("SELECT pg_advisory_lock($1)", &[&ROLE_LOCK]).await?;
-    let may_create: bool = client
+    secrets: &Secrets,
+    limit: ConnectionLimit,
+) -> Result<RoleDsns, ProvisionError> {
+    let session = pool::connect(admin, &SessionOptions::default()).await?;
+    let row = session
         .query_one(
-            "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user",
+            "SELECT rolsuper, rolsuper OR rolcreaterole, current_user::text FROM pg_roles WHERE rolname = current_user",
             &[],
         )
-        .await?
-        .get(0);
-    let mut logins = BTreeMap::new();
+        .await?;
+    let (is_superuser, may_create, user): (bool, bool, String) =
+        (row.get(0), row.get(1), row.get(2));
     if may_create {
-        make(&client, OWNER, "NOLOGIN").await?;
-        // Whoever migrates acts as the owner.
-        client.batch_execute(&format!("GRANT {OWNER} TO CURRENT_USER")).await?;
-    }
-    for role in ROLES {
-        if may_create {
-            let secret = password(role.name);
-            set_up(&client, role, &secret).await?;
-            logins.insert(role.name, admin.with_user(role.name, &secret));
-        } else {
-            let member: bool = client
-                .query_one(
-                    "SELECT coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles
-                                      WHERE rolname = $1), false)",
-                    &[&role.name],
-                )
-                .await?
-                .get(0);
-            if !member {
-                return Err(RoleError::NotAllowed { role: role.name });
-            }
-            logins.insert(role.name, admin.acting_as(role.name));
-        }
-    }
-    client.execute("SELECT pg_advisory_unlock($1)", &[&ROLE_LOCK]).await?;
-    Ok(logins)
-}
-
-async fn make(client: &Client, name: &str, kind: &str) -> Result<(), tokio_postgres::Error> {
-    match client.batch_execute(&format!("CREATE ROLE {name} {kind}")).await {
-        Err(error)
-            if matches!(
-                error.code(),
-                Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION)
-            ) =>
         {
-            Ok(())
+            let lock = lock(admin).await?;
+            create(&lock, admin, is_superuser, secrets, limit).await?;
         }
-        result => result,
+        let dsns = login_dsns(admin, secrets);
+        verify(&dsns).await?;
+        Ok(dsns)
+    } else {
+        let missing = not_member_of(&session).await?;
+        if !missing.is_empty() {
+            return Err(ProvisionError::MayNotCreate { advice: advice(&user, &missing), user });
+        }
+        let dsns = member_dsns(admin);
+        verify(&dsns).await?;
+        Ok(dsns)
     }
 }
 
-async fn set_up(client: &Client, role: &Role, secret: &str) -> Result<(), tokio_postgres::Error> {
-    let Role { name, connections_max, statement_timeout_ms } = role;
-    make(client, name, "LOGIN").await?;
-    // A password cannot be a parameter of this statement; it is ours, in an alphabet without quotes.
-    let secret = secret.replace('\'', "''");
-    client
-        .batch_execute(&format!(
-            "ALTER ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE \
-                 CONNECTION LIMIT {connections_max} PASSWORD '{secret}';
-             ALTER ROLE {name} SET default_transaction_isolation = 'read committed';
-             ALTER ROLE {name} SET statement_timeout = {statement_timeout_ms};
-             ALTER ROLE {name} SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS_MAX};"
-        ))
-        .await
+/// Why there are no roles.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("roles cannot be made")]
+    Query(#[from] tokio_postgres::Error),
+    #[error(
+        "database user {user} may neither create roles nor act as Rondo's: let an administrator run `{advice}`, \
+         or put a user with CREATEROLE into DATABASE_URL"
+    )]
+    MayNotCreate { user: String, advice: String },
+    #[error(
+        "{role} cannot log in with the password just set, check the server's pg_hba.conf and connection pooler"
+    )]
+    Login { role: Role, source: ConnectError },
+}
+
+/// A session that holds the cluster's lock until it is dropped.
+async fn lock(admin: &Dsn) -> Result<Session, ProvisionError> {
+    let options = SessionOptions::default();
+    let session = match pool::connect(&admin.clone().with_dbname(LOCK_DATABASE), &options).await {
+        Ok(session) => session,
+        // Some services close that database; whoever shares this one then shares the lock too.
+        Err(ConnectError::Failed { .. }) => pool::connect(admin, &options).await?,
+        Err(error) => return Err(error.into()),
+    };
+    session.execute("SELECT pg_advisory_lock($1)", &[&ROLE_LOCK_KEY]).await?;
+    Ok(session)
+}
+
+/// Under the lock: two ALTER ROLE of one role at a time fail with "tuple concurrently updated".
+async fn create(
+    session: &Client,
+    admin: &Dsn,
+    is_superuser: bool,
+    secrets: &Secrets,
+    limit: ConnectionLimit,
+) -> Result<(), tokio_postgres::Error> {
+    let present: Vec<String> = session
+        .query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'rondo\\_%'", &[])
+        .await?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let is_present = |name: &str| present.iter().any(|role| role == name);
+    if !is_present(OWNER) {
+        session.batch_execute(&format!("CREATE ROLE {OWNER} NOLOGIN")).await?;
+    }
+    if !is_superuser {
+        // The migrations act as the owner.
+        session.batch_execute(&format!("GRANT {OWNER} TO CURRENT_USER")).await?;
+    }
+    for role in Role::ALL {
+        let was_present = is_present(role.name());
+        if !was_present {
+            session.batch_execute(&format!("CREATE ROLE {role} LOGIN")).await?;
+        }
+        session.batch_execute(&settings(role, limit)).await?;
+        let password = secrets.expose(Secret::Role(role));
+        if was_present {
+            if !is_password_refused(&login_dsn(admin, role, password)).await {
+                continue;
+            }
+            tracing::warn!(
+                %role,
+                "the role gets this data folder's password; another Rondo on this cluster can no longer log in"
+            );
+        }
+        // The verifier and not the password, so that no statement log ever shows it.
+        let verifier = scram_sha_256(password.as_bytes());
+        session.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{verifier}'")).await?;
+    }
+    Ok(())
+}
+
+/// Only the password counts here; whatever else keeps the role out is found by [`verify`].
+async fn is_password_refused(dsn: &Dsn) -> bool {
+    let outcome = pool::connect(dsn, &SessionOptions::default()).await;
+    let state = outcome.as_ref().err().and_then(ConnectError::sql_state);
+    matches!(
+        state,
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+    )
+}
+
+fn login_dsn(admin: &Dsn, role: Role, password: &str) -> Dsn {
+    // Without a database of its own, the DSN would mean the one named as the user.
+    let dbname = admin.dbname().unwrap_or(LOCK_DATABASE).to_owned();
+    admin
+        .clone()
+        .with_dbname(&dbname)
+        .with_user(role.name(), password)
+        .with_application_name(role.name())
+}
+
+fn login_dsns(admin: &Dsn, secrets: &Secrets) -> RoleDsns {
+    let dsn = |role| login_dsn(admin, role, secrets.expose(Secret::Role(role)));
+    RoleDsns(Role::ALL.into_iter().map(|role| (role, dsn(role))).collect())
+}
+
+/// What ALTER ROLE sets at a login has to come with the connection here.
+fn member_dsns(admin: &Dsn) -> RoleDsns {
+    let dsn = |role: Role| {
+        let RoleLimit { statement_timeout_ms, idle_in_transaction_ms, .. } = role.limit();
+        let options = format!(
+            "-c role={role} -c statement_timeout={statement_timeout_ms} \
+             -c idle_in_transaction_session_timeout={idle_in_transaction_ms} \
+             -c default_transaction_isolation=read\\ committed"
+        );
+        admin.clone().with_options(&options).with_application_name(role.name())
+    };
+    RoleDsns(Role::ALL.into_iter().map(|role| (role, dsn(role))).collect())
+}
+
+/// Each role can reach the database; all at once, since each is a whole handshake.
+async fn verify(dsns: &RoleDsns) -> Result<(), ProvisionError> {
+    try_join_all(dsns.0.iter().map(|(role, dsn)| async move {
+        match pool::connect(dsn, &SessionOptions::default()).await {
+            Ok(_) => Ok(()),
+            // All of the role's connections are taken: it can log in.
+            Err(error) if error.sql_state() == Some(&SqlState::TOO_MANY_CONNECTIONS) => Ok(()),
+            Err(source) => Err(ProvisionError::Login { role: *role, source }),
+        }
+    }))
+    .await
+    .map(drop)
+}
+
+/// Those of Rondo's roles that the session's user cannot act as, with whether they exist.
+async fn not_member_of(session: &Client) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
+    let names: Vec<&str> =
+        std::iter::once(OWNER).chain(Role::ALL.iter().map(|role| role.name())).collect();
+    // Since 16, being a member and being allowed to SET ROLE are two things.
+    let rows = session
+        .query(
+            "SELECT wanted.name, pg_roles.oid IS NOT NULL
+               FROM unnest($1::text[]) AS wanted (name)
+               LEFT JOIN pg_roles ON pg_roles.rolname = wanted.name
+              WHERE pg_roles.oid IS NULL
+                 OR NOT pg_has_role(current_user, pg_roles.oid,
+                        CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)",
+            &[&names],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn advice(user: &str, missing: &[(String, bool)]) -> String {
+    let mut advice = String::new();
+    for (role, _) in missing.iter().filter(|(_, exists)| !exists) {
+        advice.push_str(&format!("CREATE ROLE {role} NOLOGIN; "));
+    }
+    let names: Vec<&str> = missing.iter().map(|(role, _)| role.as_str()).collect();
+    advice + &format!("GRANT {} TO {};", names.join(", "), crate::admin::quote(user))
+}
+
+fn settings(role: Role, limit: ConnectionLimit) -> String {
+    let RoleLimit { connections_max, statement_timeout_ms, idle_in_transaction_ms } = role.limit();
+    let connections = match limit {
+        ConnectionLimit::Enforced => connections_max.to_string(),
+        ConnectionLimit::Lifted => "-1".to_owned(),
+    };
+    format!(
+        "ALTER ROLE {role} LOGIN CONNECTION LIMIT {connections};
+         ALTER ROLE {role} SET statement_timeout = {statement_timeout_ms};
+         ALTER ROLE {role} SET idle_in_transaction_session_timeout = {idle_in_transaction_ms};
+         ALTER ROLE {role} SET default_transaction_isolation = 'read committed'"
+    )
 }

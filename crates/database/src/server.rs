@@ -1,377 +1,495 @@
-//! A private Postgres server, for a machine on which none is set up.
+//! A private Postgres for a machine that has none running: found or fetched, started in the data
+//! folder, adopted after a kill -9, stopped at the end.
 //!
-//! Its cluster lies in a data folder that one program at a time may use. Started as root, the server
-//! runs as an unprivileged user, for Postgres refuses to run as root. A server that was left behind
-//! by a kill -9 is adopted when it answers to the folder's password, and stopped otherwise.
+//! The cluster is DATA/postgres, its log DATA/postgres.log. It listens on 127.0.0.1 only, on a free
+//! port, with scram-sha-256; the superuser's password is in DATA/secrets. What it is told differs
+//! from Postgres' defaults only where a laptop needs it: a crash of the machine loses nothing.
 
-mod binaries;
+pub mod account;
+pub mod binary;
+mod cluster;
+mod fetch;
+mod postmaster;
 
-use std::fs::{File, Permissions};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
 
-use nix::fcntl::{Flock, FlockArg};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User};
+use tokio_postgres::error::SqlState;
 
-use crate::dsn::Dsn;
-use crate::pool;
-use crate::secret::{SecretError, Secrets};
-pub use binaries::{Binaries, MAJOR_MIN};
+pub use self::{account::Account, binary::BinarySource, postmaster::Liveness};
+use self::{binary::Binaries, postmaster::Postmaster};
+use crate::{
+    admin,
+    data_folder::DataFolder,
+    dsn::Dsn,
+    explain,
+    pool::{self, ConnectError, SessionOptions},
+    secret::{Secret, Secrets},
+};
 
-/// Name of the superuser of a private server, and of the database made in it.
-const SUPERUSER: &str = "rondo_admin";
-const DATABASE: &str = "rondo";
+/// The superuser and the database that the private server is made with.
+pub const SUPERUSER: &str = "postgres";
+pub const DATABASE: &str = "rondo";
+/// Oldest major version that the migrations work on.
+pub const MAJOR_MIN: u32 = 14;
 
-/// How long a server may take to answer after its start, in seconds: recovery after a crash
-/// included.
-const START_S_MAX: u64 = 60;
-/// How long a fast shutdown may take before an immediate one, in seconds.
-const STOP_S_MAX: u64 = 15;
-/// Pause between two looks at a server that starts or stops, in milliseconds.
-const POLL_MS: u64 = 20;
-/// Attempts to find a port that stays free until the server has bound it.
-const PORT_ATTEMPTS_MAX: u32 = 5;
-/// How much of the log an error shows, in bytes.
-const LOG_TAIL_BYTES: usize = 600;
+/// More than the roles' limits together, so that a limit is met before the server's.
+const CONNECTIONS_MAX: u32 = 240;
+/// How long a start may take; recovery after a crash replays up to `max_wal_size`.
+const START_SECONDS_MAX: u64 = 120;
+/// How long a fast shutdown may take before it becomes an immediate one.
+const STOP_SECONDS_MAX: u64 = 15;
+/// Between two looks at a server that starts or stops.
+const POLL_MS: u64 = 15;
+/// Free ports tried before giving up: another process may take one between choosing and using it.
+const PORT_ATTEMPTS_MAX: usize = 5;
+/// A log longer than this is put aside as postgres.log.1 at the next start.
+const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Lines of the server's log that an error quotes.
+const LOG_TAIL_LINES: usize = 8;
 
-/// Why there is no private server. Each tells what to do.
+/// How a private server is to be. `Default` is what `rondo up` wants.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    pub binaries: BinarySource,
+    /// Where fetched programs are kept; by default `$XDG_CACHE_HOME/rondo` or `~/.cache/rondo`.
+    pub cache: Option<PathBuf>,
+    /// A free one when absent.
+    pub port: Option<u16>,
+    /// Further settings, `name` and `value`, which go before ours (`fsync`, `off` in a test).
+    pub settings: Vec<(String, String)>,
+}
+
+/// A running private server. Dropping it stops it; [`PrivateServer::stop`] does so without blocking.
+#[derive(Debug)]
+pub struct PrivateServer {
+    dsn: Dsn,
+    cluster: PathBuf,
+    pid: i32,
+    major: u32,
+    adopted: bool,
+    process: Option<Child>,
+    is_stopped: bool,
+}
+
+/// Starts the server of `data`, or takes over one that an earlier process left running, and makes
+/// database `rondo` in it if there is none.
+pub async fn start(
+    data: &DataFolder,
+    secrets: &Secrets,
+    options: &ServerOptions,
+) -> Result<PrivateServer, ServerError> {
+    let account = Account::choose()?;
+    let place = cluster::place(data.path(), account.as_ref())?;
+    let log = data.path().join("postgres.log");
+    let password = secrets.expose(Secret::Superuser);
+
+    let present = cluster::major(&place)?;
+    let adopted = match present {
+        Some(major) => adopt(&place, major, password).await?,
+        None => None,
+    };
+    let server = match adopted {
+        Some(server) => server,
+        None => {
+            let binaries = binary::find(options, account.as_ref(), present, &place).await?;
+            if present.is_none() {
+                cluster::init(&binaries, account.as_ref(), &place, password, &log).await?;
+            }
+            launch(&binaries, account.as_ref(), &place, &log, password, options).await?
+        }
+    };
+    let session =
+        pool::connect(&server.dsn.clone().with_dbname(SUPERUSER), &SessionOptions::default())
+            .await?;
+    admin::create_database(&session, DATABASE, None)
+        .await
+        .map_err(|source| ServerError::Database { source })?;
+    Ok(server)
+}
+
+impl PrivateServer {
+    /// The superuser's, to database `rondo`.
+    pub fn dsn(&self) -> &Dsn {
+        &self.dsn
+    }
+
+    /// Process id of the postmaster.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Major version, for example 15.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// Whether it was found running.
+    pub fn was_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// The cluster's folder: DATA/postgres, unless that is out of the server's reach.
+    pub fn cluster(&self) -> &Path {
+        &self.cluster
+    }
+
+    /// Disconnects everyone and stops; at the bound, without waiting for the final checkpoint (the
+    /// next start then recovers).
+    pub async fn stop(mut self) -> Result<(), ServerError> {
+        self.is_stopped = true;
+        let (pid, cluster, process) = (self.pid, self.cluster.clone(), self.process.take());
+        tokio::task::spawn_blocking(move || shut_down(pid, &cluster, process))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Lets go of the server and leaves it running, as a killed process does.
+    pub fn leave_running(mut self) {
+        self.is_stopped = true;
+        if let Some(mut process) = self.process.take() {
+            // Reaped when it ends, so that it does not look alive as a zombie of this process.
+            std::thread::spawn(move || process.wait());
+        }
+    }
+}
+
+impl Drop for PrivateServer {
+    fn drop(&mut self) {
+        if !self.is_stopped
+            && let Err(error) = shut_down(self.pid, &self.cluster, self.process.take())
+        {
+            tracing::warn!(%error, "the private Postgres may still be running");
+        }
+    }
+}
+
+/// Takes over a live server of this cluster; stops one that does not answer.
+async fn adopt(
+    place: &Path,
+    major: u32,
+    password: &str,
+) -> Result<Option<PrivateServer>, ServerError> {
+    let Some(found) = Postmaster::of(place) else { return Ok(None) };
+    let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+    while found.is_alive() {
+        // The port is written a moment after the pid.
+        if let Some(port) = Postmaster::of(place).and_then(|postmaster| postmaster.port) {
+            let dsn = Dsn::loopback(port, SUPERUSER, password, DATABASE);
+            match probe(&dsn).await {
+                Ok(()) => {
+                    tracing::info!(
+                        pid = found.pid,
+                        port,
+                        "took over the Postgres that an earlier process left running"
+                    );
+                    let cluster = place.to_owned();
+                    let (pid, adopted) = (found.pid, true);
+                    return Ok(Some(PrivateServer {
+                        dsn,
+                        cluster,
+                        pid,
+                        major,
+                        adopted,
+                        process: None,
+                        is_stopped: false,
+                    }));
+                }
+                Err(error) if is_starting(&error) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        pid = found.pid,
+                        error = explain(&error),
+                        "the Postgres left running does not let us in; stopping it"
+                    );
+                    let (pid, cluster) = (found.pid, place.to_owned());
+                    tokio::task::spawn_blocking(move || shut_down(pid, &cluster, None))
+                        .await
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+                    return Ok(None);
+                }
+            }
+        }
+        if Instant::now() > deadline {
+            return Err(ServerError::Stuck { pid: found.pid, cluster: place.to_owned() });
+        }
+        tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
+    }
+    postmaster::remove_stale(place)
+        .map_err(|source| ServerError::Disk { path: place.to_owned(), source })?;
+    Ok(None)
+}
+
+async fn launch(
+    binaries: &Binaries,
+    account: Option<&Account>,
+    place: &Path,
+    log: &Path,
+    password: &str,
+    options: &ServerOptions,
+) -> Result<PrivateServer, ServerError> {
+    let mut taken = options.port.unwrap_or_default();
+    for _ in 0..PORT_ATTEMPTS_MAX {
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        taken = port;
+        let (output, offset) = open_log(log)?;
+        let mut process = spawn(binaries, account, place, port, output, &options.settings)?;
+        let dsn = Dsn::loopback(port, SUPERUSER, password, DATABASE);
+        match wait_until_ready(&mut process, &dsn, place, log, offset).await {
+            Ok(()) => {
+                let pid = process.id().cast_signed();
+                tracing::info!(pid, port, major = binaries.major, "private Postgres is up");
+                return Ok(PrivateServer {
+                    dsn,
+                    cluster: place.to_owned(),
+                    pid,
+                    major: binaries.major,
+                    adopted: false,
+                    process: Some(process),
+                    is_stopped: false,
+                });
+            }
+            Err(ServerError::PortInUse { .. }) if options.port.is_none() => {}
+            Err(error) => {
+                // A server that refuses us must not outlive the attempt.
+                let _ = shut_down(process.id().cast_signed(), place, Some(process));
+                return Err(error);
+            }
+        }
+    }
+    Err(ServerError::PortInUse { port: taken })
+}
+
+fn spawn(
+    binaries: &Binaries,
+    account: Option<&Account>,
+    place: &Path,
+    port: u16,
+    output: File,
+    settings: &[(String, String)],
+) -> Result<Child, ServerError> {
+    let mut command = binaries.command("postgres", account);
+    command.arg("-D").arg(place);
+    let connections_max = CONNECTIONS_MAX.to_string();
+    let port = port.to_string();
+    let ours = [
+        ("listen_addresses", "127.0.0.1"),
+        ("port", port.as_str()),
+        // A socket's path may be 107 bytes long, which a data folder's easily exceeds.
+        ("unix_socket_directories", ""),
+        ("max_connections", connections_max.as_str()),
+        ("password_encryption", "scram-sha-256"),
+        ("shared_buffers", "64MB"),
+        ("wal_buffers", "4MB"),
+        ("min_wal_size", "80MB"),
+        ("max_wal_size", "512MB"),
+        ("checkpoint_completion_target", "0.9"),
+        // Its processes would only idle: nothing replicates from here, and queries are small.
+        ("wal_level", "minimal"),
+        ("max_wal_senders", "0"),
+        ("max_parallel_workers_per_gather", "0"),
+        ("jit", "off"),
+        // The outbox is written and emptied all the time; its dead rows are what slows it down.
+        ("autovacuum_naptime", "10s"),
+        ("timezone", "UTC"),
+        ("log_timezone", "UTC"),
+        ("lc_messages", "C"),
+        ("log_line_prefix", "%m [%p] %u "),
+        // A statement could carry what a user wrote.
+        ("log_min_error_statement", "panic"),
+        ("log_parameter_max_length_on_error", "0"),
+    ];
+    let further = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in ours.into_iter().chain(further) {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+    let error_output = output
+        .try_clone()
+        .map_err(|source| ServerError::Disk { path: place.to_owned(), source })?;
+    command
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(error_output)
+        // Ctrl-C in the terminal is for the program, which stops the server last.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| ServerError::Program { program: binaries.program("postgres"), source })
+}
+
+async fn wait_until_ready(
+    process: &mut Child,
+    dsn: &Dsn,
+    place: &Path,
+    log: &Path,
+    offset: u64,
+) -> Result<(), ServerError> {
+    let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+    loop {
+        let ended = process
+            .try_wait()
+            .map_err(|source| ServerError::Disk { path: place.to_owned(), source })?;
+        if ended.is_some() {
+            let tail = log_tail(log, offset);
+            if tail.contains("Address already in use") || tail.contains("could not bind") {
+                return Err(ServerError::PortInUse { port: dsn.port() });
+            }
+            return Err(ServerError::Start { log: log.to_owned(), tail });
+        }
+        // Somebody else's server may answer at the port while ours is about to give up.
+        let is_ours = Postmaster::of(place).is_some_and(|postmaster| {
+            postmaster.pid == process.id().cast_signed() && postmaster.port == Some(dsn.port())
+        });
+        if is_ours {
+            match probe(dsn).await {
+                Ok(()) => return Ok(()),
+                Err(error) if is_password(&error) => {
+                    return Err(ServerError::Password { cluster: place.to_owned() });
+                }
+                Err(_) => {}
+            }
+        }
+        if Instant::now() > deadline {
+            return Err(ServerError::Start { log: log.to_owned(), tail: log_tail(log, offset) });
+        }
+        tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
+    }
+}
+
+/// Whether the server answers to our password.
+async fn probe(dsn: &Dsn) -> Result<(), ConnectError> {
+    pool::connect(&dsn.clone().with_dbname(SUPERUSER), &SessionOptions::default()).await.map(drop)
+}
+
+fn is_starting(error: &ConnectError) -> bool {
+    match error.sql_state() {
+        Some(state) => *state == SqlState::CANNOT_CONNECT_NOW,
+        // It does not listen yet.
+        None => {
+            matches!(error, ConnectError::Failed { source, .. } if !source.is_closed() && is_refused(source))
+        }
+    }
+}
+
+fn is_refused(error: &tokio_postgres::Error) -> bool {
+    use std::error::Error as _;
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn is_password(error: &ConnectError) -> bool {
+    matches!(
+        error.sql_state(),
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+    )
+}
+
+/// Fast shutdown, and immediate at the bound. Blocks.
+fn shut_down(pid: i32, cluster: &Path, mut process: Option<Child>) -> Result<(), ServerError> {
+    use nix::sys::signal::Signal;
+    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
+        postmaster::signal(pid, signal);
+        let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS_MAX);
+        while Instant::now() < deadline {
+            let is_gone = match &mut process {
+                Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+                None => postmaster::liveness(pid, cluster) != Liveness::Ours,
+            };
+            if is_gone {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(POLL_MS));
+        }
+    }
+    Err(ServerError::Stuck { pid, cluster: cluster.to_owned() })
+}
+
+fn free_port() -> Result<u16, ServerError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|source| ServerError::NoPort { source })
+}
+
+/// Opens the log to append to, and says where this start's lines begin.
+fn open_log(log: &Path) -> Result<(File, u64), ServerError> {
+    let failed = |source| ServerError::Disk { path: log.to_owned(), source };
+    if fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
+        fs::rename(log, log.with_extension("log.1")).map_err(failed)?;
+    }
+    let file =
+        OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
+    let offset = file.metadata().map_err(failed)?.len();
+    Ok((file, offset))
+}
+
+fn log_tail(log: &Path, offset: u64) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(
+        text.get(usize::try_from(offset).unwrap_or(0)..).unwrap_or_default(),
+    )
+    .into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+}
+
+/// Why there is no private server: each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     #[error(
-        "no Postgres of version {major_min} or newer on this machine, and none could be fetched \
-         ({reason}): install one, or set DATABASE_URL"
+        "no PostgreSQL {MAJOR_MIN} or newer was found on this machine{reason}: install one (`apt install postgresql`, \
+         `brew install postgresql`), or set DATABASE_URL to one that runs elsewhere"
     )]
-    NoBinaries { major_min: u32, reason: String },
+    NoBinaries { reason: String },
     #[error(
-        "the data folder {folder} is in use by process {pid}: stop it, or choose another with --data",
-        folder = folder.display()
+        "{} was made by PostgreSQL {cluster_major}, and here is {}: install PostgreSQL {cluster_major}, or move the \
+         folder away to begin with an empty database",
+        cluster.display(), list(found)
     )]
-    Locked { folder: PathBuf, pid: String },
+    OtherVersion { cluster: PathBuf, cluster_major: u32, found: Vec<u32> },
+    #[error("PostgreSQL could not be fetched ({reason}): install one, or set DATABASE_URL")]
+    Fetch { reason: String },
+    #[error("port {port} is in use: stop what listens there, or choose another port for Postgres")]
+    PortInUse { port: u16 },
+    #[error("no free port on 127.0.0.1: see which processes hold so many")]
+    NoPort { source: io::Error },
     #[error(
-        "the data folder {folder} was made by Postgres {found}, and this machine has no Postgres \
-         {found}: install it, or choose another folder with --data",
-        folder = folder.display()
+        "PostgreSQL refuses to run as root, and neither user `postgres` nor `nobody` exists: start Rondo as another user"
     )]
-    OtherVersion { folder: PathBuf, found: u32 },
+    NoAccount,
+    #[error("{} cannot be used: check the disk and who may write there, or choose another folder with --data", path.display())]
+    Disk { path: PathBuf, source: io::Error },
+    #[error("{} cannot be run", program.display())]
+    Program { program: PathBuf, source: io::Error },
+    #[error("the database's folder could not be made; initdb says:\n{tail}")]
+    Init { tail: String },
+    #[error("Postgres did not start; the end of {}:\n{tail}", log.display())]
+    Start { log: PathBuf, tail: String },
+    #[error("Postgres (process {pid}) of {} neither answers nor stops: stop it by hand", cluster.display())]
+    Stuck { pid: i32, cluster: PathBuf },
     #[error(
-        "{parent} cannot be entered by the user {user}, as whom Postgres runs when rondo is started \
-         as root: choose another folder with --data",
-        parent = parent.display()
+        "the password in DATA/secrets is not that of {}: put the secrets file back that belongs to it, or move the folder away",
+        cluster.display()
     )]
-    Unreachable { parent: PathBuf, user: String },
-    #[error("started as root, Postgres needs an unprivileged user (postgres or nobody): none is there")]
-    NoUser,
-    #[error("{what} {path}: {source}", path = path.display())]
-    Io { what: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("Postgres did not start: {tail}")]
-    NotStarted { tail: String },
+    Password { cluster: PathBuf },
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Connect(#[from] ConnectError),
+    #[error("database {DATABASE} could not be made")]
+    Database { source: tokio_postgres::Error },
 }
 
-/// A running private server. Dropped without [`Server::stop`] it goes on running and is adopted by
-/// the next start.
-pub struct Server {
-    admin: Dsn,
-    pid: Pid,
-    /// Reaps the process when it is ours.
-    child: Option<Child>,
-    /// Held as long as the data folder is ours.
-    _lock: Flock<File>,
-}
-
-/// Starts the server of the data folder `data`, making the cluster when it is new. Fetched programs
-/// are kept in `cache`.
-///
-/// # Errors
-/// See [`ServerError`].
-pub async fn start(data: &Path, cache: &Path) -> Result<Server, ServerError> {
-    make_folder(data, 0o755)?;
-    let lock = lock(data)?;
-    let user = unprivileged_user()?;
-    if let Some(user) = &user {
-        check_reachable(data, user)?;
+fn list(majors: &[u32]) -> String {
+    match majors {
+        [] => "none".to_owned(),
+        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
-    let password = Secrets::load(&data.join("secrets.json"))?.get("postgres_admin")?;
-    let cluster = data.join("postgres");
-    if let Some((pid, port)) = left_behind(&cluster) {
-        let admin = Dsn::loopback(port, SUPERUSER, &password, DATABASE);
-        if pool::connect(&admin, "rondo adopt").await.is_ok() {
-            tracing::info!(port, "adopted the Postgres of an earlier start");
-            return Ok(Server { admin, pid, child: None, _lock: lock });
-        }
-        stop_process(pid, None).await;
-    }
-    let made_by = std::fs::read_to_string(cluster.join("PG_VERSION"))
-        .ok()
-        .and_then(|version| version.trim().parse::<u32>().ok());
-    let binaries = binaries::locate(made_by, cache).await.map_err(|error| match made_by {
-        Some(found) => ServerError::OtherVersion { folder: data.to_owned(), found },
-        None => error,
-    })?;
-    if made_by.is_none() {
-        initialise(&binaries, data, &cluster, user.as_ref(), &password)?;
-    }
-    let (child, port) = launch(&binaries, data, &cluster, user.as_ref(), &password).await?;
-    let admin = Dsn::loopback(port, SUPERUSER, &password, DATABASE);
-    create_database(&admin, DATABASE, None)
-        .await
-        .map_err(|error| ServerError::NotStarted { tail: error.to_string() })?;
-    tracing::info!(port, version = binaries.major, "Postgres is up");
-    let pid = Pid::from_raw(child.id().cast_signed());
-    Ok(Server { admin, pid, child: Some(child), _lock: lock })
-}
-
-impl Server {
-    /// Connection string of the superuser.
-    #[must_use]
-    pub fn admin(&self) -> &Dsn {
-        &self.admin
-    }
-
-    /// Process id of the server.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.pid.as_raw()
-    }
-
-    /// Stops the server: connections are closed, what was committed is on disk.
-    pub async fn stop(mut self) {
-        stop_process(self.pid, self.child.as_mut()).await;
-    }
-}
-
-/// Makes a database, from a template if one is named; one that is there already is left alone.
-///
-/// # Errors
-/// When the server cannot be reached or refuses.
-pub async fn create_database(
-    admin: &Dsn,
-    name: &str,
-    template: Option<&str>,
-) -> Result<(), tokio_postgres::Error> {
-    let client = pool::connect(&admin.with_database("postgres"), "rondo create").await?;
-    let exists = client.query_opt("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
-    if exists.is_some() {
-        return Ok(());
-    }
-    let template = template.map(|name| format!(" TEMPLATE \"{name}\"")).unwrap_or_default();
-    client.batch_execute(&format!("CREATE DATABASE \"{name}\"{template}")).await
-}
-
-/// Drops a database, ending the connections to it.
-///
-/// # Errors
-/// When the server cannot be reached or refuses.
-pub async fn drop_database(admin: &Dsn, name: &str) -> Result<(), tokio_postgres::Error> {
-    let client = pool::connect(&admin.with_database("postgres"), "rondo drop").await?;
-    client.batch_execute(&format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)")).await
-}
-
-fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ServerError {
-    let path = path.to_owned();
-    move |source| ServerError::Io { what, path, source }
-}
-
-fn make_folder(folder: &Path, mode: u32) -> Result<(), ServerError> {
-    if !folder.exists() {
-        std::fs::create_dir_all(folder).map_err(io("cannot make the folder", folder))?;
-        std::fs::set_permissions(folder, Permissions::from_mode(mode))
-            .map_err(io("cannot set the permissions of", folder))?;
-    }
-    Ok(())
-}
-
-fn lock(data: &Path) -> Result<Flock<File>, ServerError> {
-    let path = data.join("lock");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(io("cannot open", &path))?;
-    let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(mut file, _)| {
-        let mut pid = String::new();
-        let _ = file.read_to_string(&mut pid);
-        ServerError::Locked { folder: data.to_owned(), pid: pid.trim().to_owned() }
-    })?;
-    lock.set_len(0)
-        .and_then(|()| lock.rewind())
-        .and_then(|()| writeln!(lock, "{}", std::process::id()))
-        .map_err(io("cannot write", &path))?;
-    Ok(lock)
-}
-
-/// The user to run as when this program runs as root.
-fn unprivileged_user() -> Result<Option<User>, ServerError> {
-    if !nix::unistd::geteuid().is_root() {
-        return Ok(None);
-    }
-    ["postgres", "nobody"]
-        .into_iter()
-        .find_map(|name| User::from_name(name).ok().flatten())
-        .map(Some)
-        .ok_or(ServerError::NoUser)
-}
-
-/// Every parent of the cluster has to let the server's user pass.
-fn check_reachable(data: &Path, user: &User) -> Result<(), ServerError> {
-    let data = data.canonicalize().map_err(io("cannot find", data))?;
-    for parent in data.ancestors() {
-        let mode = std::fs::metadata(parent).map_err(io("cannot look at", parent))?.permissions();
-        if mode.mode() & 0o001 == 0 {
-            return Err(ServerError::Unreachable {
-                parent: parent.to_owned(),
-                user: user.name.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn command(program: &Path, user: Option<&User>) -> Command {
-    let mut command = Command::new(program);
-    command.stdin(Stdio::null()).current_dir("/").env("LC_ALL", "C.UTF-8").process_group(0);
-    if let Some(user) = user {
-        // Setting the user as root clears the supplementary groups as well.
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    command
-}
-
-fn initialise(
-    binaries: &Binaries,
-    data: &Path,
-    cluster: &Path,
-    user: Option<&User>,
-    password: &str,
-) -> Result<(), ServerError> {
-    // An initdb that was cut off leaves a folder without PG_VERSION.
-    if cluster.exists() {
-        std::fs::remove_dir_all(cluster).map_err(io("cannot clear", cluster))?;
-    }
-    std::fs::create_dir_all(cluster).map_err(io("cannot make the folder", cluster))?;
-    std::fs::set_permissions(cluster, Permissions::from_mode(0o700))
-        .map_err(io("cannot set the permissions of", cluster))?;
-    // The password goes through a file, for a command line can be read by anyone.
-    let password_file = data.join("postgres.password");
-    std::fs::write(&password_file, password).map_err(io("cannot write", &password_file))?;
-    std::fs::set_permissions(&password_file, Permissions::from_mode(0o600))
-        .map_err(io("cannot set the permissions of", &password_file))?;
-    if let Some(user) = user {
-        for path in [cluster, &password_file] {
-            nix::unistd::chown(path, Some(user.uid), Some(user.gid))
-                .map_err(|errno| io("cannot give away", path)(errno.into()))?;
-        }
-    }
-    let output = command(&binaries.program("initdb"), user)
-        .arg("--pgdata")
-        .arg(cluster)
-        .args(["--username", SUPERUSER, "--auth", "scram-sha-256"])
-        .args(["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
-        .arg("--pwfile")
-        .arg(&password_file)
-        .output();
-    std::fs::remove_file(&password_file).map_err(io("cannot remove", &password_file))?;
-    let output = output.map_err(io("cannot run initdb in", cluster))?;
-    if !output.status.success() {
-        let tail = tail(&String::from_utf8_lossy(&output.stderr));
-        let _ = std::fs::remove_dir_all(cluster);
-        return Err(ServerError::NotStarted { tail });
-    }
-    Ok(())
-}
-
-/// Starts the server on a free port of the loopback interface and waits until it answers.
-async fn launch(
-    binaries: &Binaries,
-    data: &Path,
-    cluster: &Path,
-    user: Option<&User>,
-    password: &str,
-) -> Result<(Child, u16), ServerError> {
-    let log_path = data.join("postgres.log");
-    for attempt in 1.. {
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(io("cannot find a free port for", cluster))?
-            .port();
-        let log = File::create(&log_path).map_err(io("cannot write", &log_path))?;
-        let log_too = log.try_clone().map_err(io("cannot write", &log_path))?;
-        let mut child = command(&binaries.program("postgres"), user)
-            .arg("-D")
-            .arg(cluster)
-            .args(["-p", &port.to_string()])
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-            .args(["-c", "max_connections=300", "-c", "shared_buffers=128MB"])
-            .args(["-c", "max_wal_size=1GB", "-c", "checkpoint_timeout=15min"])
-            .args(["-c", "password_encryption=scram-sha-256", "-c", "jit=off"])
-            .stdout(log)
-            .stderr(log_too)
-            .spawn()
-            .map_err(io("cannot start Postgres in", cluster))?;
-        let admin = Dsn::loopback(port, SUPERUSER, password, "postgres");
-        let deadline = Instant::now() + Duration::from_secs(START_S_MAX);
-        loop {
-            if pool::connect(&admin, "rondo start").await.is_ok() {
-                return Ok((child, port));
-            }
-            let exited = child.try_wait().map_err(io("cannot watch Postgres in", cluster))?;
-            if exited.is_some() || Instant::now() > deadline {
-                let _ = child.kill();
-                let _ = child.wait();
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
-        }
-        let log = std::fs::read_to_string(&log_path).unwrap_or_default();
-        // Somebody else may have taken the port in between.
-        if !log.contains("Address already in use") || attempt == PORT_ATTEMPTS_MAX {
-            return Err(ServerError::NotStarted { tail: tail(&log) });
-        }
-    }
-    unreachable!("the last attempt returns")
-}
-
-fn tail(log: &str) -> String {
-    let start = log.len().saturating_sub(LOG_TAIL_BYTES);
-    let start = (start..log.len()).find(|at| log.is_char_boundary(*at)).unwrap_or(0);
-    log[start..].trim().replace('\n', " | ")
-}
-
-/// Process id and port of a server that still runs on the cluster, from its postmaster.pid (lines 1
-/// and 4).
-fn left_behind(cluster: &Path) -> Option<(Pid, u16)> {
-    let file = std::fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
-    let lines: Vec<&str> = file.lines().collect();
-    let pid = Pid::from_raw(lines.first()?.trim().parse().ok()?);
-    let port = lines.get(3)?.trim().parse().ok()?;
-    kill(pid, None).ok()?;
-    Some((pid, port))
-}
-
-/// Fast shutdown (SIGINT), then an immediate one (SIGQUIT).
-async fn stop_process(pid: Pid, mut child: Option<&mut Child>) {
-    for (signal, patience_s) in [(Signal::SIGINT, STOP_S_MAX), (Signal::SIGQUIT, STOP_S_MAX)] {
-        let _ = kill(pid, signal);
-        let deadline = Instant::now() + Duration::from_secs(patience_s);
-        while Instant::now() < deadline {
-            let gone = match child.as_deref_mut() {
-                Some(child) => matches!(child.try_wait(), Ok(Some(_))),
-                None => kill(pid, None).is_err(),
-            };
-            if gone {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
-        }
-    }
-    tracing::warn!(pid = pid.as_raw(), "Postgres did not stop in time");
 }

@@ -2,7 +2,7 @@
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::token::{self, HmacKey};
-use rondo_domain::access::{Caller, Denial, Scopes};
+use rondo_domain::access::{Caller, Denial, Scope, Scopes};
 
 use crate::Refusal;
 use crate::clock;
@@ -23,6 +23,17 @@ pub fn authenticate(request: &Request) -> Result<Caller, Refusal> {
     Ok(Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) })
 }
 
+/// The user for whom a request acts: the one in its path, or the caller where the path has none.
+///
+/// # Errors
+/// 401 without a valid token; 403 when the path is another's, or the scope is missing.
+pub fn acting(request: &Request, path: Option<&str>, scope: Scope) -> Result<i64, Refusal> {
+    let caller = authenticate(request)?;
+    let user = path.map_or(Ok(caller.user_id), path_user)?;
+    caller.may_act(user, scope).map_err(denied)?;
+    Ok(user)
+}
+
 /// The key that access tokens are signed and verified with.
 ///
 /// # Errors
@@ -36,7 +47,7 @@ pub fn key() -> Result<HmacKey, Refusal> {
 ///
 /// # Errors
 /// 403, since it is not the caller's.
-pub fn path_user(segment: &str) -> Result<i64, Refusal> {
+fn path_user(segment: &str) -> Result<i64, Refusal> {
     number(segment).ok_or_else(|| denied(Denial::OtherUser))
 }
 

@@ -83,10 +83,10 @@ pub const fn boolean(value: bool) -> ParameterValue {
     ParameterValue::Boolean(value)
 }
 
-/// A parameter of type text[].
+/// A parameter of type text[], whose elements may be NULL.
 #[must_use]
-pub fn text_list<T: Into<String>>(values: impl IntoIterator<Item = T>) -> ParameterValue {
-    ParameterValue::ArrayStr(values.into_iter().map(|value| Some(value.into())).collect())
+pub fn text_list<T: Into<Option<String>>>(values: impl IntoIterator<Item = T>) -> ParameterValue {
+    ParameterValue::ArrayStr(values.into_iter().map(Into::into).collect())
 }
 
 /// NULL when there is no value.

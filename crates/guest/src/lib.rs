@@ -13,6 +13,7 @@ pub mod bindings {
     });
 }
 
+pub mod body;
 pub mod caller;
 pub mod clock;
 pub mod database;

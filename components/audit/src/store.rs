@@ -1,0 +1,84 @@
+//! The audit log's statements.
+
+use rondo_guest::database::{Database, DatabaseError, int, optional, text, text_list};
+
+use crate::record::Record;
+
+pub struct Store(Database);
+
+impl Store {
+    pub fn open() -> Result<Self, DatabaseError> {
+        Database::open("database_url").map(Self)
+    }
+
+    /// Appends what is not there yet.
+    pub fn append(&self, records: Vec<Record>) -> Result<(), DatabaseError> {
+        let rows = records.len();
+        let mut columns: [Vec<Option<String>>; 7] =
+            std::array::from_fn(|_| Vec::with_capacity(rows));
+        for record in records {
+            let row = [
+                Some(record.event_id),
+                Some(record.action_type),
+                record.user_id.map(|id| id.to_string()),
+                record.task_id.map(|id| id.to_string()),
+                Some(record.occurred_at),
+                Some(record.topic),
+                Some(record.payload),
+            ];
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.push(value);
+            }
+        }
+        self.0.query(include_str!("sql/append.sql"), &columns.map(text_list))?;
+        Ok(())
+    }
+
+    pub fn logs(&self, filter: LogFilter) -> Result<Page, DatabaseError> {
+        let parameters = [
+            optional(filter.user, int),
+            optional(filter.action_type, text),
+            optional(filter.task, int),
+            optional(filter.first, text),
+            optional(filter.last, text),
+            optional(filter.cursor, int),
+            int(filter.limit),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/logs.sql"), &parameters)?;
+        let more = row.boolean("more")?;
+        let next = row.optional_int("last_id")?.filter(|_| more);
+        Ok(Page { items: row.text("items")?, next })
+    }
+
+    /// A JSON object.
+    pub fn statistics(
+        &self,
+        user: Option<i64>,
+        first: Option<String>,
+        last: Option<String>,
+    ) -> Result<String, DatabaseError> {
+        let parameters = [optional(user, int), optional(first, text), optional(last, text)];
+        self.0.query_one(include_str!("sql/statistics.sql"), &parameters)?.text("statistics")
+    }
+}
+
+/// Which logs are wanted; none of a member: whatever.
+pub struct LogFilter {
+    pub user: Option<i64>,
+    pub action_type: Option<String>,
+    pub task: Option<i64>,
+    /// Bounds of when it happened, inclusive.
+    pub first: Option<String>,
+    pub last: Option<String>,
+    /// The id that the page continues after.
+    pub cursor: Option<i64>,
+    pub limit: i64,
+}
+
+/// One page of a list.
+pub struct Page {
+    /// A JSON array.
+    pub items: String,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+}

@@ -1,0 +1,61 @@
+//! `Idempotency-Key`: the same request again has the first one's answer.
+
+use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_domain::Violation;
+use rondo_guest::Refusal;
+use rondo_guest::http::{Method, Request, Response};
+use sha2::{Digest, Sha256};
+
+use crate::store::Answer;
+use crate::task_response;
+
+/// Longest key.
+const KEY_CHARS_MAX: usize = 255;
+
+/// A key with what it is bound to.
+pub struct Key {
+    /// Method and path, the path without the user, whose key it is anyway.
+    pub request: String,
+    pub key: String,
+    /// SHA-256 of the body, hexadecimal.
+    pub body_hash: String,
+}
+
+impl Key {
+    /// The key of a request. Only POST takes one; others ignore it.
+    pub fn of(request: &Request, body: &[u8]) -> Result<Option<Self>, Refusal> {
+        if request.method != Method::Post {
+            return Ok(None);
+        }
+        let Some(key) = request.header("idempotency-key") else { return Ok(None) };
+        let sane = (1..=KEY_CHARS_MAX).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if !sane {
+            let expected = "1 to 255 visible ASCII characters";
+            let violation = Violation::Malformed { expected };
+            return Err(Refusal::invalid(vec![FieldError::header("Idempotency-Key", violation)]));
+        }
+        let (_, path) = request.path().split_once("/tasks").unwrap_or_default();
+        Ok(Some(Self {
+            request: format!("POST /tasks{path}"),
+            key,
+            body_hash: hexadecimal(&Sha256::digest(body)),
+        }))
+    }
+}
+
+/// The first answer again.
+pub fn replayed(status: u16, answer: Answer) -> Response {
+    task_response(status, answer).header("idempotency-replayed", "true")
+}
+
+/// The key was used with another body.
+pub fn reused() -> Refusal {
+    Refusal::new(ProblemCode::IdempotencyKeyReused)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

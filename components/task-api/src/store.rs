@@ -1,0 +1,202 @@
+//! Tasks in the database: what the component reads, and the functions that it calls.
+
+use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text};
+use serde::Deserialize;
+
+use crate::idempotency::Key;
+
+pub struct Store(pub Database);
+
+impl Store {
+    pub fn open() -> Result<Self, DatabaseError> {
+        Database::open("database_url").map(Self)
+    }
+
+    pub fn task(&self, user: i64, task: i64) -> Result<Option<Answer>, DatabaseError> {
+        let parameters = [int(user), int(task)];
+        let row = self.0.query_optional(include_str!("sql/task.sql"), &parameters)?;
+        row.map(|mut row| Ok(Answer { revision: row.int("revision")?, task: row.text("answer")? }))
+            .transpose()
+    }
+
+    /// The name of the zone that the user's tasks are in unless they say otherwise.
+    pub fn user_time_zone(&self, user: i64) -> Result<Option<String>, DatabaseError> {
+        let row = self.0.query_optional(include_str!("sql/user_time_zone.sql"), &[int(user)])?;
+        row.map(|mut row| row.text("time_zone")).transpose()
+    }
+
+    /// A task that is about to be changed, unless the key has an answer already.
+    pub fn task_for_change(
+        &self,
+        user: i64,
+        task: i64,
+        key: Option<&Key>,
+    ) -> Result<ForChange, DatabaseError> {
+        let [request, name, hash] = key_parameters(key);
+        let parameters = [int(user), int(task), request, name, hash];
+        let mut row = self.0.query_one(include_str!("sql/task_for_change.sql"), &parameters)?;
+        Ok(match row.optional_text("kept_outcome")?.as_deref() {
+            Some("replayed") => ForChange::Replayed(Answer::of(row.text("kept_answer")?)),
+            Some(_) => ForChange::KeyReused,
+            None => match row.optional_text("answer")? {
+                Some(task) => ForChange::Task(Answer { revision: row.int("revision")?, task }),
+                None => ForChange::NotFound,
+            },
+        })
+    }
+
+    pub fn create(
+        &self,
+        user: i64,
+        task: String,
+        key: Option<&Key>,
+        traceparent: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let [request, name, hash] = key_parameters(key);
+        let parameters = [int(user), text(task), request, name, hash, text(traceparent)];
+        let mut row = self.0.query_one(include_str!("sql/task_create.sql"), &parameters)?;
+        Outcome::read(&mut row)
+    }
+
+    pub fn change(
+        &self,
+        user: i64,
+        task: i64,
+        change: Change<'_>,
+        key: Option<&Key>,
+        traceparent: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let [request, name, hash] = key_parameters(key);
+        let parameters = [
+            int(user),
+            int(task),
+            int(change.expected),
+            optional(change.event, text),
+            text(change.task),
+            text(change.series),
+            request,
+            name,
+            hash,
+            text(traceparent),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/task_change.sql"), &parameters)?;
+        Outcome::read(&mut row)
+    }
+
+    pub fn delete(
+        &self,
+        user: i64,
+        task: i64,
+        expected: Option<i64>,
+        scope: &str,
+        traceparent: &str,
+    ) -> Result<Deletion, DatabaseError> {
+        let parameters =
+            [int(user), int(task), optional(expected, int), text(scope), text(traceparent)];
+        let mut row = self.0.query_one(include_str!("sql/task_delete.sql"), &parameters)?;
+        let outcome = row.text("outcome")?;
+        Ok(match outcome.as_str() {
+            "deleted" => Deletion::Deleted,
+            "stale" => Deletion::Stale,
+            "not_found" => Deletion::NotFound,
+            _ => Deletion::NoUser,
+        })
+    }
+}
+
+/// What a task shall be.
+pub struct Change<'a> {
+    /// Revision that the rules were applied to.
+    pub expected: i64,
+    /// None when nothing changes and only the answer is kept for the key.
+    pub event: Option<&'a str>,
+    pub task: String,
+    pub series: &'a str,
+}
+
+/// A task as it is answered.
+pub struct Answer {
+    pub revision: i64,
+    /// JSON.
+    pub task: String,
+}
+
+impl Answer {
+    /// From the JSON alone. A kept answer's revision is the one that the task had then.
+    fn of(task: String) -> Self {
+        let revision = Identity::of(&task).revision;
+        Self { revision, task }
+    }
+
+    pub fn id(&self) -> i64 {
+        Identity::of(&self.task).id
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Identity {
+    id: i64,
+    revision: i64,
+}
+
+impl Identity {
+    fn of(task: &str) -> Self {
+        serde_json::from_str(task).unwrap_or_default()
+    }
+}
+
+/// What was found when a task is about to be changed.
+pub enum ForChange {
+    Task(Answer),
+    NotFound,
+    Replayed(Answer),
+    KeyReused,
+}
+
+/// What creating or changing has come to.
+pub enum Outcome {
+    /// Also when nothing had to change.
+    Done(Answer),
+    Replayed(Answer),
+    KeyReused,
+    /// The task has another revision by now.
+    Stale,
+    NotFound,
+    /// The token's user does not exist any more.
+    NoUser,
+}
+
+impl Outcome {
+    fn read(row: &mut Row) -> Result<Self, DatabaseError> {
+        let outcome = row.text("outcome")?;
+        let answer = row.optional_text("answer")?.unwrap_or_default();
+        Ok(match outcome.as_str() {
+            "created" | "changed" | "unchanged" => {
+                Self::Done(Answer { revision: row.int("revision")?, task: answer })
+            }
+            "replayed" => Self::Replayed(Answer::of(answer)),
+            "key_reused" => Self::KeyReused,
+            "stale" => Self::Stale,
+            "not_found" => Self::NotFound,
+            _ => Self::NoUser,
+        })
+    }
+}
+
+/// What deleting has come to.
+pub enum Deletion {
+    Deleted,
+    Stale,
+    NotFound,
+    NoUser,
+}
+
+fn key_parameters(
+    key: Option<&Key>,
+) -> [rondo_guest::bindings::spin::postgres::postgres::ParameterValue; 3] {
+    [
+        optional(key, |key| text(key.request.as_str())),
+        optional(key, |key| text(key.key.as_str())),
+        optional(key, |key| text(key.body_hash.as_str())),
+    ]
+}

@@ -1,0 +1,110 @@
+//! TLS to Postgres, by `sslmode`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::dsn::{Dsn, TlsMode};
+
+/// What tokio-postgres needs to speak TLS to `dsn` as its `sslmode` says.
+pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Protocol)?;
+    let config = match dsn.tls_mode() {
+        // Whoever can stand in the middle could as well have said that there is no TLS, so
+        // verifying would only break self-signed servers.
+        TlsMode::Disable | TlsMode::Prefer => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            .with_no_client_auth(),
+        TlsMode::Require | TlsMode::VerifyFull => {
+            builder.with_root_certificates(roots(dsn.root_certificate())?).with_no_client_auth()
+        }
+    };
+    Ok(MakeRustlsConnect::new(config))
+}
+
+/// Why TLS could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("sslrootcert {}: {reason}", path.display())]
+    RootCertificate { path: PathBuf, reason: String },
+    #[error("TLS cannot be set up")]
+    Protocol(#[source] rustls::Error),
+}
+
+fn roots(file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    let Some(path) = file else {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        return Ok(store);
+    };
+    let refused = |reason: String| TlsError::RootCertificate { path: path.clone(), reason };
+    for certificate in
+        CertificateDer::pem_file_iter(path).map_err(|error| refused(error.to_string()))?
+    {
+        let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+        store.add(certificate).map_err(|error| refused(error.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(refused("no certificate in PEM form is in it".to_owned()));
+    }
+    Ok(store)
+}
+
+/// Accepts any certificate; the handshake's signatures are still checked.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,41 @@
+//! Request bodies that are JSON.
+
+use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_domain::Violation;
+use serde_json::{Map, Value};
+
+use crate::Refusal;
+use crate::http::Request;
+
+/// Media type of JSON bodies.
+pub const JSON: &str = "application/json";
+/// Media type of a merge patch (RFC 7396).
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// The body as a JSON object.
+///
+/// # Errors
+/// 413, 415, 400; 422 when it is another kind of value.
+pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
+    match value(&request.body()?, request, &[JSON])? {
+        Value::Object(members) => Ok(members),
+        _ => {
+            let violation = Violation::Malformed { expected: "a JSON object" };
+            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
+        }
+    }
+}
+
+/// A body that has been read, as a JSON value.
+///
+/// # Errors
+/// 415 when the request declares another media type than one of `accepted`, 400 when it is no JSON.
+pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value, Refusal> {
+    let media_type = request.media_type();
+    if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
+        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
+            .detail(format!("The body must be {}.", accepted.join(" or "))));
+    }
+    rondo_contract::json::parse(body)
+        .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))
+}

@@ -1,0 +1,106 @@
+//! Every event that a test sees is checked against the published JSON Schemas, and for what may
+//! never be in one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::process::root;
+
+/// Members that no event may have, at any depth.
+const FORBIDDEN_MEMBERS: [&str; 4] = ["password", "password_hash", "token", "email"];
+
+/// # Panics
+/// When the event's type has no schema, when it does not fit, or when it carries a secret.
+#[track_caller]
+pub fn assert_event_valid(event: &Value) {
+    if let Err(errors) = check_event(event) {
+        panic!("an event that breaks its schema: {errors:#?}\n{event:#}");
+    }
+}
+
+/// # Errors
+/// What is wrong, one line each.
+pub fn check_event(event: &Value) -> Result<(), Vec<String>> {
+    let event_type = event["event_type"].as_str().unwrap_or_default();
+    let Some(schema) = schemas().get(event_type) else {
+        return Err(vec![format!("there is no schema for event_type {event_type:?}")]);
+    };
+    let mut errors: Vec<_> = schema
+        .iter_errors(event)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    find_forbidden(event, "", &mut errors);
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The types that have a schema.
+#[must_use]
+pub fn known_types() -> Vec<&'static str> {
+    schemas().keys().map(String::as_str).collect()
+}
+
+/// What a user wrote (titles, tags) may contain anything; only names of members are looked at.
+fn find_forbidden(value: &Value, path: &str, errors: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if FORBIDDEN_MEMBERS.contains(&name.as_str()) {
+                    errors.push(format!("{path}/{name}: may not be in an event"));
+                }
+                find_forbidden(member, &format!("{path}/{name}"), errors);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                find_forbidden(item, &format!("{path}/{index}"), errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// One schema per event type, in a file of the type's name. Nothing is fetched: a reference may
+/// only lead to a place in the same file or to another file of the folder.
+fn schemas() -> &'static BTreeMap<String, Validator> {
+    static SCHEMAS: OnceLock<BTreeMap<String, Validator>> = OnceLock::new();
+    SCHEMAS.get_or_init(|| {
+        let files = read_folder(&root().join("crates/contract/schemas"));
+        let registry = files.values().fold(jsonschema::Registry::new(), |registry, schema| {
+            let Some(id) = schema["$id"].as_str() else { return registry };
+            registry.add(id, schema.clone()).unwrap_or_else(|error| panic!("{id}: {error}"))
+        });
+        let registry = registry.prepare().expect("schemas that refer to each other");
+        files
+            .iter()
+            .map(|(name, schema)| {
+                let validator = jsonschema::options()
+                    .with_registry(&registry)
+                    .should_validate_formats(true)
+                    .build(schema)
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
+                (name.clone(), validator)
+            })
+            .collect()
+    })
+}
+
+/// The JSON files of a folder, by name without extension.
+fn read_folder(folder: &PathBuf) -> BTreeMap<String, Value> {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .map(|entry| entry.expect("a folder that can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("a file that can be read");
+            let schema = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            (name.trim_end_matches(".schema").to_owned(), schema)
+        })
+        .collect()
+}

@@ -1,0 +1,488 @@
+//! A real Apache Kafka broker (KRaft, one node, no Docker), from jars that `cargo xtask test` has
+//! fetched.
+//!
+//! A broker takes about two seconds to start and 250 MB. Topics have fixed names, so tests that
+//! must not see each other's events need a broker each; where they may, [`shared`] is one for the
+//! whole test program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::OnceCell;
+
+use crate::folder::Folder;
+use crate::port;
+use crate::process::{Process, Program};
+use crate::wait::eventually;
+
+/// Names the folder with the broker's jars; without it, they are looked for in the cache.
+const JARS_VARIABLE: &str = "RONDO_TEST_KAFKA";
+
+/// The release that `cargo xtask test` fetches.
+const KAFKA_VERSION: &str = "4.3.1";
+
+/// 16 bytes in base64url, as Kafka wants its cluster's id.
+const CLUSTER_ID: &str = "cm9uZG8tdGVzdC1rYWZrYQ";
+
+/// Longest wait for a start, also after a kill and on a busy machine.
+const START_SECONDS_MAX: u64 = 60;
+
+/// Longest wait for an orderly end.
+const STOP_SECONDS_MAX: u64 = 30;
+
+/// Longest wait for one answer of the broker.
+const ANSWER_SECONDS_MAX: u64 = 10;
+
+const JVM_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/// User and password of the listener with TLS and SCRAM-SHA-512.
+const SCRAM_USER: &str = "rondo";
+const SCRAM_PASSWORD: &str = "testkit-scram-secret";
+
+/// Protects the broker's key on disk; Java wants a password for any key store.
+const KEY_STORE_PASSWORD: &str = "testkit";
+
+/// One broker for the whole test program, started when first asked for.
+///
+/// # Panics
+/// When it does not start.
+pub async fn shared() -> &'static Broker {
+    static BROKER: OnceCell<Broker> = OnceCell::const_new();
+    BROKER.get_or_init(|| Broker::builder().start()).await
+}
+
+/// A broker that runs until this is dropped.
+#[derive(Debug)]
+pub struct Broker {
+    plain_port: u16,
+    secure: Option<SecureListener>,
+    program: Program,
+    process: Mutex<Option<Process>>,
+    // After the process: its data goes when nobody writes it any more.
+    _folder: Folder,
+}
+
+/// How to reach the listener with TLS and SASL.
+#[derive(Debug, Clone)]
+pub struct SecureListener {
+    /// `localhost:PORT`, the name in the certificate.
+    pub bootstrap: String,
+    /// For SCRAM-SHA-512.
+    pub username: String,
+    pub password: String,
+    /// PEM file with the certificate to trust.
+    pub ca: PathBuf,
+}
+
+/// What a broker is to be like.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BrokerBuilder {
+    is_killable: bool,
+    is_secure: bool,
+}
+
+/// One record as it is in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub value: String,
+}
+
+impl Record {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl BrokerBuilder {
+    /// Makes a restart after [`Broker::kill`] take 3 s instead of 11: the killed broker's session
+    /// has to expire first. Leave it alone otherwise, because a busy machine may miss heartbeats.
+    #[must_use]
+    pub const fn killable(mut self) -> Self {
+        self.is_killable = true;
+        self
+    }
+
+    /// Adds a listener with TLS and SCRAM-SHA-512.
+    #[must_use]
+    pub const fn secure(mut self) -> Self {
+        self.is_secure = true;
+        self
+    }
+
+    /// Starts the broker and waits until it answers.
+    ///
+    /// # Panics
+    /// When the jars or Java are missing, or the broker does not start.
+    pub async fn start(self) -> Broker {
+        let folder = Folder::new("kafka");
+        let builder = self;
+        let path = folder.path().to_owned();
+        let prepared = tokio::task::spawn_blocking(move || builder.prepare(&path)).await;
+        let (plain_port, secure) = prepared.expect("the broker's folder can be prepared");
+        let program = java(&jars())
+            .arguments(["kafka.Kafka", &properties_path(folder.path()).to_string_lossy()]);
+        let process = Mutex::new(Some(program.start()));
+        let broker = Broker { plain_port, secure, program, process, _folder: folder };
+        broker.await_answer().await;
+        broker
+    }
+
+    /// Writes the settings and formats the data folder.
+    fn prepare(self, folder: &Path) -> (u16, Option<SecureListener>) {
+        let (plain_port, controller_port) = (port::free(), port::free());
+        let secure = self.is_secure.then(|| secure_listener(folder));
+        let mut properties = self.properties(folder, plain_port, controller_port);
+        if let Some(secure) = &secure {
+            add_secure_listener(&mut properties, secure, folder);
+        }
+        let text: String =
+            properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        std::fs::write(properties_path(folder), text).expect("a folder of our own");
+
+        let mut format = Command::new("java");
+        format.args(JVM_OPTIONS).arg("-cp").arg(jars().join("*"));
+        format.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c"]);
+        format.arg(properties_path(folder));
+        if self.is_secure {
+            let user = format!("SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]");
+            format.args(["--add-scram", &user]);
+        }
+        run(&mut format);
+        (plain_port, secure)
+    }
+
+    fn properties(self, folder: &Path, plain: u16, controller: u16) -> Vec<(&'static str, String)> {
+        let mut properties = vec![
+            ("process.roles", "broker,controller".to_owned()),
+            ("node.id", "1".to_owned()),
+            ("controller.quorum.bootstrap.servers", format!("127.0.0.1:{controller}")),
+            ("controller.listener.names", "CONTROLLER".to_owned()),
+            (
+                "listeners",
+                format!("PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}"),
+            ),
+            ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{plain}")),
+            (
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL".to_owned(),
+            ),
+            ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+            ("log.dirs", folder.join("data").display().to_string()),
+        ];
+        // One node keeps every topic alone; small files and buffers; nobody waits for more members
+        // of a group; a topic that the program forgot to create is an error, not a topic.
+        let fixed = [
+            ("offsets.topic.replication.factor", "1"),
+            ("offsets.topic.num.partitions", "3"),
+            ("transaction.state.log.replication.factor", "1"),
+            ("transaction.state.log.min.isr", "1"),
+            ("transaction.state.log.num.partitions", "1"),
+            ("share.coordinator.state.topic.replication.factor", "1"),
+            ("share.coordinator.state.topic.min.isr", "1"),
+            ("share.coordinator.state.topic.num.partitions", "1"),
+            ("min.insync.replicas", "1"),
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("auto.create.topics.enable", "false"),
+            ("log.segment.bytes", "16777216"),
+            ("log.index.size.max.bytes", "1048576"),
+            ("log.cleaner.dedupe.buffer.size", "2097152"),
+            ("num.network.threads", "2"),
+            ("num.io.threads", "4"),
+        ];
+        properties.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+        if self.is_killable {
+            properties.push(("broker.session.timeout.ms", "2000".to_owned()));
+            properties.push(("broker.heartbeat.interval.ms", "500".to_owned()));
+        }
+        properties
+    }
+}
+
+impl Broker {
+    pub const fn builder() -> BrokerBuilder {
+        BrokerBuilder { is_killable: false, is_secure: false }
+    }
+
+    /// A plain broker.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// `127.0.0.1:PORT`, as for `KAFKA_BROKERS`. It stays the same over restarts.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.plain_port)
+    }
+
+    /// # Panics
+    /// When the broker was not started with one.
+    #[must_use]
+    pub fn secure_listener(&self) -> &SecureListener {
+        self.secure.as_ref().expect("a broker that was built with `secure()`")
+    }
+
+    /// Settings of a client of the plain listener, whose session ends soon after the broker does.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap()).set("session.timeout.ms", "6000");
+        // What a client says of a broker that was killed on purpose tells a test nothing.
+        config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+        config
+    }
+
+    /// kill -9.
+    pub fn kill(&self) {
+        if let Some(mut process) = self.process().take() {
+            process.kill();
+        }
+    }
+
+    /// Starts again on the same ports and data, and waits until the broker answers.
+    ///
+    /// # Panics
+    /// When it still runs, or does not start.
+    pub async fn restart(&self) {
+        {
+            let mut process = self.process();
+            assert!(process.is_none(), "the broker still runs");
+            *process = Some(self.program.start());
+        }
+        self.await_answer().await;
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    pub async fn stop(&self) {
+        let process = self.process().take();
+        if let Some(mut process) = process {
+            process.terminate(Duration::from_secs(STOP_SECONDS_MAX)).await;
+        }
+    }
+
+    /// # Panics
+    /// When the broker refuses, for example because the topic is there.
+    pub async fn create_topic(&self, name: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client_config().create().expect("an admin client");
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let created = admin.create_topics([&topic], &AdminOptions::new()).await;
+        for result in created.expect("an answer about the topic") {
+            result.unwrap_or_else(|(name, error)| panic!("topic {name}: {error}"));
+        }
+    }
+
+    /// Everything in a topic up to now; by partition, then offset.
+    ///
+    /// # Panics
+    /// When the topic does not exist or the broker does not answer.
+    pub async fn records(&self, topic: &str) -> Vec<Record> {
+        let config = self.client_config();
+        let topic = topic.to_owned();
+        let read = tokio::task::spawn_blocking(move || read_topic(&config, &topic)).await;
+        read.expect("the topic can be read")
+    }
+
+    /// Waits for an answer to a question about the cluster: the port is open long before.
+    async fn await_answer(&self) {
+        let config = self.client_config();
+        let mut first_error = None;
+        eventually(
+            "an answer of the Kafka broker",
+            Duration::from_secs(START_SECONDS_MAX),
+            async || {
+                if let Some(process) = &mut *self.process()
+                    && let Some(status) = process.exited()
+                {
+                    return Ok(Err(format!("the broker ended with {status}:\n{}", process.log())));
+                }
+                let config = config.clone();
+                match tokio::task::spawn_blocking(move || has_answer(&config)).await {
+                    Ok(Ok(())) => Ok(Ok(())),
+                    Ok(Err(error)) => Err(first_error.get_or_insert(error).clone()),
+                    Err(error) => Err(error.to_string()),
+                }
+            },
+        )
+        .await
+        .unwrap_or_else(|end| panic!("{end}"));
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for the cluster's metadata, and whether a leader could be found for a group: the last thing
+/// to come up.
+fn has_answer(config: &ClientConfig) -> Result<(), String> {
+    let consumer: BaseConsumer = config.create().map_err(|error| error.to_string())?;
+    let metadata =
+        consumer.fetch_metadata(None, Duration::from_secs(1)).map_err(|error| error.to_string())?;
+    if metadata.brokers().is_empty() { Err("no broker yet".to_owned()) } else { Ok(()) }
+}
+
+fn read_topic(config: &ClientConfig, topic: &str) -> Vec<Record> {
+    let timeout = Duration::from_secs(ANSWER_SECONDS_MAX);
+    let mut config = config.clone();
+    // A group's id is required, though nothing is ever committed under it.
+    config.set("group.id", "testkit-reader").set("enable.partition.eof", "true");
+    config.set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), timeout).expect("an answer");
+    let found = metadata.topics().first().filter(|found| found.error().is_none());
+    let partitions = found.unwrap_or_else(|| panic!("there is no topic {topic}")).partitions();
+    let mut assignment = TopicPartitionList::new();
+    for partition in partitions {
+        assignment
+            .add_partition_offset(topic, partition.id(), Offset::Beginning)
+            .expect("a valid offset");
+    }
+    consumer.assign(&assignment).expect("an assignment");
+    let mut records = Vec::new();
+    let mut partitions_left = partitions.len();
+    while partitions_left > 0 {
+        match consumer.poll(timeout) {
+            Some(Ok(message)) => records.push(record(&message)),
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => partitions_left -= 1,
+            Some(Err(error)) => panic!("{topic} cannot be read: {error}"),
+            None => panic!("{topic}: no answer within {ANSWER_SECONDS_MAX} s"),
+        }
+    }
+    records.sort_by_key(|record| (record.partition, record.offset));
+    records
+}
+
+fn record(message: &impl Message) -> Record {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().map(|headers| {
+        let pairs = headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default()));
+        pairs.collect()
+    });
+    Record {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(text),
+        headers: headers.unwrap_or_default(),
+        value: message.payload().map(text).unwrap_or_default(),
+    }
+}
+
+/// Makes a key with a certificate for it, and says how clients reach the listener.
+fn secure_listener(folder: &Path) -> SecureListener {
+    let ca = folder.join("ca.pem");
+    // Java's own tool, because Java is needed anyway.
+    let tool = |arguments: &[&str]| {
+        let mut command = Command::new("keytool");
+        command.args(arguments).args(["-alias", "broker", "-storepass", KEY_STORE_PASSWORD]);
+        run(command.arg("-keystore").arg(key_store_path(folder)));
+    };
+    tool(&[
+        "-genkeypair",
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp256r1",
+        "-validity",
+        "30",
+        "-dname",
+        "CN=localhost",
+        "-ext",
+        "san=dns:localhost,ip:127.0.0.1",
+        "-storetype",
+        "PKCS12",
+    ]);
+    tool(&["-exportcert", "-rfc", "-file", &ca.to_string_lossy()]);
+    SecureListener {
+        bootstrap: format!("localhost:{}", port::free()),
+        username: SCRAM_USER.to_owned(),
+        password: SCRAM_PASSWORD.to_owned(),
+        ca,
+    }
+}
+
+fn add_secure_listener(
+    properties: &mut Vec<(&'static str, String)>,
+    secure: &SecureListener,
+    folder: &Path,
+) {
+    for (name, value) in properties.iter_mut() {
+        if matches!(*name, "listeners" | "advertised.listeners") {
+            value.push_str(&format!(",SASL_SSL://{}", secure.bootstrap));
+        }
+    }
+    properties.extend([
+        ("ssl.keystore.type", "PKCS12".to_owned()),
+        ("ssl.keystore.location", key_store_path(folder).display().to_string()),
+        ("ssl.keystore.password", KEY_STORE_PASSWORD.to_owned()),
+        ("sasl.enabled.mechanisms", "SCRAM-SHA-512".to_owned()),
+        (
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned(),
+        ),
+    ]);
+}
+
+/// A JVM with the broker's jars.
+fn java(jars: &Path) -> Program {
+    let class_path = jars.join("*");
+    Program::new("java").arguments(JVM_OPTIONS).argument("-cp").argument(class_path)
+}
+
+/// # Panics
+/// When there are none; tests never download.
+fn jars() -> PathBuf {
+    let cached = || {
+        let base = std::env::var_os("XDG_CACHE_HOME")
+            .filter(|named| !named.is_empty())
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+        Some(base.join("rondo").join(format!("kafka-{KAFKA_VERSION}")))
+    };
+    let folder = std::env::var_os(JARS_VARIABLE).map(PathBuf::from).or_else(cached);
+    folder.filter(|folder| folder.is_dir()).unwrap_or_else(|| {
+        panic!("Kafka {KAFKA_VERSION} is not in the cache: `cargo xtask test` fetches it once")
+    })
+}
+
+fn properties_path(folder: &Path) -> PathBuf {
+    folder.join("server.properties")
+}
+
+fn key_store_path(folder: &Path) -> PathBuf {
+    folder.join("broker.p12")
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
+    assert!(
+        output.status.success(),
+        "{:?} ended with {}: {}{}",
+        command.get_args().collect::<Vec<_>>(),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

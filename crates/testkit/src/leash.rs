@@ -1,0 +1,125 @@
+//! Ends what a test program has started with that program, however it ends.
+//!
+//! A destructor does not run when the program is killed, and a static's never does. So a small
+//! shell reads from a pipe whose other end this process has: when the pipe closes, for whatever
+//! reason, the shell does the cleaning. Linux' parent-death signal would not do: it fires when the
+//! *thread* that started a child ends, and each test has a thread of its own.
+
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Kills process `$1`.
+const KILL: &str = r#"
+while read -r _; do :; done
+kill -KILL "$1" 2>/dev/null
+"#;
+
+/// Removes folder `$1`, after stopping any Postgres that has its data in it: a killed `rondo up`
+/// leaves one running on purpose. Tries again while somebody who is not dead yet writes into it.
+const REMOVE: &str = r#"
+while read -r _; do :; done
+find "$1" -name postmaster.pid 2>/dev/null | while read -r file; do
+    postmaster=$(head -n 1 "$file")
+    kill -QUIT "$postmaster" 2>/dev/null
+    tries=0
+    while kill -0 "$postmaster" 2>/dev/null && [ "$tries" -lt 100 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+done
+tries=0
+until rm -rf "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+"#;
+
+/// Holds one child process or one folder.
+#[derive(Debug)]
+pub struct Leash {
+    shell: Child,
+}
+
+impl Leash {
+    /// Kills process `pid` when the leash or this process ends.
+    #[must_use]
+    pub fn hold_process(pid: u32) -> Self {
+        Self::hold(KILL, pid.to_string().as_ref())
+    }
+
+    /// Removes `folder` when the leash or this process ends, and stops any Postgres in it.
+    #[must_use]
+    pub fn hold_folder(folder: &Path) -> Self {
+        Self::hold(REMOVE, folder.as_ref())
+    }
+
+    fn hold(script: &str, what: &OsStr) -> Self {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", script, "leash"])
+            .arg(what)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // A group of its own: Ctrl-C ends the tests, and only then this.
+            .process_group(0)
+            .spawn()
+            .expect("/bin/sh starts");
+        Self { shell }
+    }
+
+    /// Lets go; the holder cleans up itself from here on.
+    pub fn release(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+impl Drop for Leash {
+    /// Returns when the cleaning is done.
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    /// Dropping closes the pipe as the end of this process would.
+    #[test]
+    fn what_is_held_ends_with_the_leash() {
+        let mut held = Command::new("/bin/sleep").arg("100").spawn().unwrap();
+        drop(Leash::hold_process(held.id()));
+        assert_eq!(held.wait().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn what_was_released_stays() {
+        let mut held = Command::new("/bin/sleep").arg("100").spawn().unwrap();
+        Leash::hold_process(held.id()).release();
+        assert!(held.try_wait().unwrap().is_none());
+        held.kill().unwrap();
+        held.wait().unwrap();
+    }
+
+    #[test]
+    fn a_postgres_in_a_folder_is_stopped_before_the_folder_goes() {
+        let folder = Folder::new("leash");
+        let data = folder.path().join("data/postgres");
+        std::fs::create_dir_all(&data).unwrap();
+        let mut server = Command::new("/bin/sleep").arg("100").spawn().unwrap();
+        std::fs::write(data.join("postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
+        // A zombie would still answer to signal 0, as no postmaster of a killed program does.
+        let waiter = std::thread::spawn(move || server.wait().unwrap().signal());
+        let path = folder.path().to_owned();
+        drop(folder);
+        assert_eq!(waiter.join().unwrap(), Some(3));
+        assert!(!path.exists());
+    }
+}

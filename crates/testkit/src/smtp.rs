@@ -1,0 +1,400 @@
+//! A mail server on loopback (RFC 5321) that records what it accepts and fails as it is told.
+//!
+//! It speaks EHLO, HELO, MAIL, RCPT, DATA, RSET, NOOP and QUIT in plain text, as a server on
+//! loopback does; it relays nothing.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::wait::eventually;
+
+/// Longest line that is read, beyond RFC 5321's 1,000.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Largest mail that is taken.
+const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// What the server does wrong with one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// This reply to MAIL FROM, for example `451 4.3.0 try later` or `550 5.7.1 no`.
+    Sender(String),
+    /// This reply to RCPT TO.
+    Recipient(String),
+    /// This reply after the whole mail has been received.
+    Data(String),
+    /// Accepts the connection and never says a word.
+    Hang,
+    /// Closes the connection in the middle of the mail.
+    DropInData,
+    /// Records the mail, then closes the connection instead of saying so.
+    DropAfterData,
+}
+
+/// One accepted mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Envelope sender, without brackets.
+    pub from: String,
+    /// Envelope recipients, without brackets.
+    pub to: Vec<String>,
+    /// As sent, without the stuffed dots and the last dot.
+    pub data: String,
+}
+
+impl Mail {
+    /// A header's value with its folded lines joined; names in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let head = self.data.split("\r\n\r\n").next().unwrap_or_default();
+        let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+        unfolded.split("\r\n").find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    }
+
+    /// What follows the headers, still in its transfer encoding, with quoted-printable's soft line
+    /// breaks removed.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let body = self.data.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        body.replace("=\r\n", "")
+    }
+}
+
+/// A running server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct SmtpServer {
+    port: u16,
+    state: Arc<State>,
+    _tasks: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    mails: Mutex<Vec<Mail>>,
+    /// One for each coming connection or delivery, in order.
+    faults: Mutex<VecDeque<Fault>>,
+}
+
+impl SmtpServer {
+    /// # Panics
+    /// When loopback has no free port.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port on loopback");
+        let port = listener.local_addr().expect("a bound socket").port();
+        let state = Arc::new(State::default());
+        let mut tasks = JoinSet::new();
+        let shared = Arc::clone(&state);
+        tasks.spawn(async move {
+            let mut sessions = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                sessions.spawn(async move {
+                    // A client that goes away is the client's matter.
+                    let _ = Session::new(stream, &state).run().await;
+                });
+                while sessions.try_join_next().is_some() {}
+            }
+        });
+        Self { port, state, _tasks: tasks }
+    }
+
+    /// `smtp://127.0.0.1:PORT`, as for `SMTP_URL`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Spoils the next `count` deliveries that have not been spoilt yet.
+    pub fn fail(&self, fault: &Fault, count: usize) {
+        locked(&self.state.faults).extend(std::iter::repeat_n(fault.clone(), count));
+    }
+
+    /// Deliveries that are still to be spoilt.
+    #[must_use]
+    pub fn faults_left(&self) -> usize {
+        locked(&self.state.faults).len()
+    }
+
+    /// What has been accepted so far, in order.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Mail> {
+        locked(&self.state.mails).clone()
+    }
+
+    /// Waits for a mail.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    pub async fn await_mail(
+        &self,
+        what: &str,
+        within: Duration,
+        is_it: impl Fn(&Mail) -> bool,
+    ) -> Mail {
+        eventually(what, within, async || {
+            let mails = self.mails();
+            mails.iter().find(|mail| is_it(mail)).cloned().ok_or_else(|| {
+                let subjects: Vec<_> =
+                    mails.iter().filter_map(|mail| mail.header("Subject")).collect();
+                format!("{} mails: {subjects:?}", mails.len())
+            })
+        })
+        .await
+    }
+}
+
+impl State {
+    /// Takes the next fault if it is of the kind asked for.
+    fn take_fault(&self, is_it: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut faults = locked(&self.faults);
+        faults.front().is_some_and(is_it).then(|| faults.pop_front()).flatten()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One connection.
+struct Session<'a> {
+    reader: BufReader<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    state: &'a State,
+    from: Option<String>,
+    to: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    fn new(stream: TcpStream, state: &'a State) -> Self {
+        let (reader, writer) = stream.into_split();
+        Self { reader: BufReader::new(reader), writer, state, from: None, to: Vec::new() }
+    }
+
+    async fn run(mut self) -> io::Result<()> {
+        if self.state.take_fault(|fault| *fault == Fault::Hang).is_some() {
+            // Until the client gives up: its end of the connection closes.
+            tokio::io::copy(&mut self.reader, &mut tokio::io::sink()).await?;
+            return Ok(());
+        }
+        self.reply("220 testkit ready").await?;
+        while let Some(line) = self.line().await? {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            let (verb, rest) = line.split_at(line.find([' ', ':']).unwrap_or(line.len()));
+            match verb.to_ascii_uppercase().as_str() {
+                "EHLO" => {
+                    let size = format!(
+                        "250-testkit\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE {MAIL_BYTES_MAX}"
+                    );
+                    self.reply(&size).await?;
+                }
+                "HELO" => self.reply("250 testkit").await?,
+                "MAIL" => self.sender(rest).await?,
+                "RCPT" => self.recipient(rest).await?,
+                "DATA" if self.from.is_none() || self.to.is_empty() => {
+                    self.reply("503 5.5.1 MAIL and RCPT come first").await?;
+                }
+                "DATA" => {
+                    if !self.data().await? {
+                        return Ok(());
+                    }
+                }
+                "RSET" => {
+                    self.reset();
+                    self.reply("250 2.0.0 ok").await?;
+                }
+                "NOOP" => self.reply("250 2.0.0 ok").await?,
+                "QUIT" => return self.reply("221 2.0.0 bye").await,
+                _ => self.reply("500 5.5.2 unknown command").await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn sender(&mut self, rest: &str) -> io::Result<()> {
+        match self.state.take_fault(|fault| matches!(fault, Fault::Sender(_))) {
+            Some(Fault::Sender(reply)) => self.reply(&reply).await,
+            _ => {
+                self.reset();
+                self.from = Some(address(rest));
+                self.reply("250 2.1.0 ok").await
+            }
+        }
+    }
+
+    async fn recipient(&mut self, rest: &str) -> io::Result<()> {
+        match self.state.take_fault(|fault| matches!(fault, Fault::Recipient(_))) {
+            Some(Fault::Recipient(reply)) => self.reply(&reply).await,
+            _ if self.from.is_none() => self.reply("503 5.5.1 MAIL comes first").await,
+            _ => {
+                self.to.push(address(rest));
+                self.reply("250 2.1.5 ok").await
+            }
+        }
+    }
+
+    /// Receives a mail; `false` when the connection is to be closed.
+    async fn data(&mut self) -> io::Result<bool> {
+        self.reply("354 end with a dot").await?;
+        let mut data = Vec::new();
+        let is_dropped = self.state.take_fault(|fault| *fault == Fault::DropInData).is_some();
+        loop {
+            let Some(line) = self.line().await? else { return Ok(false) };
+            if is_dropped {
+                return Ok(false);
+            }
+            if line == b".\r\n" {
+                break;
+            }
+            // A dot at the start of a line was doubled (RFC 5321, section 4.5.2).
+            data.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+            if data.len() > MAIL_BYTES_MAX {
+                self.reply("552 5.3.4 too large").await?;
+                return Ok(false);
+            }
+        }
+        if let Some(Fault::Data(reply)) =
+            self.state.take_fault(|fault| matches!(fault, Fault::Data(_)))
+        {
+            self.reset();
+            self.reply(&reply).await?;
+            return Ok(true);
+        }
+        let mail = Mail {
+            from: self.from.take().unwrap_or_default(),
+            to: std::mem::take(&mut self.to),
+            data: String::from_utf8_lossy(&data).into_owned(),
+        };
+        locked(&self.state.mails).push(mail);
+        if self.state.take_fault(|fault| *fault == Fault::DropAfterData).is_some() {
+            return Ok(false);
+        }
+        self.reply("250 2.0.0 recorded").await?;
+        Ok(true)
+    }
+
+    fn reset(&mut self) {
+        self.from = None;
+        self.to.clear();
+    }
+
+    /// The next line with its end; none when the client has gone.
+    async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        (&mut self.reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
+        Ok(line.ends_with(b"\n").then_some(line))
+    }
+
+    async fn reply(&mut self, reply: &str) -> io::Result<()> {
+        self.writer.write_all(format!("{reply}\r\n").as_bytes()).await
+    }
+}
+
+/// The address in ` FROM:<a@b> SIZE=9` or ` TO:<a@b>`.
+fn address(rest: &str) -> String {
+    let start = rest.find('<').map_or(0, |at| at + 1);
+    let end = rest.rfind('>').unwrap_or(rest.len()).max(start);
+    rest[start..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECONDS: Duration = Duration::from_secs(10);
+
+    /// Says lines one after another, each after a reply; returns the last lines of the replies.
+    async fn talk(server: &SmtpServer, lines: &[&str]) -> io::Result<Vec<String>> {
+        let stream = TcpStream::connect(("127.0.0.1", server.port())).await?;
+        let (reader, mut writer) = stream.into_split();
+        let mut replies = BufReader::new(reader).lines();
+        let mut seen = vec![replies.next_line().await?.unwrap_or_default()];
+        for line in lines {
+            writer.write_all(format!("{line}\r\n").as_bytes()).await?;
+            loop {
+                let reply = replies.next_line().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+                if reply.as_bytes().get(3) == Some(&b' ') {
+                    seen.push(reply);
+                    break;
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    const MAIL: [&str; 6] = [
+        "EHLO me",
+        "MAIL FROM:<rondo@localhost> BODY=8BITMIME",
+        "RCPT TO:<ann@example.com>",
+        "DATA",
+        "Subject: a long\r\n subject\r\nTo: ann@example.com\r\n\r\nbo=\r\ndy\r\n..dot\r\n.",
+        "QUIT",
+    ];
+
+    #[tokio::test]
+    async fn a_mail_is_recorded() {
+        let server = SmtpServer::start().await;
+        let replies = talk(&server, &MAIL).await.unwrap();
+        assert_eq!(replies[5], "250 2.0.0 recorded");
+        let mail =
+            server.await_mail("a mail", SECONDS, |mail| mail.to == ["ann@example.com"]).await;
+        assert_eq!(mail.from, "rondo@localhost");
+        assert_eq!(mail.header("subject").as_deref(), Some("a long subject"));
+        assert_eq!(mail.header("body"), None);
+        assert_eq!(mail.body(), "body\r\n.dot\r\n");
+    }
+
+    #[tokio::test]
+    async fn faults_come_in_order_and_then_end() {
+        let server = SmtpServer::start().await;
+        server.fail(&Fault::Sender("451 4.3.0 later".into()), 1);
+        server.fail(&Fault::Recipient("550 5.1.1 nobody".into()), 1);
+        server.fail(&Fault::Data("554 5.6.0 bad".into()), 1);
+        let later = talk(&server, &MAIL[..2]).await.unwrap();
+        assert_eq!(later[2], "451 4.3.0 later");
+        let nobody = talk(&server, &MAIL[..3]).await.unwrap();
+        assert_eq!(nobody[3], "550 5.1.1 nobody");
+        let bad = talk(&server, &MAIL[..5]).await.unwrap();
+        assert_eq!(bad[5], "554 5.6.0 bad");
+        assert_eq!(server.faults_left(), 0);
+        assert!(server.mails().is_empty());
+        talk(&server, &MAIL).await.unwrap();
+        assert_eq!(server.mails().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn connections_break_and_hang() {
+        let server = SmtpServer::start().await;
+        server.fail(&Fault::DropInData, 1);
+        assert!(talk(&server, &MAIL).await.is_err());
+        assert!(server.mails().is_empty());
+        server.fail(&Fault::DropAfterData, 1);
+        assert!(talk(&server, &MAIL).await.is_err());
+        assert_eq!(server.mails().len(), 1);
+        server.fail(&Fault::Hang, 1);
+        let silence = tokio::time::timeout(Duration::from_millis(50), talk(&server, &MAIL)).await;
+        assert!(silence.is_err());
+    }
+
+    #[tokio::test]
+    async fn data_needs_an_envelope() {
+        let server = SmtpServer::start().await;
+        let replies = talk(&server, &["HELO me", "RCPT TO:<a@b>", "DATA", "WHAT"]).await.unwrap();
+        let codes: Vec<_> = replies.iter().map(|reply| &reply[..3]).collect();
+        assert_eq!(codes, ["220", "250", "503", "503", "500"]);
+    }
+}

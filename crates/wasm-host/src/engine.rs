@@ -1,0 +1,183 @@
+//! The wasmtime engine, what an instance may use, and the bindings of the interfaces that are ours
+//! to implement.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    StoreLimits, StoreLimitsBuilder,
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::postgres::Pools;
+
+/// Most memory of one instance, in bytes.
+pub const MEMORY_BYTES_MAX: usize = 64 << 20;
+/// Most instances at once, over all components.
+pub const INSTANCES_MAX: u32 = 256;
+/// Core instances that one component instance consists of, at most.
+const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
+/// Length of an epoch, in milliseconds: how precise the deadline of a busy guest is.
+pub const EPOCH_MS: u64 = 50;
+/// How long an instance may take over one call, in seconds.
+pub const CALL_S_MAX: u64 = 15;
+
+pub(crate) mod bindings {
+    wasmtime::component::bindgen!({
+        inline: "
+            package rondo:host;
+            world capability {
+                import spin:postgres/postgres@4.0.0;
+                import fermyon:spin/variables@2.0.0;
+                export rondo:events/consumer@1.0.0;
+            }
+        ",
+        path: "../../wit",
+        world: "rondo:host/capability",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: { "spin:postgres/postgres.connection": crate::postgres::Connection },
+    });
+}
+
+/// The recurrence calculation's door.
+pub mod recurrence {
+    wasmtime::component::bindgen!({
+        inline: "
+            package rondo:host;
+            world recurrence-engine {
+                export rondo:recurrence/engine@1.0.0;
+            }
+        ",
+        path: "../../wit",
+        world: "rondo:host/recurrence-engine",
+        exports: { default: async },
+    });
+}
+
+/// What belongs to one instance for one call.
+pub struct State {
+    pub(crate) table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    pub(crate) limits: StoreLimits,
+    pub(crate) grant: Arc<Grant>,
+}
+
+/// What a component is given: its variables and the databases that it may reach.
+pub struct Grant {
+    pub(crate) variables: HashMap<String, String>,
+    pub(crate) pools: Pools,
+}
+
+impl State {
+    pub(crate) fn new(grant: Arc<Grant>) -> Self {
+        Self {
+            table: ResourceTable::new(),
+            wasi: WasiCtx::builder().stdout(GuestLog).stderr(GuestLog).build(),
+            http: WasiHttpCtx::new(),
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build(),
+            grant,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: wasmtime_wasi_http::default_hooks(),
+        }
+    }
+}
+
+/// What a guest prints are log lines, JSON already; they join the host's on standard error.
+#[derive(Clone)]
+struct GuestLog;
+
+impl wasmtime_wasi::cli::IsTerminal for GuestLog {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl wasmtime_wasi::cli::StdoutStream for GuestLog {
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::stderr())
+    }
+}
+
+/// An engine with its limits; compiled components are kept in wasmtime's cache folder.
+///
+/// # Errors
+/// When the machine cannot reserve the address space.
+pub fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config.epoch_interruption(true).memory_reservation(MEMORY_BYTES_MAX as u64);
+    // The cache only saves time; without a home folder there is none.
+    if let Ok(cache) = Cache::new(CacheConfig::new()) {
+        config.cache(Some(cache));
+    }
+    let mut pool = PoolingAllocationConfig::default();
+    let core_instances = INSTANCES_MAX * CORE_INSTANCES_PER_INSTANCE_MAX;
+    pool.total_component_instances(INSTANCES_MAX)
+        .total_core_instances(core_instances)
+        .total_memories(INSTANCES_MAX)
+        .total_tables(core_instances)
+        .total_stacks(INSTANCES_MAX)
+        .max_memory_size(MEMORY_BYTES_MAX)
+        .max_unused_warm_slots(INSTANCES_MAX / 4);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    let engine = Engine::new(&config)?;
+    let ticking = engine.weak();
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+        while let Some(engine) = ticking.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(Duration::from_millis(EPOCH_MS));
+        }
+    })?;
+    Ok(engine)
+}
+
+/// Everything that a component may import. Outgoing HTTP and sockets are deliberately absent.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    let options = wasmtime_wasi_http::p2::bindings::LinkOptions::default();
+    wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<_, WasiHttp>(
+        &mut linker,
+        &(&options).into(),
+        State::http,
+    )?;
+    bindings::spin::postgres::postgres::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
+    bindings::fermyon::spin::variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
+    Ok(linker)
+}
+
+impl bindings::fermyon::spin::variables::Host for State {
+    async fn get(
+        &mut self,
+        name: String,
+    ) -> wasmtime::Result<Result<String, bindings::fermyon::spin::variables::Error>> {
+        use bindings::fermyon::spin::variables::Error;
+        let well_formed = name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        Ok(match self.grant.variables.get(&name) {
+            Some(value) => Ok(value.clone()),
+            None if well_formed => Err(Error::Undefined(format!("no variable {name}"))),
+            None => Err(Error::InvalidName(name)),
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs the components of a spin.toml as Spin would: the same files, the same routes, the same
+//! interfaces, and nothing that Spin refuses.
+//!
+//! [`manifest`] reads the file, [`variable`] fills its templates, [`engine`] loads the components,
+//! [`app`] routes requests and typed calls to fresh instances of them, [`postgres`] is their
+//! database. There is no outgoing HTTP and no socket: a component that imports it is not loaded.
+
+pub mod app;
+pub mod engine;
+pub mod manifest;
+pub mod postgres;
+pub mod route;
+pub mod serve;
+pub mod variable;
+
+pub use app::{CallError, CloudEvent, Disposition, WasmApp};
+pub use manifest::Manifest;

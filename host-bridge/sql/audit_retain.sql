@@ -1,0 +1,1 @@
+SELECT audit_retain($1::integer, $2::integer)

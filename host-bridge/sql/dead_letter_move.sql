@@ -1,0 +1,1 @@
+SELECT dead_letter_move($1::bigint, $2::text)

@@ -1,0 +1,5 @@
+SELECT id, event_id::text AS event_id, consumer, topic, key, headers, value
+FROM dead_letters
+WHERE state = 'redriving'
+ORDER BY id
+LIMIT $1

@@ -1,0 +1,1 @@
+SELECT deletions_retain($1::integer)

@@ -1,0 +1,1 @@
+SELECT outbox_remove($1::bigint[])

@@ -1,0 +1,1 @@
+SELECT refresh_tokens_retain($1::integer)

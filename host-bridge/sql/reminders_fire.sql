@@ -1,0 +1,1 @@
+SELECT reminders_fire($1::integer)

@@ -1,0 +1,1 @@
+SELECT transport_set($1::text)

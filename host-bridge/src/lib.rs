@@ -1,0 +1,39 @@
+//! What `rondo` does beside serving components: the event pipeline, the clock that fires reminders,
+//! the mailer, retention, and the commands that put them together.
+
+pub mod bridge;
+pub mod clock;
+pub mod command;
+pub mod front;
+pub mod host;
+pub mod mailer;
+pub mod pipeline;
+pub mod retention;
+pub mod up;
+
+use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
+
+/// Connections of the bridge to its database, beside the relay's own.
+const POOL_CONNECTIONS_MAX: usize = 12;
+
+/// A pool of the bridge's role.
+///
+/// # Errors
+/// When the certificate that the connection string names cannot be read.
+pub fn pool(dsn: &Dsn) -> anyhow::Result<Pool> {
+    let options =
+        PoolOptions { connections_max: POOL_CONNECTIONS_MAX, session: session("rondo bridge") };
+    Ok(rondo_database::pool::open(dsn, &options)?)
+}
+
+/// A connection of one's own, for session locks: they go with it.
+pub(crate) async fn connect(
+    dsn: &Dsn,
+    application: &str,
+) -> anyhow::Result<rondo_database::Session> {
+    Ok(rondo_database::pool::connect(dsn, &session(application)).await?)
+}
+
+fn session(application: &str) -> SessionOptions {
+    SessionOptions { application_name: Some(application.to_owned()), statement_timeout: None }
+}

@@ -1,0 +1,241 @@
+//! The mailer: sends what the notify component has written, by SMTP or into a folder.
+//!
+//! A mail is claimed for a lease; when this process dies, it is claimed again after it, with the
+//! same Message-ID. SMTP is at least once by nature: a server that took a mail and was cut off
+//! before it said so gets it twice, and a mail program can tell by the Message-ID.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use rand::Rng as _;
+use rondo_database::Pool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::metric::PipelineMetrics;
+
+/// Pause between two looks for mail, in milliseconds.
+const LOOK_MS: u64 = 100;
+/// Pause after a failure of the database, in milliseconds.
+const FAILURE_MS: u64 = 1_000;
+/// Mails on their way at once.
+const MAILS_MAX: usize = 16;
+/// How long one mail may take, in seconds; shorter than the lease.
+const MAIL_S_MAX: u64 = 30;
+const LEASE_MS: i64 = 60_000;
+/// Attempts before a mail is given up.
+pub const MAIL_ATTEMPTS_MAX: i32 = 8;
+/// First and longest wait after a failure, in milliseconds.
+const RETRY_MS_MIN: i64 = 2_000;
+const RETRY_MS_MAX: i64 = 3_600_000;
+/// How much of a server's answer is kept, in characters.
+const ERROR_CHARS_MAX: usize = 500;
+
+const CLAIM: &str = include_str!("../sql/notifications_claim.sql");
+const SETTLE: &str = include_str!("../sql/notification_settle.sql");
+
+/// Where mails go.
+#[derive(Clone)]
+pub enum Outlet {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    /// One .eml file for each mail.
+    Folder(PathBuf),
+}
+
+impl Outlet {
+    /// The server at `url` (`smtp://`, `smtps://`, with user and password; `?tls=required` asks for
+    /// STARTTLS).
+    ///
+    /// # Errors
+    /// When the URL is malformed; it is not quoted, for it can have a password.
+    pub fn smtp(url: &str) -> anyhow::Result<Self> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| anyhow::anyhow!("SMTP_URL must be smtp://host:port or smtps://host:port"))?
+            .timeout(Some(Duration::from_secs(MAIL_S_MAX / 2)))
+            .build();
+        Ok(Self::Smtp(transport))
+    }
+}
+
+/// What the mailer works with.
+pub struct Mailer {
+    pub pool: Pool,
+    pub outlet: Outlet,
+    pub from: Mailbox,
+    pub metrics: Arc<PipelineMetrics>,
+}
+
+struct Mail {
+    id: i64,
+    attempts: i32,
+    email: String,
+    name: Option<String>,
+    subject: String,
+    text: String,
+    html: String,
+    traceparent: Option<String>,
+}
+
+/// RFC 3834, section 5: no vacation message answers this.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Sent,
+    Later(String),
+    Never(String),
+}
+
+impl Mailer {
+    /// Sends until `shutdown`; what is on its way then is finished or claimed again later.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mailer = Arc::new(self);
+        let mut sending = JoinSet::new();
+        loop {
+            let room = MAILS_MAX - sending.len();
+            let pause_ms = match mailer.claim(room).await {
+                Ok(mails) => {
+                    for mail in mails {
+                        let mailer = mailer.clone();
+                        sending.spawn(async move { mailer.deliver(mail).await });
+                    }
+                    LOOK_MS
+                }
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "mail cannot be claimed now");
+                    FAILURE_MS
+                }
+            };
+            while sending.try_join_next().is_some() {}
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+                Some(_) = sending.join_next(), if sending.len() >= MAILS_MAX => {}
+            }
+        }
+        let patience = Duration::from_secs(5);
+        let _ = tokio::time::timeout(patience, async { while sending.join_next().await.is_some() {} }).await;
+    }
+
+    async fn claim(&self, room: usize) -> anyhow::Result<Vec<Mail>> {
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(CLAIM).await?;
+        let rows = client.query(&statement, &[&i32::try_from(room)?, &LEASE_MS]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Mail {
+                id: row.get("id"),
+                attempts: row.get("attempts"),
+                email: row.get("email"),
+                name: row.get("name"),
+                subject: row.get::<_, Option<_>>("subject").unwrap_or_default(),
+                text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
+                html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
+                traceparent: row.get("traceparent"),
+            })
+            .collect())
+    }
+
+    async fn deliver(&self, mail: Mail) {
+        let trace_id = mail.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1));
+        let deadline = Duration::from_secs(MAIL_S_MAX);
+        let outcome = tokio::time::timeout(deadline, self.attempt(&mail))
+            .await
+            .unwrap_or_else(|_| Outcome::Later("the server did not answer in time".to_owned()));
+        let (error, retry_ms) = match outcome {
+            Outcome::Sent => {
+                tracing::info!(notification_id = mail.id, trace_id, "mail sent");
+                self.metrics.mail_sent.inc();
+                (None, None)
+            }
+            Outcome::Later(error) if mail.attempts < MAIL_ATTEMPTS_MAX => {
+                let wait = (RETRY_MS_MIN << (mail.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
+                let wait = wait / 2 + rand::rng().random_range(0..=wait / 2);
+                tracing::warn!(notification_id = mail.id, trace_id, error, wait_ms = wait, "mail put off");
+                self.metrics.mail_retried.inc();
+                (Some(error), Some(wait))
+            }
+            Outcome::Later(error) | Outcome::Never(error) => {
+                tracing::error!(notification_id = mail.id, trace_id, error, "mail given up");
+                self.metrics.mail_failed.inc();
+                (Some(error), None)
+            }
+        };
+        let error = error.map(|error| error.chars().take(ERROR_CHARS_MAX).collect::<String>());
+        let result = async {
+            let client = self.pool.get().await?;
+            let statement = client.prepare_cached(SETTLE).await?;
+            client.query_one(&statement, &[&mail.id, &error, &retry_ms]).await?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = result.await {
+            // The lease runs out and the mail is sent again, with the same Message-ID.
+            tracing::error!(notification_id = mail.id, trace_id, error = format!("{error:#}"), "an outcome was not recorded");
+        }
+    }
+
+    async fn attempt(&self, mail: &Mail) -> Outcome {
+        let message = match self.message(mail) {
+            Ok(message) => message,
+            Err(error) => return Outcome::Never(error.to_string()),
+        };
+        match &self.outlet {
+            Outlet::Smtp(transport) => match transport.send(message).await {
+                Ok(_) => Outcome::Sent,
+                Err(error) if error.is_permanent() => Outcome::Never(error.to_string()),
+                Err(error) => Outcome::Later(error.to_string()),
+            },
+            Outlet::Folder(folder) => match write(folder, mail.id, &message.formatted()).await {
+                Ok(path) => {
+                    tracing::info!(path = %path.display(), "mail written, for there is no SMTP_URL");
+                    Outcome::Sent
+                }
+                Err(error) => Outcome::Later(error.to_string()),
+            },
+        }
+    }
+
+    fn message(&self, mail: &Mail) -> anyhow::Result<Message> {
+        let to = Mailbox::new(mail.name.clone(), mail.email.parse()?);
+        let domain = self.from.email.domain();
+        Ok(Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(&mail.subject)
+            .message_id(Some(format!("<notification-{}@{domain}>", mail.id)))
+            .header(AutoSubmitted)
+            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
+    }
+}
+
+/// Written beside and renamed, so that a reader never sees half a mail.
+async fn write(folder: &PathBuf, id: i64, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    tokio::fs::create_dir_all(folder).await?;
+    let path = folder.join(format!("{id:08}.eml"));
+    let fresh = path.with_extension("new");
+    tokio::fs::write(&fresh, bytes).await?;
+    tokio::fs::rename(&fresh, &path).await?;
+    Ok(path)
+}

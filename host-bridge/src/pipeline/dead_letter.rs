@@ -1,0 +1,162 @@
+//! Events that a consumer could not handle: recorded in the database, announced on `dlq-events`,
+//! listed, redriven and discarded by an operator.
+
+use std::time::Duration;
+
+use rondo_database::Pool;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::consumer::Inlet;
+use super::record::Record;
+use rondo_contract::topic::TOPICS;
+
+/// Pause before another attempt to record, and between two looks for what is to be redriven, in
+/// milliseconds.
+const RECORD_RETRY_MS: u64 = 500;
+const REDRIVE_POLL_MS: u64 = 500;
+/// Dead letters that are redriven in one go.
+const REDRIVE_EVENTS_MAX: i64 = 100;
+
+const RECORD: &str = include_str!("../../sql/dead_letter_record.sql");
+const MOVE: &str = include_str!("../../sql/dead_letter_move.sql");
+const LIST: &str = include_str!("../../sql/dead_letter_list.sql");
+const REDRIVING: &str = include_str!("../../sql/dead_letter_redriving.sql");
+
+/// Why an event was given up.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub consumer: String,
+    pub attempts: u32,
+    /// Stable: `attempts_exhausted` or `rejected`.
+    pub code: String,
+    pub message: String,
+}
+
+/// The table of dead letters.
+#[derive(Clone)]
+pub struct DeadLetters {
+    pool: Pool,
+}
+
+impl DeadLetters {
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// Records a dead letter, trying until the database takes it: the event stays where it is until
+    /// then.
+    pub async fn record(&self, record: &Record, failure: &Failure) {
+        while let Err(error) = self.try_record(record, failure).await {
+            tracing::error!(error = format!("{error:#}"), "a dead letter cannot be recorded yet");
+            tokio::time::sleep(Duration::from_millis(RECORD_RETRY_MS)).await;
+        }
+    }
+
+    async fn try_record(&self, record: &Record, failure: &Failure) -> anyhow::Result<()> {
+        let client = self.pool.get().await?;
+        let headers: serde_json::Map<String, Value> = record
+            .headers()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::String(value)))
+            .collect();
+        let user_id: i64 = record.key.parse().unwrap_or(0);
+        let announce = record.event_type != "event.dead_lettered";
+        client
+            .execute(
+                &client.prepare_cached(RECORD).await?,
+                &[
+                    &record.event_id,
+                    &user_id,
+                    &failure.consumer,
+                    &i32::try_from(failure.attempts).unwrap_or(i32::MAX),
+                    &failure.code,
+                    &failure.message,
+                    &record.topic,
+                    &record.position.map(|(partition, _)| partition),
+                    &record.position.map(|(_, offset)| offset),
+                    &record.key,
+                    &Value::Object(headers),
+                    &&*record.payload,
+                    &announce,
+                    &record.traceparent,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Moves a dead letter on; see the function `dead_letter_move`. False when it is not in a state
+    /// from which that is possible.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark(&self, id: i64, state: &str) -> anyhow::Result<bool> {
+        let client = self.pool.get().await?;
+        Ok(client.query_one(&client.prepare_cached(MOVE).await?, &[&id, &state]).await?.get(0))
+    }
+
+    /// Dead letters as JSON texts, newest first: one by its id, or all that are in a state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, id: Option<i64>, state: Option<&str>) -> anyhow::Result<Vec<String>> {
+        let client = self.pool.get().await?;
+        let rows = client.query(&client.prepare_cached(LIST).await?, &[&id, &state]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Delivers what an operator asked to redrive, to the consumer that failed, in its key's order.
+    pub async fn redrive(self, inlets: Vec<Inlet>, shutdown: CancellationToken) {
+        loop {
+            if let Err(error) = self.redrive_some(&inlets).await {
+                tracing::warn!(error = format!("{error:#}"), "cannot look for dead letters to redrive");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(REDRIVE_POLL_MS)) => {}
+            }
+        }
+    }
+
+    async fn redrive_some(&self, inlets: &[Inlet]) -> anyhow::Result<()> {
+        let client = self.pool.get().await?;
+        let rows = client
+            .query(&client.prepare_cached(REDRIVING).await?, &[&REDRIVE_EVENTS_MAX])
+            .await?;
+        let mut waiting = Vec::new();
+        for row in rows {
+            let id: i64 = row.get("id");
+            let consumer: String = row.get("consumer");
+            let topic: String = row.get("topic");
+            let headers: Value = row.get("headers");
+            let header = |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
+            let inlet = inlets.iter().find(|inlet| inlet.capability().name == consumer);
+            let topic = TOPICS.iter().find(|known| known.name == topic);
+            let (Some(inlet), Some(topic)) = (inlet, topic) else { continue };
+            let record = Record {
+                event_id: row.get("event_id"),
+                event_type: header("ce_type").unwrap_or_default(),
+                key: row.get("key"),
+                subject: header("ce_subject"),
+                time: header("ce_time").unwrap_or_default(),
+                traceparent: header("traceparent"),
+                topic: topic.name,
+                payload: row.get::<_, String>("value").into(),
+                position: None,
+            };
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            inlet.put(record, Box::new(move || { let _ = sender.send(()); })).await;
+            waiting.push((id, receiver));
+        }
+        drop(client);
+        for (id, receiver) in waiting {
+            if receiver.await.is_ok() {
+                // One that failed again is open again by now, and stays so.
+                self.mark(id, "redriven").await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! An event on its way through the pipeline.
+
+use std::sync::Arc;
+
+use rondo_contract::cloud_event::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header, task_subject};
+use rondo_contract::event::EventType;
+
+/// One event, as one topic carried it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// UUID.
+    pub event_id: String,
+    /// As the sender wrote it: a newer sender may know more types than we do.
+    pub event_type: String,
+    /// User id: what is ordered with what.
+    pub key: String,
+    pub subject: Option<String>,
+    /// RFC 3339 in UTC.
+    pub time: String,
+    pub traceparent: Option<String>,
+    pub topic: &'static str,
+    /// The value, JSON.
+    pub payload: Arc<str>,
+    /// Partition and offset, on Kafka.
+    pub position: Option<(i32, i64)>,
+}
+
+impl Record {
+    /// The type, when this program knows it.
+    #[must_use]
+    pub fn known_type(&self) -> Option<EventType> {
+        self.event_type.parse().ok()
+    }
+
+    /// Headers of the binary content mode (CloudEvents Kafka protocol binding, section 3.2).
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            (header::ID, self.event_id.clone()),
+            (header::TYPE, self.event_type.clone()),
+            (header::SOURCE, SOURCE.to_owned()),
+            (header::SPEC_VERSION, SPEC_VERSION.to_owned()),
+            (header::TIME, self.time.clone()),
+            (header::CONTENT_TYPE, DATA_CONTENT_TYPE.to_owned()),
+        ];
+        headers.extend(self.subject.clone().map(|subject| (header::SUBJECT, subject)));
+        headers.extend(self.traceparent.clone().map(|trace| (header::TRACEPARENT, trace)));
+        headers
+    }
+
+    /// Size for the bounds of queues and batches, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const ENVELOPE_BYTES: usize = 256;
+        self.payload.len() + ENVELOPE_BYTES
+    }
+
+    /// Trace id of the request that caused the event, for the logs.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1))
+    }
+}
+
+/// `ce_subject` of an event about a task.
+#[must_use]
+pub fn subject(task_id: Option<i64>) -> Option<String> {
+    task_id.map(task_subject)
+}

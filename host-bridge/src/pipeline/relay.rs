@@ -1,0 +1,212 @@
+//! The relay: moves events from the outbox to the transport, each key in order, and deletes a row
+//! only after the transport has taken the event over.
+//!
+//! It reads by shard of the user and skips what is in flight; it keeps no cursor, because ids commit
+//! out of order and `id > last` would lose rows. A shard is relayed by one relay at a time: the
+//! shard's advisory lock is held by a connection of the relay's own, which is also the connection
+//! that it reads with, so that a lost lock is noticed before the next read.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rondo_contract::event::EventType;
+use rondo_contract::topic::{Topic, topics_of};
+use rondo_database::{Dsn, Pool};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::metric::PipelineMetrics;
+use super::record::{Record, subject};
+use super::transport::Transport;
+
+/// Shards of the outbox; the column `shard` is made from the user's id modulo this.
+pub const SHARDS: i16 = 64;
+/// First of the advisory locks of the shards.
+const SHARD_LOCK_BASE: i64 = 0x0072_6f6e_646f_1000;
+/// Rows read at once, and rows in flight.
+const READ_ROWS_MAX: i64 = 2_000;
+const IN_FLIGHT_ROWS_MAX: usize = 8_000;
+/// Longest pause between two looks at an empty outbox, in milliseconds.
+pub const POLL_IDLE_MS_MAX: u64 = 20;
+/// Pause after a failure of the database, in milliseconds.
+const FAILURE_MS: u64 = 500;
+/// How often free shards are looked for, in milliseconds.
+const CLAIM_MS: u64 = 2_000;
+
+const READ: &str = include_str!("../../sql/outbox_read.sql");
+const REMOVE: &str = include_str!("../../sql/outbox_remove.sql");
+const DEPTH: &str = include_str!("../../sql/outbox_depth.sql");
+
+/// What a relay works with.
+pub struct Relay {
+    /// The bridge's login; the relay makes a connection of its own with it.
+    pub dsn: Dsn,
+    pub pool: Pool,
+    pub transport: Transport,
+    pub metrics: Arc<PipelineMetrics>,
+    /// Woken by who knows that there is something new; a poll finds it otherwise.
+    pub wake: Arc<Notify>,
+}
+
+/// The topics that carry an event of this type; one that is newer than this program goes where its
+/// family goes, so that nothing is stuck in the outbox.
+fn topics(event_type: &str) -> &'static [&'static Topic] {
+    match event_type.parse::<EventType>() {
+        Ok(event_type) => topics_of(event_type),
+        Err(_) if event_type.starts_with("task.") => topics_of(EventType::TaskUpdated),
+        Err(_) => topics_of(EventType::ReminderScheduled),
+    }
+}
+
+impl Relay {
+    /// Relays until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sample(self.pool.clone(), self.metrics.clone(), shutdown.clone()));
+        loop {
+            let lost = CancellationToken::new();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                result = self.relay(&lost) => {
+                    // Whatever was in flight must not be sent after another relay has taken over.
+                    lost.cancel();
+                    self.transport.purge().await;
+                    if let Err(error) = result {
+                        tracing::warn!(error = format!("{error:#}"), "the relay lost its connection; starting again");
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
+        }
+    }
+
+    /// Relays until the connection that holds the shards is lost.
+    async fn relay(&self, lost: &CancellationToken) -> anyhow::Result<()> {
+        let client = super::transport::session(&self.dsn, "rondo relay").await?;
+        let read = client.prepare(READ).await?;
+        let mut shards: Vec<i16> = Vec::new();
+        let mut claimed_at: Option<tokio::time::Instant> = None;
+        let mut in_flight: HashSet<i64> = HashSet::new();
+        let (done_sender, mut done) = mpsc::unbounded_channel::<i64>();
+        let (removed_sender, mut removed) = mpsc::unbounded_channel::<Vec<i64>>();
+        let mut removers = JoinSet::new();
+        let mut idle_ms = 1;
+        loop {
+            if shards.len() < SHARDS as usize
+                && claimed_at.is_none_or(|at| at.elapsed() >= Duration::from_millis(CLAIM_MS))
+            {
+                claim(&client, &mut shards).await?;
+                claimed_at = Some(tokio::time::Instant::now());
+            }
+            let mut busy = false;
+            if in_flight.len() < IN_FLIGHT_ROWS_MAX && !shards.is_empty() {
+                let skipped: Vec<i64> = in_flight.iter().copied().collect();
+                let rows = client.query(&read, &[&shards, &skipped, &READ_ROWS_MAX]).await?;
+                busy = !rows.is_empty();
+                for row in rows {
+                    let id: i64 = row.get("id");
+                    let event_type: String = row.get("event_type");
+                    let payload: Arc<str> = row.get::<_, String>("payload").into();
+                    let topics = topics(&event_type);
+                    let record = Record {
+                        event_id: row.get("event_id"),
+                        event_type,
+                        key: row.get("key"),
+                        subject: subject(row.get("task_id")),
+                        time: row.get("time"),
+                        traceparent: row.get("traceparent"),
+                        topic: topics[0].name,
+                        payload,
+                        position: None,
+                    };
+                    in_flight.insert(id);
+                    let done = done_sender.clone();
+                    let finished = Box::new(move || {
+                        let _ = done.send(id);
+                    });
+                    self.transport.send(record, topics, finished, lost).await?;
+                }
+            }
+            while let Ok(ids) = removed.try_recv() {
+                for id in ids {
+                    in_flight.remove(&id);
+                }
+            }
+            let mut finished = Vec::new();
+            while let Ok(id) = done.try_recv() {
+                finished.push(id);
+            }
+            if !finished.is_empty() {
+                busy = true;
+                self.metrics.relayed.inc_by(finished.len() as u64);
+                // Beside the reading: a row stays in flight until it is gone.
+                removers.spawn(remove(self.pool.clone(), finished, removed_sender.clone()));
+            }
+            while removers.try_join_next().is_some() {}
+            idle_ms = if busy { 1 } else { (idle_ms * 2).min(POLL_IDLE_MS_MAX) };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(idle_ms)) => {}
+                () = self.wake.notified() => {}
+                Some(id) = done.recv() => { let _ = done_sender.send(id); }
+            }
+        }
+    }
+}
+
+/// Takes every shard that no other relay has. Session locks are let go with the connection.
+async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow::Result<()> {
+    let free: Vec<i16> = (0..SHARDS).filter(|shard| !shards.contains(shard)).collect();
+    let keys: Vec<i64> = free.iter().map(|shard| SHARD_LOCK_BASE + i64::from(*shard)).collect();
+    let rows = client
+        .query("SELECT key, pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS x (key)", &[&keys])
+        .await?;
+    for row in rows {
+        if row.get(1) {
+            let shard = row.get::<_, i64>(0) - SHARD_LOCK_BASE;
+            shards.push(i16::try_from(shard)?);
+        }
+    }
+    Ok(())
+}
+
+/// Deletes rows, trying until it is done: a row that stays would be sent again.
+async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i64>>) {
+    loop {
+        let result = async {
+            let client = pool.get().await?;
+            client.execute(&client.prepare_cached(REMOVE).await?, &[&ids]).await?;
+            anyhow::Ok(())
+        };
+        match result.await {
+            Ok(()) => break,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "relayed events cannot be removed yet");
+                tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
+            }
+        }
+    }
+    let _ = removed.send(ids);
+}
+
+/// Looks every few seconds how much waits.
+async fn sample(pool: Pool, metrics: Arc<PipelineMetrics>, shutdown: CancellationToken) {
+    const SAMPLE_S: u64 = 3;
+    loop {
+        let result = async {
+            let client = pool.get().await?;
+            let row = client.query_one(&client.prepare_cached(DEPTH).await?, &[]).await?;
+            metrics.outbox_depth.set(row.get("depth"));
+            metrics.outbox_age_ms.set(row.get("age_ms"));
+            anyhow::Ok(())
+        };
+        if let Err(error) = result.await {
+            tracing::debug!(error = format!("{error:#}"), "cannot sample the outbox");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(SAMPLE_S)) => {}
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The Kafka transport: an idempotent producer for the relay, and for each consumer a group whose
+//! offsets are stored only up to the last contiguous finished event.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{
+    BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, Headers as _, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
+use rdkafka::{ClientConfig, ClientContext, Message as _, TopicPartitionList};
+use rondo_contract::cloud_event::header;
+use rondo_contract::topic::{TOPICS, Topic};
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::consumer::{Finished, Inlet, WINDOW_EVENTS_MAX};
+use crate::pipeline::record::Record;
+
+/// How long an administrative request may take, in seconds.
+const ADMIN_S_MAX: u64 = 15;
+/// Below this room a consumer's partitions are paused, above the other they go on, in events.
+const ROOM_EVENTS_LOW: usize = WINDOW_EVENTS_MAX / 4;
+const ROOM_EVENTS_HIGH: usize = WINDOW_EVENTS_MAX / 2;
+/// How often the room is looked at, in milliseconds.
+const ROOM_LOOK_MS: u64 = 50;
+/// Pause of a producer whose queue is full, and of a consumer after an error, in milliseconds.
+const QUEUE_FULL_MS: u64 = 2;
+const ERROR_MS: u64 = 500;
+
+/// Makes the topics that are missing and checks those that are there.
+///
+/// # Errors
+/// When the brokers cannot be reached, refuse, or a topic has fewer partitions than it needs.
+pub async fn prepare_topics(config: &ClientConfig) -> anyhow::Result<()> {
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let retentions: Vec<String> = TOPICS
+        .iter()
+        .map(|topic| (u64::from(topic.retention_days) * 86_400_000).to_string())
+        .collect();
+    let wanted: Vec<NewTopic<'_>> = TOPICS
+        .iter()
+        .zip(&retentions)
+        .map(|(topic, retention_ms)| {
+            // -1: as many replicas as the cluster's default says.
+            NewTopic::new(topic.name, topic.partitions.into(), TopicReplication::Fixed(-1))
+                .set("retention.ms", retention_ms)
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .operation_timeout(Some(Duration::from_secs(ADMIN_S_MAX)))
+        .request_timeout(Some(Duration::from_secs(ADMIN_S_MAX)));
+    let results =
+        admin.create_topics(&wanted, &options).await.context("cannot reach KAFKA_BROKERS")?;
+    for result in results {
+        match result {
+            Ok(topic) => tracing::info!(topic, "topic made"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => anyhow::bail!("cannot make topic {topic}: {code}"),
+        }
+    }
+    tokio::task::spawn_blocking(move || check_topics(&admin)).await?
+}
+
+fn check_topics(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<()> {
+    for topic in TOPICS {
+        let metadata =
+            admin.inner().fetch_metadata(Some(topic.name), Duration::from_secs(ADMIN_S_MAX))?;
+        let found = metadata.topics().first().map_or(0, |found| found.partitions().len());
+        anyhow::ensure!(
+            found == 0 || found >= usize::from(topic.partitions),
+            "topic {} has {found} partitions, fewer than the {} it needs",
+            topic.name,
+            topic.partitions
+        );
+    }
+    Ok(())
+}
+
+/// The relay's side.
+pub struct Publisher {
+    producer: FutureProducer,
+}
+
+impl Publisher {
+    /// # Errors
+    /// When the configuration is refused.
+    pub fn new(config: &ClientConfig) -> anyhow::Result<Self> {
+        let mut config = config.clone();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // No event may be given up and overtaken by a later one of its key.
+            .set("message.timeout.ms", "0")
+            .set("linger.ms", "1")
+            .set("compression.type", "zstd")
+            .set("queue.buffering.max.messages", "50000");
+        Ok(Self { producer: config.create()? })
+    }
+
+    pub(super) async fn send(
+        &self,
+        record: &Record,
+        topics: &[&'static Topic],
+        finished: Finished,
+        lost: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut acks = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let headers = record.headers();
+            let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
+                all.insert(Header { key, value: Some(value) })
+            });
+            let mut message = FutureRecord::to(topic.name)
+                .key(&record.key)
+                .payload(record.payload.as_bytes())
+                .headers(headers);
+            acks.push(loop {
+                match self.producer.send_result(message) {
+                    Ok(ack) => break ack,
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                        message = again;
+                        tokio::select! {
+                            () = lost.cancelled() => anyhow::bail!("the shards were lost"),
+                            () = tokio::time::sleep(Duration::from_millis(QUEUE_FULL_MS)) => {}
+                        }
+                    }
+                    Err((error, _)) => return Err(error.into()),
+                }
+            });
+        }
+        let event_id = record.event_id.clone();
+        tokio::spawn(async move {
+            for ack in acks {
+                match ack.await {
+                    Ok(Ok(_)) => {}
+                    // Purged, or refused for good: the row stays and is sent again.
+                    Ok(Err((error, _))) => {
+                        tracing::warn!(event_id, %error, "an event was not taken over");
+                        return;
+                    }
+                    Err(_) => return,
+                }
+            }
+            finished();
+        });
+        Ok(())
+    }
+
+    pub(super) async fn purge(&self) {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        let producer = self.producer.clone();
+        let _ = tokio::task::spawn_blocking(move || producer.flush(Duration::from_secs(5))).await;
+    }
+}
+
+/// Which offsets of the assigned partitions are not finished.
+#[derive(Default)]
+struct Progress(Mutex<HashMap<(&'static str, i32), Partition>>);
+
+#[derive(Default)]
+struct Partition {
+    unfinished: BTreeSet<i64>,
+    /// Highest offset that was taken.
+    taken: i64,
+}
+
+impl Progress {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, i32), Partition>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, topic: &'static str, partition: i32, offset: i64) {
+        let mut partitions = self.lock();
+        let partition = partitions.entry((topic, partition)).or_default();
+        partition.unfinished.insert(offset);
+        partition.taken = partition.taken.max(offset);
+    }
+
+    /// Notes that an event is finished; gives the highest offset up to which all are. None for a
+    /// partition that was taken away meanwhile.
+    fn finish(&self, topic: &'static str, partition: i32, offset: i64) -> Option<i64> {
+        let mut partitions = self.lock();
+        let partition = partitions.get_mut(&(topic, partition))?;
+        if !partition.unfinished.remove(&offset) {
+            return None;
+        }
+        let upto = partition.unfinished.first().map_or(partition.taken, |first| first - 1);
+        // Only the first unfinished one holds the offset back; others change nothing.
+        (upto >= offset).then_some(upto)
+    }
+}
+
+struct Context {
+    progress: Arc<Progress>,
+}
+
+impl ClientContext for Context {}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(partitions) = rebalance {
+            // What is still on its way finishes, but no longer moves these offsets.
+            let mut progress = self.progress.lock();
+            for element in partitions.elements() {
+                progress.retain(|(topic, partition), _| {
+                    *topic != element.topic() || *partition != element.partition()
+                });
+            }
+        }
+    }
+}
+
+/// Reads the topics of a capability as the group `rondo-<name>`, until `shutdown`.
+///
+/// # Errors
+/// When the configuration is refused.
+pub async fn consume(
+    config: &ClientConfig,
+    inlet: Inlet,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let capability = inlet.capability();
+    let progress = Arc::new(Progress::default());
+    let mut config = config.clone();
+    config
+        .set("group.id", format!("rondo-{}", capability.name))
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "500")
+        .set("session.timeout.ms", "10000")
+        .set("fetch.wait.max.ms", "100")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("partition.assignment.strategy", "cooperative-sticky");
+    let consumer: Arc<StreamConsumer<Context>> =
+        Arc::new(config.create_with_context(Context { progress: progress.clone() })?);
+    let names: Vec<&str> = capability.topics.iter().map(|topic| topic.name).collect();
+    consumer.subscribe(&names)?;
+    let mut paused: Option<TopicPartitionList> = None;
+    let mut look = tokio::time::interval(Duration::from_millis(ROOM_LOOK_MS));
+    loop {
+        match &paused {
+            None if inlet.room() < ROOM_EVENTS_LOW => {
+                let assigned = consumer.assignment()?;
+                consumer.pause(&assigned)?;
+                paused = Some(assigned);
+            }
+            Some(partitions) if inlet.room() > ROOM_EVENTS_HIGH => {
+                // Partitions that were taken away meanwhile cannot go on, and need not.
+                let _ = consumer.resume(partitions);
+                paused = None;
+            }
+            _ => {}
+        }
+        let received = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = look.tick() => continue,
+            received = consumer.recv() => received,
+        };
+        let message = match received {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(consumer = capability.name, %error, "cannot read from Kafka");
+                tokio::time::sleep(Duration::from_millis(ERROR_MS)).await;
+                continue;
+            }
+        };
+        let Some(topic) =
+            capability.topics.iter().map(|topic| topic.name).find(|name| *name == message.topic())
+        else {
+            continue;
+        };
+        let (partition, offset) = (message.partition(), message.offset());
+        let record = record(topic, &message);
+        progress.take(topic, partition, offset);
+        let (progress, storing) = (progress.clone(), Arc::downgrade(&consumer));
+        let finished = Box::new(move || {
+            if let Some(upto) = progress.finish(topic, partition, offset)
+                && let Some(consumer) = storing.upgrade()
+                && let Err(error) = consumer.store_offset(topic, partition, upto)
+            {
+                // The partition was taken away between the two; its new owner reads the event again.
+                tracing::debug!(%error, "an offset was not stored");
+            }
+        });
+        if !inlet.put(record, finished).await {
+            return Ok(());
+        }
+    }
+}
+
+fn record(topic: &'static str, message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
+    let header = |wanted: &str| {
+        message.headers()?.iter().find(|header| header.key == wanted).and_then(|header| {
+            header.value.and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned)
+        })
+    };
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    Record {
+        event_id: header(header::ID).unwrap_or_default(),
+        event_type: header(header::TYPE).unwrap_or_default(),
+        key: text(message.key()),
+        subject: header(header::SUBJECT),
+        time: header(header::TIME).unwrap_or_default(),
+        traceparent: header(header::TRACEPARENT),
+        topic,
+        payload: text(message.payload()).into(),
+        position: Some((message.partition(), message.offset())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_stored_only_when_all_before_it_are_finished() {
+        let progress = Progress::default();
+        for offset in 5..9 {
+            progress.take("t", 0, offset);
+        }
+        assert_eq!(progress.finish("t", 0, 6), None);
+        assert_eq!(progress.finish("t", 0, 8), None);
+        assert_eq!(progress.finish("t", 0, 5), Some(6));
+        assert_eq!(progress.finish("t", 0, 5), None, "twice is once");
+        assert_eq!(progress.finish("t", 0, 7), Some(8));
+        assert_eq!(progress.finish("t", 1, 7), None, "a partition that is not ours");
+    }
+}

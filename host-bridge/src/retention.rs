@@ -1,0 +1,50 @@
+//! Forgetting: what is older than it is kept for is removed, in bounded steps, at start and then
+//! every hour.
+
+use std::time::Duration;
+
+use rondo_database::Pool;
+use tokio_util::sync::CancellationToken;
+
+/// How long deletions are remembered, in days.
+const DELETIONS_DAYS: i32 = 90;
+/// How long idempotent answers are kept, in hours.
+const IDEMPOTENCY_HOURS: i32 = 24;
+/// Rows removed in one transaction.
+const STEP_ROWS_MAX: i32 = 5_000;
+/// Pause between two rounds, in seconds.
+const ROUND_S: u64 = 3_600;
+
+const AUDIT: &str = include_str!("../sql/audit_retain.sql");
+const DELETIONS: &str = include_str!("../sql/deletions_retain.sql");
+const IDEMPOTENCY: &str = include_str!("../sql/idempotency_retain.sql");
+const REFRESH_TOKENS: &str = include_str!("../sql/refresh_tokens_retain.sql");
+
+/// Runs until `shutdown`; audit entries are kept for `audit_days`.
+pub async fn run(pool: Pool, audit_days: i32, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            result = round(&pool, audit_days) => if let Err(error) = result {
+                tracing::warn!(error = format!("{error:#}"), "retention will be tried again");
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(ROUND_S)) => {}
+        }
+    }
+}
+
+/// One round: every kind until nothing is left to remove.
+///
+/// # Errors
+/// When the database fails.
+pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
+    let client = pool.get().await?;
+    while client.query_one(AUDIT, &[&audit_days, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
+    while client.query_one(DELETIONS, &[&DELETIONS_DAYS]).await?.get::<_, i64>(0) > 0 {}
+    while client.query_one(IDEMPOTENCY, &[&IDEMPOTENCY_HOURS, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
+    while client.query_one(REFRESH_TOKENS, &[&STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
+    Ok(())
+}

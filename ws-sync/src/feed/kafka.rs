@@ -1,0 +1,225 @@
+//! The Kafka side: reads all partitions of task-updates, as every instance does for itself.
+//!
+//! There is no group that shares partitions, and no offset is stored: an instance starts at the end
+//! and what was before comes to a session from the database. What ends a run and so interrupts the
+//! hub is whatever may be a gap: an offset that is not the next, one that is no longer there, a
+//! partition more or less. A broker that is away for a while is no gap; reading goes on where it was.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use rondo_contract::topic::TASK_UPDATES;
+use rondo_kafka::KafkaSettings;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::hub::Hub;
+
+/// Longest wait for metadata and offsets, in milliseconds.
+const METADATA_MS_MAX: u64 = 5_000;
+/// Time between looks at the number of partitions, in seconds. A user whose key has moved to a new
+/// partition misses live events for so long, and gets them by resuming.
+const PARTITION_CHECK_S: u64 = 15;
+/// Waits between runs, in milliseconds, doubling from the first to the last.
+const BACKOFF_MS_MIN: u64 = 100;
+const BACKOFF_MS_MAX: u64 = 5_000;
+/// Messages fetched and not yet handed on, in KiB.
+const FETCHED_KIB_MAX: u32 = 4 * 1024;
+
+/// Told whenever events begin to flow, or why they do not.
+pub type Report = dyn Fn(Result<(), String>) + Send + Sync;
+
+/// Follows the topic and publishes to the hub until `shutdown`.
+pub async fn run(
+    settings: &KafkaSettings,
+    hub: &Arc<Hub>,
+    report: &Report,
+    shutdown: &CancellationToken,
+) {
+    let mut backoff_ms = BACKOFF_MS_MIN;
+    while !shutdown.is_cancelled() {
+        let mut followed = false;
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => break,
+            ended = follow(settings, hub, report, &mut followed) => ended,
+        };
+        hub.interrupt();
+        let Err(error) = ended;
+        if followed {
+            backoff_ms = BACKOFF_MS_MIN;
+        }
+        tracing::warn!(%error, backoff_ms, "the feed of live events is interrupted");
+        report(Err(error.to_string()));
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = tokio::time::sleep(Duration::from_millis(backoff_ms)) => {}
+        }
+        backoff_ms = (backoff_ms * 2).min(BACKOFF_MS_MAX);
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, thiserror::Error)]
+enum FeedError {
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("the topic {} is not there; the bridge creates it", TASK_UPDATES.name)]
+    NoTopic,
+    #[error("the topic has {now} partitions, not {before}")]
+    Repartitioned { before: usize, now: usize },
+    #[error("offset {expected} of partition {partition} is missing, {found} came instead")]
+    Gap { partition: i32, expected: i64, found: i64 },
+}
+
+/// One run: takes the end offsets, opens the hub, and publishes from there.
+async fn follow(
+    settings: &KafkaSettings,
+    hub: &Arc<Hub>,
+    report: &Report,
+    followed: &mut bool,
+) -> Result<std::convert::Infallible, FeedError> {
+    let consumer = Arc::new(consumer(settings)?);
+    let ends = blocking(&consumer, end_offsets).await?;
+    let mut assignment = TopicPartitionList::new();
+    for (partition, end) in &ends {
+        assignment.add_partition_offset(TASK_UPDATES.name, *partition, Offset::Offset(*end))?;
+    }
+    consumer.assign(&assignment)?;
+    let partitions = ends.len();
+    let mut positions: HashMap<i32, i64> = ends.into_iter().collect();
+    hub.open();
+    report(Ok(()));
+    tracing::info!(partitions, "following {}", TASK_UPDATES.name);
+    let mut check = tokio::time::interval(Duration::from_secs(PARTITION_CHECK_S));
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    check.reset();
+    loop {
+        tokio::select! {
+            message = consumer.recv() => match message {
+                Ok(message) => {
+                    *followed = true;
+                    advance(&mut positions, &message)?;
+                    publish(hub, &message);
+                }
+                Err(error) if passes(&error) => {
+                    tracing::warn!(%error, "Kafka does not answer; live events wait");
+                    report(Err(error.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            },
+            _ = check.tick() => match blocking(&consumer, partitions_of).await {
+                Ok(found) if found.len() == partitions => report(Ok(())),
+                Ok(found) => {
+                    return Err(FeedError::Repartitioned { before: partitions, now: found.len() });
+                }
+                // Also a broker that is away; the consumer itself says what is lost.
+                Err(error) => report(Err(error.to_string())),
+            },
+        }
+    }
+}
+
+fn consumer(settings: &KafkaSettings) -> Result<StreamConsumer, KafkaError> {
+    settings
+        .client_config()
+        // Never joined and nothing stored; librdkafka wants a name.
+        .set("group.id", "rondo-sync")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("allow.auto.create.topics", "false")
+        // An offset that is gone is a gap, and not to be passed over.
+        .set("auto.offset.reset", "error")
+        // End offsets count what is there, so reading must too.
+        .set("isolation.level", "read_uncommitted")
+        .set("queued.max.messages.kbytes", FETCHED_KIB_MAX.to_string())
+        .set("fetch.error.backoff.ms", "100")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.keepalive.enable", "true")
+        .create()
+}
+
+/// Runs what blocks on the broker away from the event loop.
+async fn blocking<T: Send + 'static>(
+    consumer: &Arc<StreamConsumer>,
+    ask: fn(&StreamConsumer) -> Result<T, FeedError>,
+) -> Result<T, FeedError> {
+    let consumer = consumer.clone();
+    match tokio::task::spawn_blocking(move || ask(&consumer)).await {
+        Ok(answer) => answer,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn partitions_of(consumer: &StreamConsumer) -> Result<Vec<i32>, FeedError> {
+    let timeout = Duration::from_millis(METADATA_MS_MAX);
+    let metadata = consumer.fetch_metadata(Some(TASK_UPDATES.name), timeout)?;
+    let topic = metadata.topics().first().filter(|topic| topic.error().is_none());
+    let partitions: Vec<i32> = topic
+        .map(|topic| topic.partitions().iter().map(|partition| partition.id()).collect())
+        .unwrap_or_default();
+    if partitions.is_empty() { Err(FeedError::NoTopic) } else { Ok(partitions) }
+}
+
+/// The next offset of each partition. An event that is acknowledged later has at least this one.
+fn end_offsets(consumer: &StreamConsumer) -> Result<Vec<(i32, i64)>, FeedError> {
+    let timeout = Duration::from_millis(METADATA_MS_MAX);
+    let end = |partition| {
+        let (_, end) = consumer.fetch_watermarks(TASK_UPDATES.name, partition, timeout)?;
+        Ok((partition, end))
+    };
+    partitions_of(consumer)?.into_iter().map(end).collect()
+}
+
+fn advance(
+    positions: &mut HashMap<i32, i64>,
+    message: &BorrowedMessage<'_>,
+) -> Result<(), FeedError> {
+    let (partition, found) = (message.partition(), message.offset());
+    let expected = positions.entry(partition).or_insert(found);
+    // Our producers are idempotent and not transactional, so offsets have no holes of their own.
+    if *expected != found {
+        return Err(FeedError::Gap { partition, expected: *expected, found });
+    }
+    *expected = found + 1;
+    Ok(())
+}
+
+fn publish(hub: &Hub, message: &BorrowedMessage<'_>) {
+    let user_id = message.key_view::<str>().and_then(Result::ok).and_then(|key| key.parse().ok());
+    let value = message.payload_view::<str>().and_then(Result::ok);
+    match (user_id, value) {
+        (Some(user_id), Some(value)) => hub.publish(user_id, value),
+        // An empty value is one that nobody can read, which its user's sessions are told.
+        (Some(user_id), None) => hub.publish(user_id, ""),
+        (None, _) => tracing::error!(
+            partition = message.partition(),
+            offset = message.offset(),
+            "a message without a user id as its key is passed over"
+        ),
+    }
+}
+
+/// Whether the consumer goes on by itself from where it was.
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NetworkException
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::NotCoordinator
+        )
+    )
+}

@@ -1,0 +1,209 @@
+//! What one session has still to send: a queue bounded in bytes, written by the feed and read by
+//! the session's task.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Notify;
+
+use crate::close::CloseReason;
+
+/// Bytes of frames that wait for one device before it counts as too slow. It resumes from its
+/// revision, so nothing is lost by letting it go.
+pub const SESSION_QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// What a queued frame costs beside its text, in bytes.
+const FRAME_OVERHEAD_BYTES: usize = 64;
+
+/// A live frame, encoded once and shared by all sessions of its user.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    pub revision: i64,
+    /// Cloning it shares the bytes.
+    pub text: Utf8Bytes,
+}
+
+/// Frames in ascending revisions, or the reason why the session has to end.
+#[derive(Debug, Default)]
+pub struct SessionQueue {
+    state: Mutex<State>,
+    /// The session's task is the only one that waits, so a stored permit is never lost on another.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// Highest revision that was queued or need not be.
+    floor: i64,
+    closed: Option<CloseReason>,
+}
+
+impl SessionQueue {
+    /// Adds a frame, unless its revision has been passed. Never waits: a device that is behind by
+    /// more than [`SESSION_QUEUE_BYTES_MAX`] is closed instead.
+    pub fn push(&self, frame: &Frame) {
+        let mut state = self.lock();
+        if state.closed.is_some() || frame.revision <= state.floor {
+            return;
+        }
+        state.floor = frame.revision;
+        state.bytes += frame.text.len() + FRAME_OVERHEAD_BYTES;
+        if state.bytes > SESSION_QUEUE_BYTES_MAX {
+            state.close(CloseReason::TooSlow);
+        } else {
+            state.frames.push_back(frame.clone());
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Drops what is queued up to this revision, and whatever of it comes later: the session has it
+    /// from elsewhere.
+    pub fn skip_to(&self, revision: i64) {
+        let mut state = self.lock();
+        while state.frames.front().is_some_and(|frame| frame.revision <= revision) {
+            state.pop();
+        }
+        state.floor = state.floor.max(revision);
+    }
+
+    /// Ends the session; the first reason counts.
+    pub fn close(&self, reason: CloseReason) {
+        self.lock().close(reason);
+        self.changed.notify_one();
+    }
+
+    /// The next frame; waits for one. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// The reason for which the session has to end, at once and instead of what is queued.
+    pub async fn next(&self) -> Result<Frame, CloseReason> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Ok(frame);
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// The next frame, if there is one by now.
+    ///
+    /// # Errors
+    /// As of [`Self::next`].
+    pub fn take(&self) -> Result<Option<Frame>, CloseReason> {
+        let mut state = self.lock();
+        match state.closed {
+            Some(reason) => Err(reason),
+            None => Ok(state.pop()),
+        }
+    }
+
+    /// Waits until the session has to end.
+    pub async fn closed(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = self.lock().closed {
+                return reason;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way; a poisoned queue is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn pop(&mut self) -> Option<Frame> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.text.len() + FRAME_OVERHEAD_BYTES;
+        if self.frames.is_empty() {
+            // An idle connection keeps no room for a burst that is over.
+            self.frames = VecDeque::new();
+        }
+        Some(frame)
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.closed.get_or_insert(reason);
+        self.frames = VecDeque::new();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(revision: i64, bytes: usize) -> Frame {
+        Frame { revision, text: "x".repeat(bytes).into() }
+    }
+
+    fn drain(queue: &SessionQueue) -> Vec<i64> {
+        std::iter::from_fn(|| queue.take().unwrap()).map(|frame| frame.revision).collect()
+    }
+
+    #[test]
+    fn revisions_only_go_up() {
+        let queue = SessionQueue::default();
+        for revision in [2, 3, 3, 1, 5, 4] {
+            queue.push(&frame(revision, 1));
+        }
+        assert_eq!(drain(&queue), [2, 3, 5]);
+        queue.push(&frame(5, 1));
+        queue.push(&frame(6, 1));
+        assert_eq!(drain(&queue), [6]);
+    }
+
+    #[test]
+    fn what_was_sent_otherwise_is_skipped() {
+        let queue = SessionQueue::default();
+        for revision in [2, 3, 4] {
+            queue.push(&frame(revision, 1));
+        }
+        queue.skip_to(3);
+        queue.push(&frame(3, 1));
+        assert_eq!(drain(&queue), [4]);
+        queue.skip_to(7);
+        queue.push(&frame(6, 1));
+        queue.push(&frame(8, 1));
+        assert_eq!(drain(&queue), [8]);
+    }
+
+    #[test]
+    fn a_full_queue_closes_and_lets_its_memory_go() {
+        let queue = SessionQueue::default();
+        let half = SESSION_QUEUE_BYTES_MAX / 2 - FRAME_OVERHEAD_BYTES;
+        queue.push(&frame(1, half));
+        queue.push(&frame(2, half));
+        assert_eq!(queue.take().unwrap().unwrap().revision, 1);
+        queue.push(&frame(3, half));
+        queue.push(&frame(4, 0));
+        assert_eq!(queue.take().unwrap_err(), CloseReason::TooSlow);
+        queue.close(CloseReason::GoingAway);
+        assert_eq!(queue.take().unwrap_err(), CloseReason::TooSlow);
+        assert_eq!(queue.lock().frames.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken() {
+        let queue = std::sync::Arc::new(SessionQueue::default());
+        let next = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.next().await.map(|frame| frame.revision) }
+        });
+        queue.push(&frame(1, 1));
+        assert_eq!(next.await.unwrap(), Ok(1));
+        let closed = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.closed().await }
+        });
+        // A frame wakes it too, but is not what it waits for.
+        queue.push(&frame(2, 1));
+        queue.close(CloseReason::GoingAway);
+        assert_eq!(closed.await.unwrap(), CloseReason::GoingAway);
+    }
+}

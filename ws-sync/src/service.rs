@@ -1,0 +1,153 @@
+//! What all sessions share, and the route by which they come.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
+use rondo_contract::token::HmacKey;
+
+use crate::hub::Hub;
+use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, Handshake, Since};
+use crate::store::Store;
+
+/// Bytes that a connection reads at a time: clients say little, and every connection holds this.
+const READ_BUFFER_BYTES: usize = 512;
+/// Bytes of frames that are gathered for one write.
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The sync service; cloning it shares it.
+#[derive(Debug, Clone)]
+pub struct SyncService(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    hub: Arc<Hub>,
+    store: Store,
+    key: HmacKey,
+}
+
+impl SyncService {
+    /// A service that takes no session until a feed opens its hub.
+    #[must_use]
+    pub fn new(store: Store, key: HmacKey) -> Self {
+        Self(Arc::new(Parts { hub: Arc::default(), store, key }))
+    }
+
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn key(&self) -> &HmacKey {
+        &self.0.key
+    }
+}
+
+/// `GET /ws`, to be served alone or among the routes of a larger program.
+#[must_use]
+pub fn router(service: SyncService) -> Router {
+    Router::new().route("/ws", any(connect)).with_state(service)
+}
+
+/// Accepts every handshake, since a browser's script cannot see why one was refused; what is wrong
+/// is told by the close code. The query is never logged: it may hold the token.
+async fn connect(
+    State(service): State<SyncService>,
+    uri: Uri,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return no_handshake(&rejection),
+    };
+    let mut handshake = handshake_of(&uri);
+    let bearer = upgrade
+        .requested_protocols()
+        .filter_map(|protocol| protocol.to_str().ok())
+        .find_map(|protocol| protocol.strip_prefix(BEARER_SUBPROTOCOL_PREFIX));
+    if let Some(token) = bearer {
+        handshake.token = Some(token.to_owned());
+    }
+    upgrade
+        .protocols([SUBPROTOCOL])
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(CLIENT_MESSAGE_BYTES_CUT)
+        .max_frame_size(CLIENT_MESSAGE_BYTES_CUT)
+        .on_upgrade(|socket| async {
+            session::run(socket, handshake, service).await;
+        })
+}
+
+/// Reads `token` and `since`; parameters of others are none of our business.
+fn handshake_of(uri: &Uri) -> Handshake {
+    let mut handshake = Handshake::default();
+    let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+        return handshake;
+    };
+    for (name, value) in parameters {
+        match name.as_str() {
+            "token" => handshake.token = Some(value),
+            "since" => handshake.since = value.parse().map_or(Since::Malformed, Since::Revision),
+            _ => {}
+        }
+    }
+    handshake
+}
+
+/// The answer to what is no WebSocket handshake (RFC 9110, section 15.5.22; RFC 9457).
+fn no_handshake(rejection: &WebSocketUpgradeRejection) -> Response {
+    let status = match rejection {
+        WebSocketUpgradeRejection::MethodNotGet(_) => StatusCode::METHOD_NOT_ALLOWED,
+        WebSocketUpgradeRejection::InvalidUpgradeHeader(_)
+        | WebSocketUpgradeRejection::InvalidConnectionHeader(_)
+        | WebSocketUpgradeRejection::ConnectionNotUpgradable(_) => StatusCode::UPGRADE_REQUIRED,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let problem = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": "This is the place of WebSocket connections.",
+        "code": "websocket_expected",
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::UPGRADE, "websocket"),
+        (header::CONNECTION, "upgrade"),
+        (header::ALLOW, "GET"),
+    ];
+    (status, headers, problem.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handshakes() {
+        let check = |query: &str, token: Option<&str>, since: Since| {
+            let uri = format!("/ws?{query}").parse().unwrap();
+            let expected = Handshake { token: token.map(str::to_owned), since };
+            assert_eq!(handshake_of(&uri), expected, "{query}");
+        };
+        check("", None, Since::Now);
+        check("token=a.b.c", Some("a.b.c"), Since::Now);
+        check("since=7&token=a%2Eb&x=1", Some("a.b"), Since::Revision(7));
+        check("since=0", None, Since::Revision(0));
+        check("since=", None, Since::Malformed);
+        check("since=seven&token=t", Some("t"), Since::Malformed);
+        check("since=99999999999999999999", None, Since::Malformed);
+    }
+}

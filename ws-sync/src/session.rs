@@ -1,0 +1,309 @@
+//! One device's WebSocket, from its first frame to its close.
+//!
+//! Everything that a session waits for also ends when the hub closes its queue, its token expires,
+//! or the peer takes too long, so no session outlives its reasons.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::SinkExt;
+use rondo_contract::frame::{ClientFrame, ServerFrame};
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::catch_up::{CatchUp, Change, Step};
+use crate::close::CloseReason;
+use crate::credential::Credential;
+use crate::hub::Registration;
+use crate::queue::SessionQueue;
+use crate::service::SyncService;
+
+/// Time between protocol pings, in seconds.
+pub const PING_S: u64 = 25;
+/// Silence after which the peer counts as gone, in seconds: two pings unanswered.
+pub const PEER_SILENCE_S_MAX: u64 = 60;
+/// Longest time that the peer may take to accept what is written, in seconds.
+pub const WRITE_S_MAX: u64 = 30;
+/// Longest wait for the peer's half of the closing handshake, in milliseconds.
+pub const CLOSE_MS_MAX: u64 = 2_000;
+/// Longest message of a client that is looked at, in bytes; a token fits. A longer one gets an
+/// error, one above [`CLIENT_MESSAGE_BYTES_CUT`] ends the connection.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+pub const CLIENT_MESSAGE_BYTES_CUT: usize = 64 * 1024;
+/// Frames written before the session looks at its clock and its peer again.
+const FRAMES_PER_FLUSH_MAX: usize = 64;
+
+/// What a client asked for in its handshake.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Handshake {
+    pub token: Option<String>,
+    pub since: Since,
+}
+
+/// The revision that a client has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Since {
+    /// It wants what comes from now on.
+    #[default]
+    Now,
+    Revision(i64),
+    /// Something that is no revision.
+    Malformed,
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Closed(CloseReason),
+    /// The peer has closed it, or is not there any more.
+    Left,
+}
+
+/// Runs a session to its end, closing handshake included.
+pub async fn run(mut socket: WebSocket, handshake: Handshake, service: SyncService) -> End {
+    // Boxed, so that the states of an opening session take no room in one that idles.
+    let opened = Box::pin(open(&mut socket, handshake, &service)).await;
+    let (end, registration) = match opened {
+        Ok(mut session) => (session.live(&mut socket, &service).await, Some(session.registration)),
+        Err(end) => (end, None),
+    };
+    if let End::Closed(reason) = end {
+        let closing = Box::pin(close(&mut socket, reason));
+        // What cannot be delivered in time is not worth waiting for.
+        let _ = timeout(Duration::from_millis(CLOSE_MS_MAX), closing).await;
+    }
+    drop(registration);
+    end
+}
+
+struct Session {
+    credential: Credential,
+    registration: Registration,
+    /// When the peer was last heard.
+    heard_at: Instant,
+    ping_at: Instant,
+}
+
+/// Authenticates, registers, welcomes and catches up.
+async fn open(
+    socket: &mut WebSocket,
+    handshake: Handshake,
+    service: &SyncService,
+) -> Result<Session, End> {
+    let credential = handshake
+        .token
+        .and_then(|token| Credential::verify(&token, service.key()))
+        .ok_or(End::Closed(CloseReason::Unauthenticated))?;
+    let since = match handshake.since {
+        Since::Now => None,
+        Since::Revision(revision) => Some(revision),
+        Since::Malformed => return Err(End::Closed(CloseReason::ResetRequired)),
+    };
+    // Before anything is read, so that nothing falls between the reading and the live frames.
+    let registration = service.hub().register(credential.user_id).map_err(End::Closed)?;
+    let queue = registration.queue().clone();
+    let reading = read_missed(socket, since, credential.user_id, &queue, service);
+    tokio::select! {
+        () = sleep_until(credential.expires_at) => {
+            return Err(End::Closed(CloseReason::Unauthenticated));
+        }
+        read = reading => read?,
+    }
+    let now = Instant::now();
+    let ping_at = now + Duration::from_secs(PING_S);
+    Ok(Session { credential, registration, heard_at: now, ping_at })
+}
+
+/// Sends the welcome and, in pages, what the client has missed.
+async fn read_missed(
+    socket: &mut WebSocket,
+    since: Option<i64>,
+    user_id: i64,
+    queue: &SessionQueue,
+    service: &SyncService,
+) -> Result<(), End> {
+    let mut catch_up = CatchUp::new(since);
+    loop {
+        let page = tokio::select! {
+            reason = queue.closed() => return Err(End::Closed(reason)),
+            page = service.store().page(user_id, catch_up.request()) => page,
+        };
+        let page = page.map_err(|error| {
+            tracing::warn!(user_id, %error, "a session cannot be opened");
+            End::Closed(CloseReason::GoingAway)
+        })?;
+        let Step { start, more } = catch_up.step(&page).map_err(End::Closed)?;
+        let mut texts = Vec::with_capacity(page.changes.len() + 1);
+        if let Some(start) = start {
+            queue.skip_to(start.until);
+            texts.push(encode(&ServerFrame::Welcome { revision: start.welcome }));
+        }
+        texts.extend(page.changes.into_iter().map(snapshot));
+        write(socket, queue, texts).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+impl Session {
+    /// Live frames, client frames and the clock, until one of them ends the session.
+    async fn live(&mut self, socket: &mut WebSocket, service: &SyncService) -> End {
+        let queue = self.registration.queue().clone();
+        let mut due = std::pin::pin!(sleep_until(self.next_at()));
+        loop {
+            let step = tokio::select! {
+                () = &mut due => self.tick(socket, &queue).await,
+                frame = queue.next() => match frame {
+                    Ok(frame) => flush_live(socket, &queue, frame.text).await,
+                    Err(reason) => Err(End::Closed(reason)),
+                },
+                message = socket.recv() => match message {
+                    Some(Ok(message)) => {
+                        self.heard_at = Instant::now();
+                        match self.answer(message, service) {
+                            ControlFlow::Break(end) => Err(end),
+                            ControlFlow::Continue(Some(frame)) => {
+                                write(socket, &queue, [encode(&frame)]).await
+                            }
+                            ControlFlow::Continue(None) => Ok(()),
+                        }
+                    }
+                    Some(Err(_)) | None => Err(End::Left),
+                },
+            };
+            if let Err(end) = step {
+                return end;
+            }
+            let next_at = self.next_at();
+            if due.deadline() != next_at {
+                due.as_mut().reset(next_at);
+            }
+        }
+    }
+
+    fn next_at(&self) -> Instant {
+        self.ping_at.min(self.credential.next_at())
+    }
+
+    /// Does what is due.
+    async fn tick(&mut self, socket: &mut WebSocket, queue: &SessionQueue) -> Result<(), End> {
+        let now = Instant::now();
+        if now >= self.credential.expires_at {
+            return Err(End::Closed(CloseReason::Unauthenticated));
+        }
+        if self.credential.warn_at.is_some_and(|at| now >= at) {
+            self.credential.warn_at = None;
+            write(socket, queue, [encode(&ServerFrame::TokenExpiring)]).await?;
+        }
+        if now >= self.ping_at {
+            if now.duration_since(self.heard_at) > Duration::from_secs(PEER_SILENCE_S_MAX) {
+                return Err(End::Left);
+            }
+            self.ping_at = now + Duration::from_secs(PING_S);
+            guarded(queue, socket.send(Message::Ping(axum::body::Bytes::new()))).await?;
+        }
+        Ok(())
+    }
+
+    /// What a client's message is answered with, if anything.
+    fn answer(
+        &mut self,
+        message: Message,
+        service: &SyncService,
+    ) -> ControlFlow<End, Option<ServerFrame>> {
+        let text = match &message {
+            Message::Text(text) => text.as_str(),
+            Message::Binary(_) => return refuse("invalid_frame"),
+            // Pings are answered by the protocol layer with the next write.
+            Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(None),
+            Message::Close(_) => return ControlFlow::Break(End::Left),
+        };
+        if text.len() > CLIENT_MESSAGE_BYTES_MAX {
+            return refuse("frame_too_large");
+        }
+        match serde_json::from_str(text) {
+            Ok(ClientFrame::Ping) => ControlFlow::Continue(Some(ServerFrame::Pong)),
+            Ok(ClientFrame::Auth { token }) => match Credential::verify(&token, service.key()) {
+                Some(renewed) if renewed.user_id == self.credential.user_id => {
+                    self.credential = renewed;
+                    ControlFlow::Continue(None)
+                }
+                // Another user's token is not told apart from none.
+                _ => refuse("invalid_token"),
+            },
+            Err(_) => refuse("invalid_frame"),
+        }
+    }
+}
+
+fn refuse(code: &'static str) -> ControlFlow<End, Option<ServerFrame>> {
+    ControlFlow::Continue(Some(ServerFrame::Error { code }))
+}
+
+/// Sends a live frame and those that have come behind it, as one write where they are small.
+async fn flush_live(
+    socket: &mut WebSocket,
+    queue: &SessionQueue,
+    first: Utf8Bytes,
+) -> Result<(), End> {
+    let mut next = Some(first);
+    for _ in 0..FRAMES_PER_FLUSH_MAX {
+        let Some(text) = next.take() else { break };
+        guarded(queue, socket.feed(Message::Text(text))).await?;
+        next = queue.take().map_err(End::Closed)?.map(|frame| frame.text);
+    }
+    if let Some(text) = next {
+        guarded(queue, socket.feed(Message::Text(text))).await?;
+    }
+    guarded(queue, socket.flush()).await
+}
+
+async fn write(
+    socket: &mut WebSocket,
+    queue: &SessionQueue,
+    texts: impl IntoIterator<Item = Utf8Bytes>,
+) -> Result<(), End> {
+    for text in texts {
+        guarded(queue, socket.feed(Message::Text(text))).await?;
+    }
+    guarded(queue, socket.flush()).await
+}
+
+/// A write that also ends when the session has to, or when the peer does not read.
+async fn guarded(
+    queue: &SessionQueue,
+    writing: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), End> {
+    let limit = Duration::from_secs(WRITE_S_MAX);
+    tokio::select! {
+        biased;
+        written = timeout(limit, writing) => match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Left),
+            Err(_) => Err(End::Closed(CloseReason::TooSlow)),
+        },
+        reason = queue.closed() => Err(End::Closed(reason)),
+    }
+}
+
+/// Says why, then waits for the peer's close, without which unread input would reset the connection
+/// and could take the close frame with it.
+async fn close(socket: &mut WebSocket, reason: CloseReason) {
+    let frame = CloseFrame { code: reason.code(), reason: Utf8Bytes::from_static(reason.as_str()) };
+    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+        while let Some(Ok(_)) = socket.recv().await {}
+    }
+}
+
+fn snapshot(change: Change) -> Utf8Bytes {
+    // Postgres made it, so it is JSON.
+    let task = change.task.and_then(|text| RawValue::from_string(text).ok());
+    encode(&ServerFrame::TaskSnapshot { revision: change.revision, task_id: change.task_id, task })
+}
+
+fn encode(frame: &ServerFrame) -> Utf8Bytes {
+    // Only a map with keys that are no text, or a writer that fails, could refuse.
+    serde_json::to_string(frame).unwrap_or_default().into()
+}

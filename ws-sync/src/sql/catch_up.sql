@@ -1,0 +1,29 @@
+-- Changes of user $1 after revision $2 up to $3 (null: the current one), at most $4, oldest first.
+-- One statement sees one state, so the current revision and the horizon fit the changes. There is
+-- always a row; its change is null when there is none.
+SELECT position.revision AS current, position.horizon, change.revision, change.task_id, change.task
+FROM (
+    SELECT coalesce((SELECT r.revision FROM user_revisions r WHERE r.user_id = $1::bigint), 0) AS revision,
+           coalesce((SELECT h.revision FROM deletion_horizons h WHERE h.user_id = $1), 0) AS horizon
+) AS position
+LEFT JOIN LATERAL (
+    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN task_json(c.task)::text END AS task
+    FROM (
+        (SELECT t.revision, t.id AS task_id, t AS task, false AS deleted
+         FROM tasks t
+         WHERE t.user_id = $1 AND t.revision > $2::bigint
+           AND t.revision <= coalesce($3::bigint, position.revision)
+         ORDER BY t.revision
+         LIMIT $4::bigint)
+        UNION ALL
+        (SELECT d.revision, d.task_id, NULL::tasks, true
+         FROM deletions d
+         WHERE d.user_id = $1 AND d.revision > $2
+           AND d.revision <= coalesce($3, position.revision)
+         ORDER BY d.revision
+         LIMIT $4)
+    ) AS c
+    ORDER BY c.revision
+    LIMIT $4
+) AS change ON true
+ORDER BY change.revision

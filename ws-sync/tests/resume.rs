@@ -1,0 +1,177 @@
+//! Writers, a relay that repeats itself and a device that comes and goes, in any order: the device
+//! ends with exactly the user's tasks, and revisions only ever go up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use ws_sync::catch_up::{CatchUp, Change, Page, PageRequest};
+use ws_sync::hub::{Hub, Registration};
+
+const USER: i64 = 1;
+
+/// The database and the relay behind it.
+#[derive(Default)]
+struct World {
+    revision: i64,
+    /// Revision of each task, which stands for all that the task says.
+    tasks: BTreeMap<i64, i64>,
+    deletions: BTreeMap<i64, i64>,
+    events: Vec<String>,
+    relayed: usize,
+}
+
+impl World {
+    fn write(&mut self, task_id: i64) {
+        self.revision += 1;
+        self.tasks.insert(task_id, self.revision);
+        self.record(task_id, "task.updated");
+    }
+
+    fn delete(&mut self, task_id: i64) {
+        if self.tasks.remove(&task_id).is_some() {
+            self.revision += 1;
+            self.deletions.insert(self.revision, task_id);
+            self.record(task_id, "task.deleted");
+        }
+    }
+
+    fn record(&mut self, task_id: i64, event_type: &str) {
+        let revision = self.revision;
+        self.events.push(format!(
+            r#"{{"event_id":"e","schema_version":"1.0","event_type":"{event_type}","task_id":{task_id},
+            "user_id":{USER},"revision":{revision},"task_data":{revision}}}"#
+        ));
+    }
+
+    fn relay(&mut self, hub: &Hub, count: usize) {
+        let end = (self.relayed + count).min(self.events.len());
+        self.events[self.relayed..end].iter().for_each(|event| hub.publish(USER, event));
+        self.relayed = end;
+    }
+
+    /// What `catch_up.sql` answers.
+    fn page(&self, request: PageRequest) -> Page {
+        let until = request.until.unwrap_or(self.revision);
+        let tasks = self.tasks.iter().map(|(id, revision)| Change {
+            revision: *revision,
+            task_id: *id,
+            task: Some(revision.to_string()),
+        });
+        let deletions = self.deletions.iter().map(|(revision, id)| Change {
+            revision: *revision,
+            task_id: *id,
+            task: None,
+        });
+        let mut changes: Vec<Change> = tasks
+            .chain(deletions)
+            .filter(|change| change.revision > request.after && change.revision <= until)
+            .collect();
+        changes.sort_by_key(|change| change.revision);
+        changes.truncate(usize::try_from(request.changes_max).unwrap());
+        Page { current: self.revision, horizon: 0, changes }
+    }
+}
+
+/// A device: what it knows, and its session when it has one.
+#[derive(Default)]
+struct Device {
+    tasks: BTreeMap<i64, i64>,
+    cursor: i64,
+    session: Option<(Registration, Option<CatchUp>)>,
+}
+
+impl Device {
+    /// One step of the session: a connect, a page or a frame. False when there is nothing to do.
+    fn step(&mut self, world: &World, hub: &Arc<Hub>) -> bool {
+        let Some((registration, catch_up)) = &mut self.session else {
+            let registration = hub.register(USER).unwrap();
+            self.session = Some((registration, Some(CatchUp::new(Some(self.cursor)))));
+            return true;
+        };
+        let queue = registration.queue().clone();
+        if let Some(running) = catch_up {
+            let page = world.page(running.request());
+            let step = running.step(&page).unwrap();
+            if let Some(start) = step.start {
+                assert_eq!(start.welcome, self.cursor);
+                queue.skip_to(start.until);
+            }
+            if !step.more {
+                *catch_up = None;
+            }
+            for change in page.changes {
+                self.apply(change.revision, change.task_id, change.task.is_some());
+            }
+            return true;
+        }
+        let Some(frame) = queue.take().unwrap() else { return false };
+        let frame: serde_json::Value = serde_json::from_str(&frame.text).unwrap();
+        let number = |member: &str| frame[member].as_i64().unwrap();
+        self.apply(number("revision"), number("task_id"), !frame["task"].is_null());
+        true
+    }
+
+    fn apply(&mut self, revision: i64, task_id: i64, exists: bool) {
+        assert!(revision > self.cursor, "{revision} after {}", self.cursor);
+        self.cursor = revision;
+        if exists {
+            self.tasks.insert(task_id, revision);
+        } else {
+            self.tasks.remove(&task_id);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Action {
+    Write(i64),
+    Delete(i64),
+    Relay(usize),
+    /// The relay starts over some events back, as after a crash.
+    Replay(usize),
+    Step,
+    Disconnect,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => (0..400_i64).prop_map(Action::Write),
+        2 => (0..400_i64).prop_map(Action::Delete),
+        4 => (1..10_usize).prop_map(Action::Relay),
+        1 => (1..30_usize).prop_map(Action::Replay),
+        4 => Just(Action::Step),
+        1 => Just(Action::Disconnect),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_device_ends_with_what_there_is(
+        before in 0..350_i64,
+        relayed_before in 0..350_usize,
+        actions in prop::collection::vec(action(), 0..300),
+    ) {
+        let hub = Arc::new(Hub::default());
+        hub.open();
+        let mut world = World::default();
+        (0..before).for_each(|task_id| world.write(task_id));
+        world.relay(&hub, relayed_before);
+        let mut device = Device::default();
+        for action in actions {
+            match action {
+                Action::Write(task_id) => world.write(task_id),
+                Action::Delete(task_id) => world.delete(task_id),
+                Action::Relay(count) => world.relay(&hub, count),
+                Action::Replay(back) => world.relayed = world.relayed.saturating_sub(back),
+                Action::Step => { device.step(&world, &hub); }
+                Action::Disconnect => device.session = None,
+            }
+        }
+        while device.step(&world, &hub) {}
+        world.relay(&hub, usize::MAX / 2);
+        while device.step(&world, &hub) {}
+        prop_assert_eq!(device.tasks, world.tasks);
+        prop_assert_eq!(device.cursor, world.revision);
+    }
+}
