@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, ServerOptions, migration, role, server,
@@ -15,6 +16,7 @@ use rondo_wasm_host::{Manifest, WasmApp, serve};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use ws_sync::Publisher;
 
 use crate::command::{SettingError, UpArgs, dsn};
 use crate::front::Front;
@@ -22,6 +24,8 @@ use crate::mailer::Mailer;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::metric::PipelineMetrics;
+use crate::pipeline::record::Record;
+use crate::pipeline::transport::local::Feed;
 use crate::{clock, host, retention};
 
 /// Shortest JWT_SECRET, in bytes.
@@ -72,9 +76,12 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
         ));
         let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone() };
         tasks.spawn(mailer.run(shutdown.clone()));
+        let key = HmacKey::new(jwt_secret.as_bytes())?;
+        let store = ws_sync::Store::open(roles.get(Role::Sync))?;
+        let sync = ws_sync::SyncService::new(store, key);
         let front = Front {
             app: Some(app.clone()),
-            sync: None,
+            sync: Some(ws_sync::router(sync.clone())),
             pool: pool.clone(),
             metrics: metrics.clone(),
             wake: wake.clone(),
@@ -94,9 +101,23 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
             wake,
         };
         let result = match &kafka {
-            Some(settings) => pipeline.run_kafka(settings, flowing, shutdown.clone()).await,
-            None => pipeline.run_local(Arc::new(|_| {}), flowing, shutdown.clone()).await,
+            Some(settings) => {
+                let following = follow(settings.clone(), sync.clone(), shutdown.clone());
+                tasks.spawn(following);
+                pipeline.run_kafka(settings, flowing, shutdown.clone()).await
+            }
+            None => {
+                let publisher = Publisher::open(sync.hub());
+                let feed: Feed = Arc::new(move |record: &Record| {
+                    if let Ok(user_id) = record.key.parse() {
+                        publisher.publish(user_id, &record.payload);
+                    }
+                });
+                pipeline.run_local(feed, flowing, shutdown.clone()).await
+            }
         };
+        // Devices are told to resume elsewhere, or here after the next start.
+        sync.hub().end();
         shutdown.cancel();
         while tasks.join_next().await.is_some() {}
         result
@@ -107,6 +128,19 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
         stop(server).await;
     }
     result
+}
+
+/// Follows task-updates on Kafka for the devices of this process.
+async fn follow(
+    settings: rondo_kafka::KafkaSettings,
+    sync: ws_sync::SyncService,
+    shutdown: CancellationToken,
+) {
+    let report = |state: Result<(), String>| match state {
+        Ok(()) => tracing::info!("live events flow from Kafka"),
+        Err(reason) => tracing::warn!(reason, "live events do not flow"),
+    };
+    ws_sync::feed::kafka::run(&settings, sync.hub(), &report, &shutdown).await;
 }
 
 async fn stop(server: PrivateServer) {

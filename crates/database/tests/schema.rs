@@ -26,7 +26,7 @@ async fn postgres() -> Postgres {
     let secrets = Secrets::load_or_create(data.path()).unwrap();
     let settings = vec![("fsync".to_owned(), "off".to_owned())];
     let options =
-        ServerOptions { binaries: BinarySource::Fetched, cache: Some("/tmp/pg18cache".into()), settings, ..ServerOptions::default() };
+        ServerOptions { binaries: BinarySource::System, settings, ..ServerOptions::default() };
     let server = server::start(&data, &secrets, &options).await.unwrap();
     Postgres { server, secrets, _folder: (data, folder) }
 }

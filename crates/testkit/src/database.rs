@@ -198,7 +198,8 @@ async fn template(admin: &Dsn, session: &Session) -> anyhow::Result<String> {
         admin::drop_database(session, &unfinished).await?;
         admin::create_database(session, &unfinished, None).await?;
         let mut filling =
-            pool::connect(&admin.clone().with_dbname(&unfinished), &SessionOptions::default()).await?;
+            pool::connect(&admin.clone().with_dbname(&unfinished), &SessionOptions::default())
+                .await?;
         migration::up(&mut filling, migrations).await?;
         let has_ended = filling.ended();
         drop(filling);

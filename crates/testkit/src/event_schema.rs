@@ -104,3 +104,43 @@ fn read_folder(folder: &PathBuf) -> BTreeMap<String, Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event() -> Value {
+        let time = "2031-01-01T00:00:00Z";
+        json!({
+            "event_id": "018f3f6e-0000-7000-8000-000000000000", "schema_version": "1.0",
+            "event_type": "task.created", "timestamp": time,
+            "task_id": 1, "user_id": 2, "revision": 3,
+            "task_data": {"id": 1, "user_id": 2, "title": "Rest", "status": "pending", "tags": [],
+                "time_zone": "UTC", "created_at": time, "updated_at": time, "revision": 3},
+        })
+    }
+
+    #[test]
+    fn a_good_event_passes() {
+        assert_event_valid(&event());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (change, expected) in [
+            (json!({"event_type": "task.eaten"}), "no schema for event_type \"task.eaten\""),
+            (json!({"user_id": "2"}), "/user_id"),
+            (json!({"timestamp": "yesterday"}), "/timestamp"),
+            (json!({"note": {"password": "x"}}), "/note/password: may not be in an event"),
+        ] {
+            let mut event = event();
+            for (name, value) in change.as_object().unwrap() {
+                event[name] = value.clone();
+            }
+            let errors = check_event(&event).unwrap_err().join("\n");
+            assert!(errors.contains(expected), "{errors}");
+        }
+    }
+}

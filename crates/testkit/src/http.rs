@@ -106,7 +106,6 @@ impl Client {
     }
 
     /// A request with headers or a body of its own.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Pending<'_> {
         Pending {
             client: self,
@@ -196,7 +195,6 @@ impl Response {
     ///
     /// # Panics
     /// When it has another; the message has the body.
-    #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());

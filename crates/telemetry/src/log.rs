@@ -1,0 +1,249 @@
+//! Logs, to standard error: for people on a terminal, one JSON object per line elsewhere.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
+    str::FromStr,
+};
+
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    fmt::{
+        MakeWriter,
+        format::Writer,
+        time::{FormatTime as _, SystemTime},
+    },
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+    util::{SubscriberInitExt as _, TryInitError},
+};
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// [`LogFormat::Pretty`] on a terminal, else [`LogFormat::Json`].
+    #[default]
+    Auto,
+    Json,
+    Pretty,
+}
+
+/// Sets up logging for the process; once, before anything else runs.
+///
+/// `filter` is in the form of tracing-subscriber's `EnvFilter`: `info`, or
+/// `info,host_bridge::pipeline=debug`.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::builder().parse(filter).map_err(|reason| LogError::Filter {
+        filter: filter.to_owned(),
+        reason: reason.to_string(),
+    })?;
+    let is_json = match format {
+        LogFormat::Auto => !io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    if is_json {
+        registry.with(JsonLayer::new(io::stderr)).try_init()
+    } else {
+        registry.with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).try_init()
+    }
+    .map_err(LogError::Taken)
+}
+
+impl FromStr for LogFormat {
+    type Err = LogError;
+
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "json" => Ok(Self::Json),
+            "pretty" => Ok(Self::Pretty),
+            _ => Err(LogError::Format { format: text.to_owned() }),
+        }
+    }
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("the log format is one of auto, json, pretty, not {format:?}")]
+    Format { format: String },
+    #[error("the log filter {filter:?} is not of the form `info` or `info,module=debug`: {reason}")]
+    Filter { filter: String, reason: String },
+    #[error("logging is already set up")]
+    Taken(#[source] TryInitError),
+}
+
+/// Writes each event as `{"timestamp", "level", "target", "message", …}`, with the fields of the
+/// spans around it at the same level, `trace_id` among them; the innermost wins. (The formatter of
+/// tracing-subscriber nests spans, which no log search likes.)
+pub struct JsonLayer<W> {
+    writer: W,
+}
+
+impl<W> JsonLayer<W> {
+    pub fn new(writer: W) -> Self {
+        Self { writer }
+    }
+}
+
+/// A span's fields, kept with it.
+struct SpanFields(Map<String, Value>);
+
+impl<S, W> Layer<S> for JsonLayer<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fn on_new_span(
+        &self,
+        attributes: &span::Attributes<'_>,
+        id: &span::Id,
+        context: Context<'_, S>,
+    ) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Map::new();
+            attributes.record(&mut FieldVisitor(&mut fields));
+            span.extensions_mut().insert(SpanFields(fields));
+        }
+    }
+
+    fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(SpanFields(fields)) = span.extensions_mut().get_mut()
+        {
+            values.record(&mut FieldVisitor(fields));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut line = Map::new();
+        let mut timestamp = String::new();
+        // Writing into a String cannot fail.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+        let metadata = event.metadata();
+        line.insert("timestamp".to_owned(), timestamp.into());
+        line.insert("level".to_owned(), metadata.level().as_str().to_ascii_lowercase().into());
+        line.insert("target".to_owned(), metadata.target().into());
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(SpanFields(fields)) = span.extensions().get() {
+                line.extend(fields.clone());
+            }
+        }
+        event.record(&mut FieldVisitor(&mut line));
+        let mut text = Value::Object(line).to_string();
+        text.push('\n');
+        // In one piece, so that lines of two threads do not mix; with nowhere to write, who is told?
+        let _ = self.writer.make_writer_for(metadata).write_all(text.as_bytes());
+    }
+}
+
+struct FieldVisitor<'a>(&'a mut Map<String, Value>);
+
+impl FieldVisitor<'_> {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for FieldVisitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let _ = write!(text, "{value:?}");
+        self.put(field, text);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines_of(work: impl FnOnce()) -> Vec<Value> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(JsonLayer::new(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, work);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_line_inside_a_span_has_its_trace_id() {
+        let lines = lines_of(|| {
+            tracing::info!("outside");
+            let request =
+                tracing::info_span!("request", trace_id = "abc", user_id = tracing::field::Empty);
+            request.record("user_id", 7);
+            request.in_scope(|| {
+                tracing::info_span!("query", table = "tasks").in_scope(|| {
+                    tracing::warn!(rows = 3, ok = true, share = 0.5, kind = ?Some("x"), "slow \"one\"\nindeed");
+                });
+            });
+        });
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].get("trace_id"), None);
+        let line = &lines[1];
+        let expected = serde_json::json!({
+            "timestamp": line["timestamp"], "level": "warn", "target": "rondo_telemetry::log::tests",
+            "message": "slow \"one\"\nindeed", "trace_id": "abc", "user_id": 7, "table": "tasks",
+            "rows": 3, "ok": true, "share": 0.5, "kind": "Some(\"x\")",
+        });
+        assert_eq!(*line, expected);
+        let timestamp = line["timestamp"].as_str().unwrap();
+        assert!(
+            timestamp.ends_with('Z') && timestamp.len() == "2026-01-02T03:04:05.000006Z".len(),
+            "{timestamp}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
+        assert!("xml".parse::<LogFormat>().unwrap_err().to_string().contains("\"xml\""));
+        let refusal = init(LogFormat::Json, "a=b=c").unwrap_err().to_string();
+        assert!(refusal.contains("\"a=b=c\""), "{refusal}");
+    }
+}

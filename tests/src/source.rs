@@ -1,0 +1,43 @@
+//! The project's own files.
+
+use std::path::{Path, PathBuf};
+
+pub use rondo_testkit::process::root;
+
+/// Folders that hold nothing of ours.
+const FOREIGN: [&str; 5] = ["target", ".git", ".rondo", "node_modules", "deps"];
+
+/// Every file below the root of the clone with this extension, relative to it, sorted.
+#[must_use]
+pub fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(root(), extension, &mut found);
+    found.sort();
+    found
+}
+
+/// The text of a file, by its path relative to the root.
+///
+/// # Panics
+/// When it cannot be read.
+#[must_use]
+pub fn text(path: &Path) -> String {
+    std::fs::read_to_string(root().join(path))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.expect("a folder that can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if !FOREIGN.contains(&name.as_ref()) {
+                collect(&path, extension, found);
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path.strip_prefix(root()).expect("below the root").to_owned());
+        }
+    }
+}
