@@ -19,6 +19,7 @@ pub mod credential;
 pub mod feed;
 pub mod hub;
 pub mod option;
+pub mod program;
 pub mod queue;
 pub mod serve;
 pub mod service;

@@ -15,7 +15,12 @@ use rondo_kafka::{KafkaOptions, KafkaSettings, SettingError};
 )]
 pub struct Options {
     /// Address and port for WebSockets (/ws), /health and /metrics
-    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3001", value_name = "ADDRESS:PORT")]
+    #[arg(
+        long,
+        env = "RONDO_LISTEN",
+        default_value = "127.0.0.1:3002",
+        value_name = "ADDRESS:PORT"
+    )]
     pub listen: String,
     /// Postgres, as a role that may do what `rondo_sync` may: postgres://…
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -23,6 +28,9 @@ pub struct Options {
     /// The secret that access tokens are signed with; better given by the environment
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
+    /// What is logged: a level, or a level for each module, such as info,ws_sync=debug
+    #[arg(long, env = "RONDO_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
     #[command(flatten)]
     pub kafka: KafkaOptions,
 }
@@ -40,8 +48,8 @@ impl Options {
     /// The first setting that is missing or malformed; none is ever quoted that may be a secret.
     pub fn settings(&self) -> Result<Settings, SettingError> {
         let listen = self.listen.parse().map_err(|_| SettingError {
-            setting: "LISTEN",
-            reason: format!("{:?} is no address and port such as 127.0.0.1:3001", self.listen),
+            setting: "RONDO_LISTEN",
+            reason: format!("{:?} is no address and port such as 127.0.0.1:3002", self.listen),
         })?;
         let database_url = required("DATABASE_URL", self.database_url.as_ref())?;
         let database = Dsn::parse(database_url)
@@ -74,6 +82,7 @@ mod tests {
             listen: "127.0.0.1:0".to_owned(),
             database_url: Some("postgres://rondo_sync:hunter2@localhost/rondo".to_owned()),
             jwt_secret: Some("s".repeat(32)),
+            log: "info".to_owned(),
             kafka: KafkaOptions { kafka_brokers: Some("h:9092".to_owned()), ..Default::default() },
         };
         assert!(good().settings().is_ok());
@@ -84,7 +93,7 @@ mod tests {
             assert_eq!(error.setting, setting, "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         };
-        check(|options| options.listen = "3001".to_owned(), "LISTEN");
+        check(|options| options.listen = "3001".to_owned(), "RONDO_LISTEN");
         check(|options| options.database_url = None, "DATABASE_URL");
         check(|options| options.database_url = Some("hunter2".to_owned()), "DATABASE_URL");
         check(|options| options.jwt_secret = Some(String::new()), "JWT_SECRET");

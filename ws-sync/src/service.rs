@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
 use rondo_contract::token::HmacKey;
+use rondo_telemetry::Metrics;
 
 use crate::hub::Hub;
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, Handshake, Since};
@@ -22,21 +23,27 @@ const READ_BUFFER_BYTES: usize = 512;
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
 /// The sync service; cloning it shares it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SyncService(Arc<Parts>);
 
-#[derive(Debug)]
 struct Parts {
     hub: Arc<Hub>,
     store: Store,
     key: HmacKey,
+    metrics: Metrics,
 }
 
 impl SyncService {
     /// A service that takes no session until a feed opens its hub.
     #[must_use]
     pub fn new(store: Store, key: HmacKey) -> Self {
-        Self(Arc::new(Parts { hub: Arc::default(), store, key }))
+        Self::with_metrics(store, key, Metrics::new())
+    }
+
+    /// The same; open connections are counted in `metrics` as `websocket`.
+    #[must_use]
+    pub fn with_metrics(store: Store, key: HmacKey, metrics: Metrics) -> Self {
+        Self(Arc::new(Parts { hub: Arc::default(), store, key, metrics }))
     }
 
     #[must_use]
@@ -55,7 +62,6 @@ impl SyncService {
 }
 
 /// `GET /ws`, to be served alone or among the routes of a larger program.
-#[must_use]
 pub fn router(service: SyncService) -> Router {
     Router::new().route("/ws", any(connect)).with_state(service)
 }
@@ -85,8 +91,9 @@ async fn connect(
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(CLIENT_MESSAGE_BYTES_CUT)
         .max_frame_size(CLIENT_MESSAGE_BYTES_CUT)
-        .on_upgrade(|socket| async {
-            session::run(socket, handshake, service).await;
+        .on_upgrade(move |socket| async move {
+            let _counted = service.0.metrics.connection("websocket");
+            session::run(socket, handshake, &service).await;
         })
 }
 

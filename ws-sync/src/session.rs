@@ -61,11 +61,11 @@ pub enum End {
 }
 
 /// Runs a session to its end, closing handshake included.
-pub async fn run(mut socket: WebSocket, handshake: Handshake, service: SyncService) -> End {
+pub async fn run(mut socket: WebSocket, handshake: Handshake, service: &SyncService) -> End {
     // Boxed, so that the states of an opening session take no room in one that idles.
-    let opened = Box::pin(open(&mut socket, handshake, &service)).await;
+    let opened = Box::pin(open(&mut socket, handshake, service)).await;
     let (end, registration) = match opened {
-        Ok(mut session) => (session.live(&mut socket, &service).await, Some(session.registration)),
+        Ok(mut session) => (session.live(&mut socket, service).await, Some(session.registration)),
         Err(end) => (end, None),
     };
     if let End::Closed(reason) = end {

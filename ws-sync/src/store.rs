@@ -1,5 +1,6 @@
 //! Reading what a client has missed.
 
+use rondo_database::migration::{self, MigrationError};
 use rondo_database::pool::PoolError;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
 use tokio::sync::Semaphore;
@@ -27,6 +28,9 @@ pub enum StoreError {
     Connection(#[from] PoolError),
     #[error("Postgres refused to read changes: {0}")]
     Query(#[from] tokio_postgres::Error),
+    /// The schema is not the one of this program; waiting does not help.
+    #[error(transparent)]
+    Schema(MigrationError),
 }
 
 impl Store {
@@ -75,5 +79,17 @@ impl Store {
     /// Why it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
         Ok(self.pool.get().await?.batch_execute("SELECT").await?)
+    }
+
+    /// Whether the database has the schema of this program.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when it has another; otherwise why that cannot be told.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let client = self.pool.get().await?;
+        migration::check(&client, migration::embedded()).await.map_err(|error| match error {
+            MigrationError::Query(error) => StoreError::Query(error),
+            other => StoreError::Schema(other),
+        })
     }
 }

@@ -113,10 +113,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut total = TestCount::default();
         for (name, outcome, took) in &self.parts {
-            let verdict = if outcome.has_failed() { "FAILED" } else { "ok" };
+            let verdict = match outcome {
+                Outcome::Skipped(_) => "skipped",
+                _ if outcome.has_failed() => "FAILED",
+                _ => "ok",
+            };
             let detail = match outcome {
                 Outcome::Passed | Outcome::Failed => String::new(),
-                Outcome::Skipped(why) => format!("skipped: {why}"),
+                Outcome::Skipped(why) => (*why).to_owned(),
                 Outcome::Tested(count) => {
                     total = total + *count;
                     format!(

@@ -153,7 +153,10 @@ fn email(text: &str) -> Result<String, Violation> {
     };
     let label = |part: &str| {
         let inner = |c: char| c.is_alphanumeric() || c == '-';
-        !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(inner)
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.chars().all(inner)
     };
     let well_formed = local.len() <= EMAIL_LOCAL_PART_CHARS_MAX
         && local.split('.').all(atom)
@@ -200,8 +203,10 @@ mod tests {
         let Value::Object(members) = body else { panic!("an object") };
         let form = Form { members, errors: Vec::new() };
         let errors = Registration::of(form).err().unwrap_or_default();
-        let errors: Vec<_> =
-            errors.iter().map(|e| (e.pointer.as_ref(), e.code.as_ref())).collect::<Vec<(&str, &str)>>();
+        let errors: Vec<_> = errors
+            .iter()
+            .map(|e| (e.pointer.as_ref(), e.code.as_ref()))
+            .collect::<Vec<(&str, &str)>>();
         assert_eq!(errors, expected);
     }
 
@@ -227,8 +232,22 @@ mod tests {
             assert_eq!(email(good).as_deref(), Ok(good));
         }
         let long = format!("{}@example.org", "x".repeat(65));
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\nBcc: c@d", ".a@b", "a..b@c", "a@-b",
-                    "<a@b>", "a@b..c", "a,b@c", long.as_str()] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b\nBcc: c@d",
+            ".a@b",
+            "a..b@c",
+            "a@-b",
+            "<a@b>",
+            "a@b..c",
+            "a,b@c",
+            long.as_str(),
+        ] {
             assert!(email(bad).is_err(), "{bad:?}");
         }
     }

@@ -85,7 +85,9 @@ fn login(request: &Request) -> Result<Response, Refusal> {
             let session = Session::open(&store, &login.account)?;
             Ok(Response::json(200, session.json(Some(&login.account.json))))
         }
-        _ => Err(Refusal::new(ProblemCode::InvalidCredentials).header("www-authenticate", "Bearer")),
+        _ => {
+            Err(Refusal::new(ProblemCode::InvalidCredentials).header("www-authenticate", "Bearer"))
+        }
     }
 }
 

@@ -39,8 +39,11 @@ impl Session {
     /// used before, its session ends.
     pub fn rotate(store: &Store, refresh_token: &str) -> Result<Option<Self>, Refusal> {
         let next = new_refresh_token();
-        let user =
-            store.rotate_session(&token_hash(refresh_token), &token_hash(&next), REFRESH_LIFETIME_S)?;
+        let user = store.rotate_session(
+            &token_hash(refresh_token),
+            &token_hash(&next),
+            REFRESH_LIFETIME_S,
+        )?;
         let account = user.map(|user| store.account(user)).transpose()?.flatten();
         account.map(|account| Self::of(&account, next)).transpose()
     }
@@ -95,7 +98,7 @@ fn new_refresh_token() -> String {
 
 /// What is stored of a refresh token. It is random, so it needs no salt and no slow hash.
 pub fn token_hash(refresh_token: &str) -> String {
-    Sha256::digest(refresh_token).iter().fold(String::with_capacity(64), |hex, byte| {
-        format!("{hex}{byte:02x}")
-    })
+    Sha256::digest(refresh_token)
+        .iter()
+        .fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
 }

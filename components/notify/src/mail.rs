@@ -42,7 +42,9 @@ fn paragraphs(reminder: &Reminder, title: &str) -> Vec<Paragraph> {
     })];
     paragraphs.push(plain("this is the reminder that you asked for:".to_owned()));
     paragraphs.push(Paragraph { content: title.to_owned(), strong: true });
-    if let Some(moment) = reminder.due_date.as_deref().and_then(|due| moment(due, &reminder.time_zone)) {
+    if let Some(moment) =
+        reminder.due_date.as_deref().and_then(|due| moment(due, &reminder.time_zone))
+    {
         paragraphs.push(plain(format!("Due {moment}")));
     }
     if let Some(description) = reminder.description.as_deref().filter(|d| !d.trim().is_empty()) {
@@ -92,7 +94,9 @@ fn escaped(text: &str) -> String {
 /// Control characters, line breaks among them, become spaces, and spaces one space.
 fn one_line(text: &str) -> String {
     let breaks = |character: char| {
-        character.is_whitespace() || character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '\u{2028}' | '\u{2029}')
     };
     text.split(breaks).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -151,11 +155,9 @@ mod tests {
 
     #[test]
     fn a_hostile_title_stays_in_its_place() {
-        let mail = Mail::of(&reminder("x\r\nBcc: all@example.org\u{2028}<script>alert('1')&\"</script>"));
-        assert_eq!(
-            mail.subject,
-            "Reminder: x Bcc: all@example.org <script>alert('1')&\"</script>"
-        );
+        let mail =
+            Mail::of(&reminder("x\r\nBcc: all@example.org\u{2028}<script>alert('1')&\"</script>"));
+        assert_eq!(mail.subject, "Reminder: x Bcc: all@example.org <script>alert('1')&\"</script>");
         assert!(!mail.html.contains("<script>"), "{}", mail.html);
         assert!(mail.html.contains("&lt;script&gt;alert(&#39;1&#39;)&amp;&quot;&lt;/script&gt;"));
     }

@@ -30,9 +30,8 @@ impl engine::Guest for Component {
     ) -> Result<Option<engine::Slot>, engine::Refusal> {
         let series = series(&rule, &anchor, &time_zone)?;
         let slot = series.slot_after(local(&after)?);
-        Ok(slot.and_then(|local| {
-            Some(typed(&Slot { local, utc: series.zone().instant_of(local)? }))
-        }))
+        Ok(slot
+            .and_then(|local| Some(typed(&Slot { local, utc: series.zone().instant_of(local)? }))))
     }
 }
 

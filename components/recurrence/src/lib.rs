@@ -21,6 +21,7 @@ mod bindings {
     });
 }
 
+mod description;
 mod engine;
 mod preview;
 mod store;

@@ -1,5 +1,6 @@
 //! Tasks in the database: what the component reads, and the functions that it calls.
 
+use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text};
 use serde::Deserialize;
 
@@ -39,7 +40,10 @@ impl Store {
             Some("replayed") => ForChange::Replayed(Answer::of(row.text("kept_answer")?)),
             Some(_) => ForChange::KeyReused,
             None => match row.optional_text("answer")? {
-                Some(task) => ForChange::Task(Answer { revision: row.int("revision")?, task }),
+                Some(task) => ForChange::Task {
+                    answer: Answer { revision: row.int("revision")?, task },
+                    user_time_zone: row.text("time_zone")?,
+                },
                 None => ForChange::NotFound,
             },
         })
@@ -147,7 +151,7 @@ impl Identity {
 
 /// What was found when a task is about to be changed.
 pub enum ForChange {
-    Task(Answer),
+    Task { answer: Answer, user_time_zone: String },
     NotFound,
     Replayed(Answer),
     KeyReused,
@@ -191,9 +195,7 @@ pub enum Deletion {
     NoUser,
 }
 
-fn key_parameters(
-    key: Option<&Key>,
-) -> [rondo_guest::bindings::spin::postgres::postgres::ParameterValue; 3] {
+fn key_parameters(key: Option<&Key>) -> [ParameterValue; 3] {
     [
         optional(key, |key| text(key.request.as_str())),
         optional(key, |key| text(key.key.as_str())),

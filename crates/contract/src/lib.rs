@@ -1,5 +1,5 @@
 //! What crosses a process boundary: events with their version, topics and who reads them, HTTP
-//! bodies, sync frames.
+//! bodies, tokens, sync frames.
 //!
 //! Components, the bridge and the sync service all speak through these types, so that a change of
 //! the wire shows up as a change of this crate.
@@ -7,5 +7,9 @@
 pub mod cloud_event;
 pub mod event;
 pub mod frame;
+pub mod json;
+pub mod problem;
+pub mod task_body;
+pub mod task_query;
 pub mod token;
 pub mod topic;

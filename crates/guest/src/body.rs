@@ -17,13 +17,40 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// # Errors
 /// 413, 415, 400; 422 when it is another kind of value.
 pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
-    match value(&request.body()?, request, &[JSON])? {
+    object_of(&request.body()?, request)
+}
+
+/// A body that has been read, as a JSON object.
+///
+/// # Errors
+/// 415, 400; 422 when it is another kind of value.
+pub fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
+    match value(body, request, &[JSON])? {
         Value::Object(members) => Ok(members),
-        _ => {
-            let violation = Violation::Malformed { expected: "a JSON object" };
-            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
-        }
+        _ => Err(no_object()),
     }
+}
+
+/// The body of a route that takes none: empty, or an object without members.
+///
+/// # Errors
+/// 415, 400; 422 when it says anything.
+pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    match value(body, request, &[JSON])? {
+        Value::Object(members) if members.is_empty() => Ok(()),
+        Value::Object(members) => Err(Refusal::invalid(
+            members.keys().map(|member| FieldError::unknown_member(member)).collect(),
+        )),
+        _ => Err(no_object()),
+    }
+}
+
+fn no_object() -> Refusal {
+    let violation = Violation::Malformed { expected: "a JSON object" };
+    Refusal::invalid(vec![FieldError::of("", violation)])
 }
 
 /// A body that has been read, as a JSON value.
@@ -37,5 +64,5 @@ pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value,
             .detail(format!("The body must be {}.", accepted.join(" or "))));
     }
     rondo_contract::json::parse(body)
-        .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))
+        .map_err(|reason| Refusal::new(ProblemCode::MalformedJson).detail(reason))
 }

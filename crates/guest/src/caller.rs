@@ -19,7 +19,8 @@ pub const JWT_SECRET_VARIABLE: &str = "jwt_secret";
 pub fn authenticate(request: &Request) -> Result<Caller, Refusal> {
     let header = request.header("authorization").ok_or_else(Refusal::unauthenticated)?;
     let token = bearer(&header).ok_or_else(Refusal::unauthenticated)?;
-    let claims = token::verify(token, &key()?, clock::now().as_second()).map_err(|_| Refusal::unauthenticated())?;
+    let claims = token::verify(token, &key()?, clock::now().as_second())
+        .map_err(|_| Refusal::unauthenticated())?;
     Ok(Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) })
 }
 

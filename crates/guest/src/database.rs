@@ -327,7 +327,11 @@ mod tests {
             assert_eq!(failure.code.as_deref(), code, "{text}");
             assert_eq!(matches!(error, DatabaseError::Unavailable(_)), unavailable, "{text}");
         };
-        check("Error { kind: Db, cause: Some(DbError { code: SqlState(E57014), .. }) }", true, Some("57014"));
+        check(
+            "Error { kind: Db, cause: Some(DbError { code: SqlState(E57014), .. }) }",
+            true,
+            Some("57014"),
+        );
         check(r#"DbError { as-text: "", severity: "ERROR", code: "23505" }"#, false, Some("23505"));
         check("Error { kind: Closed, cause: None }", true, None);
         check("query result exceeds limit of 1 bytes", false, None);

@@ -156,9 +156,7 @@ macro_rules! export_consumer {
                             Disposition::Reject { reason } => typed::Disposition::Reject(reason),
                         })
                         .collect()),
-                    Err(unavailable) => {
-                        Err(typed::Unavailable { reason: unavailable.reason })
-                    }
+                    Err(unavailable) => Err(typed::Unavailable { reason: unavailable.reason }),
                 }
             }
         }

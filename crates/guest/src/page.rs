@@ -39,6 +39,22 @@ impl<'a> Parameters<'a> {
         Some(value.into_owned())
     }
 
+    /// One of a few words; `expected` lists them for a client that sends another.
+    pub fn word(
+        &mut self,
+        name: &str,
+        words: &[&'static str],
+        expected: &'static str,
+    ) -> Option<&'static str> {
+        let text = self.text(name)?;
+        let word = words.iter().copied().find(|word| *word == text);
+        if word.is_none() {
+            let violation = Violation::UnknownValue { expected };
+            self.refuse(name, violation.code(), violation.to_string());
+        }
+        word
+    }
+
     /// A whole number that is not negative.
     pub fn id(&mut self, name: &str) -> Option<i64> {
         let text = self.text(name)?;

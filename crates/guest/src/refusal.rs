@@ -1,7 +1,7 @@
 //! Refusals: why a request is not answered with what it asked for, on the way to becoming a problem
 //! response (RFC 9457).
 
-use rondo_contract::problem::{FieldError, Problem, ProblemCode};
+use rondo_contract::problem::{self, FieldError, Problem, ProblemCode};
 
 use crate::http::Response;
 
@@ -80,7 +80,7 @@ impl Refusal {
             .with_errors(self.errors)
             .with_request_id(request_id);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let response = Response::of("application/problem+json", self.code.status(), body);
+        let response = Response::of(problem::MEDIA_TYPE, self.code.status(), body);
         self.headers.iter().fold(response, |response, (name, value)| response.header(name, value))
     }
 }

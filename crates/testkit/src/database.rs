@@ -7,9 +7,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use rondo_database::role::ConnectionLimit;
 use rondo_database::secret::Secret;
-use rondo_database::server::{self, SUPERUSER, ServerOptions};
+use rondo_database::server::{self, BinarySource, SUPERUSER, ServerOptions};
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, Session, SessionOptions, admin,
     migration, pool, role,
@@ -145,7 +146,11 @@ impl TestServer {
             Some(shared) => (PathBuf::from(shared), None),
             None => {
                 let folder = Folder::new("postgres");
-                let (server, data) = start(folder.path()).await?;
+                let started = start(folder.path(), BinarySource::System).await;
+                let (server, data) = started.context(
+                    "tests never download; `cargo xtask test` does, and `cargo xtask postgres` \
+                     runs one whose line goes into RONDO_TEST_POSTGRES",
+                )?;
                 (folder.path().to_owned(), Some((server, data, folder)))
             }
         };
@@ -173,12 +178,16 @@ async fn connect(dsn: &Dsn) -> Session {
 ///
 /// # Errors
 /// When there are no Postgres binaries, or they do not start.
-pub async fn start(folder: &Path) -> anyhow::Result<(PrivateServer, DataFolder)> {
+pub async fn start(
+    folder: &Path,
+    binaries: BinarySource,
+) -> anyhow::Result<(PrivateServer, DataFolder)> {
     let data = DataFolder::open(folder)?;
     let secrets = Secrets::load_or_create(folder)?;
     let unsafe_settings =
         [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")];
     let options = ServerOptions {
+        binaries,
         settings: unsafe_settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         ..ServerOptions::default()
     };

@@ -6,7 +6,7 @@
 //! partition more or less. A broker that is away for a while is no gap; reading goes on where it was.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
@@ -31,7 +31,7 @@ const BACKOFF_MS_MAX: u64 = 5_000;
 /// Messages fetched and not yet handed on, in KiB.
 const FETCHED_KIB_MAX: u32 = 4 * 1024;
 
-/// Told whenever events begin to flow, or why they do not.
+/// Told when events begin to flow, and why they do not; never twice the same.
 pub type Report = dyn Fn(Result<(), String>) + Send + Sync;
 
 /// Follows the topic and publishes to the hub until `shutdown`.
@@ -41,6 +41,7 @@ pub async fn run(
     report: &Report,
     shutdown: &CancellationToken,
 ) {
+    let report = &Changes { report, last: Mutex::new(None) };
     let mut backoff_ms = BACKOFF_MS_MIN;
     while !shutdown.is_cancelled() {
         let mut followed = false;
@@ -54,12 +55,28 @@ pub async fn run(
             backoff_ms = BACKOFF_MS_MIN;
         }
         tracing::warn!(%error, backoff_ms, "the feed of live events is interrupted");
-        report(Err(error.to_string()));
+        report.tell(Err(error.to_string()));
         tokio::select! {
             () = shutdown.cancelled() => break,
             () = tokio::time::sleep(Duration::from_millis(backoff_ms)) => {}
         }
         backoff_ms = (backoff_ms * 2).min(BACKOFF_MS_MAX);
+    }
+}
+
+/// Passes on what differs from what was said last.
+struct Changes<'a> {
+    report: &'a Report,
+    last: Mutex<Option<Result<(), String>>>,
+}
+
+impl Changes<'_> {
+    fn tell(&self, state: Result<(), String>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() != Some(&state) {
+            *last = Some(state.clone());
+            (self.report)(state);
+        }
     }
 }
 
@@ -80,7 +97,7 @@ enum FeedError {
 async fn follow(
     settings: &KafkaSettings,
     hub: &Arc<Hub>,
-    report: &Report,
+    report: &Changes<'_>,
     followed: &mut bool,
 ) -> Result<std::convert::Infallible, FeedError> {
     let consumer = Arc::new(consumer(settings)?);
@@ -93,7 +110,7 @@ async fn follow(
     let partitions = ends.len();
     let mut positions: HashMap<i32, i64> = ends.into_iter().collect();
     hub.open();
-    report(Ok(()));
+    report.tell(Ok(()));
     tracing::info!(partitions, "following {}", TASK_UPDATES.name);
     let mut check = tokio::time::interval(Duration::from_secs(PARTITION_CHECK_S));
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -107,18 +124,17 @@ async fn follow(
                     publish(hub, &message);
                 }
                 Err(error) if passes(&error) => {
-                    tracing::warn!(%error, "Kafka does not answer; live events wait");
-                    report(Err(error.to_string()));
+                    report.tell(Err(error.to_string()));
                 }
                 Err(error) => return Err(error.into()),
             },
             _ = check.tick() => match blocking(&consumer, partitions_of).await {
-                Ok(found) if found.len() == partitions => report(Ok(())),
+                Ok(found) if found.len() == partitions => report.tell(Ok(())),
                 Ok(found) => {
                     return Err(FeedError::Repartitioned { before: partitions, now: found.len() });
                 }
                 // Also a broker that is away; the consumer itself says what is lost.
-                Err(error) => report(Err(error.to_string())),
+                Err(error) => report.tell(Err(error.to_string())),
             },
         }
     }

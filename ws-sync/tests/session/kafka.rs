@@ -92,11 +92,11 @@ async fn the_program_serves_and_stops() {
     let stage = Stage::new().await;
     let address = format!("127.0.0.1:{}", port::free());
     let mut program = Program::new(env!("CARGO_BIN_EXE_rondo-sync"))
-        .env("LISTEN", &address)
+        .env("RONDO_LISTEN", &address)
         .env("DATABASE_URL", stage.database.dsn(Role::Sync).expose_url())
         .env("KAFKA_BROKERS", broker.bootstrap())
         .env("JWT_SECRET", SECRET)
-        .env("RUST_LOG", "debug")
+        .env("RONDO_LOG", "debug")
         .start();
     let client = Client::new(format!("http://{address}"));
     eventually("the program to be ready", RECOVERY, async || {
@@ -146,7 +146,12 @@ async fn a_missing_setting_is_named() {
         }
         let mut process = program.start();
         assert_eq!(process.exit(SOON).await.code(), Some(2));
-        assert!(process.log().contains(missing), "{}", process.log());
+        // The log is read beside the program's end.
+        eventually("the setting's name", SOON, async || {
+            let log = process.log();
+            if log.contains(&format!("{missing}: ")) { Ok(()) } else { Err(log) }
+        })
+        .await;
         assert!(!process.log().contains("hunter2"), "{}", process.log());
     }
 }
@@ -170,7 +175,7 @@ impl Following {
             let shutdown = shutdown.clone();
             async move {
                 let report = move |state| {
-                    tell.send_replace(state);
+                    let _ = tell.send_replace(state);
                 };
                 kafka::run(&settings, &hub, &report, &shutdown).await;
             }

@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 
 use anyhow::{Result, bail};
+use rondo_database::server::BinarySource;
 use rondo_testkit::database;
 use rondo_testkit::folder::Folder;
 use rondo_testkit::kafka::Broker;
@@ -17,7 +18,8 @@ async fn main() -> Result<()> {
     match arguments[..] {
         ["postgres"] => {
             let folder = Folder::new("postgres");
-            let (server, _data) = database::start(folder.path()).await?;
+            let (server, _data) =
+                database::start(folder.path(), BinarySource::SystemOrFetched).await?;
             announce(&folder.path().display().to_string())?;
             input_closed().await?;
             server.stop().await?;

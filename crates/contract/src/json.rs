@@ -1,0 +1,127 @@
+//! Reading JSON of strangers: no deeper than 32, no member twice.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Deepest nesting of arrays and objects.
+pub const DEPTH_MAX: usize = 32;
+
+/// Reads a JSON text (RFC 8259).
+///
+/// # Errors
+/// What is wrong and where, in a sentence that quotes no value.
+pub fn parse(text: &[u8]) -> Result<Value, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = Guard { depth: 0 }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => error.to_string(),
+        _ => format!("not JSON at line {}, column {}", error.line(), error.column()),
+    })
+}
+
+/// Builds a value, counting how deep it is.
+#[derive(Clone, Copy)]
+struct Guard {
+    depth: usize,
+}
+
+impl Guard {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.depth == DEPTH_MAX {
+            return Err(E::custom(format_args!("nested deeper than {DEPTH_MAX}")));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Guard {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Guard {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if map.contains_key(&name) {
+                return Err(A::Error::custom("an object has a member twice"));
+            }
+            map.insert(name, members.next_value_seed(inner)?);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_and_what_is_refused() {
+        assert_eq!(
+            parse(br#"{"a":[1,-2,1.5,"x",null,true]}"#).unwrap(),
+            serde_json::json!({"a": [1, -2, 1.5, "x", null, true]})
+        );
+        let check = |text: &[u8], expected: &str| {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(br#"{"a":1,"a":2}"#, "twice");
+        check(br#"{"a":{"b":1,"b":2}}"#, "twice");
+        check(b"{", "not JSON");
+        check(b"1 2", "not JSON");
+        check(b"\"\xff\"", "not JSON");
+        check(br#""\ud800""#, "not JSON");
+        let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
+        assert!(parse(&nested(DEPTH_MAX)).is_ok());
+        check(&nested(DEPTH_MAX + 1), "deeper");
+        check(&nested(100_000), "deeper");
+    }
+}

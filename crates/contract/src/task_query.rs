@@ -1,0 +1,290 @@
+//! The query of a list of tasks: filters, order, page.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rondo_domain::instant;
+use rondo_domain::task::{Priority, Status, tag_key};
+use rondo_domain::word_enum;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::FieldError;
+
+/// Tasks of a page, unless asked otherwise, and at most.
+pub const LIMIT_DEFAULT: i64 = 100;
+pub const LIMIT_MAX: i64 = 500;
+/// Tasks that can be passed over; a cursor goes further.
+pub const OFFSET_MAX: i64 = 1_000_000;
+/// Longest phrase, in characters.
+pub const SEARCH_CHARS_MAX: usize = 200;
+/// Most values of one filter.
+const VALUES_MAX: usize = 50;
+
+word_enum! {
+    pub enum SortBy {
+        CreatedAt = "created_at",
+        UpdatedAt = "updated_at",
+        DueDate = "due_date",
+        Priority = "priority",
+        Title = "title",
+    }
+}
+
+word_enum! {
+    pub enum SortOrder {
+        Asc = "asc",
+        Desc = "desc",
+    }
+}
+
+/// Where a page begins: after the task with this sort key and id. Opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// None when the task has no value of what is sorted by.
+    pub key: Option<String>,
+    pub id: i64,
+}
+
+impl Cursor {
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::json!(self).to_string())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    }
+}
+
+/// A query that has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskQuery {
+    pub search: Option<String>,
+    pub status: Vec<Status>,
+    pub priority: Vec<Priority>,
+    /// Any of these, as [`tag_key`] folds them.
+    pub tags: Vec<String>,
+    /// All of these, likewise.
+    pub tags_all: Vec<String>,
+    /// Instants as text, both inclusive.
+    pub due_date_start: Option<String>,
+    pub due_date_end: Option<String>,
+    pub has_due_date: Option<bool>,
+    pub parent_task_id: Option<i64>,
+    pub updated_since: Option<String>,
+    pub sort_by: SortBy,
+    pub sort_order: SortOrder,
+    pub limit: i64,
+    pub offset: i64,
+    pub cursor: Option<Cursor>,
+    /// Whether to count all that match.
+    pub count: bool,
+}
+
+impl TaskQuery {
+    /// Reads the query part of a URL (`application/x-www-form-urlencoded`).
+    ///
+    /// # Errors
+    /// Every parameter that is unknown, repeated where it may not be, or out of its range.
+    pub fn parse(query: &str) -> Result<Self, Vec<FieldError>> {
+        let mut reader = Reader::new(query);
+        let parsed = Self {
+            search: reader.one("search").and_then(|text| reader.search(text)),
+            status: reader.words("status", Status::parse),
+            priority: reader.words("priority", Priority::parse),
+            tags: reader.tags("tags"),
+            tags_all: reader.tags("tags_all"),
+            due_date_start: reader.instant("due_date_start"),
+            due_date_end: reader.instant("due_date_end"),
+            has_due_date: reader.boolean("has_due_date"),
+            parent_task_id: reader.integer("parent_task_id", 1, i64::MAX),
+            updated_since: reader.instant("updated_since"),
+            sort_by: reader.word("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt),
+            sort_order: reader.word("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc),
+            limit: reader.integer("limit", 1, LIMIT_MAX).unwrap_or(LIMIT_DEFAULT),
+            offset: reader.integer("offset", 0, OFFSET_MAX).unwrap_or(0),
+            cursor: reader.one("cursor").and_then(|text| {
+                let cursor = Cursor::decode(&text);
+                if cursor.is_none() {
+                    reader.refuse("cursor", "malformed", "is none that a list has given".to_owned());
+                }
+                cursor
+            }),
+            count: reader.boolean("count").unwrap_or(false),
+        };
+        reader.finish()?;
+        Ok(parsed)
+    }
+}
+
+/// Takes parameters by name; what is left at the end is unknown.
+struct Reader {
+    given: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader {
+    fn new(query: &str) -> Self {
+        let given = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { given, errors: Vec::new() }
+    }
+
+    fn refuse(&mut self, name: &str, code: &'static str, detail: String) {
+        self.errors.push(FieldError::parameter(name, code, detail));
+    }
+
+    fn all(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) =
+            std::mem::take(&mut self.given).into_iter().partition(|(given, _)| given == name);
+        self.given = left;
+        let taken: Vec<(String, String)> = taken;
+        let mut values: Vec<String> = Vec::new();
+        for (_, value) in taken {
+            if value.contains('\0') {
+                self.refuse(name, "forbidden_character", "must not contain U+0000".to_owned());
+            } else {
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    fn one(&mut self, name: &str) -> Option<String> {
+        let mut values = self.all(name);
+        if values.len() > 1 {
+            self.refuse(name, "repeated", "must be given once".to_owned());
+        }
+        values.pop()
+    }
+
+    fn search(&mut self, text: String) -> Option<String> {
+        if text.chars().count() > SEARCH_CHARS_MAX {
+            let detail = format!("must have at most {SEARCH_CHARS_MAX} characters");
+            self.refuse("search", "too_long", detail);
+            return None;
+        }
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Repeated or with commas.
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let values: Vec<String> = self
+            .all(name)
+            .iter()
+            .flat_map(|value| value.split(','))
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+            .collect();
+        if values.len() > VALUES_MAX {
+            self.refuse(name, "too_many", format!("must have at most {VALUES_MAX} values"));
+        }
+        values
+    }
+
+    fn words<T>(
+        &mut self,
+        name: &str,
+        parse: fn(&str) -> Result<T, rondo_domain::Violation>,
+    ) -> Vec<T> {
+        let mut words = Vec::new();
+        for value in self.list(name) {
+            match parse(&value) {
+                Ok(word) => words.push(word),
+                Err(violation) => self.refuse(name, violation.code(), violation.to_string()),
+            }
+        }
+        words
+    }
+
+    fn word<T>(
+        &mut self,
+        name: &str,
+        parse: fn(&str) -> Result<T, rondo_domain::Violation>,
+    ) -> Option<T> {
+        let value = self.one(name)?;
+        parse(&value)
+            .map_err(|violation| self.refuse(name, violation.code(), violation.to_string()))
+            .ok()
+    }
+
+    fn tags(&mut self, name: &str) -> Vec<String> {
+        self.list(name).iter().map(|tag| tag_key(tag)).collect()
+    }
+
+    fn instant(&mut self, name: &str) -> Option<String> {
+        let value = self.one(name)?;
+        // A plus sign that was not escaped arrives as a space.
+        instant::parse(&value.replace(' ', "+"))
+            .map(instant::format)
+            .map_err(|violation| self.refuse(name, violation.code(), violation.to_string()))
+            .ok()
+    }
+
+    fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.one(name)?.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => {
+                self.refuse(name, "malformed", "must be true or false".to_owned());
+                None
+            }
+        }
+    }
+
+    fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
+        let value = self.one(name)?;
+        let number = value.parse().ok().filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.refuse(name, "out_of_range", format!("must be a number from {min} to {max}"));
+        }
+        number
+    }
+
+    fn finish(mut self) -> Result<(), Vec<FieldError>> {
+        for (name, _) in std::mem::take(&mut self.given) {
+            self.refuse(&name, "unknown_parameter", "is not known".to_owned());
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str, expected: &[(&str, &str)]) {
+        let errors = TaskQuery::parse(query).err().unwrap_or_default();
+        let found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), &*e.code)).collect();
+        assert_eq!(found, expected, "{query}");
+    }
+
+    #[test]
+    fn parameters_are_read() {
+        let query = TaskQuery::parse(
+            "search=a%25b&status=pending,completed&status=in_progress&tags=Home&has_due_date=true\
+             &due_date_start=2031-01-01T00:00:00%2B01:00&sort_by=title&sort_order=asc&limit=7",
+        )
+        .unwrap();
+        assert_eq!(query.search.as_deref(), Some("a%b"));
+        assert_eq!(query.status, [Status::Pending, Status::Completed, Status::InProgress]);
+        assert_eq!(query.tags, ["home"]);
+        assert_eq!(query.due_date_start.as_deref(), Some("2030-12-31T23:00:00Z"));
+        assert_eq!((query.sort_by, query.sort_order), (SortBy::Title, SortOrder::Asc));
+        assert_eq!((query.limit, query.offset, query.has_due_date), (7, 0, Some(true)));
+        let cursor = Cursor { key: Some("k".to_owned()), id: 9 };
+        let query = TaskQuery::parse(&format!("cursor={}", cursor.encode())).unwrap();
+        assert_eq!(query.cursor, Some(cursor));
+        assert_eq!(TaskQuery::parse("").unwrap().limit, LIMIT_DEFAULT);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check("limit=0", &[("?limit", "out_of_range")]);
+        check("limit=501&limitt=1", &[("?limit", "out_of_range"), ("?limitt", "unknown_parameter")]);
+        check("limit=1&limit=2", &[("?limit", "repeated")]);
+        check("status=done", &[("?status", "unknown_value")]);
+        check("count=yes", &[("?count", "malformed")]);
+        check("cursor=x", &[("?cursor", "malformed")]);
+        check("search=%00", &[("?search", "forbidden_character")]);
+        check("updated_since=yesterday", &[("?updated_since", "malformed")]);
+    }
+}
