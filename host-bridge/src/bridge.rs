@@ -54,10 +54,12 @@ pub async fn run(args: BridgeArgs, shutdown: CancellationToken) -> anyhow::Resul
         flowing: flowing.clone(),
     };
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
-    let serving = serve::serve(listener, move |request| front.clone().handle(request), shutdown.clone());
+    let serving =
+        serve::serve(listener, move |request| front.clone().handle(request), shutdown.clone());
     tasks.spawn(serving);
 
-    let delivery = Delivery::Http(HttpDelivery::new(&args.components_url, &args.event_token));
+    let delivery =
+        Delivery::Http(Box::new(HttpDelivery::new(&args.components_url, &args.event_token)));
     let pipeline = Pipeline { dsn, pool, delivery, metrics, wake };
     let result = pipeline.run_kafka(&kafka, flowing.clone(), shutdown.clone()).await;
     flowing.store(false, Ordering::Relaxed);

@@ -156,10 +156,16 @@ enum Migrate {
 enum Dlq {
     /// One JSON object a line, newest first.
     List,
-    Show { id: i64 },
+    Show {
+        id: i64,
+    },
     /// Deliver again, to the consumer that failed.
-    Redrive { id: i64 },
-    Discard { id: i64 },
+    Redrive {
+        id: i64,
+    },
+    Discard {
+        id: i64,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -214,10 +220,8 @@ impl MailArgs {
             reason: "must be an address such as Rondo <rondo@example.org>".to_owned(),
         })?;
         let outlet = match self.smtp_url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => Outlet::smtp(url).map_err(|error| SettingError {
-                setting: "SMTP_URL",
-                reason: error.to_string(),
-            })?,
+            Some(url) => Outlet::smtp(url)
+                .map_err(|error| SettingError { setting: "SMTP_URL", reason: error.to_string() })?,
             None => Outlet::Folder(folder),
         };
         Ok((outlet, from))

@@ -89,7 +89,8 @@ impl Front {
         };
         let database = database.await.is_ok();
         let flowing = self.flowing.load(Ordering::Relaxed);
-        let status = if database && flowing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status =
+            if database && flowing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let say = |ready: bool| if ready { "ready" } else { "not ready" };
         json(
             status,

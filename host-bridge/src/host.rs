@@ -31,7 +31,7 @@ pub async fn run(args: HostArgs, shutdown: CancellationToken) -> anyhow::Result<
 /// # Errors
 /// When it is in use or not this machine's.
 pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: choose another address with --listen"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: choose another address with --listen")
+    })
 }

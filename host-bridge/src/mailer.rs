@@ -133,7 +133,9 @@ impl Mailer {
             }
         }
         let patience = Duration::from_secs(5);
-        let _ = tokio::time::timeout(patience, async { while sending.join_next().await.is_some() {} }).await;
+        let _ =
+            tokio::time::timeout(patience, async { while sending.join_next().await.is_some() {} })
+                .await;
     }
 
     async fn claim(&self, room: usize) -> anyhow::Result<Vec<Mail>> {
@@ -173,7 +175,13 @@ impl Mailer {
             Outcome::Later(error) if mail.attempts < MAIL_ATTEMPTS_MAX => {
                 let wait = (RETRY_MS_MIN << (mail.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
                 let wait = wait / 2 + rand::rng().random_range(0..=wait / 2);
-                tracing::warn!(notification_id = mail.id, trace_id, error, wait_ms = wait, "mail put off");
+                tracing::warn!(
+                    notification_id = mail.id,
+                    trace_id,
+                    error,
+                    wait_ms = wait,
+                    "mail put off"
+                );
                 self.metrics.mail_retried.inc();
                 (Some(error), Some(wait))
             }
@@ -192,7 +200,12 @@ impl Mailer {
         };
         if let Err(error) = result.await {
             // The lease runs out and the mail is sent again, with the same Message-ID.
-            tracing::error!(notification_id = mail.id, trace_id, error = format!("{error:#}"), "an outcome was not recorded");
+            tracing::error!(
+                notification_id = mail.id,
+                trace_id,
+                error = format!("{error:#}"),
+                "an outcome was not recorded"
+            );
         }
     }
 

@@ -80,7 +80,11 @@ impl Pipeline {
             tasks.spawn(async move {
                 let name = inlet.capability().name;
                 if let Err(error) = kafka::consume(&config, inlet, shutdown).await {
-                    tracing::error!(consumer = name, error = format!("{error:#}"), "a consumer ended");
+                    tracing::error!(
+                        consumer = name,
+                        error = format!("{error:#}"),
+                        "a consumer ended"
+                    );
                 }
             });
         }
@@ -110,12 +114,6 @@ impl Pipeline {
     }
 
     fn relay(self, transport: Transport) -> Relay {
-        Relay {
-            dsn: self.dsn,
-            pool: self.pool,
-            transport,
-            metrics: self.metrics,
-            wake: self.wake,
-        }
+        Relay { dsn: self.dsn, pool: self.pool, transport, metrics: self.metrics, wake: self.wake }
     }
 }

@@ -44,7 +44,12 @@ pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
     let client = pool.get().await?;
     while client.query_one(AUDIT, &[&audit_days, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
     while client.query_one(DELETIONS, &[&DELETIONS_DAYS]).await?.get::<_, i64>(0) > 0 {}
-    while client.query_one(IDEMPOTENCY, &[&IDEMPOTENCY_HOURS, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
+    while client
+        .query_one(IDEMPOTENCY, &[&IDEMPOTENCY_HOURS, &STEP_ROWS_MAX])
+        .await?
+        .get::<_, i64>(0)
+        > 0
+    {}
     while client.query_one(REFRESH_TOKENS, &[&STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
     Ok(())
 }

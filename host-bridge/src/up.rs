@@ -41,7 +41,8 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
         let reason = format!("must have at least {JWT_SECRET_BYTES_MIN} bytes");
         return Err(SettingError { setting: "JWT_SECRET", reason }.into());
     }
-    let external = args.database_url.as_deref().filter(|url| !url.is_empty()).map(dsn).transpose()?;
+    let external =
+        args.database_url.as_deref().filter(|url| !url.is_empty()).map(dsn).transpose()?;
     let manifest = Manifest::read(&args.spin_toml)?;
     // Before anything is started, so that a port in use is told at once.
     let listener = host::listen(&args.listen).await?;

@@ -111,7 +111,9 @@ async fn compare(user: &User, acknowledged: &Acknowledged) -> Result<(), String>
         let times = (audited("task.completed", id), successors(id));
         let wanted = if is_completed { (1, 1) } else { (0, 0) };
         if times != wanted {
-            return Err(format!("task {id}: completions and successors are {times:?}, not {wanted:?}"));
+            return Err(format!(
+                "task {id}: completions and successors are {times:?}, not {wanted:?}"
+            ));
         }
     }
     // Also what nobody was told of is either whole or not there.

@@ -33,6 +33,9 @@ use crate::form::{Credentials, RefreshForm, Registration};
 use crate::session::Session;
 use crate::store::Store;
 
+/// Answers one route.
+type Answer = fn(&Request) -> Result<Response, Refusal>;
+
 struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
@@ -47,7 +50,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     let ["api", "auth", action] = request.segments()[..] else {
         return Err(Refusal::not_found());
     };
-    let (method, answer): (_, fn(&Request) -> Result<Response, Refusal>) = match action {
+    let (method, answer): (_, Answer) = match action {
         "register" => (Method::Post, register),
         "login" => (Method::Post, login),
         "refresh" => (Method::Post, refresh),

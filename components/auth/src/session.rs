@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rondo_contract::token::{self, Claims};
 use rondo_domain::access::Scopes;
-use rondo_guest::database::DatabaseError;
 use rondo_guest::{Refusal, caller, clock, variable};
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -32,8 +32,11 @@ impl FieldError {
     /// A fault inside the member at `pointer`.
     #[must_use]
     pub fn inside(pointer: &str, fault: &Fault) -> Self {
-        let pointer =
-            if fault.at.is_empty() { pointer.to_owned() } else { format!("{pointer}/{}", fault.at) };
+        let pointer = if fault.at.is_empty() {
+            pointer.to_owned()
+        } else {
+            format!("{pointer}/{}", fault.at)
+        };
         Self::of(&pointer, fault.violation)
     }
 
@@ -95,9 +98,7 @@ impl ProblemCode {
                 "Invalid credentials",
                 "The e-mail address or the password is wrong.",
             ),
-            Self::Forbidden => {
-                (403, "forbidden", "Forbidden", "The token does not allow this.")
-            }
+            Self::Forbidden => (403, "forbidden", "Forbidden", "The token does not allow this."),
             Self::NotFound => (404, "not_found", "Not found", "There is nothing here."),
             Self::MethodNotAllowed => (
                 405,

@@ -63,7 +63,9 @@ pub fn parse(
         status: reader.word("status", Status::parse).unwrap_or(default_status),
         priority: reader.word("priority", Priority::parse),
         tags: reader.tags(),
-        due_date: reader.text("due_date").and_then(|text| reader.take("/due_date", instant::parse(text))),
+        due_date: reader
+            .text("due_date")
+            .and_then(|text| reader.take("/due_date", instant::parse(text))),
         time_zone: reader
             .text("time_zone")
             .and_then(|name| reader.take("/time_zone", Zone::parse(name)))
@@ -137,7 +139,9 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(members: &'a Map<String, Value>) -> Self {
-        let known = |name: &&String| WRITABLE.contains(&name.as_str()) || READ_ONLY.contains(&name.as_str());
+        let known = |name: &&String| {
+            WRITABLE.contains(&name.as_str()) || READ_ONLY.contains(&name.as_str())
+        };
         let errors = members
             .keys()
             .filter(|name| !known(name))
@@ -300,12 +304,10 @@ pub fn rule_from_json(value: &Value) -> Result<Rule, Vec<FieldError>> {
         Ok(rule) if errors.is_empty() => Ok(rule),
         Ok(_) => Err(errors),
         Err(faults) => {
-            let named = |fault: &&Fault| !errors.iter().any(|e| e.pointer == format!("/{}", fault.at));
-            let more: Vec<_> = faults
-                .iter()
-                .filter(named)
-                .map(|fault| FieldError::inside("", fault))
-                .collect();
+            let named =
+                |fault: &&Fault| !errors.iter().any(|e| e.pointer == format!("/{}", fault.at));
+            let more: Vec<_> =
+                faults.iter().filter(named).map(|fault| FieldError::inside("", fault)).collect();
             errors.extend(more);
             Err(errors)
         }
@@ -416,7 +418,10 @@ mod tests {
         );
         check(
             json!({"title": "t", "recurrence_rule": {"frequency": "daily", "interval": 0, "x": 1}}),
-            &[("/recurrence_rule/interval", "out_of_range"), ("/recurrence_rule/x", "unknown_member")],
+            &[
+                ("/recurrence_rule/interval", "out_of_range"),
+                ("/recurrence_rule/x", "unknown_member"),
+            ],
         );
         check(
             json!({"title": "t", "recurrence_rule": {"frequency": "hourly"}}),
@@ -448,10 +453,12 @@ mod tests {
         .unwrap();
         let patched = |body: Value| patch(&current, &body, &Zone::utc(), Timestamp::UNIX_EPOCH);
         assert_eq!(patched(json!({})).unwrap(), current);
-        let changed = patched(json!({"priority": null, "recurrence_rule": {"interval": 3}})).unwrap();
+        let changed =
+            patched(json!({"priority": null, "recurrence_rule": {"interval": 3}})).unwrap();
         assert_eq!(changed.priority, None);
         assert_eq!(changed.tags, current.tags);
-        let Some(Rule { pattern: Pattern::Structured(pattern), .. }) = changed.recurrence_rule else {
+        let Some(Rule { pattern: Pattern::Structured(pattern), .. }) = changed.recurrence_rule
+        else {
             panic!("the rule stays");
         };
         assert_eq!((pattern.frequency, pattern.interval), (Frequency::Daily, 3));

@@ -105,7 +105,11 @@ impl TaskQuery {
             cursor: reader.one("cursor").and_then(|text| {
                 let cursor = Cursor::decode(&text);
                 if cursor.is_none() {
-                    reader.refuse("cursor", "malformed", "is none that a list has given".to_owned());
+                    reader.refuse(
+                        "cursor",
+                        "malformed",
+                        "is none that a list has given".to_owned(),
+                    );
                 }
                 cursor
             }),
@@ -279,7 +283,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         check("limit=0", &[("?limit", "out_of_range")]);
-        check("limit=501&limitt=1", &[("?limit", "out_of_range"), ("?limitt", "unknown_parameter")]);
+        check(
+            "limit=501&limitt=1",
+            &[("?limit", "out_of_range"), ("?limitt", "unknown_parameter")],
+        );
         check("limit=1&limit=2", &[("?limit", "repeated")]);
         check("status=done", &[("?status", "unknown_value")]);
         check("count=yes", &[("?count", "malformed")]);

@@ -128,10 +128,8 @@ mod tests {
     #[test]
     fn audit_reads_every_user_event_on_exactly_one_topic() {
         for event_type in EventType::ALL {
-            let read = topics_of(event_type)
-                .iter()
-                .filter(|topic| AUDIT.topics.contains(topic))
-                .count();
+            let read =
+                topics_of(event_type).iter().filter(|topic| AUDIT.topics.contains(topic)).count();
             let expected = usize::from(event_type != EventType::EventDeadLettered);
             assert_eq!(read, expected, "{event_type:?}");
         }

@@ -21,8 +21,7 @@ pub struct Scopes(u8);
 
 impl Scopes {
     /// What a session's token carries: every scope but `admin`.
-    pub const SESSION: Self =
-        Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
+    pub const SESSION: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
 
     #[must_use]
     pub const fn of(scopes: &[Scope]) -> Self {

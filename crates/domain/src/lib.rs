@@ -16,6 +16,6 @@ pub mod task;
 pub mod violation;
 pub mod zone;
 
-pub use violation::{Fault, Violation};
 /// The library that time comes in by, so that callers use the same version of it.
 pub use jiff;
+pub use violation::{Fault, Violation};

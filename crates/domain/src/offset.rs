@@ -40,7 +40,7 @@ impl ReminderOffset {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().map_or(Err(OUT_OF_RANGE), Self::from_seconds);
         }
-        if let Some(rest) = text.strip_prefix('-') {
+        if let Some(rest) = text.strip_prefix('-').filter(|rest| rest.starts_with('P')) {
             // Negative, but a duration all the same.
             return Self::parse(rest).and(Err(OUT_OF_RANGE));
         }
@@ -114,11 +114,8 @@ impl fmt::Display for ReminderOffset {
         if self.seconds > 0 {
             f.write_str("T")?;
         }
-        let parts = [
-            (self.seconds / 3_600, 'H'),
-            (self.seconds / 60 % 60, 'M'),
-            (self.seconds % 60, 'S'),
-        ];
+        let parts =
+            [(self.seconds / 3_600, 'H'), (self.seconds / 60 % 60, 'M'), (self.seconds % 60, 'S')];
         for (number, designator) in parts.into_iter().filter(|(number, _)| *number > 0) {
             write!(f, "{number}{designator}")?;
         }
@@ -133,8 +130,7 @@ fn sum(mut text: &str, designators: &[(char, u64)]) -> Result<u64, Violation> {
     while !text.is_empty() {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let designator = text[digits..].chars().next().filter(|_| digits > 0).ok_or(MALFORMED)?;
-        let (_, unit) =
-            designators.find(|(known, _)| *known == designator).ok_or(MALFORMED)?;
+        let (_, unit) = designators.find(|(known, _)| *known == designator).ok_or(MALFORMED)?;
         total = text[..digits]
             .parse::<u64>()
             .ok()

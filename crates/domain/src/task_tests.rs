@@ -66,9 +66,10 @@ fn words() {
         assert_eq!(Status::parse(word), Err(unknown));
     }
     assert_eq!(unknown.to_string(), "must be one of: pending, in_progress, completed");
-    assert_eq!(Priority::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>(), [
-        "low", "medium", "high", "urgent"
-    ]);
+    assert_eq!(
+        Priority::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>(),
+        ["low", "medium", "high", "urgent"]
+    );
     assert!(Priority::Low < Priority::Urgent);
 }
 

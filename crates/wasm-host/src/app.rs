@@ -132,8 +132,11 @@ impl WasmApp {
             return problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.");
         };
         let Some(permit) = self.instance().await else {
-            let mut answer =
-                problem(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests at once.");
+            let mut answer = problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too many requests at once.",
+            );
             answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
             return answer;
         };
@@ -168,11 +171,9 @@ impl WasmApp {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => internal(),
             Err(_) => match task.await {
-                Ok(Err(CallError::Deadline)) => problem(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "deadline",
-                    "The request took too long.",
-                ),
+                Ok(Err(CallError::Deadline)) => {
+                    problem(StatusCode::GATEWAY_TIMEOUT, "deadline", "The request took too long.")
+                }
                 _ => internal(),
             },
         }
@@ -191,7 +192,8 @@ impl WasmApp {
         batch: &[CloudEvent],
     ) -> Result<Vec<Disposition>, CallError> {
         let loaded = &self.0.components[component];
-        let capability = loaded.capability.as_ref().expect("an event capability has the typed door");
+        let capability =
+            loaded.capability.as_ref().expect("an event capability has the typed door");
         let permit = self.0.instances.clone().acquire_owned().await;
         let _permit = permit.map_err(|error| CallError::Unavailable(error.to_string()))?;
         let mut store = self.store(loaded);
@@ -232,12 +234,12 @@ impl WasmApp {
 }
 
 /// Ends a call that waits too long outside of the guest; inside, the epoch does.
-async fn bounded<T>(
-    call: impl Future<Output = wasmtime::Result<T>>,
-) -> Result<T, CallError> {
+async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, CallError> {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), call).await {
         Err(_) => Err(CallError::Deadline),
-        Ok(Err(error)) if error.downcast_ref() == Some(&Trap::Interrupt) => Err(CallError::Deadline),
+        Ok(Err(error)) if error.downcast_ref() == Some(&Trap::Interrupt) => {
+            Err(CallError::Deadline)
+        }
         Ok(Err(error)) => Err(CallError::Trap(format!("{error:#}"))),
         Ok(Ok(value)) => Ok(value),
     }

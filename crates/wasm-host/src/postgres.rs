@@ -4,6 +4,8 @@
 //! Values are those that Spin can carry and we use; what Spin cannot read (TIMESTAMPTZ) or gives as
 //! unsupported (json and every other type) is refused here in the same way.
 
+#![expect(clippy::result_large_err, reason = "the error is the interface's own record")]
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -37,8 +39,8 @@ impl Pools {
         if let Some(pool) = pools.get(address) {
             return Ok(pool.clone());
         }
-        let dsn = Dsn::parse(address)
-            .map_err(|error| wit::Error::ConnectionFailed(error.to_string()))?;
+        let dsn =
+            Dsn::parse(address).map_err(|error| wit::Error::ConnectionFailed(error.to_string()))?;
         let wanted = format!("postgres://{}:{}", dsn.host(), dsn.port());
         if !self.allowed.contains(&wanted) {
             return Err(wit::Error::ConnectionFailed(format!(
@@ -197,7 +199,9 @@ fn parameter(value: &wit::ParameterValue) -> Result<Parameter, wit::Error> {
         V::ArrayInt64(value) => Box::new(value.clone()),
         V::ArrayStr(value) => Box::new(value.clone()),
         V::DbNull => Box::new(Null),
-        _ => return Err(wit::Error::BadParameter("this type of parameter is not supported".into())),
+        _ => {
+            return Err(wit::Error::BadParameter("this type of parameter is not supported".into()));
+        }
     })
 }
 

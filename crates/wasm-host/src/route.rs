@@ -20,7 +20,7 @@ impl Routes {
             .map(|(route, component)| (segments(route), route.clone(), component.clone()))
             .collect();
         // Literal sorts before Any before Rest, so the first match is the most literal one.
-        parsed.sort_by(|(one, ..), (other, ..)| rank(one).cmp(&rank(other)));
+        parsed.sort_by_key(|(segments, ..)| rank(segments));
         Self(parsed)
     }
 

@@ -83,12 +83,15 @@ mod tests {
             required: default.is_none(),
             secret: false,
         };
-        let variables =
-            BTreeMap::from([("a".to_owned(), variable(Some("1"))), ("b".to_owned(), variable(None))]);
+        let variables = BTreeMap::from([
+            ("a".to_owned(), variable(Some("1"))),
+            ("b".to_owned(), variable(None)),
+        ]);
         let missing = Values::resolve(&variables, |_| None).err();
         assert_eq!(missing, Some(VariableError::Missing { name: "b".to_owned() }));
         let values =
-            Values::resolve(&variables, |name| (name == "b").then(|| "{{ a }}".to_owned())).unwrap();
+            Values::resolve(&variables, |name| (name == "b").then(|| "{{ a }}".to_owned()))
+                .unwrap();
         let fill = |template| values.fill(template);
         assert_eq!(fill("x{{a}}y{{ b }}").unwrap(), "x1y{{ a }}", "a value is no template");
         assert!(matches!(fill("{{ c }}"), Err(VariableError::Unknown { .. })));

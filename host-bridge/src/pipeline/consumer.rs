@@ -42,6 +42,9 @@ const ONE_PER_KEY_BATCHES_MAX: usize = 8;
 /// What to do when an event is finished with: its effect is recorded, or it is a dead letter.
 pub type Finished = Box<dyn FnOnce() + Send>;
 
+/// What a delivery came to.
+type Delivered = Result<Vec<Disposition>, DeliveryError>;
+
 /// An event with its place in the window.
 struct Item {
     record: Record,
@@ -103,14 +106,9 @@ impl Consumer {
         inlet
     }
 
-    async fn run(
-        self,
-        mut receiver: mpsc::UnboundedReceiver<Item>,
-        shutdown: CancellationToken,
-    ) {
+    async fn run(self, mut receiver: mpsc::UnboundedReceiver<Item>, shutdown: CancellationToken) {
         let mut queues = Queues::new(self.capability.batching);
-        let mut batches: JoinSet<(Vec<Item>, Result<Vec<Disposition>, DeliveryError>)> =
-            JoinSet::new();
+        let mut batches: JoinSet<(Vec<Item>, Delivered)> = JoinSet::new();
         let mut waits: JoinSet<String> = JoinSet::new();
         let mut pause_ms = PAUSE_MS_MIN;
         let mut paused_until: Option<tokio::time::Instant> = None;
@@ -189,8 +187,12 @@ impl Consumer {
                     let wait_ms = RETRY_MS_MIN << (item.attempts - 1);
                     let wait_ms = wait_ms / 2 + rand::rng().random_range(0..=wait_ms / 2);
                     tracing::warn!(
-                        consumer = self.capability.name, event_id = item.record.event_id,
-                        trace_id = item.record.trace_id(), attempt = item.attempts, reason, wait_ms,
+                        consumer = self.capability.name,
+                        event_id = item.record.event_id,
+                        trace_id = item.record.trace_id(),
+                        attempt = item.attempts,
+                        reason,
+                        wait_ms,
                         "an event is to be tried again"
                     );
                     let key = item.record.key.clone();
@@ -210,8 +212,12 @@ impl Consumer {
 
     async fn bury(&self, item: Item, code: &str, reason: String, queues: &mut Queues) {
         tracing::error!(
-            consumer = self.capability.name, event_id = item.record.event_id,
-            trace_id = item.record.trace_id(), code, reason, "an event becomes a dead letter"
+            consumer = self.capability.name,
+            event_id = item.record.event_id,
+            trace_id = item.record.trace_id(),
+            code,
+            reason,
+            "an event becomes a dead letter"
         );
         let failure = Failure {
             consumer: self.capability.name.to_owned(),

@@ -111,7 +111,10 @@ impl DeadLetters {
     pub async fn redrive(self, inlets: Vec<Inlet>, shutdown: CancellationToken) {
         loop {
             if let Err(error) = self.redrive_some(&inlets).await {
-                tracing::warn!(error = format!("{error:#}"), "cannot look for dead letters to redrive");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "cannot look for dead letters to redrive"
+                );
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -122,9 +125,8 @@ impl DeadLetters {
 
     async fn redrive_some(&self, inlets: &[Inlet]) -> anyhow::Result<()> {
         let client = self.pool.get().await?;
-        let rows = client
-            .query(&client.prepare_cached(REDRIVING).await?, &[&REDRIVE_EVENTS_MAX])
-            .await?;
+        let rows =
+            client.query(&client.prepare_cached(REDRIVING).await?, &[&REDRIVE_EVENTS_MAX]).await?;
         let mut waiting = Vec::new();
         for row in rows {
             let id: i64 = row.get("id");
@@ -147,7 +149,14 @@ impl DeadLetters {
                 position: None,
             };
             let (sender, receiver) = tokio::sync::oneshot::channel();
-            inlet.put(record, Box::new(move || { let _ = sender.send(()); })).await;
+            inlet
+                .put(
+                    record,
+                    Box::new(move || {
+                        let _ = sender.send(());
+                    }),
+                )
+                .await;
             waiting.push((id, receiver));
         }
         drop(client);

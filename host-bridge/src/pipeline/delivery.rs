@@ -37,7 +37,7 @@ pub enum DeliveryError {
 #[derive(Clone)]
 pub enum Delivery {
     InProcess(WasmApp),
-    Http(HttpDelivery),
+    Http(Box<HttpDelivery>),
 }
 
 impl Delivery {
@@ -142,10 +142,10 @@ impl HttpDelivery {
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| {
                 // The cause says more than «client error».
-                unavailable(std::error::Error::source(&error).map_or_else(
-                    || error.to_string(),
-                    ToString::to_string,
-                ))
+                unavailable(
+                    std::error::Error::source(&error)
+                        .map_or_else(|| error.to_string(), ToString::to_string),
+                )
             })?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)

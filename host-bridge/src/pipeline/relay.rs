@@ -160,7 +160,10 @@ async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow
     let free: Vec<i16> = (0..SHARDS).filter(|shard| !shards.contains(shard)).collect();
     let keys: Vec<i64> = free.iter().map(|shard| SHARD_LOCK_BASE + i64::from(*shard)).collect();
     let rows = client
-        .query("SELECT key, pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS x (key)", &[&keys])
+        .query(
+            "SELECT key, pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS x (key)",
+            &[&keys],
+        )
         .await?;
     for row in rows {
         if row.get(1) {
@@ -182,7 +185,10 @@ async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i6
         match result.await {
             Ok(()) => break,
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "relayed events cannot be removed yet");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "relayed events cannot be removed yet"
+                );
                 tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
             }
         }

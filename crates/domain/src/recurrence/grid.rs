@@ -62,9 +62,7 @@ impl Grid {
     pub(super) fn nth(&self, n: u16) -> Option<Date> {
         let before = i64::from(n.max(1)) - 1;
         match self.pattern.frequency {
-            Frequency::Daily => {
-                add_days(self.anchor, before * i64::from(self.pattern.interval))
-            }
+            Frequency::Daily => add_days(self.anchor, before * i64::from(self.pattern.interval)),
             Frequency::Weekly => {
                 let (monday, days, step) = self.weeks()?;
                 let days: Vec<i64> = days.iter().map(i64::from).collect();
@@ -84,7 +82,8 @@ impl Grid {
         let (first, day, step) = self.months();
         let is_slot = |date: &Date| *date >= self.anchor;
         if day <= DAY_IN_EVERY_MONTH || self.month_end == MonthEnd::Clamp {
-            let missed = i64::from(!date_in(first, day, self.month_end).as_ref().is_some_and(is_slot));
+            let missed =
+                i64::from(!date_in(first, day, self.month_end).as_ref().is_some_and(is_slot));
             let month = first + (before + missed) * step;
             return in_calendar(month).then(|| date_in(month, day, self.month_end))?;
         }

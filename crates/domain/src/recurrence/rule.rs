@@ -298,10 +298,10 @@ mod tests {
         check(days(&[0, 6, 0], Frequency::Weekly), &[]);
         check(days(&[], Frequency::Daily), &[]);
         check(days(&[0], Frequency::Daily), &[("days_of_week", "not_applicable")]);
-        check(days(&[0, 7, -1], Frequency::Weekly), &[
-            ("days_of_week/1", "out_of_range"),
-            ("days_of_week/2", "out_of_range"),
-        ]);
+        check(
+            days(&[0, 7, -1], Frequency::Weekly),
+            &[("days_of_week/1", "out_of_range"), ("days_of_week/2", "out_of_range")],
+        );
         check(days(&[1; 8], Frequency::Weekly), &[("days_of_week", "too_many")]);
         let rule = days(&[4, 0, 4], Frequency::Weekly).build().unwrap();
         let Pattern::Structured(structured) = rule.pattern;
@@ -313,13 +313,14 @@ mod tests {
     #[test]
     fn members_that_do_not_go_together() {
         let end_date = Some(EndDate::Date("2026-12-31".parse().unwrap()));
-        check(RuleDraft { end_date, count: Some(3), ..every(Frequency::Daily) }, &[(
-            "count", "conflict",
-        )]);
-        check(RuleDraft { day_of_month: Some(3), ..every(Frequency::Yearly) }, &[(
-            "day_of_month",
-            "not_applicable",
-        )]);
+        check(
+            RuleDraft { end_date, count: Some(3), ..every(Frequency::Daily) },
+            &[("count", "conflict")],
+        );
+        check(
+            RuleDraft { day_of_month: Some(3), ..every(Frequency::Yearly) },
+            &[("day_of_month", "not_applicable")],
+        );
     }
 
     #[test]
@@ -330,12 +331,15 @@ mod tests {
             count: Some(0),
             ..RuleDraft::default()
         };
-        check(draft, &[
-            ("interval", "out_of_range"),
-            ("day_of_month", "out_of_range"),
-            ("frequency", "required"),
-            ("count", "out_of_range"),
-        ]);
+        check(
+            draft,
+            &[
+                ("interval", "out_of_range"),
+                ("day_of_month", "out_of_range"),
+                ("frequency", "required"),
+                ("count", "out_of_range"),
+            ],
+        );
     }
 
     #[test]

@@ -42,11 +42,8 @@ fn months_clamp_without_drift() {
 #[test]
 fn weeks_begin_on_monday() {
     // 6 January 2031 is a Monday.
-    let days = RuleDraft {
-        days_of_week: Some(vec![0, 2]),
-        interval: Some(2),
-        ..every(Frequency::Weekly)
-    };
+    let days =
+        RuleDraft { days_of_week: Some(vec![0, 2]), interval: Some(2), ..every(Frequency::Weekly) };
     check(
         &series(days, "2031-01-06T09:00:00", "UTC"),
         &["2031-01-06T09:00:00", "2031-01-08T09:00:00", "2031-01-20T09:00:00"],

@@ -8,9 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{
-    BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
-};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
@@ -113,9 +111,11 @@ impl Publisher {
         let mut acks = Vec::with_capacity(topics.len());
         for topic in topics {
             let headers = record.headers();
-            let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
-                all.insert(Header { key, value: Some(value) })
-            });
+            let headers = headers
+                .iter()
+                .fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
+                    all.insert(Header { key, value: Some(value) })
+                });
             let mut message = FutureRecord::to(topic.name)
                 .key(&record.key)
                 .payload(record.payload.as_bytes())
@@ -301,7 +301,8 @@ fn record(topic: &'static str, message: &rdkafka::message::BorrowedMessage<'_>) 
             header.value.and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned)
         })
     };
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     Record {
         event_id: header(header::ID).unwrap_or_default(),
         event_type: header(header::TYPE).unwrap_or_default(),

@@ -33,7 +33,8 @@ impl Local {
             .inlets
             .iter()
             .filter_map(|inlet| {
-                let topic = topics.iter().find(|topic| inlet.capability().topics.contains(topic))?;
+                let topic =
+                    topics.iter().find(|topic| inlet.capability().topics.contains(topic))?;
                 Some((inlet, topic.name))
             })
             .collect();
