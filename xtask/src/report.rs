@@ -45,7 +45,12 @@ impl TestCount {
                 count = count + Self::of_line(&line);
             }
         }
-        count.has_failed |= !child.wait()?.success();
+        let status = child.wait()?;
+        if !status.success() {
+            count.has_failed = true;
+            // Says more than the counts when nothing ran: it did not compile, or was killed.
+            println!("`{shown}` ended with {status}");
+        }
         Ok(count)
     }
 

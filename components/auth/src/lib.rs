@@ -33,8 +33,8 @@ use crate::form::{Credentials, RefreshForm, Registration};
 use crate::session::Session;
 use crate::store::Store;
 
-/// Answers one route.
-type Answer = fn(&Request) -> Result<Response, Refusal>;
+/// What answers one route.
+type Route = fn(&Request) -> Result<Response, Refusal>;
 
 struct Component;
 
@@ -50,7 +50,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     let ["api", "auth", action] = request.segments()[..] else {
         return Err(Refusal::not_found());
     };
-    let (method, answer): (_, Answer) = match action {
+    let (method, answer): (_, Route) = match action {
         "register" => (Method::Post, register),
         "login" => (Method::Post, login),
         "refresh" => (Method::Post, refresh),

@@ -1,18 +1,21 @@
 //! Changing and deleting a task.
 //!
 //! Each change is one read, the rules, and one call with the revision that the rules were applied
-//! to. When the task has changed in between, it starts again, unless the client has said which
-//! revision it means.
+//! to. When the task has changed in between, it starts again.
 
+use rondo_contract::problem::FieldError;
 use rondo_contract::task_body;
+use rondo_domain::Violation;
 use rondo_domain::jiff::Timestamp;
-use rondo_domain::task::{self, TaskFields};
+use rondo_domain::recurrence::{Frequency, Rule};
+use rondo_domain::task::{self, SeriesChange, Status, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, body, clock};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::create::stored_zone;
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{Answer, Change, Deletion, ForChange, Outcome, Store};
@@ -28,22 +31,16 @@ pub enum Action {
     Reopen,
 }
 
-/// `PATCH` or `POST …/{id}/complete` and `…/reopen`. They take no body; an empty object is none.
+/// `PATCH` or `POST …/{id}/complete` and `…/reopen`.
 pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let bytes = request.body()?;
-    if !bytes.is_empty() && !body::object_of(&bytes, request)?.is_empty() {
-        let members = body::object_of(&bytes, request)?;
-        let errors =
-            members.keys().map(|name| rondo_contract::problem::FieldError::unknown_member(name));
-        return Err(Refusal::invalid(errors.collect()));
-    }
+    body::nothing(&bytes, request)?;
     let key = Key::of(request, &bytes)?;
-    let store = Store::open()?;
-    change(request, &store, user, task, key.as_ref(), |current, _, _| {
+    change(request, user, task, key.as_ref(), |current| {
         Ok(match action {
-            Action::Complete => current.clone().completed(),
-            Action::Reopen => current.clone().reopened(),
+            Action::Complete => current.fields.clone().completed(),
+            Action::Reopen => current.fields.clone().reopened(),
         })
     })
 }
@@ -52,23 +49,28 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
-    let store = Store::open()?;
-    // The form of the body comes before whether there is such a task.
-    task_body::parse(&value, task::Status::Pending, &Zone::utc(), clock::now())
-        .map_err(Refusal::invalid)?;
-    change(request, &store, user, task, None, |current, zone, now| {
-        task_body::parse(&value, current.status, zone, now).map_err(Refusal::invalid)
+    change(request, user, task, None, |current| {
+        task_body::parse(&value, current.fields.status, &current.user_zone, current.now)
+            .map_err(Refusal::invalid)
     })
 }
 
 /// `PATCH …/{id}`: a merge patch (RFC 7396).
 pub fn patch(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    scope(request)?;
+    if scope(request)? != "this" {
+        let hint = "other occurrences are changed one by one";
+        let error = Violation::Unsupported { hint };
+        return Err(Refusal::invalid(vec![FieldError::parameter(
+            "scope",
+            error.code(),
+            error.to_string(),
+        )]));
+    }
     let accepted = [body::JSON, body::MERGE_PATCH];
     let value = body::value(&request.body()?, request, &accepted)?;
-    let store = Store::open()?;
-    change(request, &store, user, task, None, |current, zone, now| {
-        task_body::patch(current, &value, zone, now).map_err(Refusal::invalid)
+    change(request, user, task, None, |current| {
+        task_body::patch(&current.fields, &value, &current.user_zone, current.now)
+            .map_err(Refusal::invalid)
     })
 }
 
@@ -85,64 +87,65 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
         } else {
             None
         };
-        match store.delete(user, task, expected, &scope, &request.trace.traceparent())? {
+        match store.delete(user, task, expected, scope, &request.trace.traceparent())? {
             Deletion::Deleted => return Ok(Response::empty(204)),
             Deletion::Stale => {}
             Deletion::NotFound => return Err(Refusal::not_found()),
             Deletion::NoUser => return Err(Refusal::unauthenticated()),
         }
     }
-    Err(Refusal::unavailable("the task keeps changing"))
+    Err(keeps_changing())
 }
 
-/// `scope` of a change of an occurrence.
-fn scope(request: &Request) -> Result<String, Refusal> {
+/// `scope`: which occurrences of a series are meant.
+fn scope(request: &Request) -> Result<&'static str, Refusal> {
     let mut parameters = Parameters::of(request);
-    let scope = parameters.text("scope");
+    let scope = parameters.word("scope", &["this", "future", "all"], "this, future, all");
     parameters.finish()?;
-    match scope.as_deref() {
-        None => Ok("this".to_owned()),
-        Some(scope @ ("this" | "future" | "all")) => Ok(scope.to_owned()),
-        Some(_) => Err(Refusal::invalid(vec![rondo_contract::problem::FieldError::parameter(
-            "scope",
-            "unknown_value",
-            "must be one of: this, future, all".to_owned(),
-        )])),
-    }
+    Ok(scope.unwrap_or("this"))
 }
 
-/// Applies `rule` to the task as it is and writes what comes of it.
+/// A task as it is, with what its rules need besides.
+struct Current {
+    fields: TaskFields,
+    user_zone: Zone,
+    now: Timestamp,
+}
+
+/// Writes what `rule` makes of the task as it is.
 fn change(
     request: &Request,
-    store: &Store,
     user: i64,
     task: i64,
     key: Option<&Key>,
-    rule: impl Fn(&TaskFields, &Zone, Timestamp) -> Result<TaskFields, Refusal>,
+    rule: impl Fn(&Current) -> Result<TaskFields, Refusal>,
 ) -> Result<Response, Refusal> {
     let condition = IfMatch::of(request);
+    let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
-        let (current, zone) = match store.task_for_change(user, task, key)? {
-            ForChange::Task { answer, user_time_zone } => (answer, user_time_zone),
-            ForChange::NotFound => return Err(Refusal::not_found()),
+        let (answer, current) = match store.task_for_change(user, task, key)? {
+            ForChange::Task { answer, user_time_zone } => {
+                let current = Current::read(&answer, &user_time_zone)?;
+                (answer, current)
+            }
             ForChange::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
             ForChange::KeyReused => return Err(idempotency::reused()),
+            // What is wrong with the request by itself comes first.
+            ForChange::NotFound => {
+                return rule(&Current::any()?).and(Err(Refusal::not_found()));
+            }
         };
-        condition.check(current.revision)?;
-        let now = clock::now();
-        let fields = fields(&current)?;
-        let zone = Zone::parse(&zone)
-            .map_err(|violation| Refusal::internal(format!("time zone: {violation}")))?;
-        let wanted = rule(&fields, &zone, now)?;
-        let change = task::Change::between(&fields, &wanted);
-        if change.is_none() && key.is_none() {
-            return Ok(task_response(200, current));
+        let wanted = rule(&current)?;
+        condition.check(answer.revision)?;
+        let difference = task::Change::between(&current.fields, &wanted);
+        if difference.is_none() && key.is_none() {
+            return Ok(task_response(200, answer));
         }
         let change = Change {
-            expected: current.revision,
-            event: change.map(|change| change.event.as_str()),
-            task: task_body::to_stored(&wanted, now).to_string(),
-            series: change.map_or("keep", |change| change.series.as_str()),
+            expected: answer.revision,
+            event: difference.map(|change| change.event.as_str()),
+            task: task_body::to_stored(&wanted, current.now).to_string(),
+            series: difference.map_or(SeriesChange::Keep, |change| change.series).as_str(),
         };
         match store.change(user, task, change, key, &request.trace.traceparent())? {
             Outcome::Done(answer) => return Ok(task_response(200, answer)),
@@ -153,13 +156,30 @@ fn change(
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
         }
     }
-    Err(Refusal::unavailable("the task keeps changing"))
+    Err(keeps_changing())
 }
 
-/// The writable members of a task that this program has written.
-fn fields(answer: &Answer) -> Result<TaskFields, Refusal> {
-    let task: Value =
-        serde_json::from_str(&answer.task).map_err(|error| Refusal::internal(error.to_string()))?;
-    task_body::from_answer(&task)
-        .map_err(|_| Refusal::internal("a stored task breaks the rules of this version"))
+impl Current {
+    fn read(answer: &Answer, user_time_zone: &str) -> Result<Self, Refusal> {
+        let task: Value = serde_json::from_str(&answer.task)
+            .map_err(|error| Refusal::internal(format!("stored task: {error}")))?;
+        let fields = task_body::from_answer(&task)
+            .map_err(|_| Refusal::internal("a stored task breaks the rules of this version"))?;
+        Ok(Self { fields, user_zone: stored_zone(user_time_zone)?, now: clock::now() })
+    }
+
+    /// Stands in for a task that is not there, so that a request can be checked by itself: it has
+    /// what members of a patch may depend on.
+    fn any() -> Result<Self, Refusal> {
+        let (zone, now) = (Zone::utc(), Timestamp::UNIX_EPOCH);
+        let mut fields = task_body::parse(&json!({ "title": "any" }), Status::Pending, &zone, now)
+            .map_err(Refusal::invalid)?;
+        fields.due_date = Some(now);
+        fields.recurrence_rule = Some(Rule::every(Frequency::Daily));
+        Ok(Self { fields, user_zone: zone, now })
+    }
+}
+
+fn keeps_changing() -> Refusal {
+    Refusal::unavailable("the task keeps changing")
 }

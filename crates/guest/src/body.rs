@@ -27,7 +27,10 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
 pub fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
     match value(body, request, &[JSON])? {
         Value::Object(members) => Ok(members),
-        _ => Err(no_object()),
+        _ => {
+            let violation = Violation::Malformed { expected: "a JSON object" };
+            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
+        }
     }
 }
 
@@ -39,18 +42,12 @@ pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
     if body.is_empty() {
         return Ok(());
     }
-    match value(body, request, &[JSON])? {
-        Value::Object(members) if members.is_empty() => Ok(()),
-        Value::Object(members) => Err(Refusal::invalid(
-            members.keys().map(|member| FieldError::unknown_member(member)).collect(),
-        )),
-        _ => Err(no_object()),
+    let members = object_of(body, request)?;
+    if members.is_empty() {
+        return Ok(());
     }
-}
-
-fn no_object() -> Refusal {
-    let violation = Violation::Malformed { expected: "a JSON object" };
-    Refusal::invalid(vec![FieldError::of("", violation)])
+    let unknown = members.keys().map(|member| FieldError::unknown_member(member));
+    Err(Refusal::invalid(unknown.collect()))
 }
 
 /// A body that has been read, as a JSON value.

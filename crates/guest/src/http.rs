@@ -17,6 +17,9 @@ use crate::trace::{self, Level, Trace};
 
 /// Longest body that is read.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How much of a body that is too long is read all the same, and thrown away: a client that is still
+/// sending when its connection closes does not see the answer.
+const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most that one read of a body asks for.
 const READ_BYTES_MAX: u64 = 64 * 1024;
 /// Most that `blocking-write-and-flush` takes (wasi:io/streams).
@@ -145,15 +148,12 @@ impl Request {
     /// # Errors
     /// 413 when it is longer than [`BODY_BYTES_MAX`], 400 when it breaks off.
     pub fn body(&self) -> Result<Vec<u8>, Refusal> {
-        let told = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
-        if told.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
-            return Err(too_large());
-        }
         let Some(body) = self.incoming.take().and_then(|incoming| incoming.consume().ok()) else {
             return Ok(Vec::new());
         };
         // The stream is a child of the body and goes first.
-        let read = body.stream().map_err(|()| broken_off()).and_then(|s| read_bounded(&s, told));
+        let read =
+            body.stream().map_err(|()| broken_off()).and_then(|stream| read_bounded(&stream));
         drop::<IncomingBody>(body);
         read
     }
@@ -170,12 +170,20 @@ fn first(headers: &Fields, name: &str) -> Option<String> {
     headers.get(name).into_iter().next().and_then(|value| String::from_utf8(value).ok())
 }
 
-fn read_bounded(stream: &InputStream, told: Option<u64>) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::with_capacity(told.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+fn read_bounded(stream: &InputStream) -> Result<Vec<u8>, Refusal> {
+    let mut body = Vec::new();
+    let mut length = 0;
     loop {
         match stream.blocking_read(READ_BYTES_MAX) {
-            Ok(bytes) if body.len() + bytes.len() > BODY_BYTES_MAX => return Err(too_large()),
-            Ok(bytes) => body.extend_from_slice(&bytes),
+            Ok(bytes) => {
+                length += bytes.len();
+                if length <= BODY_BYTES_MAX {
+                    body.extend_from_slice(&bytes);
+                } else if length > DISCARDED_BYTES_MAX {
+                    return Err(too_large());
+                }
+            }
+            Err(StreamError::Closed) if length > BODY_BYTES_MAX => return Err(too_large()),
             Err(StreamError::Closed) => return Ok(body),
             Err(StreamError::LastOperationFailed(_)) => return Err(broken_off()),
         }
