@@ -52,6 +52,7 @@ pub async fn run(args: BridgeArgs, shutdown: CancellationToken) -> anyhow::Resul
         metrics: metrics.clone(),
         wake: wake.clone(),
         flowing: flowing.clone(),
+        live: Arc::new(AtomicBool::new(true)),
     };
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
     let serving =

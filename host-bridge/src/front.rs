@@ -32,6 +32,8 @@ pub struct Front {
     pub wake: Arc<Notify>,
     /// Whether the pipeline runs.
     pub flowing: Arc<AtomicBool>,
+    /// Whether devices are told of changes; true where there is no live sync.
+    pub live: Arc<AtomicBool>,
 }
 
 impl Front {
@@ -89,13 +91,14 @@ impl Front {
         };
         let database = database.await.is_ok();
         let flowing = self.flowing.load(Ordering::Relaxed);
-        let status =
-            if database && flowing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let live = self.live.load(Ordering::Relaxed);
+        let ready = database && flowing && live;
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let say = |ready: bool| if ready { "ready" } else { "not ready" };
         json(
             status,
-            serde_json::json!({"status": say(database && flowing),
-                               "parts": {"database": say(database), "events": say(flowing)}})
+            serde_json::json!({"status": say(ready),
+                               "parts": {"database": say(database), "events": say(flowing), "sync": say(live)}})
             .to_string(),
         )
     }

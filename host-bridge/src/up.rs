@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
@@ -68,6 +68,8 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
         let pool = crate::pool(roles.get(Role::Bridge))?;
         let (metrics, wake) = (PipelineMetrics::shared(), Arc::new(Notify::new()));
         let flowing = Arc::new(AtomicBool::new(false));
+        // Without a broker live sync opens with the pipeline; with one, when it follows the topic.
+        let live = Arc::new(AtomicBool::new(kafka.is_none()));
         let mut tasks = JoinSet::new();
         tasks.spawn(clock::run(pool.clone(), metrics.clone(), wake.clone(), shutdown.clone()));
         tasks.spawn(retention::run(
@@ -87,6 +89,7 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
             metrics: metrics.clone(),
             wake: wake.clone(),
             flowing: flowing.clone(),
+            live: live.clone(),
         };
         announce(&listener.local_addr()?.to_string(), &admin, kafka.as_ref(), data.path())?;
         tasks.spawn(serve::serve(
@@ -103,7 +106,7 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
         };
         let result = match &kafka {
             Some(settings) => {
-                let following = follow(settings.clone(), sync.clone(), shutdown.clone());
+                let following = follow(settings.clone(), sync.clone(), live, shutdown.clone());
                 tasks.spawn(following);
                 pipeline.run_kafka(settings, flowing, shutdown.clone()).await
             }
@@ -135,11 +138,15 @@ pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()
 async fn follow(
     settings: rondo_kafka::KafkaSettings,
     sync: ws_sync::SyncService,
+    live: Arc<AtomicBool>,
     shutdown: CancellationToken,
 ) {
-    let report = |state: Result<(), String>| match state {
-        Ok(()) => tracing::info!("live events flow from Kafka"),
-        Err(reason) => tracing::warn!(reason, "live events do not flow"),
+    let report = move |state: Result<(), String>| {
+        live.store(state.is_ok(), Ordering::Relaxed);
+        match state {
+            Ok(()) => tracing::info!("live events flow from Kafka"),
+            Err(reason) => tracing::warn!(reason, "live events do not flow"),
+        }
     };
     ws_sync::feed::kafka::run(&settings, sync.hub(), &report, &shutdown).await;
 }
