@@ -40,7 +40,7 @@ impl ReminderOffset {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().map_or(Err(OUT_OF_RANGE), Self::from_seconds);
         }
-        if let Some(rest) = text.strip_prefix('-').filter(|rest| rest.starts_with('P')) {
+        if let Some(rest) = text.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
             // Negative, but a duration all the same.
             return Self::parse(rest).and(Err(OUT_OF_RANGE));
         }
