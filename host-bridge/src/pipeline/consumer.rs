@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -42,6 +43,9 @@ const ONE_PER_KEY_BATCHES_MAX: usize = 8;
 /// What to do when an event is finished with: its effect is recorded, or it is a dead letter.
 pub type Finished = Box<dyn FnOnce() + Send>;
 
+/// Set when an event has become another process's to handle: its partition was taken away.
+pub type Revoked = Arc<AtomicBool>;
+
 /// What a delivery came to.
 type Delivered = Result<Vec<Disposition>, DeliveryError>;
 
@@ -50,7 +54,14 @@ struct Item {
     record: Record,
     attempts: u32,
     finished: Option<Finished>,
+    revoked: Option<Revoked>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Item {
+    fn is_revoked(&self) -> bool {
+        self.revoked.as_ref().is_some_and(|revoked| revoked.load(Ordering::Acquire))
+    }
 }
 
 /// The entrance of a consumer.
@@ -74,14 +85,15 @@ impl Inlet {
     }
 
     /// Hands over an event, waiting while the window is full. An event of a type that the capability
-    /// does not want is finished at once. Returns false when the consumer has ended.
-    pub async fn put(&self, record: Record, finished: Finished) -> bool {
+    /// does not want is finished at once; one that is `revoked` while it waits is forgotten. Returns
+    /// false when the consumer has ended.
+    pub async fn put(&self, record: Record, finished: Finished, revoked: Option<Revoked>) -> bool {
         if record.known_type().is_some_and(|event_type| !self.capability.wants(event_type)) {
             finished();
             return true;
         }
         let Ok(place) = self.window.clone().acquire_owned().await else { return false };
-        let item = Item { record, attempts: 0, finished: Some(finished), _place: place };
+        let item = Item { record, attempts: 0, finished: Some(finished), revoked, _place: place };
         self.sender.send(item).is_ok()
     }
 }
@@ -282,8 +294,11 @@ impl Queues {
     /// The next batch, bounded in events and bytes. A key's events are taken in order: the first of
     /// each for a one-per-key consumer, all of them for one that writes in bulk.
     fn take(&mut self) -> Option<Vec<Item>> {
-        if let Some(item) = self.alone.pop_front() {
-            return Some(vec![item]);
+        while let Some(item) = self.alone.pop_front() {
+            if !item.is_revoked() {
+                return Some(vec![item]);
+            }
+            self.release(&item.record.key);
         }
         let events_max = match self.batching {
             Batching::OnePerKey => ONE_PER_KEY_EVENTS_MAX,
@@ -297,9 +312,13 @@ impl Queues {
                 self.ready.pop_front();
                 continue;
             };
+            while queue.events.pop_front_if(|item| item.is_revoked()).is_some() {}
             let next = queue.events.front().map(|item| item.record.bytes());
             let Some(next) = next.filter(|_| queue.busy == 0 || self.batching == Batching::Bulk)
             else {
+                if queue.busy == 0 && queue.events.is_empty() {
+                    self.keys.remove(key);
+                }
                 self.ready.pop_front();
                 continue;
             };

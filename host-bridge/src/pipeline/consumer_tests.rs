@@ -16,6 +16,7 @@ fn item(key: &str, id: &str) -> Item {
         },
         attempts: 0,
         finished: None,
+        revoked: None,
         _place: window.try_acquire_owned().unwrap(),
     }
 }
@@ -72,4 +73,21 @@ fn a_parked_event_holds_its_key_and_no_other() {
     assert_eq!(ids(&queues.take()), ["a1"]);
     queues.release("a");
     assert_eq!(ids(&queues.take()), ["a2"]);
+}
+
+#[test]
+fn what_was_taken_away_is_not_delivered() {
+    let revoked = Revoked::default();
+    let mut queues = Queues::new(Batching::OnePerKey);
+    queues.push(item("a", "a1"));
+    queues.push(Item { revoked: Some(revoked.clone()), ..item("a", "a2") });
+    queues.push(Item { revoked: Some(revoked.clone()), ..item("b", "b1") });
+    let mut batch = queues.take().unwrap();
+    // b1 waits for its next attempt when its partition goes.
+    queues.park(batch.remove(1));
+    revoked.store(true, Ordering::Release);
+    queues.resume("b");
+    queues.release("a");
+    assert_eq!(ids(&queues.take()), [""; 0]);
+    assert!(queues.keys.is_empty(), "nothing is left of them");
 }

@@ -155,6 +155,7 @@ impl DeadLetters {
                     Box::new(move || {
                         let _ = sender.send(());
                     }),
+                    None,
                 )
                 .await;
             waiting.push((id, receiver));

@@ -74,7 +74,7 @@ impl Relay {
                     lost.cancel();
                     self.transport.purge().await;
                     if let Err(error) = result {
-                        tracing::warn!(error = format!("{error:#}"), "the relay lost its connection; starting again");
+                        tracing::warn!(error = format!("{error:#}"), "the relay was interrupted; starting again");
                     }
                 }
             }
@@ -150,6 +150,7 @@ impl Relay {
                 () = tokio::time::sleep(Duration::from_millis(idle_ms)) => {}
                 () = self.wake.notified() => {}
                 Some(id) = done.recv() => { let _ = done_sender.send(id); }
+                () = lost.cancelled() => anyhow::bail!("an event was refused"),
             }
         }
     }

@@ -7,6 +7,9 @@
 pub mod kafka;
 pub mod local;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rondo_contract::topic::Topic;
 use rondo_database::Dsn;
 use rondo_database::Session;
@@ -21,6 +24,27 @@ const CURRENT: &str = include_str!("../../sql/transport_current.sql");
 const SET: &str = include_str!("../../sql/transport_set.sql");
 const DRAINED: &str = include_str!("../../sql/transport_drained.sql");
 
+/// Counts the parts of a hand-over, one for each reader or topic, and calls `finished` after the last.
+pub(super) struct Parts {
+    left: AtomicUsize,
+    finished: Mutex<Option<Finished>>,
+}
+
+impl Parts {
+    fn new(parts: usize, finished: Finished) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(parts), finished: Mutex::new(Some(finished)) })
+    }
+
+    fn one_finished(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(finished) = finished {
+                finished();
+            }
+        }
+    }
+}
+
 /// What carries events.
 pub enum Transport {
     Local(local::Local),
@@ -29,7 +53,8 @@ pub enum Transport {
 
 impl Transport {
     /// Sends an event to its topics; `finished` is called when the transport has taken it over.
-    /// Events of a key are sent in the order of the calls.
+    /// Events of a key are sent in the order of the calls. When the transport refuses one for good,
+    /// `lost` is cancelled: nothing may be sent past it.
     pub(super) async fn send(
         &self,
         record: Record,

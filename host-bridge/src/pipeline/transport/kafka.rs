@@ -2,6 +2,7 @@
 //! offsets are stored only up to the last contiguous finished event.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,14 +12,17 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+};
 use rdkafka::{ClientConfig, ClientContext, Message as _, TopicPartitionList};
 use rondo_contract::cloud_event::header;
 use rondo_contract::topic::{TOPICS, Topic};
 use tokio_util::sync::CancellationToken;
 
-use crate::pipeline::consumer::{Finished, Inlet, WINDOW_EVENTS_MAX};
+use crate::pipeline::consumer::{Finished, Inlet, Revoked, WINDOW_EVENTS_MAX};
 use crate::pipeline::record::Record;
+use crate::pipeline::transport::Parts;
 
 /// How long an administrative request may take, in seconds.
 const ADMIN_S_MAX: u64 = 15;
@@ -27,6 +31,9 @@ const ROOM_EVENTS_LOW: usize = WINDOW_EVENTS_MAX / 4;
 const ROOM_EVENTS_HIGH: usize = WINDOW_EVENTS_MAX / 2;
 /// How often the room is looked at, in milliseconds.
 const ROOM_LOOK_MS: u64 = 50;
+/// How long the producer collects events for a batch, in milliseconds, and how many it holds.
+const LINGER_MS: &str = "1";
+const QUEUE_EVENTS_MAX: &str = "50000";
 /// Pause of a producer whose queue is full, and of a consumer after an error, in milliseconds.
 const QUEUE_FULL_MS: u64 = 2;
 const ERROR_MS: u64 = 500;
@@ -82,7 +89,41 @@ fn check_topics(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<()>
 
 /// The relay's side.
 pub struct Publisher {
-    producer: FutureProducer,
+    producer: ThreadedProducer<Acks>,
+}
+
+/// One event on its way to its topics.
+struct HandOver {
+    parts: Arc<Parts>,
+    event_id: String,
+    lost: CancellationToken,
+}
+
+/// Takes the brokers' answers, on the producer's own thread.
+struct Acks;
+
+impl ClientContext for Acks {}
+
+impl ProducerContext for Acks {
+    type DeliveryOpaque = Arc<HandOver>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, hand_over: Arc<HandOver>) {
+        match result {
+            Ok(_) => hand_over.parts.one_finished(),
+            // Our own doing, when the shards are lost: the row stays and is sent again.
+            Err((
+                KafkaError::MessageProduction(
+                    RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight,
+                ),
+                _,
+            )) => {}
+            Err((error, _)) => {
+                let event_id = hand_over.event_id.as_str();
+                tracing::error!(event_id, %error, "Kafka refuses an event; those after it wait");
+                hand_over.lost.cancel();
+            }
+        }
+    }
 }
 
 impl Publisher {
@@ -95,10 +136,10 @@ impl Publisher {
             .set("acks", "all")
             // No event may be given up and overtaken by a later one of its key.
             .set("message.timeout.ms", "0")
-            .set("linger.ms", "1")
-            .set("compression.type", "zstd")
-            .set("queue.buffering.max.messages", "50000");
-        Ok(Self { producer: config.create()? })
+            .set("linger.ms", LINGER_MS)
+            .set("compression.type", "lz4")
+            .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX);
+        Ok(Self { producer: config.create_with_context(Acks)? })
     }
 
     pub(super) async fn send(
@@ -108,21 +149,25 @@ impl Publisher {
         finished: Finished,
         lost: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut acks = Vec::with_capacity(topics.len());
+        let hand_over = Arc::new(HandOver {
+            parts: Parts::new(topics.len(), finished),
+            event_id: record.event_id.clone(),
+            lost: lost.clone(),
+        });
+        let headers = record.headers();
         for topic in topics {
-            let headers = record.headers();
             let headers = headers
                 .iter()
                 .fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
                     all.insert(Header { key, value: Some(value) })
                 });
-            let mut message = FutureRecord::to(topic.name)
+            let mut message = BaseRecord::with_opaque_to(topic.name, hand_over.clone())
                 .key(&record.key)
                 .payload(record.payload.as_bytes())
                 .headers(headers);
-            acks.push(loop {
-                match self.producer.send_result(message) {
-                    Ok(ack) => break ack,
+            loop {
+                match self.producer.send(message) {
+                    Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                         message = again;
                         tokio::select! {
@@ -132,23 +177,8 @@ impl Publisher {
                     }
                     Err((error, _)) => return Err(error.into()),
                 }
-            });
-        }
-        let event_id = record.event_id.clone();
-        tokio::spawn(async move {
-            for ack in acks {
-                match ack.await {
-                    Ok(Ok(_)) => {}
-                    // Purged, or refused for good: the row stays and is sent again.
-                    Ok(Err((error, _))) => {
-                        tracing::warn!(event_id, %error, "an event was not taken over");
-                        return;
-                    }
-                    Err(_) => return,
-                }
             }
-            finished();
-        });
+        }
         Ok(())
     }
 
@@ -168,6 +198,8 @@ struct Partition {
     unfinished: BTreeSet<i64>,
     /// Highest offset that was taken.
     taken: i64,
+    /// Set when the partition is taken away.
+    revoked: Revoked,
 }
 
 impl Progress {
@@ -175,11 +207,21 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, topic: &'static str, partition: i32, offset: i64) {
+    fn take(&self, topic: &'static str, partition: i32, offset: i64) -> Revoked {
         let mut partitions = self.lock();
         let partition = partitions.entry((topic, partition)).or_default();
         partition.unfinished.insert(offset);
         partition.taken = partition.taken.max(offset);
+        partition.revoked.clone()
+    }
+
+    /// Forgets a partition that was taken away, and calls off what waits of it.
+    fn revoke(&self, topic: &str, partition: i32) {
+        self.lock().retain(|(its_topic, its_partition), state| {
+            let is_kept = *its_topic != topic || *its_partition != partition;
+            state.revoked.fetch_or(!is_kept, Ordering::AcqRel);
+            is_kept
+        });
     }
 
     /// Notes that an event is finished; gives the highest offset up to which all are. None for a
@@ -205,12 +247,9 @@ impl ClientContext for Context {}
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
-            // What is still on its way finishes, but no longer moves these offsets.
-            let mut progress = self.progress.lock();
+            // What is being delivered finishes, but no longer moves these offsets.
             for element in partitions.elements() {
-                progress.retain(|(topic, partition), _| {
-                    *topic != element.topic() || *partition != element.partition()
-                });
+                self.progress.revoke(element.topic(), element.partition());
             }
         }
     }
@@ -278,7 +317,7 @@ pub async fn consume(
         };
         let (partition, offset) = (message.partition(), message.offset());
         let record = record(topic, &message);
-        progress.take(topic, partition, offset);
+        let revoked = progress.take(topic, partition, offset);
         let (progress, storing) = (progress.clone(), Arc::downgrade(&consumer));
         let finished = Box::new(move || {
             if let Some(upto) = progress.finish(topic, partition, offset)
@@ -289,7 +328,7 @@ pub async fn consume(
                 tracing::debug!(%error, "an offset was not stored");
             }
         });
-        if !inlet.put(record, finished).await {
+        if !inlet.put(record, finished, Some(revoked)).await {
             return Ok(());
         }
     }
@@ -332,5 +371,11 @@ mod tests {
         assert_eq!(progress.finish("t", 0, 5), None, "twice is once");
         assert_eq!(progress.finish("t", 0, 7), Some(8));
         assert_eq!(progress.finish("t", 1, 7), None, "a partition that is not ours");
+        let revoked = progress.take("t", 0, 9);
+        progress.revoke("t", 1);
+        assert!(!revoked.load(Ordering::Acquire));
+        progress.revoke("t", 0);
+        assert!(revoked.load(Ordering::Acquire));
+        assert_eq!(progress.finish("t", 0, 9), None, "a partition that is no longer ours");
     }
 }

@@ -3,12 +3,12 @@
 //! the next start it is delivered again, and effects have natural keys.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rondo_contract::topic::{TASK_UPDATES, Topic};
 
 use crate::pipeline::consumer::{Finished, Inlet};
 use crate::pipeline::record::Record;
+use crate::pipeline::transport::Parts;
 
 /// Takes the events of `task-updates` for live sync; never blocks.
 pub type Feed = Arc<dyn Fn(&Record) + Send + Sync>;
@@ -38,29 +38,18 @@ impl Local {
                 Some((inlet, topic.name))
             })
             .collect();
-        // One more than there are readers, so that the last hand-over counts too.
-        let left = Arc::new(AtomicUsize::new(readers.len() + 1));
-        let finished = Arc::new(std::sync::Mutex::new(Some(finished)));
-        let one_less = {
-            let (left, finished) = (left.clone(), finished.clone());
-            move || {
-                if left.fetch_sub(1, Ordering::AcqRel) == 1
-                    && let Ok(mut finished) = finished.lock()
-                    && let Some(finished) = finished.take()
-                {
-                    finished();
-                }
-            }
-        };
+        // One more than there are readers, so that an event without any is finished too.
+        let parts = Parts::new(readers.len() + 1, finished);
         for (inlet, topic) in readers {
             let copy = Record { topic, ..record.clone() };
+            let part = parts.clone();
             anyhow::ensure!(
-                inlet.put(copy, Box::new(one_less.clone())).await,
+                inlet.put(copy, Box::new(move || part.one_finished()), None).await,
                 "consumer {} has ended",
                 inlet.capability().name
             );
         }
-        one_less();
+        parts.one_finished();
         Ok(())
     }
 }

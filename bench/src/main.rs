@@ -1,0 +1,26 @@
+//! Benchmarks of the running product. `cargo xtask bench` builds what is measured and starts this.
+
+mod distribution;
+mod event;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Rondo on this machine.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// The way of an event: commit → effect at a low rate, events per second at saturation
+    Events(event::Options),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().benchmark {
+        Benchmark::Events(options) => event::run(&options).await,
+    }
+}
