@@ -10,8 +10,11 @@ use crate::cargo::{WASM_TARGET, cargo, run, target_directory};
 /// The packages in components/, one WebAssembly component each.
 pub const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
 
-/// The packages with the two binaries, `rondo` and `rondo-sync`.
-pub const BINARIES: [&str; 2] = ["host-bridge", "ws-sync"];
+/// The library of components; with them, all that only exists for Wasm.
+const GUEST: &str = "rondo-guest";
+
+/// The programs that a release consists of.
+const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
 
 /// The profile of components, see the workspace's Cargo.toml.
 pub const WASM_PROFILE: &str = "wasm";
@@ -29,7 +32,28 @@ pub fn build_components() -> Result<()> {
 }
 
 pub fn build_binaries() -> Result<()> {
-    run(cargo(["build", "--release"]).args(BINARIES.iter().flat_map(|package| ["-p", package])))
+    build_native(&BINARIES)
+}
+
+/// Builds native programs of the workspace by their names.
+pub fn build_native(binaries: &[&str]) -> Result<()> {
+    run(native(["build", "--release"]).args(binaries.iter().flat_map(|binary| ["--bin", binary])))
+}
+
+/// A cargo command for everything but what only exists for Wasm. Every native build goes through
+/// this, and picks what it wants by target: cargo joins the features of a dependency over the
+/// packages that are selected, so `-p host-bridge` here and `-p rondo-tests` there would compile
+/// wasmtime and librdkafka once for each.
+pub fn native<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = cargo(arguments);
+    command.arg("--workspace");
+    command.args(COMPONENTS.iter().chain([&GUEST]).flat_map(|package| ["--exclude", package]));
+    command
+}
+
+/// Whether a package is one that [`native`] selects.
+pub fn is_native(package: &str) -> bool {
+    package != GUEST && !COMPONENTS.contains(&package)
 }
 
 /// The path of a built native binary.

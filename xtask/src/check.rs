@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::artifact::{self, COMPONENTS, WASM_PROFILE};
+use crate::artifact::{self, COMPONENTS, WASM_PROFILE, native};
 use crate::cargo::{WASM_TARGET, cargo, is_installed, root, run as run_command};
 use crate::kafka;
 use crate::report::{Outcome, Report, TestCount};
@@ -37,8 +37,8 @@ const PARTS: [Part; 9] = [
 /// Packages that only exist for Wasm, beside the components.
 const WASM_PACKAGES: [&str; 3] = ["rondo-guest", "rondo-domain", "rondo-contract"];
 
-/// Folder and package of the black-box tests; its test files are sorted into parts by name.
-const BLACK_BOX: (&str, &str) = ("tests", "rondo-tests");
+/// The package of the black-box tests; its test files, in tests/, are sorted into parts by name.
+const BLACK_BOX: &str = "rondo-tests";
 
 /// Test programs at once inside one process of the black-box parts: each starts whole servers.
 const BLACK_BOX_THREADS: &str = "2";
@@ -113,8 +113,8 @@ fn format(_: &Run) -> Result<Outcome> {
 
 fn lint(_: &Run) -> Result<Outcome> {
     artifact::add_wasm_target()?;
-    let mut native = cargo(["clippy", "--release", "--all-targets"]);
-    run_command(native.args(native_packages()).args(["--", "-D", "warnings"]))?;
+    let mut clippy = native(["clippy", "--release", "--all-targets"]);
+    run_command(clippy.args(["--", "-D", "warnings"]))?;
     let mut wasm = cargo(["clippy", "--profile", WASM_PROFILE, "--target", WASM_TARGET]);
     let packages = COMPONENTS.iter().chain(&WASM_PACKAGES).flat_map(|package| ["-p", package]);
     run_command(wasm.args(packages).args(["--", "-D", "warnings"]))?;
@@ -138,14 +138,14 @@ fn build(_: &Run) -> Result<Outcome> {
 
 /// Libraries, binaries and tests/ of each native crate, but for what needs a broker.
 fn unit(run: &Run) -> Result<Outcome> {
-    let mut command = cargo(["test", "--release", "--no-fail-fast", "--lib", "--bins"]);
-    command.args(native_packages()).args(["--exclude", BLACK_BOX.1]);
-    for (folder, _) in native_folders()? {
-        command.args(target_options(&folder.join("tests"), |name| !is_kafka(name))?);
+    let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"]);
+    for (folder, package) in native_folders()? {
+        if package != BLACK_BOX {
+            command.args(target_options(&folder.join("tests"), |name| !is_kafka(name))?);
+        }
     }
     let count = run.tests(&mut command)?;
-    let mut examples = cargo(["test", "--release", "--no-fail-fast", "--doc"]);
-    examples.args(native_packages()).args(["--exclude", BLACK_BOX.1]);
+    let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"]);
     Ok(Outcome::Tested(count + TestCount::of(&mut examples)?))
 }
 
@@ -169,21 +169,12 @@ fn end_to_end(run: &Run) -> Result<Outcome> {
 /// The tests named after Kafka, of every crate.
 fn kafka_suite(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    let mut command = cargo(["test", "--release", "--no-fail-fast"]);
-    command.env("RUST_TEST_THREADS", threads());
-    let mut targets = Vec::new();
+    let mut options = Vec::new();
     for (folder, package) in native_folders()? {
-        let tests = if package == BLACK_BOX.1 { folder } else { folder.join("tests") };
-        let options = target_options(&tests, is_kafka)?;
-        if !options.is_empty() {
-            command.args(["-p", &package]);
-            targets.extend(options);
-        }
+        let tests = if package == BLACK_BOX { folder } else { folder.join("tests") };
+        options.extend(target_options(&tests, is_kafka)?);
     }
-    if targets.is_empty() {
-        bail!("there is no test file whose name starts with `kafka`");
-    }
-    Ok(Outcome::Tested(run.tests(command.args(targets))?))
+    run.whole_servers(options)
 }
 
 fn is_kafka(name: &str) -> bool {
@@ -193,12 +184,16 @@ fn is_kafka(name: &str) -> bool {
 impl Run {
     /// Runs those test files of the black-box package that `is_wanted` picks by name.
     fn black_box(&self, is_wanted: fn(&str) -> bool) -> Result<Outcome> {
-        let options = target_options(&root().join(BLACK_BOX.0), is_wanted)?;
-        if options.is_empty() {
-            bail!("{} has no test file of this part", BLACK_BOX.0);
+        self.whole_servers(target_options(&root().join("tests"), is_wanted)?)
+    }
+
+    /// Runs test files, few tests at once, for each starts whole servers.
+    fn whole_servers(&self, test_files: Vec<String>) -> Result<Outcome> {
+        if test_files.is_empty() {
+            bail!("there is no test file of this part");
         }
-        let mut command = cargo(["test", "--release", "--no-fail-fast", "-p", BLACK_BOX.1]);
-        command.args(options).env("RUST_TEST_THREADS", threads());
+        let mut command = native(["test", "--release", "--no-fail-fast"]);
+        command.args(test_files).env("RUST_TEST_THREADS", threads());
         Ok(Outcome::Tested(self.tests(&mut command)?))
     }
 
@@ -234,15 +229,6 @@ fn threads() -> String {
     std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| BLACK_BOX_THREADS.to_owned())
 }
 
-/// Options that select the workspace but for what only exists for Wasm.
-fn native_packages() -> Vec<&'static str> {
-    let wasm_only = COMPONENTS.iter().copied().chain(["rondo-guest"]);
-    ["--workspace"]
-        .into_iter()
-        .chain(wasm_only.flat_map(|package| ["--exclude", package]))
-        .collect()
-}
-
 /// Folder and name of each native package in the workspace.
 fn native_folders() -> Result<Vec<(std::path::PathBuf, String)>> {
     let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
@@ -260,7 +246,7 @@ fn native_folders() -> Result<Vec<(std::path::PathBuf, String)>> {
             .find_map(|line| line.strip_prefix("name = "))
             .with_context(|| format!("{member}/Cargo.toml has no name"))?
             .trim_matches('"');
-        if !COMPONENTS.contains(&name) && name != "rondo-guest" {
+        if artifact::is_native(name) {
             folders.push((folder, name.to_owned()));
         }
     }

@@ -7,11 +7,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{cargo, run, shown};
+use crate::artifact;
+use crate::cargo::{run, shown};
 use crate::kafka as jars;
 
 /// Names the shared Postgres for the test programs (testkit reads it).
 pub const POSTGRES_VARIABLE: &str = "RONDO_TEST_POSTGRES";
+
+/// The program of testkit that runs a service.
+const TEST_SERVICE: &str = "test-service";
 
 /// A service that runs until this is dropped.
 pub struct Service {
@@ -24,7 +28,7 @@ pub struct Service {
 impl Service {
     /// Starts the Postgres that all test programs of one run share.
     pub fn postgres() -> Result<Self> {
-        Self::start(&mut program("postgres"))
+        Self::start(&mut program("postgres")?)
     }
 
     fn start(command: &mut Command) -> Result<Self> {
@@ -56,25 +60,19 @@ impl Drop for Service {
 
 /// `cargo xtask postgres`: until the standard input closes or Ctrl-C.
 pub fn postgres(arguments: &[String]) -> Result<()> {
-    run(program("postgres").args(arguments))
+    run(program("postgres")?.args(arguments))
 }
 
 /// `cargo xtask kafka`: until the standard input closes or Ctrl-C.
 pub fn kafka(arguments: &[String]) -> Result<()> {
     let folder = jars::fetched()?;
-    run(program("kafka").args(arguments).env(jars::KAFKA_VARIABLE, folder))
+    run(program("kafka")?.args(arguments).env(jars::KAFKA_VARIABLE, folder))
 }
 
-fn program(service: &str) -> Command {
-    cargo([
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        "rondo-testkit",
-        "--bin",
-        "test-service",
-        "--",
-        service,
-    ])
+/// A service of testkit's program, which is built first.
+fn program(service: &str) -> Result<Command> {
+    artifact::build_native(&[TEST_SERVICE])?;
+    let mut command = Command::new(artifact::binary(TEST_SERVICE));
+    command.arg(service);
+    Ok(command)
 }
