@@ -25,8 +25,9 @@ use super::transport::Transport;
 pub const SHARDS: i16 = 64;
 /// First of the advisory locks of the shards.
 const SHARD_LOCK_BASE: i64 = 0x0072_6f6e_646f_1000;
-/// Rows read at once, and rows in flight.
-const READ_ROWS_MAX: i64 = 2_000;
+/// Rows read at once, and rows in flight. There is no reading below a whole read's room: each
+/// read passes over all that is in flight, so many small ones would cost more than they bring.
+const READ_ROWS_MAX: usize = 2_000;
 const IN_FLIGHT_ROWS_MAX: usize = 8_000;
 /// Longest pause between two looks at an empty outbox, in milliseconds.
 pub const POLL_IDLE_MS_MAX: u64 = 20;
@@ -101,9 +102,10 @@ impl Relay {
                 claimed_at = Some(tokio::time::Instant::now());
             }
             let mut busy = false;
-            if in_flight.len() < IN_FLIGHT_ROWS_MAX && !shards.is_empty() {
+            if in_flight.len() + READ_ROWS_MAX <= IN_FLIGHT_ROWS_MAX && !shards.is_empty() {
                 let skipped: Vec<i64> = in_flight.iter().copied().collect();
-                let rows = client.query(&read, &[&shards, &skipped, &READ_ROWS_MAX]).await?;
+                let limit = READ_ROWS_MAX as i64;
+                let rows = client.query(&read, &[&shards, &skipped, &limit]).await?;
                 busy = !rows.is_empty();
                 for row in rows {
                     let id: i64 = row.get("id");
