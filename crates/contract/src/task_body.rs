@@ -3,15 +3,15 @@
 //! All that is wrong with a body is told at once, each with its pointer. A member that is not known
 //! is refused, so that a misspelt one is never silently lost; read-only ones may be sent back.
 
-use rondo_domain::instant;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{
     Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Series,
 };
-use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title};
+use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
 use rondo_domain::{Fault, Violation};
+use rondo_domain::{fold, instant};
 use serde_json::{Map, Value, json};
 
 use crate::problem::FieldError;
@@ -370,6 +370,11 @@ pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
 #[must_use]
 pub fn to_stored(fields: &TaskFields, now: Timestamp) -> Value {
     let mut members = to_json(fields);
+    let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
+    members.insert("tag_keys".to_owned(), tag_keys.into());
+    let search_text = fold::search_text(&fields.title, fields.description.as_ref());
+    members.insert("search_text".to_owned(), search_text.into());
+    members.insert("title_key".to_owned(), fold::title_key(&fields.title).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
     if fields.recurrence_rule.is_some() {
         members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
