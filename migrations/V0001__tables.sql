@@ -9,10 +9,12 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 CREATE TABLE users (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY,
-    email text NOT NULL,
+    -- None for a user of an OpenID provider who told no address of their own.
+    email text,
     -- The address in lower case: an account is found in any case.
-    email_key text NOT NULL CONSTRAINT users_email_taken UNIQUE,
-    password_hash text NOT NULL,
+    email_key text CONSTRAINT users_email_taken UNIQUE,
+    -- None for a user who logs in at an OpenID provider.
+    password_hash text,
     name text,
     time_zone text NOT NULL DEFAULT 'UTC',
     email_verified_at timestamptz,
@@ -20,7 +22,9 @@ CREATE TABLE users (
     digest_at time,
     -- Scopes granted by an operator, beyond those that every account has.
     granted_scopes text[] NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT users_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
+    CONSTRAINT users_mail_needs_address CHECK (email IS NOT NULL OR NOT notify_email)
 );
 
 -- Refresh tokens, by hash. A family is one login; using a used token ends the family.
@@ -33,6 +37,7 @@ CREATE TABLE refresh_tokens (
     revoked_at timestamptz
 );
 CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family);
+CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user_id);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
 -- One narrow row per user: its lock serialises the user's writes, its number orders them. Nothing

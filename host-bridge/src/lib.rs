@@ -1,6 +1,7 @@
 //! What `rondo` does beside serving components: the event pipeline, the clock that fires reminders,
 //! the mailer, retention, and the commands that put them together.
 
+pub mod account;
 pub mod bridge;
 pub mod clock;
 pub mod command;

@@ -1,4 +1,4 @@
-//! The mailer: sends what the notify component has written, by SMTP or into a folder.
+//! The mailer: sends what the notify and auth components have written, by SMTP or into a folder.
 //!
 //! A mail is claimed for a lease; when this process dies, it is claimed again after it, with the
 //! same Message-ID. SMTP is at least once by nature: a server that took a mail and was cut off
@@ -36,8 +36,27 @@ const RETRY_MS_MAX: i64 = 3_600_000;
 /// How much of a server's answer is kept, in characters.
 const ERROR_CHARS_MAX: usize = 500;
 
-const CLAIM: &str = include_str!("../sql/notifications_claim.sql");
-const SETTLE: &str = include_str!("../sql/notification_settle.sql");
+/// Where mails wait.
+struct Queue {
+    /// What a mail's number is of.
+    name: &'static str,
+    claim: &'static str,
+    settle: &'static str,
+}
+
+/// Somebody is waiting for a mail about an account.
+const QUEUES: [Queue; 2] = [
+    Queue {
+        name: "account",
+        claim: include_str!("../sql/account_mails_claim.sql"),
+        settle: include_str!("../sql/account_mail_settle.sql"),
+    },
+    Queue {
+        name: "notification",
+        claim: include_str!("../sql/notifications_claim.sql"),
+        settle: include_str!("../sql/notification_settle.sql"),
+    },
+];
 
 /// Where mails go.
 #[derive(Clone)]
@@ -83,6 +102,7 @@ pub struct Mailer {
 }
 
 struct Mail {
+    queue: &'static Queue,
     id: i64,
     attempts: i32,
     email: String,
@@ -94,11 +114,16 @@ struct Mail {
 }
 
 impl Mail {
-    /// For what is logged about it: the trace of the request that armed the reminder.
+    /// The same at every attempt, and no other mail's.
+    fn label(&self) -> String {
+        format!("{}-{}", self.queue.name, self.id)
+    }
+
+    /// For what is logged about it: the trace of the request that it comes from.
     fn span(&self) -> tracing::Span {
         let trace = self.traceparent.as_deref().and_then(TraceContext::parse);
         let trace_id = trace.map(|trace| trace.trace_id());
-        tracing::info_span!("mail", notification_id = self.id, attempt = self.attempts, trace_id)
+        tracing::info_span!("mail", mail = self.label(), attempt = self.attempts, trace_id)
     }
 }
 
@@ -167,15 +192,17 @@ impl Mailer {
     }
 
     async fn claim(&self, room: usize) -> anyhow::Result<Vec<Mail>> {
+        let mut mails = Vec::new();
         if room == 0 {
-            return Ok(Vec::new());
+            return Ok(mails);
         }
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(CLAIM).await?;
-        let rows = client.query(&statement, &[&i32::try_from(room)?, &LEASE_MS]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Mail {
+        for queue in &QUEUES {
+            let left = i32::try_from(room - mails.len())?;
+            let statement = client.prepare_cached(queue.claim).await?;
+            let rows = client.query(&statement, &[&left, &LEASE_MS]).await?;
+            mails.extend(rows.iter().map(|row| Mail {
+                queue,
                 id: row.get("id"),
                 attempts: row.get("attempts"),
                 email: row.get("email"),
@@ -184,8 +211,9 @@ impl Mailer {
                 text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
                 html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
                 traceparent: row.get("traceparent"),
-            })
-            .collect())
+            }));
+        }
+        Ok(mails)
     }
 
     async fn deliver(&self, mail: Mail) {
@@ -215,7 +243,7 @@ impl Mailer {
         let error = error.map(|error| error.chars().take(ERROR_CHARS_MAX).collect::<String>());
         let result = async {
             let client = self.pool.get().await?;
-            let statement = client.prepare_cached(SETTLE).await?;
+            let statement = client.prepare_cached(mail.queue.settle).await?;
             client.query_one(&statement, &[&mail.id, &error, &retry_ms]).await?;
             anyhow::Ok(())
         };
@@ -236,17 +264,19 @@ impl Mailer {
                 Err(error) if error.is_permanent() => Outcome::Never(error.to_string()),
                 Err(error) => Outcome::Later(error.to_string()),
             },
-            Outlet::Folder(folder) => match write(folder, mail.id, &message.formatted()).await {
-                Ok(path) => {
-                    tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
-                    Outcome::Sent
+            Outlet::Folder(folder) => {
+                match write(folder, &mail.label(), &message.formatted()).await {
+                    Ok(path) => {
+                        tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
+                        Outcome::Sent
+                    }
+                    // For the log only: the history is for users, and paths are none of theirs.
+                    Err(error) => {
+                        tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
+                        Outcome::Later("the mail could not be written".to_owned())
+                    }
                 }
-                // For the log only: the history is for users, and paths are none of theirs.
-                Err(error) => {
-                    tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
-                    Outcome::Later("the mail could not be written".to_owned())
-                }
-            },
+            }
         }
     }
 
@@ -257,7 +287,7 @@ impl Mailer {
             .from(self.from.clone())
             .to(to)
             .subject(&mail.subject)
-            .message_id(Some(format!("<notification-{}@{domain}>", mail.id)))
+            .message_id(Some(format!("<{}@{domain}>", mail.label())))
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
     }
@@ -265,9 +295,9 @@ impl Mailer {
 
 /// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since
 /// links in mails open accounts.
-async fn write(folder: &Path, id: i64, bytes: &[u8]) -> std::io::Result<PathBuf> {
+async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
     tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
-    let path = folder.join(format!("{id:08}.eml"));
+    let path = folder.join(format!("{label}.eml"));
     let fresh = path.with_extension("new");
     let mut options = tokio::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).await?;

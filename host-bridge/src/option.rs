@@ -12,6 +12,7 @@ pub use rondo_kafka::SettingError;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_wasm_host::Manifest;
 
+use crate::account::AccountArgs;
 use crate::mailer::Outlet;
 
 /// Longest that audit entries can be kept, in days.
@@ -35,6 +36,8 @@ pub struct UpArgs {
     /// Key of access tokens, at least 32 bytes; otherwise made and kept in the data folder.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
+    #[command(flatten)]
+    pub account: AccountArgs,
     #[command(flatten)]
     pub kafka: KafkaOptions,
     #[command(flatten)]
@@ -212,7 +215,7 @@ fn dsn(url: &str) -> Result<Dsn, SettingError> {
     Dsn::parse(url).map_err(|error| refusal("DATABASE_URL", error))
 }
 
-fn given(value: Option<&str>) -> Option<&str> {
+pub(crate) fn given(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.trim().is_empty())
 }
 
@@ -220,6 +223,6 @@ fn required<'a>(setting: &'static str, value: Option<&'a str>) -> Result<&'a str
     given(value).ok_or_else(|| refusal(setting, "is missing: set it"))
 }
 
-fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
+pub(crate) fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
     SettingError { setting, reason: reason.to_string() }
 }

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use ws_sync::{Publisher, SyncService};
 
+use crate::account::AccountSettings;
 use crate::front::Front;
 use crate::health::Health;
 use crate::mailer::{Mailer, Outlet};
@@ -43,6 +44,7 @@ struct Setting {
     data: DataFolder,
     secrets: Secrets,
     jwt_secret: String,
+    account: AccountSettings,
     outlet: Outlet,
     from: Mailbox,
     audit_days: i32,
@@ -80,6 +82,7 @@ pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
 async fn settle(args: &UpArgs) -> anyhow::Result<Setting> {
     let kafka = args.kafka.settings()?;
     let jwt_secret = args.jwt_secret()?;
+    let account = args.account.settings()?;
     let address = listen_address(&args.listen)?;
     let (_, from) = args.mail.outlet(&args.data)?;
     let manifest = manifest(&args.spin_toml)?;
@@ -90,7 +93,18 @@ async fn settle(args: &UpArgs) -> anyhow::Result<Setting> {
     let (outlet, _) = args.mail.outlet(data.path())?;
     let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
     let audit_days = args.retention.audit_retention_days;
-    Ok(Setting { kafka, manifest, listener, data, secrets, jwt_secret, outlet, from, audit_days })
+    Ok(Setting {
+        kafka,
+        manifest,
+        listener,
+        data,
+        secrets,
+        jwt_secret,
+        account,
+        outlet,
+        from,
+        audit_days,
+    })
 }
 
 async fn serve_all(
@@ -100,8 +114,10 @@ async fn serve_all(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let roles = prepare(admin, &setting.secrets, private).await?;
+    let address = setting.listener.local_addr()?;
     let values = Values::resolve(&setting.manifest.variables, |name| {
         variable(name, &roles, &setting.secrets, &setting.jwt_secret)
+            .or_else(|| setting.account.variable(name, address))
             .or_else(|| Values::from_environment(name))
     })?;
     let app = WasmApp::load(&setting.manifest, &values)?;
@@ -116,7 +132,7 @@ async fn serve_all(
     let key = HmacKey::new(jwt_secret.as_bytes())?;
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
     let sync = SyncService::with_metrics(store, key, metrics.clone());
-    let address = listener.local_addr()?.to_string();
+    let address = address.to_string();
     write_endpoints(&address, admin, kafka.as_ref(), data.path())?;
     let mut tasks = JoinSet::new();
     tasks.spawn(announce(

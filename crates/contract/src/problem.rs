@@ -67,14 +67,17 @@ pub enum ProblemCode {
     Unauthenticated,
     InvalidCredentials,
     Forbidden,
+    MissingScope,
     NotFound,
     MethodNotAllowed,
     EmailTaken,
+    TooManyTokens,
     PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
     IdempotencyKeyReused,
+    TooManyRequests,
     Internal,
     Unavailable,
 }
@@ -99,6 +102,9 @@ impl ProblemCode {
                 "The e-mail address or the password is wrong.",
             ),
             Self::Forbidden => (403, "forbidden", "Forbidden", "The token does not allow this."),
+            Self::MissingScope => {
+                (403, "missing_scope", "Missing scope", "The token's scopes do not allow this.")
+            }
             Self::NotFound => (404, "not_found", "Not found", "There is nothing here."),
             Self::MethodNotAllowed => (
                 405,
@@ -109,6 +115,12 @@ impl ProblemCode {
             Self::EmailTaken => {
                 (409, "email_taken", "E-mail taken", "There is an account with this address.")
             }
+            Self::TooManyTokens => (
+                409,
+                "too_many_tokens",
+                "Too many tokens",
+                "Delete a token that is not used any more.",
+            ),
             Self::PreconditionFailed => (
                 412,
                 "precondition_failed",
@@ -135,6 +147,12 @@ impl ProblemCode {
                 "idempotency_key_reused",
                 "Idempotency key reused",
                 "The key was used with another body.",
+            ),
+            Self::TooManyRequests => (
+                429,
+                "too_many_requests",
+                "Too many requests",
+                "Try again when the time in Retry-After has passed.",
             ),
             Self::Internal => {
                 (500, "internal", "Internal error", "Something went wrong on our side.")
