@@ -9,6 +9,7 @@ pub mod event;
 pub mod frame;
 pub mod json;
 pub mod problem;
+pub mod recurrence_rule;
 pub mod task_body;
 pub mod task_query;
 pub mod token;
