@@ -10,6 +10,7 @@ pub mod event;
 pub mod frame;
 pub mod json;
 pub mod problem;
+pub mod recurrence_rule;
 pub mod secret;
 pub mod task_body;
 pub mod task_query;

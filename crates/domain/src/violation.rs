@@ -30,6 +30,8 @@ pub enum Violation {
     NeedsDueDate,
     #[error("never matches a date")]
     NeverMatches,
+    #[error("must not repeat more often than once a day")]
+    TooFrequent,
     #[error("is not supported yet: {hint}")]
     Unsupported { hint: &'static str },
 }
@@ -51,6 +53,7 @@ impl Violation {
             Self::Conflict { .. } => "conflict",
             Self::NeedsDueDate => "needs_due_date",
             Self::NeverMatches => "never_matches",
+            Self::TooFrequent => "too_frequent",
             Self::Unsupported { .. } => "unsupported",
         }
     }
