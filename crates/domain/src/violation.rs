@@ -28,6 +28,8 @@ pub enum Violation {
     Conflict { other: &'static str },
     #[error("needs a due_date")]
     NeedsDueDate,
+    #[error("must be in the future")]
+    InThePast,
     #[error("never matches a date")]
     NeverMatches,
     #[error("is not supported yet: {hint}")]
@@ -50,6 +52,7 @@ impl Violation {
             Self::NotApplicable { .. } => "not_applicable",
             Self::Conflict { .. } => "conflict",
             Self::NeedsDueDate => "needs_due_date",
+            Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
             Self::Unsupported { .. } => "unsupported",
         }
