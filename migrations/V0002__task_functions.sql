@@ -543,4 +543,270 @@ BEGIN
     END IF;
 END $$;
 
+-- Moves a pending occurrence on to a later slot of its series; the slot that it was in is recorded
+-- as skipped, as are those between (`p_skipped`). `p_next`: slot, due_date, remind_at and further, as
+-- in `task` parameters.
+-- Outcomes: skipped; stale (also when the slot is taken by now), not_found; replayed, key_reused;
+-- no_user.
+CREATE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
+                          p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    changed tasks;
+    body text;
+    refused text;
+    next_slot timestamp := (p_next ->> 'slot')::timestamp;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+            RETURN;
+        END IF;
+    END IF;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected
+          OR EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
+                     AND NOT p_next -> 'further' ? r.before_due)
+          OR EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = next_slot
+                     AND o.scheduled AND o.state <> 'withdrawn') THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        RETURN QUERY SELECT refused, taken - 1, NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    UPDATE tasks SET due_at = (p_next ->> 'due_date')::timestamptz, slot = next_slot, updated_at = at,
+                     revision = taken
+    WHERE id = p_id
+    RETURNING * INTO changed;
+    UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
+    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+    SELECT before.series_id, p_user, passed.slot, before.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
+    FROM (SELECT before.slot UNION
+          SELECT x.passed::timestamp FROM jsonb_array_elements_text(p_skipped) AS x (passed)) AS passed (slot)
+    ORDER BY passed.slot
+    ON CONFLICT DO NOTHING;
+    body := task_json(changed);
+    PERFORM emit('task.skipped', p_user, p_id, taken, at, '', body, p_trace);
+    PERFORM reminders_align(changed, p_next, at, body, p_trace);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'skipped', taken, body;
+END $$;
+
+-- A reminder as the API answers it, with the offset that it or its task has.
+CREATE FUNCTION reminder_json(r reminders, t tasks) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', (r).id, 'task_id', (r).task_id, 'kind', (r).kind,
+    'offset', CASE (r).kind WHEN 'task' THEN (t).reminder_offset ELSE (r).before_due END,
+    'remind_at', instant((r).remind_at), 'snoozed', (r).planned_at IS DISTINCT FROM (r).remind_at,
+    'status', (r).state, 'created_at', instant((r).created_at));
+
+-- Adds a further reminder to a task: at a moment, or so long before the due date (`p_before`), which
+-- is `p_at` now. Changes no task, so it takes no revision, but waits for the user's other writers.
+-- Outcomes: added; stale, not_found, too_many (nothing done); replayed, key_reused; no_user.
+CREATE FUNCTION reminder_add(p_user bigint, p_task bigint, p_expected bigint, p_before text, p_at text,
+                             p_max bigint, p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    at timestamptz;
+    t tasks;
+    added reminders;
+    body text;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    SELECT * INTO t FROM tasks WHERE id = p_task AND user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    ELSIF t.revision <> p_expected THEN
+        RETURN QUERY SELECT 'stale', NULL::text;
+        RETURN;
+    ELSIF (SELECT count(*) FROM reminders r WHERE r.task_id = p_task AND r.kind = 'further') >= p_max THEN
+        RETURN QUERY SELECT 'too_many', NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    INSERT INTO reminders (user_id, task_id, kind, before_due, planned_at, remind_at, state, traceparent, created_at)
+    VALUES (p_user, p_task, 'further', p_before, p_at::timestamptz, p_at::timestamptz, 'armed', p_trace, at)
+    RETURNING * INTO added;
+    PERFORM emit('reminder.scheduled', p_user, p_task, t.revision, at,
+                 reminder_members(added.id, added.remind_at, t.due_at), task_json(t)::text, p_trace);
+    body := reminder_json(added, t);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
+    END IF;
+    RETURN QUERY SELECT 'added', body;
+END $$;
+
+-- Arms a reminder for another moment, until its plan changes.
+-- Outcomes: snoozed; not_found; completed (the task is).
+CREATE FUNCTION reminder_snooze(p_user bigint, p_reminder bigint, p_until text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    t tasks;
+    snoozed reminders;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    SELECT t.* INTO t FROM reminders r JOIN tasks t ON t.id = r.task_id
+    WHERE r.id = p_reminder AND r.user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    ELSIF t.status = 'completed' THEN
+        RETURN QUERY SELECT 'completed', NULL::text;
+        RETURN;
+    END IF;
+    UPDATE reminders SET remind_at = p_until::timestamptz, state = 'armed', traceparent = p_trace
+    WHERE id = p_reminder
+    RETURNING * INTO snoozed;
+    PERFORM emit('reminder.scheduled', p_user, t.id, t.revision, clock_timestamp(),
+                 reminder_members(snoozed.id, snoozed.remind_at, t.due_at), task_json(t)::text, p_trace);
+    RETURN QUERY SELECT 'snoozed', reminder_json(snoozed, t)::text;
+END $$;
+
+-- Takes a reminder away. With a task's own one its reminder_offset goes, which is a change of the task.
+-- Outcomes: removed; not_found.
+CREATE FUNCTION reminder_remove(p_user bigint, p_reminder bigint, p_trace text)
+RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    t tasks;
+    removed reminders;
+    body text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    DELETE FROM reminders WHERE id = p_reminder AND user_id = p_user RETURNING * INTO removed;
+    SELECT * INTO t FROM tasks WHERE id = removed.task_id;
+    at := clock_timestamp();
+    IF removed.kind = 'task' AND t.reminder_offset IS NOT NULL THEN
+        UPDATE tasks SET reminder_offset = NULL, updated_at = at, revision = taken WHERE id = t.id
+        RETURNING * INTO t;
+        body := task_json(t);
+        PERFORM emit('task.updated', p_user, t.id, taken, at, '', body, p_trace);
+    ELSE
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        body := task_json(t);
+    END IF;
+    IF removed.state = 'armed' THEN
+        PERFORM emit('reminder.cancelled', p_user, t.id, t.revision, at,
+                     reminder_members(removed.id, removed.remind_at, t.due_at), body, p_trace);
+    END IF;
+    RETURN QUERY SELECT CASE WHEN removed.id IS NULL THEN 'not_found' ELSE 'removed' END;
+END $$;
+
+-- How often a tag is used, by its key.
+CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
+$$;
+
+-- Renames a tag on all of the user's tasks, recolours it, or takes it away. `p_key`: which;
+-- `p_name` and `p_name_key`: what it is called from now on (null: taken away); a name that is in use
+-- already joins both. `p_recolor`: whether `p_color` (null for none) replaces its colour. Each changed
+-- task takes a revision of its own, in the order of their last changes.
+-- Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was taken away.
+CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
+                           p_color text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    was tags;
+    tag tags;
+    changes bigint;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO was FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    IF NOT FOUND AND tag_count(p_user, p_key) = 0 THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    WITH affected AS (
+        SELECT t.id, wanted.names, wanted.keys, row_number() OVER (ORDER BY t.revision) AS place
+        FROM tasks t
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(x.name ORDER BY x.key COLLATE "C"), '{}') AS names,
+                   coalesce(array_agg(x.key ORDER BY x.key COLLATE "C"), '{}') AS keys
+            FROM (SELECT u.key, u.name FROM unnest(t.tag_keys, t.tags) AS u (key, name)
+                  WHERE u.key <> p_key AND u.key IS DISTINCT FROM p_name_key
+                  UNION ALL
+                  SELECT p_name_key, p_name WHERE p_name IS NOT NULL) AS x
+        ) AS wanted
+        WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key] AND t.tags <> wanted.names
+    ), changed AS (
+        UPDATE tasks t
+        SET tags = a.names, tag_keys = a.keys, updated_at = at, revision = taken + a.place
+        FROM affected a WHERE t.id = a.id
+        RETURNING t.*
+    )
+    SELECT count(x.emitted) INTO changes
+    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', task_json(c.*::tasks)::text, p_trace)::text
+                 AS emitted
+          FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
+    UPDATE user_revisions SET revision = taken + changes WHERE user_id = p_user;
+    IF p_name IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+        RETURN QUERY SELECT 'changed', NULL::text;
+        RETURN;
+    END IF;
+    IF p_key <> p_name_key THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    END IF;
+    -- Of two that are joined, the one that keeps its name keeps its colour.
+    INSERT INTO tags AS g (user_id, key, name, color)
+    SELECT p_user, p_name_key, p_name, c.color
+    FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c
+    WHERE c.color IS NOT NULL
+    ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE
+    SET name = excluded.name, color = CASE WHEN p_recolor THEN excluded.color ELSE g.color END;
+    IF p_recolor AND p_color IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    END IF;
+    SELECT * INTO tag FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    RETURN QUERY SELECT 'changed', json_build_object('name', p_name, 'color', tag.color,
+                                                     'count', tag_count(p_user, p_name_key))::text;
+END $$;
+
 RESET ROLE;

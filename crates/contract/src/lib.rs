@@ -5,13 +5,16 @@
 //! the wire shows up as a change of this crate.
 
 pub mod address;
+pub mod change_position;
 pub mod cloud_event;
 pub mod event;
 pub mod frame;
 pub mod json;
 pub mod problem;
 pub mod recurrence_rule;
+pub mod reminder_body;
 pub mod secret;
+pub mod tag_body;
 pub mod task_body;
 pub mod task_query;
 pub mod token;

@@ -49,6 +49,12 @@ impl FieldError {
         }
     }
 
+    /// Something in the body, at a place that only the detail tells.
+    #[must_use]
+    pub fn somewhere(code: &'static str, detail: String) -> Self {
+        Self { pointer: String::new(), code: code.into(), detail }
+    }
+
     #[must_use]
     pub fn parameter(name: &str, code: &'static str, detail: String) -> Self {
         Self { pointer: format!("?{name}"), code: code.into(), detail }
@@ -72,6 +78,10 @@ pub enum ProblemCode {
     MethodNotAllowed,
     EmailTaken,
     TooManyTokens,
+    NoNextOccurrence,
+    TaskCompleted,
+    TooManyReminders,
+    ResetRequired,
     PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -120,6 +130,28 @@ impl ProblemCode {
                 "too_many_tokens",
                 "Too many tokens",
                 "Delete a token that is not used any more.",
+            ),
+            Self::NoNextOccurrence => (
+                409,
+                "no_next_occurrence",
+                "No next occurrence",
+                "The task does not recur, is completed, or is the last of its series.",
+            ),
+            Self::TaskCompleted => {
+                (409, "task_completed", "Task completed", "A completed task does not remind.")
+            }
+            Self::TooManyReminders => (
+                409,
+                "too_many_reminders",
+                "Too many reminders",
+                "The task has as many further reminders as a task may have.",
+            ),
+            Self::ResetRequired => (
+                410,
+                "reset_required",
+                "Reset required",
+                "What was deleted since then is not known any more: forget everything and begin \
+                 with since=0.",
             ),
             Self::PreconditionFailed => (
                 412,

@@ -207,14 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     fn reminder_offset(&mut self) -> Option<ReminderOffset> {
-        const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
-        let offset = match self.given("reminder_offset")? {
-            Value::String(text) => ReminderOffset::parse(text),
-            value => value
-                .as_i64()
-                .ok_or(Violation::Malformed { expected: EXPECTED })
-                .and_then(ReminderOffset::from_seconds),
-        };
+        let offset = duration(self.given("reminder_offset")?);
         self.take("/reminder_offset", offset)
     }
 
@@ -252,6 +245,18 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A span of time: an ISO 8601 duration, or a number of seconds.
+pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
+    const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
+    match value {
+        Value::String(text) => ReminderOffset::parse(text),
+        value => value
+            .as_i64()
+            .ok_or(Violation::Malformed { expected: EXPECTED })
+            .and_then(ReminderOffset::from_seconds),
+    }
+}
+
 /// Local date and time at which a series of this task would start: its due date's, otherwise now.
 #[must_use]
 pub fn anchor(fields: &TaskFields, now: Timestamp) -> rondo_domain::jiff::civil::DateTime {
@@ -278,9 +283,10 @@ pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
     }
 }
 
-/// What the database functions take: the writable members and what is derived from them.
+/// What the database functions take: the writable members and what is derived from them. `further`
+/// are the offsets of the task's further reminders.
 #[must_use]
-pub fn to_stored(fields: &TaskFields, now: Timestamp) -> Value {
+pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp) -> Value {
     let mut members = to_json(fields);
     let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
     members.insert("tag_keys".to_owned(), tag_keys.into());
@@ -288,6 +294,11 @@ pub fn to_stored(fields: &TaskFields, now: Timestamp) -> Value {
     members.insert("search_text".to_owned(), search_text.into());
     members.insert("title_key".to_owned(), fold::title_key(&fields.title).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
+    let moments = further.iter().map(|offset| {
+        let moment = fields.due_date.map(|due| offset.remind_at(due, &fields.time_zone));
+        (offset.to_string(), moment.map(instant::format).into())
+    });
+    members.insert("further".to_owned(), Value::Object(moments.collect()));
     if fields.recurrence_rule.is_some() {
         members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
     }
@@ -358,7 +369,9 @@ mod tests {
         assert_eq!(answered["reminder_offset"], "PT1H");
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
         assert_eq!(from_answer(&answered).unwrap(), fields);
-        let stored = to_stored(&fields, Timestamp::UNIX_EPOCH);
+        let day = ReminderOffset::parse("P1D").unwrap();
+        let stored = to_stored(&fields, &[day], Timestamp::UNIX_EPOCH);
+        assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
     }

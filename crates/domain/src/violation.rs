@@ -28,6 +28,8 @@ pub enum Violation {
     Conflict { other: &'static str },
     #[error("needs a due_date")]
     NeedsDueDate,
+    #[error("must be in the future")]
+    InThePast,
     #[error("never matches a date")]
     NeverMatches,
     #[error("must not repeat more often than once a day")]
@@ -52,6 +54,7 @@ impl Violation {
             Self::NotApplicable { .. } => "not_applicable",
             Self::Conflict { .. } => "conflict",
             Self::NeedsDueDate => "needs_due_date",
+            Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
             Self::TooFrequent => "too_frequent",
             Self::Unsupported { .. } => "unsupported",
