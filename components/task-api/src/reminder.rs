@@ -18,7 +18,7 @@ use crate::idempotency::{self, Key};
 use crate::store::{ForChange, Store, key_parameters};
 
 /// Most further reminders of one task.
-const FURTHER_REMINDERS_MAX: i64 = 20;
+const FURTHER_REMINDERS_MAX: i64 = 10;
 
 word_enum! {
     /// What a reminder may be.
