@@ -1,7 +1,7 @@
 //! `POST …/{id}/skip`: the same task, moved on to its next slot.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::task_body::rule_from_json;
+use rondo_contract::recurrence_rule;
 use rondo_domain::instant;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::jiff::civil::DateTime;
@@ -128,7 +128,7 @@ impl Occurrence {
     ) -> Result<Option<(DateTime, Timestamp, Vec<DateTime>)>, Refusal> {
         let unreadable = || Refusal::internal("a stored series breaks the rules of this version");
         let rule: Value = serde_json::from_str(&self.rule).map_err(|_| unreadable())?;
-        let rule = rule_from_json(&rule).map_err(|_| unreadable())?;
+        let rule = recurrence_rule::from_json(&rule).map_err(|_| unreadable())?;
         let local = |text: &str| text.parse::<DateTime>().map_err(|_| unreadable());
         let series = Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?);
         let completions = u32::try_from(self.completions).unwrap_or(u32::MAX);
