@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::artifact::{self, COMPONENTS, WASM_PROFILE, native};
 use crate::cargo::{WASM_TARGET, cargo, is_installed, root, run as run_command};
 use crate::kafka;
+use crate::oracle;
 use crate::report::{Outcome, Report, TestCount};
 use crate::service::{POSTGRES_VARIABLE, Service};
 
@@ -22,12 +23,13 @@ struct Part {
 }
 
 /// In the order in which they run: what is quick to fail comes first.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
     Part { name: "build", about: "the components and the binaries", run: build },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
+    Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
     Part { name: "laws", about: "what the design demands of the sources", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
@@ -147,6 +149,11 @@ fn unit(run: &Run) -> Result<Outcome> {
     let count = run.tests(&mut command)?;
     let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"]);
     Ok(Outcome::Tested(count + TestCount::of(&mut examples)?))
+}
+
+fn oracle(_: &Run) -> Result<Outcome> {
+    oracle::check_default()?;
+    Ok(Outcome::Passed)
 }
 
 fn laws(run: &Run) -> Result<Outcome> {

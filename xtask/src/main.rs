@@ -9,6 +9,7 @@ mod bench;
 mod cargo;
 mod check;
 mod kafka;
+mod oracle;
 mod report;
 mod service;
 mod up;
@@ -23,6 +24,8 @@ cargo xtask <command>
                          what follows `--` goes to the test programs
   build                  build the components and the two binaries
   bench events|api ...   build and run a benchmark; further arguments go to it
+  oracle [--rules N] [--seed N]
+                         generated recurrence rules against python-dateutil
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
   postgres               run a private Postgres as the tests use it, in the foreground
 ";
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Some("test") => check::run(&rest),
         Some("build") => artifact::build_all(),
         Some("bench") => bench::run(&rest),
+        Some("oracle") => oracle::run(&rest),
         Some("kafka") => service::kafka(&rest),
         Some("postgres") => service::postgres(&rest),
         None | Some("help" | "--help" | "-h") => {

@@ -25,7 +25,8 @@ SELECT s.id AS series_id,
        EXISTS (SELECT FROM occurrences successor
                WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn') AS followed,
        -- Only a count on basis completion needs it. One deleted while pending was not completed.
-       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion' AND s.recurrence_rule ->> 'count' IS NOT NULL
+       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion'
+                 AND (s.recurrence_rule ->> 'count' IS NOT NULL OR s.recurrence_rule ->> 'rrule' LIKE '%COUNT=%')
             THEN (SELECT count(*) FROM occurrences c
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL)
             ELSE 0 END AS completions

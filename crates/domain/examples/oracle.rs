@@ -1,0 +1,299 @@
+//! Prints generated rules and what this crate makes of them, one JSON object a line, for an
+//! independent program to check. The same seed gives the same rules.
+//!
+//! `oracle SEED FIRST COUNT`; `cargo xtask oracle` runs it.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write as _};
+
+use rondo_domain::jiff::civil::{Date, DateTime};
+use rondo_domain::offset::ReminderOffset;
+use rondo_domain::recurrence::{EndDate, Frequency, MonthEnd, RuleDraft, Series};
+use rondo_domain::zone::{self, Zone};
+
+/// Most occurrences that are compared of each rule.
+const OCCURRENCES_MAX: usize = 24;
+/// How far they are looked for: a leap day is at most eight years away.
+const HORIZON_YEARS: i16 = 10;
+
+const ZONES: [&str; 16] = [
+    "UTC",
+    "Europe/Paris",
+    "Europe/London",
+    "Europe/Istanbul",
+    "America/New_York",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "America/Caracas",
+    "Africa/Casablanca",
+    "Africa/Cairo",
+    "Asia/Kathmandu",
+    "Asia/Pyongyang",
+    "Asia/Gaza",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+];
+const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+/// The first week that may lie in two years.
+const EDGE_WEEK: u64 = 52;
+/// Times of day at which clocks are changed somewhere, and some at which they are not.
+const MINUTES: [u64; 10] = [0, 15, 30, 90, 120, 135, 150, 165, 540, 1_439];
+
+fn main() -> io::Result<()> {
+    let mut arguments = std::env::args().skip(1).map(|word| word.parse::<u64>());
+    let (Some(Ok(seed)), Some(Ok(first)), Some(Ok(count)), None) =
+        (arguments.next(), arguments.next(), arguments.next(), arguments.next())
+    else {
+        eprintln!("usage: oracle SEED FIRST COUNT");
+        std::process::exit(2);
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    writeln!(out, "{{\"time_zone_database\":\"{}\"}}", zone::database_version())?;
+    for index in first..first + count {
+        writeln!(out, "{}", Case::generate(seed, index).line())?;
+    }
+    out.flush()
+}
+
+/// A rule with what it is calculated from.
+struct Case {
+    index: u64,
+    draft: RuleDraft,
+    anchor: DateTime,
+    zone: Zone,
+    /// A reminder offset: days and seconds.
+    reminder: (u64, u64),
+}
+
+impl Case {
+    fn generate(seed: u64, index: u64) -> Self {
+        let mut chance = Chance(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let anchor = chance.local();
+        let mut draft = if chance.one_in(4) {
+            chance.structured()
+        } else {
+            RuleDraft { rrule: Some(chance.rrule(anchor.date())), ..RuleDraft::default() }
+        };
+        let has_end = draft.rrule.as_ref().is_some_and(|text| text.contains("UNTIL"))
+            || draft.rrule.as_ref().is_some_and(|text| text.contains("COUNT"));
+        if !has_end && chance.one_in(4) {
+            let end = anchor.date().saturating_add(chance.days(2_000));
+            draft.end_date = Some(EndDate::Date(end));
+        } else if !has_end && chance.one_in(4) {
+            draft.count = Some(1 + chance.below(40) as i64);
+        }
+        let zone = Zone::parse(chance.pick(&ZONES)).expect("a zone that the database has");
+        let reminder = (chance.below(4), chance.below(3) * 1_800);
+        Self { index, draft, anchor, zone, reminder }
+    }
+
+    fn line(&self) -> String {
+        let rule = self.draft.clone().build().expect("a generated rule is valid");
+        let series = Series::new(rule, self.anchor, self.zone.clone());
+        let horizon = self.anchor.date().year() + HORIZON_YEARS;
+        let offset = format!("P{}DT{}S", self.reminder.0, self.reminder.1);
+        let offset = ReminderOffset::parse(&offset).expect("a generated offset is valid");
+        let slots: Vec<_> = series
+            .preview(OCCURRENCES_MAX)
+            .into_iter()
+            .take_while(|slot| slot.local.date().year() < horizon)
+            .map(|slot| {
+                let remind_at = offset.remind_at(slot.utc, &self.zone);
+                format!("[\"{}\",\"{}\",\"{remind_at}\"]", slot.local, slot.utc)
+            })
+            .collect();
+        format!(
+            "{{\"case\":{},{},\"anchor\":\"{}\",\"zone\":\"{}\",\"horizon\":{horizon},\
+             \"max\":{OCCURRENCES_MAX},\"remind\":[{},{}],\"slots\":[{}]}}",
+            self.index,
+            self.rule(),
+            self.anchor,
+            self.zone,
+            self.reminder.0,
+            self.reminder.1,
+            slots.join(","),
+        )
+    }
+
+    /// The members of the rule that are set.
+    fn rule(&self) -> String {
+        let draft = &self.draft;
+        let mut members = Vec::new();
+        if let Some(rrule) = &draft.rrule {
+            members.push(format!("\"rrule\":\"{rrule}\""));
+        }
+        if let Some(frequency) = draft.frequency {
+            members.push(format!("\"frequency\":\"{frequency}\""));
+        }
+        let numbers =
+            [("interval", draft.interval), ("day", draft.day_of_month), ("count", draft.count)];
+        for (name, number) in numbers {
+            members.extend(number.map(|number| format!("\"{name}\":{number}")));
+        }
+        if let Some(days) = &draft.days_of_week {
+            members.push(format!("\"weekdays\":{days:?}"));
+        }
+        if let Some(month_end) = draft.month_end {
+            members.push(format!("\"month_end\":\"{month_end}\""));
+        }
+        if let Some(EndDate::Date(date)) = draft.end_date {
+            members.push(format!("\"end_date\":\"{date}\""));
+        }
+        members.join(",")
+    }
+}
+
+/// Numbers that look random and follow from a seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len() as u64) as usize]
+    }
+
+    fn days(&mut self, bound: u64) -> rondo_domain::jiff::Span {
+        rondo_domain::jiff::Span::new().days(self.below(bound) as i64)
+    }
+
+    /// A wall-clock time from 1990 to 2060; often at the end of a month.
+    fn local(&mut self) -> DateTime {
+        let mut date =
+            Date::constant(1990, 1, 1).checked_add(self.days(25_000)).expect("in the calendar");
+        if self.one_in(4) {
+            date = date.last_of_month();
+        }
+        let minute = self.pick(&MINUTES);
+        date.at((minute / 60) as i8, (minute % 60) as i8, 0, 0)
+    }
+
+    /// Mostly small.
+    fn interval(&mut self) -> u64 {
+        match self.below(8) {
+            0..4 => 1,
+            4..6 => 2,
+            6 => 1 + self.below(12),
+            _ => 1 + self.below(60),
+        }
+    }
+
+    fn structured(&mut self) -> RuleDraft {
+        let frequency = self.pick(Frequency::ALL);
+        let weekly = frequency == Frequency::Weekly && self.one_in(2);
+        let monthly = frequency == Frequency::Monthly && self.one_in(2);
+        RuleDraft {
+            frequency: Some(frequency),
+            interval: Some(self.interval() as i64),
+            days_of_week: weekly
+                .then(|| (0..=self.below(4)).map(|_| self.below(7) as i64).collect()),
+            day_of_month: monthly.then(|| 1 + self.below(31) as i64),
+            month_end: Some(self.pick(MonthEnd::ALL)),
+            ..RuleDraft::default()
+        }
+    }
+
+    /// A rule with parts that RFC 5545 allows together.
+    fn rrule(&mut self, anchor: Date) -> String {
+        let frequency = self.pick(&["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]);
+        let mut text = format!("FREQ={frequency}");
+        let interval = self.interval();
+        if interval > 1 || self.one_in(8) {
+            let _ = write!(text, ";INTERVAL={interval}");
+        }
+        let plain = text.len();
+        if self.one_in(4) {
+            self.part(&mut text, "BYMONTH", 12, false);
+        }
+        if frequency != "WEEKLY" && self.one_in(3) {
+            self.part(&mut text, "BYMONTHDAY", 31, true);
+        }
+        let mut has_weeks = false;
+        if frequency == "YEARLY" && self.one_in(6) {
+            self.part(&mut text, "BYYEARDAY", 366, true);
+        } else if frequency == "YEARLY" && self.one_in(5) {
+            if self.one_in(4) {
+                return self.weeks_at_the_edge();
+            }
+            self.part(&mut text, "BYWEEKNO", EDGE_WEEK - 1, true);
+            has_weeks = true;
+        }
+        if self.one_in(2) {
+            let numbered = matches!(frequency, "MONTHLY" | "YEARLY") && !has_weeks;
+            self.weekdays(&mut text, numbered);
+        }
+        if text.len() > plain && self.one_in(4) {
+            self.part(&mut text, "BYSETPOS", 4, true);
+        }
+        if self.one_in(4) {
+            let _ = write!(text, ";WKST={}", self.pick(&WEEKDAYS));
+        }
+        if self.one_in(8) {
+            let _ = write!(text, ";BYHOUR={};BYMINUTE={}", self.below(24), self.below(60));
+        }
+        self.end(&mut text, anchor);
+        text
+    }
+
+    /// Weeks that may lie in two years, which have an oracle of their own.
+    fn weeks_at_the_edge(&mut self) -> String {
+        let mut text = "FREQ=YEARLY".to_owned();
+        let sign = self.pick(&["", "-"]);
+        let week = EDGE_WEEK + self.below(2);
+        let _ = write!(text, ";BYWEEKNO={},{sign}{week}", 1 + self.below(53));
+        self.weekdays(&mut text, false);
+        text
+    }
+
+    /// A list of one to four numbers.
+    fn part(&mut self, text: &mut String, name: &str, max: u64, can_be_negative: bool) {
+        let numbers: Vec<_> = (0..=self.below(4))
+            .map(|_| {
+                let sign = if can_be_negative && self.one_in(3) { "-" } else { "" };
+                format!("{sign}{}", 1 + self.below(max))
+            })
+            .collect();
+        let _ = write!(text, ";{name}={}", numbers.join(","));
+    }
+
+    fn weekdays(&mut self, text: &mut String, numbered: bool) {
+        let days: Vec<_> = (0..=self.below(5))
+            .map(|_| {
+                let sign = if self.one_in(3) { "-" } else { "" };
+                let number = if numbered && self.one_in(2) {
+                    format!("{sign}{}", 1 + self.below(5))
+                } else {
+                    String::new()
+                };
+                format!("{number}{}", self.pick(&WEEKDAYS))
+            })
+            .collect();
+        let _ = write!(text, ";BYDAY={}", days.join(","));
+    }
+
+    fn end(&mut self, text: &mut String, anchor: Date) {
+        let end = anchor.saturating_add(self.days(2_000)).strftime("%Y%m%d").to_string();
+        let _ = match self.below(8) {
+            0 => write!(text, ";COUNT={}", 1 + self.below(40)),
+            1 => write!(text, ";UNTIL={end}"),
+            2 => write!(text, ";UNTIL={end}T{:02}3000", self.below(24)),
+            3 => write!(text, ";UNTIL={end}T{:02}3000Z", self.below(24)),
+            _ => Ok(()),
+        };
+    }
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask oracle`: generated recurrence rules against python-dateutil; see `xtask/oracle`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::artifact::native;
+use crate::cargo::{root, run as run_command, target_directory};
+
+/// Rules of one run when nothing else is said, and in `cargo xtask test`.
+const RULES: u64 = 10_000;
+/// What `cargo xtask test` checks is the same each time.
+const SEED: u64 = 5_545;
+/// The program that generates rules, an example of `crates/domain`.
+const GENERATOR: &str = "oracle";
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    let (mut rules, mut seed) = (RULES, SEED);
+    let mut arguments = arguments.iter();
+    while let Some(option) = arguments.next() {
+        let target = match option.as_str() {
+            "--rules" => &mut rules,
+            "--seed" => &mut seed,
+            _ => bail!("unknown option {option:?}: `cargo xtask oracle [--rules N] [--seed N]`"),
+        };
+        let value = arguments.next().with_context(|| format!("{option} needs a number"))?;
+        *target = value.parse().with_context(|| format!("{option} {value:?} is no number"))?;
+    }
+    check(rules, seed)
+}
+
+/// What `cargo xtask test` checks.
+pub fn check_default() -> Result<()> {
+    check(RULES, SEED)
+}
+
+/// Shares the rules out to as many pairs of programs as there are processors.
+fn check(rules: u64, seed: u64) -> Result<()> {
+    let python = environment()?;
+    run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
+    let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let share = rules.div_ceil(shares).max(1);
+    let pairs: Result<Vec<_>> = (0..rules)
+        .step_by(usize::try_from(share)?)
+        .map(|first| Pair::start(&python, seed, first, share.min(rules - first)))
+        .collect();
+    let mut has_failed = false;
+    for mut pair in pairs? {
+        has_failed |= !pair.oracle.wait()?.success();
+        has_failed |= !pair.generator.wait()?.success();
+    }
+    if has_failed {
+        bail!("occurrences differ from the oracle's (seed {seed})");
+    }
+    Ok(())
+}
+
+/// A generator and the oracle that reads from it.
+struct Pair {
+    generator: Child,
+    oracle: Child,
+}
+
+impl Pair {
+    fn start(python: &Path, seed: u64, first: u64, count: u64) -> Result<Self> {
+        let program = target_directory().join("release/examples").join(GENERATOR);
+        let mut generator = Command::new(&program)
+            .args([seed, first, count].map(|number| number.to_string()))
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let rules = generator.stdout.take().context("the generator has no output")?;
+        let oracle = Command::new(python)
+            .arg(folder().join("oracle.py"))
+            // Empty: the database of the package, not that of the machine.
+            .env("PYTHONTZPATH", "")
+            .stdin(rules)
+            .spawn()
+            .context("cannot run the oracle")?;
+        Ok(Self { generator, oracle })
+    }
+}
+
+fn folder() -> PathBuf {
+    root().join("xtask/oracle")
+}
+
+/// Python of a virtual environment that has what the oracle needs; made once for each set of pinned
+/// versions.
+fn environment() -> Result<PathBuf> {
+    let pinned = folder().join("requirements.txt");
+    let wanted = fs::read_to_string(&pinned).context("xtask/oracle/requirements.txt")?;
+    let environment = target_directory().join("oracle");
+    let python = environment.join("bin/python");
+    // Written last: an environment that is half made has no stamp.
+    let stamp = environment.join("made-for.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|made_for| made_for == wanted) {
+        return Ok(python);
+    }
+    println!("making a virtual environment for python-dateutil, once");
+    let clear = ["-m", "venv", "--clear"];
+    run_command(Command::new("python3").args(clear).arg(&environment)).context(
+        "python3 with its venv module is needed for the oracle (Debian's package python3-venv)",
+    )?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    run_command(Command::new(&python).args(install).arg(&pinned))?;
+    fs::write(&stamp, wanted)?;
+    Ok(python)
+}
