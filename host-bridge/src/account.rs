@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use clap::Args;
 use http::Uri;
 use rondo_contract::address::TrustedProxies;
+use rondo_contract::token::key::{self, Jwk};
+use rondo_contract::token::{self, Claims, HmacKey, Presented};
 
+use crate::jwks::{Provider, ProviderArgs};
 use crate::option::{SettingError, given, refusal};
 
 #[derive(Args)]
@@ -21,6 +24,17 @@ pub struct AccountArgs {
     /// Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "LIST")]
     pub trusted_proxies: Option<String>,
+    /// A private Ed25519 JWK that access tokens are signed with instead of the secret.
+    #[arg(long, env = "JWT_SIGNING_KEY", hide_env_values = true, value_name = "JWK")]
+    pub jwt_signing_key: Option<String>,
+    /// Its public half, and that of the key before it: a JWKS document.
+    #[arg(long, env = "JWT_PUBLIC_KEYS", value_name = "JWKS")]
+    pub jwt_public_keys: Option<String>,
+    /// What the `aud` of an OpenID provider's tokens has to name.
+    #[arg(long, env = "OIDC_AUDIENCE", value_name = "NAME")]
+    pub oidc_audience: Option<String>,
+    #[command(flatten)]
+    pub provider: ProviderArgs,
 }
 
 /// The settings, checked.
@@ -28,6 +42,11 @@ pub struct AccountSettings {
     public_url: Option<String>,
     require_verified_email: Option<bool>,
     trusted_proxies: String,
+    signing_key: Option<String>,
+    /// As text, and read.
+    public_keys: Option<(String, Vec<Jwk>)>,
+    /// With its tokens' audience.
+    provider: Option<(Provider, String)>,
 }
 
 impl AccountArgs {
@@ -48,8 +67,53 @@ impl AccountArgs {
         let trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
         TrustedProxies::parse(&trusted_proxies)
             .map_err(|error| refusal("TRUSTED_PROXIES", error))?;
+        let (signing_key, public_keys) = self.signing()?;
+        let provider = match (self.provider.provider()?, given(self.oidc_audience.as_deref())) {
+            (None, _) => None,
+            (Some(provider), Some(audience)) => Some((provider, audience.to_owned())),
+            (Some(_), None) => {
+                let reason = "is missing: with OIDC_ISSUER, set it to what names this installation";
+                return Err(refusal("OIDC_AUDIENCE", reason));
+            }
+        };
         let public_url = public_url.map(str::to_owned);
-        Ok(AccountSettings { public_url, require_verified_email, trusted_proxies })
+        Ok(AccountSettings {
+            public_url,
+            require_verified_email,
+            trusted_proxies,
+            signing_key,
+            public_keys,
+            provider,
+        })
+    }
+
+    /// The key that tokens are signed with and those that they are checked with.
+    fn signing(&self) -> Result<(Option<String>, Option<(String, Vec<Jwk>)>), SettingError> {
+        let public_keys = given(self.jwt_public_keys.as_deref())
+            .map(|document| {
+                let keys = key::read_document(document);
+                keys.map(|keys| (document.to_owned(), keys))
+                    .map_err(|error| refusal("JWT_PUBLIC_KEYS", error))
+            })
+            .transpose()?;
+        let signing_key = given(self.jwt_signing_key.as_deref());
+        if let Some(private) = signing_key {
+            let token = key::SigningKey::read(private)
+                .map_err(|error| refusal("JWT_SIGNING_KEY", error))?
+                .sign(&Claims {
+                    user_id: 0,
+                    issued_at_s: 0,
+                    expires_at_s: i64::MAX,
+                    scope: String::new(),
+                });
+            let keys = public_keys.as_ref().map_or(&[][..], |(_, keys)| keys);
+            let presented = Presented::read(&token);
+            if presented.and_then(|token| token.proven_by_key(keys)).is_err() {
+                let reason = "must have the public half of JWT_SIGNING_KEY";
+                return Err(refusal("JWT_PUBLIC_KEYS", reason));
+            }
+        }
+        Ok((signing_key.map(str::to_owned), public_keys))
     }
 }
 
@@ -73,8 +137,31 @@ impl AccountSettings {
                 Some(required.to_string())
             }
             "trusted_proxies" => Some(self.trusted_proxies.clone()),
+            "jwt_signing_key" => self.signing_key.clone(),
+            "jwt_public_keys" => self.public_keys.as_ref().map(|(document, _)| document.clone()),
+            "oidc_issuer" => self.provider().map(|provider| provider.issuer.clone()),
+            "oidc_audience" => self.provider.as_ref().map(|(_, audience)| audience.clone()),
             _ => None,
         }
+    }
+
+    /// What live sync checks tokens with, beside the secret.
+    #[must_use]
+    pub fn sync_keys(&self, secret: HmacKey) -> ws_sync::Keys {
+        ws_sync::Keys {
+            secret: Some(secret),
+            own: self.public_keys.as_ref().map(|(_, keys)| keys.clone()).unwrap_or_default(),
+            provider: self.provider.as_ref().map(|(provider, audience)| token::Provider {
+                issuer: provider.issuer.clone(),
+                audience: audience.clone(),
+            }),
+        }
+    }
+
+    /// The provider whose keys are to be fetched.
+    #[must_use]
+    pub fn provider(&self) -> Option<&Provider> {
+        self.provider.as_ref().map(|(provider, _)| provider)
     }
 }
 
@@ -96,6 +183,10 @@ mod tests {
             public_url: Some(public_url.to_owned()),
             require_verified_email: Some(required.to_owned()),
             trusted_proxies: Some(proxies.to_owned()),
+            jwt_signing_key: None,
+            jwt_public_keys: None,
+            oidc_audience: None,
+            provider: ProviderArgs { oidc_issuer: None, oidc_jwks_url: None },
         }
     }
 
@@ -125,6 +216,45 @@ mod tests {
         check("", "0.0.0.0:3000", "true");
         check("true", "127.0.0.1:3000", "true");
         check("false", "192.0.2.1:80", "false");
+    }
+
+    #[test]
+    fn a_provider_needs_an_audience() {
+        let check = |audience: &str| -> Result<_, &'static str> {
+            let oidc_issuer = Some("https://id.example".to_owned());
+            let args = AccountArgs {
+                oidc_audience: Some(audience.to_owned()),
+                provider: ProviderArgs { oidc_issuer, oidc_jwks_url: None },
+                ..arguments("", "", "")
+            };
+            let settings = args.settings().map_err(|error| error.setting)?;
+            Ok(settings.variable("oidc_audience", "127.0.0.1:80".parse().unwrap()))
+        };
+        assert_eq!(check("rondo"), Ok(Some("rondo".to_owned())));
+        assert_eq!(check(""), Err("OIDC_AUDIENCE"));
+    }
+
+    #[test]
+    fn a_signing_key_needs_its_public_half() {
+        // The key of RFC 8037, appendix A, and a stranger's.
+        const PUBLIC: &str =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        const STRANGERS: &str =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w"}"#;
+        let private = PUBLIC.replace('}', r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
+        let check = |private: &str, public: &[&str]| {
+            let args = AccountArgs {
+                jwt_signing_key: Some(private.to_owned()),
+                jwt_public_keys: Some(format!(r#"{{"keys":[{}]}}"#, public.join(","))),
+                ..arguments("", "", "")
+            };
+            args.settings().map(|_| ()).map_err(|error| error.setting)
+        };
+        assert_eq!(check(&private, &[PUBLIC]), Ok(()));
+        assert_eq!(check("", &[PUBLIC]), Ok(()));
+        assert_eq!(check(&private, &[]), Err("JWT_PUBLIC_KEYS"));
+        assert_eq!(check(&private, &[STRANGERS]), Err("JWT_PUBLIC_KEYS"));
+        assert_eq!(check(PUBLIC, &[PUBLIC]), Err("JWT_SIGNING_KEY"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::option::{BridgeArgs, listen_address};
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
 use crate::pipeline::flow::Flow;
-use crate::{clock, host, retention};
+use crate::{clock, host, jwks, retention};
 
 /// Runs until `shutdown`.
 ///
@@ -27,6 +27,7 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let kafka = args.kafka()?;
     let delivery = HttpDelivery::new(args.components()?, args.event_token()?);
     let (outlet, from) = args.mail.outlet(&args.data)?;
+    let provider = args.provider.provider()?;
     let listener = host::listen(address).await?;
     crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
@@ -43,6 +44,9 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let part = readiness.part("mailer");
     let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(token.clone()));
+    if let Some(provider) = provider {
+        tasks.spawn(jwks::run(pool.clone(), provider, token.clone()));
+    }
     let front = Front {
         app: None,
         sync: None,

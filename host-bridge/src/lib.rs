@@ -9,6 +9,7 @@ pub mod dlq;
 pub mod front;
 pub mod health;
 pub mod host;
+pub mod jwks;
 pub mod mailer;
 pub mod option;
 pub mod pipeline;

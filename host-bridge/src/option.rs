@@ -13,6 +13,7 @@ use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_wasm_host::Manifest;
 
 use crate::account::AccountArgs;
+use crate::jwks::ProviderArgs;
 use crate::mailer::Outlet;
 
 /// Longest that audit entries can be kept, in days.
@@ -74,6 +75,8 @@ pub struct BridgeArgs {
     pub event_token: Option<String>,
     #[command(flatten)]
     pub kafka: KafkaOptions,
+    #[command(flatten)]
+    pub provider: ProviderArgs,
     #[command(flatten)]
     pub mail: MailArgs,
     #[command(flatten)]

@@ -31,7 +31,7 @@ use crate::pipeline::delivery::Delivery;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
-use crate::{clock, host, retention};
+use crate::{clock, host, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
 const ENDPOINTS: &str = "endpoints.json";
@@ -127,11 +127,12 @@ async fn serve_all(
     let flow = Arc::new(Flow::new(readiness.part("events")));
     let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
     let part = readiness.part("mailer");
-    let Setting { kafka, listener, data, outlet, from, jwt_secret, audit_days, .. } = setting;
+    let Setting { kafka, listener, data, outlet, from, jwt_secret, audit_days, account, .. } =
+        setting;
 
     let key = HmacKey::new(jwt_secret.as_bytes())?;
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
-    let sync = SyncService::with_metrics(store, key, metrics.clone());
+    let sync = SyncService::with_metrics(store, account.sync_keys(key), metrics.clone());
     let address = address.to_string();
     write_endpoints(&address, admin, kafka.as_ref(), data.path())?;
     let mut tasks = JoinSet::new();
@@ -151,6 +152,9 @@ async fn serve_all(
     tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
     let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(shutdown.clone()));
+    if let Some(provider) = account.provider() {
+        tasks.spawn(jwks::run(pool.clone(), provider.clone(), shutdown.clone()));
+    }
     let front = Front {
         app: Some(app.clone()),
         sync: Some(ws_sync::router(sync.clone())),

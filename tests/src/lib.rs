@@ -7,5 +7,6 @@
 pub mod account;
 pub mod arrangement;
 pub mod kill;
+pub mod provider;
 pub mod source;
 pub mod story;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::account;
 
 /// How long any effect may take, on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// A registered user with a token.
 pub struct User {

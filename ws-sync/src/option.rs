@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
-use rondo_contract::token::HmacKey;
+use rondo_contract::token::key::read_document;
+use rondo_contract::token::{HmacKey, Provider};
 use rondo_database::Dsn;
 use rondo_kafka::{KafkaOptions, KafkaSettings, SettingError};
+
+use crate::credential::Keys;
 
 /// As they were given. `Debug` is left out because secrets are among them.
 #[derive(clap::Parser)]
@@ -29,6 +32,15 @@ pub struct Options {
     /// The secret that access tokens are signed with; better given by the environment
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
+    /// Instead of it, or beside it: public keys of access tokens, a JWKS document
+    #[arg(long, env = "JWT_PUBLIC_KEYS", value_name = "JWKS")]
+    pub jwt_public_keys: Option<String>,
+    /// OpenID provider whose tokens are accepted: their `iss`, to the letter
+    #[arg(long, env = "OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// What the `aud` of the provider's tokens has to name
+    #[arg(long, env = "OIDC_AUDIENCE", value_name = "NAME")]
+    pub oidc_audience: Option<String>,
     #[command(flatten)]
     pub kafka: KafkaOptions,
 }
@@ -37,7 +49,7 @@ pub struct Options {
 pub struct Settings {
     pub listen: SocketAddr,
     pub database: Dsn,
-    pub key: HmacKey,
+    pub keys: Keys,
     pub kafka: KafkaSettings,
 }
 
@@ -52,22 +64,49 @@ impl Options {
         let database_url = required("DATABASE_URL", self.database_url.as_ref())?;
         let database = Dsn::parse(database_url)
             .map_err(|error| SettingError { setting: "DATABASE_URL", reason: error.to_string() })?;
-        let secret = required("JWT_SECRET", self.jwt_secret.as_ref())?;
-        let key = HmacKey::new(secret.as_bytes())
-            .map_err(|error| SettingError { setting: "JWT_SECRET", reason: error.to_string() })?;
+        let keys = self.keys()?;
         let kafka = self.kafka.settings()?.ok_or_else(|| SettingError {
             setting: "KAFKA_BROKERS",
             reason: "is missing; without Kafka, `rondo up` has sync in it".to_owned(),
         })?;
-        Ok(Settings { listen, database, key, kafka })
+        Ok(Settings { listen, database, keys, kafka })
+    }
+
+    fn keys(&self) -> Result<Keys, SettingError> {
+        let own = match given(self.jwt_public_keys.as_ref()) {
+            Some(document) => read_document(document).map_err(|error| SettingError {
+                setting: "JWT_PUBLIC_KEYS",
+                reason: error.to_string(),
+            })?,
+            None => Vec::new(),
+        };
+        let secret = match given(self.jwt_secret.as_ref()) {
+            None if !own.is_empty() => None,
+            _ => {
+                let secret = required("JWT_SECRET", self.jwt_secret.as_ref())?;
+                Some(HmacKey::new(secret.as_bytes()).map_err(|error| SettingError {
+                    setting: "JWT_SECRET",
+                    reason: error.to_string(),
+                })?)
+            }
+        };
+        let provider = match given(self.oidc_issuer.as_ref()) {
+            Some(issuer) => Some(Provider {
+                issuer: issuer.to_owned(),
+                audience: required("OIDC_AUDIENCE", self.oidc_audience.as_ref())?.to_owned(),
+            }),
+            None => None,
+        };
+        Ok(Keys { secret, own, provider })
     }
 }
 
+fn given(value: Option<&String>) -> Option<&str> {
+    value.map(String::as_str).filter(|value| !value.trim().is_empty())
+}
+
 fn required<'a>(setting: &'static str, value: Option<&'a String>) -> Result<&'a str, SettingError> {
-    value
-        .filter(|value| !value.trim().is_empty())
-        .map(String::as_str)
-        .ok_or_else(|| SettingError { setting, reason: "is missing: set it".to_owned() })
+    given(value).ok_or_else(|| SettingError { setting, reason: "is missing: set it".to_owned() })
 }
 
 #[cfg(test)]
@@ -80,6 +119,9 @@ mod tests {
             listen: "127.0.0.1:0".to_owned(),
             database_url: Some("postgres://rondo_sync:hunter2@localhost/rondo".to_owned()),
             jwt_secret: Some("s".repeat(32)),
+            jwt_public_keys: None,
+            oidc_issuer: None,
+            oidc_audience: None,
             kafka: KafkaOptions { kafka_brokers: Some("h:9092".to_owned()), ..Default::default() },
         };
         assert!(good().settings().is_ok());
@@ -95,6 +137,8 @@ mod tests {
         check(|options| options.database_url = Some("hunter2".to_owned()), "DATABASE_URL");
         check(|options| options.jwt_secret = Some(String::new()), "JWT_SECRET");
         check(|options| options.jwt_secret = Some("hunter2".to_owned()), "JWT_SECRET");
+        check(|options| options.jwt_public_keys = Some("[]".to_owned()), "JWT_PUBLIC_KEYS");
+        check(|options| options.oidc_issuer = Some("https://id".to_owned()), "OIDC_AUDIENCE");
         check(|options| options.kafka = KafkaOptions::default(), "KAFKA_BROKERS");
         check(|options| options.kafka.kafka_brokers = Some("nowhere".to_owned()), "KAFKA_BROKERS");
     }

@@ -35,7 +35,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
     tracing::info!(address = %listener.local_addr()?, "listening");
     let (metrics, readiness) = (Metrics::new(), Readiness::new());
     let store = Store::open(&settings.database).context("DATABASE_URL")?;
-    let service = SyncService::with_metrics(store, settings.key, metrics.clone());
+    let service = SyncService::with_metrics(store, settings.keys, metrics.clone());
     let (database, feed) = (readiness.part("database"), readiness.part("feed"));
     let token = shutdown.token();
     let routes = router(service.clone())

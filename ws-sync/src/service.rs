@@ -10,9 +10,9 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
-use rondo_contract::token::HmacKey;
 use rondo_telemetry::Metrics;
 
+use crate::credential::Keys;
 use crate::hub::Hub;
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, Handshake, Since};
 use crate::store::Store;
@@ -31,22 +31,23 @@ pub struct SyncService(Arc<Parts>);
 struct Parts {
     hub: Arc<Hub>,
     store: Store,
-    key: HmacKey,
+    keys: Keys,
     metrics: Metrics,
 }
 
 impl SyncService {
     /// A service that takes no session until a feed opens its hub.
     #[must_use]
-    pub fn new(store: Store, key: HmacKey) -> Self {
-        Self::with_metrics(store, key, Metrics::new())
+    pub fn new(store: Store, keys: impl Into<Keys>) -> Self {
+        Self::with_metrics(store, keys, Metrics::new())
     }
 
     /// The same; open connections are counted in `metrics` as `websocket`.
     #[must_use]
-    pub fn with_metrics(store: Store, key: HmacKey, metrics: Metrics) -> Self {
+    pub fn with_metrics(store: Store, keys: impl Into<Keys>, metrics: Metrics) -> Self {
         metrics.announce_connections(WEBSOCKET);
-        Self(Arc::new(Parts { hub: Arc::default(), store, key, metrics }))
+        let keys = keys.into();
+        Self(Arc::new(Parts { hub: Arc::default(), store, keys, metrics }))
     }
 
     #[must_use]
@@ -59,8 +60,8 @@ impl SyncService {
         &self.0.store
     }
 
-    pub(crate) fn key(&self) -> &HmacKey {
-        &self.0.key
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 }
 

@@ -18,6 +18,7 @@ use crate::credential::Credential;
 use crate::hub::Registration;
 use crate::queue::SessionQueue;
 use crate::service::SyncService;
+use crate::store::StoreError;
 
 /// Time between protocol pings, in seconds.
 pub const PING_S: u64 = 25;
@@ -91,9 +92,10 @@ async fn open(
     handshake: Handshake,
     service: &SyncService,
 ) -> Result<Session, End> {
-    let credential = handshake
-        .token
-        .and_then(|token| Credential::verify(&token, service.key()))
+    let token = handshake.token.unwrap_or_default();
+    let credential = verify(&token, service)
+        .await
+        .map_err(|_| End::Closed(CloseReason::GoingAway))?
         .ok_or(End::Closed(CloseReason::Unauthenticated))?;
     let since = match handshake.since {
         Since::Now => None,
@@ -162,7 +164,7 @@ impl Session {
                 message = socket.recv() => match message {
                     Some(Ok(message)) => {
                         self.heard_at = Instant::now();
-                        match self.answer(message, service) {
+                        match self.answer(message, service).await {
                             ControlFlow::Break(end) => Err(end),
                             ControlFlow::Continue(Some(frame)) => {
                                 write(socket, &queue, [encode(&frame)]).await
@@ -208,7 +210,7 @@ impl Session {
     }
 
     /// What a client's message is answered with, if anything.
-    fn answer(
+    async fn answer(
         &mut self,
         message: Message,
         service: &SyncService,
@@ -225,17 +227,24 @@ impl Session {
         }
         match serde_json::from_str(text) {
             Ok(ClientFrame::Ping) => ControlFlow::Continue(Some(ServerFrame::Pong)),
-            Ok(ClientFrame::Auth { token }) => match Credential::verify(&token, service.key()) {
-                Some(renewed) if renewed.user_id == self.credential.user_id => {
+            // Boxed: it takes no room in a session that idles.
+            Ok(ClientFrame::Auth { token }) => match Box::pin(verify(&token, service)).await {
+                Ok(Some(renewed)) if renewed.user_id == self.credential.user_id => {
                     self.credential = renewed;
                     ControlFlow::Continue(None)
                 }
                 // Another user's token is not told apart from none.
-                _ => refuse("invalid_token"),
+                Ok(_) => refuse("invalid_token"),
+                Err(_) => refuse("unavailable"),
             },
             Err(_) => refuse("invalid_frame"),
         }
     }
+}
+
+async fn verify(token: &str, service: &SyncService) -> Result<Option<Credential>, StoreError> {
+    let verified = Credential::verify(token, service.keys(), service.store()).await;
+    verified.inspect_err(|error| tracing::warn!(%error, "a token cannot be looked up"))
 }
 
 fn refuse(code: &'static str) -> ControlFlow<End, Option<ServerFrame>> {

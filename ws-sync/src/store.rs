@@ -1,10 +1,13 @@
-//! Reading what a client has missed.
+//! Reading what a client has missed, and who a provider's token stands for.
 
+use rondo_contract::token::ProviderClaims;
+use rondo_contract::token::key::Jwk;
 use rondo_database::migration::{self, MigrationError};
 use rondo_database::pool::PoolError;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
 use rondo_telemetry::PoolUse;
 use tokio::sync::Semaphore;
+use tokio_postgres::types::ToSql;
 
 use crate::catch_up::{Change, Page, PageRequest};
 
@@ -13,6 +16,10 @@ pub const STORE_CONNECTIONS_MAX: usize = 8;
 
 /// `$1` user, `$2` after, `$3` until or null, `$4` limit.
 const CATCH_UP_SQL: &str = include_str!("sql/catch_up.sql");
+/// `$1` issuer, `$2` key id or null, `$3` subject.
+const PROVIDER_TOKEN_SQL: &str = include_str!("sql/provider_token.sql");
+/// `$1` issuer, `$2` subject, `$3` e-mail, `$4` e-mail in lower case, `$5` name.
+const IDENTITY_USER_SQL: &str = include_str!("sql/identity_user.sql");
 
 /// The database, as the role `rondo_sync` may see it.
 #[derive(Debug)]
@@ -22,6 +29,15 @@ pub struct Store {
     turns: Semaphore,
 }
 
+/// What a provider's token is checked with, and whose it is.
+#[derive(Debug)]
+pub struct ProviderToken {
+    pub keys: Vec<Jwk>,
+    /// None for a subject that has not been seen before.
+    pub user_id: Option<i64>,
+    pub granted_scopes: String,
+}
+
 /// Why nothing could be read. The client is asked to resume.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,6 +45,8 @@ pub enum StoreError {
     Connection(#[from] PoolError),
     #[error("Postgres refused to read changes: {0}")]
     Query(#[from] tokio_postgres::Error),
+    #[error("a key of the provider cannot be read: {0}")]
+    Key(#[from] serde_json::Error),
     /// The schema is not the one of this program; waiting does not help.
     #[error(transparent)]
     Schema(MigrationError),
@@ -72,6 +90,45 @@ impl Store {
             }
         }
         Ok(page)
+    }
+
+    /// Looks up a provider's token.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached or refuses.
+    pub async fn provider_token(
+        &self,
+        issuer: &str,
+        key_id: Option<&str>,
+        subject: &str,
+    ) -> Result<ProviderToken, StoreError> {
+        let _turn = self.turns.acquire().await;
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(PROVIDER_TOKEN_SQL).await?;
+        let row = client.query_one(&statement, &[&issuer, &key_id, &subject]).await?;
+        Ok(ProviderToken {
+            keys: serde_json::from_str(row.try_get("keys")?)?,
+            user_id: row.try_get("user_id")?,
+            granted_scopes: row.try_get::<_, Option<_>>("granted_scopes")?.unwrap_or_default(),
+        })
+    }
+
+    /// The user that a provider's subject is, made at first sight.
+    ///
+    /// # Errors
+    /// When Postgres cannot be reached or refuses.
+    pub async fn identity_user(
+        &self,
+        issuer: &str,
+        claims: &ProviderClaims,
+    ) -> Result<i64, StoreError> {
+        let _turn = self.turns.acquire().await;
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(IDENTITY_USER_SQL).await?;
+        let email_key = claims.email.as_ref().map(|email| email.to_lowercase());
+        let ProviderClaims { subject, email, name, .. } = claims;
+        let parameters: [&(dyn ToSql + Sync); 5] = [&issuer, subject, email, &email_key, name];
+        Ok(client.query_one(&statement, &parameters).await?.try_get("user_id")?)
     }
 
     /// How the pool is used now.

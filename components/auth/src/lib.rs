@@ -43,6 +43,13 @@ use crate::store::{Registered, Store, Try};
 /// What answers one method of a route.
 type Answer = fn(&Request) -> Result<Response, Refusal>;
 
+/// Who may use a path at all; an answer checks that itself, and has the caller of it.
+enum Guard {
+    None,
+    Token,
+    Login,
+}
+
 struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
@@ -59,26 +66,44 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     let ["api", "auth", ref rest @ ..] = segments[..] else {
         return Err(Refusal::not_found());
     };
-    let answers: &[(Method, Answer)] = match rest {
-        ["register"] => &[(Post, register)],
-        ["login"] => &[(Post, login)],
-        ["refresh"] => &[(Post, refresh)],
-        ["logout"] => &[(Post, logout)],
-        ["verify"] => &[(Post, recovery::verify), (Get, page::verify)],
-        ["verify", "resend"] => &[(Post, recovery::resend)],
-        ["password", "forgot"] => &[(Post, recovery::forgot)],
-        ["password", "reset"] => &[(Post, recovery::reset), (Get, page::reset)],
-        ["me"] => &[(Get, account::show), (Patch, account::change)],
-        ["tokens"] => &[(Get, api_token::list), (Post, api_token::create)],
-        ["tokens", _] => &[(Delete, api_token::delete)],
+    let (guard, answers): (Guard, &[(Method, Answer)]) = match rest {
+        ["register"] => (Guard::None, &[(Post, register)]),
+        ["login"] => (Guard::None, &[(Post, login)]),
+        ["refresh"] => (Guard::None, &[(Post, refresh)]),
+        ["logout"] => (Guard::None, &[(Post, logout)]),
+        ["verify"] => (Guard::None, &[(Post, recovery::verify), (Get, page::verify)]),
+        ["verify", "resend"] => (Guard::Login, &[(Post, recovery::resend)]),
+        ["password", "forgot"] => (Guard::None, &[(Post, recovery::forgot)]),
+        ["password", "reset"] => (Guard::None, &[(Post, recovery::reset), (Get, page::reset)]),
+        ["me"] => (Guard::Token, &[(Get, account::show), (Patch, account::change)]),
+        ["tokens"] => (Guard::Login, &[(Get, api_token::list), (Post, api_token::create)]),
+        ["tokens", _] => (Guard::Login, &[(Delete, api_token::delete)]),
         _ => return Err(Refusal::not_found()),
     };
+    match answer_of(request, answers) {
+        Ok(answer) => answer(request),
+        // Who may not come in is not told what is wrong with the form.
+        Err(refusal) => Err(guard.refusal(request).unwrap_or(refusal)),
+    }
+}
+
+fn answer_of(request: &Request, answers: &[(Method, Answer)]) -> Result<Answer, Refusal> {
     let Some((_, answer)) = answers.iter().find(|(method, _)| *method == request.method) else {
         let allowed: Vec<_> = answers.iter().map(|(method, _)| *method).collect();
         return Err(request.method_not_allowed(&allowed));
     };
     Parameters::of(request).finish()?;
-    answer(request)
+    Ok(*answer)
+}
+
+impl Guard {
+    fn refusal(self, request: &Request) -> Option<Refusal> {
+        match self {
+            Self::None => None,
+            Self::Token => caller::authenticate(request).err(),
+            Self::Login => caller::logged_in(request).err(),
+        }
+    }
 }
 
 fn register(request: &Request) -> Result<Response, Refusal> {

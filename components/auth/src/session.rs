@@ -61,7 +61,7 @@ impl Session {
             user_id: account.id,
             expires_at_s: issued_at_s + expires_in_s,
             issued_at_s,
-            scope: scopes(&account.granted_scopes).to_string(),
+            scope: Scopes::of_session(&account.granted_scopes).to_string(),
         };
         let signing_key = variable::get(SIGNING_KEY_VARIABLE)?;
         let access_token = if signing_key.is_empty() {
@@ -93,11 +93,6 @@ impl Session {
         }
         answer.to_string()
     }
-}
-
-/// What a session may do: everything of its own, and what an operator has granted.
-fn scopes(granted: &str) -> Scopes {
-    Scopes::of_token(granted).iter().fold(Scopes::SESSION, Scopes::with)
 }
 
 fn access_lifetime_s() -> Result<i64, Refusal> {

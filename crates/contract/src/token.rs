@@ -24,6 +24,8 @@ pub const ISSUER: &str = "rondo";
 pub const TOKEN_BYTES_MAX: usize = 4096;
 /// Shortest secret, in bytes (RFC 7518, section 3.2).
 pub const SECRET_BYTES_MIN: usize = 32;
+/// Longest name that is taken over from a provider, in characters.
+const NAME_CHARS_MAX: usize = 200;
 /// How far ahead of this machine's clock an issuer's clock may be, in seconds.
 pub const CLOCK_SKEW_S_MAX: i64 = 60;
 
@@ -138,6 +140,19 @@ pub struct Presented<'a> {
     signature: Vec<u8>,
 }
 
+/// What a token has to be checked with. It is the token that says so, and proves nothing by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Secret,
+    /// A public key of our own.
+    OwnKey,
+    /// A key of this issuer, which is to be looked up together with the subject's user.
+    Provider {
+        issuer: String,
+        subject: String,
+    },
+}
+
 /// What a token says once its signature is right.
 pub struct Proven(Payload);
 
@@ -221,18 +236,29 @@ impl<'a> Presented<'a> {
         if header.crit.is_some() {
             return Err(TokenError::Unsupported);
         }
+        if !header.kid.as_deref().is_none_or(is_clean) {
+            return Err(TokenError::Malformed);
+        }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
         Ok(Self { algorithm, key_id: header.kid, signed, payload, signature })
     }
 
-    /// Issuer and subject that the token names, to look up what it is to be checked with. They prove
-    /// nothing.
+    /// What the token has to be checked with.
     ///
     /// # Errors
     /// When the payload is not a token's.
-    pub fn alleged(&self) -> Result<(String, String), TokenError> {
+    pub fn source(&self) -> Result<Source, TokenError> {
+        if self.algorithm == Algorithm::Hs256 {
+            return Ok(Source::Secret);
+        }
         let payload: Payload = json_of(self.payload)?;
-        Ok((payload.iss, payload.sub))
+        if payload.iss == ISSUER {
+            return Ok(Source::OwnKey);
+        }
+        if !is_clean(&payload.iss) || !is_clean(&payload.sub) {
+            return Err(TokenError::Malformed);
+        }
+        Ok(Source::Provider { issuer: payload.iss, subject: payload.sub })
     }
 
     /// # Errors
@@ -313,8 +339,12 @@ impl Proven {
             subject: self.0.sub,
             expires_at_s: self.0.exp,
             scope: self.0.scope,
-            email: self.0.email.filter(|_| is_verified),
-            name: self.0.name,
+            email: self.0.email.filter(|email| is_verified && is_clean(email)),
+            name: self
+                .0
+                .name
+                .filter(|name| is_clean(name))
+                .map(|name| name.chars().take(NAME_CHARS_MAX).collect()),
         })
     }
 
@@ -330,6 +360,11 @@ impl Proven {
             Ok(())
         }
     }
+}
+
+/// Text that a database takes.
+fn is_clean(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 fn json_of<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {

@@ -212,6 +212,26 @@ fn a_provider_is_believed_what_is_meant_for_us() {
     check(&|p| p["exp"] = NOW_S.into(), Err(TokenError::Expired));
     check(&|p| p["nbf"] = (NOW_S + 61).into(), Err(TokenError::NotYetValid));
     check(&|p| p["sub"] = "".into(), Err(TokenError::Malformed));
+    check(&|p| p["email"] = "a\0@b".into(), Ok(None));
+}
+
+#[test]
+fn what_a_token_is_checked_with() {
+    let check = |algorithm: &str, issuer: &str, expected: Source| {
+        let header = serde_json::json!({"alg": algorithm}).to_string();
+        let payload = serde_json::json!({"iss": issuer, "sub": "7", "exp": 1}).to_string();
+        let token = signed(&header, &payload);
+        assert_eq!(Presented::read(&token).unwrap().source(), Ok(expected), "{algorithm} {issuer}");
+    };
+    let provider =
+        || Source::Provider { issuer: "https://id.example".to_owned(), subject: "7".to_owned() };
+    check("HS256", ISSUER, Source::Secret);
+    // The secret proves our own tokens alone, which is seen after the signature.
+    check("HS256", "https://id.example", Source::Secret);
+    check("EdDSA", ISSUER, Source::OwnKey);
+    check("RS256", ISSUER, Source::OwnKey);
+    check("RS256", "https://id.example", provider());
+    check("ES256", "https://id.example", provider());
 }
 
 #[test]

@@ -44,6 +44,21 @@ impl Scopes {
             .fold(Self::default(), |scopes, scope| scopes.with(scope))
     }
 
+    /// What a user's session may do: everything of its own, and what an operator has granted.
+    #[must_use]
+    pub fn of_session(granted: &str) -> Self {
+        Self::of_token(granted).iter().fold(Self::SESSION, Self::with)
+    }
+
+    /// What a provider's token allows its user: those of our scopes that it names; all of a
+    /// session's when it names none, for then it says who somebody is and not what for. Never more
+    /// than the user has: `admin` is an operator's to grant, and no provider's.
+    #[must_use]
+    pub fn of_provider(scope: &str, granted: &str) -> Self {
+        let (named, granted) = (Self::of_token(scope), Self::of_session(granted));
+        if named == Self::default() { granted } else { Self(named.0 & granted.0) }
+    }
+
     /// Reads the scopes that a user asks for a token of their own.
     ///
     /// # Errors
@@ -165,6 +180,19 @@ mod tests {
         check("tasks:READ tasks", "");
         check("", "");
         assert_eq!(Scopes::SESSION.to_string(), "tasks:read tasks:write audit:read");
+    }
+
+    #[test]
+    fn scopes_of_a_providers_token() {
+        let check = |scope: &str, granted: &str, expected: &str| {
+            assert_eq!(Scopes::of_provider(scope, granted).to_string(), expected, "{scope:?}");
+        };
+        check("openid profile", "", "tasks:read tasks:write audit:read");
+        check("", "admin", "tasks:read tasks:write audit:read admin");
+        check("openid tasks:read", "admin", "tasks:read");
+        check("tasks:read admin", "", "tasks:read");
+        check("admin", "", "");
+        check("admin audit:read", "admin", "audit:read admin");
     }
 
     #[test]

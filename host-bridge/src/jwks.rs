@@ -1,0 +1,219 @@
+//! The keys of an OpenID provider: fetched here, for components reach nothing but their database,
+//! and put where components look them up.
+//!
+//! When they cannot be fetched, the last ones stay good for a day (`provider_token` in the
+//! migrations); a document without any key of ours is believed.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use clap::Args;
+use http::Uri;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rondo_contract::token::key::{self, Jwk};
+use rondo_database::Pool;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::option::{SettingError, given, refusal};
+
+/// Pause between two looks, in seconds: how long a new key may stay unknown.
+const LOOK_S: u64 = 300;
+/// Pause after a failure, in seconds.
+const FAILURE_S: u64 = 10;
+/// How long one answer may take, in seconds.
+const ANSWER_S_MAX: u64 = 10;
+/// Longest document, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+/// Most keys of a provider.
+const KEYS_MAX: usize = 64;
+/// Where a provider tells where its keys are (OpenID Connect Discovery 1.0, section 4).
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+const REPLACE: &str = include_str!("../sql/provider_keys_replace.sql");
+
+#[derive(Args)]
+#[command(next_help_heading = "OpenID provider")]
+pub struct ProviderArgs {
+    /// Provider whose tokens are accepted: their `iss`, to the letter.
+    #[arg(long, env = "OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// Its keys; otherwise where its discovery document says.
+    #[arg(long, env = "OIDC_JWKS_URL", value_name = "URL")]
+    pub oidc_jwks_url: Option<String>,
+}
+
+/// A provider and where its keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    pub issuer: String,
+    keys: Keys,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Keys {
+    At(Uri),
+    /// Where the document at this address says.
+    Discovered(Uri),
+}
+
+type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+impl ProviderArgs {
+    /// The provider; none when there is no issuer.
+    ///
+    /// # Errors
+    /// The setting that is malformed.
+    pub fn provider(&self) -> Result<Option<Provider>, SettingError> {
+        let Some(issuer) = given(self.oidc_issuer.as_deref()) else { return Ok(None) };
+        let keys = match given(self.oidc_jwks_url.as_deref()) {
+            Some(url) => Keys::At(address("OIDC_JWKS_URL", url)?),
+            None => {
+                let base = issuer.trim_end_matches('/');
+                Keys::Discovered(address("OIDC_ISSUER", &format!("{base}{DISCOVERY_PATH}"))?)
+            }
+        };
+        Ok(Some(Provider { issuer: issuer.to_owned(), keys }))
+    }
+}
+
+fn address(setting: &'static str, url: &str) -> Result<Uri, SettingError> {
+    fetchable(url)
+        .ok_or_else(|| refusal(setting, "must be an address such as https://id.example.org"))
+}
+
+fn fetchable(url: &str) -> Option<Uri> {
+    let uri: Uri = url.parse().ok()?;
+    (matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).then_some(uri)
+}
+
+/// Keeps the provider's keys in the database as they are published, until `shutdown`.
+pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
+    let client = match client() {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(%error, "TLS cannot be set up: no keys of the provider are fetched");
+            return;
+        }
+    };
+    loop {
+        let pause_s = tokio::select! {
+            () = shutdown.cancelled() => return,
+            refreshed = refresh(&pool, &client, &provider) => match refreshed {
+                Ok(keys) => {
+                    tracing::debug!(keys, issuer = provider.issuer, "keys of the provider fetched");
+                    LOOK_S
+                }
+                Err(error) => {
+                    let (error, issuer) = (format!("{error:#}"), &provider.issuer);
+                    tracing::warn!(error, issuer, "keys of the provider cannot be fetched now");
+                    FAILURE_S
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(pause_s)) => {}
+        }
+    }
+}
+
+/// Public certificate authorities, for providers have public certificates; one inside a network of
+/// ours may be reached by `http`.
+fn client() -> Result<HttpsClient, rustls::Error> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+async fn refresh(pool: &Pool, client: &HttpsClient, provider: &Provider) -> anyhow::Result<usize> {
+    let uri = match &provider.keys {
+        Keys::At(uri) => uri.clone(),
+        Keys::Discovered(uri) => discover(client, uri.clone(), &provider.issuer).await?,
+    };
+    let document = fetch(client, uri).await.context("JWKS")?;
+    let keys = published(&document)?;
+    let row = pool
+        .get()
+        .await?
+        .query_one(REPLACE, &[&provider.issuer, &serde_json::to_string(&keys)?])
+        .await?;
+    Ok(usize::try_from(row.get::<_, i64>(0))?)
+}
+
+fn published(document: &str) -> anyhow::Result<Vec<Jwk>> {
+    let keys = key::read_document(document)?;
+    ensure!(keys.len() <= KEYS_MAX, "more than {KEYS_MAX} keys");
+    Ok(keys)
+}
+
+async fn discover(client: &HttpsClient, uri: Uri, issuer: &str) -> anyhow::Result<Uri> {
+    let document = fetch(client, uri).await.context("discovery document")?;
+    keys_address(&serde_json::from_str(&document)?, issuer)
+}
+
+/// What a discovery document says of its keys; it has to be the issuer's (section 4.3).
+fn keys_address(document: &Value, issuer: &str) -> anyhow::Result<Uri> {
+    ensure!(document["issuer"] == issuer, "the discovery document is another issuer's");
+    document["jwks_uri"]
+        .as_str()
+        .and_then(fetchable)
+        .context("the discovery document has no address of keys")
+}
+
+async fn fetch(client: &HttpsClient, uri: Uri) -> anyhow::Result<String> {
+    let exchange = async {
+        let response = client.get(uri).await?;
+        ensure!(response.status().is_success(), "{}", response.status());
+        let body = Limited::new(response.into_body(), DOCUMENT_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
+        Ok(String::from_utf8(body.to_vec())?)
+    };
+    tokio::time::timeout(Duration::from_secs(ANSWER_S_MAX), exchange)
+        .await
+        .context("no answer in time")?
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings() {
+        let check = |issuer: &str, url: &str| {
+            let (issuer, url) = (Some(issuer.to_owned()), Some(url.to_owned()));
+            let args = ProviderArgs { oidc_issuer: issuer, oidc_jwks_url: url };
+            args.provider().map(|found| found.map(|p| p.keys)).map_err(|error| error.setting)
+        };
+        assert_eq!(check("", ""), Ok(None));
+        let uri = Uri::from_static("https://id.example/a/.well-known/openid-configuration");
+        assert_eq!(check("https://id.example/a/", ""), Ok(Some(Keys::Discovered(uri))));
+        let uri = Uri::from_static("http://id:8080/keys");
+        assert_eq!(check("anything", "http://id:8080/keys"), Ok(Some(Keys::At(uri))));
+        assert_eq!(check("id.example", ""), Err("OIDC_ISSUER"));
+        assert_eq!(check("https://id.example", "ftp://id/keys"), Err("OIDC_JWKS_URL"));
+    }
+
+    #[test]
+    fn documents() {
+        let document = json!({"issuer": "https://id.example", "jwks_uri": "https://id.example/k"});
+        assert_eq!(keys_address(&document, "https://id.example").unwrap(), "https://id.example/k");
+        assert!(keys_address(&document, "https://id.example/").is_err());
+        assert!(keys_address(&json!({"issuer": "a", "jwks_uri": "file:///k"}), "a").is_err());
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let keys = |count: usize| json!({"keys": vec![key.clone(); count]}).to_string();
+        assert_eq!(published(&keys(KEYS_MAX)).unwrap().len(), KEYS_MAX);
+        assert!(published(&keys(KEYS_MAX + 1)).is_err());
+        assert!(published("[]").is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! What keeps others out: forged tokens are refused on every route that asks who calls, and
+//! passwords cannot be tried at will, nor their owner locked out.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use rondo_testkit::http::{Client, Response};
+use rondo_tests::arrangement::Up;
+use rondo_tests::story;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const SECRET: &str = "a secret of this test, and long enough";
+const PASSWORD: &str = "correct horse battery";
+
+/// A route of each component that asks who calls, with the status of a good answer.
+const ROUTES: [(&str, &str, u16); 7] = [
+    ("GET", "/api/tasks", 200),
+    ("POST", "/api/tasks", 201),
+    ("GET", "/api/notifications", 200),
+    ("GET", "/api/audit/logs", 200),
+    ("POST", "/api/recurrence/preview", 200),
+    ("GET", "/api/auth/me", 200),
+    ("GET", "/api/auth/tokens", 200),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_tokens_open_nothing() {
+    let mut up = Up::start("forged", &[("JWT_SECRET", SECRET.to_owned())]).await;
+    let user = story::register(&up.http(), "ada@example.org").await;
+    let http = Client::new(up.http());
+    for (method, path, good) in ROUTES {
+        ask(&user.client, method, path).await.expect(good);
+        ask(&http, method, path).await.expect(401);
+    }
+    for (what, token) in forged(user.id) {
+        for (method, path, _) in ROUTES {
+            let answer = ask(&http.with_token(&token), method, path).await;
+            assert_eq!(answer.status.as_u16(), 401, "{what} at {path}: {}", answer.text());
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{what} at {path}");
+        }
+    }
+    let (head, payload) = (r#"{"alg":"HS256"}"#, claims(user.id, "", 60));
+    let powerless = signed(head, &payload, SECRET.as_bytes());
+    for (method, path, _) in &ROUTES[..5] {
+        let answer = ask(&http.with_token(&powerless), method, path).await.expect(403);
+        assert_eq!(answer.json()["code"], "missing_scope", "{path}");
+    }
+    let tasks = user.client.get("/api/tasks").await.expect("an answer").json();
+    assert_eq!(tasks.as_array().map(Vec::len), Some(1), "what was refused has left no trace");
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_cannot_be_tried_at_will() {
+    let trusted = [("TRUSTED_PROXIES", "127.0.0.1".to_owned())];
+    let mut up = Up::start("throttle", &trusted).await;
+    let email = "victim@example.org";
+    story::register(&up.http(), email).await;
+    story::register(&up.http(), "other@example.org").await;
+    let url = up.http();
+    let login = async |address: &str, email: &str, password: &str| {
+        let body = json!({"email": email, "password": password});
+        from(&url, address).post("/api/auth/login", &body).await.expect("an answer")
+    };
+    // Five wrong ones for an account from an address, then not even the right one is looked at.
+    for _ in 0..5 {
+        login("198.51.100.1", email, "wrong password").await.expect(401);
+    }
+    throttled(&login("198.51.100.1", email, PASSWORD).await);
+    throttled(&login("198.51.100.1", "VICTIM@example.org", PASSWORD).await);
+    // An account that does not exist is no different.
+    for _ in 0..5 {
+        login("198.51.100.1", "nobody@example.org", "wrong password").await.expect(401);
+    }
+    throttled(&login("198.51.100.1", "nobody@example.org", PASSWORD).await);
+    login("198.51.100.1", "other@example.org", PASSWORD).await.expect(200);
+    login("203.0.113.7", email, PASSWORD).await.expect(200);
+
+    // From everywhere at once: each address has one try left, and the owner is not locked out.
+    for host in 1..=30 {
+        login(&format!("192.0.2.{host}"), email, "wrong password").await.expect(401);
+    }
+    login("192.0.2.100", email, "wrong password").await.expect(401);
+    throttled(&login("192.0.2.100", email, "wrong password").await);
+    for _ in 0..3 {
+        login("203.0.113.7", email, PASSWORD).await.expect(200);
+    }
+
+    // A restart makes nobody innocent.
+    up.stop().await;
+    up.start_again().await;
+    throttled(&login("198.51.100.1", email, PASSWORD).await);
+    login("203.0.113.7", email, PASSWORD).await.expect(200);
+    // Who guesses which addresses are taken is stopped as well.
+    let taken = json!({"email": email, "password": PASSWORD});
+    let guessing = from(&up.http(), "198.51.100.9");
+    for _ in 0..20 {
+        guessing.post("/api/auth/register", &taken).await.expect("an answer").expect(409);
+    }
+    throttled(&guessing.post("/api/auth/register", &taken).await.expect("an answer"));
+    up.stop().await;
+}
+
+fn throttled(answer: &Response) {
+    assert_eq!(answer.status.as_u16(), 429, "{}", answer.text());
+    assert_eq!(answer.json()["code"], "too_many_requests");
+    let wait_s: u64 = answer.header("retry-after").and_then(|s| s.parse().ok()).expect("seconds");
+    assert!((1..=3600).contains(&wait_s), "{wait_s}");
+}
+
+/// A client behind the trusted proxy; what stands there before its own address is its invention.
+fn from(url: &str, address: &str) -> Client {
+    Client::new(url).with_header("x-forwarded-for", &format!("10.9.8.7, {address}"))
+}
+
+async fn ask(client: &Client, method: &str, path: &str) -> Response {
+    let answer = match path {
+        _ if method == "GET" => client.get(path).await,
+        "/api/tasks" => client.post(path, &json!({"title": "t"})).await,
+        _ => {
+            let rule = json!({"recurrence_rule": {"frequency": "daily"}, "count": 1});
+            client.post(path, &rule).await
+        }
+    };
+    answer.expect("an answer")
+}
+
+fn claims(user_id: i64, scope: &str, lifetime_s: i64) -> Value {
+    let now_s = now_s();
+    json!({"sub": user_id.to_string(), "iss": "rondo", "iat": now_s, "exp": now_s + lifetime_s,
+           "scope": scope})
+}
+
+fn now_s() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("a time after 1970").as_secs().try_into().expect("a time in range")
+}
+
+/// A token of any header and payload, with an HMAC.
+fn signed(header: &str, payload: &Value, secret: &[u8]) -> String {
+    let body = unsigned(header, payload);
+    let mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length");
+    let signature = mac.chain_update(&body).finalize().into_bytes();
+    format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn unsigned(header: &str, payload: &Value) -> String {
+    let payload = payload.to_string();
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+}
+
+/// Tokens that claim everything for the user and prove nothing.
+fn forged(user_id: i64) -> Vec<(&'static str, String)> {
+    const ALL: &str = "tasks:read tasks:write audit:read admin";
+    const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let good = claims(user_id, ALL, 600);
+    let with = |member: &str, value: Value| {
+        let mut payload = good.clone();
+        payload[member] = value;
+        signed(HEADER, &payload, SECRET.as_bytes())
+    };
+    let by = |header: &str| signed(header, &good, SECRET.as_bytes());
+    let none = |name: &str| format!("{}.", unsigned(&format!(r#"{{"alg":"{name}"}}"#), &good));
+    vec![
+        ("nothing", String::new()),
+        ("no token", "x".to_owned()),
+        ("no API token", format!("rondo_{}", "A".repeat(43))),
+        ("too long", format!("{}{}", by(HEADER), "A".repeat(5000))),
+        ("without algorithm", none("none")),
+        ("without algorithm, shouted", none("NONE")),
+        ("without signature", format!("{}.", unsigned(HEADER, &good))),
+        ("another secret", signed(HEADER, &good, b"another secret that is long enough")),
+        ("another algorithm", by(r#"{"alg":"HS512"}"#)),
+        ("RSA by secret", by(r#"{"alg":"RS256","kid":"a"}"#)),
+        ("ECDSA by secret", by(r#"{"alg":"ES256"}"#)),
+        ("Ed25519 by secret", by(r#"{"alg":"EdDSA"}"#)),
+        ("a critical extension", by(r#"{"alg":"HS256","crit":["exp"]}"#)),
+        ("expired", with("exp", (now_s() - 1).into())),
+        ("not yet valid", with("nbf", (now_s() + 600).into())),
+        ("from the future", with("iat", (now_s() + 600).into())),
+        ("another issuer", with("iss", "https://id.example".into())),
+        ("without end", with("exp", Value::Null)),
+        ("of nobody", with("sub", "".into())),
+    ]
+}

@@ -1,0 +1,297 @@
+//! The life of an account, as its owner sees it: registered, verified, logged in and out, its
+//! password forgotten and set anew, and what is made for programs.
+
+use rondo_testkit::http::{Client, Response};
+use rondo_testkit::smtp::SmtpServer;
+use rondo_testkit::wait::eventually;
+use rondo_tests::account::{RESET, VERIFY, mailed_token, mailed_tokens};
+use rondo_tests::arrangement::Up;
+use rondo_tests::story;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_life_of_an_account() {
+    let smtp = SmtpServer::start().await;
+    let mut up = Up::start("account", &[("SMTP_URL", smtp.url())]).await;
+    let http = Client::new(up.http());
+    sessions(&http).await;
+    mails(&http, &smtp).await;
+    profile(&http).await;
+    api_tokens(&http).await;
+    nothing_secret_is_kept(&up).await;
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_the_verification_goes_to_an_unverified_address() {
+    let smtp = SmtpServer::start().await;
+    let environment = [
+        ("SMTP_URL", smtp.url()),
+        ("REQUIRE_VERIFIED_EMAIL", "true".to_owned()),
+        ("PUBLIC_URL", "https://tasks.example/".to_owned()),
+    ];
+    let mut up = Up::start("unverified", &environment).await;
+    let user = story::register(&up.http(), "eve@example.org").await;
+    let due =
+        json!({"title": "Unseen", "due_date": story::from_now(-60), "reminder_offset": "PT1H"});
+    user.client.post("/api/tasks", &due).await.expect("an answer").expect(201);
+    eventually("a decision about the reminder", story::SOON, async || {
+        let history = user.client.get("/api/notifications").await.map_err(|e| e.to_string())?;
+        let history = history.json();
+        if history[0]["status"] == "cancelled" { Ok(()) } else { Err(history.to_string()) }
+    })
+    .await;
+    // Whoever has forgotten the password before all else gets the verification again.
+    let forgot = json!({"email": "eve@example.org"});
+    post(&user.client, "/api/auth/password/forgot", &forgot, 202).await;
+    let token = mailed_token(&smtp, "eve@example.org", VERIFY, 2).await;
+    assert_eq!(smtp.mails().len(), 2, "two verifications and nothing else");
+    assert!(smtp.mails()[0].body().contains("https://tasks.example/api/auth/verify#"));
+
+    post(&user.client, VERIFY, &json!({"token": token}), 204).await;
+    post(&user.client, "/api/auth/password/forgot", &forgot, 202).await;
+    mailed_token(&smtp, "eve@example.org", RESET, 1).await;
+    up.stop().await;
+}
+
+/// A token's answer to a request.
+async fn post(client: &Client, path: &str, body: &Value, status: u16) -> Response {
+    client.post(path, body).await.expect("an answer").expect(status)
+}
+
+fn token(answer: &Value, name: &str) -> Value {
+    assert!(answer[name].as_str().is_some_and(|token| !token.is_empty()), "{name}");
+    answer[name].clone()
+}
+
+async fn refresh(http: &Client, token: &Value, status: u16) -> Value {
+    let body = json!({"refresh_token": token});
+    post(http, "/api/auth/refresh", &body, status).await.json()
+}
+
+async fn login(http: &Client, email: &str, password: &str, status: u16) -> Value {
+    let body = json!({"email": email, "password": password});
+    post(http, "/api/auth/login", &body, status).await.json()
+}
+
+async fn sessions(http: &Client) {
+    let body = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
+    let answer = post(http, "/api/auth/register", &body, 201).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let first = answer.json();
+    assert_eq!(first["token_type"], "Bearer");
+    assert_eq!(first["expires_in"], 900);
+    let taken = json!({"email": "ADA@example.ORG", "password": PASSWORD});
+    assert_eq!(post(http, "/api/auth/register", &taken, 409).await.json()["code"], "email_taken");
+
+    // Wrong is wrong, whatever is.
+    let second = login(http, "aDa@eXample.org", PASSWORD, 200).await;
+    assert_eq!(second["user"]["email"], "Ada@Example.org");
+    let mut wrong = login(http, "ada@example.org", "incorrect horse", 401).await;
+    let mut unknown = login(http, "nobody@example.org", "incorrect horse", 401).await;
+    wrong["request_id"].take();
+    unknown["request_id"].take();
+    assert_eq!(wrong, unknown);
+
+    // A refresh token works once; used again, it ends its session and no other.
+    let rotated = refresh(http, &token(&first, "refresh_token"), 200).await;
+    let me = http.with_token(rotated["access_token"].as_str().unwrap_or_default());
+    me.get("/api/auth/me").await.expect("an answer").expect(200);
+    refresh(http, &first["refresh_token"], 401).await;
+    refresh(http, &token(&rotated, "refresh_token"), 401).await;
+    let second = refresh(http, &token(&second, "refresh_token"), 200).await;
+
+    // Two at the same time are one who comes too late, and a session that ends.
+    let (one, other) = tokio::join!(
+        http.post("/api/auth/refresh", &json!({"refresh_token": second["refresh_token"]})),
+        http.post("/api/auth/refresh", &json!({"refresh_token": second["refresh_token"]})),
+    );
+    let mut statuses = [one, other].map(|answer| answer.expect("an answer").status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+
+    let third = login(http, "ada@example.org", PASSWORD, 200).await;
+    let logout = json!({"refresh_token": third["refresh_token"]});
+    post(http, "/api/auth/logout", &logout, 204).await;
+    post(http, "/api/auth/logout", &logout, 204).await;
+    refresh(http, &third["refresh_token"], 401).await;
+    refresh(http, &json!("x".repeat(300)), 401).await;
+}
+
+async fn mails(http: &Client, smtp: &SmtpServer) {
+    let email = "Grace@example.org";
+    let body = json!({"email": email, "password": PASSWORD});
+    let session = post(http, "/api/auth/register", &body, 201).await.json();
+    let user = http.with_token(session["access_token"].as_str().unwrap_or_default());
+    let first = mailed_token(smtp, email, VERIFY, 1).await;
+    post(&user, "/api/auth/verify/resend", &json!({}), 202).await;
+    let again = mailed_token(smtp, email, VERIFY, 2).await;
+    assert_ne!(first, again);
+
+    // Each works once, for what it is for; one that was used takes the others with it.
+    let as_reset = json!({"token": first, "password": "another horse"});
+    post(http, RESET, &as_reset, 422).await;
+    post(http, VERIFY, &json!({"token": again}), 204).await;
+    for token in [again, first, "no token".to_owned()] {
+        let answer = post(http, VERIFY, &json!({"token": token}), 422).await.json();
+        assert_eq!(answer["errors"][0]["code"], "invalid_token", "{answer}");
+    }
+    let me = user.get("/api/auth/me").await.expect("an answer").expect(200).json();
+    assert_eq!(me["email_verified"], true);
+    // There is nothing to verify, and so nothing is sent.
+    post(&user, "/api/auth/verify/resend", &json!({}), 202).await;
+
+    for unknown in ["nobody@example.org", "no address at all"] {
+        post(http, "/api/auth/password/forgot", &json!({"email": unknown}), 202).await;
+    }
+    let forgot = json!({"email": "grace@EXAMPLE.org"});
+    post(http, "/api/auth/password/forgot", &forgot, 202).await;
+    let reset = mailed_token(smtp, email, RESET, 1).await;
+    let short = json!({"token": reset, "password": "short"});
+    post(http, RESET, &short, 422).await;
+    let new = json!({"token": reset, "password": "another horse"});
+    post(http, RESET, &new, 204).await;
+    post(http, RESET, &new, 422).await;
+    refresh(http, &session["refresh_token"], 401).await;
+    login(http, email, PASSWORD, 401).await;
+    login(http, email, "another horse", 200).await;
+    assert_eq!(mailed_tokens(smtp, email, VERIFY).len(), 2);
+    assert!(smtp.mails().iter().all(|mail| !mail.to[0].contains("nobody")));
+
+    // The pages behind the links load nothing and leave the token alone.
+    for path in [VERIFY, RESET] {
+        let page = http.get(path).await.expect("an answer").expect(200);
+        let policy = page.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    }
+}
+
+async fn profile(http: &Client) {
+    let user = story::register(http.base(), "hedy@example.org").await.client;
+    let patch = json!({"name": "Hedy", "time_zone": "Europe/Vienna",
+                       "notifications": {"email": false, "digest_at": "08:00"}});
+    user.patch("/api/auth/me", &patch).await.expect("an answer").expect(200);
+    let patch =
+        json!({"name": null, "notifications": {"digest_at": null}, "id": 99, "email": "x@y"});
+    let changed = user.patch("/api/auth/me", &patch).await.expect("an answer").expect(200).json();
+    let me = user.get("/api/auth/me").await.expect("an answer").expect(200).json();
+    assert_eq!(changed, me);
+    assert_eq!(me["email"], "hedy@example.org");
+    assert_eq!(me["name"], Value::Null);
+    assert_eq!(me["time_zone"], "Europe/Vienna");
+    assert_eq!(me["notifications"], json!({"email": false, "digest_at": null}));
+    let bad = json!({"time_zone": "Mars", "notifications": {"digest_at": "8"}, "admin": true});
+    let answer = user.patch("/api/auth/me", &bad).await.expect("an answer").expect(422).json();
+    let pointers: Vec<_> = answer["errors"].as_array().into_iter().flatten().collect();
+    let pointers: Vec<_> = pointers.iter().filter_map(|error| error["pointer"].as_str()).collect();
+    assert_eq!(pointers, ["/time_zone", "/notifications/digest_at", "/admin"]);
+    // A task of one's own takes the zone over.
+    let task = post(&user, "/api/tasks", &json!({"title": "t"}), 201).await.json();
+    assert_eq!(task["time_zone"], "Europe/Vienna");
+}
+
+async fn api_tokens(http: &Client) {
+    let user = story::register(http.base(), "mary@example.org").await;
+    let other = story::register(http.base(), "joan@example.org").await;
+    let make = async |body: Value| post(&user.client, "/api/auth/tokens", &body, 201).await.json();
+    let reader = make(json!({"name": "reader", "scopes": ["tasks:read"]})).await;
+    let writer = make(json!({"name": "writer", "scopes": ["tasks:write"]})).await;
+    let auditor = make(json!({"name": "auditor", "scopes": ["audit:read"]})).await;
+    let soon = story::from_now(2);
+    let brief = json!({"name": "brief", "scopes": ["tasks:read"], "expires_at": soon});
+    let brief = make(brief).await;
+    let bad = json!({"name": "", "scopes": ["admin"], "expires_at": story::from_now(-1)});
+    post(&user.client, "/api/auth/tokens", &bad, 422).await;
+
+    let path = format!("/api/{}", user.id);
+    let as_token = |made: &Value| http.with_token(made["token"].as_str().unwrap_or_default());
+    // What each scope opens: reading tasks, writing them, reading the log.
+    for (made, opened) in
+        [(&reader, [200, 403, 403]), (&writer, [403, 201, 403]), (&auditor, [403, 403, 200])]
+    {
+        let client = as_token(made);
+        let statuses = [
+            client.get(&format!("{path}/tasks")).await,
+            client.post(&format!("{path}/tasks"), &json!({"title": "by a program"})).await,
+            client.get("/api/audit/logs").await,
+        ]
+        .map(|answer| answer.expect("an answer").status.as_u16());
+        assert_eq!(statuses, opened, "{made}");
+        let reading = [
+            client.get(&format!("{path}/notifications")).await,
+            client.get("/api/audit/statistics").await,
+        ];
+        let reading = reading.map(|answer| answer.expect("an answer").status.as_u16());
+        assert_eq!(reading, [opened[0], opened[2]], "{made}");
+        // Whose it is, it may say; the account is none of its business, nor are other users.
+        assert_eq!(client.get("/api/auth/me").await.expect("an answer").json()["id"], user.id);
+        for answer in [
+            client.get("/api/auth/tokens").await,
+            client.post("/api/auth/tokens", &json!({"name": "x", "scopes": ["tasks:read"]})).await,
+            client.patch("/api/auth/me", &json!({"name": "x"})).await,
+            client.post("/api/auth/verify/resend", &json!({})).await,
+            client.delete(&format!("/api/auth/tokens/{}", made["id"])).await,
+            client.get(&format!("/api/{}/tasks", other.id)).await,
+            client.get(&format!("/api/audit/logs?user_id={}", other.id)).await,
+        ] {
+            answer.expect("an answer").expect(403);
+        }
+    }
+
+    // Shown once; listed without; nobody else's.
+    let listed = user.client.get("/api/auth/tokens").await.expect("an answer").expect(200).json();
+    let names: Vec<_> = listed.as_array().into_iter().flatten().map(|t| &t["name"]).collect();
+    assert_eq!(names, ["brief", "auditor", "writer", "reader"]);
+    assert!(listed.as_array().into_iter().flatten().all(|token| token["token"].is_null()));
+    assert!(listed[3]["last_used_at"].is_string(), "{listed}");
+    let others = other.client.get("/api/auth/tokens").await.expect("an answer").json();
+    assert_eq!(others, json!([]));
+    let of_reader = format!("/api/auth/tokens/{}", reader["id"]);
+    other.client.delete(&of_reader).await.expect("an answer").expect(404);
+    let is_open = as_token(&reader).get("/api/tasks").await.expect("an answer").status == 200;
+    assert!(is_open, "another's attempt has no effect");
+
+    // Taken back, it is none from the next request on; expired, neither.
+    user.client.delete(&of_reader).await.expect("an answer").expect(204);
+    as_token(&reader).get("/api/tasks").await.expect("an answer").expect(401);
+    user.client.delete(&of_reader).await.expect("an answer").expect(404);
+    user.client.delete("/api/auth/tokens/x").await.expect("an answer").expect(404);
+    eventually("the end of a token", story::SOON, async || {
+        let answer = as_token(&brief).get("/api/tasks").await.map_err(|e| e.to_string())?;
+        if answer.status == 401 { Ok(()) } else { Err(answer.status.to_string()) }
+    })
+    .await;
+    as_token(&json!({"token": "rondo_made-up"}))
+        .get("/api/tasks")
+        .await
+        .expect("an answer")
+        .expect(401);
+}
+
+/// No token is in the database as it was handed out, and what a mail said goes with it.
+async fn nothing_secret_is_kept(up: &Up) {
+    let endpoints = up.endpoints();
+    let url = endpoints["postgres"].as_str().expect("an address");
+    let dsn = rondo_database::Dsn::parse(url).expect("an address");
+    let options = rondo_database::SessionOptions::default();
+    let session = rondo_database::pool::connect(&dsn, &options).await.expect("a session");
+    eventually("mails to be out", story::SOON, async || {
+        let sql = "SELECT count(*) FROM account_mails WHERE status = 'pending'";
+        let pending: i64 = session.query_one(sql, &[]).await.map_err(|e| e.to_string())?.get(0);
+        if pending == 0 { Ok(()) } else { Err(format!("{pending} pending")) }
+    })
+    .await;
+    for sql in [
+        "SELECT count(*) FROM account_mails WHERE coalesce(subject, body_text, body_html) IS NOT NULL",
+        "SELECT count(*) FROM refresh_tokens WHERE token_hash !~ '^[0-9a-f]{64}$'",
+        "SELECT count(*) FROM mailed_tokens WHERE token_hash !~ '^[0-9a-f]{64}$'",
+        "SELECT count(*) FROM api_tokens WHERE token_hash !~ '^[0-9a-f]{64}$'",
+        "SELECT count(*) FROM users WHERE password_hash !~ '^\\$argon2id\\$v=19\\$m=19456,t=2,p=1\\$'",
+    ] {
+        let count: i64 = session.query_one(sql, &[]).await.expect("a count").get(0);
+        assert_eq!(count, 0, "{sql}");
+    }
+}

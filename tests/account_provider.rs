@@ -1,0 +1,153 @@
+//! Who logs in somewhere else: an OpenID provider's tokens, and our own with a public key.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rondo_testkit::http::Client;
+use rondo_testkit::wait::eventually;
+use rondo_tests::arrangement::Up;
+use rondo_tests::provider::{Key, Provider};
+use rondo_tests::story;
+use serde_json::{Value, json};
+
+const AUDIENCE: &str = "rondo-api";
+const PASSWORD: &str = "correct horse battery";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_openid_provider_can_stand_in() {
+    let provider = Provider::start().await;
+    let (rsa, ec, (ed, _)) = (Key::rsa("r"), Key::p256("e"), Key::ed25519("o"));
+    provider.publish(&[&rsa, &ec, &ed]);
+    let environment =
+        [("OIDC_ISSUER", provider.url.clone()), ("OIDC_AUDIENCE", AUDIENCE.to_owned())];
+    let mut up = Up::start("provider", &environment).await;
+    let http = Client::new(up.http());
+    story::register(&up.http(), "here@example.org").await;
+
+    // The same person by each algorithm, made at first sight.
+    let claims = |subject: &str| {
+        json!({"iss": provider.url, "aud": AUDIENCE, "sub": subject, "exp": now_s() + 600,
+               "iat": now_s(), "email": format!("{subject}@example.org"), "email_verified": true,
+               "name": "A"})
+    };
+    let mut ids = Vec::new();
+    for key in [&rsa, &ec, &ed] {
+        let me = accepted(&http, &key.sign(&claims("there"))).await;
+        assert_eq!(me["email"], "there@example.org");
+        assert_eq!(me["email_verified"], true);
+        ids.push(me["id"].clone());
+    }
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let there = http.with_token(&rsa.sign(&claims("there")));
+    there.post("/api/tasks", &json!({"title": "t"})).await.expect("an answer").expect(201);
+    there.get("/api/audit/logs").await.expect("an answer").expect(200);
+
+    // An account here is not opened by an address there.
+    let me = accepted(&http, &rsa.sign(&claims("here"))).await;
+    assert_eq!((&me["email"], &me["notifications"]["email"]), (&Value::Null, &Value::Bool(false)));
+    refused(&http, &rsa, &claims, &ec).await;
+    lesser(&http, &rsa, &claims).await;
+
+    // Without the provider its keys stay good; a key that it takes back is none any more.
+    provider.fail();
+    up.stop().await;
+    up.start_again().await;
+    let http = Client::new(up.http());
+    accepted(&http, &rsa.sign(&claims("there"))).await;
+    let fresh = Key::rsa("fresh");
+    provider.publish(&[&fresh, &ec]);
+    up.stop().await;
+    up.start_again().await;
+    let http = Client::new(up.http());
+    let me = accepted(&http, &fresh.sign(&claims("there"))).await;
+    assert_eq!(me["id"], ids[0]);
+    let old = http.with_token(&rsa.sign(&claims("there")));
+    old.get("/api/auth/me").await.expect("an answer").expect(401);
+    up.stop().await;
+}
+
+/// Nearly right is wrong.
+async fn refused(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value, ec: &Key) {
+    let with = |member: &str, value: Value| {
+        let mut claims = claims("there");
+        claims[member] = value;
+        rsa.sign(&claims)
+    };
+    let stranger = Key::rsa("r");
+    let renamed = {
+        let mut key = Key::p256("x");
+        key.public["kid"] = "r".into();
+        key
+    };
+    for (what, token) in [
+        ("for somebody else", with("aud", "other".into())),
+        ("for nobody", with("aud", Value::Null)),
+        ("another issuer", with("iss", "https://other.example".into())),
+        ("as our own", with("iss", "rondo".into())),
+        ("expired", with("exp", (now_s() - 1).into())),
+        ("not yet valid", with("nbf", (now_s() + 600).into())),
+        ("of nobody", with("sub", "".into())),
+        ("a stranger's key of that name", stranger.sign(&claims("there"))),
+        ("a key of another kind by that name", renamed.sign(&claims("there"))),
+        ("changed", ec.sign(&claims("there")).replacen('.', ".e", 1)),
+    ] {
+        let answer = http.with_token(&token).get("/api/auth/me").await.expect("an answer");
+        assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text());
+    }
+}
+
+/// Scopes of ours that a token names are all that it allows, and an operator's it cannot name.
+async fn lesser(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value) {
+    let mut claims = claims("there");
+    claims["scope"] = "openid tasks:read admin".into();
+    let client = http.with_token(&rsa.sign(&claims));
+    client.get("/api/tasks").await.expect("an answer").expect(200);
+    let token = json!({"name": "more", "scopes": ["tasks:write"]});
+    for answer in [
+        client.post("/api/tasks", &json!({"title": "t"})).await,
+        client.get("/api/audit/logs").await,
+        client.post("/api/auth/tokens", &token).await,
+        client.patch("/api/auth/me", &json!({"name": "B"})).await,
+    ] {
+        answer.expect("an answer").expect(403);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_tokens_may_be_signed_with_a_private_key() {
+    let (_, private) = Key::ed25519("one");
+    let (other, _) = Key::ed25519("two");
+    let mut public = private.clone();
+    public.as_object_mut().expect("a key").remove("d");
+    let environment = [
+        ("JWT_SIGNING_KEY", private.to_string()),
+        ("JWT_PUBLIC_KEYS", json!({"keys": [public]}).to_string()),
+    ];
+    let mut up = Up::start("signing-key", &environment).await;
+    let user = story::register(&up.http(), "ada@example.org").await;
+    for path in ["/api/tasks", "/api/audit/logs", "/api/notifications", "/api/auth/me"] {
+        user.client.get(path).await.expect("an answer").expect(200);
+    }
+    let claims = json!({"sub": user.id.to_string(), "iss": "rondo", "iat": now_s(),
+                        "exp": now_s() + 600, "scope": "tasks:read"});
+    let forged = Client::new(up.http()).with_token(&other.sign(&claims));
+    forged.get("/api/tasks").await.expect("an answer").expect(401);
+    let body = json!({"email": "ada@example.org", "password": PASSWORD});
+    let http = Client::new(up.http());
+    http.post("/api/auth/login", &body).await.expect("an answer").expect(200);
+    up.stop().await;
+}
+
+/// Whose a token is, as soon as the provider's keys are there.
+async fn accepted(http: &Client, token: &str) -> Value {
+    let client = http.with_token(token);
+    eventually("a token to be accepted", story::SOON, async || {
+        let answer = client.get("/api/auth/me").await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(answer.json()) } else { Err(answer.text()) }
+    })
+    .await
+}
+
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    i64::try_from(since.as_secs()).expect("a time in range")
+}
