@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::front::Front;
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::mailer::Mailer;
 use crate::option::{BridgeArgs, listen_address};
 use crate::pipeline::Pipeline;
@@ -50,7 +50,7 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let front = Front {
         app: None,
         sync: None,
-        health: Health::new(readiness, pool.clone()),
+        health: Health::new(readiness, pool.clone(), health::ADVICE),
         metrics: metrics.clone(),
         wake: wake.clone(),
     };

@@ -83,7 +83,11 @@ enum TransportCommand {
 #[derive(Subcommand)]
 enum User {
     /// Grant a scope beyond those that every account has.
-    Grant { email: String, scope: String },
+    Grant {
+        email: String,
+        #[arg(value_parser = ["admin"])]
+        scope: String,
+    },
 }
 
 impl Cli {
@@ -108,7 +112,6 @@ impl Cli {
                 pipeline::transport::switch(&dsn, name).await
             }
             Command::User { what: User::Grant { email, scope }, database } => {
-                anyhow::ensure!(scope == "admin", "the scope that can be granted is admin");
                 let dsn = database.dsn()?;
                 crate::check_schema(&dsn, "rondo user").await?;
                 let session = crate::connect(&dsn, "rondo user").await?;

@@ -9,19 +9,26 @@ use rondo_telemetry::{Part, Readiness, Report};
 /// How long the database may take over the question whether it is there, in seconds.
 const DATABASE_S_MAX: u64 = 2;
 
+/// How often the database is asked while everything is waited for, in milliseconds.
+const LOOK_MS: u64 = 500;
+/// What is said while it does not answer.
+pub const ADVICE: &str = "Postgres does not answer: see whether it runs, and what the log says";
+
 /// Readiness of a process that has a database; a clone is another handle on the same.
 #[derive(Clone)]
 pub struct Health {
     readiness: Readiness,
     pool: Pool,
     database: Arc<Part>,
+    advice: &'static str,
 }
 
 impl Health {
+    /// `advice` is said while the database does not answer, such as [`ADVICE`].
     #[must_use]
-    pub fn new(readiness: Readiness, pool: Pool) -> Self {
+    pub fn new(readiness: Readiness, pool: Pool, advice: &'static str) -> Self {
         let database = Arc::new(readiness.part("database"));
-        Self { readiness, pool, database }
+        Self { readiness, pool, database, advice }
     }
 
     /// Asks the database and reports all parts.
@@ -36,9 +43,7 @@ impl Health {
             None => self.database.ready(),
             Some(error) => {
                 tracing::debug!(error, "the database does not answer");
-                self.database.not_ready(
-                    "Postgres does not answer: see whether it runs, and what the log says",
-                );
+                self.database.not_ready(self.advice);
             }
         }
         self.readiness.report()
@@ -51,7 +56,10 @@ impl Health {
 
     /// Waits until every part is ready.
     pub async fn ready(&self) {
-        self.report().await;
-        self.readiness.ready().await;
+        while !self.report().await.is_ready() {
+            // The other parts tell of themselves; the database has to be asked.
+            let look = Duration::from_millis(LOOK_MS);
+            let _ = tokio::time::timeout(look, self.readiness.ready()).await;
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod jwks;
 pub mod mailer;
 pub mod option;
 pub mod pipeline;
+pub mod private_server;
 pub mod retention;
 pub mod route_class;
 pub mod up;

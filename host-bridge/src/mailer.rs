@@ -254,6 +254,10 @@ impl Mailer {
     }
 
     async fn attempt(&self, mail: &Mail) -> Outcome {
+        // One whose attempts never came to an outcome, because something died of them each time.
+        if mail.attempts > MAIL_ATTEMPTS_MAX {
+            return Outcome::Never("no attempt came to an end".to_owned());
+        }
         let message = match self.message(mail) {
             Ok(message) => message,
             Err(error) => return Outcome::Never(error.to_string()),
@@ -281,16 +285,23 @@ impl Mailer {
     }
 
     fn message(&self, mail: &Mail) -> anyhow::Result<Message> {
-        let to = Mailbox::new(mail.name.clone(), mail.email.parse()?);
+        let name = mail.name.as_deref().map(one_line).filter(|name| !name.is_empty());
+        let to = Mailbox::new(name, mail.email.parse()?);
         let domain = self.from.email.domain();
         Ok(Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(&mail.subject)
+            .subject(one_line(&mail.subject))
             .message_id(Some(format!("<{}@{domain}>", mail.label())))
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
     }
+}
+
+/// A header's text: nothing in it ends a line, or is not to be seen.
+fn one_line(text: &str) -> String {
+    let visible = |letter: char| if letter.is_control() { ' ' } else { letter };
+    text.chars().map(visible).collect::<String>().trim().to_owned()
 }
 
 /// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since

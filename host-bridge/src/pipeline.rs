@@ -11,9 +11,10 @@ pub mod sample;
 pub mod transport;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rondo_contract::topic::CAPABILITIES;
-use rondo_database::{Dsn, Pool};
+use rondo_database::{ConnectError, Dsn, Pool, Session};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::Metrics;
 use tokio::sync::Notify;
@@ -27,6 +28,12 @@ use flow::Flow;
 use relay::Relay;
 use transport::local::{Feed, Local};
 use transport::{Transport, kafka};
+
+/// How long a database that was lost may be somebody else's, in seconds: a server may take so long
+/// to notice that an old connection of ours is gone.
+const RECLAIM_S_MAX: u64 = 90;
+/// Pause before another attempt to claim, in milliseconds.
+const RECLAIM_MS: u64 = 500;
 
 /// What the pipeline works with, on either transport.
 pub struct Pipeline {
@@ -45,15 +52,15 @@ impl Pipeline {
     /// # Errors
     /// When the database is another process's or another transport's.
     pub async fn run_local(self, feed: Feed, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let _claim = transport::claim(&self.dsn, "local").await?;
+        let claim = Claim::new(&self, "local").await?;
         let mut tasks = JoinSet::new();
         let inlets = self.consumers(&mut tasks, &shutdown);
         self.sample(inlets.clone(), &mut tasks, &shutdown);
         let transport = Transport::Local(Local { inlets, feed });
         tasks.spawn(self.relay(transport).run(shutdown.clone()));
-        shutdown.cancelled().await;
+        let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
-        Ok(())
+        result
     }
 
     /// Runs on Kafka until `shutdown`.
@@ -67,7 +74,7 @@ impl Pipeline {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let config = settings.client_config();
-        let _claim = transport::claim(&self.dsn, "kafka").await?;
+        let claim = Claim::new(&self, "kafka").await?;
         kafka::prepare_topics(&config).await?;
         let publisher = kafka::Publisher::new(&config)?;
         let mut tasks = JoinSet::new();
@@ -86,9 +93,9 @@ impl Pipeline {
         }
         self.sample(Vec::new(), &mut tasks, &shutdown);
         tasks.spawn(self.relay(Transport::Kafka(publisher)).run(shutdown.clone()));
-        shutdown.cancelled().await;
+        let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
-        Ok(())
+        result
     }
 
     /// `inlets` are those whose queue is all that waits for their consumer.
@@ -121,4 +128,57 @@ impl Pipeline {
         let Self { dsn, pool, metrics, flow, wake, .. } = self;
         Relay { dsn, pool, transport, metrics, flow, wake }
     }
+}
+
+/// The database, claimed for a transport by a session's lock: see [`transport::claim`].
+struct Claim {
+    dsn: Dsn,
+    name: &'static str,
+    flow: Arc<Flow>,
+    session: Session,
+}
+
+impl Claim {
+    async fn new(pipeline: &Pipeline, name: &'static str) -> anyhow::Result<Self> {
+        let session = transport::claim(&pipeline.dsn, name).await?;
+        Ok(Self { dsn: pipeline.dsn.clone(), name, flow: pipeline.flow.clone(), session })
+    }
+
+    /// Holds it until `shutdown`: a claim that was lost with its connection is made again.
+    async fn hold(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = self.session.ended().cancelled_owned() => {}
+            }
+            self.flow.stuck(flow::TRANSPORT, "the database was lost; claiming it again");
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                session = self.again() => self.session = session?,
+            }
+            self.flow.works(flow::TRANSPORT);
+        }
+    }
+
+    async fn again(&self) -> anyhow::Result<Session> {
+        let mut refused_since = None;
+        loop {
+            match transport::claim(&self.dsn, self.name).await {
+                Ok(session) => return Ok(session),
+                Err(error) if is_away(&error) => refused_since = None,
+                Err(error) => {
+                    let since = *refused_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= Duration::from_secs(RECLAIM_S_MAX) {
+                        return Err(error);
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(RECLAIM_MS)).await;
+        }
+    }
+}
+
+/// Whether an error is one of the connection, and not a refusal.
+fn is_away(error: &anyhow::Error) -> bool {
+    error.is::<ConnectError>() || error.is::<tokio_postgres::Error>()
 }

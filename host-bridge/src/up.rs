@@ -8,9 +8,7 @@ use std::sync::Arc;
 use lettre::message::Mailbox;
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
-use rondo_database::{
-    DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, ServerOptions, migration, role, server,
-};
+use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::{Metrics, Part, Readiness, Shutdown};
 use rondo_wasm_host::variable::Values;
@@ -23,7 +21,7 @@ use ws_sync::{Publisher, SyncService};
 
 use crate::account::AccountSettings;
 use crate::front::Front;
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::mailer::{Mailer, Outlet};
 use crate::option::{UpArgs, listen_address, manifest};
 use crate::pipeline::Pipeline;
@@ -31,6 +29,7 @@ use crate::pipeline::delivery::Delivery;
 use crate::pipeline::flow::Flow;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
+use crate::private_server::{self, Supervised};
 use crate::{clock, host, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
@@ -41,8 +40,6 @@ struct Setting {
     kafka: Option<KafkaSettings>,
     manifest: Manifest,
     listener: TcpListener,
-    data: DataFolder,
-    secrets: Secrets,
     jwt_secret: String,
     account: AccountSettings,
     outlet: Outlet,
@@ -56,30 +53,33 @@ struct Setting {
 /// What could not be started, in one line that tells what to do.
 pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let external = args.database()?;
-    let setting = settle(&args).await?;
-    let private = match external {
-        Some(_) => None,
+    let (setting, data, secrets) = settle(&args).await?;
+    let (home, token) = (Home { data: data.path(), secrets: &secrets }, shutdown.token());
+    let endpoints = data.path().join(ENDPOINTS);
+    let result = match external {
+        Some(admin) => {
+            let serving = serve_all(setting, &home, &admin, Ownership::External, &token);
+            shutdown.drain(serving).await.map_err(anyhow::Error::from).flatten()
+        }
         None => {
-            let options = ServerOptions::default();
-            Some(server::start(&setting.data, &setting.secrets, &options).await?)
+            let mut server = Supervised::start(&data, &secrets).await?;
+            let admin = server.dsn().clone();
+            let serving = serve_all(setting, &home, &admin, Ownership::Private, &token);
+            let result = tokio::select! {
+                result = shutdown.drain(serving) => result.map_err(anyhow::Error::from).flatten(),
+                given_up = server.watch() => Err(given_up.into()),
+            };
+            server.stop().await;
+            result
         }
     };
-    let admin = external.or_else(|| private.as_ref().map(|server| server.dsn().clone()));
-    let admin = admin.ok_or_else(|| anyhow::anyhow!("there is no database"))?;
-    let endpoints = setting.data.path().join(ENDPOINTS);
-    let token = shutdown.token();
-    let serving = serve_all(setting, &admin, private.is_some(), &token);
-    let result = shutdown.drain(serving).await.map_err(anyhow::Error::from).flatten();
     let _ = std::fs::remove_file(endpoints);
-    if let Some(server) = private {
-        stop(server).await;
-    }
     result
 }
 
 /// Checks every setting, then takes the port and the data folder, so that one in use is told at
 /// once.
-async fn settle(args: &UpArgs) -> anyhow::Result<Setting> {
+async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)> {
     let kafka = args.kafka.settings()?;
     let jwt_secret = args.jwt_secret()?;
     let account = args.account.settings()?;
@@ -93,53 +93,61 @@ async fn settle(args: &UpArgs) -> anyhow::Result<Setting> {
     let (outlet, _) = args.mail.outlet(data.path())?;
     let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
     let audit_days = args.retention.audit_retention_days;
-    Ok(Setting {
-        kafka,
-        manifest,
-        listener,
-        data,
-        secrets,
-        jwt_secret,
-        account,
-        outlet,
-        from,
-        audit_days,
-    })
+    let setting =
+        Setting { kafka, manifest, listener, jwt_secret, account, outlet, from, audit_days };
+    Ok((setting, data, secrets))
+}
+
+/// Where this installation keeps what is its own.
+struct Home<'a> {
+    data: &'a Path,
+    secrets: &'a Secrets,
+}
+
+/// Whose the database is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ownership {
+    External,
+    Private,
 }
 
 async fn serve_all(
     setting: Setting,
+    home: &Home<'_>,
     admin: &Dsn,
-    private: bool,
+    ownership: Ownership,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let roles = prepare(admin, &setting.secrets, private).await?;
+    let roles = prepare(admin, home.secrets, ownership).await?;
     let address = setting.listener.local_addr()?;
     let values = Values::resolve(&setting.manifest.variables, |name| {
-        variable(name, &roles, &setting.secrets, &setting.jwt_secret)
+        variable(name, &roles, home.secrets, &setting.jwt_secret)
             .or_else(|| setting.account.variable(name, address))
             .or_else(|| Values::from_environment(name))
     })?;
     let app = WasmApp::load(&setting.manifest, &values)?;
     let pool = crate::pool(roles.get(Role::Bridge))?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
-    let health = Health::new(readiness.clone(), pool.clone());
+    let advice = match ownership {
+        Ownership::External => health::ADVICE,
+        Ownership::Private => private_server::ADVICE,
+    };
+    let health = Health::new(readiness.clone(), pool.clone(), advice);
     let flow = Arc::new(Flow::new(readiness.part("events")));
     let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
     let part = readiness.part("mailer");
-    let Setting { kafka, listener, data, outlet, from, jwt_secret, audit_days, account, .. } =
-        setting;
+    let Setting { kafka, listener, outlet, from, jwt_secret, audit_days, account, .. } = setting;
 
     let key = HmacKey::new(jwt_secret.as_bytes())?;
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
     let sync = SyncService::with_metrics(store, account.sync_keys(key), metrics.clone());
     let address = address.to_string();
-    write_endpoints(&address, admin, kafka.as_ref(), data.path())?;
+    write_endpoints(&address, admin, kafka.as_ref(), home.data)?;
     let mut tasks = JoinSet::new();
     tasks.spawn(announce(
         health.clone(),
         address,
-        data.path().display().to_string(),
+        home.data.display().to_string(),
         outlet.announcement(),
     ));
     tasks.spawn(clock::run(
@@ -228,21 +236,16 @@ async fn announce(health: Health, address: String, data: String, mail: String) {
     );
 }
 
-async fn stop(server: PrivateServer) {
-    if let Err(error) = server.stop().await {
-        tracing::warn!(%error, "Postgres did not stop cleanly");
-    }
-}
-
 /// Roles and schema. Only a private database is migrated; another one is refused when its schema is
-/// not this program's.
-async fn prepare(admin: &Dsn, secrets: &Secrets, private: bool) -> anyhow::Result<RoleDsns> {
+/// not this program's, and before any role is touched.
+async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow::Result<RoleDsns> {
+    if ownership == Ownership::External {
+        crate::check_schema(admin, "rondo up").await?;
+    }
     let roles = role::provision(admin, secrets, role::ConnectionLimit::Enforced).await?;
-    let mut session = crate::connect(admin, "rondo up").await?;
-    if private {
+    if ownership == Ownership::Private {
+        let mut session = crate::connect(admin, "rondo up").await?;
         migration::up(&mut session, migration::embedded()).await?;
-    } else {
-        migration::check(&session, migration::embedded()).await?;
     }
     Ok(roles)
 }

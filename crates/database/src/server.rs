@@ -8,6 +8,7 @@
 pub mod account;
 pub mod binary;
 mod cluster;
+mod error;
 mod fetch;
 mod postmaster;
 
@@ -23,7 +24,7 @@ use std::{
 
 use tokio_postgres::error::SqlState;
 
-pub use self::{account::Account, binary::BinarySource, postmaster::Liveness};
+pub use self::{account::Account, binary::BinarySource, error::ServerError, postmaster::Liveness};
 use self::{binary::Binaries, postmaster::Postmaster};
 use crate::{
     admin,
@@ -141,10 +142,23 @@ impl PrivateServer {
         &self.cluster
     }
 
+    /// Whether its process still runs. One that has ended is not touched any more: its id may soon be
+    /// another's.
+    pub fn is_running(&mut self) -> bool {
+        let has_ended = match &mut self.process {
+            Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+            None => postmaster::liveness(self.pid, &self.cluster) != Liveness::Ours,
+        };
+        self.is_stopped |= has_ended;
+        !has_ended
+    }
+
     /// Disconnects everyone and stops; at the bound, without waiting for the final checkpoint (the
     /// next start then recovers).
     pub async fn stop(mut self) -> Result<(), ServerError> {
-        self.is_stopped = true;
+        if std::mem::replace(&mut self.is_stopped, true) {
+            return Ok(());
+        }
         let (pid, cluster, process) = (self.pid, self.cluster.clone(), self.process.take());
         tokio::task::spawn_blocking(move || shut_down(pid, &cluster, process))
             .await
@@ -164,6 +178,7 @@ impl PrivateServer {
 impl Drop for PrivateServer {
     fn drop(&mut self) {
         if !self.is_stopped
+            && self.is_running()
             && let Err(error) = shut_down(self.pid, &self.cluster, self.process.take())
         {
             tracing::warn!(%error, "the private Postgres may still be running");
@@ -243,28 +258,26 @@ async fn launch(
         };
         taken = port;
         let (output, offset) = open_log(log)?;
-        let mut process = spawn(binaries, account, place, port, output, &options.settings)?;
-        let dsn = Dsn::loopback(port, SUPERUSER, password, DATABASE);
-        match wait_until_ready(&mut process, &dsn, place, log, offset).await {
+        let process = spawn(binaries, account, place, port, output, &options.settings)?;
+        // From here on it is stopped when this is not awaited to its end.
+        let mut server = PrivateServer {
+            dsn: Dsn::loopback(port, SUPERUSER, password, DATABASE),
+            cluster: place.to_owned(),
+            pid: process.id().cast_signed(),
+            major: binaries.major,
+            adopted: false,
+            process: Some(process),
+            is_stopped: false,
+        };
+        match wait_until_ready(&mut server, log, offset).await {
             Ok(()) => {
-                let pid = process.id().cast_signed();
+                let pid = server.pid;
                 tracing::info!(pid, port, major = binaries.major, "private Postgres is up");
-                return Ok(PrivateServer {
-                    dsn,
-                    cluster: place.to_owned(),
-                    pid,
-                    major: binaries.major,
-                    adopted: false,
-                    process: Some(process),
-                    is_stopped: false,
-                });
+                return Ok(server);
             }
             Err(ServerError::PortInUse { .. }) if options.port.is_none() => {}
-            Err(error) => {
-                // A server that refuses us must not outlive the attempt.
-                let _ = shut_down(process.id().cast_signed(), place, Some(process));
-                return Err(error);
-            }
+            // A server that refuses us does not outlive the attempt.
+            Err(error) => return Err(error),
         }
     }
     Err(ServerError::PortInUse { port: taken })
@@ -327,33 +340,28 @@ fn spawn(
 }
 
 async fn wait_until_ready(
-    process: &mut Child,
-    dsn: &Dsn,
-    place: &Path,
+    server: &mut PrivateServer,
     log: &Path,
     offset: u64,
 ) -> Result<(), ServerError> {
     let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
     loop {
-        let ended = process
-            .try_wait()
-            .map_err(|source| ServerError::Disk { path: place.to_owned(), source })?;
-        if ended.is_some() {
+        if !server.is_running() {
             let tail = log_tail(log, offset);
             if tail.contains("Address already in use") || tail.contains("could not bind") {
-                return Err(ServerError::PortInUse { port: dsn.port() });
+                return Err(ServerError::PortInUse { port: server.dsn.port() });
             }
             return Err(ServerError::Start { log: log.to_owned(), tail });
         }
         // Somebody else's server may answer at the port while ours is about to give up.
-        let is_ours = Postmaster::of(place).is_some_and(|postmaster| {
-            postmaster.pid == process.id().cast_signed() && postmaster.port == Some(dsn.port())
+        let is_ours = Postmaster::of(&server.cluster).is_some_and(|postmaster| {
+            postmaster.pid == server.pid && postmaster.port == Some(server.dsn.port())
         });
         if is_ours {
-            match probe(dsn).await {
+            match probe(&server.dsn).await {
                 Ok(()) => return Ok(()),
                 Err(error) if is_password(&error) => {
-                    return Err(ServerError::Password { cluster: place.to_owned() });
+                    return Err(ServerError::Password { cluster: server.cluster.clone() });
                 }
                 Err(_) => {}
             }
@@ -440,56 +448,4 @@ fn log_tail(log: &Path, offset: u64) -> String {
     .into_owned();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
-}
-
-/// Why there is no private server: each says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    #[error(
-        "no PostgreSQL {MAJOR_MIN} or newer was found on this machine{reason}: install one (`apt install postgresql`, \
-         `brew install postgresql`), or set DATABASE_URL to one that runs elsewhere"
-    )]
-    NoBinaries { reason: String },
-    #[error(
-        "{} was made by PostgreSQL {cluster_major}, and here is {}: install PostgreSQL {cluster_major}, or move the \
-         folder away to begin with an empty database",
-        cluster.display(), list(found)
-    )]
-    OtherVersion { cluster: PathBuf, cluster_major: u32, found: Vec<u32> },
-    #[error("PostgreSQL could not be fetched ({reason}): install one, or set DATABASE_URL")]
-    Fetch { reason: String },
-    #[error("port {port} is in use: stop what listens there, or choose another port for Postgres")]
-    PortInUse { port: u16 },
-    #[error("no free port on 127.0.0.1: see which processes hold so many")]
-    NoPort { source: io::Error },
-    #[error(
-        "PostgreSQL refuses to run as root, and neither user `postgres` nor `nobody` exists: start Rondo as another user"
-    )]
-    NoAccount,
-    #[error("{} cannot be used: check the disk and who may write there, or choose another folder with --data", path.display())]
-    Disk { path: PathBuf, source: io::Error },
-    #[error("{} cannot be run", program.display())]
-    Program { program: PathBuf, source: io::Error },
-    #[error("the database's folder could not be made; initdb says:\n{tail}")]
-    Init { tail: String },
-    #[error("Postgres did not start; the end of {}:\n{tail}", log.display())]
-    Start { log: PathBuf, tail: String },
-    #[error("Postgres (process {pid}) of {} neither answers nor stops: stop it by hand", cluster.display())]
-    Stuck { pid: i32, cluster: PathBuf },
-    #[error(
-        "the password in DATA/secrets is not that of {}: put the secrets file back that belongs to it, or move the folder away",
-        cluster.display()
-    )]
-    Password { cluster: PathBuf },
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("database {DATABASE} could not be made")]
-    Database { source: tokio_postgres::Error },
-}
-
-fn list(majors: &[u32]) -> String {
-    match majors {
-        [] => "none".to_owned(),
-        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
 }

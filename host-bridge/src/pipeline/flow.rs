@@ -8,6 +8,8 @@ use rondo_telemetry::Part;
 
 /// Who the relay is in reasons.
 pub const RELAY: &str = "relay";
+/// What the claim of the database is in reasons.
+pub const TRANSPORT: &str = "transport";
 /// What reading from Kafka is in reasons.
 pub const KAFKA: &str = "Kafka";
 

@@ -1,0 +1,14 @@
+//! What runs beside the components, against a real Postgres and a real mail server.
+
+#[path = "service/clock.rs"]
+mod clock;
+#[path = "service/dead_letter.rs"]
+mod dead_letter;
+#[path = "service/mailer.rs"]
+mod mailer;
+#[path = "service/retention.rs"]
+mod retention;
+#[path = "service/seed.rs"]
+mod seed;
+#[path = "service/transport.rs"]
+mod transport;

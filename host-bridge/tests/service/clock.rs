@@ -1,0 +1,90 @@
+//! The clock: each reminder once, however many clocks there are, in bounded batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_bridge::clock;
+use rondo_telemetry::{Metrics, Readiness};
+use rondo_testkit::wait::eventually;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::seed::Seed;
+
+/// More than two batches.
+const DUE: i64 = 1_100;
+const SOON: Duration = Duration::from_secs(20);
+
+/// Reminders that are due, and one that is not.
+async fn armed(seed: &Seed) {
+    let (user, task) = (seed.user_id, seed.task_id);
+    seed.run(&format!(
+        "INSERT INTO reminders (user_id, task_id, kind, remind_at, state, traceparent, created_at)
+         SELECT {user}, {task}, 'further', now() - interval '1 minute', 'armed',
+                '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', now()
+         FROM generate_series(1, {DUE});
+         INSERT INTO reminders (user_id, task_id, kind, remind_at, state, created_at)
+         VALUES ({user}, {task}, 'further', now() + interval '1 hour', 'armed', now())"
+    ))
+    .await;
+}
+
+/// Fires until nothing is due; gives the sizes of the batches.
+async fn fire_all(seed: &Seed) -> Vec<i64> {
+    let mut batches = Vec::new();
+    loop {
+        match clock::fire(&seed.pool).await.unwrap() {
+            0 => return batches,
+            fired => batches.push(fired),
+        }
+    }
+}
+
+async fn assert_each_fired_once(seed: &Seed) {
+    let count = DUE.to_string();
+    for query in [
+        "SELECT count(*) FROM outbox WHERE event_type = 'reminder.due'",
+        "SELECT count(DISTINCT payload::json ->> 'reminder_id') FROM outbox",
+        "SELECT count(*) FROM reminders WHERE state = 'fired' AND firing = 1",
+        "SELECT count(*) FROM outbox WHERE traceparent LIKE '00-0af7651916cd43dd8448eb211c80319c-%'",
+    ] {
+        assert_eq!(seed.text(query).await, count, "{query}");
+    }
+    assert_eq!(seed.text("SELECT count(*) FROM reminders WHERE state = 'armed'").await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clocks_at_once_fire_each_reminder_once_in_bounded_batches() {
+    let seed = Seed::new().await;
+    armed(&seed).await;
+    let (one, other) = tokio::join!(fire_all(&seed), fire_all(&seed));
+    assert!(one.iter().chain(&other).all(|&fired| fired <= clock::BATCH_MAX.into()));
+    assert_eq!(one.iter().chain(&other).sum::<i64>(), DUE, "{one:?} {other:?}");
+    assert_each_fired_once(&seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_clock_finds_what_came_due_while_there_was_none() {
+    let seed = Seed::new().await;
+    armed(&seed).await;
+    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    let (shutdown, part) = (CancellationToken::new(), readiness.part("clock"));
+    let clock = tokio::spawn(clock::run(
+        seed.pool.clone(),
+        metrics.clone(),
+        part,
+        wake.clone(),
+        shutdown.clone(),
+    ));
+    tokio::time::timeout(SOON, wake.notified()).await.expect("the relay is woken");
+    eventually("all of them", SOON, async || {
+        let text = metrics.encode();
+        let line = format!("rondo_reminders_fired_total {DUE}\n");
+        if text.contains(&line) { Ok(()) } else { Err(text) }
+    })
+    .await;
+    assert!(readiness.report().is_ready());
+    shutdown.cancel();
+    clock.await.unwrap();
+    assert_each_fired_once(&seed).await;
+}
