@@ -1,7 +1,11 @@
-//! The program, started as its users start it.
+//! The program, started as its users start it, in each of its arrangements.
+
+pub mod separate;
 
 use std::time::Duration;
 
+use rondo_database::{Dsn, Session, SessionOptions, pool};
+use rondo_testkit::event_schema::assert_event_valid;
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
 use rondo_testkit::port;
@@ -9,10 +13,33 @@ use rondo_testkit::process::{Process, Program, root};
 use rondo_testkit::wait::eventually;
 use serde_json::Value;
 
+pub use separate::Separate;
+
 /// How long a start may take; the first one compiles the components.
 pub const START: Duration = Duration::from_secs(120);
 /// How long a stop may take.
 pub const STOP: Duration = Duration::from_secs(40);
+
+/// What can be killed in the middle of its work.
+pub trait Arrangement {
+    /// Where requests go.
+    fn http(&self) -> String;
+
+    /// The superuser's way into its database.
+    fn postgres(&self) -> String;
+
+    /// kill -9 of the process that carries the events.
+    ///
+    /// # Panics
+    /// When it is not running.
+    fn kill(&mut self);
+
+    /// Starts it on the same data and port, and waits until it says that requests and events flow.
+    ///
+    /// # Panics
+    /// When it does not get ready in time.
+    fn start_again(&mut self) -> impl Future<Output = ()>;
+}
 
 /// `rondo up` with a data folder and a port of its own, on one transport.
 pub struct Up {
@@ -38,7 +65,7 @@ impl Up {
         up
     }
 
-    /// Starts it on the same data and port, and waits until it says that requests and events flow.
+    /// See [`Arrangement::start_again`].
     ///
     /// # Panics
     /// When it does not get ready in time.
@@ -52,17 +79,7 @@ impl Up {
         }
         let mut process = program.start();
         let http = Client::new(self.http());
-        eventually("readiness", START, async || {
-            if let Some(status) = process.exited() {
-                panic!("rondo ended with {status}:\n{}", process.log());
-            }
-            match http.get("/health/ready").await {
-                Ok(response) if response.status == 200 => Ok(()),
-                Ok(response) => Err(format!("{}\n{}", response.text(), process.log())),
-                Err(error) => Err(format!("{error}\n{}", process.log())),
-            }
-        })
-        .await;
+        ready("rondo", &mut process, async || is_ready(&http).await).await;
         self.process = Some(process);
     }
 
@@ -87,21 +104,73 @@ impl Up {
         serde_json::from_str(&text).expect("addresses in JSON")
     }
 
-    /// kill -9.
+    /// SIGTERM, after every event in the audit log was checked; the exit status has to be 0.
     ///
     /// # Panics
-    /// When it is not running.
-    pub fn kill(&mut self) {
-        self.process.take().expect("a running rondo").kill();
-    }
-
-    /// SIGTERM; the exit status has to be 0.
-    ///
-    /// # Panics
-    /// When it is not running, does not end in time, or ends with another status.
+    /// When it is not running, does not end in time, or ends with another status; when an event
+    /// breaks its schema.
     pub async fn stop(&mut self) {
+        check_audited(&self.postgres()).await;
         let mut process = self.process.take().expect("a running rondo");
         let status = process.terminate(STOP).await;
         assert!(status.success(), "{status}:\n{}", process.log());
+    }
+}
+
+impl Arrangement for Up {
+    fn http(&self) -> String {
+        self.http()
+    }
+
+    fn postgres(&self) -> String {
+        self.endpoints()["postgres"].as_str().expect("the way into the database").to_owned()
+    }
+
+    fn kill(&mut self) {
+        self.process.take().expect("a running rondo").kill();
+    }
+
+    async fn start_again(&mut self) {
+        self.start_again().await;
+    }
+}
+
+/// Waits until `look` finds a process ready.
+async fn ready(name: &str, process: &mut Process, look: impl AsyncFn() -> Result<(), String>) {
+    eventually(&format!("readiness of {name}"), START, async || {
+        if let Some(status) = process.exited() {
+            panic!("{name} ended with {status}:\n{}", process.log());
+        }
+        look().await.map_err(|seen| format!("{seen}\n{}", process.log()))
+    })
+    .await;
+}
+
+async fn is_ready(http: &Client) -> Result<(), String> {
+    match http.get("/health/ready").await {
+        Ok(response) if response.status == 200 => Ok(()),
+        Ok(response) => Err(response.text()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A superuser's session in the database of an arrangement.
+///
+/// # Panics
+/// When there is none to be had.
+pub async fn session(postgres: &str) -> Session {
+    let dsn = Dsn::parse(postgres).expect("a connection string");
+    pool::connect(&dsn, &SessionOptions::default()).await.expect("a session")
+}
+
+/// Checks every event that the audit log has, of whichever user, against its schema.
+async fn check_audited(postgres: &str) {
+    let rows = session(postgres)
+        .await
+        .query("SELECT payload FROM audit_logs", &[])
+        .await
+        .expect("the audit log");
+    for row in rows {
+        assert_event_valid(&row.get::<_, Value>(0));
     }
 }

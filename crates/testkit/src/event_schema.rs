@@ -13,6 +13,12 @@ use crate::process::root;
 /// Members that no event may have, at any depth.
 const FORBIDDEN_MEMBERS: [&str; 4] = ["password", "password_hash", "token", "email"];
 
+/// Parts of e-mail addresses, connection strings, bearer tokens and JSON Web Tokens.
+const FORBIDDEN_TEXT: [&str; 3] = ["@", "Bearer ", "eyJ"];
+
+/// Members that a user has written, so that they say nothing about the program.
+const USERS_OWN_MEMBERS: [&str; 3] = ["title", "description", "tags"];
+
 /// # Panics
 /// When the event's type has no schema, when it does not fit, or when it carries a secret.
 #[track_caller]
@@ -43,7 +49,7 @@ pub fn known_types() -> Vec<&'static str> {
     schemas().keys().map(String::as_str).collect()
 }
 
-/// What a user wrote (titles, tags) may contain anything; only names of members are looked at.
+/// What a user wrote may contain anything; of other text, none may look like an address or a token.
 fn find_forbidden(value: &Value, path: &str, errors: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -51,12 +57,24 @@ fn find_forbidden(value: &Value, path: &str, errors: &mut Vec<String>) {
                 if FORBIDDEN_MEMBERS.contains(&name.as_str()) {
                     errors.push(format!("{path}/{name}: may not be in an event"));
                 }
-                find_forbidden(member, &format!("{path}/{name}"), errors);
+                if !USERS_OWN_MEMBERS.contains(&name.as_str()) {
+                    find_forbidden(member, &format!("{path}/{name}"), errors);
+                }
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 find_forbidden(item, &format!("{path}/{index}"), errors);
+            }
+        }
+        Value::String(text) => {
+            // JSON within a string is a dead letter's original.
+            match serde_json::from_str(text) {
+                Ok(inner @ Value::Object(_)) => find_forbidden(&inner, path, errors),
+                _ if FORBIDDEN_TEXT.iter().any(|forbidden| text.contains(forbidden)) => {
+                    errors.push(format!("{path}: looks like an address or a token"));
+                }
+                _ => {}
             }
         }
         _ => {}
@@ -134,6 +152,8 @@ mod tests {
             (json!({"user_id": "2"}), "/user_id"),
             (json!({"timestamp": "yesterday"}), "/timestamp"),
             (json!({"note": {"password": "x"}}), "/note/password: may not be in an event"),
+            (json!({"note": ["me@example.org"]}), "/note/0: looks like an address or a token"),
+            (json!({"note": {"value": "{\"token\":1}"}}), "/note/value/token: may not be"),
         ] {
             let mut event = event();
             for (name, value) in change.as_object().unwrap() {

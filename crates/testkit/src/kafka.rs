@@ -5,6 +5,9 @@
 //! must not see each other's events need a broker each; where they may, [`shared`] is one for the
 //! whole test program.
 
+mod record;
+mod secure;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,14 +17,17 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::OnceCell;
 
 use crate::folder::Folder;
 use crate::port;
 use crate::process::{Process, Program};
 use crate::wait::eventually;
+
+pub use record::Record;
+pub use secure::SecureListener;
 
 /// Names the folder with the broker's jars; without it, they are looked for in the cache.
 const JARS_VARIABLE: &str = "RONDO_TEST_KAFKA";
@@ -43,13 +49,6 @@ const ANSWER_SECONDS_MAX: u64 = 10;
 
 const JVM_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
-/// User and password of the listener with TLS and SCRAM-SHA-512.
-const SCRAM_USER: &str = "rondo";
-const SCRAM_PASSWORD: &str = "testkit-scram-secret";
-
-/// Protects the broker's key on disk; Java wants a password for any key store.
-const KEY_STORE_PASSWORD: &str = "testkit";
-
 /// One broker for the whole test program, started when first asked for.
 ///
 /// # Panics
@@ -70,40 +69,11 @@ pub struct Broker {
     _folder: Folder,
 }
 
-/// How to reach the listener with TLS and SASL.
-#[derive(Debug, Clone)]
-pub struct SecureListener {
-    /// `localhost:PORT`, the name in the certificate.
-    pub bootstrap: String,
-    /// For SCRAM-SHA-512.
-    pub username: String,
-    pub password: String,
-    /// PEM file with the certificate to trust.
-    pub ca: PathBuf,
-}
-
 /// What a broker is to be like.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BrokerBuilder {
     is_killable: bool,
     is_secure: bool,
-}
-
-/// One record as it is in a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    pub partition: i32,
-    pub offset: i64,
-    pub key: Option<String>,
-    pub headers: Vec<(String, String)>,
-    pub value: String,
-}
-
-impl Record {
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
 }
 
 impl BrokerBuilder {
@@ -143,10 +113,10 @@ impl BrokerBuilder {
     /// Writes the settings and formats the data folder.
     fn prepare(self, folder: &Path) -> (u16, Option<SecureListener>) {
         let (plain_port, controller_port) = (port::free(), port::free());
-        let secure = self.is_secure.then(|| secure_listener(folder));
+        let secure = self.is_secure.then(|| secure::listener(folder));
         let mut properties = self.properties(folder, plain_port, controller_port);
         if let Some(secure) = &secure {
-            add_secure_listener(&mut properties, secure, folder);
+            secure::add_listener(&mut properties, secure, folder);
         }
         let text: String =
             properties.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -157,8 +127,7 @@ impl BrokerBuilder {
         format.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c"]);
         format.arg(properties_path(folder));
         if self.is_secure {
-            let user = format!("SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]");
-            format.args(["--add-scram", &user]);
+            format.args(["--add-scram", &secure::scram_user()]);
         }
         run(&mut format);
         (plain_port, secure)
@@ -290,6 +259,20 @@ impl Broker {
         }
     }
 
+    /// Puts a record into a topic, as a program of somebody else's would.
+    ///
+    /// # Panics
+    /// When the broker does not take it.
+    pub async fn publish(&self, topic: &str, key: &str, headers: &[(&str, &str)], value: &str) {
+        let producer: FutureProducer = self.client_config().create().expect("a producer");
+        let headers = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| {
+            all.insert(Header { key, value: Some(*value) })
+        });
+        let record = FutureRecord::to(topic).key(key).payload(value).headers(headers);
+        let sent = producer.send(record, Duration::from_secs(ANSWER_SECONDS_MAX)).await;
+        sent.unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
+    }
+
     /// Everything in a topic up to now; by partition, then offset.
     ///
     /// # Panics
@@ -297,7 +280,10 @@ impl Broker {
     pub async fn records(&self, topic: &str) -> Vec<Record> {
         let config = self.client_config();
         let topic = topic.to_owned();
-        let read = tokio::task::spawn_blocking(move || read_topic(&config, &topic)).await;
+        let read = tokio::task::spawn_blocking(move || {
+            record::read_topic(&config, &topic, Duration::from_secs(ANSWER_SECONDS_MAX))
+        })
+        .await;
         read.expect("the topic can be read")
     }
 
@@ -340,109 +326,6 @@ fn has_answer(config: &ClientConfig) -> Result<(), String> {
     if metadata.brokers().is_empty() { Err("no broker yet".to_owned()) } else { Ok(()) }
 }
 
-fn read_topic(config: &ClientConfig, topic: &str) -> Vec<Record> {
-    let timeout = Duration::from_secs(ANSWER_SECONDS_MAX);
-    let mut config = config.clone();
-    // A group's id is required, though nothing is ever committed under it.
-    config.set("group.id", "testkit-reader").set("enable.partition.eof", "true");
-    config.set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config.create().expect("a consumer");
-    let metadata = consumer.fetch_metadata(Some(topic), timeout).expect("an answer");
-    let found = metadata.topics().first().filter(|found| found.error().is_none());
-    let partitions = found.unwrap_or_else(|| panic!("there is no topic {topic}")).partitions();
-    let mut assignment = TopicPartitionList::new();
-    for partition in partitions {
-        assignment
-            .add_partition_offset(topic, partition.id(), Offset::Beginning)
-            .expect("a valid offset");
-    }
-    consumer.assign(&assignment).expect("an assignment");
-    let mut records = Vec::new();
-    let mut partitions_left = partitions.len();
-    while partitions_left > 0 {
-        match consumer.poll(timeout) {
-            Some(Ok(message)) => records.push(record(&message)),
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => partitions_left -= 1,
-            Some(Err(error)) => panic!("{topic} cannot be read: {error}"),
-            None => panic!("{topic}: no answer within {ANSWER_SECONDS_MAX} s"),
-        }
-    }
-    records.sort_by_key(|record| (record.partition, record.offset));
-    records
-}
-
-fn record(message: &impl Message) -> Record {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let headers = message.headers().map(|headers| {
-        let pairs = headers
-            .iter()
-            .map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default()));
-        pairs.collect()
-    });
-    Record {
-        partition: message.partition(),
-        offset: message.offset(),
-        key: message.key().map(text),
-        headers: headers.unwrap_or_default(),
-        value: message.payload().map(text).unwrap_or_default(),
-    }
-}
-
-/// Makes a key with a certificate for it, and says how clients reach the listener.
-fn secure_listener(folder: &Path) -> SecureListener {
-    let ca = folder.join("ca.pem");
-    // Java's own tool, because Java is needed anyway.
-    let tool = |arguments: &[&str]| {
-        let mut command = Command::new("keytool");
-        command.args(arguments).args(["-alias", "broker", "-storepass", KEY_STORE_PASSWORD]);
-        run(command.arg("-keystore").arg(key_store_path(folder)));
-    };
-    tool(&[
-        "-genkeypair",
-        "-keyalg",
-        "EC",
-        "-groupname",
-        "secp256r1",
-        "-validity",
-        "30",
-        "-dname",
-        "CN=localhost",
-        "-ext",
-        "san=dns:localhost,ip:127.0.0.1",
-        "-storetype",
-        "PKCS12",
-    ]);
-    tool(&["-exportcert", "-rfc", "-file", &ca.to_string_lossy()]);
-    SecureListener {
-        bootstrap: format!("localhost:{}", port::free()),
-        username: SCRAM_USER.to_owned(),
-        password: SCRAM_PASSWORD.to_owned(),
-        ca,
-    }
-}
-
-fn add_secure_listener(
-    properties: &mut Vec<(&'static str, String)>,
-    secure: &SecureListener,
-    folder: &Path,
-) {
-    for (name, value) in properties.iter_mut() {
-        if matches!(*name, "listeners" | "advertised.listeners") {
-            value.push_str(&format!(",SASL_SSL://{}", secure.bootstrap));
-        }
-    }
-    properties.extend([
-        ("ssl.keystore.type", "PKCS12".to_owned()),
-        ("ssl.keystore.location", key_store_path(folder).display().to_string()),
-        ("ssl.keystore.password", KEY_STORE_PASSWORD.to_owned()),
-        ("sasl.enabled.mechanisms", "SCRAM-SHA-512".to_owned()),
-        (
-            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config",
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned(),
-        ),
-    ]);
-}
-
 /// A JVM with the broker's jars.
 fn java(jars: &Path) -> Program {
     let class_path = jars.join("*");
@@ -467,10 +350,6 @@ fn jars() -> PathBuf {
 
 fn properties_path(folder: &Path) -> PathBuf {
     folder.join("server.properties")
-}
-
-fn key_store_path(folder: &Path) -> PathBuf {
-    folder.join("broker.p12")
 }
 
 fn run(command: &mut Command) {

@@ -7,7 +7,7 @@
 //! - [`kafka`]: a broker on free ports, to be killed and restarted;
 //! - [`smtp`]: a mail server that records, and fails as it is told;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
-//! - [`event_schema`]: every event against the published schemas;
+//! - [`event_schema`], [`published`]: every event against the published schemas, and as it is on Kafka;
 //! - [`wait`]: waiting for a condition, never for a time.
 
 pub mod database;
@@ -18,6 +18,7 @@ pub mod kafka;
 pub mod leash;
 pub mod port;
 pub mod process;
+pub mod published;
 pub mod smtp;
 pub mod wait;
 pub mod websocket;

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rondo_testkit::kafka::{Broker, SecureListener};
 
 async fn produce(config: &ClientConfig, topic: &str, value: &str) {
     let producer: FutureProducer = config.create().unwrap();
-    let headers = OwnedHeaders::new().insert(Header { key: "ce_id", value: Some("1") });
-    let record = FutureRecord::to(topic).key("7").payload(value).headers(headers);
+    let record = FutureRecord::to(topic).key("7").payload(value);
     producer.send(record, Duration::from_secs(20)).await.unwrap();
 }
 
@@ -19,10 +17,10 @@ async fn produce(config: &ClientConfig, topic: &str, value: &str) {
 async fn records_outlive_a_kill() {
     let broker = Broker::builder().killable().start().await;
     broker.create_topic("facts", 2).await;
-    produce(&broker.client_config(), "facts", "before").await;
+    broker.publish("facts", "7", &[("ce_id", "1")], "before").await;
     broker.kill();
     broker.restart().await;
-    produce(&broker.client_config(), "facts", "after").await;
+    broker.publish("facts", "7", &[], "after").await;
 
     let records = broker.records("facts").await;
     let values: Vec<_> = records.iter().map(|record| record.value.as_str()).collect();

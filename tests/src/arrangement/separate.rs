@@ -1,0 +1,218 @@
+//! The arrangement of production on one machine: `rondo migrate`, `rondo host`, `rondo bridge` and
+//! `rondo-sync` as processes of their own, with a database of the operator's and a real Kafka.
+
+use std::collections::BTreeMap;
+
+use rondo_database::server::BinarySource;
+use rondo_database::{DataFolder, PrivateServer};
+use rondo_testkit::folder::Folder;
+use rondo_testkit::http::Client;
+use rondo_testkit::kafka::{Broker, Record};
+use rondo_testkit::process::{Process, Program};
+use rondo_testkit::published::assert_published_valid;
+use rondo_testkit::{database, port};
+
+use super::{Arrangement, START, STOP, ready};
+
+/// The service tokens that components take while one replaces the other, and the key of access
+/// tokens: all an operator's own.
+pub const EVENT_TOKEN: &str = "the-service-token-of-this-test-now";
+pub const EVENT_TOKEN_PREVIOUS: &str = "the-service-token-of-this-test-before";
+const JWT_SECRET: &str = "a key of access tokens for this test alone";
+
+/// How the topics' events are reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    Plain,
+    /// TLS and SCRAM-SHA-512.
+    Secure,
+}
+
+/// Postgres, broker, host, bridge and live sync.
+pub struct Separate {
+    pub broker: Broker,
+    bridge_program: Program,
+    bridge_port: u16,
+    bridge: Option<Process>,
+    host_port: u16,
+    host: Process,
+    sync_port: u16,
+    sync: Process,
+    postgres: String,
+    server: PrivateServer,
+    // In the order in which they go: the folder has the data of the server.
+    _data: DataFolder,
+    _folder: Folder,
+}
+
+impl Separate {
+    /// Starts everything and waits until it says that requests and events flow.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn start(name: &str, listener: Listener, bridge: &[(&str, String)]) -> Self {
+        let builder = Broker::builder();
+        let broker = match listener {
+            Listener::Plain => builder.start().await,
+            Listener::Secure => builder.secure().start().await,
+        };
+        let folder = Folder::new(name);
+        let started = database::start(folder.path(), BinarySource::SystemOrFetched).await;
+        let (server, data) = started.expect("a Postgres");
+        let postgres = server.dsn().expose_url();
+        let passwords = migrate(&postgres, &folder).await;
+        let address = format!("127.0.0.1:{}", server.dsn().port());
+        let login = |role: &str| {
+            let password = &passwords[&format!("rondo_{role}_password")];
+            server.dsn().clone().with_user(&format!("rondo_{role}"), password).expose_url()
+        };
+        let kafka = kafka_settings(&broker, listener);
+        let [host_port, bridge_port, sync_port] = [port::free(), port::free(), port::free()];
+        let listen = |port: u16| format!("127.0.0.1:{port}");
+
+        let mut host = Program::built("rondo")
+            .arguments(["host", "--listen", &listen(host_port)])
+            .env("SPIN_VARIABLE_DATABASE_HOST", &address)
+            .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
+            .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN)
+            .env("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", EVENT_TOKEN_PREVIOUS);
+        for role in ["task_api", "recurrence", "notify", "audit", "auth"] {
+            let variable = format!("SPIN_VARIABLE_{}_DATABASE_URL", role.to_uppercase());
+            host = host.env(&variable, login(role));
+        }
+        let mut bridge_program = Program::built("rondo")
+            .arguments(["bridge", "--listen", &listen(bridge_port)])
+            .env("DATABASE_URL", login("bridge"))
+            .env("COMPONENTS_URL", format!("http://{}", listen(host_port)))
+            .env("EVENT_TOKEN", EVENT_TOKEN);
+        let mut sync = Program::built("rondo-sync")
+            .arguments(["--listen", &listen(sync_port)])
+            .env("DATABASE_URL", login("sync"))
+            .env("JWT_SECRET", JWT_SECRET);
+        for (name, value) in &kafka {
+            bridge_program = bridge_program.env(name, value);
+            sync = sync.env(name, value);
+        }
+        for (name, value) in bridge {
+            bridge_program = bridge_program.env(name, value);
+        }
+        let mut separate = Self {
+            host: host.start(),
+            bridge_program,
+            bridge_port,
+            bridge: None,
+            host_port,
+            sync_port,
+            sync: sync.start(),
+            broker,
+            postgres,
+            server,
+            _data: data,
+            _folder: folder,
+        };
+        // The bridge makes the topics that live sync follows.
+        separate.start_again().await;
+        let http = Client::new(separate.http());
+        // The host has no health of its own, as Spin has none: a component answers.
+        ready("host", &mut separate.host, async || match http.get("/api/tasks").await {
+            Ok(response) if response.status == 401 => Ok(()),
+            Ok(response) => Err(response.text()),
+            Err(error) => Err(error.to_string()),
+        })
+        .await;
+        let sync = Client::new(format!("http://127.0.0.1:{}", separate.sync_port));
+        ready("live sync", &mut separate.sync, async || super::is_ready(&sync).await).await;
+        separate
+    }
+
+    #[must_use]
+    pub fn ws(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.sync_port)
+    }
+
+    /// A command of `rondo` on the database, such as `dlq list`, to its end; its output.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let program = Program::built("rondo").arguments(arguments);
+        let mut process = program.env("DATABASE_URL", &self.postgres).start();
+        let status = process.exit(STOP).await;
+        assert!(status.success(), "rondo {arguments:?}: {status}\n{}", process.log());
+        process.log()
+    }
+
+    /// Everything that was published, after each event was checked.
+    ///
+    /// # Panics
+    /// When an event breaks its schema or the rules of its topic.
+    pub async fn published(&self) -> BTreeMap<&'static str, Vec<Record>> {
+        assert_published_valid(&self.broker).await
+    }
+
+    /// Stops what is ours by SIGTERM; all end well.
+    ///
+    /// # Panics
+    /// When something ends with another status than 0, or not in time, or an event is not valid.
+    pub async fn stop(mut self) {
+        self.published().await;
+        super::check_audited(&self.postgres).await;
+        let bridge = self.bridge.take().expect("a running bridge");
+        for (name, mut process) in [("sync", self.sync), ("bridge", bridge), ("host", self.host)] {
+            let status = process.terminate(STOP).await;
+            assert!(status.success(), "{name}: {status}\n{}", process.log());
+        }
+        self.broker.stop().await;
+        self.server.stop().await.expect("Postgres stops");
+    }
+}
+
+impl Arrangement for Separate {
+    fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.host_port)
+    }
+
+    fn postgres(&self) -> String {
+        self.postgres.clone()
+    }
+
+    /// The bridge: all that is between a change and its effects is in it.
+    fn kill(&mut self) {
+        self.bridge.take().expect("a running bridge").kill();
+    }
+
+    async fn start_again(&mut self) {
+        let mut bridge = self.bridge_program.start();
+        let http = Client::new(format!("http://127.0.0.1:{}", self.bridge_port));
+        ready("bridge", &mut bridge, async || super::is_ready(&http).await).await;
+        self.bridge = Some(bridge);
+    }
+}
+
+/// Makes roles and schema, as an operator does, and reads the passwords from the file that the
+/// command names for them.
+async fn migrate(postgres: &str, folder: &Folder) -> BTreeMap<String, String> {
+    let data = folder.path().join("operator");
+    let program = Program::built("rondo").arguments(["migrate", "up", "--data"]).argument(&data);
+    let mut process = program.env("DATABASE_URL", postgres).start();
+    let status = process.exit(START).await;
+    assert!(status.success(), "rondo migrate: {status}\n{}", process.log());
+    let secrets = std::fs::read_to_string(data.join("secrets")).expect("the logins");
+    let pairs = secrets.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn kafka_settings(broker: &Broker, listener: Listener) -> Vec<(&'static str, String)> {
+    if listener == Listener::Plain {
+        return vec![("KAFKA_BROKERS", broker.bootstrap())];
+    }
+    let secure = broker.secure_listener();
+    vec![
+        ("KAFKA_BROKERS", secure.bootstrap.clone()),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL".to_owned()),
+        ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512".to_owned()),
+        ("KAFKA_USERNAME", secure.username.clone()),
+        ("KAFKA_PASSWORD", secure.password.clone()),
+        ("KAFKA_CA", secure.ca.display().to_string()),
+    ]
+}
