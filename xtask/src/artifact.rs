@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{WASM_TARGET, cargo, run, target_directory};
 
 /// The packages in components/, one WebAssembly component each.
-pub const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+pub const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
 
 /// The library of components; with them, all that only exists for Wasm.
 const GUEST: &str = "rondo-guest";
