@@ -9,10 +9,12 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 CREATE TABLE users (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY,
-    email text NOT NULL,
+    -- None for a user of an OpenID provider who told no address of their own.
+    email text,
     -- The address in lower case: an account is found in any case.
-    email_key text NOT NULL CONSTRAINT users_email_taken UNIQUE,
-    password_hash text NOT NULL,
+    email_key text CONSTRAINT users_email_taken UNIQUE,
+    -- None for a user who logs in at an OpenID provider.
+    password_hash text,
     name text,
     time_zone text NOT NULL DEFAULT 'UTC',
     email_verified_at timestamptz,
@@ -20,7 +22,9 @@ CREATE TABLE users (
     digest_at time,
     -- Scopes granted by an operator, beyond those that every account has.
     granted_scopes text[] NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT users_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
+    CONSTRAINT users_mail_needs_address CHECK (email IS NOT NULL OR NOT notify_email)
 );
 
 -- Refresh tokens, by hash. A family is one login; using a used token ends the family.
@@ -33,6 +37,7 @@ CREATE TABLE refresh_tokens (
     revoked_at timestamptz
 );
 CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family);
+CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user_id);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
 -- One narrow row per user: its lock serialises the user's writes, its number orders them. Nothing
@@ -42,6 +47,11 @@ CREATE TABLE user_revisions (
     revision bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
+-- Low before urgent; null for none.
+CREATE FUNCTION priority_rank(priority text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'urgent' THEN 4 END;
+
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tasks_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
@@ -50,6 +60,13 @@ CREATE TABLE tasks (
     status text NOT NULL CONSTRAINT tasks_status CHECK (status IN ('pending', 'in_progress', 'completed')),
     priority text CONSTRAINT tasks_priority CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
     tags text[] NOT NULL DEFAULT '{}',
+    -- The same tags without case, in the same places: what they are told apart and filtered by.
+    tag_keys text[] NOT NULL DEFAULT '{}',
+    -- Title and description without case and accents, as a phrase is searched in; folded by the
+    -- caller, so that no locale of a database has a say in it.
+    search_text text NOT NULL DEFAULT '',
+    -- The beginning of the folded title: what titles are sorted by.
+    title_key text COLLATE "C" NOT NULL DEFAULT '',
     due_at timestamptz,
     time_zone text NOT NULL,
     -- ISO 8601, as it is answered.
@@ -68,7 +85,21 @@ CREATE TABLE tasks (
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX tasks_by_revision ON tasks (user_id, revision);
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id);
+CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
 CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
+CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
+CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
+
+-- Colours of tags, which may outlast the last task with the tag. Names are on the tasks.
+CREATE TABLE tags (
+    user_id bigint NOT NULL,
+    -- The name without case.
+    key text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    -- #rrggbb
+    color text NOT NULL,
+    CONSTRAINT tags_pkey PRIMARY KEY (user_id, key)
+);
 
 -- Tombstones: what a device that was away has to forget. Kept 90 days.
 CREATE TABLE deletions (
@@ -132,6 +163,11 @@ CREATE TABLE reminders (
     task_id bigint NOT NULL,
     -- 'task': from the task's own reminder_offset, at most one; 'further': added beside it.
     kind text NOT NULL CONSTRAINT reminders_kind CHECK (kind IN ('task', 'further')),
+    -- How long before the due date, ISO 8601; none for a further one at a moment of its own.
+    before_due text,
+    -- The moment that the task or the caller has set; none while there is no due date to count from.
+    planned_at timestamptz,
+    -- When it fires: the planned moment, or the one that it was snoozed to.
     remind_at timestamptz NOT NULL,
     state text NOT NULL CONSTRAINT reminders_state CHECK (state IN ('armed', 'fired', 'cancelled')),
     -- How often it has come due.
@@ -142,6 +178,7 @@ CREATE TABLE reminders (
 );
 CREATE UNIQUE INDEX reminders_task_has_one ON reminders (task_id) WHERE kind = 'task';
 CREATE INDEX reminders_of_task ON reminders (task_id);
+CREATE INDEX reminders_by_user ON reminders (user_id, remind_at, id);
 CREATE INDEX reminders_due ON reminders (remind_at) WHERE state = 'armed';
 
 -- Events on their way: written in the transaction that made them true, deleted by the relay after

@@ -3,8 +3,10 @@
 --
 -- `task` parameters are objects of the writable members as they are stored, already validated:
 -- title, description, status, priority, tags, due_date, time_zone (null on creation: the user's),
--- reminder_offset, recurrence_rule, and the derived remind_at (when the task's own reminder is due)
--- and anchor (local date and time at which a series starts).
+-- reminder_offset, recurrence_rule, and what is derived from them: tag_keys, search_text and title_key
+-- (without them a task is not found by its text),
+-- remind_at (when the task's own reminder is due), further (the same for each offset of its further
+-- reminders) and anchor (local date and time at which a series starts).
 
 SET LOCAL ROLE rondo_owner;
 
@@ -12,11 +14,6 @@ SET LOCAL ROLE rondo_owner;
 CREATE FUNCTION instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN rtrim(rtrim(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z';
-
--- Text as it is searched and sorted: without case and accents.
-CREATE FUNCTION folded(t text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN lower(regexp_replace(normalize(t, NFKD), '[\u0300-\u036f]', '', 'g'));
 
 -- A task as the API answers it.
 CREATE FUNCTION task_json(t tasks) RETURNS json
@@ -29,6 +26,24 @@ RETURN json_build_object(
     'parent_task_id', (t).parent_task_id, 'created_at', instant((t).created_at),
     'updated_at', instant((t).updated_at), 'completed_at', instant((t).completed_at),
     'revision', (t).revision);
+
+-- Whether a task passes a list's filters, each null for whatever. `phrase` is folded as search_text
+-- is, tags are keys. Inlined into the statements that use it.
+CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
+                             all_tags text[], due_from text, due_to text, has_due boolean,
+                             parent bigint, changed_since text)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
+    AND (states IS NULL OR (t).status = ANY (states))
+    AND (priorities IS NULL OR (t).priority = ANY (priorities))
+    AND (any_tags IS NULL OR (t).tag_keys && any_tags)
+    AND (all_tags IS NULL OR (t).tag_keys @> all_tags)
+    AND (due_from IS NULL OR (t).due_at >= due_from::timestamptz)
+    AND (due_to IS NULL OR (t).due_at <= due_to::timestamptz)
+    AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
+    AND (parent IS NULL OR (t).parent_task_id = parent)
+    AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz);
 
 -- Puts an event about a task into the outbox. `members` is JSON text of further members, each with
 -- a comma before it.
@@ -54,37 +69,60 @@ LANGUAGE sql STABLE
 RETURN ',"reminder_id":' || reminder_id || ',"remind_at":"' || instant(remind_at) || '","due_date":'
     || coalesce('"' || instant(due_at) || '"', 'null');
 
--- Brings the task's own reminder in line with the task: armed at `wanted`, or cancelled when there
--- is none to be. A reminder that has fired for this very moment stays fired.
-CREATE FUNCTION reminder_align(t tasks, wanted timestamptz, at timestamptz, task_data text, trace text)
+-- Brings one reminder of a task in line with the task: armed at the moment that is planned for it,
+-- or cancelled when there is none. What has fired for this very moment stays fired, what was snoozed
+-- stays snoozed until the plan changes. `current` is null for a task without a reminder of its own.
+CREATE FUNCTION reminder_align(t tasks, current reminders, planned timestamptz, at timestamptz,
+                               task_data text, trace text)
 RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
-    current reminders;
+    moved boolean := current.planned_at IS DISTINCT FROM planned;
+    wanted timestamptz := CASE WHEN moved THEN planned ELSE current.remind_at END;
 BEGIN
-    SELECT * INTO current FROM reminders r WHERE r.task_id = t.id AND r.kind = 'task';
     -- Past its moment and past the due date there is nothing left to be reminded of.
-    IF t.status = 'completed' OR (wanted <= at AND (t.due_at IS NULL OR t.due_at <= at)) THEN
-        wanted := NULL;
-    END IF;
-    IF wanted IS NULL THEN
+    IF t.status = 'completed' OR planned IS NULL
+       OR (moved AND wanted <= at AND (t.due_at IS NULL OR t.due_at <= at)) THEN
         IF current.state = 'armed' THEN
-            UPDATE reminders SET state = 'cancelled' WHERE id = current.id;
+            UPDATE reminders SET state = 'cancelled', planned_at = planned WHERE id = current.id;
             PERFORM emit('reminder.cancelled', t.user_id, t.id, t.revision, at,
                          reminder_members(current.id, current.remind_at, t.due_at), task_data, trace);
+        ELSIF moved AND current.id IS NOT NULL THEN
+            UPDATE reminders SET planned_at = planned WHERE id = current.id;
         END IF;
     ELSIF current.id IS NULL THEN
-        INSERT INTO reminders (user_id, task_id, kind, remind_at, state, traceparent, created_at)
-        VALUES (t.user_id, t.id, 'task', wanted, 'armed', trace, at)
+        INSERT INTO reminders (user_id, task_id, kind, planned_at, remind_at, state, traceparent, created_at)
+        VALUES (t.user_id, t.id, 'task', planned, planned, 'armed', trace, at)
         RETURNING * INTO current;
         PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
-                     reminder_members(current.id, wanted, t.due_at), task_data, trace);
-    ELSIF current.remind_at <> wanted OR (current.state = 'cancelled' AND wanted > at) THEN
-        UPDATE reminders SET remind_at = wanted, state = 'armed', traceparent = trace
+                     reminder_members(current.id, planned, t.due_at), task_data, trace);
+    ELSIF moved OR (current.state = 'cancelled' AND wanted > at) THEN
+        UPDATE reminders SET planned_at = planned, remind_at = wanted, state = 'armed', traceparent = trace
         WHERE id = current.id;
         PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
                      reminder_members(current.id, wanted, t.due_at), task_data, trace);
     END IF;
+END $$;
+
+-- Brings all reminders of a task in line with it.
+CREATE FUNCTION reminders_align(t tasks, p_task jsonb, at timestamptz, task_data text, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    own timestamptz := (p_task ->> 'remind_at')::timestamptz;
+    current reminders;
+BEGIN
+    SELECT * INTO current FROM reminders r WHERE r.task_id = t.id AND r.kind = 'task';
+    IF own IS NOT NULL OR current.id IS NOT NULL THEN
+        PERFORM reminder_align(t, current, own, at, task_data, trace);
+    END IF;
+    FOR current IN SELECT * FROM reminders r WHERE r.task_id = t.id AND r.kind = 'further' ORDER BY r.id LOOP
+        PERFORM reminder_align(
+            t, current,
+            CASE WHEN current.before_due IS NULL THEN current.planned_at
+                 ELSE (p_task -> 'further' ->> current.before_due)::timestamptz END,
+            at, task_data, trace);
+    END LOOP;
 END $$;
 
 -- Starts a series at a task: its rule, its anchor and its first occurrence.
@@ -152,11 +190,13 @@ BEGIN
         END IF;
     END IF;
     at := clock_timestamp();
-    INSERT INTO tasks (user_id, title, description, status, priority, tags, due_at, time_zone,
-                       reminder_offset, recurrence_rule, created_at, updated_at, completed_at, revision)
+    INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text,
+                       title_key, due_at, time_zone, reminder_offset, recurrence_rule, created_at,
+                       updated_at, completed_at, revision)
     VALUES (p_user, p_task ->> 'title', p_task ->> 'description', p_task ->> 'status', p_task ->> 'priority',
-            coalesce((SELECT array_agg(tag ORDER BY place)
-                      FROM jsonb_array_elements_text(p_task -> 'tags') WITH ORDINALITY AS x (tag, place)), '{}'),
+            ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tags')),
+            ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tag_keys')),
+            coalesce(p_task ->> 'search_text', ''), coalesce(p_task ->> 'title_key', ''),
             (p_task ->> 'due_date')::timestamptz,
             coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
             p_task ->> 'reminder_offset', nullif(p_task -> 'recurrence_rule', 'null'), at, at,
@@ -168,7 +208,7 @@ BEGIN
     END IF;
     PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
     IF wanted IS NOT NULL THEN
-        PERFORM reminder_align(created, wanted, at, body, p_trace);
+        PERFORM reminder_align(created, NULL::reminders, wanted, at, body, p_trace);
     END IF;
     IF p_key IS NOT NULL THEN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
@@ -273,6 +313,10 @@ BEGIN
         refused := 'not_found';
     ELSIF before.revision <> p_expected THEN
         refused := 'stale';
+    -- A further reminder changes no revision; one that the caller did not know of has no moment yet.
+    ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
+                                          AND NOT p_task -> 'further' ? r.before_due) THEN
+        refused := 'stale';
     END IF;
     IF refused IS NOT NULL THEN
         UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
@@ -292,8 +336,9 @@ BEGIN
     UPDATE tasks SET
         title = p_task ->> 'title', description = p_task ->> 'description',
         status = p_task ->> 'status', priority = p_task ->> 'priority',
-        tags = coalesce((SELECT array_agg(tag ORDER BY place)
-                         FROM jsonb_array_elements_text(p_task -> 'tags') WITH ORDINALITY AS x (tag, place)), '{}'),
+        tags = ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tags')),
+        tag_keys = ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tag_keys')),
+        search_text = coalesce(p_task ->> 'search_text', ''), title_key = coalesce(p_task ->> 'title_key', ''),
         due_at = (p_task ->> 'due_date')::timestamptz,
         time_zone = coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
         reminder_offset = p_task ->> 'reminder_offset',
@@ -306,7 +351,7 @@ BEGIN
     RETURNING * INTO changed;
     body := task_json(changed);
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
-    PERFORM reminder_align(changed, (p_task ->> 'remind_at')::timestamptz, at, body, p_trace);
+    PERFORM reminders_align(changed, p_task, at, body, p_trace);
     IF p_series <> 'keep' AND before.series_id IS NOT NULL THEN
         PERFORM series_close(p_user, before.series_id, p_id, taken, at, body, p_trace);
         -- The end stands, but not in the way of a successor in the series that starts here.
@@ -433,18 +478,21 @@ BEGIN
                 EXIT;
             END IF;
         END IF;
-        INSERT INTO tasks (id, user_id, title, description, status, priority, tags, due_at, time_zone,
-                           reminder_offset, recurrence_rule, parent_task_id, series_id, slot,
-                           created_at, updated_at, revision)
+        INSERT INTO tasks (id, user_id, title, description, status, priority, tags, tag_keys,
+                           search_text, title_key, due_at, time_zone, reminder_offset, recurrence_rule,
+                           parent_task_id, series_id, slot, created_at, updated_at, revision)
         OVERRIDING SYSTEM VALUE
         VALUES (next_id, p_user, predecessor.title, predecessor.description, 'pending', predecessor.priority,
-                predecessor.tags, (next ->> 'due')::timestamptz, predecessor.time_zone,
+                predecessor.tags, predecessor.tag_keys, predecessor.search_text, predecessor.title_key,
+                (next ->> 'due')::timestamptz, predecessor.time_zone,
                 predecessor.reminder_offset, predecessor.recurrence_rule, rule.first_task_id, rule.id,
                 (next ->> 'slot')::timestamp, at, at, taken)
         RETURNING * INTO created;
         body := task_json(created);
         PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
-        PERFORM reminder_align(created, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
+        IF next ->> 'remind_at' IS NOT NULL THEN
+            PERFORM reminder_align(created, NULL::reminders, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
+        END IF;
         follows := next_id;
         made := made + 1;
     END LOOP;
@@ -493,6 +541,272 @@ BEGIN
     ELSE
         RETURN QUERY SELECT 'exists';
     END IF;
+END $$;
+
+-- Moves a pending occurrence on to a later slot of its series; the slot that it was in is recorded
+-- as skipped, as are those between (`p_skipped`). `p_next`: slot, due_date, remind_at and further, as
+-- in `task` parameters.
+-- Outcomes: skipped; stale (also when the slot is taken by now), not_found; replayed, key_reused;
+-- no_user.
+CREATE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
+                          p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    changed tasks;
+    body text;
+    refused text;
+    next_slot timestamp := (p_next ->> 'slot')::timestamp;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+            RETURN;
+        END IF;
+    END IF;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected
+          OR EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
+                     AND NOT p_next -> 'further' ? r.before_due)
+          OR EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = next_slot
+                     AND o.scheduled AND o.state <> 'withdrawn') THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        RETURN QUERY SELECT refused, taken - 1, NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    UPDATE tasks SET due_at = (p_next ->> 'due_date')::timestamptz, slot = next_slot, updated_at = at,
+                     revision = taken
+    WHERE id = p_id
+    RETURNING * INTO changed;
+    UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
+    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+    SELECT before.series_id, p_user, passed.slot, before.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
+    FROM (SELECT before.slot UNION
+          SELECT x.passed::timestamp FROM jsonb_array_elements_text(p_skipped) AS x (passed)) AS passed (slot)
+    ORDER BY passed.slot
+    ON CONFLICT DO NOTHING;
+    body := task_json(changed);
+    PERFORM emit('task.skipped', p_user, p_id, taken, at, '', body, p_trace);
+    PERFORM reminders_align(changed, p_next, at, body, p_trace);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'skipped', taken, body;
+END $$;
+
+-- A reminder as the API answers it, with the offset that it or its task has.
+CREATE FUNCTION reminder_json(r reminders, t tasks) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', (r).id, 'task_id', (r).task_id, 'kind', (r).kind,
+    'offset', CASE (r).kind WHEN 'task' THEN (t).reminder_offset ELSE (r).before_due END,
+    'remind_at', instant((r).remind_at), 'snoozed', (r).planned_at IS DISTINCT FROM (r).remind_at,
+    'status', (r).state, 'created_at', instant((r).created_at));
+
+-- Adds a further reminder to a task: at a moment, or so long before the due date (`p_before`), which
+-- is `p_at` now. Changes no task, so it takes no revision, but waits for the user's other writers.
+-- Outcomes: added; stale, not_found, too_many (nothing done); replayed, key_reused; no_user.
+CREATE FUNCTION reminder_add(p_user bigint, p_task bigint, p_expected bigint, p_before text, p_at text,
+                             p_max bigint, p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    at timestamptz;
+    t tasks;
+    added reminders;
+    body text;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', NULL::text;
+        RETURN;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    SELECT * INTO t FROM tasks WHERE id = p_task AND user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    ELSIF t.revision <> p_expected THEN
+        RETURN QUERY SELECT 'stale', NULL::text;
+        RETURN;
+    ELSIF (SELECT count(*) FROM reminders r WHERE r.task_id = p_task AND r.kind = 'further') >= p_max THEN
+        RETURN QUERY SELECT 'too_many', NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    INSERT INTO reminders (user_id, task_id, kind, before_due, planned_at, remind_at, state, traceparent, created_at)
+    VALUES (p_user, p_task, 'further', p_before, p_at::timestamptz, p_at::timestamptz, 'armed', p_trace, at)
+    RETURNING * INTO added;
+    PERFORM emit('reminder.scheduled', p_user, p_task, t.revision, at,
+                 reminder_members(added.id, added.remind_at, t.due_at), task_json(t)::text, p_trace);
+    body := reminder_json(added, t);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
+    END IF;
+    RETURN QUERY SELECT 'added', body;
+END $$;
+
+-- Arms a reminder for another moment, until its plan changes.
+-- Outcomes: snoozed; not_found; completed (the task is).
+CREATE FUNCTION reminder_snooze(p_user bigint, p_reminder bigint, p_until text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    t tasks;
+    snoozed reminders;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    SELECT t.* INTO t FROM reminders r JOIN tasks t ON t.id = r.task_id
+    WHERE r.id = p_reminder AND r.user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    ELSIF t.status = 'completed' THEN
+        RETURN QUERY SELECT 'completed', NULL::text;
+        RETURN;
+    END IF;
+    UPDATE reminders SET remind_at = p_until::timestamptz, state = 'armed', traceparent = p_trace
+    WHERE id = p_reminder
+    RETURNING * INTO snoozed;
+    PERFORM emit('reminder.scheduled', p_user, t.id, t.revision, clock_timestamp(),
+                 reminder_members(snoozed.id, snoozed.remind_at, t.due_at), task_json(t)::text, p_trace);
+    RETURN QUERY SELECT 'snoozed', reminder_json(snoozed, t)::text;
+END $$;
+
+-- Takes a reminder away. With a task's own one its reminder_offset goes, which is a change of the task.
+-- Outcomes: removed; not_found.
+CREATE FUNCTION reminder_remove(p_user bigint, p_reminder bigint, p_trace text)
+RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    t tasks;
+    removed reminders;
+    body text;
+BEGIN
+    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    DELETE FROM reminders WHERE id = p_reminder AND user_id = p_user RETURNING * INTO removed;
+    SELECT * INTO t FROM tasks WHERE id = removed.task_id;
+    at := clock_timestamp();
+    IF removed.kind = 'task' AND t.reminder_offset IS NOT NULL THEN
+        UPDATE tasks SET reminder_offset = NULL, updated_at = at, revision = taken WHERE id = t.id
+        RETURNING * INTO t;
+        body := task_json(t);
+        PERFORM emit('task.updated', p_user, t.id, taken, at, '', body, p_trace);
+    ELSE
+        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        body := task_json(t);
+    END IF;
+    IF removed.state = 'armed' THEN
+        PERFORM emit('reminder.cancelled', p_user, t.id, t.revision, at,
+                     reminder_members(removed.id, removed.remind_at, t.due_at), body, p_trace);
+    END IF;
+    RETURN QUERY SELECT CASE WHEN removed.id IS NULL THEN 'not_found' ELSE 'removed' END;
+END $$;
+
+-- How often a tag is used, by its key.
+CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
+$$;
+
+-- Renames a tag on all of the user's tasks, recolours it, or takes it away. `p_key`: which;
+-- `p_name` and `p_name_key`: what it is called from now on (null: taken away); a name that is in use
+-- already joins both. `p_recolor`: whether `p_color` (null for none) replaces its colour. Each changed
+-- task takes a revision of its own, in the order of their last changes.
+-- Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was taken away.
+CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
+                           p_color text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    was tags;
+    tag tags;
+    changes bigint;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO was FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    IF NOT FOUND AND tag_count(p_user, p_key) = 0 THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    WITH affected AS (
+        SELECT t.id, wanted.names, wanted.keys, row_number() OVER (ORDER BY t.revision) AS place
+        FROM tasks t
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(x.name ORDER BY x.key COLLATE "C"), '{}') AS names,
+                   coalesce(array_agg(x.key ORDER BY x.key COLLATE "C"), '{}') AS keys
+            FROM (SELECT u.key, u.name FROM unnest(t.tag_keys, t.tags) AS u (key, name)
+                  WHERE u.key <> p_key AND u.key IS DISTINCT FROM p_name_key
+                  UNION ALL
+                  SELECT p_name_key, p_name WHERE p_name IS NOT NULL) AS x
+        ) AS wanted
+        WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key] AND t.tags <> wanted.names
+    ), changed AS (
+        UPDATE tasks t
+        SET tags = a.names, tag_keys = a.keys, updated_at = at, revision = taken + a.place
+        FROM affected a WHERE t.id = a.id
+        RETURNING t.*
+    )
+    SELECT count(x.emitted) INTO changes
+    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', task_json(c.*::tasks)::text, p_trace)::text
+                 AS emitted
+          FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
+    UPDATE user_revisions SET revision = taken + changes WHERE user_id = p_user;
+    IF p_name IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+        RETURN QUERY SELECT 'changed', NULL::text;
+        RETURN;
+    END IF;
+    IF p_key <> p_name_key THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    END IF;
+    -- Of two that are joined, the one that keeps its name keeps its colour.
+    INSERT INTO tags AS g (user_id, key, name, color)
+    SELECT p_user, p_name_key, p_name, c.color
+    FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c
+    WHERE c.color IS NOT NULL
+    ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE
+    SET name = excluded.name, color = CASE WHEN p_recolor THEN excluded.color ELSE g.color END;
+    IF p_recolor AND p_color IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    END IF;
+    SELECT * INTO tag FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    RETURN QUERY SELECT 'changed', json_build_object('name', p_name, 'color', tag.color,
+                                                     'count', tag_count(p_user, p_name_key))::text;
 END $$;
 
 RESET ROLE;

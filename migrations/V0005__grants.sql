@@ -2,10 +2,12 @@
 
 SET LOCAL ROLE rondo_owner;
 
-GRANT SELECT ON tasks, deletions, deletion_horizons, user_revisions, idempotency_keys, series, occurrences
+GRANT SELECT ON tasks, tags, reminders, deletions, deletion_horizons, user_revisions, idempotency_keys, series,
+    occurrences
     TO rondo_task_api;
 GRANT SELECT (id, time_zone) ON users TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION instant, folded, task_json, kept_answer, task_create, task_change, task_delete
+GRANT EXECUTE ON FUNCTION instant, priority_rank, task_matches, task_json, reminder_json, kept_answer,
+    task_create, task_change, task_delete, task_skip, reminder_add, reminder_snooze, reminder_remove, tag_change
     TO rondo_task_api;
 
 GRANT SELECT ON tasks, series, occurrences TO rondo_recurrence;
@@ -21,7 +23,7 @@ GRANT SELECT, INSERT ON audit_logs TO rondo_audit;
 GRANT EXECUTE ON FUNCTION instant TO rondo_audit;
 
 GRANT SELECT ON users TO rondo_auth;
-GRANT EXECUTE ON FUNCTION account_json, account_register, session_open, session_rotate, session_close
+GRANT EXECUTE ON FUNCTION account_json, account_register, account_change, session_open, session_rotate, session_close
     TO rondo_auth;
 
 GRANT SELECT ON outbox, dead_letters, transport, reminders, notifications, tasks TO rondo_bridge;

@@ -18,6 +18,9 @@ const FOLDERS: [(&str, Role); 7] = [
     ("ws-sync", Role::Sync),
 ];
 
+/// Statements that components share: each runs them with its own role.
+const SHARED: &str = "crates/guest";
+
 /// What Spin's Postgres interface can bind and read. Its times are whole seconds or refused, and
 /// JSON arrives unsupported: they travel as text.
 const PARAMETER_TYPES: [&str; 5] = ["text", "int8", "bool", "jsonb", "_text"];
@@ -34,9 +37,15 @@ fn statements() -> Vec<(PathBuf, Role)> {
     };
     files
         .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
-        .map(|path| {
-            let role = role_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()));
-            (path, role)
+        .flat_map(|path| {
+            let component =
+                |(folder, role): &(&str, Role)| folder.starts_with("components").then_some(*role);
+            let roles = if path.starts_with(SHARED) {
+                FOLDERS.iter().filter_map(component).collect()
+            } else {
+                vec![role_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()))]
+            };
+            roles.into_iter().map(move |role| (path.clone(), role))
         })
         .collect()
 }
@@ -112,7 +121,7 @@ async fn components_use_only_types_that_spin_knows() {
     let session = database.session().await;
     let mut broken = Vec::new();
     for (path, _) in statements() {
-        if !path.starts_with("components") {
+        if !path.starts_with("components") && !path.starts_with(SHARED) {
             continue;
         }
         let Ok(statement) = session.prepare(&text(&path)).await else { continue };

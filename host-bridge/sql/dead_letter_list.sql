@@ -5,6 +5,6 @@ SELECT json_build_object(
                                   'headers', headers, 'value', value),
     'created_at', instant(created_at), 'updated_at', instant(updated_at))::text
 FROM dead_letters
-WHERE ($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR state = $2)
+WHERE ($1::bigint IS NULL OR id = $1) AND state = ANY ($2::text[]) AND ($3::text IS NULL OR consumer = $3)
 ORDER BY id DESC
-LIMIT 1000
+LIMIT $4::bigint

@@ -2,69 +2,65 @@
 //! delivering by HTTP to components on a Spin host.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rondo_database::migration;
+use rondo_telemetry::{Metrics, Readiness, Shutdown};
 use rondo_wasm_host::serve;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::command::{BridgeArgs, SettingError};
 use crate::front::Front;
+use crate::health::Health;
 use crate::mailer::Mailer;
+use crate::option::{BridgeArgs, listen_address};
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
-use crate::pipeline::metric::PipelineMetrics;
+use crate::pipeline::flow::Flow;
 use crate::{clock, host, retention};
 
 /// Runs until `shutdown`.
 ///
 /// # Errors
 /// When a setting is missing, the schema is another version's, or Kafka or Postgres refuse.
-pub async fn run(args: BridgeArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let address = listen_address(&args.listen)?;
     let dsn = args.database.dsn()?;
-    let kafka = args.kafka.settings()?.ok_or_else(|| SettingError {
-        setting: "KAFKA_BROKERS",
-        reason: "is needed: the bridge carries events by Kafka".to_owned(),
-    })?;
-    let folder = std::env::temp_dir().join("rondo-mail");
-    let (outlet, from) = args.mail.outlet(folder)?;
-    migration::check(&*crate::connect(&dsn, "rondo bridge").await?, migration::embedded()).await?;
+    let kafka = args.kafka()?;
+    let delivery = HttpDelivery::new(args.components()?, args.event_token()?);
+    let (outlet, from) = args.mail.outlet(&args.data)?;
+    let listener = host::listen(address).await?;
+    crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
-    let (metrics, wake) = (PipelineMetrics::shared(), Arc::new(Notify::new()));
-    let flowing = Arc::new(AtomicBool::new(false));
-    let listener = host::listen(&args.listen).await?;
+    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    let (flow, token) = (Arc::new(Flow::new(readiness.part("events"))), shutdown.token());
 
+    println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
+    println!("{}", outlet.announcement());
     let mut tasks = JoinSet::new();
-    tasks.spawn(clock::run(pool.clone(), metrics.clone(), wake.clone(), shutdown.clone()));
-    tasks.spawn(retention::run(
-        pool.clone(),
-        args.retention.audit_retention_days,
-        shutdown.clone(),
-    ));
-    let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone() };
-    tasks.spawn(mailer.run(shutdown.clone()));
+    let clock_part = readiness.part("clock");
+    tasks.spawn(clock::run(pool.clone(), metrics.clone(), clock_part, wake.clone(), token.clone()));
+    let audit_days = args.retention.audit_retention_days;
+    tasks.spawn(retention::run(pool.clone(), audit_days, token.clone()));
+    let part = readiness.part("mailer");
+    let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
+    tasks.spawn(mailer.run(token.clone()));
     let front = Front {
         app: None,
         sync: None,
-        pool: pool.clone(),
+        health: Health::new(readiness, pool.clone()),
         metrics: metrics.clone(),
         wake: wake.clone(),
-        flowing: flowing.clone(),
-        live: Arc::new(AtomicBool::new(true)),
     };
-    println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
     let serving =
-        serve::serve(listener, move |request| front.clone().handle(request), shutdown.clone());
+        serve::serve(listener, move |request| front.clone().handle(request), token.clone());
     tasks.spawn(serving);
 
-    let delivery =
-        Delivery::Http(Box::new(HttpDelivery::new(&args.components_url, &args.event_token)));
-    let pipeline = Pipeline { dsn, pool, delivery, metrics, wake };
-    let result = pipeline.run_kafka(&kafka, flowing.clone(), shutdown.clone()).await;
-    flowing.store(false, Ordering::Relaxed);
-    shutdown.cancel();
-    while tasks.join_next().await.is_some() {}
-    result
+    let delivery = Delivery::Http(Box::new(delivery));
+    let pipeline = Pipeline { dsn, pool, delivery, metrics, flow, wake };
+    let running = async {
+        let result = pipeline.run_kafka(&kafka, token.clone()).await;
+        token.cancel();
+        while tasks.join_next().await.is_some() {}
+        result
+    };
+    shutdown.drain(running).await?
 }

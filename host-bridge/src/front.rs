@@ -3,21 +3,25 @@
 //! knock at that door.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use axum::Router;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use rondo_database::Pool;
+use rondo_telemetry::{Metrics, RequestLog, health, metric};
 use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::{body, problem};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::pipeline::metric::PipelineMetrics;
+use crate::health::Health;
+use crate::route_class::route_class;
+
+/// Names of the headers by which a request is followed.
+const TRACE_PARENT: &str = "traceparent";
+const REQUEST_ID: &str = "x-request-id";
 
 /// What the front works with.
 #[derive(Clone)]
@@ -26,51 +30,39 @@ pub struct Front {
     pub app: Option<WasmApp>,
     /// Serves `/ws`.
     pub sync: Option<Router>,
-    pub pool: Pool,
-    pub metrics: Arc<PipelineMetrics>,
+    pub health: Health,
+    pub metrics: Metrics,
     /// Wakes the relay after a request that may have written.
     pub wake: Arc<Notify>,
-    /// Whether the pipeline runs.
-    pub flowing: Arc<AtomicBool>,
-    /// Whether devices are told of changes; true where there is no live sync.
-    pub live: Arc<AtomicBool>,
 }
 
 impl Front {
     /// Answers a request.
-    pub async fn handle(self, mut request: Request<Incoming>) -> Response<HyperOutgoingBody> {
-        let begun = Instant::now();
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
-        trace(&mut request);
-        let response = match path.as_str() {
-            "/health" => json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned()),
+    pub async fn handle(self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        let metrics = self.metrics.clone();
+        observed(&metrics, request, |request| self.answer(request)).await
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        match request.uri().path() {
+            "/health" => json(StatusCode::OK, health::LIVE.to_owned()),
             "/health/ready" => self.ready().await,
-            "/metrics" => text("text/plain; version=0.0.4", self.metrics.encode()),
+            "/metrics" => text(metric::CONTENT_TYPE, self.metrics.encode()),
             "/" if self.app.is_some() => text("text/html; charset=utf-8", PAGE.to_owned()),
             "/ws" if self.sync.is_some() => self.live(request).await,
             path if path.starts_with("/events/") => missing(),
             _ => match &self.app {
                 None => missing(),
                 Some(app) => {
+                    let may_write = request.method() != Method::GET;
                     let response = app.handle(request).await;
-                    if method != Method::GET {
+                    if may_write {
                         self.wake.notify_one();
                     }
                     response
                 }
             },
-        };
-        self.metrics.requests.inc();
-        if response.status().is_server_error() {
-            self.metrics.request_errors.inc();
         }
-        // Never the query: it can have a token.
-        tracing::debug!(
-            method = %method, path, status = response.status().as_u16(),
-            duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX), "request"
-        );
-        response
     }
 
     async fn live(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
@@ -84,24 +76,41 @@ impl Front {
     }
 
     async fn ready(&self) -> Response<HyperOutgoingBody> {
-        let database = async {
-            let client = self.pool.get().await?;
-            client.simple_query("").await?;
-            anyhow::Ok(())
-        };
-        let database = database.await.is_ok();
-        let flowing = self.flowing.load(Ordering::Relaxed);
-        let live = self.live.load(Ordering::Relaxed);
-        let ready = database && flowing && live;
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let say = |ready: bool| if ready { "ready" } else { "not ready" };
-        json(
-            status,
-            serde_json::json!({"status": say(ready),
-                               "parts": {"database": say(database), "events": say(flowing), "sync": say(live)}})
-            .to_string(),
-        )
+        let report = self.health.report().await;
+        let status = StatusCode::from_u16(report.status_code());
+        json(status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE), report.to_json())
     }
+}
+
+/// Measures and logs a request, and gives it and its answer what it can be followed by: a place in
+/// a trace (W3C Trace Context, section 3.2), which goes on to the mail, and a request id.
+pub async fn observed<A>(
+    metrics: &Metrics,
+    mut request: Request<Incoming>,
+    answer: impl FnOnce(Request<Incoming>) -> A,
+) -> Response<HyperOutgoingBody>
+where
+    A: Future<Output = Response<HyperOutgoingBody>>,
+{
+    let log = {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let path = request.uri().path();
+        let method = request.method().as_str();
+        RequestLog::begin(metrics, route_class(path), method, path, header)
+    };
+    if let Ok(trace) = HeaderValue::try_from(log.trace().to_string()) {
+        request.headers_mut().insert(TRACE_PARENT, trace);
+    }
+    let id = HeaderValue::from_str(log.request_id()).ok();
+    if let Some(id) = &id {
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+    }
+    let mut response = answer(request).instrument(log.span()).await;
+    if let Some(id) = id {
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+    }
+    log.finish(response.status().as_u16());
+    response
 }
 
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Rondo</title>\
@@ -109,18 +118,6 @@ const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Rond
 <ul><li><code>/api/auth/register</code>, <code>/api/tasks</code>: the API</li>\
 <li><code>/ws</code>: live sync</li><li><a href=/health/ready>/health/ready</a></li>\
 <li><a href=/metrics>/metrics</a></li></ul>";
-
-/// Gives a request without a trace context one (W3C Trace Context, section 3.2), so that it can be
-/// followed from here to the mail.
-fn trace(request: &mut Request<Incoming>) {
-    if !request.headers().contains_key("traceparent") {
-        let (trace, span): (u128, u64) = (rand::random(), rand::random());
-        let value = format!("00-{:032x}-{:016x}-01", trace.max(1), span.max(1));
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            request.headers_mut().insert("traceparent", value);
-        }
-    }
-}
 
 fn missing() -> Response<HyperOutgoingBody> {
     problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")

@@ -1,28 +1,33 @@
 //! `rondo host`: the components of spin.toml alone, with all their routes, as Spin serves them.
 
-use anyhow::Context as _;
-use rondo_wasm_host::variable::Values;
-use rondo_wasm_host::{Manifest, WasmApp, serve};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use std::io::ErrorKind;
 
-use crate::command::HostArgs;
+use rondo_telemetry::{Metrics, Shutdown};
+use rondo_wasm_host::variable::Values;
+use rondo_wasm_host::{WasmApp, serve};
+use tokio::net::TcpListener;
+
+use crate::front::observed;
+use crate::option::{HostArgs, listen_address, manifest};
 
 /// Serves until `shutdown`.
 ///
 /// # Errors
 /// When the manifest, a variable or a component is not right, or the address is in use.
-pub async fn run(args: HostArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let manifest = Manifest::read(&args.spin_toml)?;
+pub async fn run(args: HostArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let address = listen_address(&args.listen)?;
+    let manifest = manifest(&args.spin_toml)?;
     let values = Values::resolve(&manifest.variables, Values::from_environment)?;
+    let listener = listen(address).await?;
     let app = WasmApp::load(&manifest, &values)?;
-    let listener = listen(&args.listen).await?;
     println!("Components at http://{}", listener.local_addr()?);
+    // Spin has no /metrics, so nobody reads them; the log lines are the same as everywhere.
+    let metrics = Metrics::new();
     let handler = move |request| {
-        let app = app.clone();
-        async move { app.handle(request).await }
+        let (app, metrics) = (app.clone(), metrics.clone());
+        async move { observed(&metrics, request, |request| app.handle(request)).await }
     };
-    serve::serve(listener, handler, shutdown).await;
+    serve::serve(listener, handler, shutdown.token()).await;
     Ok(())
 }
 
@@ -31,7 +36,13 @@ pub async fn run(args: HostArgs, shutdown: CancellationToken) -> anyhow::Result<
 /// # Errors
 /// When it is in use or not this machine's.
 pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: choose another address with --listen")
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = "or choose another address with --listen (RONDO_LISTEN)";
+        match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow::anyhow!("{address} is in use: stop what listens there, {advice}")
+            }
+            _ => anyhow::anyhow!("cannot listen on {address} ({error}): correct it, {advice}"),
+        }
     })
 }

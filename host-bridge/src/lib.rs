@@ -1,17 +1,22 @@
 //! What `rondo` does beside serving components: the event pipeline, the clock that fires reminders,
 //! the mailer, retention, and the commands that put them together.
 
+pub mod account;
 pub mod bridge;
 pub mod clock;
 pub mod command;
+pub mod dlq;
 pub mod front;
+pub mod health;
 pub mod host;
 pub mod mailer;
+pub mod option;
 pub mod pipeline;
 pub mod retention;
+pub mod route_class;
 pub mod up;
 
-use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
+use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, migration};
 
 /// Connections of the bridge to its database, beside the relay's own.
 const POOL_CONNECTIONS_MAX: usize = 12;
@@ -32,6 +37,12 @@ pub(crate) async fn connect(
     application: &str,
 ) -> anyhow::Result<rondo_database::Session> {
     Ok(rondo_database::pool::connect(dsn, &session(application)).await?)
+}
+
+/// Refuses a database whose schema is not this program's.
+pub(crate) async fn check_schema(dsn: &Dsn, application: &str) -> anyhow::Result<()> {
+    let session = connect(dsn, application).await?;
+    Ok(migration::check(&session, migration::embedded()).await?)
 }
 
 fn session(application: &str) -> SessionOptions {

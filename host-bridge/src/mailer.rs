@@ -1,10 +1,10 @@
-//! The mailer: sends what the notify component has written, by SMTP or into a folder.
+//! The mailer: sends what the notify and auth components have written, by SMTP or into a folder.
 //!
 //! A mail is claimed for a lease; when this process dies, it is claimed again after it, with the
 //! same Message-ID. SMTP is at least once by nature: a server that took a mail and was cut off
 //! before it said so gets it twice, and a mail program can tell by the Message-ID.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use rand::Rng as _;
 use rondo_database::Pool;
+use rondo_telemetry::{Metrics, Part, TraceContext};
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-use crate::pipeline::metric::PipelineMetrics;
+use tracing::Instrument as _;
 
 /// Pause between two looks for mail, in milliseconds.
 const LOOK_MS: u64 = 100;
@@ -35,8 +36,27 @@ const RETRY_MS_MAX: i64 = 3_600_000;
 /// How much of a server's answer is kept, in characters.
 const ERROR_CHARS_MAX: usize = 500;
 
-const CLAIM: &str = include_str!("../sql/notifications_claim.sql");
-const SETTLE: &str = include_str!("../sql/notification_settle.sql");
+/// Where mails wait.
+struct Queue {
+    /// What a mail's number is of.
+    name: &'static str,
+    claim: &'static str,
+    settle: &'static str,
+}
+
+/// Somebody is waiting for a mail about an account.
+const QUEUES: [Queue; 2] = [
+    Queue {
+        name: "account",
+        claim: include_str!("../sql/account_mails_claim.sql"),
+        settle: include_str!("../sql/account_mail_settle.sql"),
+    },
+    Queue {
+        name: "notification",
+        claim: include_str!("../sql/notifications_claim.sql"),
+        settle: include_str!("../sql/notification_settle.sql"),
+    },
+];
 
 /// Where mails go.
 #[derive(Clone)]
@@ -54,10 +74,21 @@ impl Outlet {
     /// When the URL is malformed; it is not quoted, for it can have a password.
     pub fn smtp(url: &str) -> anyhow::Result<Self> {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|_| anyhow::anyhow!("SMTP_URL must be smtp://host:port or smtps://host:port"))?
+            .map_err(|_| anyhow::anyhow!("must be smtp://host:port or smtps://host:port"))?
             .timeout(Some(Duration::from_secs(MAIL_S_MAX / 2)))
             .build();
         Ok(Self::Smtp(transport))
+    }
+
+    /// Where mails go, for whoever starts the program.
+    #[must_use]
+    pub fn announcement(&self) -> String {
+        match self {
+            Self::Smtp(_) => "Mail goes to the server at SMTP_URL.".to_owned(),
+            Self::Folder(folder) => {
+                format!("Mail is written to {}, for SMTP_URL is not set.", folder.display())
+            }
+        }
     }
 }
 
@@ -66,10 +97,12 @@ pub struct Mailer {
     pub pool: Pool,
     pub outlet: Outlet,
     pub from: Mailbox,
-    pub metrics: Arc<PipelineMetrics>,
+    pub metrics: Metrics,
+    pub part: Part,
 }
 
 struct Mail {
+    queue: &'static Queue,
     id: i64,
     attempts: i32,
     email: String,
@@ -78,6 +111,20 @@ struct Mail {
     text: String,
     html: String,
     traceparent: Option<String>,
+}
+
+impl Mail {
+    /// The same at every attempt, and no other mail's.
+    fn label(&self) -> String {
+        format!("{}-{}", self.queue.name, self.id)
+    }
+
+    /// For what is logged about it: the trace of the request that it comes from.
+    fn span(&self) -> tracing::Span {
+        let trace = self.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace_id = trace.map(|trace| trace.trace_id());
+        tracing::info_span!("mail", mail = self.label(), attempt = self.attempts, trace_id)
+    }
 }
 
 /// RFC 3834, section 5: no vacation message answers this.
@@ -108,20 +155,26 @@ enum Outcome {
 impl Mailer {
     /// Sends until `shutdown`; what is on its way then is finished or claimed again later.
     pub async fn run(self, shutdown: CancellationToken) {
+        self.metrics.announce_mail();
         let mailer = Arc::new(self);
         let mut sending = JoinSet::new();
         loop {
             let room = MAILS_MAX - sending.len();
             let pause_ms = match mailer.claim(room).await {
                 Ok(mails) => {
+                    mailer.part.ready();
                     for mail in mails {
                         let mailer = mailer.clone();
-                        sending.spawn(async move { mailer.deliver(mail).await });
+                        let span = mail.span();
+                        sending.spawn(async move { mailer.deliver(mail).await }.instrument(span));
                     }
                     LOOK_MS
                 }
                 Err(error) => {
                     tracing::warn!(error = format!("{error:#}"), "mail cannot be claimed now");
+                    mailer
+                        .part
+                        .not_ready("mail cannot be claimed: see what the log says of the database");
                     FAILURE_MS
                 }
             };
@@ -139,15 +192,17 @@ impl Mailer {
     }
 
     async fn claim(&self, room: usize) -> anyhow::Result<Vec<Mail>> {
+        let mut mails = Vec::new();
         if room == 0 {
-            return Ok(Vec::new());
+            return Ok(mails);
         }
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(CLAIM).await?;
-        let rows = client.query(&statement, &[&i32::try_from(room)?, &LEASE_MS]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Mail {
+        for queue in &QUEUES {
+            let left = i32::try_from(room - mails.len())?;
+            let statement = client.prepare_cached(queue.claim).await?;
+            let rows = client.query(&statement, &[&left, &LEASE_MS]).await?;
+            mails.extend(rows.iter().map(|row| Mail {
+                queue,
                 id: row.get("id"),
                 attempts: row.get("attempts"),
                 email: row.get("email"),
@@ -156,56 +211,45 @@ impl Mailer {
                 text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
                 html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
                 traceparent: row.get("traceparent"),
-            })
-            .collect())
+            }));
+        }
+        Ok(mails)
     }
 
     async fn deliver(&self, mail: Mail) {
-        let trace_id = mail.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1));
         let deadline = Duration::from_secs(MAIL_S_MAX);
         let outcome = tokio::time::timeout(deadline, self.attempt(&mail))
             .await
             .unwrap_or_else(|_| Outcome::Later("the server did not answer in time".to_owned()));
         let (error, retry_ms) = match outcome {
             Outcome::Sent => {
-                tracing::info!(notification_id = mail.id, trace_id, "mail sent");
-                self.metrics.mail_sent.inc();
+                tracing::info!("mail sent");
+                self.metrics.mail("sent");
                 (None, None)
             }
             Outcome::Later(error) if mail.attempts < MAIL_ATTEMPTS_MAX => {
                 let wait = (RETRY_MS_MIN << (mail.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
                 let wait = wait / 2 + rand::rng().random_range(0..=wait / 2);
-                tracing::warn!(
-                    notification_id = mail.id,
-                    trace_id,
-                    error,
-                    wait_ms = wait,
-                    "mail put off"
-                );
-                self.metrics.mail_retried.inc();
+                tracing::warn!(error, wait_ms = wait, "mail put off");
+                self.metrics.mail("retried");
                 (Some(error), Some(wait))
             }
             Outcome::Later(error) | Outcome::Never(error) => {
-                tracing::error!(notification_id = mail.id, trace_id, error, "mail given up");
-                self.metrics.mail_failed.inc();
+                tracing::error!(error, "mail given up");
+                self.metrics.mail("failed");
                 (Some(error), None)
             }
         };
         let error = error.map(|error| error.chars().take(ERROR_CHARS_MAX).collect::<String>());
         let result = async {
             let client = self.pool.get().await?;
-            let statement = client.prepare_cached(SETTLE).await?;
+            let statement = client.prepare_cached(mail.queue.settle).await?;
             client.query_one(&statement, &[&mail.id, &error, &retry_ms]).await?;
             anyhow::Ok(())
         };
         if let Err(error) = result.await {
             // The lease runs out and the mail is sent again, with the same Message-ID.
-            tracing::error!(
-                notification_id = mail.id,
-                trace_id,
-                error = format!("{error:#}"),
-                "an outcome was not recorded"
-            );
+            tracing::error!(error = format!("{error:#}"), "an outcome was not recorded");
         }
     }
 
@@ -220,13 +264,19 @@ impl Mailer {
                 Err(error) if error.is_permanent() => Outcome::Never(error.to_string()),
                 Err(error) => Outcome::Later(error.to_string()),
             },
-            Outlet::Folder(folder) => match write(folder, mail.id, &message.formatted()).await {
-                Ok(path) => {
-                    tracing::info!(path = %path.display(), "mail written, for there is no SMTP_URL");
-                    Outcome::Sent
+            Outlet::Folder(folder) => {
+                match write(folder, &mail.label(), &message.formatted()).await {
+                    Ok(path) => {
+                        tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
+                        Outcome::Sent
+                    }
+                    // For the log only: the history is for users, and paths are none of theirs.
+                    Err(error) => {
+                        tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
+                        Outcome::Later("the mail could not be written".to_owned())
+                    }
                 }
-                Err(error) => Outcome::Later(error.to_string()),
-            },
+            }
         }
     }
 
@@ -237,18 +287,22 @@ impl Mailer {
             .from(self.from.clone())
             .to(to)
             .subject(&mail.subject)
-            .message_id(Some(format!("<notification-{}@{domain}>", mail.id)))
+            .message_id(Some(format!("<{}@{domain}>", mail.label())))
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
     }
 }
 
-/// Written beside and renamed, so that a reader never sees half a mail.
-async fn write(folder: &PathBuf, id: i64, bytes: &[u8]) -> std::io::Result<PathBuf> {
-    tokio::fs::create_dir_all(folder).await?;
-    let path = folder.join(format!("{id:08}.eml"));
+/// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since
+/// links in mails open accounts.
+async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+    let path = folder.join(format!("{label}.eml"));
     let fresh = path.with_extension("new");
-    tokio::fs::write(&fresh, bytes).await?;
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
     tokio::fs::rename(&fresh, &path).await?;
     Ok(path)
 }

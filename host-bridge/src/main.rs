@@ -1,23 +1,24 @@
 //! The binary `rondo`; see [`host_bridge::command`].
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
-use host_bridge::command::{Cli, SettingError};
-use tracing_subscriber::EnvFilter;
+use host_bridge::command::Cli;
+use host_bridge::option::SettingError;
+use rondo_telemetry::log;
+use rondo_wasm_host::variable::VariableError;
 
 /// Exit status for a missing or malformed setting; any other failure is 1.
 const EXIT_SETTING: u8 = 2;
+/// How long what still runs may take when everything has been told to end, in seconds.
+const END_S_MAX: u64 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("RONDO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        logs.init();
-    } else {
-        logs.json().flatten_event(true).init();
+    if let Err(error) = log::init() {
+        eprintln!("rondo: {error}");
+        return ExitCode::from(EXIT_SETTING);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -27,14 +28,19 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(cli.run());
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(Duration::from_secs(END_S_MAX));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rondo: {error:#}");
-            let setting = error.downcast_ref::<SettingError>().is_some()
-                || error.downcast_ref::<rondo_kafka::SettingError>().is_some();
-            if setting { ExitCode::from(EXIT_SETTING) } else { ExitCode::FAILURE }
+            eprintln!("rondo: {}", rondo_database::explain(&*error));
+            let is_setting = |cause: &(dyn std::error::Error + 'static)| {
+                cause.is::<SettingError>() || cause.is::<VariableError>()
+            };
+            if error.chain().any(is_setting) {
+                ExitCode::from(EXIT_SETTING)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -4,17 +4,18 @@
 pub mod consumer;
 pub mod dead_letter;
 pub mod delivery;
-pub mod metric;
+pub mod flow;
 pub mod record;
 pub mod relay;
+pub mod sample;
 pub mod transport;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rondo_contract::topic::CAPABILITIES;
 use rondo_database::{Dsn, Pool};
 use rondo_kafka::KafkaSettings;
+use rondo_telemetry::Metrics;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use consumer::{Consumer, Inlet};
 use dead_letter::DeadLetters;
 use delivery::Delivery;
-use metric::PipelineMetrics;
+use flow::Flow;
 use relay::Relay;
 use transport::local::{Feed, Local};
 use transport::{Transport, kafka};
@@ -33,7 +34,8 @@ pub struct Pipeline {
     pub dsn: Dsn,
     pub pool: Pool,
     pub delivery: Delivery,
-    pub metrics: Arc<PipelineMetrics>,
+    pub metrics: Metrics,
+    pub flow: Arc<Flow>,
     pub wake: Arc<Notify>,
 }
 
@@ -42,18 +44,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the database is another process's or another transport's.
-    pub async fn run_local(
-        self,
-        feed: Feed,
-        flowing: Arc<AtomicBool>,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
+    pub async fn run_local(self, feed: Feed, shutdown: CancellationToken) -> anyhow::Result<()> {
         let _claim = transport::claim(&self.dsn, "local").await?;
         let mut tasks = JoinSet::new();
         let inlets = self.consumers(&mut tasks, &shutdown);
+        self.sample(inlets.clone(), &mut tasks, &shutdown);
         let transport = Transport::Local(Local { inlets, feed });
         tasks.spawn(self.relay(transport).run(shutdown.clone()));
-        flowing.store(true, Ordering::Relaxed);
         shutdown.cancelled().await;
         tasks.shutdown().await;
         Ok(())
@@ -67,7 +64,6 @@ impl Pipeline {
     pub async fn run_kafka(
         self,
         settings: &KafkaSettings,
-        flowing: Arc<AtomicBool>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let config = settings.client_config();
@@ -77,22 +73,28 @@ impl Pipeline {
         let mut tasks = JoinSet::new();
         for inlet in self.consumers(&mut tasks, &shutdown) {
             let (config, shutdown) = (config.clone(), shutdown.clone());
+            let (metrics, flow) = (self.metrics.clone(), self.flow.clone());
             tasks.spawn(async move {
                 let name = inlet.capability().name;
-                if let Err(error) = kafka::consume(&config, inlet, shutdown).await {
-                    tracing::error!(
-                        consumer = name,
-                        error = format!("{error:#}"),
-                        "a consumer ended"
-                    );
+                let reading = kafka::consume(&config, inlet, metrics, flow.clone(), shutdown);
+                if let Err(error) = reading.await {
+                    let error = format!("{error:#}");
+                    tracing::error!(consumer = name, error, "a consumer ended");
+                    flow.stuck(flow::KAFKA, format!("consumer {name} has ended: start again"));
                 }
             });
         }
+        self.sample(Vec::new(), &mut tasks, &shutdown);
         tasks.spawn(self.relay(Transport::Kafka(publisher)).run(shutdown.clone()));
-        flowing.store(true, Ordering::Relaxed);
         shutdown.cancelled().await;
         tasks.shutdown().await;
         Ok(())
+    }
+
+    /// `inlets` are those whose queue is all that waits for their consumer.
+    fn sample(&self, inlets: Vec<Inlet>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+        let (pool, metrics) = (self.pool.clone(), self.metrics.clone());
+        tasks.spawn(sample::run(pool, metrics, inlets, shutdown.clone()));
     }
 
     fn consumers(&self, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Vec<Inlet> {
@@ -100,11 +102,13 @@ impl Pipeline {
         let inlets: Vec<Inlet> = CAPABILITIES
             .iter()
             .map(|capability| {
+                self.metrics.announce_consumer(capability.name);
                 let consumer = Consumer {
                     capability,
                     delivery: self.delivery.clone(),
                     dead_letters: dead_letters.clone(),
                     metrics: self.metrics.clone(),
+                    flow: self.flow.clone(),
                 };
                 consumer.start(tasks, shutdown.clone())
             })
@@ -114,6 +118,7 @@ impl Pipeline {
     }
 
     fn relay(self, transport: Transport) -> Relay {
-        Relay { dsn: self.dsn, pool: self.pool, transport, metrics: self.metrics, wake: self.wake }
+        let Self { dsn, pool, metrics, flow, wake, .. } = self;
+        Relay { dsn, pool, transport, metrics, flow, wake }
     }
 }

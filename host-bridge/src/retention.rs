@@ -10,11 +10,14 @@ use tokio_util::sync::CancellationToken;
 const DELETIONS_DAYS: i32 = 90;
 /// How long idempotent answers are kept, in hours.
 const IDEMPOTENCY_HOURS: i32 = 24;
+/// How long it is remembered that a mail about an account was sent, in days.
+const ACCOUNT_MAIL_DAYS: i32 = 30;
 /// Rows removed in one transaction.
 const STEP_ROWS_MAX: i32 = 5_000;
 /// Pause between two rounds, in seconds.
 const ROUND_S: u64 = 3_600;
 
+const ACCOUNTS: &str = include_str!("../sql/accounts_retain.sql");
 const AUDIT: &str = include_str!("../sql/audit_retain.sql");
 const DELETIONS: &str = include_str!("../sql/deletions_retain.sql");
 const IDEMPOTENCY: &str = include_str!("../sql/idempotency_retain.sql");
@@ -48,6 +51,9 @@ pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
         .query_one(IDEMPOTENCY, &[&IDEMPOTENCY_HOURS, &STEP_ROWS_MAX])
         .await?
         .get::<_, i64>(0)
+        > 0
+    {}
+    while client.query_one(ACCOUNTS, &[&ACCOUNT_MAIL_DAYS, &STEP_ROWS_MAX]).await?.get::<_, i64>(0)
         > 0
     {}
     while client.query_one(REFRESH_TOKENS, &[&STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}

@@ -4,151 +4,224 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use lettre::message::Mailbox;
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, ServerOptions, migration, role, server,
 };
+use rondo_kafka::KafkaSettings;
+use rondo_telemetry::{Metrics, Part, Readiness, Shutdown};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{Manifest, WasmApp, serve};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use ws_sync::Publisher;
+use ws_sync::{Publisher, SyncService};
 
-use crate::command::{SettingError, UpArgs, dsn};
+use crate::account::AccountSettings;
 use crate::front::Front;
-use crate::mailer::Mailer;
+use crate::health::Health;
+use crate::mailer::{Mailer, Outlet};
+use crate::option::{UpArgs, listen_address, manifest};
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
-use crate::pipeline::metric::PipelineMetrics;
+use crate::pipeline::flow::Flow;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
 use crate::{clock, host, retention};
 
-/// Shortest JWT_SECRET, in bytes.
-const JWT_SECRET_BYTES_MIN: usize = 32;
+/// File in the data folder with the addresses of what runs.
+const ENDPOINTS: &str = "endpoints.json";
+
+/// What is known before the database is there.
+struct Setting {
+    kafka: Option<KafkaSettings>,
+    manifest: Manifest,
+    listener: TcpListener,
+    data: DataFolder,
+    secrets: Secrets,
+    jwt_secret: String,
+    account: AccountSettings,
+    outlet: Outlet,
+    from: Mailbox,
+    audit_days: i32,
+}
 
 /// Starts everything and runs it until `shutdown`.
 ///
 /// # Errors
 /// What could not be started, in one line that tells what to do.
-pub async fn run(args: UpArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let kafka = args.kafka.settings()?;
-    if args.jwt_secret.as_ref().is_some_and(|secret| secret.len() < JWT_SECRET_BYTES_MIN) {
-        let reason = format!("must have at least {JWT_SECRET_BYTES_MIN} bytes");
-        return Err(SettingError { setting: "JWT_SECRET", reason }.into());
-    }
-    let external =
-        args.database_url.as_deref().filter(|url| !url.is_empty()).map(dsn).transpose()?;
-    let manifest = Manifest::read(&args.spin_toml)?;
-    // Before anything is started, so that a port in use is told at once.
-    let listener = host::listen(&args.listen).await?;
-    let data = DataFolder::open(&args.data)?;
-    let (outlet, from) = args.mail.outlet(data.path().join("mail"))?;
-    let secrets = Secrets::load_or_create(data.path())?;
+pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let external = args.database()?;
+    let setting = settle(&args).await?;
     let private = match external {
         Some(_) => None,
-        None => Some(server::start(&data, &secrets, &ServerOptions::default()).await?),
+        None => {
+            let options = ServerOptions::default();
+            Some(server::start(&setting.data, &setting.secrets, &options).await?)
+        }
     };
     let admin = external.or_else(|| private.as_ref().map(|server| server.dsn().clone()));
     let admin = admin.ok_or_else(|| anyhow::anyhow!("there is no database"))?;
-    let result = async {
-        let roles = prepare(&admin, &secrets, private.is_some()).await?;
-        let jwt_secret = match &args.jwt_secret {
-            Some(secret) => secret.clone(),
-            None => secrets.expose(Secret::Jwt).to_owned(),
-        };
-        let values = Values::resolve(&manifest.variables, |name| {
-            variable(name, &roles, &secrets, &jwt_secret).or_else(|| Values::from_environment(name))
-        })?;
-        let app = WasmApp::load(&manifest, &values)?;
-        let pool = crate::pool(roles.get(Role::Bridge))?;
-        let (metrics, wake) = (PipelineMetrics::shared(), Arc::new(Notify::new()));
-        let flowing = Arc::new(AtomicBool::new(false));
-        // Without a broker live sync opens with the pipeline; with one, when it follows the topic.
-        let live = Arc::new(AtomicBool::new(kafka.is_none()));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(clock::run(pool.clone(), metrics.clone(), wake.clone(), shutdown.clone()));
-        tasks.spawn(retention::run(
-            pool.clone(),
-            args.retention.audit_retention_days,
-            shutdown.clone(),
-        ));
-        let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone() };
-        tasks.spawn(mailer.run(shutdown.clone()));
-        let key = HmacKey::new(jwt_secret.as_bytes())?;
-        let store = ws_sync::Store::open(roles.get(Role::Sync))?;
-        let sync = ws_sync::SyncService::new(store, key);
-        let front = Front {
-            app: Some(app.clone()),
-            sync: Some(ws_sync::router(sync.clone())),
-            pool: pool.clone(),
-            metrics: metrics.clone(),
-            wake: wake.clone(),
-            flowing: flowing.clone(),
-            live: live.clone(),
-        };
-        announce(&listener.local_addr()?.to_string(), &admin, kafka.as_ref(), data.path())?;
-        tasks.spawn(serve::serve(
-            listener,
-            move |request| front.clone().handle(request),
-            shutdown.clone(),
-        ));
-        let pipeline = Pipeline {
-            dsn: roles.get(Role::Bridge).clone(),
-            pool,
-            delivery: Delivery::InProcess(app),
-            metrics,
-            wake,
-        };
-        let result = match &kafka {
-            Some(settings) => {
-                let following = follow(settings.clone(), sync.clone(), live, shutdown.clone());
-                tasks.spawn(following);
-                pipeline.run_kafka(settings, flowing, shutdown.clone()).await
-            }
-            None => {
-                let publisher = Publisher::open(sync.hub());
-                let feed: Feed = Arc::new(move |record: &Record| {
-                    if let Ok(user_id) = record.key.parse() {
-                        publisher.publish(user_id, &record.payload);
-                    }
-                });
-                pipeline.run_local(feed, flowing, shutdown.clone()).await
-            }
-        };
-        // Devices are told to resume elsewhere, or here after the next start.
-        sync.hub().end();
-        shutdown.cancel();
-        while tasks.join_next().await.is_some() {}
-        result
-    }
-    .await;
-    let _ = std::fs::remove_file(data.path().join("endpoints.json"));
+    let endpoints = setting.data.path().join(ENDPOINTS);
+    let token = shutdown.token();
+    let serving = serve_all(setting, &admin, private.is_some(), &token);
+    let result = shutdown.drain(serving).await.map_err(anyhow::Error::from).flatten();
+    let _ = std::fs::remove_file(endpoints);
     if let Some(server) = private {
         stop(server).await;
     }
     result
 }
 
-/// Follows task-updates on Kafka for the devices of this process.
-async fn follow(
-    settings: rondo_kafka::KafkaSettings,
-    sync: ws_sync::SyncService,
-    live: Arc<AtomicBool>,
-    shutdown: CancellationToken,
-) {
-    let report = move |state: Result<(), String>| {
-        live.store(state.is_ok(), Ordering::Relaxed);
-        match state {
-            Ok(()) => tracing::info!("live events flow from Kafka"),
-            Err(reason) => tracing::warn!(reason, "live events do not flow"),
+/// Checks every setting, then takes the port and the data folder, so that one in use is told at
+/// once.
+async fn settle(args: &UpArgs) -> anyhow::Result<Setting> {
+    let kafka = args.kafka.settings()?;
+    let jwt_secret = args.jwt_secret()?;
+    let account = args.account.settings()?;
+    let address = listen_address(&args.listen)?;
+    let (_, from) = args.mail.outlet(&args.data)?;
+    let manifest = manifest(&args.spin_toml)?;
+    let listener = host::listen(address).await?;
+    let data = DataFolder::open(&args.data)?;
+    let secrets = Secrets::load_or_create(data.path())?;
+    // With the folder's full path, for whoever looks for a mail.
+    let (outlet, _) = args.mail.outlet(data.path())?;
+    let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
+    let audit_days = args.retention.audit_retention_days;
+    Ok(Setting {
+        kafka,
+        manifest,
+        listener,
+        data,
+        secrets,
+        jwt_secret,
+        account,
+        outlet,
+        from,
+        audit_days,
+    })
+}
+
+async fn serve_all(
+    setting: Setting,
+    admin: &Dsn,
+    private: bool,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let roles = prepare(admin, &setting.secrets, private).await?;
+    let address = setting.listener.local_addr()?;
+    let values = Values::resolve(&setting.manifest.variables, |name| {
+        variable(name, &roles, &setting.secrets, &setting.jwt_secret)
+            .or_else(|| setting.account.variable(name, address))
+            .or_else(|| Values::from_environment(name))
+    })?;
+    let app = WasmApp::load(&setting.manifest, &values)?;
+    let pool = crate::pool(roles.get(Role::Bridge))?;
+    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    let health = Health::new(readiness.clone(), pool.clone());
+    let flow = Arc::new(Flow::new(readiness.part("events")));
+    let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
+    let part = readiness.part("mailer");
+    let Setting { kafka, listener, data, outlet, from, jwt_secret, audit_days, .. } = setting;
+
+    let key = HmacKey::new(jwt_secret.as_bytes())?;
+    let store = ws_sync::Store::open(roles.get(Role::Sync))?;
+    let sync = SyncService::with_metrics(store, key, metrics.clone());
+    let address = address.to_string();
+    write_endpoints(&address, admin, kafka.as_ref(), data.path())?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(announce(
+        health.clone(),
+        address,
+        data.path().display().to_string(),
+        outlet.announcement(),
+    ));
+    tasks.spawn(clock::run(
+        pool.clone(),
+        metrics.clone(),
+        clock_part,
+        wake.clone(),
+        shutdown.clone(),
+    ));
+    tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
+    let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
+    tasks.spawn(mailer.run(shutdown.clone()));
+    let front = Front {
+        app: Some(app.clone()),
+        sync: Some(ws_sync::router(sync.clone())),
+        health,
+        metrics: metrics.clone(),
+        wake: wake.clone(),
+    };
+    let handler = move |request| front.clone().handle(request);
+    tasks.spawn(serve::serve(listener, handler, shutdown.clone()));
+    let pipeline = Pipeline {
+        dsn: roles.get(Role::Bridge).clone(),
+        pool,
+        delivery: Delivery::InProcess(app),
+        metrics: metrics.clone(),
+        flow,
+        wake,
+    };
+    let result = match &kafka {
+        Some(settings) => {
+            let following =
+                follow(settings.clone(), sync.clone(), metrics, sync_part, shutdown.clone());
+            tasks.spawn(following);
+            pipeline.run_kafka(settings, shutdown.clone()).await
+        }
+        None => {
+            let feed = feed(Publisher::open(sync.hub()));
+            sync_part.ready();
+            pipeline.run_local(feed, shutdown.clone()).await
         }
     };
-    ws_sync::feed::kafka::run(&settings, sync.hub(), &report, &shutdown).await;
+    shutdown.cancel();
+    // Devices are told to resume elsewhere, or here after the next start.
+    sync.hub().end();
+    sync.hub().emptied().await;
+    while tasks.join_next().await.is_some() {}
+    result
+}
+
+/// Hands the events of this process to the devices of this process.
+fn feed(publisher: Publisher) -> Feed {
+    Arc::new(move |record: &Record| {
+        if let Ok(user_id) = record.key.parse() {
+            publisher.publish(user_id, &record.payload);
+        }
+    })
+}
+
+/// Follows task-updates on Kafka for the devices of this process.
+async fn follow(
+    settings: KafkaSettings,
+    sync: SyncService,
+    metrics: Metrics,
+    part: Part,
+    shutdown: CancellationToken,
+) {
+    let report = move |state: Result<(), String>| match state {
+        Ok(()) => part.ready(),
+        Err(reason) => part.not_ready(reason),
+    };
+    ws_sync::feed::kafka::run(&settings, sync.hub(), &metrics, &report, &shutdown).await;
+}
+
+/// Tells a person, when everything is ready.
+async fn announce(health: Health, address: String, data: String, mail: String) {
+    health.ready().await;
+    println!("Rondo is up: http://{address}, ws://{address}/ws, data in {data}");
+    println!("{mail}");
+    println!(
+        "Try: curl -s http://{address}/api/auth/register -H 'Content-Type: application/json' \
+         -d '{{\"email\":\"me@example.org\",\"password\":\"correct horse\"}}'"
+    );
 }
 
 async fn stop(server: PrivateServer) {
@@ -189,12 +262,12 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, jwt_secret: &str) -
     Some(roles.get(role).expose_url())
 }
 
-/// Tells the addresses to a person, and to programs in DATA/endpoints.json, which only its owner can
-/// read, for it has a password.
-fn announce(
+/// Writes the addresses for programs to DATA/endpoints.json, which only its owner can read, for it
+/// has a password.
+fn write_endpoints(
     address: &str,
     admin: &Dsn,
-    kafka: Option<&rondo_kafka::KafkaSettings>,
+    kafka: Option<&KafkaSettings>,
     data: &Path,
 ) -> anyhow::Result<()> {
     let mut endpoints = serde_json::json!({
@@ -205,20 +278,13 @@ fn announce(
     if let Some(kafka) = kafka {
         endpoints["kafka"] = kafka.brokers.clone().into();
     }
-    let path = data.join("endpoints.json");
+    let path = data.join(ENDPOINTS);
     let fresh = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
+    // One that is left over may have another mode.
+    let _ = std::fs::remove_file(&fresh);
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     file.write_all(endpoints.to_string().as_bytes())?;
     std::fs::rename(&fresh, &path)?;
-    println!("Rondo is up: http://{address}, ws://{address}/ws, data in {}", data.display());
-    println!(
-        "Try: curl -s http://{address}/api/auth/register -H 'Content-Type: application/json' \
-         -d '{{\"email\":\"me@example.org\",\"password\":\"correct horse\"}}'"
-    );
     Ok(())
 }

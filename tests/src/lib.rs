@@ -4,6 +4,7 @@
 //! The tests themselves are the files beside this folder. They know the program only from outside,
 //! by what it promises.
 
+pub mod account;
 pub mod arrangement;
 pub mod kill;
 pub mod source;

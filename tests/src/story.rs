@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use rondo_testkit::event_schema::assert_event_valid;
 use rondo_testkit::http::Client;
-use rondo_testkit::smtp::SmtpServer;
+use rondo_testkit::smtp::{Mail, SmtpServer};
 use rondo_testkit::wait::eventually;
 use rondo_testkit::websocket::WebSocket;
 use serde_json::{Value, json};
+
+use crate::account;
 
 /// How long any effect may take, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -71,6 +73,7 @@ pub fn from_now(seconds: i64) -> String {
 /// When it does not come true.
 pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
     let user = register(http, email).await;
+    account::verify(http, smtp, email).await;
     let mut device =
         WebSocket::connect(&format!("{ws}?token={}", user.token)).await.expect("a session");
     let welcome = device.next(SOON).await.json();
@@ -118,10 +121,11 @@ pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
     assert_eq!(successor["tags"], json!(["home"]));
     assert_ne!(successor["due_date"], created["due_date"]);
 
-    let mail = smtp
-        .await_mail("the reminder's mail", SOON, |mail| mail.to.iter().any(|to| to.contains(email)))
-        .await;
-    assert!(mail.header("Subject").is_some_and(|subject| subject.contains("Water the plants")));
+    let is_reminder = |mail: &Mail| {
+        let subject = mail.header("Subject").unwrap_or_default();
+        account::is_to(mail, email) && subject.contains("Water the plants")
+    };
+    let mail = smtp.await_mail("the reminder's mail", SOON, is_reminder).await;
     assert!(!mail.body().contains("plants <b></"), "a hostile title is escaped in the HTML part");
 
     eventually("the history of the mail", SOON, async || {
@@ -134,10 +138,8 @@ pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
         if history[0]["status"] == "sent" { Ok(()) } else { Err(history.to_string()) }
     })
     .await;
-    assert_eq!(
-        smtp.mails().iter().filter(|mail| mail.to.iter().any(|to| to.contains(email))).count(),
-        1
-    );
+    // The verification and the reminder, each once.
+    assert_eq!(smtp.mails().iter().filter(|mail| account::is_to(mail, email)).count(), 2);
 
     device
         .collect_until("each change", SOON, |frames| {

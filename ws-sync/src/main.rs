@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use rondo_telemetry::{LogFormat, Shutdown, log};
+use rondo_telemetry::{Shutdown, log};
 use ws_sync::option::Options;
 use ws_sync::program;
 
@@ -12,8 +12,8 @@ const EXIT_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Err(error) = log::init(LogFormat::Auto, &options.log) {
-        eprintln!("rondo-sync: RONDO_LOG: {error}");
+    if let Err(error) = log::init() {
+        eprintln!("rondo-sync: {error}");
         return ExitCode::from(EXIT_SETTING);
     }
     let settings = match options.settings() {

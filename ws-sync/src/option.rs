@@ -11,7 +11,8 @@ use rondo_kafka::{KafkaOptions, KafkaSettings, SettingError};
 #[command(
     name = "rondo-sync",
     version,
-    about = "Pushes each change of a user's tasks to their devices over WebSockets, from Kafka's topic task-updates"
+    about = "Pushes each change of a user's tasks to their devices over WebSockets, from Kafka's topic task-updates",
+    after_help = rondo_telemetry::log::HELP
 )]
 pub struct Options {
     /// Address and port for WebSockets (/ws), /health and /metrics
@@ -28,9 +29,6 @@ pub struct Options {
     /// The secret that access tokens are signed with; better given by the environment
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
-    /// What is logged: a level, or a level for each module, such as info,ws_sync=debug
-    #[arg(long, env = "RONDO_LOG", default_value = "info", value_name = "FILTER")]
-    pub log: String,
     #[command(flatten)]
     pub kafka: KafkaOptions,
 }
@@ -82,7 +80,6 @@ mod tests {
             listen: "127.0.0.1:0".to_owned(),
             database_url: Some("postgres://rondo_sync:hunter2@localhost/rondo".to_owned()),
             jwt_secret: Some("s".repeat(32)),
-            log: "info".to_owned(),
             kafka: KafkaOptions { kafka_brokers: Some("h:9092".to_owned()), ..Default::default() },
         };
         assert!(good().settings().is_ok());

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use rondo_telemetry::{Metrics, Part, Readiness, Shutdown, metric};
+use rondo_telemetry::{Metrics, Part, Readiness, RequestLog, Shutdown, health, metric};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,10 +38,12 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
     let service = SyncService::with_metrics(store, settings.key, metrics.clone());
     let (database, feed) = (readiness.part("database"), readiness.part("feed"));
     let token = shutdown.token();
-    let routes = router(service.clone()).merge(operator_routes(metrics, readiness));
+    let routes = router(service.clone())
+        .merge(operator_routes(metrics.clone(), readiness))
+        .layer(from_fn_with_state(metrics.clone(), observe));
     let serving = serve::run(listener, routes, &token);
     let working = async {
-        let result = work(&service, &settings.kafka, database, feed, &token).await;
+        let result = work(&service, &settings.kafka, &metrics, database, feed, &token).await;
         token.cancel();
         service.hub().end();
         service.hub().emptied().await;
@@ -60,6 +64,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
 async fn work(
     service: &SyncService,
     settings: &rondo_kafka::KafkaSettings,
+    metrics: &Metrics,
     database: Part,
     feed: Part,
     shutdown: &CancellationToken,
@@ -73,10 +78,10 @@ async fn work(
         Ok(()) => feed.ready(),
         Err(reason) => feed.not_ready(reason),
     };
-    let following = kafka::run(settings, service.hub(), &report, shutdown);
+    let following = kafka::run(settings, service.hub(), metrics, &report, shutdown);
     tokio::select! {
         () = following => {}
-        () = watch_database(service.store(), &database) => {}
+        () = watch_database(service.store(), metrics, &database) => {}
     }
     Ok(())
 }
@@ -90,27 +95,39 @@ async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
                 return Ok(());
             }
             Err(error @ StoreError::Schema(_)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "the database does not answer");
-                part.not_ready("Postgres does not answer");
-            }
+            Err(error) => away(part, &error),
         }
         tokio::time::sleep(Duration::from_millis(DATABASE_RETRY_MS)).await;
     }
 }
 
-/// Keeps the part up to date, for ever.
-async fn watch_database(store: &Store, part: &Part) {
+/// Keeps the part and the figures of the pool up to date, for ever.
+async fn watch_database(store: &Store, metrics: &Metrics, part: &Part) {
     loop {
+        metrics.database_pool("sync", store.pool_use());
         tokio::time::sleep(Duration::from_secs(DATABASE_CHECK_S)).await;
         match store.check().await {
             Ok(()) => part.ready(),
-            Err(error) => {
-                tracing::debug!(%error, "the database does not answer");
-                part.not_ready("Postgres does not answer");
-            }
+            Err(error) => away(part, &error),
         }
     }
+}
+
+fn away(part: &Part, error: &StoreError) {
+    tracing::warn!(error = rondo_database::explain(error), "the database does not answer");
+    part.not_ready("Postgres does not answer: see whether it runs and DATABASE_URL leads there");
+}
+
+/// Measures and logs a request.
+async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    const ROUTES: [&str; 4] = ["/ws", "/health", "/health/ready", "/metrics"];
+    let path = request.uri().path();
+    let route = ROUTES.into_iter().find(|known| *known == path).unwrap_or("other");
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let log = RequestLog::begin(&metrics, route, request.method().as_str(), path, header);
+    let response = next.run(request).await;
+    log.finish(response.status().as_u16());
+    response
 }
 
 fn operator_routes(metrics: Metrics, readiness: Readiness) -> Router {
@@ -125,7 +142,7 @@ fn operator_routes(metrics: Metrics, readiness: Readiness) -> Router {
         let headers = [(header::CONTENT_TYPE, metric::CONTENT_TYPE)];
         std::future::ready((headers, metrics.encode()).into_response())
     };
-    let live = || async { ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"live"}"#) };
+    let live = || async { ([(header::CONTENT_TYPE, "application/json")], health::LIVE) };
     Router::new()
         .route("/health", get(live))
         .route("/health/ready", get(ready))

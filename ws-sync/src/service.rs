@@ -19,6 +19,8 @@ use crate::store::Store;
 
 /// Bytes that a connection reads at a time: clients say little, and every connection holds this.
 const READ_BUFFER_BYTES: usize = 512;
+/// Kind of connections in the metrics.
+const WEBSOCKET: &str = "websocket";
 /// Bytes of frames that are gathered for one write.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -43,6 +45,7 @@ impl SyncService {
     /// The same; open connections are counted in `metrics` as `websocket`.
     #[must_use]
     pub fn with_metrics(store: Store, key: HmacKey, metrics: Metrics) -> Self {
+        metrics.announce_connections(WEBSOCKET);
         Self(Arc::new(Parts { hub: Arc::default(), store, key, metrics }))
     }
 
@@ -92,8 +95,9 @@ async fn connect(
         .max_message_size(CLIENT_MESSAGE_BYTES_CUT)
         .max_frame_size(CLIENT_MESSAGE_BYTES_CUT)
         .on_upgrade(move |socket| async move {
-            let _counted = service.0.metrics.connection("websocket");
-            session::run(socket, handshake, &service).await;
+            let _counted = service.0.metrics.connection(WEBSOCKET);
+            let ended = session::run(socket, handshake, &service).await;
+            tracing::debug!(?ended, "a session ended");
         })
 }
 

@@ -3,6 +3,7 @@
 use rondo_database::migration::{self, MigrationError};
 use rondo_database::pool::PoolError;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
+use rondo_telemetry::PoolUse;
 use tokio::sync::Semaphore;
 
 use crate::catch_up::{Change, Page, PageRequest};
@@ -71,6 +72,18 @@ impl Store {
             }
         }
         Ok(page)
+    }
+
+    /// How the pool is used now.
+    #[must_use]
+    pub fn pool_use(&self) -> PoolUse {
+        let status = self.pool.status();
+        PoolUse {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            connections_max: status.max_size,
+        }
     }
 
     /// Whether Postgres answers.

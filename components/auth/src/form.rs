@@ -32,8 +32,7 @@ impl Registration {
         let email = form.required("email", |text| email(text.trim()));
         let password = form.required("password", password);
         let name = form.optional("name", |text| name(text.trim()));
-        let time_zone =
-            form.optional("time_zone", |text| Zone::parse(text).map(|zone| zone.name().to_owned()));
+        let time_zone = form.optional("time_zone", time_zone);
         form.finish()?;
         // A member that was refused has left an error, so these are there.
         Ok(Self {
@@ -59,42 +58,61 @@ pub struct Credentials {
 impl Credentials {
     pub fn read(request: &Request) -> Result<Self, Refusal> {
         let mut form = Form::read(request)?;
-        let email = form.required("email", |text| Ok(text.trim().replace('\0', "")));
+        let email = form.required("email", any_email);
         let password = form.required("password", bounded_password);
         form.finish().map_err(Refusal::invalid)?;
-        Ok(Self {
-            email_key: email_key(&email.unwrap_or_default()),
-            password: password.unwrap_or_default(),
-        })
+        Ok(Self { email_key: email.unwrap_or_default(), password: password.unwrap_or_default() })
     }
 }
 
-/// `POST /api/auth/refresh` and `…/logout`.
-pub struct RefreshForm {
-    pub refresh_token: String,
+/// The one member of a body that has no other.
+pub fn only(request: &Request, member: &str) -> Result<String, Refusal> {
+    let mut form = Form::read(request)?;
+    let value = form.required(member, |text| Ok(text.to_owned()));
+    form.finish().map_err(Refusal::invalid)?;
+    Ok(value.unwrap_or_default())
 }
 
-impl RefreshForm {
+/// `POST /api/auth/password/forgot`: what finds the account.
+pub fn forgotten(request: &Request) -> Result<String, Refusal> {
+    let mut form = Form::read(request)?;
+    let email = form.required("email", any_email);
+    form.finish().map_err(Refusal::invalid)?;
+    Ok(email.unwrap_or_default())
+}
+
+/// `POST /api/auth/password/reset`.
+pub struct Reset {
+    pub token: String,
+    pub password: String,
+}
+
+impl Reset {
     pub fn read(request: &Request) -> Result<Self, Refusal> {
         let mut form = Form::read(request)?;
-        let refresh_token = form.required("refresh_token", |text| Ok(text.to_owned()));
+        let token = form.required("token", |text| Ok(text.to_owned()));
+        let password = form.required("password", password);
         form.finish().map_err(Refusal::invalid)?;
-        Ok(Self { refresh_token: refresh_token.unwrap_or_default() })
+        Ok(Self { token: token.unwrap_or_default(), password: password.unwrap_or_default() })
     }
 }
 
 /// The members of a JSON object, taken out one by one.
-struct Form {
+pub struct Form {
     members: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
 impl Form {
-    fn read(request: &Request) -> Result<Self, Refusal> {
-        Ok(Self { members: body::object(request)?, errors: Vec::new() })
+    pub fn read(request: &Request) -> Result<Self, Refusal> {
+        Ok(Self::of(body::object(request)?))
     }
 
-    fn required<T>(
+    pub const fn of(members: Map<String, Value>) -> Self {
+        Self { members, errors: Vec::new() }
+    }
+
+    pub fn required<T>(
         &mut self,
         member: &str,
         parse: impl FnOnce(&str) -> Result<T, Violation>,
@@ -107,28 +125,54 @@ impl Form {
         self.optional(member, parse)
     }
 
-    fn optional<T>(
+    pub fn optional<T>(
         &mut self,
         member: &str,
         parse: impl FnOnce(&str) -> Result<T, Violation>,
     ) -> Option<T> {
+        self.clearable(member, parse).flatten()
+    }
+
+    /// A member of a merge patch (RFC 7396): left out, null, or text.
+    pub fn clearable<T>(
+        &mut self,
+        member: &str,
+        parse: impl FnOnce(&str) -> Result<T, Violation>,
+    ) -> Option<Option<T>> {
         let parsed = match self.members.remove(member)? {
-            Value::Null => return None,
+            Value::Null => return Some(None),
             Value::String(text) => parse(&text),
             _ => Err(Violation::Malformed { expected: "a string" }),
         };
-        parsed.map_err(|violation| self.refuse(member, violation)).ok()
+        parsed.map_err(|violation| self.refuse(member, violation)).ok().map(Some)
     }
 
-    fn finish(mut self) -> Result<(), Vec<FieldError>> {
+    /// A member as it is, whatever that is.
+    pub fn take(&mut self, member: &str) -> Option<Value> {
+        self.members.remove(member)
+    }
+
+    /// Notes what is wrong with a member; `member` may be a path such as `notifications/email`.
+    pub fn refuse(&mut self, member: &str, violation: Violation) {
+        self.errors.push(FieldError::of(&format!("/{member}"), violation));
+    }
+
+    pub fn finish(mut self) -> Result<(), Vec<FieldError>> {
         for member in std::mem::take(&mut self.members).keys() {
             self.errors.push(FieldError::unknown_member(member));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
     }
 
-    fn refuse(&mut self, member: &str, violation: Violation) {
-        self.errors.push(FieldError::of(&format!("/{member}"), violation));
+    /// Takes the errors of a form inside this one.
+    pub fn absorb(&mut self, member: &str, inner: Self) {
+        let errors = inner.finish().err().unwrap_or_default();
+        self.errors.extend(
+            errors.into_iter().map(|error| FieldError {
+                pointer: format!("/{member}{}", error.pointer),
+                ..error
+            }),
+        );
     }
 }
 
@@ -164,6 +208,15 @@ fn email(text: &str) -> Result<String, Violation> {
     if well_formed { Ok(text.to_owned()) } else { Err(MALFORMED) }
 }
 
+/// What finds an account, if there is one; nothing is told of how an address looks.
+fn any_email(text: &str) -> Result<String, Violation> {
+    Ok(email_key(&text.trim().replace('\0', "")))
+}
+
+pub fn time_zone(text: &str) -> Result<String, Violation> {
+    Zone::parse(text).map(|zone| zone.name().to_owned())
+}
+
 fn password(text: &str) -> Result<String, Violation> {
     let chars = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
@@ -181,7 +234,7 @@ fn bounded_password(text: &str) -> Result<String, Violation> {
     Ok(text.chars().take(usize::try_from(PASSWORD_CHARS_MAX).unwrap_or(0) + 1).collect())
 }
 
-fn name(text: &str) -> Result<String, Violation> {
+pub fn name(text: &str) -> Result<String, Violation> {
     if text.is_empty() {
         Err(Violation::Required)
     } else if text.chars().count() > NAME_CHARS_MAX {
@@ -201,8 +254,7 @@ mod tests {
 
     fn check(body: Value, expected: &[(&str, &str)]) {
         let Value::Object(members) = body else { panic!("an object") };
-        let form = Form { members, errors: Vec::new() };
-        let errors = Registration::of(form).err().unwrap_or_default();
+        let errors = Registration::of(Form::of(members)).err().unwrap_or_default();
         let errors: Vec<_> = errors
             .iter()
             .map(|e| (e.pointer.as_ref(), e.code.as_ref()))

@@ -17,24 +17,31 @@ mod bindings {
     });
 }
 
+mod account;
+mod api_token;
 mod form;
+mod mail;
+mod page;
 mod password;
+mod recovery;
 mod session;
 mod store;
+mod throttle;
 
 use rondo_contract::problem::ProblemCode;
-use rondo_guest::Refusal;
+use rondo_contract::secret;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
-use rondo_guest::caller;
 use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::page::Parameters;
+use rondo_guest::{Refusal, caller};
 
-use crate::form::{Credentials, RefreshForm, Registration};
+use crate::form::{Credentials, Registration};
+use crate::mail::Purpose;
 use crate::session::Session;
-use crate::store::Store;
+use crate::store::{Registered, Store, Try};
 
-/// What answers one route.
-type Route = fn(&Request) -> Result<Response, Refusal>;
+/// What answers one method of a route.
+type Answer = fn(&Request) -> Result<Response, Refusal>;
 
 struct Component;
 
@@ -47,71 +54,88 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
 bindings::export!(Component with_types_in bindings);
 
 fn route(request: &Request) -> Result<Response, Refusal> {
-    let ["api", "auth", action] = request.segments()[..] else {
+    use Method::{Delete, Get, Patch, Post};
+    let segments = request.segments();
+    let ["api", "auth", ref rest @ ..] = segments[..] else {
         return Err(Refusal::not_found());
     };
-    let (method, answer): (_, Route) = match action {
-        "register" => (Method::Post, register),
-        "login" => (Method::Post, login),
-        "refresh" => (Method::Post, refresh),
-        "logout" => (Method::Post, logout),
-        "me" => (Method::Get, me),
+    let answers: &[(Method, Answer)] = match rest {
+        ["register"] => &[(Post, register)],
+        ["login"] => &[(Post, login)],
+        ["refresh"] => &[(Post, refresh)],
+        ["logout"] => &[(Post, logout)],
+        ["verify"] => &[(Post, recovery::verify), (Get, page::verify)],
+        ["verify", "resend"] => &[(Post, recovery::resend)],
+        ["password", "forgot"] => &[(Post, recovery::forgot)],
+        ["password", "reset"] => &[(Post, recovery::reset), (Get, page::reset)],
+        ["me"] => &[(Get, account::show), (Patch, account::change)],
+        ["tokens"] => &[(Get, api_token::list), (Post, api_token::create)],
+        ["tokens", _] => &[(Delete, api_token::delete)],
         _ => return Err(Refusal::not_found()),
     };
-    if request.method != method {
-        return Err(request.method_not_allowed(&[method]));
-    }
+    let Some((_, answer)) = answers.iter().find(|(method, _)| *method == request.method) else {
+        let allowed: Vec<_> = answers.iter().map(|(method, _)| *method).collect();
+        return Err(request.method_not_allowed(&allowed));
+    };
     Parameters::of(request).finish()?;
     answer(request)
 }
 
 fn register(request: &Request) -> Result<Response, Refusal> {
     let registration = Registration::read(request)?;
+    let address = caller::client_address(request)?;
     let hash = password::hash(&registration.password)?;
+    let mail = mail::write(Purpose::VerifyEmail, request)?;
     let store = Store::open()?;
-    let Some(account) = store.register(&registration, &hash)? else {
-        return Err(Refusal::new(ProblemCode::EmailTaken));
-    };
-    let session = Session::open(&store, &account)?;
-    Ok(Response::json(201, session.json(Some(&account.json))))
+    let limits = throttle::registration_limits();
+    match store.register(&registration, &hash, address.as_deref(), &limits, &mail)? {
+        Registered::Account(account) => match Session::open(&store, &account, &hash)? {
+            Some(session) => Ok(session.answer(201, Some(&account.json))),
+            None => Err(Refusal::internal("a fresh account has another password")),
+        },
+        Registered::EmailTaken => Err(Refusal::new(ProblemCode::EmailTaken)),
+        Registered::Throttled { retry_after_s } => Err(throttle::refusal(retry_after_s)),
+    }
 }
 
 /// Tells a wrong password from an unknown e-mail neither in words nor in time.
 fn login(request: &Request) -> Result<Response, Refusal> {
     let credentials = Credentials::read(request)?;
+    let address = caller::client_address(request)?;
+    let (email_key, address) = (credentials.email_key.as_str(), address.as_deref());
     let store = Store::open()?;
-    let login = store.login(&credentials.email_key)?;
+    let login = match store.begin_login(email_key, address, &throttle::login_limits())? {
+        Try::Taken(login) => login,
+        Try::Throttled { retry_after_s } => return Err(throttle::refusal(retry_after_s)),
+    };
     let hash = login.as_ref().map(|login| login.password_hash.as_str());
     let matches = password::verify(&credentials.password, hash)?;
-    match login {
+    let session = match &login {
         Some(login) if matches => {
-            let session = Session::open(&store, &login.account)?;
-            Ok(Response::json(200, session.json(Some(&login.account.json))))
+            store.login_succeeded(email_key, address)?;
+            let session = Session::open(&store, &login.account, &login.password_hash)?;
+            session.map(|session| session.answer(200, Some(&login.account.json)))
         }
-        _ => {
-            Err(Refusal::new(ProblemCode::InvalidCredentials).header("www-authenticate", "Bearer"))
-        }
-    }
+        _ => None,
+    };
+    session.ok_or_else(|| {
+        Refusal::new(ProblemCode::InvalidCredentials).header("www-authenticate", "Bearer")
+    })
 }
 
 fn refresh(request: &Request) -> Result<Response, Refusal> {
-    let form = RefreshForm::read(request)?;
-    match Session::rotate(&Store::open()?, &form.refresh_token)? {
-        Some(session) => Ok(Response::json(200, session.json(None))),
+    let refresh_token = form::only(request, "refresh_token")?;
+    match Session::rotate(&Store::open()?, &refresh_token)? {
+        Some(session) => Ok(session.answer(200, None)),
         None => Err(Refusal::unauthenticated().detail("The refresh token is not valid.")),
     }
 }
 
 /// A token that is not known any more is as good as logged out.
 fn logout(request: &Request) -> Result<Response, Refusal> {
-    let form = RefreshForm::read(request)?;
-    Store::open()?.close_session(&session::token_hash(&form.refresh_token))?;
+    let refresh_token = form::only(request, "refresh_token")?;
+    if let Some(hash) = secret::hash(&refresh_token) {
+        Store::open()?.close_session(&hash)?;
+    }
     Ok(Response::empty(204))
-}
-
-fn me(request: &Request) -> Result<Response, Refusal> {
-    let caller = caller::authenticate(request)?;
-    // The account may have gone since the token was made.
-    let account = Store::open()?.account(caller.user_id)?.ok_or_else(Refusal::unauthenticated)?;
-    Ok(Response::json(200, account.json))
 }

@@ -1,23 +1,24 @@
 //! Sessions: a short-lived access token, and a refresh token that is exchanged for the next pair
 //! and works once.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rondo_contract::secret;
+use rondo_contract::token::key::SigningKey;
 use rondo_contract::token::{self, Claims};
 use rondo_domain::access::Scopes;
+use rondo_guest::http::Response;
 use rondo_guest::{Refusal, caller, clock, variable};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::bindings::wasi::random::random::get_random_bytes;
 use crate::store::{Account, Store};
 
-const REFRESH_TOKEN_BYTES: u64 = 32;
 const REFRESH_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
 /// Variable with the lifetime of access tokens, in seconds.
 const ACCESS_LIFETIME_VARIABLE: &str = "access_token_seconds";
 /// Longest lifetime of an access token that makes sense: it cannot be taken back.
 const ACCESS_LIFETIME_S_MAX: i64 = 24 * 60 * 60;
+/// Variable with a private key that access tokens are signed with instead of the shared secret.
+const SIGNING_KEY_VARIABLE: &str = "jwt_signing_key";
 
 /// A pair of tokens, new.
 pub struct Session {
@@ -27,22 +28,28 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session of an account.
-    pub fn open(store: &Store, account: &Account) -> Result<Self, Refusal> {
+    /// Begins a session of an account whose password was verified against `password_hash`. None when
+    /// the password has been changed in the meantime.
+    pub fn open(
+        store: &Store,
+        account: &Account,
+        password_hash: &str,
+    ) -> Result<Option<Self>, Refusal> {
         let refresh_token = new_refresh_token();
-        store.open_session(account.id, &token_hash(&refresh_token), REFRESH_LIFETIME_S)?;
-        Self::of(account, refresh_token)
+        let hash = secret::hash(&refresh_token).unwrap_or_default();
+        if !store.open_session(account.id, password_hash, &hash, REFRESH_LIFETIME_S)? {
+            return Ok(None);
+        }
+        Self::of(account, refresh_token).map(Some)
     }
 
     /// Goes on with the session of a refresh token. None when the token is not valid; when it was
     /// used before, its session ends.
     pub fn rotate(store: &Store, refresh_token: &str) -> Result<Option<Self>, Refusal> {
+        let Some(hash) = secret::hash(refresh_token) else { return Ok(None) };
         let next = new_refresh_token();
-        let user = store.rotate_session(
-            &token_hash(refresh_token),
-            &token_hash(&next),
-            REFRESH_LIFETIME_S,
-        )?;
+        let next_hash = secret::hash(&next).unwrap_or_default();
+        let user = store.rotate_session(&hash, &next_hash, REFRESH_LIFETIME_S)?;
         let account = user.map(|user| store.account(user)).transpose()?.flatten();
         account.map(|account| Self::of(&account, next)).transpose()
     }
@@ -56,12 +63,25 @@ impl Session {
             issued_at_s,
             scope: scopes(&account.granted_scopes).to_string(),
         };
-        let access_token = token::sign(&claims, &caller::key()?);
+        let signing_key = variable::get(SIGNING_KEY_VARIABLE)?;
+        let access_token = if signing_key.is_empty() {
+            token::sign(&claims, &caller::key()?)
+        } else {
+            let key = SigningKey::read(&signing_key).map_err(|error| {
+                Refusal::internal(format!("variable {SIGNING_KEY_VARIABLE}: {error}"))
+            })?;
+            key.sign(&claims)
+        };
         Ok(Self { access_token, refresh_token, expires_in_s })
     }
 
-    /// As it is answered; `user` is the account's JSON.
-    pub fn json(&self, user: Option<&str>) -> String {
+    /// As it is answered, and kept by nobody on the way (RFC 6749, section 5.1); `user` is the
+    /// account's JSON.
+    pub fn answer(&self, status: u16, user: Option<&str>) -> Response {
+        Response::json(status, self.json(user)).header("cache-control", "no-store")
+    }
+
+    fn json(&self, user: Option<&str>) -> String {
         let mut answer = json!({
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
@@ -92,12 +112,5 @@ fn access_lifetime_s() -> Result<i64, Refusal> {
 }
 
 fn new_refresh_token() -> String {
-    URL_SAFE_NO_PAD.encode(get_random_bytes(REFRESH_TOKEN_BYTES))
-}
-
-/// What is stored of a refresh token. It is random, so it needs no salt and no slow hash.
-pub fn token_hash(refresh_token: &str) -> String {
-    Sha256::digest(refresh_token)
-        .iter()
-        .fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+    secret::encode(&get_random_bytes(secret::SECRET_BYTES as u64))
 }

@@ -1,7 +1,7 @@
 //! The typed export `rondo:recurrence/engine`: a thin door on `domain`.
 
 use rondo_contract::problem::FieldError;
-use rondo_contract::task_body::rule_from_json;
+use rondo_contract::recurrence_rule;
 use rondo_domain::Violation;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Series, Slot};
@@ -40,7 +40,7 @@ fn series(rule: &str, anchor: &str, time_zone: &str) -> Result<Series, engine::R
         code: "malformed".to_owned(),
         detail: format!("the rule is no JSON: {error}"),
     })?;
-    let rule = rule_from_json(&rule).map_err(|errors| first(&errors))?;
+    let rule = recurrence_rule::from_json(&rule).map_err(|errors| first(&errors))?;
     let zone = Zone::parse(time_zone).map_err(refusal)?;
     let series = Series::new(rule, local(anchor)?, zone);
     series.validate().map_err(refusal)?;

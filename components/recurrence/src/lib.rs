@@ -21,7 +21,6 @@ mod bindings {
     });
 }
 
-mod description;
 mod engine;
 mod preview;
 mod store;

@@ -1,19 +1,18 @@
 //! `POST /api/{user_id}/recurrence/preview`: what a rule would make, before it is saved.
 
 use rondo_contract::problem::FieldError;
-use rondo_contract::task_body::rule_from_json;
+use rondo_contract::recurrence_rule;
 use rondo_domain::Violation;
 use rondo_domain::access::Scope;
 use rondo_domain::instant;
 use rondo_domain::jiff::Timestamp;
-use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series};
+use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, describe};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, body, caller, clock};
 use serde_json::{Map, Value, json};
 
-use crate::description::describe;
 use crate::store::Store;
 
 pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
@@ -70,7 +69,7 @@ impl Form {
                 errors.push(FieldError::of("/recurrence_rule", Violation::Required));
                 None
             }
-            Some(rule) => rule_from_json(&rule)
+            Some(rule) => recurrence_rule::from_json(&rule)
                 .map_err(|inside| {
                     errors.extend(inside.into_iter().map(|error| FieldError {
                         pointer: format!("/recurrence_rule{}", error.pointer),

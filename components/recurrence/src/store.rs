@@ -1,6 +1,6 @@
 //! What the component reads and the two functions that it calls.
 
-use rondo_contract::task_body::rule_from_json;
+use rondo_contract::recurrence_rule;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::offset::ReminderOffset;
@@ -155,7 +155,8 @@ impl Stored {
     fn occurrence(self) -> Result<Occurrence, String> {
         let series_zone = Zone::parse(&self.series_time_zone).map_err(|e| e.to_string())?;
         let rule: Value = serde_json::from_str(&self.rule).map_err(|error| error.to_string())?;
-        let rule = rule_from_json(&rule).map_err(|_| format!("stored rule {}", self.rule))?;
+        let rule =
+            recurrence_rule::from_json(&rule).map_err(|_| format!("stored rule {}", self.rule))?;
         let anchor = self.anchor.parse().map_err(|_| format!("stored anchor {}", self.anchor))?;
         Ok(Occurrence {
             series_id: self.series_id,

@@ -22,7 +22,7 @@ use crate::store::{Answer, Change, Deletion, ForChange, Outcome, Store};
 use crate::task_response;
 
 /// How often the rules are applied anew when the task changes in between.
-const ATTEMPTS_MAX: usize = 3;
+pub const ATTEMPTS_MAX: usize = 3;
 
 /// What the action routes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +106,10 @@ fn scope(request: &Request) -> Result<&'static str, Refusal> {
 }
 
 /// A task as it is, with what its rules need besides.
-struct Current {
-    fields: TaskFields,
-    user_zone: Zone,
-    now: Timestamp,
+pub struct Current {
+    pub fields: TaskFields,
+    pub user_zone: Zone,
+    pub now: Timestamp,
 }
 
 /// Writes what `rule` makes of the task as it is.
@@ -123,10 +123,10 @@ fn change(
     let condition = IfMatch::of(request);
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
-        let (answer, current) = match store.task_for_change(user, task, key)? {
-            ForChange::Task { answer, user_time_zone } => {
+        let (answer, further, current) = match store.task_for_change(user, task, key)? {
+            ForChange::Task { answer, further, user_time_zone } => {
                 let current = Current::read(&answer, &user_time_zone)?;
-                (answer, current)
+                (answer, further, current)
             }
             ForChange::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
             ForChange::KeyReused => return Err(idempotency::reused()),
@@ -144,7 +144,7 @@ fn change(
         let change = Change {
             expected: answer.revision,
             event: difference.map(|change| change.event.as_str()),
-            task: task_body::to_stored(&wanted, current.now).to_string(),
+            task: task_body::to_stored(&wanted, &further, current.now).to_string(),
             series: difference.map_or(SeriesChange::Keep, |change| change.series).as_str(),
         };
         match store.change(user, task, change, key, &request.trace.traceparent())? {
@@ -160,7 +160,7 @@ fn change(
 }
 
 impl Current {
-    fn read(answer: &Answer, user_time_zone: &str) -> Result<Self, Refusal> {
+    pub fn read(answer: &Answer, user_time_zone: &str) -> Result<Self, Refusal> {
         let task: Value = serde_json::from_str(&answer.task)
             .map_err(|error| Refusal::internal(format!("stored task: {error}")))?;
         let fields = task_body::from_answer(&task)
@@ -180,6 +180,6 @@ impl Current {
     }
 }
 
-fn keeps_changing() -> Refusal {
+pub fn keeps_changing() -> Refusal {
     Refusal::unavailable("the task keeps changing")
 }

@@ -31,7 +31,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         let name = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
         fields = parse(&stored_zone(&name)?)?;
     }
-    let mut stored = task_body::to_stored(&fields, now);
+    let mut stored = task_body::to_stored(&fields, &[], now);
     if fill_in {
         stored["time_zone"] = Value::Null;
     }

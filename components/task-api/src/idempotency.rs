@@ -46,7 +46,12 @@ impl Key {
 
 /// The first answer again.
 pub fn replayed(status: u16, answer: Answer) -> Response {
-    task_response(status, answer).header("idempotency-replayed", "true")
+    mark(task_response(status, answer))
+}
+
+/// Says that an answer is the first one again.
+pub fn mark(response: Response) -> Response {
+    response.header("idempotency-replayed", "true")
 }
 
 /// The key was used with another body.

@@ -21,11 +21,15 @@ mod bindings {
 }
 
 mod change;
+mod changes;
 mod create;
 mod etag;
 mod idempotency;
 mod list;
+mod reminder;
+mod skip;
 mod store;
+mod tag;
 
 use rondo_domain::access::Scope;
 use rondo_guest::Refusal;
@@ -48,9 +52,9 @@ bindings::export!(Component with_types_in bindings);
 
 fn route(request: &Request) -> Result<Response, Refusal> {
     let segments = request.segments();
-    let (user, rest) = match segments[..] {
-        ["api", "tasks", ref rest @ ..] => (None, rest),
-        ["api", user, "tasks", ref rest @ ..] => (Some(user), rest),
+    let (user, area, rest) = match segments[..] {
+        ["api", area, ref rest @ ..] if is_area(area) => (None, area, rest),
+        ["api", user, area, ref rest @ ..] if is_area(area) => (Some(user), area, rest),
         _ => return Err(unknown_path(request)),
     };
     let scope = match request.method {
@@ -58,6 +62,19 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         _ => Scope::TasksWrite,
     };
     let user = caller::acting(request, user, scope)?;
+    match area {
+        "tasks" => tasks(request, user, rest),
+        "changes" => changes(request, user, rest),
+        "tags" => tags(request, user, rest),
+        _ => reminders(request, user, rest),
+    }
+}
+
+fn is_area(segment: &str) -> bool {
+    matches!(segment, "tasks" | "changes" | "tags" | "reminders")
+}
+
+fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, [] | ["filter"]) => list::answer(request, user),
         (Method::Post, []) => create::answer(request, user),
@@ -65,6 +82,37 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         (_, ["filter"]) => Err(request.method_not_allowed(&[Method::Get])),
         (method, [task]) => one(request, method, user, id(task)),
         (method, [task, action]) => act(request, method, user, id(task), action),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn changes(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => changes::answer(request, user),
+        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn tags(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => tag::list(request, user),
+        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
+        (Method::Put, [name]) => tag::replace(request, user, name),
+        (Method::Delete, [name]) => tag::remove(request, user, name),
+        (_, [_]) => Err(request.method_not_allowed(&[Method::Put, Method::Delete])),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn reminders(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => reminder::list(request, user),
+        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
+        (Method::Delete, [reminder]) => reminder::remove(request, user, id(reminder)),
+        (_, [_]) => Err(request.method_not_allowed(&[Method::Delete])),
+        (Method::Post, [reminder, "snooze"]) => reminder::snooze(request, user, id(reminder)),
+        (_, [_, "snooze"]) => Err(request.method_not_allowed(&[Method::Post])),
         _ => Err(Refusal::not_found()),
     }
 }
@@ -93,9 +141,12 @@ fn act(
     task: i64,
     action: &str,
 ) -> Result<Response, Refusal> {
-    let action = match action {
-        "complete" => change::Action::Complete,
-        "reopen" => change::Action::Reopen,
+    let action = match (action, method) {
+        ("complete", _) => change::Action::Complete,
+        ("reopen", _) => change::Action::Reopen,
+        ("skip", Method::Post) => return skip::answer(request, user, task),
+        ("reminders", Method::Post) => return reminder::add(request, user, task),
+        ("skip" | "reminders", _) => return Err(request.method_not_allowed(&[Method::Post])),
         _ => return Err(Refusal::not_found()),
     };
     match method {

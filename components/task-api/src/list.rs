@@ -1,6 +1,5 @@
 //! `GET /api/{user_id}/tasks`: filtered, sorted, page by page.
 
-use rondo_contract::problem::FieldError;
 use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
 use rondo_domain::task::{Priority, Status};
 use rondo_guest::Refusal;
@@ -13,48 +12,16 @@ use crate::store::Store;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let query = TaskQuery::parse(request.query()).map_err(Refusal::invalid)?;
-    let after = query.cursor.as_ref().map(|cursor| After::of(cursor, query.sort_by)).transpose();
-    let after = after.map_err(|error| Refusal::invalid(vec![error]))?;
-    let page = Page::read(&Store::open()?, user, &query, after.as_ref())?;
+    let store = Store::open()?;
+    let page = Page::read(&store, user, &query)?;
     let mut response = Response::json(200, page.items);
-    if let Some(total) = page.total {
-        response = response.header("x-total-count", total.to_string());
+    if query.count {
+        let total =
+            store.0.query_one(include_str!("sql/tasks_count.sql"), &filters(user, &query))?;
+        response = response.header("x-total-count", { total }.int("total")?.to_string());
     }
     let next = page.next.map(|cursor| cursor.encode());
     Ok(page::with_next(response, request, next.as_deref()))
-}
-
-/// Where a page begins, as a cursor for this order can have it. A cursor is opaque, but its bearer
-/// may have made it.
-enum After {
-    /// After the sort key: the priority's place, or microseconds since 1970.
-    Number(Option<i64>, i64),
-    Title(String, i64),
-}
-
-impl After {
-    fn of(cursor: &Cursor, sort_by: SortBy) -> Result<Self, FieldError> {
-        let key = cursor.key.as_deref();
-        let number = |key: &str| key.parse().ok().filter(|number| *number != i64::MIN);
-        let after = match (sort_by, key) {
-            (SortBy::Title, Some(title)) if !title.contains('\0') => {
-                Some(Self::Title(title.to_owned(), cursor.id))
-            }
-            (SortBy::Title, _) => None,
-            (SortBy::DueDate | SortBy::Priority, None) => Some(Self::Number(None, cursor.id)),
-            (SortBy::DueDate | SortBy::Priority, Some(key)) => {
-                number(key).map(|number| Self::Number(Some(number), cursor.id))
-            }
-            (SortBy::CreatedAt | SortBy::UpdatedAt, key) => key
-                .and_then(number)
-                .filter(|number| *number >= 0)
-                .map(|number| Self::Number(Some(number), cursor.id)),
-        };
-        after.filter(|_| cursor.id > 0).ok_or_else(|| {
-            let detail = "is none that a list in this order has given".to_owned();
-            FieldError::parameter("cursor", "malformed", detail)
-        })
-    }
 }
 
 /// One page of a list.
@@ -63,51 +30,49 @@ struct Page {
     items: String,
     /// Where the next page begins, if there is one.
     next: Option<Cursor>,
-    /// How many tasks match, if that was asked for.
-    total: Option<i64>,
 }
 
 impl Page {
-    fn read(
-        store: &Store,
-        user: i64,
-        query: &TaskQuery,
-        after: Option<&After>,
-    ) -> Result<Self, DatabaseError> {
-        let descending = query.sort_order == SortOrder::Desc;
-        let newest_first = query.sort_by == SortBy::CreatedAt && descending && !query.count;
-        let (number, title, id) = match after {
-            Some(After::Number(number, id)) => (*number, None, Some(*id)),
-            Some(After::Title(title, id)) => (None, Some(title.as_str()), Some(*id)),
-            None => (None, None, None),
-        };
+    fn read(store: &Store, user: i64, query: &TaskQuery) -> Result<Self, DatabaseError> {
+        let after = query.cursor.as_ref();
         let mut parameters = filters(user, query);
-        let statement = if newest_first {
-            parameters.push(optional(number, int));
-            include_str!("sql/tasks_newest.sql")
-        } else {
-            let key = title.map(str::to_owned).or_else(|| number.map(|n| n.to_string()));
-            parameters.push(optional(key, text));
-            include_str!("sql/tasks_sorted.sql")
-        };
-        parameters.extend([optional(id, int), int(query.limit), int(query.offset)]);
-        if !newest_first {
-            let sort_by = text(query.sort_by.as_str());
-            parameters.extend([sort_by, boolean(descending), boolean(query.count)]);
-        }
-        let mut row = store.0.query_one(statement, &parameters)?;
+        parameters.extend([
+            optional(after.and_then(|cursor| cursor.key.as_deref()), text),
+            optional(after.map(|cursor| cursor.id), int),
+            int(query.limit),
+            int(query.offset),
+        ]);
+        let (sort_by, sort_order) = (query.sort_by, query.sort_order);
+        let mut row = store.0.query_one(statement(sort_by, sort_order), &parameters)?;
         let more = row.boolean("more")?;
         let key = row.optional_text("last_key")?;
         let last = row.optional_int("last_id")?.filter(|_| more);
         Ok(Self {
             items: row.text("items")?,
-            next: last.map(|id| Cursor { key, id }),
-            total: row.optional_int("total")?,
+            next: last.map(|id| Cursor::new(sort_by, sort_order, key, id)),
         })
     }
 }
 
-/// The parameters $1 to $11 of both statements.
+/// A statement for each order, so that each reads along its index.
+const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
+    use SortBy::{CreatedAt, DueDate, Priority, Title, UpdatedAt};
+    use SortOrder::{Asc, Desc};
+    match (sort_by, sort_order) {
+        (CreatedAt, Asc) => include_str!("sql/tasks_by_created_at_asc.sql"),
+        (CreatedAt, Desc) => include_str!("sql/tasks_by_created_at_desc.sql"),
+        (UpdatedAt, Asc) => include_str!("sql/tasks_by_updated_at_asc.sql"),
+        (UpdatedAt, Desc) => include_str!("sql/tasks_by_updated_at_desc.sql"),
+        (DueDate, Asc) => include_str!("sql/tasks_by_due_date_asc.sql"),
+        (DueDate, Desc) => include_str!("sql/tasks_by_due_date_desc.sql"),
+        (Priority, Asc) => include_str!("sql/tasks_by_priority_asc.sql"),
+        (Priority, Desc) => include_str!("sql/tasks_by_priority_desc.sql"),
+        (Title, Asc) => include_str!("sql/tasks_by_title_asc.sql"),
+        (Title, Desc) => include_str!("sql/tasks_by_title_desc.sql"),
+    }
+}
+
+/// The parameters $1 to $11 of the statements.
 fn filters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
     let some_of = |words: Vec<&str>| {
         let words = Some(words).filter(|words| !words.is_empty());

@@ -1,5 +1,6 @@
 //! Tasks in the database: what the component reads, and the functions that it calls.
 
+use rondo_domain::offset::ReminderOffset;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text};
 use serde::Deserialize;
@@ -42,6 +43,7 @@ impl Store {
             None => match row.optional_text("answer")? {
                 Some(task) => ForChange::Task {
                     answer: Answer { revision: row.int("revision")?, task },
+                    further: offsets(row.optional_text("further")?),
                     user_time_zone: row.text("time_zone")?,
                 },
                 None => ForChange::NotFound,
@@ -151,7 +153,12 @@ impl Identity {
 
 /// What was found when a task is about to be changed.
 pub enum ForChange {
-    Task { answer: Answer, user_time_zone: String },
+    Task {
+        answer: Answer,
+        /// Offsets of its further reminders, each once.
+        further: Vec<ReminderOffset>,
+        user_time_zone: String,
+    },
     NotFound,
     Replayed(Answer),
     KeyReused,
@@ -171,11 +178,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn read(row: &mut Row) -> Result<Self, DatabaseError> {
+    pub fn read(row: &mut Row) -> Result<Self, DatabaseError> {
         let outcome = row.text("outcome")?;
         let answer = row.optional_text("answer")?.unwrap_or_default();
         Ok(match outcome.as_str() {
-            "created" | "changed" | "unchanged" => {
+            "created" | "changed" | "unchanged" | "skipped" => {
                 Self::Done(Answer { revision: row.int("revision")?, task: answer })
             }
             "replayed" => Self::Replayed(Answer::of(answer)),
@@ -195,7 +202,13 @@ pub enum Deletion {
     NoUser,
 }
 
-fn key_parameters(key: Option<&Key>) -> [ParameterValue; 3] {
+/// Offsets as they are stored, which were checked when they came in.
+fn offsets(stored: Option<String>) -> Vec<ReminderOffset> {
+    let stored = stored.unwrap_or_default();
+    stored.split(' ').filter_map(|offset| ReminderOffset::parse(offset).ok()).collect()
+}
+
+pub fn key_parameters(key: Option<&Key>) -> [ParameterValue; 3] {
     [
         optional(key, |key| text(key.request.as_str())),
         optional(key, |key| text(key.key.as_str())),

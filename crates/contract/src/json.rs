@@ -1,4 +1,5 @@
-//! Reading JSON of strangers: no deeper than 32, no member twice.
+//! Reading JSON of strangers: no deeper than 32, no member twice (of two, one would be lost, and
+//! which one differs from reader to reader).
 
 use std::fmt;
 
@@ -8,18 +9,37 @@ use serde_json::{Map, Number, Value};
 /// Deepest nesting of arrays and objects.
 pub const DEPTH_MAX: usize = 32;
 
+/// How `serde_json` begins what it says of such a number.
+const NUMBER_OUT_OF_RANGE: &str = "number out of range";
+
+/// Why a text is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonError {
+    /// What is wrong and where, in a sentence that quotes no value.
+    Malformed(String),
+    /// A number beyond what an IEEE 754 double can hold: JSON, but no value of ours.
+    NumberOutOfRange(String),
+}
+
 /// Reads a JSON text (RFC 8259).
 ///
 /// # Errors
-/// What is wrong and where, in a sentence that quotes no value.
-pub fn parse(text: &[u8]) -> Result<Value, String> {
+/// See [`JsonError`].
+pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = Guard { depth: 0 }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => error.to_string(),
-        _ => format!("not JSON at line {}, column {}", error.line(), error.column()),
+        serde_json::error::Category::Data => JsonError::Malformed(error.to_string()),
+        _ if error.to_string().starts_with(NUMBER_OUT_OF_RANGE) => {
+            JsonError::NumberOutOfRange(error.to_string())
+        }
+        _ => JsonError::Malformed(format!(
+            "not JSON at line {}, column {}",
+            error.line(),
+            error.column()
+        )),
     })
 }
 
@@ -110,9 +130,13 @@ mod tests {
             serde_json::json!({"a": [1, -2, 1.5, "x", null, true]})
         );
         let check = |text: &[u8], expected: &str| {
-            let error = parse(text).unwrap_err();
+            let JsonError::Malformed(error) = parse(text).unwrap_err() else {
+                panic!("{expected}")
+            };
             assert!(error.contains(expected), "{error}");
         };
+        assert!(matches!(parse(b"[1e400]"), Err(JsonError::NumberOutOfRange(_))));
+        assert!(parse(b"[99999999999999999999, 1e300, -0.0]").is_ok());
         check(br#"{"a":1,"a":2}"#, "twice");
         check(br#"{"a":{"b":1,"b":2}}"#, "twice");
         check(b"{", "not JSON");

@@ -4,11 +4,17 @@
 //! Components, the bridge and the sync service all speak through these types, so that a change of
 //! the wire shows up as a change of this crate.
 
+pub mod address;
+pub mod change_position;
 pub mod cloud_event;
 pub mod event;
 pub mod frame;
 pub mod json;
 pub mod problem;
+pub mod recurrence_rule;
+pub mod reminder_body;
+pub mod secret;
+pub mod tag_body;
 pub mod task_body;
 pub mod task_query;
 pub mod token;

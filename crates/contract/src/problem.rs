@@ -49,6 +49,12 @@ impl FieldError {
         }
     }
 
+    /// Something in the body, at a place that only the detail tells.
+    #[must_use]
+    pub fn somewhere(code: &'static str, detail: String) -> Self {
+        Self { pointer: String::new(), code: code.into(), detail }
+    }
+
     #[must_use]
     pub fn parameter(name: &str, code: &'static str, detail: String) -> Self {
         Self { pointer: format!("?{name}"), code: code.into(), detail }
@@ -67,14 +73,21 @@ pub enum ProblemCode {
     Unauthenticated,
     InvalidCredentials,
     Forbidden,
+    MissingScope,
     NotFound,
     MethodNotAllowed,
     EmailTaken,
+    TooManyTokens,
+    NoNextOccurrence,
+    TaskCompleted,
+    TooManyReminders,
+    ResetRequired,
     PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
     IdempotencyKeyReused,
+    TooManyRequests,
     Internal,
     Unavailable,
 }
@@ -99,6 +112,9 @@ impl ProblemCode {
                 "The e-mail address or the password is wrong.",
             ),
             Self::Forbidden => (403, "forbidden", "Forbidden", "The token does not allow this."),
+            Self::MissingScope => {
+                (403, "missing_scope", "Missing scope", "The token's scopes do not allow this.")
+            }
             Self::NotFound => (404, "not_found", "Not found", "There is nothing here."),
             Self::MethodNotAllowed => (
                 405,
@@ -109,6 +125,34 @@ impl ProblemCode {
             Self::EmailTaken => {
                 (409, "email_taken", "E-mail taken", "There is an account with this address.")
             }
+            Self::TooManyTokens => (
+                409,
+                "too_many_tokens",
+                "Too many tokens",
+                "Delete a token that is not used any more.",
+            ),
+            Self::NoNextOccurrence => (
+                409,
+                "no_next_occurrence",
+                "No next occurrence",
+                "The task does not recur, is completed, or is the last of its series.",
+            ),
+            Self::TaskCompleted => {
+                (409, "task_completed", "Task completed", "A completed task does not remind.")
+            }
+            Self::TooManyReminders => (
+                409,
+                "too_many_reminders",
+                "Too many reminders",
+                "The task has as many further reminders as a task may have.",
+            ),
+            Self::ResetRequired => (
+                410,
+                "reset_required",
+                "Reset required",
+                "What was deleted since then is not known any more: forget everything and begin \
+                 with since=0.",
+            ),
             Self::PreconditionFailed => (
                 412,
                 "precondition_failed",
@@ -135,6 +179,12 @@ impl ProblemCode {
                 "idempotency_key_reused",
                 "Idempotency key reused",
                 "The key was used with another body.",
+            ),
+            Self::TooManyRequests => (
+                429,
+                "too_many_requests",
+                "Too many requests",
+                "Try again when the time in Retry-After has passed.",
             ),
             Self::Internal => {
                 (500, "internal", "Internal error", "Something went wrong on our side.")

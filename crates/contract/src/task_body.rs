@@ -3,18 +3,17 @@
 //! All that is wrong with a body is told at once, each with its pointer. A member that is not known
 //! is refused, so that a misspelt one is never silently lost; read-only ones may be sent back.
 
-use rondo_domain::instant;
+use rondo_domain::Violation;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::{
-    Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Series,
-};
-use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title};
+use rondo_domain::recurrence::{Frequency, Rule, Series};
+use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
-use rondo_domain::{Fault, Violation};
+use rondo_domain::{fold, instant};
 use serde_json::{Map, Value, json};
 
 use crate::problem::FieldError;
+use crate::recurrence_rule;
 
 /// Members that a client may send back and that are ignored.
 const READ_ONLY: [&str; 7] =
@@ -31,19 +30,6 @@ const WRITABLE: [&str; 10] = [
     "recurrence_rule",
     "recurrence_pattern",
 ];
-const RULE_MEMBERS: [&str; 10] = [
-    "frequency",
-    "interval",
-    "days_of_week",
-    "day_of_month",
-    "end_date",
-    "count",
-    "rrule",
-    "basis",
-    "month_end",
-    "catch_up",
-];
-
 /// Reads a whole task: what is left out has its default, `default_status` and `default_zone` among
 /// them. The zone of a body says itself whether the default is needed; see [`names_zone`].
 ///
@@ -88,6 +74,11 @@ pub fn patch(
 ) -> Result<TaskFields, Vec<FieldError>> {
     let Value::Object(members) = body else { return Err(vec![not_an_object("")]) };
     let mut target = to_json(current);
+    if let (Some(Value::Object(rule)), Some(patch)) =
+        (target.get_mut("recurrence_rule"), members.get("recurrence_rule"))
+    {
+        recurrence_rule::switch_form(rule, patch);
+    }
     for (name, value) in members {
         merge(&mut target, name, value);
     }
@@ -127,14 +118,14 @@ fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
     }
 }
 
-fn not_an_object(pointer: &str) -> FieldError {
+pub(crate) fn not_an_object(pointer: &str) -> FieldError {
     FieldError::of(pointer, Violation::Malformed { expected: "a JSON object" })
 }
 
 /// Reads members and notes what is wrong with them.
-struct Reader<'a> {
-    members: &'a Map<String, Value>,
-    errors: Vec<FieldError>,
+pub(crate) struct Reader<'a> {
+    pub(crate) members: &'a Map<String, Value>,
+    pub(crate) errors: Vec<FieldError>,
 }
 
 impl<'a> Reader<'a> {
@@ -150,21 +141,25 @@ impl<'a> Reader<'a> {
         Self { members, errors }
     }
 
-    fn given(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn given(&self, name: &str) -> Option<&'a Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
-    fn take<T>(&mut self, pointer: &str, result: Result<T, Violation>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, pointer: &str, result: Result<T, Violation>) -> Option<T> {
         result.map_err(|violation| self.errors.push(FieldError::of(pointer, violation))).ok()
     }
 
-    fn text(&mut self, name: &str) -> Option<&'a str> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
         let value = self.given(name)?;
         let text = value.as_str().ok_or(Violation::Malformed { expected: "a string" });
         self.take(&format!("/{name}"), text)
     }
 
-    fn word<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Violation>) -> Option<T> {
+    pub(crate) fn word<T>(
+        &mut self,
+        name: &str,
+        parse: fn(&str) -> Result<T, Violation>,
+    ) -> Option<T> {
         let text = self.text(name)?;
         self.take(&format!("/{name}"), parse(text))
     }
@@ -212,14 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     fn reminder_offset(&mut self) -> Option<ReminderOffset> {
-        const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
-        let offset = match self.given("reminder_offset")? {
-            Value::String(text) => ReminderOffset::parse(text),
-            value => value
-                .as_i64()
-                .ok_or(Violation::Malformed { expected: EXPECTED })
-                .and_then(ReminderOffset::from_seconds),
-        };
+        let offset = duration(self.given("reminder_offset")?);
         self.take("/reminder_offset", offset)
     }
 
@@ -232,7 +220,7 @@ impl<'a> Reader<'a> {
             return Some(Rule::every(pattern));
         }
         let value = self.given("recurrence_rule")?;
-        rule_from_json(value)
+        recurrence_rule::from_json(value)
             .map_err(|errors| {
                 self.errors.extend(errors.into_iter().map(|error| FieldError {
                     pointer: format!("/recurrence_rule{}", error.pointer),
@@ -257,93 +245,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A span of time: an ISO 8601 duration, or a number of seconds.
+pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
+    const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
+    match value {
+        Value::String(text) => ReminderOffset::parse(text),
+        value => value
+            .as_i64()
+            .ok_or(Violation::Malformed { expected: EXPECTED })
+            .and_then(ReminderOffset::from_seconds),
+    }
+}
+
 /// Local date and time at which a series of this task would start: its due date's, otherwise now.
 #[must_use]
 pub fn anchor(fields: &TaskFields, now: Timestamp) -> rondo_domain::jiff::civil::DateTime {
     fields.time_zone.local_of(fields.due_date.unwrap_or(now))
-}
-
-/// Reads a rule, whose pointers are relative to it.
-///
-/// # Errors
-/// Everything that is wrong.
-pub fn rule_from_json(value: &Value) -> Result<Rule, Vec<FieldError>> {
-    let Value::Object(members) = value else { return Err(vec![not_an_object("")]) };
-    let mut errors: Vec<FieldError> = members
-        .keys()
-        .filter(|name| !RULE_MEMBERS.contains(&name.as_str()))
-        .map(|name| FieldError::unknown_member(name))
-        .collect();
-    let mut reader = Reader { members, errors: Vec::new() };
-    let integer = |reader: &mut Reader<'_>, name: &str| {
-        let value = reader.given(name)?;
-        let number = value.as_i64().ok_or(Violation::Malformed { expected: "an integer" });
-        reader.take(&format!("/{name}"), number)
-    };
-    let draft = RuleDraft {
-        interval: integer(&mut reader, "interval"),
-        day_of_month: integer(&mut reader, "day_of_month"),
-        count: integer(&mut reader, "count"),
-        frequency: reader.word("frequency", Frequency::parse),
-        basis: reader.word("basis", Basis::parse),
-        month_end: reader.word("month_end", MonthEnd::parse),
-        catch_up: reader.word("catch_up", CatchUp::parse),
-        rrule: reader.text("rrule").map(str::to_owned),
-        end_date: reader.text("end_date").and_then(|text| {
-            let end = if text.contains(['T', 't']) {
-                instant::parse(text).map(EndDate::Instant)
-            } else {
-                instant::parse_date(text).map(EndDate::Date)
-            };
-            reader.take("/end_date", end)
-        }),
-        days_of_week: weekdays(&mut reader),
-    };
-    errors.append(&mut reader.errors);
-    match draft.build() {
-        Ok(rule) if errors.is_empty() => Ok(rule),
-        Ok(_) => Err(errors),
-        Err(faults) => {
-            let named =
-                |fault: &&Fault| !errors.iter().any(|e| e.pointer == format!("/{}", fault.at));
-            let more: Vec<_> =
-                faults.iter().filter(named).map(|fault| FieldError::inside("", fault)).collect();
-            errors.extend(more);
-            Err(errors)
-        }
-    }
-}
-
-fn weekdays(reader: &mut Reader<'_>) -> Option<Vec<i64>> {
-    let value = reader.given("days_of_week")?;
-    let days: Option<Vec<i64>> =
-        value.as_array().and_then(|days| days.iter().map(Value::as_i64).collect());
-    let expected = "a list of integers from 0 (Monday) to 6";
-    reader.take("/days_of_week", days.ok_or(Violation::Malformed { expected }))
-}
-
-/// A rule with all its members.
-#[must_use]
-pub fn rule_to_json(rule: &Rule) -> Value {
-    let Pattern::Structured(pattern) = &rule.pattern;
-    let (end_date, count) = match rule.end {
-        End::Never => (None, None),
-        End::OnDate(date) => (Some(date.to_string()), None),
-        End::AtInstant(at) => (Some(instant::format(at)), None),
-        End::AfterCount(count) => (None, Some(count)),
-    };
-    json!({
-        "frequency": pattern.frequency.as_str(),
-        "interval": pattern.interval,
-        "days_of_week": pattern.days_of_week.map(|days| days.iter().collect::<Vec<_>>()),
-        "day_of_month": pattern.day_of_month,
-        "end_date": end_date,
-        "count": count,
-        "rrule": null,
-        "basis": rule.basis.as_str(),
-        "month_end": rule.month_end.as_str(),
-        "catch_up": rule.catch_up.as_str(),
-    })
 }
 
 /// The writable members, as they are answered.
@@ -358,7 +275,7 @@ pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
         "due_date": fields.due_date.map(instant::format),
         "time_zone": fields.time_zone.name(),
         "reminder_offset": fields.reminder_offset.map(|offset| offset.to_string()),
-        "recurrence_rule": fields.recurrence_rule.as_ref().map(rule_to_json),
+        "recurrence_rule": fields.recurrence_rule.as_ref().map(recurrence_rule::to_json),
     });
     match members {
         Value::Object(members) => members,
@@ -366,11 +283,22 @@ pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
     }
 }
 
-/// What the database functions take: the writable members and what is derived from them.
+/// What the database functions take: the writable members and what is derived from them. `further`
+/// are the offsets of the task's further reminders.
 #[must_use]
-pub fn to_stored(fields: &TaskFields, now: Timestamp) -> Value {
+pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp) -> Value {
     let mut members = to_json(fields);
+    let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
+    members.insert("tag_keys".to_owned(), tag_keys.into());
+    let search_text = fold::search_text(&fields.title, fields.description.as_ref());
+    members.insert("search_text".to_owned(), search_text.into());
+    members.insert("title_key".to_owned(), fold::title_key(&fields.title).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
+    let moments = further.iter().map(|offset| {
+        let moment = fields.due_date.map(|due| offset.remind_at(due, &fields.time_zone));
+        (offset.to_string(), moment.map(instant::format).into())
+    });
+    members.insert("further".to_owned(), Value::Object(moments.collect()));
     if fields.recurrence_rule.is_some() {
         members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
     }
@@ -441,9 +369,29 @@ mod tests {
         assert_eq!(answered["reminder_offset"], "PT1H");
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
         assert_eq!(from_answer(&answered).unwrap(), fields);
-        let stored = to_stored(&fields, Timestamp::UNIX_EPOCH);
+        let day = ReminderOffset::parse("P1D").unwrap();
+        let stored = to_stored(&fields, &[day], Timestamp::UNIX_EPOCH);
+        assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
+    }
+
+    #[test]
+    fn a_patch_can_change_the_form_of_the_rule() {
+        let patched = |rule: Value, body: Value| {
+            let current = parsed(json!({"title": "t", "recurrence_rule": rule})).unwrap();
+            let body = json!({ "recurrence_rule": body });
+            let rule = patch(&current, &body, &Zone::utc(), Timestamp::UNIX_EPOCH).unwrap();
+            recurrence_rule::to_json(&rule.recurrence_rule.unwrap())
+        };
+        let weekly = json!({"frequency": "weekly", "days_of_week": [0], "basis": "completion"});
+        let rule = patched(weekly, json!({"rrule": "FREQ=DAILY"}));
+        assert_eq!((&rule["rrule"], &rule["frequency"]), (&json!("FREQ=DAILY"), &Value::Null));
+        assert_eq!(rule["basis"], "completion");
+        let rule = patched(json!({"rrule": "FREQ=DAILY"}), json!({"frequency": "daily"}));
+        assert_eq!((&rule["rrule"], &rule["month_end"]), (&Value::Null, &json!("clamp")));
+        let rule = patched(json!({"rrule": "FREQ=DAILY"}), json!({"catch_up": "all"}));
+        assert_eq!((&rule["rrule"], &rule["catch_up"]), (&json!("FREQ=DAILY"), &json!("all")));
     }
 
     #[test]
@@ -457,11 +405,8 @@ mod tests {
             patched(json!({"priority": null, "recurrence_rule": {"interval": 3}})).unwrap();
         assert_eq!(changed.priority, None);
         assert_eq!(changed.tags, current.tags);
-        let Some(Rule { pattern: Pattern::Structured(pattern), .. }) = changed.recurrence_rule
-        else {
-            panic!("the rule stays");
-        };
-        assert_eq!((pattern.frequency, pattern.interval), (Frequency::Daily, 3));
+        let rule = recurrence_rule::to_json(&changed.recurrence_rule.unwrap());
+        assert_eq!((&rule["frequency"], &rule["interval"]), (&json!("daily"), &json!(3)));
         assert_eq!(patched(json!({"recurrence_rule": null})).unwrap().recurrence_rule, None);
         assert_eq!(patched(json!({"title": null})).unwrap_err()[0].pointer, "/title");
     }

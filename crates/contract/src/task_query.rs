@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rondo_domain::instant;
-use rondo_domain::task::{Priority, Status, tag_key};
-use rondo_domain::word_enum;
+use rondo_domain::fold::fold;
+use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
+use rondo_domain::{Violation, instant, word_enum};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
@@ -36,28 +36,52 @@ word_enum! {
     }
 }
 
-/// Where a page begins: after the task with this sort key and id. Opaque to clients.
+/// Where a page begins: after the task with this sort key and id, in this order. Opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// None when the task has no value of what is sorted by.
+    /// What is sorted by, and the direction: a cursor of one order says nothing about another.
+    order: String,
+    /// None when the task has no value of what is sorted by; otherwise an instant, a priority's
+    /// rank or the beginning of a folded title.
     pub key: Option<String>,
     pub id: i64,
 }
 
 impl Cursor {
     #[must_use]
+    pub fn new(sort_by: SortBy, sort_order: SortOrder, key: Option<String>, id: i64) -> Self {
+        Self { order: format!("{sort_by} {sort_order}"), key, id }
+    }
+
+    #[must_use]
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::json!(self).to_string())
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    fn decode(text: &str, sort_by: SortBy, sort_order: SortOrder) -> Option<Self> {
+        let cursor: Self = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let is_ours = cursor.order == format!("{sort_by} {sort_order}") && cursor.id > 0;
+        (is_ours && cursor.has_key_of(sort_by)).then_some(cursor)
+    }
+
+    /// Whether a list in this order can have given the key. Whoever sends it may have made it.
+    fn has_key_of(&self, sort_by: SortBy) -> bool {
+        match (sort_by, self.key.as_deref()) {
+            (SortBy::DueDate | SortBy::Priority, None) => true,
+            (_, None) => false,
+            (SortBy::Title, Some(title)) => !title.contains('\0'),
+            (SortBy::Priority, Some(rank)) => matches!(rank, "1" | "2" | "3" | "4"),
+            (SortBy::CreatedAt | SortBy::UpdatedAt | SortBy::DueDate, Some(at)) => {
+                instant::parse(at).is_ok()
+            }
+        }
     }
 }
 
 /// A query that has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskQuery {
+    /// Folded, as tasks are searched.
     pub search: Option<String>,
     pub status: Vec<Status>,
     pub priority: Vec<Priority>,
@@ -87,32 +111,24 @@ impl TaskQuery {
     /// Every parameter that is unknown, repeated where it may not be, or out of its range.
     pub fn parse(query: &str) -> Result<Self, Vec<FieldError>> {
         let mut reader = Reader::new(query);
+        let sort_by = reader.word("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt);
+        let sort_order = reader.word("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc);
         let parsed = Self {
-            search: reader.one("search").and_then(|text| reader.search(text)),
+            search: reader.one("search").and_then(|text| reader.search(&text)),
             status: reader.words("status", Status::parse),
             priority: reader.words("priority", Priority::parse),
             tags: reader.tags("tags"),
             tags_all: reader.tags("tags_all"),
-            due_date_start: reader.instant("due_date_start"),
-            due_date_end: reader.instant("due_date_end"),
+            due_date_start: reader.bound("due_date_start", "T00:00:00Z"),
+            due_date_end: reader.bound("due_date_end", "T23:59:59.999999Z"),
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.integer("parent_task_id", 1, i64::MAX),
             updated_since: reader.instant("updated_since"),
-            sort_by: reader.word("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt),
-            sort_order: reader.word("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc),
+            sort_by,
+            sort_order,
             limit: reader.integer("limit", 1, LIMIT_MAX).unwrap_or(LIMIT_DEFAULT),
             offset: reader.integer("offset", 0, OFFSET_MAX).unwrap_or(0),
-            cursor: reader.one("cursor").and_then(|text| {
-                let cursor = Cursor::decode(&text);
-                if cursor.is_none() {
-                    reader.refuse(
-                        "cursor",
-                        "malformed",
-                        "is none that a list has given".to_owned(),
-                    );
-                }
-                cursor
-            }),
+            cursor: reader.cursor(sort_by, sort_order),
             count: reader.boolean("count").unwrap_or(false),
         };
         reader.finish()?;
@@ -160,13 +176,14 @@ impl Reader {
         values.pop()
     }
 
-    fn search(&mut self, text: String) -> Option<String> {
-        if text.chars().count() > SEARCH_CHARS_MAX {
-            let detail = format!("must have at most {SEARCH_CHARS_MAX} characters");
-            self.refuse("search", "too_long", detail);
+    /// The phrase as it is looked for. An empty one is in every text.
+    fn search(&mut self, text: &str) -> Option<String> {
+        if text.chars().nth(SEARCH_CHARS_MAX).is_some() {
+            let violation = Violation::TooLong { max: SEARCH_CHARS_MAX };
+            self.refuse("search", violation.code(), violation.to_string());
             return None;
         }
-        Some(text).filter(|text| !text.is_empty())
+        Some(fold(text)).filter(|text| !text.is_empty())
     }
 
     /// Repeated or with commas.
@@ -176,10 +193,10 @@ impl Reader {
             .iter()
             .flat_map(|value| value.split(','))
             .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
             .collect();
         if values.len() > VALUES_MAX {
-            self.refuse(name, "too_many", format!("must have at most {VALUES_MAX} values"));
+            let violation = Violation::TooMany { max: VALUES_MAX };
+            self.refuse(name, violation.code(), violation.to_string());
         }
         values
     }
@@ -211,16 +228,46 @@ impl Reader {
     }
 
     fn tags(&mut self, name: &str) -> Vec<String> {
-        self.list(name).iter().map(|tag| tag_key(tag)).collect()
+        let mut keys = Vec::new();
+        for tag in self.list(name) {
+            match parse_tag(&tag) {
+                Ok(tag) => keys.push(tag_key(&tag)),
+                Err(violation) => self.refuse(name, violation.code(), violation.to_string()),
+            }
+        }
+        keys
     }
 
     fn instant(&mut self, name: &str) -> Option<String> {
         let value = self.one(name)?;
+        self.instant_in(name, &value)
+    }
+
+    fn instant_in(&mut self, name: &str, value: &str) -> Option<String> {
         // A plus sign that was not escaped arrives as a space.
         instant::parse(&value.replace(' ', "+"))
             .map(instant::format)
             .map_err(|violation| self.refuse(name, violation.code(), violation.to_string()))
             .ok()
+    }
+
+    /// An instant, or a date, which stands for the whole day in UTC; `time` completes it.
+    fn bound(&mut self, name: &str, time: &str) -> Option<String> {
+        let value = self.one(name)?;
+        match instant::parse_date(&value) {
+            Ok(date) => Some(format!("{date}{time}")),
+            Err(_) => self.instant_in(name, &value),
+        }
+    }
+
+    fn cursor(&mut self, sort_by: SortBy, sort_order: SortOrder) -> Option<Cursor> {
+        let text = self.one("cursor")?;
+        let cursor = Cursor::decode(&text, sort_by, sort_order);
+        if cursor.is_none() {
+            let violation = Violation::Malformed { expected: "one that a list in this order gave" };
+            self.refuse("cursor", violation.code(), violation.to_string());
+        }
+        cursor
     }
 
     fn boolean(&mut self, name: &str) -> Option<bool> {
@@ -264,8 +311,8 @@ mod tests {
     #[test]
     fn parameters_are_read() {
         let query = TaskQuery::parse(
-            "search=a%25b&status=pending,completed&status=in_progress&tags=Home&has_due_date=true\
-             &due_date_start=2031-01-01T00:00:00%2B01:00&sort_by=title&sort_order=asc&limit=7",
+            "search=A%25b&status=pending,completed&status=in_progress&tags=Home&has_due_date=true\
+             &due_date_start=2031-01-01T00:00:00%2B01:00&due_date_end=2031-02-01&sort_by=title&sort_order=asc&limit=7",
         )
         .unwrap();
         assert_eq!(query.search.as_deref(), Some("a%b"));
@@ -274,10 +321,33 @@ mod tests {
         assert_eq!(query.due_date_start.as_deref(), Some("2030-12-31T23:00:00Z"));
         assert_eq!((query.sort_by, query.sort_order), (SortBy::Title, SortOrder::Asc));
         assert_eq!((query.limit, query.offset, query.has_due_date), (7, 0, Some(true)));
-        let cursor = Cursor { key: Some("k".to_owned()), id: 9 };
-        let query = TaskQuery::parse(&format!("cursor={}", cursor.encode())).unwrap();
-        assert_eq!(query.cursor, Some(cursor));
+        assert_eq!(query.due_date_end.as_deref(), Some("2031-02-01T23:59:59.999999Z"));
         assert_eq!(TaskQuery::parse("").unwrap().limit, LIMIT_DEFAULT);
+    }
+
+    #[test]
+    fn a_cursor_is_for_its_order() {
+        use SortBy::{CreatedAt, DueDate, Priority, Title};
+        let check = |sort_by: SortBy, key: Option<&str>, id: i64, accepted: bool| {
+            let cursor = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), id);
+            let of = |order| {
+                let query =
+                    format!("sort_by={sort_by}&sort_order={order}&cursor={}", cursor.encode());
+                TaskQuery::parse(&query).ok().and_then(|query| query.cursor)
+            };
+            assert_eq!(of("asc").is_some(), accepted, "{cursor:?}");
+            assert_eq!(of("desc"), None, "{cursor:?}");
+        };
+        check(CreatedAt, Some("2031-01-01T00:00:00.123456Z"), 9, true);
+        check(CreatedAt, None, 9, false);
+        check(CreatedAt, Some("infinity"), 9, false);
+        check(DueDate, None, 9, true);
+        check(DueDate, Some("1"), 9, false);
+        check(Priority, Some("4"), 9, true);
+        check(Priority, Some("5"), 9, false);
+        check(Title, Some(""), 9, true);
+        check(Title, Some("\0"), 9, false);
+        check(Title, Some("a"), 0, false);
     }
 
     #[test]
@@ -292,6 +362,16 @@ mod tests {
         check("count=yes", &[("?count", "malformed")]);
         check("cursor=x", &[("?cursor", "malformed")]);
         check("search=%00", &[("?search", "forbidden_character")]);
+        check("status=", &[("?status", "unknown_value")]);
+        check("tags=a,,b", &[("?tags", "required")]);
+        check(&format!("tags_all={}", "x".repeat(51)), &[("?tags_all", "too_long")]);
+        check(&format!("search={}", "x".repeat(201)), &[("?search", "too_long")]);
+        check(
+            "limit=&sort_by=&cursor=",
+            &[("?sort_by", "unknown_value"), ("?limit", "out_of_range"), ("?cursor", "malformed")],
+        );
+        check("search=", &[]);
+        check("due_date_end=2031-02-30", &[("?due_date_end", "malformed")]);
         check("updated_since=yesterday", &[("?updated_since", "malformed")]);
     }
 }

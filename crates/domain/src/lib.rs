@@ -9,6 +9,7 @@
 mod word;
 
 pub mod access;
+pub mod fold;
 pub mod instant;
 pub mod offset;
 pub mod recurrence;

@@ -100,6 +100,21 @@ impl ReminderOffset {
     }
 }
 
+impl ReminderOffset {
+    /// The moment this long after `start`: the days first, on the wall clock, then the elapsed
+    /// time. None beyond the calendar.
+    #[must_use]
+    pub fn after(self, start: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        let day = if self.days == 0 {
+            start
+        } else {
+            let hours = SignedDuration::from_hours(i64::from(self.days) * 24);
+            zone.instant_of(zone.local_of(start).checked_add(hours).ok()?)?
+        };
+        day.checked_add(SignedDuration::from_secs(i64::from(self.seconds))).ok()
+    }
+}
+
 /// As ISO 8601: weeks as days, seconds as hours, minutes and seconds; nothing is carried over from
 /// hours to days, because they are not the same.
 impl fmt::Display for ReminderOffset {
@@ -182,6 +197,21 @@ mod tests {
         ] {
             check(malformed, "malformed");
         }
+    }
+
+    #[test]
+    fn after_a_moment() {
+        let check = |offset: &str, zone: &str, expected: &str| {
+            let start = "2026-03-28T08:00:00Z".parse().unwrap();
+            let offset = ReminderOffset::parse(offset).unwrap();
+            let after = offset.after(start, &Zone::parse(zone).unwrap()).unwrap();
+            assert_eq!(after.to_string(), expected, "{offset} in {zone}");
+        };
+        check("PT10M", "UTC", "2026-03-28T08:10:00Z");
+        check("P1D", "UTC", "2026-03-29T08:00:00Z");
+        // Over the spring night of 29 March 2026, a day in Paris has 23 hours.
+        check("P1D", "Europe/Paris", "2026-03-29T07:00:00Z");
+        check("P1DT1H", "Europe/Paris", "2026-03-29T08:00:00Z");
     }
 
     #[test]

@@ -5,10 +5,14 @@
 //! 28 February and 31 March. [`Rule`] says what is wanted, [`Series`] puts it on the calendar.
 
 mod completion;
+mod description;
 mod grid;
+mod rrule;
 mod rule;
 mod series;
 
+pub use description::describe;
+pub use rrule::{RRULE_CHARS_MAX, RRULE_INTERVAL_MAX, Rrule};
 pub use rule::{
     Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Structured,
     Weekdays,

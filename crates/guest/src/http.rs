@@ -166,6 +166,13 @@ impl Request {
     }
 }
 
+/// A segment of a path without its percent-encoding (RFC 3986, section 2.1), if it is text.
+#[must_use]
+pub fn decoded(segment: &str) -> Option<String> {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
+    Some(decoded.into_owned())
+}
+
 fn first(headers: &Fields, name: &str) -> Option<String> {
     headers.get(name).into_iter().next().and_then(|value| String::from_utf8(value).ok())
 }

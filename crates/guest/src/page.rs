@@ -55,6 +55,22 @@ impl<'a> Parameters<'a> {
         word
     }
 
+    /// Some of a few words, repeated or with commas.
+    pub fn words<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Violation>) -> Vec<T> {
+        let (taken, left) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(known, _)| known == name);
+        self.pairs = left;
+        let taken: Vec<(Cow<'a, str>, Cow<'a, str>)> = taken;
+        let mut words = Vec::new();
+        for word in taken.iter().flat_map(|(_, value)| value.split(',')) {
+            match parse(word.trim()) {
+                Ok(word) => words.push(word),
+                Err(violation) => self.refuse(name, violation.code(), violation.to_string()),
+            }
+        }
+        words
+    }
+
     /// A whole number that is not negative.
     pub fn id(&mut self, name: &str) -> Option<i64> {
         let text = self.text(name)?;
@@ -128,7 +144,8 @@ impl<'a> Parameters<'a> {
         if self.errors.is_empty() { Ok(()) } else { Err(Refusal::invalid(self.errors)) }
     }
 
-    fn refuse(&mut self, name: &str, code: &'static str, detail: String) {
+    /// Notes what is wrong with a parameter.
+    pub fn refuse(&mut self, name: &str, code: &'static str, detail: String) {
         self.errors.push(FieldError::parameter(name, code, detail));
     }
 }

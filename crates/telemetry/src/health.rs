@@ -11,6 +11,9 @@ pub struct Readiness {
     parts: Arc<watch::Sender<BTreeMap<&'static str, State>>>,
 }
 
+/// What `/health` answers for as long as the process lives, as JSON.
+pub const LIVE: &str = r#"{"status":"live"}"#;
+
 /// How a part is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {

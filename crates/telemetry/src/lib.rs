@@ -2,19 +2,21 @@
 //! context, metrics, readiness, shutdown.
 //!
 //! ```text
-//! log::init ─ once, first            TraceContext ─ one per request or event, in a span
-//! Metrics   ─ one per process        Readiness    ─ one per process, a Part for each part
-//! Shutdown  ─ one per process, its token for everything that runs
+//! log::init  ─ once, first           TraceContext ─ one per request or event, in a span
+//! Metrics    ─ one per process       Readiness    ─ one per process, a Part for each part
+//! RequestLog ─ one per request       Shutdown     ─ one per process, its token for all that runs
 //! ```
 
 pub mod health;
 pub mod log;
 pub mod metric;
+pub mod request;
 pub mod shutdown;
 pub mod trace;
 
 pub use health::{Part, Readiness, Report};
-pub use log::{LogError, LogFormat};
-pub use metric::Metrics;
+pub use log::LogError;
+pub use metric::{Metrics, PoolUse};
+pub use request::RequestLog;
 pub use shutdown::{DrainError, Shutdown};
 pub use trace::TraceContext;

@@ -3,7 +3,6 @@
 use std::{
     fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
-    str::FromStr,
 };
 
 use serde_json::{Map, Value};
@@ -24,59 +23,69 @@ use tracing_subscriber::{
     util::{SubscriberInitExt as _, TryInitError},
 };
 
-/// How lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// [`LogFormat::Pretty`] on a terminal, else [`LogFormat::Json`].
-    #[default]
-    Auto,
-    Json,
-    Pretty,
-}
+/// Variables that a filter is taken from when none is given, the first that is set.
+const FILTER_VARIABLES: [&str; 2] = ["RONDO_LOG", "RUST_LOG"];
+/// About the settings of logs, for a program's `--help`.
+pub const HELP: &str = "\
+Logs go to standard error, for people on a terminal and as JSON lines elsewhere. RONDO_LOG (or \
+RUST_LOG) says what is logged: a level (error, warn, info, debug, trace), or levels by module such as \
+info,host_bridge::pipeline=debug. At debug there is a line for each request and each event.
+
+Exit status: 0 after a signal that ended it in order or when done, 1 for a failure, 2 for a setting \
+that is missing or malformed.";
+/// What is logged unless something else is asked for.
+const FILTER_DEFAULT: &str = "info";
+/// Would send traces somewhere; that is not built in.
+const EXPORT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// Sets up logging for the process; once, before anything else runs.
 ///
-/// `filter` is in the form of tracing-subscriber's `EnvFilter`: `info`, or
-/// `info,host_bridge::pipeline=debug`.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), LogError> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|reason| LogError::Filter {
-        filter: filter.to_owned(),
-        reason: reason.to_string(),
-    })?;
-    let is_json = match format {
-        LogFormat::Auto => !io::stderr().is_terminal(),
-        LogFormat::Json => true,
-        LogFormat::Pretty => false,
-    };
+/// The filter is that of `RONDO_LOG`, else of `RUST_LOG`, else `info`, in the form of
+/// tracing-subscriber's `EnvFilter`: `info`, or `info,host_bridge::pipeline=debug`.
+pub fn init() -> Result<(), LogError> {
+    let filter = filter(|name| std::env::var(name).ok())?;
     let registry = tracing_subscriber::registry().with(filter);
-    if is_json {
-        registry.with(JsonLayer::new(io::stderr)).try_init()
-    } else {
+    if io::stderr().is_terminal() {
         registry.with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).try_init()
+    } else {
+        registry.with(JsonLayer::new(io::stderr)).try_init()
     }
-    .map_err(LogError::Taken)
+    .map_err(LogError::Taken)?;
+    std::panic::set_hook(Box::new(log_panic));
+    // Its value is not shown: it may have a key in it.
+    if std::env::var_os(EXPORT_VARIABLE).is_some_and(|value| !value.is_empty()) {
+        tracing::warn!(
+            setting = EXPORT_VARIABLE,
+            "has no effect: this build exports no traces; trace_id in the logs and traceparent \
+             on what is sent tie them together"
+        );
+    }
+    Ok(())
 }
 
-impl FromStr for LogFormat {
-    type Err = LogError;
+fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LogError> {
+    let given = FILTER_VARIABLES
+        .into_iter()
+        .find_map(|name| Some((name, variable(name).filter(|value| !value.is_empty())?)));
+    let (setting, filter) = given.unwrap_or((FILTER_VARIABLES[0], FILTER_DEFAULT.to_owned()));
+    EnvFilter::builder().parse(&filter).map_err(|reason| LogError::Filter {
+        setting,
+        filter,
+        reason: reason.to_string(),
+    })
+}
 
-    fn from_str(text: &str) -> Result<Self, LogError> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "json" => Ok(Self::Json),
-            "pretty" => Ok(Self::Pretty),
-            _ => Err(LogError::Format { format: text.to_owned() }),
-        }
-    }
+/// A panic is a log line as well, with the trace id of where it happened.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "panic: {}", panic.payload_as_str().unwrap_or("without a message"));
 }
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    #[error("the log format is one of auto, json, pretty, not {format:?}")]
-    Format { format: String },
-    #[error("the log filter {filter:?} is not of the form `info` or `info,module=debug`: {reason}")]
-    Filter { filter: String, reason: String },
+    #[error("{setting}: {filter:?} is not of the form `info` or `info,module=debug`: {reason}")]
+    Filter { setting: &'static str, filter: String, reason: String },
     #[error("logging is already set up")]
     Taken(#[source] TryInitError),
 }
@@ -240,10 +249,16 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named() {
-        assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
-        assert!("xml".parse::<LogFormat>().unwrap_err().to_string().contains("\"xml\""));
-        let refusal = init(LogFormat::Json, "a=b=c").unwrap_err().to_string();
-        assert!(refusal.contains("\"a=b=c\""), "{refusal}");
+    fn the_filter_is_that_of_the_first_variable_that_is_set() {
+        let check = |ours: &str, common: &str, expected: &str| {
+            let value =
+                |name: &str| Some(if name == "RONDO_LOG" { ours } else { common }.to_owned());
+            assert_eq!(filter(value).unwrap().to_string(), expected);
+        };
+        check("", "", "info");
+        check("", "warn", "warn");
+        check("debug", "warn", "debug");
+        let refusal = filter(|name| (name == "RUST_LOG").then(|| "a=b=c".to_owned())).unwrap_err();
+        assert!(refusal.to_string().starts_with("RUST_LOG: \"a=b=c\""), "{refusal}");
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics, for `GET /metrics`.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -9,14 +9,17 @@ use prometheus_client::{
 };
 
 /// Media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Upper bounds of the duration histograms, in seconds: from a constant answer to a timeout.
 const DURATION_SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
+/// Outcomes of an attempt to send a mail.
+pub const MAIL_OUTCOMES: [&str; 3] = ["sent", "retried", "failed"];
+
 /// Every metric of a process; a clone is another handle on the same. What a process does not do
-/// stays without samples.
+/// stays without samples. Label values come from fixed sets, so that nobody can make time series.
 #[derive(Clone)]
 pub struct Metrics(Arc<Families>);
 
@@ -24,74 +27,87 @@ pub struct Metrics(Arc<Families>);
 pub struct Families {
     /// `rondo_http_request_duration_seconds{route,method,status}`: its count is the request rate,
     /// its status the errors. Observe with [`Metrics::request`].
-    pub request_duration: DurationFamily<RequestLabels>,
+    request_duration: DurationFamily<RequestLabels>,
     /// `rondo_http_requests_in_flight`.
-    pub requests_in_flight: Gauge,
+    requests_in_flight: Gauge,
     /// `rondo_outbox_rows`: events not yet handed to the transport.
     pub outbox_rows: Gauge,
     /// `rondo_outbox_oldest_age_seconds`: of the oldest such event; 0 when there is none.
-    pub outbox_oldest_age: Gauge<f64, std::sync::atomic::AtomicU64>,
-    /// `rondo_events_relayed_total{topic}`: events handed on and acknowledged.
-    pub relayed: Family<TopicLabels, Counter>,
-    /// `rondo_consumer_lag{consumer,topic,partition}`: events that the consumer has yet to finish.
-    pub consumer_lag: Family<LagLabels, Gauge>,
-    /// `rondo_event_latency_seconds{consumer}`: from the event's commit to its recorded effect.
-    pub event_latency: DurationFamily<ConsumerLabels>,
-    /// `rondo_event_retries_total{consumer}`: counted attempts after the first.
-    pub retries: Family<ConsumerLabels, Counter>,
+    pub outbox_oldest_age: Gauge<f64, AtomicU64>,
+    /// `rondo_events_relayed_total`: events that the transport has taken over.
+    pub relayed: Counter,
+    /// `rondo_consumer_lag{consumer}`: events that the consumer has yet to finish.
+    consumer_lag: Family<ConsumerLabels, Gauge>,
+    /// `rondo_event_latency_seconds{consumer}`: from the event's commit to its recorded effect; its
+    /// count is the events that the consumer has finished with.
+    event_latency: DurationFamily<ConsumerLabels>,
+    /// `rondo_event_retries_total{consumer}`: counted failures of an event.
+    retries: Family<ConsumerLabels, Counter>,
     /// `rondo_consumer_pauses_total{consumer}`: times that nothing could be tried.
-    pub pauses: Family<ConsumerLabels, Counter>,
+    pauses: Family<ConsumerLabels, Counter>,
     /// `rondo_events_dead_lettered_total{consumer}`.
-    pub dead_lettered: Family<ConsumerLabels, Counter>,
+    dead_lettered: Family<ConsumerLabels, Counter>,
     /// `rondo_dead_letters`: those that wait for a decision now.
     pub dead_letters: Gauge,
     /// `rondo_reminders_fired_total`: reminders that came due.
     pub reminders_fired: Counter,
-    /// `rondo_mails_total{outcome}`.
-    pub mails: Family<MailLabels, Counter>,
-    /// `rondo_connections{kind}`: open ones, `websocket`, `http` or `database`.
-    pub connections: Family<ConnectionLabels, Gauge>,
-}
-
-/// Labels of a request.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct RequestLabels {
-    /// The pattern and never the path, or each id would be a time series of its own.
-    pub route: String,
-    pub method: String,
-    pub status: u16,
+    /// `rondo_mails_total{outcome}`, one of [`MAIL_OUTCOMES`].
+    mails: Family<MailLabels, Counter>,
+    /// `rondo_connections{kind}`: open ones.
+    connections: Family<ConnectionLabels, Gauge>,
+    /// `rondo_database_connections{pool,state}`: of this process to Postgres, `busy` and `idle`, and
+    /// the callers that are `waiting` for one.
+    database_connections: Family<PoolLabels, Gauge>,
+    /// `rondo_database_connections_max{pool}`.
+    database_connections_max: Family<PoolMaxLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct TopicLabels {
-    pub topic: String,
+struct RequestLabels {
+    route: &'static str,
+    method: &'static str,
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ConsumerLabels {
-    pub consumer: String,
+struct ConsumerLabels {
+    consumer: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct LagLabels {
-    pub consumer: String,
-    pub topic: String,
-    pub partition: i32,
+struct MailLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct MailLabels {
-    /// `sent`, `retried` or `failed`.
-    pub outcome: &'static str,
+struct ConnectionLabels {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ConnectionLabels {
-    pub kind: &'static str,
+struct PoolLabels {
+    pool: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PoolMaxLabels {
+    pool: &'static str,
 }
 
 /// Histograms by label.
 type DurationFamily<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// How a pool of connections is used at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Open connections, in use or not.
+    pub open: usize,
+    pub idle: usize,
+    /// Callers that wait for one.
+    pub waiting: usize,
+    pub connections_max: usize,
+}
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -106,7 +122,7 @@ impl Metrics {
             requests_in_flight: Gauge::default(),
             outbox_rows: Gauge::default(),
             outbox_oldest_age: Gauge::default(),
-            relayed: Family::default(),
+            relayed: Counter::default(),
             consumer_lag: Family::default(),
             event_latency: Family::new_with_constructor(durations),
             retries: Family::default(),
@@ -116,28 +132,89 @@ impl Metrics {
             reminders_fired: Counter::default(),
             mails: Family::default(),
             connections: Family::default(),
+            database_connections: Family::default(),
+            database_connections_max: Family::default(),
         }))
     }
 
-    /// Records an answered request. A method that HTTP does not know counts as `other`.
-    pub fn request(&self, route: &str, method: &str, status: u16, duration: Duration) {
-        let method = match method {
-            "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
-            _ => "other",
-        };
-        let labels = RequestLabels { route: route.to_owned(), method: method.to_owned(), status };
+    /// Begins the series of a consumer at 0: an alert on a rate sees the first failure, too.
+    pub fn announce_consumer(&self, consumer: &'static str) {
+        let labels = ConsumerLabels { consumer };
+        let _ = self.consumer_lag.get_or_create(&labels);
+        let _ = self.event_latency.get_or_create(&labels);
+        for family in [&self.retries, &self.pauses, &self.dead_lettered] {
+            let _ = family.get_or_create(&labels);
+        }
+    }
+
+    /// Begins the series of each outcome of a mail at 0.
+    pub fn announce_mail(&self) {
+        for outcome in MAIL_OUTCOMES {
+            let _ = self.mails.get_or_create(&MailLabels { outcome });
+        }
+    }
+
+    /// Records an answered request: `route` is a class and never the path, or each id would be a
+    /// time series of its own; of the status its class is kept. A method that HTTP does not know
+    /// counts as `other`.
+    pub fn request(&self, route: &'static str, method: &str, status: u16, duration: Duration) {
+        const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        let labels = RequestLabels { route, method, status: status_class(status) };
         self.request_duration.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts one mail's attempt.
+    /// Records that a consumer has finished with an event.
+    pub fn event_finished(&self, consumer: &'static str, latency: Duration) {
+        let histogram = self.event_latency.get_or_create(&ConsumerLabels { consumer });
+        histogram.observe(latency.as_secs_f64());
+    }
+
+    pub fn event_retried(&self, consumer: &'static str) {
+        self.retries.get_or_create(&ConsumerLabels { consumer }).inc();
+    }
+
+    pub fn event_dead_lettered(&self, consumer: &'static str) {
+        self.dead_lettered.get_or_create(&ConsumerLabels { consumer }).inc();
+    }
+
+    pub fn consumer_paused(&self, consumer: &'static str) {
+        self.pauses.get_or_create(&ConsumerLabels { consumer }).inc();
+    }
+
+    /// Sets how many events a consumer has yet to finish.
+    pub fn consumer_lag(&self, consumer: &'static str, events: i64) {
+        self.consumer_lag.get_or_create(&ConsumerLabels { consumer }).set(events);
+    }
+
+    /// Counts one mail's attempt, by one of [`MAIL_OUTCOMES`].
     pub fn mail(&self, outcome: &'static str) {
         self.mails.get_or_create(&MailLabels { outcome }).inc();
     }
 
     /// Counts a connection for as long as the guard lives.
     pub fn connection(&self, kind: &'static str) -> InUse {
-        let gauge = self.connections.get_or_create_owned(&ConnectionLabels { kind });
-        InUse::new(gauge)
+        InUse::new(self.connections.get_or_create_owned(&ConnectionLabels { kind }))
+    }
+
+    /// Begins the series of a kind of connections at 0.
+    pub fn announce_connections(&self, kind: &'static str) {
+        let _ = self.connections.get_or_create(&ConnectionLabels { kind });
+    }
+
+    /// Sets how a pool of connections to Postgres is used.
+    pub fn database_pool(&self, pool: &'static str, used: PoolUse) {
+        let states = [
+            ("busy", used.open.saturating_sub(used.idle)),
+            ("idle", used.idle),
+            ("waiting", used.waiting),
+        ];
+        for (state, count) in states {
+            let gauge = self.database_connections.get_or_create(&PoolLabels { pool, state });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let most = i64::try_from(used.connections_max).unwrap_or(i64::MAX);
+        self.database_connections_max.get_or_create(&PoolMaxLabels { pool }).set(most);
     }
 
     /// Counts a request in flight for as long as the guard lives.
@@ -145,72 +222,62 @@ impl Metrics {
         InUse::new(self.requests_in_flight.clone())
     }
 
-    /// All metrics as text, of type [`CONTENT_TYPE`] (OpenMetrics 1.0).
+    /// All metrics as text, of type [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         let mut registry = Registry::with_prefix("rondo");
         self.register(&mut registry);
         let mut text = String::new();
         // Writing into a String cannot fail, and neither can encoding numbers and labels.
         let _ = text::encode(&mut text, &registry);
-        text
+        prometheus_text(&text)
     }
 
     fn register(&self, registry: &mut Registry) {
         let all = &self.0;
+        let seconds = || Unit::Seconds;
         // The registry puts unit and `_total` behind the names.
-        registry.register_with_unit(
-            "http_request_duration",
-            "Requests answered",
-            Unit::Seconds,
-            all.request_duration.clone(),
-        );
-        registry.register(
-            "http_requests_in_flight",
-            "Requests being answered",
-            all.requests_in_flight.clone(),
-        );
-        registry.register(
-            "outbox_rows",
-            "Events not yet handed to the transport",
-            all.outbox_rows.clone(),
-        );
-        registry.register_with_unit(
-            "outbox_oldest_age",
-            "Age of the oldest event in the outbox",
-            Unit::Seconds,
-            all.outbox_oldest_age.clone(),
-        );
-        registry.register("events_relayed", "Events handed to the transport", all.relayed.clone());
-        registry.register(
-            "consumer_lag",
-            "Events that a consumer has yet to finish",
-            all.consumer_lag.clone(),
-        );
+        let (duration, latency) = (all.request_duration.clone(), all.event_latency.clone());
+        registry.register_with_unit("http_request_duration", "Requests", seconds(), duration);
         registry.register_with_unit(
             "event_latency",
             "From an event's commit to its recorded effect",
-            Unit::Seconds,
-            all.event_latency.clone(),
+            seconds(),
+            latency,
         );
-        registry.register("event_retries", "Counted attempts after the first", all.retries.clone());
-        registry.register(
-            "consumer_pauses",
-            "Times that a consumer could try nothing",
-            all.pauses.clone(),
-        );
-        registry.register("events_dead_lettered", "Events given up", all.dead_lettered.clone());
-        registry.register(
-            "dead_letters",
-            "Dead letters that wait for a decision",
-            all.dead_letters.clone(),
-        );
-        registry.register(
-            "reminders_fired",
-            "Reminders that came due",
-            all.reminders_fired.clone(),
-        );
+        let age = all.outbox_oldest_age.clone();
+        let about = "Age of the oldest event in the outbox";
+        registry.register_with_unit("outbox_oldest_age", about, seconds(), age);
+        let gauges = [
+            ("http_requests_in_flight", "Requests being answered", &all.requests_in_flight),
+            ("outbox_rows", "Events not yet handed to the transport", &all.outbox_rows),
+            ("dead_letters", "Dead letters that wait for a decision", &all.dead_letters),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help, gauge.clone());
+        }
+        let counters = [
+            ("events_relayed", "Events handed to the transport", &all.relayed),
+            ("reminders_fired", "Reminders that came due", &all.reminders_fired),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+        let by_consumer = [
+            ("event_retries", "Counted failures of an event", &all.retries),
+            ("consumer_pauses", "Times that a consumer could try nothing", &all.pauses),
+            ("events_dead_lettered", "Events given up", &all.dead_lettered),
+        ];
+        for (name, help, family) in by_consumer {
+            registry.register(name, help, family.clone());
+        }
+        let about = "Events that a consumer has yet to finish";
+        registry.register("consumer_lag", about, all.consumer_lag.clone());
         registry.register("mails", "Mails by the outcome of an attempt", all.mails.clone());
         registry.register("connections", "Open connections", all.connections.clone());
+        let about = "Connections to Postgres, and callers that wait for one";
+        registry.register("database_connections", about, all.database_connections.clone());
+        let (about, most) = ("Bound of a pool", all.database_connections_max.clone());
+        registry.register("database_connections_max", about, most);
     }
 }
 
@@ -219,6 +286,41 @@ impl std::ops::Deref for Metrics {
 
     fn deref(&self) -> &Families {
         &self.0
+    }
+}
+
+/// OpenMetrics 1.0 as Prometheus' own text format 0.0.4, in which a counter is described by the
+/// name of its sample and there are neither units nor an end mark.
+fn prometheus_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut lines = open_metrics.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let described = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' '));
+        let counter = described.filter(|(name, _)| {
+            lines.peek().is_some_and(|next| *next == format!("# TYPE {name} counter"))
+        });
+        if let Some((name, help)) = counter {
+            let help = help.strip_suffix('.').unwrap_or(help);
+            text.push_str(&format!("# HELP {name}_total {help}\n# TYPE {name}_total counter\n"));
+            lines.next();
+        } else {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+const fn status_class(status: u16) -> &'static str {
+    match status {
+        100..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
     }
 }
 
@@ -244,43 +346,5 @@ fn durations() -> Histogram {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_text_has_what_was_counted() {
-        let metrics = Metrics::new();
-        metrics.request("/api/:user/tasks", "GET", 200, Duration::from_millis(3));
-        metrics.request("/api/:user/tasks", "BREW", 503, Duration::from_secs(2));
-        metrics.mail("sent");
-        metrics
-            .clone()
-            .retries
-            .get_or_create(&ConsumerLabels { consumer: "notify".to_owned() })
-            .inc();
-        metrics.outbox_oldest_age.set(1.5);
-        let text = metrics.encode();
-        for line in [
-            "rondo_http_request_duration_seconds_bucket{le=\"0.005\",route=\"/api/:user/tasks\",method=\"GET\",status=\"200\"} 1",
-            "rondo_http_request_duration_seconds_count{route=\"/api/:user/tasks\",method=\"other\",status=\"503\"} 1",
-            "rondo_mails_total{outcome=\"sent\"} 1",
-            "rondo_event_retries_total{consumer=\"notify\"} 1",
-            "rondo_outbox_oldest_age_seconds 1.5",
-            "rondo_outbox_rows 0",
-            "# EOF",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_in_use_counts_while_it_is() {
-        let metrics = Metrics::new();
-        let line = |count| format!("rondo_connections{{kind=\"websocket\"}} {count}\n");
-        let first = metrics.connection("websocket");
-        let second = metrics.connection("websocket");
-        assert!(metrics.encode().contains(&line(2)));
-        drop((first, second));
-        assert!(metrics.encode().contains(&line(0)), "{}", metrics.encode());
-    }
-}
+#[path = "metric_tests.rs"]
+mod tests;

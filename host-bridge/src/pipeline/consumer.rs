@@ -15,12 +15,14 @@ use std::time::Duration;
 use rand::Rng as _;
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::topic::{Batching, Capability};
+use rondo_telemetry::Metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::dead_letter::{DeadLetters, Failure};
 use super::delivery::{Delivery, DeliveryError};
+use super::flow::Flow;
 use super::record::Record;
 
 /// Attempts of an event before it becomes a dead letter.
@@ -30,6 +32,8 @@ const RETRY_MS_MIN: u64 = 1_000;
 /// First and longest pause of a consumer that could try nothing, in milliseconds.
 const PAUSE_MS_MIN: u64 = 50;
 const PAUSE_MS_MAX: u64 = 5_000;
+/// A consumer whose pauses have grown to this, in milliseconds, is said to be stuck.
+const PAUSE_MS_STUCK: u64 = 800;
 /// Events that a consumer holds, finished ones not counted.
 pub const WINDOW_EVENTS_MAX: usize = 8_192;
 /// Most events of one batch, and their size.
@@ -103,7 +107,8 @@ pub struct Consumer {
     pub capability: &'static Capability,
     pub delivery: Delivery,
     pub dead_letters: DeadLetters,
-    pub metrics: Arc<super::metric::PipelineMetrics>,
+    pub metrics: Metrics,
+    pub flow: Arc<Flow>,
 }
 
 impl Consumer {
@@ -150,7 +155,10 @@ impl Consumer {
                     match result {
                         Err(DeliveryError::Unavailable(reason)) => {
                             tracing::warn!(consumer = self.capability.name, reason, pause_ms, "consumer pauses");
-                            self.metrics.pauses.inc();
+                            self.metrics.consumer_paused(self.capability.name);
+                            if pause_ms >= PAUSE_MS_STUCK {
+                                self.flow.stuck(self.capability.name, stuck(&reason));
+                            }
                             queues.give_back(batch);
                             let jitter = rand::rng().random_range(0..=pause_ms / 4);
                             paused_until = Some(tokio::time::Instant::now() + Duration::from_millis(pause_ms + jitter));
@@ -158,6 +166,7 @@ impl Consumer {
                         }
                         result => {
                             pause_ms = PAUSE_MS_MIN;
+                            self.flow.works(self.capability.name);
                             self.settle(batch, result, &mut queues, &mut waits).await;
                         }
                     }
@@ -191,7 +200,7 @@ impl Consumer {
                 Disposition::Done => self.finish(item, queues),
                 Disposition::Retry { reason } => {
                     item.attempts += 1;
-                    self.metrics.retries.inc();
+                    self.metrics.event_retried(self.capability.name);
                     if item.attempts >= ATTEMPTS_MAX {
                         self.bury(item, "attempts_exhausted", reason, queues).await;
                         continue;
@@ -239,7 +248,7 @@ impl Consumer {
         };
         // Nothing is lost: while it cannot be recorded, the event waits.
         self.dead_letters.record(&item.record, &failure).await;
-        self.metrics.dead_letters.inc();
+        self.metrics.event_dead_lettered(self.capability.name);
         self.finish(item, queues);
     }
 
@@ -247,9 +256,22 @@ impl Consumer {
         if let Some(finished) = item.finished.take() {
             finished();
         }
-        self.metrics.delivered.inc();
+        self.metrics.event_finished(self.capability.name, item.record.age());
+        tracing::debug!(
+            consumer = self.capability.name,
+            event_id = item.record.event_id,
+            trace_id = item.record.trace_id(),
+            "an event is finished with"
+        );
         queues.release(&item.record.key);
     }
+}
+
+/// What readiness says of a consumer that can try nothing; what follows a colon in the reason can
+/// have addresses in it and is for the log.
+fn stuck(reason: &str) -> String {
+    let what = reason.split(": ").next().unwrap_or_default();
+    format!("can handle no event ({what}), which may hold the other consumers; the log says more")
 }
 
 /// What waits, by key.

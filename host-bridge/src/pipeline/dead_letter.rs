@@ -33,6 +33,14 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Which dead letters.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter<'a> {
+    pub id: Option<i64>,
+    pub states: &'a [&'a str],
+    pub consumer: Option<&'a str>,
+}
+
 /// The table of dead letters.
 #[derive(Clone)]
 pub struct DeadLetters {
@@ -97,13 +105,15 @@ impl DeadLetters {
         Ok(client.query_one(&client.prepare_cached(MOVE).await?, &[&id, &state]).await?.get(0))
     }
 
-    /// Dead letters as JSON texts, newest first: one by its id, or all that are in a state.
+    /// Dead letters as JSON texts, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list(&self, id: Option<i64>, state: Option<&str>) -> anyhow::Result<Vec<String>> {
+    pub async fn list(&self, filter: &Filter<'_>, limit: i64) -> anyhow::Result<Vec<String>> {
         let client = self.pool.get().await?;
-        let rows = client.query(&client.prepare_cached(LIST).await?, &[&id, &state]).await?;
+        let Filter { id, states, consumer } = filter;
+        let statement = client.prepare_cached(LIST).await?;
+        let rows = client.query(&statement, &[id, states, consumer, &limit]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 

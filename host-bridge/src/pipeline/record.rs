@@ -1,6 +1,7 @@
 //! An event on its way through the pipeline.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rondo_contract::cloud_event::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header, task_subject};
 use rondo_contract::event::EventType;
@@ -53,6 +54,17 @@ impl Record {
     pub fn bytes(&self) -> usize {
         const ENVELOPE_BYTES: usize = 256;
         self.payload.len() + ENVELOPE_BYTES
+    }
+
+    /// Time since the event happened, by this machine's clock; none when that is ahead.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let Ok(happened) = rondo_domain::instant::parse(&self.time) else {
+            return Duration::ZERO;
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let happened_ms = u64::try_from(happened.as_millisecond()).unwrap_or_default();
+        now.saturating_sub(Duration::from_millis(happened_ms))
     }
 
     /// Trace id of the request that caused the event, for the logs.

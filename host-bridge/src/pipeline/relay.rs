@@ -13,11 +13,12 @@ use std::time::Duration;
 use rondo_contract::event::EventType;
 use rondo_contract::topic::{Topic, topics_of};
 use rondo_database::{Dsn, Pool};
+use rondo_telemetry::Metrics;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::metric::PipelineMetrics;
+use super::flow::{Flow, RELAY};
 use super::record::{Record, subject};
 use super::transport::Transport;
 
@@ -38,7 +39,6 @@ const CLAIM_MS: u64 = 2_000;
 
 const READ: &str = include_str!("../../sql/outbox_read.sql");
 const REMOVE: &str = include_str!("../../sql/outbox_remove.sql");
-const DEPTH: &str = include_str!("../../sql/outbox_depth.sql");
 
 /// What a relay works with.
 pub struct Relay {
@@ -46,7 +46,8 @@ pub struct Relay {
     pub dsn: Dsn,
     pub pool: Pool,
     pub transport: Transport,
-    pub metrics: Arc<PipelineMetrics>,
+    pub metrics: Metrics,
+    pub flow: Arc<Flow>,
     /// Woken by who knows that there is something new; a poll finds it otherwise.
     pub wake: Arc<Notify>,
 }
@@ -64,8 +65,6 @@ fn topics(event_type: &str) -> &'static [&'static Topic] {
 impl Relay {
     /// Relays until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(sample(self.pool.clone(), self.metrics.clone(), shutdown.clone()));
         loop {
             let lost = CancellationToken::new();
             tokio::select! {
@@ -76,6 +75,7 @@ impl Relay {
                     self.transport.purge().await;
                     if let Err(error) = result {
                         tracing::warn!(error = format!("{error:#}"), "the relay was interrupted; starting again");
+                        self.flow.stuck(RELAY, "cannot read the outbox: see what the log says of the database");
                     }
                 }
             }
@@ -123,6 +123,12 @@ impl Relay {
                         payload,
                         position: None,
                     };
+                    tracing::debug!(
+                        event_id = record.event_id,
+                        event_type = record.event_type,
+                        trace_id = record.trace_id(),
+                        "an event is relayed"
+                    );
                     in_flight.insert(id);
                     let done = done_sender.clone();
                     let finished = Box::new(move || {
@@ -131,6 +137,8 @@ impl Relay {
                     self.transport.send(record, topics, finished, lost).await?;
                 }
             }
+            // Without shards another relay has them, and this one stands by.
+            self.flow.works(RELAY);
             while let Ok(ids) = removed.try_recv() {
                 for id in ids {
                     in_flight.remove(&id);
@@ -197,25 +205,4 @@ async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i6
         }
     }
     let _ = removed.send(ids);
-}
-
-/// Looks every few seconds how much waits.
-async fn sample(pool: Pool, metrics: Arc<PipelineMetrics>, shutdown: CancellationToken) {
-    const SAMPLE_S: u64 = 3;
-    loop {
-        let result = async {
-            let client = pool.get().await?;
-            let row = client.query_one(&client.prepare_cached(DEPTH).await?, &[]).await?;
-            metrics.outbox_depth.set(row.get("depth"));
-            metrics.outbox_age_ms.set(row.get("age_ms"));
-            anyhow::Ok(())
-        };
-        if let Err(error) = result.await {
-            tracing::debug!(error = format!("{error:#}"), "cannot sample the outbox");
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(SAMPLE_S)) => {}
-        }
-    }
 }

@@ -15,6 +15,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use rondo_contract::topic::TASK_UPDATES;
 use rondo_kafka::KafkaSettings;
+use rondo_telemetry::Metrics;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,9 @@ use crate::hub::Hub;
 
 /// Longest wait for metadata and offsets, in milliseconds.
 const METADATA_MS_MAX: u64 = 5_000;
-/// Time between looks at the number of partitions, in seconds. A user whose key has moved to a new
+/// The feed's name in the metrics.
+const CONSUMER: &str = "sync";
+/// Time between looks at the partitions and their ends, in seconds. A user whose key has moved to a new
 /// partition misses live events for so long, and gets them by resuming.
 const PARTITION_CHECK_S: u64 = 15;
 /// Waits between runs, in milliseconds, doubling from the first to the last.
@@ -34,10 +37,12 @@ const FETCHED_KIB_MAX: u32 = 4 * 1024;
 /// Told when events begin to flow, and why they do not; never twice the same.
 pub type Report = dyn Fn(Result<(), String>) + Send + Sync;
 
-/// Follows the topic and publishes to the hub until `shutdown`.
+/// Follows the topic and publishes to the hub until `shutdown`; how far behind it is goes into
+/// `metrics` as the consumer `sync`.
 pub async fn run(
     settings: &KafkaSettings,
     hub: &Arc<Hub>,
+    metrics: &Metrics,
     report: &Report,
     shutdown: &CancellationToken,
 ) {
@@ -47,7 +52,7 @@ pub async fn run(
         let mut followed = false;
         let ended = tokio::select! {
             () = shutdown.cancelled() => break,
-            ended = follow(settings, hub, report, &mut followed) => ended,
+            ended = follow(settings, hub, metrics, report, &mut followed) => ended,
         };
         hub.interrupt();
         let Err(error) = ended;
@@ -97,6 +102,7 @@ enum FeedError {
 async fn follow(
     settings: &KafkaSettings,
     hub: &Arc<Hub>,
+    metrics: &Metrics,
     report: &Changes<'_>,
     followed: &mut bool,
 ) -> Result<std::convert::Infallible, FeedError> {
@@ -110,6 +116,7 @@ async fn follow(
     let partitions = ends.len();
     let mut positions: HashMap<i32, i64> = ends.into_iter().collect();
     hub.open();
+    metrics.consumer_lag(CONSUMER, 0);
     report.tell(Ok(()));
     tracing::info!(partitions, "following {}", TASK_UPDATES.name);
     let mut check = tokio::time::interval(Duration::from_secs(PARTITION_CHECK_S));
@@ -128,8 +135,11 @@ async fn follow(
                 }
                 Err(error) => return Err(error.into()),
             },
-            _ = check.tick() => match blocking(&consumer, partitions_of).await {
-                Ok(found) if found.len() == partitions => report.tell(Ok(())),
+            _ = check.tick() => match blocking(&consumer, end_offsets).await {
+                Ok(found) if found.len() == partitions => {
+                    report.tell(Ok(()));
+                    metrics.consumer_lag(CONSUMER, lag(&found, &positions));
+                }
                 Ok(found) => {
                     return Err(FeedError::Repartitioned { before: partitions, now: found.len() });
                 }
@@ -189,6 +199,12 @@ fn end_offsets(consumer: &StreamConsumer) -> Result<Vec<(i32, i64)>, FeedError> 
         Ok((partition, end))
     };
     partitions_of(consumer)?.into_iter().map(end).collect()
+}
+
+/// Events that are there and not yet read.
+fn lag(ends: &[(i32, i64)], positions: &HashMap<i32, i64>) -> i64 {
+    let behind = |&(partition, end)| positions.get(&partition).map_or(0, |next| end - next);
+    ends.iter().map(behind).sum::<i64>().max(0)
 }
 
 fn advance(

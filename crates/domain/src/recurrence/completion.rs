@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use super::grid::{Grid, add_days, date_in, month_index};
-use super::rule::{Frequency, MonthEnd, Structured};
+use super::rrule::{Expansion, Rrule};
+use super::rule::{Frequency, MonthEnd, Pattern, Rule, Structured};
 
 /// Most months, or years, that are passed over until one has the wanted day: 29 February is at
 /// most eight years away.
@@ -13,16 +14,34 @@ const MONTHS_PER_YEAR: i64 = 12;
 /// The date that follows an occurrence for `slot` that was completed on `done`: one interval after
 /// the completion.
 ///
-/// Where the rule names weekdays or a day of the month, it is the first such date after both the
+/// Where the rule names dates, such as weekdays or a day of the month, it is the first such date after both the
 /// completion and the slot, so that what was done early does not come again for the same slot; the
 /// interval then counts from the completion's week or month. A month that lacks the day is clamped,
 /// or with `skip` passed over for the next that has it. None beyond the calendar.
-pub(super) fn after_completion(
-    pattern: &Structured,
-    month_end: MonthEnd,
-    done: Date,
-    slot: Date,
-) -> Option<Date> {
+pub(super) fn after_completion(rule: &Rule, done: Date, slot: Date) -> Option<Date> {
+    match &rule.pattern {
+        Pattern::Structured(pattern) => structured(pattern, rule.month_end, done, slot),
+        Pattern::Rrule(rrule) if rrule.repeats_its_anchor() => {
+            structured(&plain(rrule), MonthEnd::Skip, done, slot)
+        }
+        Pattern::Rrule(rrule) => {
+            let beyond = add_days(done.max(slot), 1)?;
+            Expansion::new(rrule, done, beyond).first_from(beyond)
+        }
+    }
+}
+
+/// What an rrule means that only has a frequency and an interval.
+fn plain(rrule: &Rrule) -> Structured {
+    Structured {
+        frequency: rrule.frequency(),
+        interval: rrule.interval(),
+        days_of_week: None,
+        day_of_month: None,
+    }
+}
+
+fn structured(pattern: &Structured, month_end: MonthEnd, done: Date, slot: Date) -> Option<Date> {
     let interval = i64::from(pattern.interval);
     let beyond = add_days(done.max(slot), 1)?;
     match (pattern.frequency, pattern.days_of_week, pattern.day_of_month) {
@@ -52,14 +71,11 @@ fn first_with_day(month: i64, step: i64, day: u8, month_end: MonthEnd) -> Option
 #[cfg(test)]
 mod tests {
     use super::super::rule::RuleDraft;
-    use super::super::{Pattern, Rule};
     use super::*;
 
     fn check(draft: RuleDraft, slot: &str, done: &str, expected: &str) {
-        let Rule { pattern: Pattern::Structured(pattern), month_end, .. } =
-            draft.clone().build().unwrap();
         let (done, slot) = (done.parse().unwrap(), slot.parse().unwrap());
-        let next = after_completion(&pattern, month_end, done, slot);
+        let next = after_completion(&draft.clone().build().unwrap(), done, slot);
         assert_eq!(next.map(|d| d.to_string()).as_deref(), Some(expected), "{draft:?}, {done}");
     }
 
@@ -118,5 +134,24 @@ mod tests {
         check(on(15, 2), "2026-01-15", "2026-01-15", "2026-03-15");
         check(on(31, 1), "2026-01-31", "2026-01-31", "2026-02-28");
         check(on(31, 1), "2026-02-28", "2026-02-28", "2026-03-31");
+    }
+
+    #[test]
+    fn an_rrule_follows_the_completion_too() {
+        let rrule = |text: &str| RuleDraft { rrule: Some(text.into()), ..RuleDraft::default() };
+        check(rrule("FREQ=DAILY;INTERVAL=3"), "2026-01-10", "2026-01-12", "2026-01-15");
+        check(rrule("FREQ=MONTHLY"), "2026-01-31", "2026-01-31", "2026-03-31");
+        // The second Tuesday: 13 January, 10 February and 10 March 2026.
+        let tuesday = "FREQ=MONTHLY;BYDAY=2TU";
+        check(rrule(tuesday), "2026-01-13", "2026-01-20", "2026-02-10");
+        check(rrule(tuesday), "2026-01-13", "2026-02-03", "2026-02-10");
+        check(rrule(tuesday), "2026-01-13", "2026-01-05", "2026-02-10");
+        check(rrule("FREQ=MONTHLY;INTERVAL=2;BYDAY=2TU"), "2026-01-13", "2026-01-20", "2026-03-10");
+        check(
+            rrule("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH"),
+            "2026-01-12",
+            "2026-01-16",
+            "2026-01-26",
+        );
     }
 }

@@ -17,7 +17,7 @@ const DAYS_PER_WEEK: i64 = 7;
 const DAY_IN_EVERY_MONTH: u8 = 28;
 
 /// A pattern laid out from the date that it starts on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Grid {
     pub(super) pattern: Structured,
     pub(super) anchor: Date,

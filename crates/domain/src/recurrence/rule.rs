@@ -2,8 +2,9 @@
 //! on the anchor and is [`Series::validate`](super::Series::validate)'s to say.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 
+use super::rrule::Rrule;
 use crate::{Fault, Violation};
 
 /// Largest interval, in units of the frequency.
@@ -45,6 +46,8 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     Structured(Structured),
+    /// An RFC 5545 rule, which decides about months without the day itself: `month_end` is `skip`.
+    Rrule(Box<Rrule>),
 }
 
 /// A frequency with the members that refine it.
@@ -76,6 +79,8 @@ pub enum End {
     OnDate(Date),
     /// After this instant, itself included.
     AtInstant(Timestamp),
+    /// After this wall-clock time in the series' zone, itself included; from an rrule's `UNTIL`.
+    AtLocal(DateTime),
     /// After so many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
     AfterCount(u16),
 }
@@ -149,7 +154,7 @@ pub struct RuleDraft {
     pub day_of_month: Option<i64>,
     pub end_date: Option<EndDate>,
     pub count: Option<i64>,
-    /// An RFC 5545 rule: recognised, not supported yet.
+    /// An RFC 5545 rule, instead of `frequency` and what refines it; it may name the end too.
     pub rrule: Option<String>,
     pub basis: Option<Basis>,
     pub month_end: Option<MonthEnd>,
@@ -164,26 +169,60 @@ impl RuleDraft {
     /// Everything that is wrong, by member.
     pub fn build(self) -> Result<Rule, Vec<Fault>> {
         let mut faults = Vec::new();
-        let pattern = self.pattern(&mut faults);
-        let end = self.end(&mut faults);
+        let (pattern, end, month_end) = match self.rrule.as_deref() {
+            Some(text) => self.rrule(text, &mut faults),
+            None => {
+                let pattern = self.pattern(&mut faults).map(Pattern::Structured);
+                (pattern, self.end(&mut faults), MonthEnd::Clamp)
+            }
+        };
         match pattern {
             Some(pattern) if faults.is_empty() => Ok(Rule {
                 pattern,
                 end,
                 basis: self.basis.unwrap_or(Basis::Schedule),
-                month_end: self.month_end.unwrap_or(MonthEnd::Clamp),
+                month_end: self.month_end.unwrap_or(month_end),
                 catch_up: self.catch_up.unwrap_or(CatchUp::NextFuture),
             }),
             _ => Err(faults),
         }
     }
 
-    fn pattern(&self, faults: &mut Vec<Fault>) -> Option<Pattern> {
-        if self.rrule.is_some() {
-            let hint = "use frequency and the members that go with it";
-            faults.push(Fault::new("rrule", Violation::Unsupported { hint }));
-            return None;
+    /// A rule of RFC 5545 says all that the structured members would, and may name the end.
+    fn rrule(&self, text: &str, faults: &mut Vec<Fault>) -> (Option<Pattern>, End, MonthEnd) {
+        let structured = [
+            ("frequency", self.frequency.is_some()),
+            ("interval", self.interval.is_some()),
+            ("days_of_week", self.days_of_week.as_ref().is_some_and(|days| !days.is_empty())),
+            ("day_of_month", self.day_of_month.is_some()),
+        ];
+        for (member, _) in structured.into_iter().filter(|(_, is_given)| *is_given) {
+            faults.push(Fault::new(member, Violation::Conflict { other: "rrule" }));
         }
+        if self.month_end == Some(MonthEnd::Clamp) {
+            let with = "frequency; an rrule has no slot in a month without the day";
+            faults.push(Fault::new("month_end", Violation::NotApplicable { with }));
+        }
+        let end = self.end(faults);
+        match Rrule::parse(text) {
+            Ok((_, own)) if own != End::Never && end != End::Never => {
+                let member = if self.count.is_some() { "count" } else { "end_date" };
+                let other = "COUNT or UNTIL in the rrule";
+                faults.push(Fault::new(member, Violation::Conflict { other }));
+                (None, end, MonthEnd::Skip)
+            }
+            Ok((rule, own)) => {
+                let end = if own == End::Never { end } else { own };
+                (Some(Pattern::Rrule(Box::new(rule))), end, MonthEnd::Skip)
+            }
+            Err(violation) => {
+                faults.push(Fault::new("rrule", violation));
+                (None, end, MonthEnd::Skip)
+            }
+        }
+    }
+
+    fn pattern(&self, faults: &mut Vec<Fault>) -> Option<Structured> {
         let interval = in_range("interval", self.interval.unwrap_or(1), INTERVAL_MAX, faults);
         let days_of_week = self.weekdays(faults);
         let day_of_month =
@@ -200,7 +239,7 @@ impl RuleDraft {
             let with = "frequency monthly";
             faults.push(Fault::new("day_of_month", Violation::NotApplicable { with }));
         }
-        Some(Pattern::Structured(Structured { frequency, interval, days_of_week, day_of_month }))
+        Some(Structured { frequency, interval, days_of_week, day_of_month })
     }
 
     /// An empty list says as little as none at all.
@@ -303,11 +342,13 @@ mod tests {
             &[("days_of_week/1", "out_of_range"), ("days_of_week/2", "out_of_range")],
         );
         check(days(&[1; 8], Frequency::Weekly), &[("days_of_week", "too_many")]);
-        let rule = days(&[4, 0, 4], Frequency::Weekly).build().unwrap();
-        let Pattern::Structured(structured) = rule.pattern;
-        assert_eq!(structured.days_of_week.unwrap().iter().collect::<Vec<_>>(), [0, 4]);
-        let Pattern::Structured(structured) = days(&[], Frequency::Weekly).build().unwrap().pattern;
-        assert_eq!(structured.days_of_week, None);
+        let built = |list: &[i64]| {
+            let rule = days(list, Frequency::Weekly).build().unwrap();
+            let Pattern::Structured(structured) = rule.pattern else { panic!("{rule:?}") };
+            structured.days_of_week.map(|days| days.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(built(&[4, 0, 4]), Some(vec![0, 4]));
+        assert_eq!(built(&[]), None);
     }
 
     #[test]
@@ -343,8 +384,31 @@ mod tests {
     }
 
     #[test]
-    fn an_rrule_is_recognised_and_refused() {
-        let draft = RuleDraft { rrule: Some("FREQ=DAILY".into()), ..RuleDraft::default() };
-        check(draft, &[("rrule", "unsupported")]);
+    fn an_rrule_stands_alone() {
+        let rrule = |text: &str| RuleDraft { rrule: Some(text.into()), ..RuleDraft::default() };
+        check(rrule("FREQ=DAILY"), &[]);
+        check(rrule("FREQ=DAILY;COUNT=3"), &[]);
+        check(rrule("FREQ=SECONDLY"), &[("rrule", "too_frequent")]);
+        check(
+            RuleDraft {
+                frequency: Some(Frequency::Daily),
+                interval: Some(1),
+                month_end: Some(MonthEnd::Clamp),
+                ..rrule("x")
+            },
+            &[
+                ("frequency", "conflict"),
+                ("interval", "conflict"),
+                ("month_end", "not_applicable"),
+                ("rrule", "malformed"),
+            ],
+        );
+        let counted = |text| RuleDraft { count: Some(3), ..rrule(text) };
+        check(counted("FREQ=DAILY"), &[]);
+        check(counted("FREQ=DAILY;COUNT=3"), &[("count", "conflict")]);
+        check(counted("FREQ=DAILY;UNTIL=20310330"), &[("count", "conflict")]);
+        assert_eq!(counted("FREQ=DAILY").build().unwrap().end, End::AfterCount(3));
+        let rule = rrule("FREQ=DAILY;COUNT=3").build().unwrap();
+        assert_eq!((rule.end, rule.month_end), (End::AfterCount(3), MonthEnd::Skip));
     }
 }

@@ -1,10 +1,11 @@
 //! A series: a rule put on the calendar by its anchor and its zone.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp};
 
 use super::completion::after_completion;
 use super::grid::{Grid, add_days};
+use super::rrule::Expansion;
 use super::rule::{Basis, CatchUp, End, Pattern, Rule};
 use crate::Violation;
 use crate::zone::Zone;
@@ -23,9 +24,13 @@ const JUMP_SLOTS_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     rule: Rule,
-    /// Wall-clock time in the zone at which the series starts; gives every slot its time of day.
+    /// Wall-clock time in the zone at which the series starts.
     anchor: DateTime,
     zone: Zone,
+    /// Time of day of every slot.
+    time: Time,
+    /// The dates of its slots, but for the end.
+    dates: Dates,
     /// Last date that the rule's `count` allows, if it lies within the calendar.
     last_counted: Option<Date>,
 }
@@ -56,11 +61,12 @@ pub enum Successor {
 impl Series {
     #[must_use]
     pub fn new(rule: Rule, anchor: DateTime, zone: Zone) -> Self {
-        let mut series = Self { rule, anchor, zone, last_counted: None };
-        if let (End::AfterCount(count), Basis::Schedule) = (series.rule.end, series.rule.basis) {
-            series.last_counted = series.grid().nth(count);
-        }
-        series
+        let (time, dates) = Dates::of(&rule, anchor);
+        let last_counted = match (rule.end, rule.basis) {
+            (End::AfterCount(count), Basis::Schedule) => dates.nth(count),
+            _ => None,
+        };
+        Self { rule, anchor, zone, time, dates, last_counted }
     }
 
     /// Refuses a rule that has no slot at all from this anchor on: 30 February, or an end before
@@ -81,9 +87,9 @@ impl Series {
     pub fn slot_after(&self, local: DateTime) -> Option<DateTime> {
         match self.rule.basis {
             Basis::Schedule => {
-                let passed = local.time() >= self.anchor.time();
+                let passed = local.time() >= self.time;
                 let from = add_days(local.date(), i64::from(passed))?;
-                self.slot_on(self.grid().first_from(from)?)
+                self.slot_on(self.dates.first_from(from)?)
             }
             Basis::Completion => self.slot_after_completion(local.date(), local.date()),
         }
@@ -153,7 +159,7 @@ impl Series {
 
     fn first_slot(&self) -> Option<DateTime> {
         // With month_end `skip`, one that follows completions has no fixed months to keep to.
-        match (self.grid().first_from(self.anchor.date()), self.rule.basis) {
+        match (self.dates.first_from(self.anchor.date()), self.rule.basis) {
             (None, Basis::Completion) => self.slot_after(self.anchor),
             (date, _) => self.slot_on(date?),
         }
@@ -198,25 +204,60 @@ impl Series {
     }
 
     fn slot_after_completion(&self, done: Date, slot: Date) -> Option<DateTime> {
-        let Pattern::Structured(pattern) = &self.rule.pattern;
-        self.slot_on(after_completion(pattern, self.rule.month_end, done, slot)?)
+        self.slot_on(after_completion(&self.rule, done, slot)?)
     }
 
     /// The slot on a date of the pattern, unless the series is over by then.
     fn slot_on(&self, date: Date) -> Option<DateTime> {
-        let slot = date.to_datetime(self.anchor.time());
+        let slot = date.to_datetime(self.time);
         let within = match self.rule.end {
             End::Never => true,
             End::OnDate(last) => date <= last,
             End::AtInstant(last) => self.zone.instant_of(slot)? <= last,
+            End::AtLocal(last) => slot <= last,
             End::AfterCount(_) => self.last_counted.is_none_or(|last| date <= last),
         };
         within.then_some(slot)
     }
+}
 
-    fn grid(&self) -> Grid {
-        let Pattern::Structured(pattern) = self.rule.pattern;
-        Grid { pattern, anchor: self.anchor.date(), month_end: self.rule.month_end }
+/// The dates that a pattern has from an anchor on.
+#[derive(Debug, Clone, PartialEq)]
+enum Dates {
+    Grid(Grid),
+    Expansion(Box<Expansion>),
+}
+
+impl Dates {
+    /// With the time of day that they have.
+    fn of(rule: &Rule, anchor: DateTime) -> (Time, Self) {
+        let date = anchor.date();
+        match &rule.pattern {
+            Pattern::Structured(pattern) => {
+                let grid = Grid { pattern: *pattern, anchor: date, month_end: rule.month_end };
+                (anchor.time(), Self::Grid(grid))
+            }
+            Pattern::Rrule(rrule) => {
+                let time = rrule.time(anchor.time());
+                let earliest = if time < anchor.time() { add_days(date, 1) } else { None };
+                let expansion = Expansion::new(rrule, date, earliest.unwrap_or(date));
+                (time, Self::Expansion(Box::new(expansion)))
+            }
+        }
+    }
+
+    fn first_from(&self, from: Date) -> Option<Date> {
+        match self {
+            Self::Grid(grid) => grid.first_from(from),
+            Self::Expansion(expansion) => expansion.first_from(from),
+        }
+    }
+
+    fn nth(&self, n: u16) -> Option<Date> {
+        match self {
+            Self::Grid(grid) => grid.nth(n),
+            Self::Expansion(expansion) => expansion.nth(n),
+        }
     }
 }
 

@@ -15,15 +15,19 @@ use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
 };
-use rdkafka::{ClientConfig, ClientContext, Message as _, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Message as _, Statistics, TopicPartitionList};
 use rondo_contract::cloud_event::header;
-use rondo_contract::topic::{TOPICS, Topic};
+use rondo_contract::topic::{Capability, TOPICS, Topic};
+use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::consumer::{Finished, Inlet, Revoked, WINDOW_EVENTS_MAX};
+use crate::pipeline::flow::{Flow, KAFKA};
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::Parts;
 
+/// How often the client tells its figures, in milliseconds.
+const STATISTICS_MS: u64 = 3_000;
 /// How long an administrative request may take, in seconds.
 const ADMIN_S_MAX: u64 = 15;
 /// Below this room a consumer's partitions are paused, above the other they go on, in events.
@@ -240,9 +244,35 @@ impl Progress {
 
 struct Context {
     progress: Arc<Progress>,
+    capability: &'static Capability,
+    metrics: Metrics,
+    flow: Arc<Flow>,
 }
 
-impl ClientContext for Context {}
+impl ClientContext for Context {
+    /// Every [`STATISTICS_MS`]: how far behind the consumer is, and whether a broker is there.
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let lag = partitions.map(lag).sum();
+        self.metrics.consumer_lag(self.capability.name, lag);
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.flow.works(KAFKA);
+        } else {
+            self.flow.stuck(KAFKA, "no broker of KAFKA_BROKERS answers");
+        }
+    }
+}
+
+/// Events of a partition that are there and not finished; 0 for one that is not read here.
+fn lag(partition: &rdkafka::statistics::Partition) -> i64 {
+    if partition.fetch_state != "active" || partition.hi_offset < 0 {
+        return 0;
+    }
+    // Negative offsets mean that there is none; a group without one begins at the first event.
+    let finished = partition.stored_offset.max(partition.committed_offset);
+    let next = if finished >= 0 { finished } else { partition.lo_offset.max(0) };
+    (partition.hi_offset - next).max(0)
+}
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
@@ -262,6 +292,8 @@ impl ConsumerContext for Context {
 pub async fn consume(
     config: &ClientConfig,
     inlet: Inlet,
+    metrics: Metrics,
+    flow: Arc<Flow>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let capability = inlet.capability();
@@ -276,9 +308,10 @@ pub async fn consume(
         .set("session.timeout.ms", "10000")
         .set("fetch.wait.max.ms", "100")
         .set("queued.max.messages.kbytes", "16384")
+        .set("statistics.interval.ms", STATISTICS_MS.to_string())
         .set("partition.assignment.strategy", "cooperative-sticky");
-    let consumer: Arc<StreamConsumer<Context>> =
-        Arc::new(config.create_with_context(Context { progress: progress.clone() })?);
+    let context = Context { progress: progress.clone(), capability, metrics, flow };
+    let consumer: Arc<StreamConsumer<Context>> = Arc::new(config.create_with_context(context)?);
     let names: Vec<&str> = capability.topics.iter().map(|topic| topic.name).collect();
     consumer.subscribe(&names)?;
     let mut paused: Option<TopicPartitionList> = None;

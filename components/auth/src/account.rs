@@ -1,0 +1,144 @@
+//! `GET` and `PATCH /api/auth/me`: what a user may know and change of the account.
+
+use rondo_contract::problem::FieldError;
+use rondo_domain::Violation;
+use rondo_guest::body::{self, JSON, MERGE_PATCH};
+use rondo_guest::http::{Request, Response};
+use rondo_guest::{Refusal, caller};
+use serde_json::{Map, Value, json};
+
+use crate::form::{self, Form};
+use crate::store::{Changed, Store};
+
+/// Members that may be sent back as they were answered.
+const READ_ONLY: [&str; 3] = ["id", "email", "email_verified"];
+
+/// Any valid token may ask whose it is.
+pub fn show(request: &Request) -> Result<Response, Refusal> {
+    let caller = caller::authenticate(request)?;
+    // The account may have gone since the token was made.
+    let account = Store::open()?.account(caller.user_id)?.ok_or_else(Refusal::unauthenticated)?;
+    Ok(Response::json(200, account.json))
+}
+
+pub fn change(request: &Request) -> Result<Response, Refusal> {
+    let user = caller::logged_in(request)?;
+    let changes = read(request)?;
+    match Store::open()?.change(user, &changes)? {
+        Changed::Account(json) => Ok(Response::json(200, json)),
+        Changed::NoAddress => {
+            let violation = Violation::NotApplicable { with: "an e-mail address" };
+            Err(Refusal::invalid(vec![FieldError::of("/notifications/email", violation)]))
+        }
+        Changed::NoUser => Err(Refusal::unauthenticated()),
+    }
+}
+
+fn read(request: &Request) -> Result<Value, Refusal> {
+    match body::value(&request.body()?, request, &[JSON, MERGE_PATCH])? {
+        Value::Object(members) => changes(members).map_err(Refusal::invalid),
+        _ => {
+            let violation = Violation::Malformed { expected: "a JSON object" };
+            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
+        }
+    }
+}
+
+/// The changes as the database takes them: name, time_zone, notify_email, digest_at.
+fn changes(members: Map<String, Value>) -> Result<Value, Vec<FieldError>> {
+    let mut form = Form::of(members);
+    let mut changes = json!({});
+    for member in READ_ONLY {
+        form.take(member);
+    }
+    if let Some(name) = form.clearable("name", |text| form::name(text.trim())) {
+        changes["name"] = name.into();
+    }
+    match form.clearable("time_zone", form::time_zone) {
+        Some(Some(time_zone)) => changes["time_zone"] = time_zone.into(),
+        Some(None) => form.refuse("time_zone", Violation::Required),
+        None => {}
+    }
+    match form.take("notifications") {
+        None => {}
+        Some(Value::Object(members)) => {
+            let mut inner = Form::of(members);
+            match inner.take("email") {
+                None => {}
+                Some(Value::Bool(wanted)) => changes["notify_email"] = wanted.into(),
+                Some(_) => {
+                    inner.refuse("email", Violation::Malformed { expected: "true or false" })
+                }
+            }
+            if let Some(at) = inner.clearable("digest_at", time_of_day) {
+                changes["digest_at"] = at.into();
+            }
+            form.absorb("notifications", inner);
+        }
+        Some(_) => form.refuse("notifications", Violation::Malformed { expected: "an object" }),
+    }
+    form.finish()?;
+    Ok(changes)
+}
+
+/// `HH:MM`, from 00:00 to 23:59.
+fn time_of_day(text: &str) -> Result<String, Violation> {
+    let two = |part: &str, below: u8| {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits && part.parse().is_ok_and(|number: u8| number < below)
+    };
+    match text.split_once(':') {
+        Some((hour, minute)) if two(hour, 24) && two(minute, 60) => Ok(text.to_owned()),
+        _ => Err(Violation::Malformed { expected: "a time of day such as 08:00" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: Value, expected: Result<Value, &[(&str, &str)]>) {
+        let Value::Object(members) = body else { panic!("an object") };
+        match (changes(members), expected) {
+            (Ok(changes), Ok(expected)) => assert_eq!(changes, expected),
+            (Err(errors), Err(expected)) => {
+                let errors: Vec<(&str, &str)> =
+                    errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
+                assert_eq!(errors, expected);
+            }
+            (got, expected) => panic!("{got:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn patches() {
+        check(json!({}), Ok(json!({})));
+        check(json!({"id": 3, "email": "x", "email_verified": true}), Ok(json!({})));
+        check(
+            json!({"name": " Ann ", "time_zone": "Europe/Paris", "notifications": {"email": false, "digest_at": "08:00"}}),
+            Ok(
+                json!({"name": "Ann", "time_zone": "Europe/Paris", "notify_email": false, "digest_at": "08:00"}),
+            ),
+        );
+        check(
+            json!({"name": null, "notifications": {"digest_at": null}}),
+            Ok(json!({"name": null, "digest_at": null})),
+        );
+        check(
+            json!({"name": "", "time_zone": null, "password": "x",
+                   "notifications": {"email": "yes", "digest_at": "24:00", "sms": true}}),
+            Err(&[
+                ("/name", "required"),
+                ("/time_zone", "required"),
+                ("/notifications/email", "malformed"),
+                ("/notifications/digest_at", "malformed"),
+                ("/notifications/sms", "unknown_member"),
+                ("/password", "unknown_member"),
+            ]),
+        );
+        for bad in ["8:00", "08:60", "08:00:00", "0800", "-1:00", "+8:00"] {
+            let expected = Err([("/notifications/digest_at", "malformed")].as_slice());
+            check(json!({"notifications": {"digest_at": bad}}), expected);
+        }
+    }
+}

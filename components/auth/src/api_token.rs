@@ -1,0 +1,154 @@
+//! Personal API tokens: made by a user for a program, with as much as that needs to do.
+
+use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_contract::secret;
+use rondo_domain::access::Scopes;
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::{Violation, instant};
+use rondo_guest::http::{Request, Response};
+use rondo_guest::{Refusal, caller, clock};
+use serde_json::Value;
+
+use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::form::{self, Form};
+use crate::store::Store;
+
+/// Tokens of one user.
+const TOKENS_MAX: i64 = 100;
+const NAME_CHARS_MAX: usize = 100;
+
+/// `POST /api/auth/tokens`.
+struct TokenForm {
+    name: String,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+}
+
+/// `GET /api/auth/tokens`: newest first, without the tokens themselves.
+pub fn list(request: &Request) -> Result<Response, Refusal> {
+    let user = caller::logged_in(request)?;
+    Ok(Response::json(200, Store::open()?.api_tokens(user)?))
+}
+
+/// Makes a token and shows it, this once.
+pub fn create(request: &Request) -> Result<Response, Refusal> {
+    let user = caller::logged_in(request)?;
+    let form = TokenForm::of(Form::read(request)?, clock::now()).map_err(Refusal::invalid)?;
+    let random = secret::encode(&get_random_bytes(secret::SECRET_BYTES as u64));
+    let token = format!("{}{random}", secret::API_TOKEN_PREFIX);
+    let hash = secret::hash(&token).unwrap_or_default();
+    let expires_at = form.expires_at.map(|at| at.to_string());
+    let scopes = form.scopes.iter().map(|scope| scope.as_str().to_owned());
+    let made = Store::open()?.create_api_token(
+        user,
+        &hash,
+        &form.name,
+        scopes,
+        expires_at.as_deref(),
+        TOKENS_MAX,
+    )?;
+    let made = made.ok_or_else(|| {
+        Refusal::new(ProblemCode::TooManyTokens)
+            .detail(format!("A user has at most {TOKENS_MAX} tokens."))
+    })?;
+    let mut answer: Value =
+        serde_json::from_str(&made).map_err(|error| Refusal::internal(error.to_string()))?;
+    answer["token"] = token.into();
+    Ok(Response::json(201, answer.to_string()).header("cache-control", "no-store"))
+}
+
+/// `DELETE /api/auth/tokens/{token_id}`: the next request with it is refused.
+pub fn delete(request: &Request) -> Result<Response, Refusal> {
+    let user = caller::logged_in(request)?;
+    let segments = request.segments();
+    let id = segments.last().and_then(|id| caller::number(id)).ok_or_else(Refusal::not_found)?;
+    if Store::open()?.delete_api_token(user, id)? {
+        Ok(Response::empty(204))
+    } else {
+        Err(Refusal::not_found())
+    }
+}
+
+impl TokenForm {
+    fn of(mut form: Form, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+        let name = form.required("name", |text| match form::name(text.trim())? {
+            name if name.chars().count() > NAME_CHARS_MAX => {
+                Err(Violation::TooLong { max: NAME_CHARS_MAX })
+            }
+            name => Ok(name),
+        });
+        let scopes = scopes(&mut form);
+        let expires_at = form.optional("expires_at", |text| {
+            let at = instant::parse(text)?;
+            if at > now { Ok(at) } else { Err(Violation::Malformed { expected: "in the future" }) }
+        });
+        form.finish()?;
+        Ok(Self { name: name.unwrap_or_default(), scopes, expires_at })
+    }
+}
+
+/// At least one; those that a user cannot give away are not known here.
+fn scopes(form: &mut Form) -> Scopes {
+    let taken = form.take("scopes");
+    let listed = match &taken {
+        None | Some(Value::Null) => Err(Violation::Required),
+        Some(Value::Array(words)) => words
+            .iter()
+            .map(Value::as_str)
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Violation::Malformed { expected: "a list of strings" }),
+        Some(_) => Err(Violation::Malformed { expected: "a list of strings" }),
+    };
+    let scopes = listed.and_then(Scopes::of_request).and_then(|scopes| {
+        if scopes == Scopes::default() { Err(Violation::Required) } else { Ok(scopes) }
+    });
+    scopes.unwrap_or_else(|violation| {
+        form.refuse("scopes", violation);
+        Scopes::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let now: Timestamp = "2031-01-01T00:00:00Z".parse().unwrap();
+        let check = |body: Value, expected: Result<&str, &[(&str, &str)]>| {
+            let Value::Object(members) = body else { panic!("an object") };
+            match (TokenForm::of(Form::of(members), now), expected) {
+                (Ok(form), Ok(scopes)) => assert_eq!(form.scopes.to_string(), scopes),
+                (Err(errors), Err(expected)) => {
+                    let errors: Vec<(&str, &str)> =
+                        errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
+                    assert_eq!(errors, expected);
+                }
+                (got, expected) => panic!("{:?} instead of {expected:?}", got.map(|_| ())),
+            }
+        };
+        check(json!({"name": "ci", "scopes": ["tasks:read"]}), Ok("tasks:read"));
+        check(
+            json!({"name": "ci", "scopes": ["audit:read", "tasks:read", "tasks:read"], "expires_at": "2031-01-01T01:00:01+01:00"}),
+            Ok("tasks:read audit:read"),
+        );
+        check(json!({}), Err(&[("/name", "required"), ("/scopes", "required")]));
+        check(
+            json!({"name": "x".repeat(101), "scopes": ["admin"], "expires_at": "2031-01-01T00:00:00Z", "token": "mine"}),
+            Err(&[
+                ("/name", "too_long"),
+                ("/scopes", "unknown_value"),
+                ("/expires_at", "malformed"),
+                ("/token", "unknown_member"),
+            ]),
+        );
+        for scopes in [json!([]), json!(null)] {
+            check(json!({"name": "a", "scopes": scopes}), Err(&[("/scopes", "required")]));
+        }
+        for scopes in [json!("tasks:read"), json!([1]), json!({})] {
+            check(json!({"name": "a", "scopes": scopes}), Err(&[("/scopes", "malformed")]));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How often what may be tried, and the answer to who tries too often.
+//!
+//! What is counted lives in the database, so that it outlives restarts and is the same for every
+//! instance. Nobody can be locked out by others: see `login_begin` in the migrations.
+
+use rondo_contract::problem::ProblemCode;
+use rondo_guest::Refusal;
+use serde_json::{Value, json};
+
+/// Wrong passwords for one account from one address, in [`LOGIN_WINDOW_S`].
+const LOGIN_PAIR_MAX: i64 = 5;
+/// The same while the account is under attack: one try from each address has to stay, or whoever
+/// attacks from everywhere locks its owner out.
+const LOGIN_PAIR_UNDER_ATTACK_MAX: i64 = 1;
+/// Wrong passwords from one address, whatever the account.
+const LOGIN_ADDRESS_MAX: i64 = 50;
+/// Wrong passwords for one account from all addresses, above which it is under attack.
+const LOGIN_ACCOUNT_MAX: i64 = 30;
+const LOGIN_WINDOW_S: i64 = 15 * 60;
+
+/// Answers to one address that an e-mail is taken.
+const TAKEN_MAX: i64 = 20;
+const TAKEN_WINDOW_S: i64 = 60 * 60;
+
+/// Mails of one kind to one account, and requests for them from one address.
+const MAILS_MAX: i64 = 5;
+const MAIL_REQUESTS_MAX: i64 = 30;
+const MAIL_WINDOW_S: i64 = 60 * 60;
+
+pub fn login_limits() -> Value {
+    json!({
+        "pair": LOGIN_PAIR_MAX,
+        "pair_under_attack": LOGIN_PAIR_UNDER_ATTACK_MAX,
+        "address": LOGIN_ADDRESS_MAX,
+        "account": LOGIN_ACCOUNT_MAX,
+        "window_s": LOGIN_WINDOW_S,
+    })
+}
+
+pub fn registration_limits() -> Value {
+    json!({"taken": TAKEN_MAX, "taken_window_s": TAKEN_WINDOW_S})
+}
+
+pub fn mail_limits() -> Value {
+    json!({"mails": MAILS_MAX, "address": MAIL_REQUESTS_MAX, "window_s": MAIL_WINDOW_S})
+}
+
+/// 429, with the seconds after which it is worth another try.
+pub fn refusal(retry_after_s: i64) -> Refusal {
+    Refusal::new(ProblemCode::TooManyRequests).header("retry-after", retry_after_s.to_string())
+}

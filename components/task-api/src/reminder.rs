@@ -1,0 +1,180 @@
+//! `…/reminders`: the reminders of a user, those of tasks and further ones.
+
+use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_contract::reminder_body::{self, Moment};
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::offset::ReminderOffset;
+use rondo_domain::task::Status;
+use rondo_domain::{Violation, instant, word_enum};
+use rondo_guest::database::{int, optional, text, text_list};
+use rondo_guest::http::{Request, Response};
+use rondo_guest::page::{self, Parameters};
+use rondo_guest::{Refusal, body, clock};
+
+use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
+use crate::create::stored_zone;
+use crate::etag::IfMatch;
+use crate::idempotency::{self, Key};
+use crate::store::{ForChange, Store, key_parameters};
+
+/// Most further reminders of one task.
+const FURTHER_REMINDERS_MAX: i64 = 20;
+
+word_enum! {
+    /// What a reminder may be.
+    pub enum State {
+        Armed = "armed",
+        Fired = "fired",
+        Cancelled = "cancelled",
+    }
+}
+
+/// `GET …/reminders`, earliest first.
+pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::of(request);
+    let states = parameters.words("status", State::parse);
+    let task = parameters.id("task_id");
+    let after = parameters.text("cursor").map(|cursor| parse_cursor(&cursor));
+    let limit = parameters.limit();
+    if after == Some(None) {
+        let violation = Violation::Malformed { expected: "a cursor from a Link header" };
+        parameters.refuse("cursor", violation.code(), violation.to_string());
+    }
+    parameters.finish()?;
+    let (at, id) = after.flatten().unzip();
+    let states = Some(states).filter(|states| !states.is_empty());
+    let values = [
+        int(user),
+        optional(states, |states| text_list(states.iter().map(|state| state.to_string()))),
+        optional(task, int),
+        optional(at, text),
+        optional(id, int),
+        int(limit),
+    ];
+    let mut row = Store::open()?.0.query_one(include_str!("sql/reminders.sql"), &values)?;
+    let last = row.optional_text("last_at")?.zip(row.optional_int("last_id")?);
+    let next = last.filter(|_| row.boolean("more").unwrap_or(false));
+    let next = next.map(|(at, id)| format!("{at}~{id}"));
+    Ok(page::with_next(Response::json(200, row.text("items")?), request, next.as_deref()))
+}
+
+fn parse_cursor(cursor: &str) -> Option<(String, i64)> {
+    let (at, id) = cursor.split_once('~')?;
+    let at = instant::parse(at).map(instant::format).ok()?;
+    Some((at, rondo_guest::caller::number(id)?))
+}
+
+/// `POST …/tasks/{id}/reminders`: a further reminder.
+pub fn add(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let bytes = request.body()?;
+    let members = body::object_of(&bytes, request)?;
+    let moment = reminder_body::parse_further(&members).map_err(Refusal::invalid)?;
+    let key = Key::of(request, &bytes)?;
+    let condition = IfMatch::of(request);
+    let store = Store::open()?;
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, current) = match store.task_for_change(user, task, key.as_ref())? {
+            ForChange::Task { answer, user_time_zone, .. } => {
+                let current = Current::read(&answer, &user_time_zone)?;
+                (answer, current)
+            }
+            ForChange::Replayed(kept) => return Ok(added(kept.task, true)),
+            ForChange::KeyReused => return Err(idempotency::reused()),
+            ForChange::NotFound => return Err(Refusal::not_found()),
+        };
+        condition.check(answer.revision)?;
+        let (offset, at) = planned(&current, moment)?;
+        let [request_name, name, hash] = key_parameters(key.as_ref());
+        let values = [
+            int(user),
+            int(task),
+            int(answer.revision),
+            optional(offset, |offset| text(offset.to_string())),
+            text(instant::format(at)),
+            int(FURTHER_REMINDERS_MAX),
+            request_name,
+            name,
+            hash,
+            text(request.trace.traceparent()),
+        ];
+        let mut row = store.0.query_one(include_str!("sql/reminder_add.sql"), &values)?;
+        match row.text("outcome")?.as_str() {
+            "added" => return Ok(added(row.text("answer")?, false)),
+            "replayed" => return Ok(added(row.text("answer")?, true)),
+            "key_reused" => return Err(idempotency::reused()),
+            "not_found" => return Err(Refusal::not_found()),
+            "too_many" => return Err(Refusal::new(ProblemCode::TooManyReminders)),
+            "stale" => {}
+            _ => return Err(Refusal::unauthenticated()),
+        }
+    }
+    Err(keeps_changing())
+}
+
+fn added(reminder: String, is_replayed: bool) -> Response {
+    let response = Response::json(201, reminder);
+    if is_replayed { idempotency::mark(response) } else { response }
+}
+
+/// When a further reminder of a task as it is will fire. One whose moment has passed fires at once
+/// while the due date is still ahead, as a task's own does.
+fn planned(
+    current: &Current,
+    moment: Moment,
+) -> Result<(Option<ReminderOffset>, Timestamp), Refusal> {
+    let fields = &current.fields;
+    let refuse =
+        |pointer: &str, violation| Err(Refusal::invalid(vec![FieldError::of(pointer, violation)]));
+    if fields.status == Status::Completed {
+        return Err(Refusal::new(ProblemCode::TaskCompleted));
+    }
+    match (moment, fields.due_date) {
+        (Moment::At(at), _) if at <= current.now => refuse("/remind_at", Violation::InThePast),
+        (Moment::At(at), _) => Ok((None, at)),
+        (Moment::Span(_), None) => refuse("/offset", Violation::NeedsDueDate),
+        (Moment::Span(offset), Some(due)) => match offset.remind_at(due, &fields.time_zone) {
+            at if at.max(due) <= current.now => refuse("/offset", Violation::InThePast),
+            at => Ok((Some(offset), at)),
+        },
+    }
+}
+
+/// `DELETE …/reminders/{reminder_id}`.
+pub fn remove(request: &Request, user: i64, reminder: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let values = [int(user), int(reminder), text(request.trace.traceparent())];
+    let store = Store::open()?;
+    let mut row = store.0.query_one(include_str!("sql/reminder_remove.sql"), &values)?;
+    match row.text("outcome")?.as_str() {
+        "removed" => Ok(Response::empty(204)),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+/// `POST …/reminders/{reminder_id}/snooze`.
+pub fn snooze(request: &Request, user: i64, reminder: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let members = body::object(request)?;
+    let moment = reminder_body::parse_snooze(&members).map_err(Refusal::invalid)?;
+    let store = Store::open()?;
+    let zone = include_str!("sql/reminder_time_zone.sql");
+    let row = store.0.query_optional(zone, &[int(user), int(reminder)])?;
+    let zone = stored_zone(&row.ok_or_else(Refusal::not_found)?.text("time_zone")?)?;
+    let now = clock::now();
+    let (pointer, until) = match moment {
+        Moment::At(until) => ("/until", Some(until)),
+        Moment::Span(span) => ("/for", span.after(now, &zone)),
+    };
+    let until = until
+        .filter(|until| *until > now)
+        .ok_or_else(|| Refusal::invalid(vec![FieldError::of(pointer, Violation::InThePast)]))?;
+    let values =
+        [int(user), int(reminder), text(instant::format(until)), text(request.trace.traceparent())];
+    let mut row = store.0.query_one(include_str!("sql/reminder_snooze.sql"), &values)?;
+    match row.text("outcome")?.as_str() {
+        "snoozed" => Ok(Response::json(200, row.text("answer")?)),
+        "completed" => Err(Refusal::new(ProblemCode::TaskCompleted)),
+        _ => Err(Refusal::not_found()),
+    }
+}

@@ -1,0 +1,152 @@
+//! `POST …/{id}/skip`: the same task, moved on to its next slot.
+
+use rondo_contract::problem::ProblemCode;
+use rondo_contract::task_body::rule_from_json;
+use rondo_domain::instant;
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::jiff::civil::DateTime;
+use rondo_domain::recurrence::{Series, Successor};
+use rondo_domain::task::Status;
+use rondo_guest::database::{DatabaseError, Row, int, text};
+use rondo_guest::http::{Request, Response};
+use rondo_guest::page::Parameters;
+use rondo_guest::{Refusal, body};
+use serde_json::{Map, Value, json};
+
+use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
+use crate::create::stored_zone;
+use crate::etag::IfMatch;
+use crate::idempotency::{self, Key};
+use crate::store::{ForChange, Outcome, Store, key_parameters};
+use crate::task_response;
+
+/// Most slots of other occurrences that are passed over on the way to a free one.
+const TAKEN_SLOTS_MAX: usize = 500;
+
+pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let bytes = request.body()?;
+    body::nothing(&bytes, request)?;
+    let key = Key::of(request, &bytes)?;
+    let condition = IfMatch::of(request);
+    let store = Store::open()?;
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, further, current) = match store.task_for_change(user, task, key.as_ref())? {
+            ForChange::Task { answer, further, user_time_zone } => {
+                let current = Current::read(&answer, &user_time_zone)?;
+                (answer, further, current)
+            }
+            ForChange::Replayed(kept) => return Ok(idempotency::replayed(200, kept)),
+            ForChange::KeyReused => return Err(idempotency::reused()),
+            ForChange::NotFound => return Err(Refusal::not_found()),
+        };
+        condition.check(answer.revision)?;
+        if current.fields.status == Status::Completed {
+            return Err(no_next());
+        }
+        let occurrence = store.occurrence(user, task)?.ok_or_else(no_next)?;
+        let (slot, due, skipped) = occurrence.next(current.now)?.ok_or_else(no_next)?;
+        let mut moved = current.fields;
+        moved.due_date = Some(due);
+        let moments = further.iter().map(|offset| {
+            let at = offset.remind_at(due, &moved.time_zone);
+            (offset.to_string(), instant::format(at).into())
+        });
+        let next = json!({
+            "slot": slot.to_string(),
+            "due_date": instant::format(due),
+            "remind_at": moved.remind_at().map(instant::format),
+            "further": Value::Object(moments.collect::<Map<_, _>>()),
+        });
+        let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
+        let [request_name, name, hash] = key_parameters(key.as_ref());
+        let values = [
+            int(user),
+            int(task),
+            int(answer.revision),
+            text(next.to_string()),
+            text(Value::from(skipped).to_string()),
+            request_name,
+            name,
+            hash,
+            text(request.trace.traceparent()),
+        ];
+        let mut row = store.0.query_one(include_str!("sql/task_skip.sql"), &values)?;
+        match Outcome::read(&mut row)? {
+            Outcome::Done(answer) => return Ok(task_response(200, answer)),
+            Outcome::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
+            Outcome::KeyReused => return Err(idempotency::reused()),
+            Outcome::Stale => {}
+            Outcome::NotFound => return Err(Refusal::not_found()),
+            Outcome::NoUser => return Err(Refusal::unauthenticated()),
+        }
+    }
+    Err(keeps_changing())
+}
+
+fn no_next() -> Refusal {
+    Refusal::new(ProblemCode::NoNextOccurrence)
+}
+
+impl Store {
+    /// The series that a task is an occurrence of; none when it is in none.
+    fn occurrence(&self, user: i64, task: i64) -> Result<Option<Occurrence>, DatabaseError> {
+        let parameters = [int(user), int(task)];
+        let row = self.0.query_optional(include_str!("sql/task_series.sql"), &parameters)?;
+        row.map(|mut row| Occurrence::read(&mut row)).transpose()
+    }
+}
+
+/// An occurrence as it is stored.
+struct Occurrence {
+    rule: String,
+    anchor: String,
+    time_zone: String,
+    slot: String,
+    /// Slots after it that other occurrences have.
+    taken: String,
+    completions: i64,
+}
+
+impl Occurrence {
+    fn read(row: &mut Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            rule: row.text("rule")?,
+            anchor: row.text("anchor")?,
+            time_zone: row.text("time_zone")?,
+            slot: row.text("slot")?,
+            taken: row.optional_text("taken")?.unwrap_or_default(),
+            completions: row.int("completions")?,
+        })
+    }
+
+    /// The next free slot, when it is due, and the slots that were passed over; none when the series
+    /// is over.
+    fn next(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(DateTime, Timestamp, Vec<DateTime>)>, Refusal> {
+        let unreadable = || Refusal::internal("a stored series breaks the rules of this version");
+        let rule: Value = serde_json::from_str(&self.rule).map_err(|_| unreadable())?;
+        let rule = rule_from_json(&rule).map_err(|_| unreadable())?;
+        let local = |text: &str| text.parse::<DateTime>().map_err(|_| unreadable());
+        let series = Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?);
+        let completions = u32::try_from(self.completions).unwrap_or(u32::MAX);
+        let mut after = local(&self.slot)?;
+        let mut passed = Vec::new();
+        for _ in 0..TAKEN_SLOTS_MAX {
+            let Successor::Next { slot, due, skipped } =
+                series.successor(after, now, now, completions)
+            else {
+                return Ok(None);
+            };
+            passed.extend(skipped);
+            let name = slot.to_string();
+            if !self.taken.split(' ').any(|taken| taken == name) {
+                return Ok(Some((slot, due, passed)));
+            }
+            after = slot;
+        }
+        Ok(None)
+    }
+}

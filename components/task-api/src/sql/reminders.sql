@@ -1,0 +1,19 @@
+-- One page of a user's reminders as a JSON array, earliest first.
+-- $1 user, $2 states and $3 task (each null: whatever), $4 and $5 moment and id after which the page
+-- begins (null: at the start), $6 limit
+WITH page AS (
+    SELECT r AS reminder, t AS task, r.remind_at, r.id, row_number() OVER (ORDER BY r.remind_at, r.id) AS place
+    FROM reminders r JOIN tasks t ON t.id = r.task_id
+    WHERE r.user_id = $1::int8
+      AND (r.remind_at, r.id) > (coalesce($4::text::timestamptz, '-infinity'), coalesce($5::int8, 0))
+      AND ($2::text[] IS NULL OR r.state = ANY ($2::text[]))
+      AND ($3::int8 IS NULL OR r.task_id = $3::int8)
+    ORDER BY r.remind_at, r.id
+    LIMIT $6::int8 + 1
+)
+SELECT '[' || coalesce(string_agg(reminder_json(reminder, task)::text, ',' ORDER BY place)
+                       FILTER (WHERE place <= $6::int8), '') || ']' AS items,
+       max(instant(remind_at)) FILTER (WHERE place = $6::int8) AS last_at,
+       max(id) FILTER (WHERE place = $6::int8) AS last_id,
+       count(*) > $6::int8 AS more
+FROM page

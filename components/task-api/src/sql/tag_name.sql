@@ -1,0 +1,6 @@
+-- How a tag is spelt now, as in tags.sql; null when there is none.
+-- $1 user, $2 key of the tag
+SELECT coalesce((SELECT g.name FROM tags g WHERE g.user_id = $1::int8 AND g.key = $2::text),
+                (SELECT mode() WITHIN GROUP (ORDER BY x.name)
+                 FROM tasks t CROSS JOIN LATERAL unnest(t.tag_keys, t.tags) AS x (key, name)
+                 WHERE t.user_id = $1::int8 AND t.tag_keys @> ARRAY[$2::text] AND x.key = $2::text)) AS name

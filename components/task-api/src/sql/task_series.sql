@@ -1,0 +1,18 @@
+-- The series that a task is an occurrence of, its slot in it, and what decides about the next one.
+-- $1 user, $2 task
+SELECT s.recurrence_rule::text AS rule,
+       to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
+       s.time_zone,
+       to_char(t.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
+       -- Slots that other occurrences have.
+       (SELECT string_agg(to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS'), ' ')
+        FROM occurrences o
+        WHERE o.series_id = s.id AND o.slot > t.slot AND o.scheduled AND o.state <> 'withdrawn') AS taken,
+       -- Only a count on basis completion needs it.
+       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion' AND s.recurrence_rule ->> 'count' IS NOT NULL
+            THEN (SELECT count(*) FROM occurrences c
+                  WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL
+                    AND c.task_id <> t.id)
+            ELSE 0 END AS completions
+FROM tasks t JOIN series s ON s.id = t.series_id
+WHERE t.id = $2::int8 AND t.user_id = $1::int8

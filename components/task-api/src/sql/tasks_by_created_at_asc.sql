@@ -1,0 +1,19 @@
+-- One page of a user's tasks as a JSON array, earliest created first.
+-- Parameters as in tasks_by_created_at_desc.sql.
+WITH page AS (
+    SELECT t AS task, t.id, t.created_at AS key, row_number() OVER (ORDER BY t.created_at, t.id) AS place
+    FROM tasks t
+    WHERE t.user_id = $1::int8
+      AND (t.created_at, t.id) > (coalesce($12::text::timestamptz, '-infinity'),
+                       coalesce($13::int8, 0))
+      AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
+                       $9::bool, $10::int8, $11::text)
+    ORDER BY t.created_at, t.id
+    LIMIT $14::int8 + 1 OFFSET $15::int8
+)
+SELECT '[' || coalesce(string_agg(task_json(task)::text, ',' ORDER BY place)
+                       FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
+       max(instant(key)) FILTER (WHERE place = $14::int8 + $15::int8) AS last_key,
+       max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
+       count(*) > $14::int8 AS more
+FROM page

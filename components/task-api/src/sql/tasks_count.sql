@@ -1,0 +1,6 @@
+-- How many of a user's tasks match. Parameters $1 to $11 as in tasks_by_created_at_desc.sql.
+SELECT count(*) AS total
+FROM tasks t
+WHERE t.user_id = $1::int8
+  AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
+                   $9::bool, $10::int8, $11::text)

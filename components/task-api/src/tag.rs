@@ -1,0 +1,79 @@
+//! `…/tags`: the tags of a user, across all tasks.
+
+use rondo_contract::tag_body::{self, TagChange};
+use rondo_domain::task::{parse_tag, tag_key};
+use rondo_guest::Refusal;
+use rondo_guest::body;
+use rondo_guest::database::{boolean, int, optional, text};
+use rondo_guest::http::{Request, Response, decoded};
+use rondo_guest::page::Parameters;
+
+use crate::store::Store;
+
+/// `GET …/tags`.
+pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let mut row = Store::open()?.0.query_one(include_str!("sql/tags.sql"), &[int(user)])?;
+    Ok(Response::json(200, row.text("items")?))
+}
+
+/// `PUT …/tags/{name}`: another name or colour, on every task at once.
+pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let change = tag_body::parse(&body::object(request)?).map_err(Refusal::invalid)?;
+    let key = key_of(segment)?;
+    let store = Store::open()?;
+    let name = match &change.name {
+        Some(name) => name.clone(),
+        None => store
+            .0
+            .query_one(include_str!("sql/tag_name.sql"), &[int(user), text(key.as_str())])?
+            .optional_text("name")?
+            .ok_or_else(Refusal::not_found)?,
+    };
+    let tag = store.change_tag(user, &key, Some(&name), &change, request)?;
+    Ok(Response::json(200, tag.unwrap_or_default()))
+}
+
+/// `DELETE …/tags/{name}`: from every task at once.
+pub fn remove(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let key = key_of(segment)?;
+    Store::open()?.change_tag(user, &key, None, &TagChange::default(), request)?;
+    Ok(Response::empty(204))
+}
+
+/// The key of the tag that a path names. What cannot be a tag is not there.
+fn key_of(segment: &str) -> Result<String, Refusal> {
+    let name = decoded(segment).and_then(|name| parse_tag(&name).ok());
+    name.map(|name| tag_key(&name)).ok_or_else(Refusal::not_found)
+}
+
+impl Store {
+    /// Answers with the tag as JSON, unless it was taken away.
+    fn change_tag(
+        &self,
+        user: i64,
+        key: &str,
+        name: Option<&str>,
+        change: &TagChange,
+        request: &Request,
+    ) -> Result<Option<String>, Refusal> {
+        let color = change.color.as_ref().and_then(Option::as_deref);
+        let parameters = [
+            int(user),
+            text(key),
+            optional(name, text),
+            optional(name, |name| text(tag_key(name))),
+            boolean(change.color.is_some()),
+            optional(color, text),
+            text(request.trace.traceparent()),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/tag_change.sql"), &parameters)?;
+        match row.text("outcome")?.as_str() {
+            "changed" => Ok(row.optional_text("answer")?),
+            "not_found" => Err(Refusal::not_found()),
+            _ => Err(Refusal::unauthenticated()),
+        }
+    }
+}

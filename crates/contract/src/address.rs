@@ -1,0 +1,141 @@
+//! The address that a request comes from, to count by. The host knows the peer of the connection;
+//! what a client says of itself is believed only where a proxy that we trust has said it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Most entries of `X-Forwarded-For` that are looked at.
+const HOPS_MAX: usize = 16;
+
+/// Proxies whose word is taken: addresses, or networks such as `10.0.0.0/8`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustedProxies(Vec<(IpAddr, u32)>);
+
+/// A list of proxies that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
+pub struct NoNetwork(String);
+
+impl TrustedProxies {
+    /// Reads a list separated by commas; empty trusts nobody.
+    ///
+    /// # Errors
+    /// The entry that is malformed.
+    pub fn parse(list: &str) -> Result<Self, NoNetwork> {
+        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let networks = entries.map(|entry| {
+            let malformed = || NoNetwork(entry.to_owned());
+            let (address, bits) = match entry.split_once('/') {
+                Some((address, bits)) => (address, Some(bits)),
+                None => (entry, None),
+            };
+            let address: IpAddr = address.parse().map_err(|_| malformed())?;
+            let bits_max = if address.is_ipv4() { 32 } else { 128 };
+            let bits = match bits {
+                Some(bits) => bits.parse().map_err(|_| malformed())?,
+                None => bits_max,
+            };
+            if bits > bits_max { Err(malformed()) } else { Ok((address, bits)) }
+        });
+        networks.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|(network, bits)| match (*network, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                prefix(network.to_bits().into(), 32 - bits)
+                    == prefix(address.to_bits().into(), 32 - bits)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                prefix(network.to_bits(), 128 - bits) == prefix(address.to_bits(), 128 - bits)
+            }
+            _ => false,
+        })
+    }
+}
+
+const fn prefix(address: u128, host_bits: u32) -> u128 {
+    match address.checked_shr(host_bits) {
+        Some(prefix) => prefix,
+        None => 0,
+    }
+}
+
+/// Whom to count a request for: the peer (`address` or `address:port`), or, where the peer is a
+/// trusted proxy, the last address in `X-Forwarded-For` that is none. An IPv6 client is its /64, for
+/// that is what one household has. None when the peer is not known.
+#[must_use]
+pub fn client(peer: &str, forwarded_for: &str, trusted: &TrustedProxies) -> Option<String> {
+    let mut client = address(peer)?;
+    for hop in forwarded_for.rsplit(',').take(HOPS_MAX) {
+        if !trusted.contain(client) {
+            break;
+        }
+        match address(hop) {
+            Some(address) => client = address,
+            None => break,
+        }
+    }
+    Some(match client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
+        }
+    })
+}
+
+/// An address with or without a port; one of IPv4 in the form of IPv6 is the former.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address: IpAddr = bare
+        .parse()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
+    let mapped = |address: Ipv6Addr| -> Option<Ipv4Addr> { address.to_ipv4_mapped() };
+    Some(match address {
+        IpAddr::V6(v6) => mapped(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_request_counts_for() {
+        let check = |peer: &str, forwarded: &str, trusted: &str, expected: Option<&str>| {
+            let trusted = TrustedProxies::parse(trusted).unwrap();
+            assert_eq!(
+                client(peer, forwarded, &trusted).as_deref(),
+                expected,
+                "{peer} {forwarded}"
+            );
+        };
+        check("192.0.2.7:4711", "", "", Some("192.0.2.7"));
+        check("192.0.2.7", "", "", Some("192.0.2.7"));
+        check("[::ffff:192.0.2.7]:80", "", "", Some("192.0.2.7"));
+        check("[2001:db8:1:2:3::4]:80", "", "", Some("2001:db8:1:2::/64"));
+        check("", "", "", None);
+        check("unix", "203.0.113.9", "10.0.0.0/8", None);
+        // A client's own words count for nothing.
+        check("192.0.2.7:1", "203.0.113.9", "", Some("192.0.2.7"));
+        check("192.0.2.7:1", "203.0.113.9", "10.0.0.0/8", Some("192.0.2.7"));
+        // A trusted proxy's do; what stood there before it is the client's invention.
+        check("10.1.2.3:1", "198.51.100.1, 203.0.113.9", "10.0.0.0/8", Some("203.0.113.9"));
+        check("10.1.2.3:1", "6.6.6.6, 203.0.113.9, 10.9.9.9", "10.0.0.0/8", Some("203.0.113.9"));
+        check("10.1.2.3:1", "6.6.6.6, what?", "10.0.0.0/8", Some("10.1.2.3"));
+        check("10.1.2.3:1", "", "10.0.0.0/8", Some("10.1.2.3"));
+        check("[::1]:1", "2001:db8::9", "::1, 127.0.0.1", Some("2001:db8::/64"));
+        check("10.1.2.3:1", "203.0.113.9:5555", "0.0.0.0/0", Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn lists_of_proxies() {
+        assert_eq!(TrustedProxies::parse(" , ").unwrap(), TrustedProxies::default());
+        assert!(TrustedProxies::parse("10.0.0.0/8,::1,fd00::/8").is_ok());
+        for bad in ["proxy", "10.0.0.0/33", "::/129", "10.0.0.0/x", "10.0.0/8"] {
+            assert!(TrustedProxies::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A recurrence rule as JSON: from the members of `recurrence_rule` to the rules' types and back.
+
+use rondo_domain::instant;
+use rondo_domain::recurrence::{
+    Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft,
+};
+use rondo_domain::{Fault, Violation};
+use serde_json::{Map, Value, json};
+
+use crate::problem::FieldError;
+use crate::task_body::{Reader, not_an_object};
+
+const RULE_MEMBERS: [&str; 10] = [
+    "frequency",
+    "interval",
+    "days_of_week",
+    "day_of_month",
+    "end_date",
+    "count",
+    "rrule",
+    "basis",
+    "month_end",
+    "catch_up",
+];
+
+/// Reads a rule, whose pointers are relative to it.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn from_json(value: &Value) -> Result<Rule, Vec<FieldError>> {
+    let Value::Object(members) = value else { return Err(vec![not_an_object("")]) };
+    let mut errors: Vec<FieldError> = members
+        .keys()
+        .filter(|name| !RULE_MEMBERS.contains(&name.as_str()))
+        .map(|name| FieldError::unknown_member(name))
+        .collect();
+    let mut reader = Reader { members, errors: Vec::new() };
+    let integer = |reader: &mut Reader<'_>, name: &str| {
+        let value = reader.given(name)?;
+        let number = value.as_i64().ok_or(Violation::Malformed { expected: "an integer" });
+        reader.take(&format!("/{name}"), number)
+    };
+    let draft = RuleDraft {
+        interval: integer(&mut reader, "interval"),
+        day_of_month: integer(&mut reader, "day_of_month"),
+        count: integer(&mut reader, "count"),
+        frequency: reader.word("frequency", Frequency::parse),
+        basis: reader.word("basis", Basis::parse),
+        month_end: reader.word("month_end", MonthEnd::parse),
+        catch_up: reader.word("catch_up", CatchUp::parse),
+        rrule: reader.text("rrule").map(str::to_owned),
+        end_date: reader.text("end_date").and_then(|text| {
+            let end = if text.contains(['T', 't']) {
+                instant::parse(text).map(EndDate::Instant)
+            } else {
+                instant::parse_date(text).map(EndDate::Date)
+            };
+            reader.take("/end_date", end)
+        }),
+        days_of_week: weekdays(&mut reader),
+    };
+    errors.append(&mut reader.errors);
+    match draft.build() {
+        Ok(rule) if errors.is_empty() => Ok(rule),
+        Ok(_) => Err(errors),
+        Err(faults) => {
+            let named =
+                |fault: &&Fault| !errors.iter().any(|e| e.pointer == format!("/{}", fault.at));
+            let more: Vec<_> =
+                faults.iter().filter(named).map(|fault| FieldError::inside("", fault)).collect();
+            errors.extend(more);
+            Err(errors)
+        }
+    }
+}
+
+fn weekdays(reader: &mut Reader<'_>) -> Option<Vec<i64>> {
+    let value = reader.given("days_of_week")?;
+    let days: Option<Vec<i64>> =
+        value.as_array().and_then(|days| days.iter().map(Value::as_i64).collect());
+    let expected = "a list of integers from 0 (Monday) to 6";
+    reader.take("/days_of_week", days.ok_or(Violation::Malformed { expected }))
+}
+
+/// A rule with all its members; those that its form does not have are null.
+#[must_use]
+pub fn to_json(rule: &Rule) -> Value {
+    let (pattern, rrule) = match &rule.pattern {
+        Pattern::Structured(pattern) => (Some(pattern), None),
+        Pattern::Rrule(rrule) => (None, Some(rrule)),
+    };
+    let (end_date, count) = match rule.end {
+        End::Never => (None, None),
+        _ if rrule.is_some_and(|rrule| rrule.names_end()) => (None, None),
+        // Only an rrule has it, and names it itself.
+        End::AtLocal(_) => (None, None),
+        End::OnDate(date) => (Some(date.to_string()), None),
+        End::AtInstant(at) => (Some(instant::format(at)), None),
+        End::AfterCount(count) => (None, Some(count)),
+    };
+    json!({
+        "frequency": pattern.map(|pattern| pattern.frequency.as_str()),
+        "interval": pattern.map(|pattern| pattern.interval),
+        "days_of_week": pattern
+            .and_then(|pattern| pattern.days_of_week)
+            .map(|days| days.iter().collect::<Vec<_>>()),
+        "day_of_month": pattern.and_then(|pattern| pattern.day_of_month),
+        "end_date": end_date,
+        "count": count,
+        "rrule": rrule.map(|rrule| rrule.as_str()),
+        "basis": rule.basis.as_str(),
+        "month_end": rule.month_end.as_str(),
+        "catch_up": rule.catch_up.as_str(),
+    })
+}
+
+/// Makes room in a rule for the form that a merge patch of it asks for: an rrule replaces the
+/// structured members and the end, a frequency replaces the rrule. Without this, a client would
+/// have to clear every member that it was answered and does not mean.
+pub(crate) fn switch_form(rule: &mut Map<String, Value>, patch: &Value) {
+    let gives = |name: &str| patch.get(name).is_some_and(|value| !value.is_null());
+    let replaced: &[&str] = if gives("rrule") {
+        &["frequency", "interval", "days_of_week", "day_of_month", "month_end", "end_date", "count"]
+    } else if gives("frequency") && rule.get("rrule").is_some_and(|rrule| !rrule.is_null()) {
+        &["rrule", "month_end"]
+    } else {
+        &[]
+    };
+    for name in replaced {
+        rule.remove(*name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rule: Value, expected: &[(&str, &str)]) {
+        let errors = from_json(&rule).err().unwrap_or_default();
+        let mut found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), &*e.code)).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{rule}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check(json!({"frequency": "daily"}), &[]);
+        check(json!({"rrule": "FREQ=DAILY"}), &[]);
+        check(json!({}), &[("/frequency", "required")]);
+        check(json!("daily"), &[("", "malformed")]);
+        check(json!({"rrule": 7}), &[("/frequency", "required"), ("/rrule", "malformed")]);
+        check(
+            json!({"rrule": "FREQ=SECONDLY", "interval": 2, "month_end": "clamp", "x": 1}),
+            &[
+                ("/interval", "conflict"),
+                ("/month_end", "not_applicable"),
+                ("/rrule", "too_frequent"),
+                ("/x", "unknown_member"),
+            ],
+        );
+        check(
+            json!({"frequency": "weekly", "days_of_week": [0, "1"], "end_date": "31.12.2031"}),
+            &[("/days_of_week", "malformed"), ("/end_date", "malformed")],
+        );
+    }
+
+    #[test]
+    fn what_is_answered_can_be_sent_back() {
+        for rule in [
+            json!({"frequency": "monthly", "day_of_month": 31, "month_end": "skip", "count": 3}),
+            json!({"frequency": "weekly", "days_of_week": [6, 0], "end_date": "2031-03-30"}),
+            json!({"frequency": "daily", "end_date": "2031-03-30T14:00:00+02:00"}),
+            json!({"rrule": "freq=monthly;byday=2tu", "basis": "completion", "catch_up": "all"}),
+            json!({"rrule": "FREQ=DAILY;COUNT=3"}),
+            json!({"rrule": "FREQ=DAILY;UNTIL=20310330T140000"}),
+            json!({"rrule": "FREQ=DAILY", "count": 3}),
+            json!({"rrule": "FREQ=DAILY", "end_date": "2031-03-30"}),
+        ] {
+            let parsed = from_json(&rule).unwrap_or_else(|errors| panic!("{rule}: {errors:?}"));
+            let answered = to_json(&parsed);
+            assert_eq!(answered.as_object().unwrap().len(), RULE_MEMBERS.len());
+            assert_eq!(from_json(&answered), Ok(parsed), "{answered}");
+        }
+        let rule = from_json(&json!({"rrule": "rrule:freq=daily;count=3"})).unwrap();
+        let answered = to_json(&rule);
+        assert_eq!(answered["rrule"], "FREQ=DAILY;COUNT=3");
+        assert_eq!((&answered["count"], &answered["frequency"]), (&Value::Null, &Value::Null));
+    }
+}

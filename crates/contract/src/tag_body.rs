@@ -1,0 +1,92 @@
+//! The body of `PUT …/tags/{name}`: another name, another colour.
+
+use rondo_domain::Violation;
+use rondo_domain::task::parse_tag;
+use serde_json::{Map, Value};
+
+use crate::problem::FieldError;
+
+/// What a tag shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TagChange {
+    /// None: the name stays.
+    pub name: Option<String>,
+    /// None: the colour stays; `Some(None)`: it has none any more. As `#rrggbb` in lower case.
+    pub color: Option<Option<String>>,
+}
+
+/// Reads `{name?, color?}`. The count that is answered may be sent back.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn parse(members: &Map<String, Value>) -> Result<TagChange, Vec<FieldError>> {
+    let mut change = TagChange::default();
+    let mut errors = Vec::new();
+    for (member, value) in members {
+        let outcome = match member.as_str() {
+            "name" => text(value).and_then(parse_tag).map(|name| change.name = Some(name)),
+            "color" if value.is_null() => {
+                change.color = Some(None);
+                Ok(())
+            }
+            "color" => {
+                text(value).and_then(parse_color).map(|color| change.color = Some(Some(color)))
+            }
+            "count" => Ok(()),
+            _ => {
+                errors.push(FieldError::unknown_member(member));
+                Ok(())
+            }
+        };
+        if let Err(violation) = outcome {
+            errors.push(FieldError::of(&format!("/{member}"), violation));
+        }
+    }
+    if errors.is_empty() { Ok(change) } else { Err(errors) }
+}
+
+fn text(value: &Value) -> Result<&str, Violation> {
+    value.as_str().ok_or(Violation::Malformed { expected: "a string" })
+}
+
+fn parse_color(text: &str) -> Result<String, Violation> {
+    let is_color = text.strip_prefix('#').is_some_and(|digits| {
+        digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    let malformed = Violation::Malformed { expected: "a colour such as #1e90ff" };
+    is_color.then(|| text.to_ascii_lowercase()).ok_or(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_and_colours() {
+        let read = |body: Value| parse(body.as_object().unwrap());
+        let change = read(json!({"name": " Home ", "color": "#1E90FF", "count": 3})).unwrap();
+        assert_eq!(change.name.as_deref(), Some("Home"));
+        assert_eq!(change.color, Some(Some("#1e90ff".to_owned())));
+        assert_eq!(read(json!({})).unwrap(), TagChange::default());
+        assert_eq!(read(json!({"color": null})).unwrap().color, Some(None));
+        let codes = |body: Value| -> Vec<(String, String)> {
+            let errors = read(body).unwrap_err();
+            errors.into_iter().map(|e| (e.pointer, e.code.into_owned())).collect()
+        };
+        let pair = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+        assert_eq!(
+            codes(json!({"name": "", "color": "red", "colour": "#000000"})),
+            [
+                pair("/color", "malformed"),
+                pair("/colour", "unknown_member"),
+                pair("/name", "required")
+            ]
+        );
+        for color in ["#12345", "#1234567", "123456", "#12345g", "#１２３４５６", ""] {
+            assert_eq!(codes(json!({"color": color})), [pair("/color", "malformed")], "{color}");
+        }
+        assert_eq!(codes(json!({"name": null})), [pair("/name", "malformed")]);
+    }
+}

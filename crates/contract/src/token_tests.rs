@@ -1,0 +1,235 @@
+use super::key::{Jwk, SigningKey, read_document};
+use super::*;
+
+const NOW_S: i64 = 1_900_000_000;
+
+fn key(fill: u8) -> HmacKey {
+    HmacKey::new(&[fill; SECRET_BYTES_MIN]).unwrap()
+}
+
+fn claims() -> Claims {
+    Claims {
+        user_id: 7,
+        expires_at_s: NOW_S + 900,
+        issued_at_s: NOW_S,
+        scope: "tasks:read tasks:write".to_owned(),
+    }
+}
+
+fn encoded(part: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(part)
+}
+
+/// A token of any header and payload, rightly signed with the secret.
+fn signed(header: &str, payload: &str) -> String {
+    let signed = format!("{}.{}", encoded(header), encoded(payload));
+    let signature = key(1).0.chain_update(&signed).finalize().into_bytes();
+    format!("{signed}.{}", encoded(signature))
+}
+
+#[test]
+fn a_token_round_trips_until_it_expires() {
+    let token = sign(&claims(), &key(1));
+    assert_eq!(verify(&token, &key(1), NOW_S), Ok(claims()));
+    assert_eq!(verify(&token, &key(1), NOW_S + 899), Ok(claims()));
+    assert_eq!(verify(&token, &key(1), NOW_S + 900), Err(TokenError::Expired));
+    assert_eq!(verify(&token, &key(1), NOW_S - 61), Err(TokenError::NotYetValid));
+}
+
+#[test]
+fn what_is_refused_of_our_own() {
+    const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let good = sign(&claims(), &key(1));
+    let parts: Vec<&str> = good.split('.').collect();
+    let none = format!("{}.{}.", encoded(r#"{"alg":"none"}"#), parts[1]);
+    let payload = r#"{"sub":"7","exp":1900000900,"iat":1900000000,"iss":"rondo"}"#;
+    let with = |more: &str| payload.replace('}', &format!(",{more}}}"));
+    let cases = [
+        (String::new(), TokenError::Malformed),
+        ("a.b".to_owned(), TokenError::Malformed),
+        (parts[..2].join("."), TokenError::Malformed),
+        // Ten groups of four characters are left: well-formed, but two bytes short.
+        (good[..good.len() - 3].to_owned(), TokenError::BadSignature),
+        (sign(&claims(), &key(2)), TokenError::BadSignature),
+        (format!("{good}{}", "A".repeat(TOKEN_BYTES_MAX)), TokenError::Malformed),
+        (none, TokenError::Unsupported),
+        (signed(r#"{"alg":"None"}"#, payload), TokenError::Unsupported),
+        (signed(r#"{"alg":"hs256"}"#, payload), TokenError::Unsupported),
+        (signed(r#"{"alg":"HS512"}"#, payload), TokenError::Unsupported),
+        (signed(r#"{"alg":"RS256"}"#, payload), TokenError::Unsupported),
+        (signed(r#"{"alg":"HS256","crit":["b64"]}"#, payload), TokenError::Unsupported),
+        (signed(HEADER, &payload.replace("rondo", "other")), TokenError::WrongIssuer),
+        (signed(HEADER, &payload.replace("\"7\"", "\"x\"")), TokenError::Malformed),
+        (signed(HEADER, &payload.replace("\"7\"", "7")), TokenError::Malformed),
+        (signed(HEADER, &payload.replace(r#""iat":1900000000,"#, "")), TokenError::Malformed),
+        (signed(HEADER, &payload.replace(r#""exp":1900000900,"#, "")), TokenError::Malformed),
+        (signed(HEADER, &payload.replace("1900000900", "\"1900000900\"")), TokenError::Malformed),
+        (signed(HEADER, &with(r#""nbf":1900000061"#)), TokenError::NotYetValid),
+        (signed(HEADER, "[]"), TokenError::Malformed),
+    ];
+    for (token, expected) in cases {
+        assert_eq!(verify(&token, &key(1), NOW_S), Err(expected), "{token}");
+    }
+    assert!(verify(&signed(HEADER, &with(r#""nbf":1900000060.5"#)), &key(1), NOW_S).is_ok());
+    assert_eq!(HmacKey::new(b"short").unwrap_err(), TokenError::WeakSecret);
+}
+
+/// The examples of RFC 7515 (appendix A.1 to A.3) and RFC 8037 (appendix A.4), with their keys.
+/// Their payloads are none of ours, which is seen only after the signature.
+const RFC_SECRET: &str =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+const RFC_PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+const RFC_KEYS: &str = r#"{"keys":[
+    {"kty":"RSA","kid":"r","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ","e":"AQAB"},
+    {"kty":"EC","kid":"e","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},
+    {"kty":"OKP","kid":"o","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    {"kty":"oct","kid":"s","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ"},
+    {"kty":"RSA","kid":"enc","use":"enc","n":"AQAB","e":"AQAB"},
+    {"kty":"EC","kid":"no point","crv":"P-256","x":"AAAA","y":"AAAA"},
+    {"kty":"new","kid":"later"}
+]}"#;
+
+fn rfc_tokens() -> [(Algorithm, String); 3] {
+    [
+        (
+            Algorithm::Rs256,
+            format!(
+                "eyJhbGciOiJSUzI1NiJ9.{RFC_PAYLOAD}.\
+                 cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+            ),
+        ),
+        (
+            Algorithm::Es256,
+            format!(
+                "eyJhbGciOiJFUzI1NiJ9.{RFC_PAYLOAD}.\
+                 DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+            ),
+        ),
+        (
+            Algorithm::EdDsa,
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.\
+             hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+                .to_owned(),
+        ),
+    ]
+}
+
+#[test]
+fn examples_of_the_rfcs_are_proven_as_far_as_their_payload() {
+    let secret = HmacKey::new(&URL_SAFE_NO_PAD.decode(RFC_SECRET).unwrap()).unwrap();
+    let token = format!(
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{RFC_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    );
+    assert_eq!(verify(&token, &secret, 0), Err(TokenError::Malformed));
+    let keys = read_document(RFC_KEYS).unwrap();
+    let kids: Vec<_> = keys.iter().filter_map(|key| key.kid.as_deref()).collect();
+    assert_eq!(kids, ["r", "e", "o"], "what cannot be used is passed over");
+    for (algorithm, token) in rfc_tokens() {
+        let presented = Presented::read(&token).unwrap();
+        assert_eq!(presented.algorithm, algorithm);
+        assert_eq!(presented.proven_by_key(&keys).err(), Some(TokenError::Malformed));
+        // Any change of what is signed, or of the signature, is seen before that.
+        let (head, tail) = token.rsplit_once('.').unwrap();
+        let changed = format!("{head}.{}", tail.replacen(&tail[3..4], "x", 1));
+        for changed in [changed, token.replacen(".e", ".f", 1).replacen(".R", ".S", 1)] {
+            let presented = Presented::read(&changed).unwrap();
+            assert_eq!(presented.proven_by_key(&keys).err(), Some(TokenError::BadSignature));
+        }
+    }
+}
+
+/// An Ed25519 key of its own, with its public half as a provider publishes it.
+fn ed25519(seed: u8, kid: &str) -> (SigningKey, Jwk) {
+    let public = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
+    let mut jwk = serde_json::json!(
+        {"kty": "OKP", "crv": "Ed25519", "kid": kid, "alg": "EdDSA", "x": encoded(public)}
+    );
+    let public: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+    jwk["d"] = encoded([seed; 32]).into();
+    (SigningKey::read(&jwk.to_string()).unwrap(), public)
+}
+
+#[test]
+fn keys_are_found_by_their_id_and_know_their_algorithm() {
+    let (old, old_public) = ed25519(1, "old");
+    let (new, new_public) = ed25519(2, "new");
+    let both = [old_public.clone(), new_public.clone()];
+    let check = |token: &str, keys: &[Jwk], expected: Result<(), TokenError>| {
+        let proven = Presented::read(token).and_then(|token| token.proven_by_key(keys));
+        let claims = proven.and_then(|proven| proven.own(NOW_S));
+        assert_eq!(claims.map(|claims| assert_eq!(claims, self::claims())), expected, "{token}");
+    };
+    let (by_old, by_new) = (old.sign(&claims()), new.sign(&claims()));
+    // While keys are changed over, both are good; afterwards the old one is none.
+    check(&by_old, &both, Ok(()));
+    check(&by_new, &both, Ok(()));
+    check(&by_old, &both[1..], Err(TokenError::UnknownKey));
+    let renamed = Jwk { kid: Some("old".to_owned()), ..new_public.clone() };
+    check(&by_old, &[renamed], Err(TokenError::BadSignature));
+    // Without an id, only where there is no choice.
+    let (nameless, _) = by_old.split_once('.').unwrap();
+    let nameless = by_old.replacen(nameless, &encoded(r#"{"alg":"EdDSA"}"#), 1);
+    check(&nameless, &both, Err(TokenError::UnknownKey));
+    check(&nameless, &both[..1], Err(TokenError::BadSignature));
+    // A key's algorithm is its own: neither the token nor the document changes it.
+    let rsa_by_name = Jwk { alg: Some("RS256".to_owned()), ..old_public.clone() };
+    check(&by_old, &[rsa_by_name], Err(TokenError::UnknownKey));
+    let encrypting = Jwk { usage: Some("enc".to_owned()), ..old_public.clone() };
+    check(&by_old, &[encrypting], Err(TokenError::UnknownKey));
+    // Confusion: an HMAC with a public key as its secret, which anybody can make.
+    let public = old_public.x.clone().unwrap();
+    let forged = sign(&claims(), &HmacKey::new(public.as_bytes()).unwrap());
+    check(&forged, &both, Err(TokenError::UnknownKey));
+    assert_eq!(verify(&by_old, &key(1), NOW_S), Err(TokenError::Unsupported));
+}
+
+#[test]
+fn a_provider_is_believed_what_is_meant_for_us() {
+    let provider =
+        Provider { issuer: "https://id.example".to_owned(), audience: "rondo-api".to_owned() };
+    let good = serde_json::json!({
+        "iss": "https://id.example", "sub": "a|1", "aud": ["other", "rondo-api"],
+        "exp": NOW_S + 60, "nbf": NOW_S, "scope": "openid tasks:read",
+        "email": "a@example.org", "email_verified": true, "name": "A"
+    });
+    let check = |change: &dyn Fn(&mut Value), expected: Result<Option<&str>, TokenError>| {
+        let mut payload = good.clone();
+        change(&mut payload);
+        let token = signed(r#"{"alg":"HS256"}"#, &payload.to_string());
+        let proven = Presented::read(&token).unwrap().proven_by_secret(&key(1));
+        let claims = proven.and_then(|proven| proven.of_provider(&provider, NOW_S));
+        assert_eq!(claims.map(|claims| claims.email), expected.map(|e| e.map(str::to_owned)));
+    };
+    check(&|_| (), Ok(Some("a@example.org")));
+    check(&|p| p["aud"] = "rondo-api".into(), Ok(Some("a@example.org")));
+    check(&|p| p["email_verified"] = "true".into(), Ok(Some("a@example.org")));
+    check(&|p| p["email_verified"] = false.into(), Ok(None));
+    check(&|p| p["email_verified"] = Value::Null, Ok(None));
+    check(&|p| p["aud"] = "other".into(), Err(TokenError::WrongAudience));
+    check(&|p| p["aud"] = Value::Null, Err(TokenError::WrongAudience));
+    check(&|p| p["iss"] = "https://id.example/".into(), Err(TokenError::WrongIssuer));
+    check(&|p| p["iss"] = ISSUER.into(), Err(TokenError::WrongIssuer));
+    check(&|p| p["exp"] = NOW_S.into(), Err(TokenError::Expired));
+    check(&|p| p["nbf"] = (NOW_S + 61).into(), Err(TokenError::NotYetValid));
+    check(&|p| p["sub"] = "".into(), Err(TokenError::Malformed));
+}
+
+#[test]
+fn rsa_keys_have_bounds() {
+    let jwk = |n: Vec<u8>| Jwk {
+        kty: "RSA".to_owned(),
+        kid: None,
+        alg: None,
+        usage: None,
+        crv: None,
+        x: None,
+        y: None,
+        n: Some(encoded(n)),
+        e: Some("AQAB".to_owned()),
+    };
+    assert!(jwk(vec![0xff; 256]).public_key().is_ok());
+    assert!(jwk(vec![0xff; 512]).public_key().is_ok());
+    assert!(jwk(vec![0xff; 128]).public_key().is_err());
+    assert!(jwk(vec![0xff; 513]).public_key().is_err());
+    assert!(jwk(Vec::new()).public_key().is_err());
+}

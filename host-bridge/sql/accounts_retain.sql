@@ -1,0 +1,1 @@
+SELECT accounts_retain($1::integer, $2::integer)

@@ -1,0 +1,100 @@
+//! `rondo dlq`: events that a consumer could not handle, for an operator to decide on.
+
+use clap::{Args, Subcommand, ValueEnum};
+use rondo_database::{Dsn, Pool};
+
+use crate::pipeline::dead_letter::{DeadLetters, Filter};
+
+#[derive(Subcommand)]
+pub enum Dlq {
+    /// One JSON object a line, newest first: those that wait for a decision or are being redriven.
+    List(ListArgs),
+    /// Everything about one, as JSON.
+    Show { id: i64 },
+    /// Hand to the consumer that failed once more; the running `rondo up` or `rondo bridge` does it.
+    Redrive {
+        #[arg(required = true)]
+        id: Vec<i64>,
+    },
+    /// Give up for good.
+    Discard {
+        #[arg(required = true)]
+        id: Vec<i64>,
+    },
+}
+
+#[derive(Args)]
+pub struct ListArgs {
+    /// Only those in this state, or all.
+    #[arg(long)]
+    state: Option<State>,
+    /// Only those of this consumer, such as audit.
+    #[arg(long)]
+    consumer: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    Open,
+    Redriving,
+    Redriven,
+    Discarded,
+    All,
+}
+
+impl State {
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Open => &["open"],
+            Self::Redriving => &["redriving"],
+            Self::Redriven => &["redriven"],
+            Self::Discarded => &["discarded"],
+            Self::All => &["open", "redriving", "redriven", "discarded"],
+        }
+    }
+}
+
+/// Runs a command on the database at `dsn`; what it tells goes to standard output.
+///
+/// # Errors
+/// When the database fails, or a dead letter is not there or not open.
+pub async fn run(command: Dlq, dsn: &Dsn) -> anyhow::Result<()> {
+    let pool = crate::pool(dsn)?;
+    crate::check_schema(dsn, "rondo dlq").await?;
+    let letters = DeadLetters::new(Pool::clone(&pool));
+    match command {
+        Dlq::List(args) => {
+            let states = args.state.map_or(&["open", "redriving"][..], State::names);
+            let filter = Filter { id: None, states, consumer: args.consumer.as_deref() };
+            for letter in letters.list(&filter, args.limit).await? {
+                println!("{letter}");
+            }
+        }
+        Dlq::Show { id } => println!("{}", show(&letters, id).await?),
+        Dlq::Redrive { id } => decide(&letters, &id, "redriving").await?,
+        Dlq::Discard { id } => decide(&letters, &id, "discarded").await?,
+    }
+    Ok(())
+}
+
+async fn show(letters: &DeadLetters, id: i64) -> anyhow::Result<String> {
+    let filter = Filter { id: Some(id), states: State::All.names(), consumer: None };
+    let letter = letters.list(&filter, 1).await?.pop();
+    letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {id}"))
+}
+
+/// Moves each on and tells its new state; the first that cannot be ends it.
+async fn decide(letters: &DeadLetters, ids: &[i64], state: &str) -> anyhow::Result<()> {
+    for &id in ids {
+        if !letters.mark(id, state).await? {
+            let letter: serde_json::Value = serde_json::from_str(&show(letters, id).await?)?;
+            let now = letter["state"].as_str().unwrap_or_default();
+            anyhow::bail!("dead letter {id} is {now}, and only an open one can be {state}");
+        }
+        println!("{}", serde_json::json!({"id": id, "state": state}));
+    }
+    Ok(())
+}

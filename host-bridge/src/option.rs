@@ -1,0 +1,228 @@
+//! Options of the commands, each with its environment variable, and the checks that happen before
+//! anything is started. An empty value counts as absent, so that a compose file can pass on what is
+//! not set.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lettre::message::Mailbox;
+use rondo_contract::token::HmacKey;
+use rondo_database::Dsn;
+pub use rondo_kafka::SettingError;
+use rondo_kafka::{KafkaOptions, KafkaSettings};
+use rondo_wasm_host::Manifest;
+
+use crate::account::AccountArgs;
+use crate::mailer::Outlet;
+
+/// Longest that audit entries can be kept, in days.
+const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
+
+#[derive(Args)]
+pub struct UpArgs {
+    /// Where to listen.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
+    pub listen: String,
+    /// Folder for what this installation keeps.
+    #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
+    pub data: PathBuf,
+    /// The components and their routes.
+    #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
+    pub spin_toml: PathBuf,
+    /// A database of yours, with a login that may create roles or is a member of ours; otherwise a
+    /// private server is started.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Key of access tokens, at least 32 bytes; otherwise made and kept in the data folder.
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub jwt_secret: Option<String>,
+    #[command(flatten)]
+    pub account: AccountArgs,
+    #[command(flatten)]
+    pub kafka: KafkaOptions,
+    #[command(flatten)]
+    pub mail: MailArgs,
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+}
+
+#[derive(Args)]
+pub struct HostArgs {
+    /// Where to listen.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
+    pub listen: String,
+    /// The components and their routes; their variables come from SPIN_VARIABLE_<NAME>.
+    #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
+    pub spin_toml: PathBuf,
+}
+
+#[derive(Args)]
+pub struct BridgeArgs {
+    /// Where to listen for /health and /metrics.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3001", value_name = "HOST:PORT")]
+    pub listen: String,
+    /// Folder that mail is written to when there is no SMTP_URL.
+    #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Where the components are, such as http://rondo.default.svc:80.
+    #[arg(long, env = "COMPONENTS_URL", value_name = "URL")]
+    pub components_url: Option<String>,
+    /// What the components know the bridge by.
+    #[arg(long, env = "EVENT_TOKEN", hide_env_values = true, value_name = "SECRET")]
+    pub event_token: Option<String>,
+    #[command(flatten)]
+    pub kafka: KafkaOptions,
+    #[command(flatten)]
+    pub mail: MailArgs,
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+}
+
+#[derive(Args)]
+pub struct DatabaseArgs {
+    /// postgres://user:password@host:port/database; of the bridge the login of role rondo_bridge.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Mail")]
+pub struct MailArgs {
+    /// smtp://host:port (`?tls=required` for STARTTLS) or smtps://host:port, with user and password.
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<String>,
+    #[arg(
+        long,
+        env = "SMTP_FROM",
+        default_value = "Rondo <rondo@localhost>",
+        value_name = "ADDRESS"
+    )]
+    pub smtp_from: String,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Retention")]
+pub struct RetentionArgs {
+    /// How long audit entries are kept, in days.
+    #[arg(long, env = "AUDIT_RETENTION_DAYS", default_value_t = 90, value_name = "AUDIT_RETENTION_DAYS",
+          value_parser = clap::value_parser!(i32).range(1..=AUDIT_RETENTION_DAYS_MAX))]
+    pub audit_retention_days: i32,
+}
+
+impl UpArgs {
+    /// The database of DATABASE_URL, when it is set.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn database(&self) -> Result<Option<Dsn>, SettingError> {
+        given(self.database_url.as_deref()).map(dsn).transpose()
+    }
+
+    /// The key of JWT_SECRET, when it is set.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn jwt_secret(&self) -> Result<Option<&str>, SettingError> {
+        let Some(secret) = given(self.jwt_secret.as_deref()) else { return Ok(None) };
+        HmacKey::new(secret.as_bytes()).map_err(|error| refusal("JWT_SECRET", error))?;
+        Ok(Some(secret))
+    }
+}
+
+impl BridgeArgs {
+    /// # Errors
+    /// When COMPONENTS_URL is missing or malformed.
+    pub fn components(&self) -> Result<&str, SettingError> {
+        const SETTING: &str = "COMPONENTS_URL";
+        let url = required(SETTING, self.components_url.as_deref())?;
+        let uri: http::Uri = url.parse().map_err(|_| {
+            refusal(SETTING, "is no URL: it must be such as http://rondo.default.svc:80")
+        })?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
+            return Err(refusal(SETTING, "must be such as http://rondo.default.svc:80"));
+        }
+        Ok(url)
+    }
+
+    /// # Errors
+    /// When EVENT_TOKEN is missing, or cannot be in a header.
+    pub fn event_token(&self) -> Result<&str, SettingError> {
+        let token = required("EVENT_TOKEN", self.event_token.as_deref())?;
+        if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(token)
+        } else {
+            Err(refusal("EVENT_TOKEN", "must be visible ASCII characters"))
+        }
+    }
+
+    /// # Errors
+    /// When a setting of Kafka is missing or malformed.
+    pub fn kafka(&self) -> Result<KafkaSettings, SettingError> {
+        self.kafka.settings()?.ok_or_else(|| {
+            refusal("KAFKA_BROKERS", "is missing: the bridge carries events by Kafka")
+        })
+    }
+}
+
+impl DatabaseArgs {
+    /// # Errors
+    /// When DATABASE_URL is missing or malformed.
+    pub fn dsn(&self) -> Result<Dsn, SettingError> {
+        dsn(required("DATABASE_URL", self.database_url.as_deref())?)
+    }
+}
+
+impl MailArgs {
+    /// Where mails go, the folder `mail` of `data` when there is no server, and whom they are from.
+    ///
+    /// # Errors
+    /// The setting that is malformed.
+    pub fn outlet(&self, data: &Path) -> Result<(Outlet, Mailbox), SettingError> {
+        let from = self.smtp_from.parse().map_err(|_| {
+            refusal("SMTP_FROM", "must be an address such as Rondo <rondo@example.org>")
+        })?;
+        let outlet = match given(self.smtp_url.as_deref()) {
+            Some(url) => Outlet::smtp(url).map_err(|error| refusal("SMTP_URL", error))?,
+            None => Outlet::Folder(data.join("mail")),
+        };
+        Ok((outlet, from))
+    }
+}
+
+/// Checks that RONDO_LISTEN is host and port.
+///
+/// # Errors
+/// When it is not.
+pub fn listen_address(address: &str) -> Result<&str, SettingError> {
+    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match port.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(_)) => Ok(address),
+        _ => Err(refusal("RONDO_LISTEN", "must be host and port, such as 127.0.0.1:3000")),
+    }
+}
+
+/// Reads the manifest that RONDO_SPIN_TOML names.
+///
+/// # Errors
+/// When it is not there, or has what we do not support.
+pub fn manifest(path: &Path) -> Result<Manifest, SettingError> {
+    Manifest::read(path).map_err(|error| refusal("RONDO_SPIN_TOML", error))
+}
+
+fn dsn(url: &str) -> Result<Dsn, SettingError> {
+    Dsn::parse(url).map_err(|error| refusal("DATABASE_URL", error))
+}
+
+pub(crate) fn given(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.trim().is_empty())
+}
+
+fn required<'a>(setting: &'static str, value: Option<&'a str>) -> Result<&'a str, SettingError> {
+    given(value).ok_or_else(|| refusal(setting, "is missing: set it"))
+}
+
+pub(crate) fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
+    SettingError { setting, reason: reason.to_string() }
+}
