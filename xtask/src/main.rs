@@ -22,6 +22,7 @@ cargo xtask <command>
   test [--only PART]...  run every check, or just the named parts (`test --list` names them);
                          what follows `--` goes to the test programs
   build                  build the components and the two binaries
+  document               write docs/openapi.json and docs/asyncapi.json anew from the types
   bench events|api ...   build and run a benchmark; further arguments go to it
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
   postgres               run a private Postgres as the tests use it, in the foreground
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Some("up") => up::run(&rest),
         Some("test") => check::run(&rest),
         Some("build") => artifact::build_all(),
+        Some("document") => artifact::document(),
         Some("bench") => bench::run(&rest),
         Some("kafka") => service::kafka(&rest),
         Some("postgres") => service::postgres(&rest),

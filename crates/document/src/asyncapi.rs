@@ -129,9 +129,8 @@ impl Parts {
                 }}},
             }),
         );
-        let names = names.each_ref().map(|names| {
-            names.iter().map(String::as_str).collect::<Vec<_>>()
-        });
+        let names =
+            names.each_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
         self.operation("send frames", "send", "live", &names[0]);
         self.operation("receive frames", "receive", "live", &names[1]);
     }
@@ -153,9 +152,7 @@ impl Parts {
 fn references(messages: &[&str]) -> Map<String, Value> {
     messages
         .iter()
-        .map(|name| {
-            ((*name).to_owned(), json!({"$ref": format!("#/components/messages/{name}")}))
-        })
+        .map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/messages/{name}")})))
         .collect()
 }
 
@@ -217,16 +214,28 @@ fn server_frames() -> Vec<(&'static str, Value)> {
     let revision = || json!({"type": "integer", "minimum": 0});
     vec![
         ("welcome", frame("welcome", json!({"revision": revision()}))),
-        ("task.updated", frame("task.updated", json!({
-            "event_id": {"type": "string", "format": "uuid"},
-            "event_type": {"type": "string"},
-            "revision": revision(),
-            "task_id": schema::id(),
-            "task": task(),
-        }))),
-        ("task.snapshot", frame("task.snapshot", json!({
-            "revision": revision(), "task_id": schema::id(), "task": task(),
-        }))),
+        (
+            "task.updated",
+            frame(
+                "task.updated",
+                json!({
+                    "event_id": {"type": "string", "format": "uuid"},
+                    "event_type": {"type": "string"},
+                    "revision": revision(),
+                    "task_id": schema::id(),
+                    "task": task(),
+                }),
+            ),
+        ),
+        (
+            "task.snapshot",
+            frame(
+                "task.snapshot",
+                json!({
+                    "revision": revision(), "task_id": schema::id(), "task": task(),
+                }),
+            ),
+        ),
         ("pong", frame("pong", json!({}))),
         ("token.expiring", frame("token.expiring", json!({}))),
         ("error", frame("error", json!({"code": {"type": "string"}}))),

@@ -59,7 +59,7 @@ impl Operation {
             parameters: Vec::new(),
             body: None,
             answers: BTreeMap::new(),
-            problems: vec![ProblemCode::RateLimited, ProblemCode::Unavailable],
+            problems: vec![ProblemCode::TooManyRequests, ProblemCode::Unavailable],
         }
     }
 
@@ -151,20 +151,27 @@ impl Operation {
         self
     }
 
-    /// The operation as it stands in the document.
-    pub fn render(mut self, own_path: bool) -> Value {
+    /// The operation as it stands in the document. Its problems are references to `problems`.
+    pub fn render(mut self, own_path: bool, problems: &mut Map<String, Value>) -> Value {
         // Every route refuses parameters and values that it does not know.
         self.problems.push(ProblemCode::InvalidRequest);
         match self.access {
             Access::Open => {}
             Access::Token => self.problems.push(ProblemCode::Unauthenticated),
             Access::Scope(_) => {
-                self.problems.extend([ProblemCode::Unauthenticated, ProblemCode::Forbidden]);
+                self.problems.extend([
+                    ProblemCode::Unauthenticated,
+                    ProblemCode::Forbidden,
+                    ProblemCode::MissingScope,
+                ]);
             }
         }
-        let mut responses: Map<String, Value> =
-            self.answers.iter().map(|(status, answer)| (status.to_string(), answer.clone())).collect();
-        responses.extend(problem_responses(&self.problems));
+        let mut responses: Map<String, Value> = self
+            .answers
+            .iter()
+            .map(|(status, answer)| (status.to_string(), answer.clone()))
+            .collect();
+        responses.extend(problem_responses(&self.problems, problems));
         let mut operation = json!({
             "operationId": if own_path { format!("{}Own", self.id) } else { self.id.to_owned() },
             "tags": [self.tag],
@@ -197,8 +204,12 @@ impl Operation {
 /// Where the parameter `user_id` stands in the document.
 pub const USER_ID: &str = "#/components/parameters/user_id";
 
-/// Responses by status: each has the codes that it may be about, with an example of each.
-fn problem_responses(problems: &[ProblemCode]) -> Map<String, Value> {
+/// Responses by status, as references: each has the codes that it may be about, with an example of
+/// each.
+fn problem_responses(
+    problems: &[ProblemCode],
+    known: &mut Map<String, Value>,
+) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<ProblemCode>> = BTreeMap::new();
     for problem in problems {
         let codes = by_status.entry(problem.status()).or_default();
@@ -208,8 +219,10 @@ fn problem_responses(problems: &[ProblemCode]) -> Map<String, Value> {
     }
     by_status
         .into_iter()
-        .map(|(status, codes)| {
-            let names: Vec<_> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
+        .map(|(status, mut codes)| {
+            codes.sort_by_key(|code| code.as_str());
+            let words: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+            let names: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
             let examples: Map<String, Value> = codes
                 .iter()
                 .map(|code| (code.as_str().to_owned(), json!({"value": example(*code)})))
@@ -234,7 +247,10 @@ fn problem_responses(problems: &[ProblemCode]) -> Map<String, Value> {
                     "examples": examples,
                 }},
             });
-            (status.to_string(), response)
+            let name = words.join(".");
+            let reference = json!({"$ref": format!("#/components/responses/{name}")});
+            known.insert(name, response);
+            (status.to_string(), reference)
         })
         .collect()
 }

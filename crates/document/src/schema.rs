@@ -107,10 +107,13 @@ pub fn all() -> Map<String, Value> {
         ("RefreshToken", one_text("refresh_token")),
         ("MailedToken", one_text("token")),
         ("EmailOnly", object(json!({"email": email()}), &["email"])),
-        ("PasswordReset", object(
-            json!({"token": {"type": "string"}, "password": password()}),
-            &["token", "password"],
-        )),
+        (
+            "PasswordReset",
+            object(
+                json!({"token": {"type": "string"}, "password": password()}),
+                &["token", "password"],
+            ),
+        ),
         ("ApiToken", api_token(false)),
         ("NewApiToken", api_token(true)),
         ("ApiTokenCreate", api_token_create()),
@@ -389,6 +392,7 @@ fn tag_change() -> Value {
                 "pattern": "^#[0-9a-fA-F]{6}$",
                 "examples": ["#3366ff"],
             },
+            "count": {"readOnly": true, "description": "Ignored."},
         }),
         &[],
     )
@@ -398,7 +402,12 @@ fn reminder() -> Value {
     answered(json!({
         "id": id(),
         "task_id": id(),
+        "kind": {"type": "string", "description": "task for the one of reminder_offset, else further."},
+        "offset": {"type": ["string", "null"], "description": "Before due_date; null for a fixed moment."},
         "remind_at": instant(),
+        "snoozed": {"type": "boolean"},
+        "status": {"type": "string", "enum": ["armed", "fired", "cancelled"]},
+        "created_at": instant(),
     }))
 }
 
@@ -439,6 +448,7 @@ fn notification() -> Value {
         "status": {"type": "string", "enum": ["pending", "sent", "failed", "cancelled", "missed"]},
         "attempts": {"type": "integer", "minimum": 0},
         "last_error": {"type": ["string", "null"]},
+        "created_at": instant(),
         "sent_at": nullable(instant()),
     }))
 }
@@ -569,7 +579,10 @@ fn session(with_user: bool) -> Value {
 
 /// What a personal token may be given; the others only an operator grants.
 fn token_scopes() -> Vec<&'static str> {
-    words(Scope::ALL, Scope::as_str).into_iter().filter(|scope| *scope != Scope::Admin.as_str()).collect()
+    words(Scope::ALL, Scope::as_str)
+        .into_iter()
+        .filter(|scope| *scope != Scope::Admin.as_str())
+        .collect()
 }
 
 fn api_token(is_new: bool) -> Value {
@@ -578,6 +591,7 @@ fn api_token(is_new: bool) -> Value {
         "name": {"type": "string"},
         "scopes": {"type": "array", "items": {"type": "string", "enum": token_scopes()}},
         "expires_at": nullable(instant()),
+        "last_used_at": nullable(instant()),
         "created_at": instant(),
     });
     if is_new {

@@ -18,6 +18,17 @@ fn post(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
     Operation::new(ACCOUNTS, Access::Open, "post", path, id, summary)
 }
 
+/// A page for people, which sends the token of its link on when its reader presses the button.
+fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    let html = Some(("text/html", json!({"type": "string"})));
+    Operation::new(ACCOUNTS, Access::Open, "get", path, id, summary).answers_with(
+        200,
+        "A page",
+        html,
+        &[],
+    )
+}
+
 fn sessions() -> Vec<Operation> {
     vec![
         post("/api/auth/register", "register", "Make an account")
@@ -43,19 +54,26 @@ fn recovery() -> Vec<Operation> {
     vec![
         post("/api/auth/verify", "verifyEmail", "Verify an e-mail address by a mailed token")
             .body(named("MailedToken"))
-            .answers_empty(204, "The address is verified")
-            .problems(&[ProblemCode::InvalidMailedToken]),
-        post("/api/auth/verify/resend", "resendVerification", "Mail the token again")
-            .body(named("EmailOnly"))
-            .answers_empty(202, "Mailed, if there is such an account that needs it"),
+            .answers_empty(204, "The address is verified"),
+        page("/api/auth/verify", "getVerifyPage", "The page behind the link in the mail"),
+        Operation::new(
+            ACCOUNTS,
+            Access::Token,
+            "post",
+            "/api/auth/verify/resend",
+            "resendVerification",
+            "Mail the token again",
+        )
+        .answers_empty(202, "Mailed, if there is something to verify")
+        .problems(&[ProblemCode::Forbidden]),
         post("/api/auth/password/forgot", "forgotPassword", "Mail a token to set a new password")
             .body(named("EmailOnly"))
             .answers_empty(202, "Mailed, if there is such an account"),
         post("/api/auth/password/reset", "resetPassword", "Set a new password by a mailed token")
             .describe("Ends every session of the account.")
             .body(named("PasswordReset"))
-            .answers_empty(204, "The new password is set")
-            .problems(&[ProblemCode::InvalidMailedToken]),
+            .answers_empty(204, "The new password is set"),
+        page("/api/auth/password/reset", "getResetPage", "The page behind the link in the mail"),
     ]
 }
 

@@ -61,9 +61,7 @@ fn lists() -> Vec<Operation> {
 }
 
 fn filters() -> Vec<Value> {
-    let any_of = |words: Vec<&'static str>| {
-        json!({"type": "array", "items": {"type": "string", "enum": words}})
-    };
+    let any_of = |words: Vec<&'static str>| json!({"type": "array", "items": {"type": "string", "enum": words}});
     let tags = || {
         json!({"type": "array", "items": {
             "type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX,
@@ -144,9 +142,12 @@ fn one() -> Vec<Operation> {
             .parameter(shared("if_none_match"))
             .answers_with(200, "The task", task.clone(), &["ETag"])
             .answers_with(304, "It is as the client has it", None, &["ETag"]),
-        change("put", "replaceTask", "Replace a task")
-            .body(named("TaskReplace"))
-            .answers_with(200, "The task", task.clone(), &["ETag"]),
+        change("put", "replaceTask", "Replace a task").body(named("TaskReplace")).answers_with(
+            200,
+            "The task",
+            task.clone(),
+            &["ETag"],
+        ),
         change("patch", "changeTask", "Change members of a task")
             .parameter(scope())
             .merge_patch(named("TaskPatch"))
@@ -209,30 +210,30 @@ fn action(
 }
 
 fn changes() -> Operation {
-    operation(
-        READ,
-        "get",
-        "/api/{user_id}/changes",
-        "listChanges",
-        "What changed since a revision",
-    )
-    .describe(
-        "Start with since=0 and go on with the answer's cursor while has_more, then with its \
+    operation(READ, "get", "/api/{user_id}/changes", "listChanges", "What changed since a revision")
+        .describe(
+            "Start with since=0 and go on with the answer's cursor while has_more, then with its \
          revision as since: the client then has exactly the server's tasks. Deletions are kept 90 \
          days; 410 means to start anew.",
-    )
-    .parameter(query("since", "", json!({"type": "integer", "minimum": 0})))
-    .parameters([shared("limit"), shared("cursor")])
-    .answers(200, "A page", named("Changes"))
-    .problems(&[ProblemCode::ResetRequired])
+        )
+        .parameter(query("since", "", json!({"type": "integer", "minimum": 0})))
+        .parameters([shared("limit"), shared("cursor")])
+        .answers(200, "A page", named("Changes"))
+        .problems(&[ProblemCode::ResetRequired])
 }
 
 fn tags() -> Vec<Operation> {
     const PATH: &str = "/api/{user_id}/tags/{name}";
     let name = || path("name", "The tag, in any case.", json!({"type": "string", "minLength": 1}));
     vec![
-        operation(READ, "get", "/api/{user_id}/tags", "listTags", "Tags with how many tasks have them")
-            .answers(200, "The tags", list_of("Tag")),
+        operation(
+            READ,
+            "get",
+            "/api/{user_id}/tags",
+            "listTags",
+            "Tags with how many tasks have them",
+        )
+        .answers(200, "The tags", list_of("Tag")),
         operation(WRITE, "put", PATH, "changeTag", "Rename or recolour a tag")
             .describe("Renames it in every task that has it; into another one, they become one.")
             .parameter(name())
@@ -252,8 +253,23 @@ fn reminders() -> Vec<Operation> {
         Operation::new(REMINDERS, access, method, path, id, summary)
     };
     vec![
-        operation(READ, "get", "/api/{user_id}/reminders", "listReminders", "Reminders to come")
-            .answers(200, "The reminders", list_of("Reminder")),
+        operation(
+            READ,
+            "get",
+            "/api/{user_id}/reminders",
+            "listReminders",
+            "Reminders, earliest first",
+        )
+        .parameter(query(
+            "status",
+            "Any of these; repeated or separated by commas.",
+            json!({"type": "array", "items": {
+                "type": "string", "enum": ["armed", "fired", "cancelled"],
+            }}),
+        ))
+        .parameter(query("task_id", "", schema::id()))
+        .parameters([shared("limit"), shared("cursor")])
+        .answers_with(200, "A page", Some((JSON, list_of("Reminder"))), &["Link"]),
         operation(
             WRITE,
             "post",
@@ -261,7 +277,7 @@ fn reminders() -> Vec<Operation> {
             "createReminder",
             "A further reminder of a task",
         )
-        .parameters([shared("task_id"), shared("idempotency_key")])
+        .parameters([shared("task_id"), shared("if_match"), shared("idempotency_key")])
         .body(named("ReminderCreate"))
         .answers_with(
             201,
@@ -269,7 +285,13 @@ fn reminders() -> Vec<Operation> {
             Some((JSON, named("Reminder"))),
             &["Idempotency-Replayed"],
         )
-        .problems(&[ProblemCode::NotFound, ProblemCode::IdempotencyKeyReused]),
+        .problems(&[
+            ProblemCode::NotFound,
+            ProblemCode::PreconditionFailed,
+            ProblemCode::TaskCompleted,
+            ProblemCode::TooManyReminders,
+            ProblemCode::IdempotencyKeyReused,
+        ]),
         operation(
             WRITE,
             "delete",
@@ -290,7 +312,7 @@ fn reminders() -> Vec<Operation> {
         .parameter(reminder_id())
         .body(named("Snooze"))
         .answers(200, "The reminder", named("Reminder"))
-        .problems(&[ProblemCode::NotFound]),
+        .problems(&[ProblemCode::NotFound, ProblemCode::TaskCompleted]),
         operation(
             READ,
             "get",
