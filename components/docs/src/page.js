@@ -142,7 +142,8 @@ function keepToken(text) {
 }
 
 function answers(api, operation) {
-  const rows = Object.entries(operation.responses).map(([status, response]) => {
+  const rows = Object.entries(operation.responses).map(([status, answer]) => {
+    const response = resolve(api, answer);
     const content = Object.values(response.content || {})[0];
     return element("tr", {},
       element("td", {}, element("code", {}, status)),
