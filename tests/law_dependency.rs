@@ -10,7 +10,7 @@ use rondo_tests::source::root;
 use serde_json::Value;
 
 /// What each package may depend on of ours. One that is not listed fails: decide where it belongs.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-guest", &["rondo-contract", "rondo-domain"]),
@@ -19,6 +19,8 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("notify", COMPONENT),
     ("audit", COMPONENT),
     ("auth", COMPONENT),
+    ("docs", COMPONENT),
+    ("rondo-document", &["rondo-contract", "rondo-domain"]),
     ("rondo-database", &[]),
     ("rondo-telemetry", &[]),
     ("rondo-kafka", &[]),
@@ -46,7 +48,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("rondo-bench", &["rondo-testkit", "rondo-tests", "rondo-database"]),
 ];
 
-const COMPONENT_NAMES: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+const COMPONENT_NAMES: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
 
 const COMPONENT: &[&str] = &["rondo-guest", "rondo-contract", "rondo-domain"];
 

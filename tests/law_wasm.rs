@@ -9,7 +9,7 @@ use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 /// The components; each has a world of its name.
-const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
 
 /// Names of what a world imports and exports.
 #[derive(Debug, PartialEq, Eq)]

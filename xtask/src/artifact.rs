@@ -8,13 +8,16 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{WASM_TARGET, cargo, run, target_directory};
 
 /// The packages in components/, one WebAssembly component each.
-pub const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", "auth"];
+pub const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
 
 /// The library of components; with them, all that only exists for Wasm.
 const GUEST: &str = "rondo-guest";
 
 /// The programs that a release consists of.
 const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
+
+/// The program that writes the documents.
+const DOCUMENT: &str = "rondo-document";
 
 /// The profile of components, see the workspace's Cargo.toml.
 pub const WASM_PROFILE: &str = "wasm";
@@ -38,6 +41,12 @@ pub fn build_binaries() -> Result<()> {
 /// Builds native programs of the workspace by their names.
 pub fn build_native(binaries: &[&str]) -> Result<()> {
     run(native(["build", "--release"]).args(binaries.iter().flat_map(|binary| ["--bin", binary])))
+}
+
+/// Writes the documents of the interfaces, which the component `docs` serves.
+pub fn document() -> Result<()> {
+    build_native(&[DOCUMENT])?;
+    run(&mut Command::new(binary(DOCUMENT)))
 }
 
 /// A cargo command for everything but what only exists for Wasm. Every native build goes through

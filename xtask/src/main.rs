@@ -23,6 +23,7 @@ cargo xtask <command>
   test [--only PART]...  run every check, or just the named parts (`test --list` names them);
                          what follows `--` goes to the test programs
   build                  build the components and the two binaries
+  document               write docs/openapi.json and docs/asyncapi.json anew from the types
   bench events|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some("up") => up::run(&rest),
         Some("test") => check::run(&rest),
         Some("build") => artifact::build_all(),
+        Some("document") => artifact::document(),
         Some("bench") => bench::run(&rest),
         Some("oracle") => oracle::run(&rest),
         Some("kafka") => service::kafka(&rest),

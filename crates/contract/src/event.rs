@@ -68,6 +68,33 @@ impl EventType {
     }
 }
 
+impl EventType {
+    /// The JSON Schema of the value, as it is published.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        macro_rules! schema {
+            ($name:literal) => {
+                include_str!(concat!("../schemas/", $name, ".json"))
+            };
+        }
+        match self {
+            Self::TaskCreated => schema!("task.created"),
+            Self::TaskUpdated => schema!("task.updated"),
+            Self::TaskCompleted => schema!("task.completed"),
+            Self::TaskReopened => schema!("task.reopened"),
+            Self::TaskSkipped => schema!("task.skipped"),
+            Self::TaskDeleted => schema!("task.deleted"),
+            Self::SeriesEnded => schema!("series.ended"),
+            Self::ReminderScheduled => schema!("reminder.scheduled"),
+            Self::ReminderDue => schema!("reminder.due"),
+            Self::ReminderCancelled => schema!("reminder.cancelled"),
+            Self::NotificationSent => schema!("notification.sent"),
+            Self::NotificationFailed => schema!("notification.failed"),
+            Self::EventDeadLettered => schema!("event.dead_lettered"),
+        }
+    }
+}
+
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -93,6 +93,30 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    pub const ALL: [Self; 21] = [
+        Self::MalformedJson,
+        Self::Unauthenticated,
+        Self::InvalidCredentials,
+        Self::Forbidden,
+        Self::MissingScope,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::EmailTaken,
+        Self::TooManyTokens,
+        Self::NoNextOccurrence,
+        Self::TaskCompleted,
+        Self::TooManyReminders,
+        Self::ResetRequired,
+        Self::PreconditionFailed,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidRequest,
+        Self::IdempotencyKeyReused,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
     /// Status, code, title and a sentence for when there is nothing more to say.
     const fn facts(self) -> (u16, &'static str, &'static str, &'static str) {
         match self {

@@ -16,7 +16,7 @@ use crate::problem::FieldError;
 use crate::recurrence_rule;
 
 /// Members that a client may send back and that are ignored.
-const READ_ONLY: [&str; 7] =
+pub const READ_ONLY: [&str; 7] =
     ["id", "user_id", "revision", "parent_task_id", "created_at", "updated_at", "completed_at"];
 const WRITABLE: [&str; 10] = [
     "title",

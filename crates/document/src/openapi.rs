@@ -1,0 +1,203 @@
+//! The OpenAPI 3.1 document of the HTTP API.
+
+use rondo_domain::access::Scope;
+use serde_json::{Map, Value, json};
+
+use crate::operation::{BEARER, Operation, USER_ID};
+use crate::{route, schema};
+
+/// Prefix of paths that name their user; without it they are the token's user's.
+const USER_PREFIX: &str = "/api/{user_id}/";
+
+/// The whole document.
+#[must_use]
+pub fn document() -> Value {
+    let (mut paths, mut problems) = (Map::new(), Map::new());
+    for operation in route::all() {
+        add(&mut paths, &mut problems, operation);
+    }
+    json!({
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Rondo",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Tasks with priorities, tags, due dates, recurrence and reminders",
+            "description": INTRODUCTION,
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": route::TAGS
+            .iter()
+            .map(|(name, description)| json!({"name": name, "description": description}))
+            .collect::<Vec<_>>(),
+        "paths": paths,
+        "components": {
+            "schemas": schema::all(),
+            "parameters": route::shared_parameters(),
+            "headers": headers(),
+            "responses": problems,
+            "securitySchemes": {BEARER: {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": format!(
+                    "An access token of login or refresh, or a personal API token. Scopes: {}.",
+                    schema::words(Scope::ALL, Scope::as_str).join(", "),
+                ),
+            }},
+        },
+    })
+}
+
+const INTRODUCTION: &str = "\
+Instants are RFC 3339, answered in UTC; durations are ISO 8601. Ids are integers that fit 53 bits.
+
+A member of a body or a query parameter that is not known is refused with 422, so that a misspelt \
+one is never silently lost. Errors are problems (RFC 9457); `code` is stable, and `errors` names \
+everything that is wrong at once. Checks come in the order 401, 403, form of the request (405, 413, \
+415, 400, 422), a kept idempotent answer, 404, 412, state.
+
+Paths with `{user_id}` also exist without it, for the token's user.";
+
+/// Adds an operation, and its twin without the user in the path.
+fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operation: Operation) {
+    let method = operation.method;
+    let path = operation.path;
+    let (id, own) = match path.strip_prefix(USER_PREFIX) {
+        Some(rest) => (operation.id, Some(format!("/api/{rest}"))),
+        None => (operation.id, None),
+    };
+    let operation = match own {
+        Some(_) => operation.parameter_first(json!({"$ref": USER_ID})),
+        None => operation,
+    };
+    for (path, is_own) in [(Some(path.to_owned()), false), (own, true)] {
+        let Some(path) = path else { continue };
+        let entry = paths.entry(path.clone()).or_insert_with(|| json!({}));
+        assert!(entry.get(method).is_none(), "{id}: {method} {path} is there twice");
+        entry[method] = operation.clone().render(is_own, problems);
+    }
+}
+
+fn headers() -> Value {
+    let header =
+        |description: &str, schema: Value| json!({"description": description, "schema": schema});
+    json!({
+        "X-Request-Id": header(
+            "The request's, if it sent a sane one, or a new one; also in problems and logs.",
+            json!({"type": "string"}),
+        ),
+        "ETag": header("The task's revision in quotes.", json!({"type": "string"})),
+        "Location": header("Where the new one is.", json!({"type": "string"})),
+        "Link": header(
+            "While there is more: `<…>; rel=\"next\"` (RFC 8288), to be followed as it is.",
+            json!({"type": "string"}),
+        ),
+        "X-Total-Count": header("All that match; with count=true.", json!({"type": "integer"})),
+        "Idempotency-Replayed": header(
+            "true when this is the kept answer of an earlier request.",
+            json!({"type": "string"}),
+        ),
+        "WWW-Authenticate": header("Bearer", json!({"type": "string"})),
+        "Retry-After": header("Seconds to wait.", json!({"type": "integer"})),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use rondo_contract::problem::ProblemCode;
+
+    use super::*;
+
+    #[test]
+    fn the_kept_document_is_this_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == crate::rendered(&document()),
+            "docs/openapi.json is not what the types say; `cargo xtask document` writes it anew"
+        );
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let mut references = BTreeSet::new();
+        find_references(&document, &mut references);
+        assert!(references.len() > 20, "{references:?}");
+        for reference in references {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
+
+    fn find_references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                members.values().for_each(|member| find_references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| find_references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn operation_ids_are_unique_and_path_parameters_are_declared() {
+        let document = document();
+        let mut ids = BTreeSet::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let id = operation["operationId"].as_str().unwrap();
+                assert!(ids.insert(id.to_owned()), "{id} is there twice");
+                let declared: BTreeSet<_> = operation["parameters"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|parameter| match parameter["$ref"].as_str() {
+                        Some(reference) => document.pointer(&reference[1..]).unwrap(),
+                        None => parameter,
+                    })
+                    .filter(|parameter| parameter["in"] == "path")
+                    .map(|parameter| parameter["name"].as_str().unwrap())
+                    .collect();
+                let used: BTreeSet<_> = path.split(['{', '}']).skip(1).step_by(2).collect();
+                assert_eq!(declared, used, "{method} {path}");
+            }
+        }
+    }
+
+    /// But for those that no route needs to name: any may fail, and 405 has the methods themselves.
+    #[test]
+    fn every_code_of_a_problem_is_an_answer_of_some_operation() {
+        let responses = document()["components"]["responses"].to_string();
+        for code in ProblemCode::ALL {
+            let is_general = matches!(code, ProblemCode::Internal | ProblemCode::MethodNotAllowed);
+            let is_there = responses.contains(&format!("\"{}\":{{\"value\"", code.as_str()));
+            assert_ne!(is_general, is_there, "{code:?}");
+        }
+    }
+
+    /// An example that its own schema refuses would mislead.
+    #[test]
+    fn examples_fit_their_schemas() {
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let whole = json!({
+                "$ref": format!("#/components/schemas/{name}"),
+                "components": document["components"],
+            });
+            let validator = jsonschema::validator_for(&whole).unwrap();
+            for example in schema["examples"].as_array().into_iter().flatten() {
+                let errors: Vec<_> =
+                    validator.iter_errors(example).map(|e| e.to_string()).collect();
+                assert!(errors.is_empty(), "{name}: {errors:?}");
+            }
+        }
+    }
+}

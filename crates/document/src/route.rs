@@ -1,0 +1,109 @@
+//! Every route of the HTTP API.
+
+mod account;
+mod audit;
+mod task;
+
+use rondo_contract::task_query::{LIMIT_DEFAULT, LIMIT_MAX};
+use serde_json::{Value, json};
+
+use crate::operation::{Access, Operation};
+use crate::schema;
+
+/// Groups of routes, with what they are about.
+pub const TAGS: [(&str, &str); 6] = [
+    (TASKS, "Tasks, their tags and the feed of changes"),
+    (REMINDERS, "Further reminders, and what was sent"),
+    (RECURRENCE, "Rules of recurrence"),
+    (AUDIT, "Everything that happened"),
+    (ACCOUNTS, "Accounts, sessions and tokens"),
+    (DOCUMENTS, "What describes all this"),
+];
+const TASKS: &str = "tasks";
+const REMINDERS: &str = "reminders";
+const RECURRENCE: &str = "recurrence";
+const AUDIT: &str = "audit";
+const ACCOUNTS: &str = "accounts";
+const DOCUMENTS: &str = "documents";
+
+/// Every operation, in the order of the document.
+pub fn all() -> Vec<Operation> {
+    let mut operations = task::all();
+    operations.extend(audit::all());
+    operations.extend(account::all());
+    operations.push(document("/api/openapi.json", "getOpenapi", "This document"));
+    operations.push(document("/api/asyncapi.json", "getAsyncapi", "Events and live sync"));
+    operations
+}
+
+fn document(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(DOCUMENTS, Access::Open, "get", path, id, summary).answers(
+        200,
+        "The document",
+        json!({"type": "object"}),
+    )
+}
+
+/// Parameters that several operations have.
+pub fn shared_parameters() -> Value {
+    let id = |name: &str, description: &str| {
+        json!({
+            "name": name, "in": "path", "required": true, "description": description,
+            "schema": schema::id(),
+        })
+    };
+    json!({
+        "user_id": id("user_id", "The token's user."),
+        "task_id": id("id", "The task."),
+        "if_match": {
+            "name": "If-Match", "in": "header",
+            "description": "The ETag that the change is meant for; 412 when the task has another.",
+            "schema": {"type": "string", "examples": ["\"17\""]},
+        },
+        "if_none_match": {
+            "name": "If-None-Match", "in": "header",
+            "description": "The ETag that the client has; 304 when it still is that.",
+            "schema": {"type": "string", "examples": ["\"17\""]},
+        },
+        "idempotency_key": {
+            "name": "Idempotency-Key", "in": "header",
+            "description": "The client's name for this request, kept for 24 hours: the same key and \
+                            body give the first answer again.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        },
+        "limit": {
+            "name": "limit", "in": "query",
+            "schema": {
+                "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT,
+            },
+        },
+        "cursor": {
+            "name": "cursor", "in": "query",
+            "description": "Opaque; from the Link of the page before.",
+            "schema": {"type": "string"},
+        },
+    })
+}
+
+/// A reference to a shared parameter.
+fn shared(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
+}
+
+fn query(name: &str, description: &str, schema: Value) -> Value {
+    let mut parameter = json!({"name": name, "in": "query", "schema": schema});
+    if !description.is_empty() {
+        parameter["description"] = description.into();
+    }
+    parameter
+}
+
+fn path(name: &str, description: &str, schema: Value) -> Value {
+    json!({
+        "name": name, "in": "path", "required": true, "description": description, "schema": schema,
+    })
+}
+
+fn instant() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
