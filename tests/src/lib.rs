@@ -6,5 +6,6 @@
 
 pub mod arrangement;
 pub mod kill;
+pub mod probe;
 pub mod source;
 pub mod story;
