@@ -41,7 +41,8 @@ pub struct AccountArgs {
 pub struct AccountSettings {
     public_url: Option<String>,
     require_verified_email: Option<bool>,
-    trusted_proxies: String,
+    /// As text, and read.
+    trusted_proxies: (String, TrustedProxies),
     signing_key: Option<String>,
     /// As text, and read.
     public_keys: Option<(String, Vec<Jwk>)>,
@@ -65,7 +66,7 @@ impl AccountArgs {
             })
             .transpose()?;
         let trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
-        TrustedProxies::parse(&trusted_proxies)
+        let networks = TrustedProxies::parse(&trusted_proxies)
             .map_err(|error| refusal("TRUSTED_PROXIES", error))?;
         let (signing_key, public_keys) = self.signing()?;
         let provider = match (self.provider.provider()?, given(self.oidc_audience.as_deref())) {
@@ -80,7 +81,7 @@ impl AccountArgs {
         Ok(AccountSettings {
             public_url,
             require_verified_email,
-            trusted_proxies,
+            trusted_proxies: (trusted_proxies, networks),
             signing_key,
             public_keys,
             provider,
@@ -118,6 +119,12 @@ impl AccountArgs {
 }
 
 impl AccountSettings {
+    /// Whose X-Forwarded-For is believed.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> TrustedProxies {
+        self.trusted_proxies.1.clone()
+    }
+
     /// The value of a variable of spin.toml that these settings are for; `address` is where the
     /// program listens.
     #[must_use]
@@ -136,7 +143,7 @@ impl AccountSettings {
                     self.require_verified_email.unwrap_or_else(|| !address.ip().is_loopback());
                 Some(required.to_string())
             }
-            "trusted_proxies" => Some(self.trusted_proxies.clone()),
+            "trusted_proxies" => Some(self.trusted_proxies.0.clone()),
             "jwt_signing_key" => self.signing_key.clone(),
             "jwt_public_keys" => self.public_keys.as_ref().map(|(document, _)| document.clone()),
             "oidc_issuer" => self.provider().map(|provider| provider.issuer.clone()),

@@ -48,6 +48,7 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
         tasks.spawn(jwks::run(pool.clone(), provider, token.clone()));
     }
     let front = Front {
+        limits: None,
         app: None,
         sync: None,
         health: Health::new(readiness, pool.clone(), health::ADVICE),

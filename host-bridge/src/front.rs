@@ -8,15 +8,18 @@ use axum::Router;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use rondo_contract::problem::ProblemCode;
 use rondo_telemetry::{Metrics, RequestLog, health, metric};
 use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::{body, problem};
+use rondo_wasm_host::serve::ClientAddress;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::health::Health;
+use crate::rate_limit::RateLimits;
 use crate::route_class::route_class;
 
 /// Names of the headers by which a request is followed.
@@ -31,6 +34,8 @@ pub struct Front {
     /// Serves `/ws`.
     pub sync: Option<Router>,
     pub health: Health,
+    /// None where there are none.
+    pub limits: Option<Arc<RateLimits>>,
     pub metrics: Metrics,
     /// Wakes the relay after a request that may have written.
     pub wake: Arc<Notify>,
@@ -49,20 +54,40 @@ impl Front {
             "/health/ready" => self.ready().await,
             "/metrics" => text(metric::CONTENT_TYPE, self.metrics.encode()),
             "/" if self.app.is_some() => text("text/html; charset=utf-8", PAGE.to_owned()),
-            "/ws" if self.sync.is_some() => self.live(request).await,
             path if path.starts_with("/events/") => missing(),
-            _ => match &self.app {
-                None => missing(),
-                Some(app) => {
-                    let may_write = request.method() != Method::GET;
-                    let response = app.handle(request).await;
-                    if may_write {
-                        self.wake.notify_one();
-                    }
-                    response
-                }
-            },
+            _ => self.limited(request).await,
         }
+    }
+
+    /// What costs something, as often as it may be asked for.
+    async fn limited(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        let Some(limits) = &self.limits else { return self.serve(request).await };
+        let peer = request.extensions().get::<ClientAddress>().map(|client| client.0);
+        let standing = limits.count(peer, request.headers());
+        let mut response = if standing.refused_s.is_some() {
+            problem(
+                StatusCode::TOO_MANY_REQUESTS,
+                ProblemCode::TooManyRequests.as_str(),
+                "Try again when the time in Retry-After has passed.",
+            )
+        } else {
+            self.serve(request).await
+        };
+        standing.write(response.headers_mut());
+        response
+    }
+
+    async fn serve(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        if request.uri().path() == "/ws" {
+            return self.live(request).await;
+        }
+        let Some(app) = &self.app else { return missing() };
+        let may_write = request.method() != Method::GET;
+        let response = app.handle(request).await;
+        if may_write {
+            self.wake.notify_one();
+        }
+        response
     }
 
     async fn live(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {

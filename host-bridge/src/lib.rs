@@ -14,6 +14,7 @@ pub mod mailer;
 pub mod option;
 pub mod pipeline;
 pub mod private_server;
+pub mod rate_limit;
 pub mod retention;
 pub mod route_class;
 pub mod up;

@@ -15,6 +15,7 @@ use rondo_wasm_host::Manifest;
 use crate::account::AccountArgs;
 use crate::jwks::ProviderArgs;
 use crate::mailer::Outlet;
+use crate::rate_limit::RateSetting;
 
 /// Longest that audit entries can be kept, in days.
 const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
@@ -37,6 +38,9 @@ pub struct UpArgs {
     /// Key of access tokens, at least 32 bytes; otherwise made and kept in the data folder.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
+    /// Requests in a minute by user and by address, such as user=3000,address=6000, or off.
+    #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
+    pub rate_limits: String,
     #[command(flatten)]
     pub account: AccountArgs,
     #[command(flatten)]
@@ -131,6 +135,14 @@ impl UpArgs {
         let Some(secret) = given(self.jwt_secret.as_deref()) else { return Ok(None) };
         HmacKey::new(secret.as_bytes()).map_err(|error| refusal("JWT_SECRET", error))?;
         Ok(Some(secret))
+    }
+}
+
+impl UpArgs {
+    /// # Errors
+    /// When RATE_LIMITS is malformed.
+    pub fn rate_limits(&self) -> Result<RateSetting, SettingError> {
+        self.rate_limits.parse().map_err(|error| refusal("RATE_LIMITS", error))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::pipeline::flow::Flow;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
+use crate::rate_limit::{RateLimits, RateSetting};
 use crate::{clock, host, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
@@ -41,6 +42,7 @@ struct Setting {
     manifest: Manifest,
     listener: TcpListener,
     jwt_secret: String,
+    rates: RateSetting,
     account: AccountSettings,
     outlet: Outlet,
     from: Mailbox,
@@ -85,6 +87,7 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     let account = args.account.settings()?;
     let address = listen_address(&args.listen)?;
     let (_, from) = args.mail.outlet(&args.data)?;
+    let rates = args.rate_limits()?;
     let manifest = manifest(&args.spin_toml)?;
     let listener = host::listen(address).await?;
     let data = DataFolder::open(&args.data)?;
@@ -94,7 +97,7 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
     let audit_days = args.retention.audit_retention_days;
     let setting =
-        Setting { kafka, manifest, listener, jwt_secret, account, outlet, from, audit_days };
+        Setting { kafka, manifest, listener, jwt_secret, rates, account, outlet, from, audit_days };
     Ok((setting, data, secrets))
 }
 
@@ -136,9 +139,11 @@ async fn serve_all(
     let flow = Arc::new(Flow::new(readiness.part("events")));
     let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
     let part = readiness.part("mailer");
-    let Setting { kafka, listener, outlet, from, jwt_secret, audit_days, account, .. } = setting;
+    let Setting { kafka, listener, outlet, from, jwt_secret, rates, audit_days, account, .. } =
+        setting;
 
     let key = HmacKey::new(jwt_secret.as_bytes())?;
+    let limits = RateLimits::new(rates, key.clone(), account.trusted_proxies());
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
     let sync = SyncService::with_metrics(store, account.sync_keys(key), metrics.clone());
     let address = address.to_string();
@@ -167,6 +172,7 @@ async fn serve_all(
         app: Some(app.clone()),
         sync: Some(ws_sync::router(sync.clone())),
         health,
+        limits: limits.map(Arc::new),
         metrics: metrics.clone(),
         wake: wake.clone(),
     };
