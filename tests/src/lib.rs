@@ -6,6 +6,8 @@
 
 pub mod account;
 pub mod arrangement;
+pub mod described;
+pub mod forgery;
 pub mod kill;
 pub mod probe;
 pub mod provider;

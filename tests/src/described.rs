@@ -1,0 +1,188 @@
+//! The operations of the HTTP API as the served OpenAPI document tells them, and a user with one of
+//! everything that they can be about.
+
+use http::Method;
+use rondo_testkit::http::{Client, Pending};
+use serde_json::{Value, json};
+use tokio_postgres::Client as Session;
+
+use crate::arrangement::{self, Up};
+use crate::story::{self, SOON, User};
+
+/// One operation.
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
+    /// With `{names}` of what is asked for.
+    pub path: String,
+    /// The scopes that it needs; none for one that everyone may call.
+    pub scopes: Option<Vec<String>>,
+    pub has_body: bool,
+    /// Names and schemas of query parameters.
+    pub query: Vec<(String, Value)>,
+}
+
+/// Reads the document that `http` serves.
+///
+/// # Panics
+/// When there is none.
+pub async fn operations(http: &str) -> Vec<Operation> {
+    let document = Client::new(http).get("/api/openapi.json").await.expect("an answer");
+    let document = document.expect(200).json();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            operations.push(Operation::read(&document, path, method, operation));
+        }
+    }
+    assert!(operations.len() > 50, "{}", operations.len());
+    operations
+}
+
+impl Operation {
+    fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
+        let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        let query = parameters
+            .iter()
+            .map(|parameter| match parameter["$ref"].as_str() {
+                Some(reference) => document.pointer(&reference[1..]).expect("a parameter"),
+                None => parameter,
+            })
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| (text(&parameter["name"]), parameter["schema"].clone()))
+            .collect();
+        let scopes = operation["security"].as_array().and_then(|security| security.first());
+        Self {
+            id: text(&operation["operationId"]),
+            method: method.to_uppercase().parse().expect("a method"),
+            path: path.to_owned(),
+            scopes: scopes.map(|bearer| {
+                bearer["bearer"].as_array().into_iter().flatten().map(text).collect()
+            }),
+            has_body: operation.get("requestBody").is_some(),
+            query,
+        }
+    }
+
+    /// Whether it is about something of a user that the path names beside the user.
+    #[must_use]
+    pub fn is_about_something(&self) -> bool {
+        self.path.replace("{user_id}", "").contains('{')
+    }
+
+    /// A request that its owner would get a good answer for.
+    pub fn ask<'a>(&self, client: &'a Client, path: &str) -> Pending<'a> {
+        let request = client.request(self.method.clone(), path);
+        if self.has_body { request.json(&self.body()) } else { request }
+    }
+
+    /// A good body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        match self.id.trim_end_matches("Own") {
+            "createTask" | "replaceTask" | "changeTask" => json!({"title": "changed"}),
+            "changeTag" => json!({"color": "#336699"}),
+            "createReminder" => json!({"offset": "PT5M"}),
+            "snoozeReminder" => json!({"for": "PT10M"}),
+            "previewRecurrence" => json!({"recurrence_rule": {"frequency": "daily"}, "count": 1}),
+            "createApiToken" => json!({"name": "changed", "scopes": ["tasks:read"]}),
+            "changeMe" => json!({"name": "changed"}),
+            _ => json!({}),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// A user with a task that recurs and reminds, a further reminder, a tag and an API token.
+pub struct Owner {
+    pub user: User,
+    task: i64,
+    reminder: i64,
+    token: i64,
+}
+
+/// The tag of an owner's task.
+const TAG: &str = "private";
+
+impl Owner {
+    /// # Panics
+    /// When something cannot be made.
+    pub async fn register(http: &str, email: &str) -> Self {
+        let user = story::register(http, email).await;
+        let id = |answer: Value| answer["id"].as_i64().expect("an id");
+        let made = async |path: &str, body: Value| {
+            id(user.client.post(path, &body).await.expect("an answer").expect(201).json())
+        };
+        let due = story::from_now(86_400);
+        let task = json!({"title": "mine", "tags": [TAG], "due_date": due, "reminder_offset": "PT1H",
+                          "recurrence_rule": {"frequency": "daily"}});
+        let task = made("/api/tasks", task).await;
+        let reminders = format!("/api/tasks/{task}/reminders");
+        let reminder = made(&reminders, json!({"offset": "PT2H"})).await;
+        let token = json!({"name": "mine", "scopes": ["tasks:read"]});
+        let token = made("/api/auth/tokens", token).await;
+        Self { user, task, reminder, token }
+    }
+
+    /// The path of an operation about what this owner has, under the user with this id.
+    #[must_use]
+    pub fn path(&self, operation: &Operation, user_id: i64) -> String {
+        operation
+            .path
+            .replace("{user_id}", &user_id.to_string())
+            .replace("{id}", &self.task.to_string())
+            .replace("{reminder_id}", &self.reminder.to_string())
+            .replace("{token_id}", &self.token.to_string())
+            .replace("{name}", TAG)
+    }
+}
+
+/// What is in the database, each row, once nothing is on its way any more.
+pub struct Trace(Session);
+
+impl Trace {
+    /// # Panics
+    /// When the database cannot be reached.
+    pub async fn of(up: &Up) -> Self {
+        let endpoints = up.endpoints();
+        Self(arrangement::session(endpoints["postgres"].as_str().expect("a database")).await)
+    }
+
+    /// Every table with what it has.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub async fn tables(&self) -> Vec<(String, String)> {
+        rondo_testkit::wait::eventually("an empty outbox", SOON, async || {
+            let row = self.0.query_one("SELECT count(*) FROM outbox", &[]).await;
+            match row.expect("a count").get::<_, i64>(0) {
+                0 => Ok(()),
+                waiting => Err(format!("{waiting} events")),
+            }
+        })
+        .await;
+        let names = "SELECT relname::text FROM pg_class \
+                     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1";
+        let mut tables = Vec::new();
+        for row in self.0.query(names, &[]).await.expect("the tables") {
+            let name: String = row.get(0);
+            let content = format!(
+                "SELECT coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM \"{name}\" t"
+            );
+            let row = self.0.query_one(&content, &[]).await.expect("a table");
+            tables.push((name, row.get(0)));
+        }
+        tables
+    }
+
+    /// # Panics
+    /// When something is there that was not, or the other way round.
+    pub async fn assert_unchanged(&self, before: &[(String, String)]) {
+        for ((name, before), (_, after)) in before.iter().zip(self.tables().await) {
+            assert_eq!(*before, after, "{name} has changed");
+        }
+    }
+}
