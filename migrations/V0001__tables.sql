@@ -126,7 +126,10 @@ CREATE TABLE series (
     recurrence_rule jsonb NOT NULL,
     anchor timestamp NOT NULL,
     time_zone text NOT NULL,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    -- When its user ended it: none of its occurrences has a successor any more. A series that ran
+    -- out has none; its end is a row of occurrences, which reopening withdraws.
+    ended_at timestamptz
 );
 CREATE INDEX series_by_user ON series (user_id);
 

@@ -234,6 +234,20 @@ BEGIN
     RETURN false;
 END $$;
 
+-- Ends a series at its user's wish, from whichever occurrence: the row says when, the event once.
+CREATE FUNCTION series_stop(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
+                            at timestamptz, task_data text, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE series SET ended_at = at WHERE id = p_series AND ended_at IS NULL;
+    IF FOUND THEN
+        INSERT INTO occurrences (series_id, user_id, scheduled, state, created_at)
+        VALUES (p_series, p_user, false, 'ended', at);
+        PERFORM emit('series.ended', p_user, p_task, p_revision, at, '', task_data, trace);
+    END IF;
+END $$;
+
 -- Takes a task away: row, tombstone, event. The caller has taken the revision.
 CREATE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
 RETURNS void
@@ -352,10 +366,9 @@ BEGIN
     body := task_json(changed);
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
-    IF p_series <> 'keep' AND before.series_id IS NOT NULL THEN
-        PERFORM series_close(p_user, before.series_id, p_id, taken, at, body, p_trace);
-        -- The end stands, but not in the way of a successor in the series that starts here.
-        UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id AND state = 'ended';
+    -- A past occurrence leaves its series as it is: that goes on with its next one.
+    IF p_series <> 'keep' AND before.series_id IS NOT NULL AND before.status <> 'completed' THEN
+        PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
     END IF;
     IF p_series = 'start' THEN
         PERFORM series_start(changed, (p_task ->> 'anchor')::timestamp, at);
@@ -404,7 +417,7 @@ BEGIN
         IF p_scope = 'this' THEN
             UPDATE occurrences SET deleted_task = to_jsonb(before) WHERE task_id = p_id AND series_id = before.series_id;
         ELSE
-            PERFORM series_close(p_user, before.series_id, p_id, taken, at, task_json(before)::text, p_trace);
+            PERFORM series_stop(p_user, before.series_id, p_id, taken, at, task_json(before)::text, p_trace);
         END IF;
     END IF;
     RETURN QUERY SELECT 'deleted', taken;
@@ -415,8 +428,8 @@ END $$;
 -- that follow it when slots that have passed are all made, as objects of slot, due and remind_at
 -- (null for none), each the predecessor of the next. `p_skipped`: slots passed over. `p_series`:
 -- the series that the slots were calculated for.
--- Outcomes: created; exists (another delivery was first, or the series has ended, or its slot is
--- taken); stale (the predecessor is not completed any more, or in another series).
+-- Outcomes: created; exists (another delivery was first, or the series has ended); stale (the
+-- predecessor is not completed any more, or in another series, or the slot is taken by now).
 CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
                                   p_skipped jsonb, p_trace text)
 RETURNS TABLE (outcome text, made bigint)
@@ -451,6 +464,8 @@ BEGIN
     SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
     IF rule.id IS DISTINCT FROM p_series THEN
         refused := 'stale';
+    ELSIF rule.ended_at IS NOT NULL AND refused IS NULL THEN
+        refused := 'exists';
     END IF;
     FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
         EXIT WHEN refused IS NOT NULL;
@@ -474,7 +489,8 @@ BEGIN
                     rule.recurrence_rule ->> 'basis' = 'schedule', 'live', taken, at)
             ON CONFLICT DO NOTHING;
             IF NOT FOUND THEN
-                refused := 'exists';
+                SELECT CASE WHEN count(*) > 0 THEN 'exists' ELSE 'stale' END INTO refused
+                FROM occurrences o WHERE o.predecessor_task_id = follows AND o.state <> 'withdrawn';
                 EXIT;
             END IF;
         END IF;
@@ -535,6 +551,8 @@ BEGIN
     IF (NOT deleted AND predecessor.status <> 'completed')
        OR predecessor.series_id IS DISTINCT FROM p_series THEN
         RETURN QUERY SELECT 'stale';
+    ELSIF EXISTS (SELECT FROM series s WHERE s.id = p_series AND s.ended_at IS NOT NULL) THEN
+        RETURN QUERY SELECT 'exists';
     ELSIF series_close(p_user, predecessor.series_id, p_predecessor, predecessor.revision,
                        clock_timestamp(), task_json(predecessor)::text, p_trace) THEN
         RETURN QUERY SELECT 'ended';

@@ -6,7 +6,7 @@ use rondo_domain::Violation;
 use rondo_domain::access::Scope;
 use rondo_domain::instant;
 use rondo_domain::jiff::Timestamp;
-use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, describe};
+use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, anchor_of, describe};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::page::Parameters;
@@ -29,7 +29,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
             Zone::parse(&name).map_err(|_| Refusal::internal(format!("stored time zone {name}")))?
         }
     };
-    let anchor = zone.local_of(form.due_date.unwrap_or_else(clock::now));
+    let anchor = anchor_of(form.due_date.unwrap_or_else(clock::now), &zone);
     let series = Series::new(form.rule, anchor, zone);
     series.validate().map_err(|violation| {
         Refusal::invalid(vec![FieldError::of("/recurrence_rule", violation)])
@@ -37,7 +37,11 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
     let occurrences: Vec<_> = series
         .preview(form.count)
         .iter()
-        .map(|slot| json!({ "local": slot.local.to_string(), "utc": instant::format(slot.utc) }))
+        .map(|slot| {
+            // What the clock shows: a slot that it passes over is told as the time that it becomes.
+            let local = series.zone().local_of(slot.utc);
+            json!({ "local": local.to_string(), "utc": instant::format(slot.utc) })
+        })
         .collect();
     let answer = json!({ "description": describe(&series), "occurrences": occurrences });
     Ok(Response::json(200, answer.to_string()))

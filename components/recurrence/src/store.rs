@@ -84,6 +84,8 @@ pub struct Occurrence {
     pub deleted: bool,
     /// Whether it has a successor already, or its series ends with it.
     pub followed: bool,
+    /// Slots after this one's that other occurrences have.
+    pub taken: Vec<DateTime>,
     /// Occurrences of the series that were completed, this one included.
     pub completions: u32,
 }
@@ -131,6 +133,7 @@ struct Stored {
     reminder_offset: Option<String>,
     deleted: bool,
     followed: bool,
+    taken: String,
     completions: i64,
 }
 
@@ -147,6 +150,7 @@ impl Stored {
             reminder_offset: row.optional_text("reminder_offset")?,
             deleted: row.boolean("deleted")?,
             followed: row.boolean("followed")?,
+            taken: row.optional_text("taken")?.unwrap_or_default(),
             completions: row.int("completions")?,
         })
     }
@@ -171,6 +175,7 @@ impl Stored {
                 .map_err(|error| format!("stored reminder_offset {error}"))?,
             deleted: self.deleted,
             followed: self.followed,
+            taken: self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect(),
             completions: u32::try_from(self.completions).unwrap_or(u32::MAX),
         })
     }

@@ -63,10 +63,11 @@ impl Occurrence {
 
     /// What follows, in order, and the slots that were passed over; none when the series is over.
     fn successors(&self, done_at: Timestamp, now: Timestamp) -> Option<(Vec<Next>, Vec<DateTime>)> {
-        let after = |slot| match self.series.successor(slot, done_at, now, self.completions) {
-            Successor::Next { slot, due, skipped } => Some((self.next(slot, due), skipped)),
-            Successor::Ended => None,
-        };
+        let after =
+            |slot| match self.series.successor(slot, done_at, now, self.completions, &self.taken) {
+                Successor::Next { slot, due, skipped } => Some((self.next(slot, due), skipped)),
+                Successor::Ended => None,
+            };
         let (first, skipped) = after(self.slot)?;
         let mut next = vec![first];
         let rule = self.series.rule();

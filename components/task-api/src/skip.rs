@@ -20,9 +20,6 @@ use crate::idempotency::{self, Key};
 use crate::store::{ForChange, Outcome, Store, key_parameters};
 use crate::task_response;
 
-/// Most slots of other occurrences that are passed over on the way to a free one.
-const TAKEN_SLOTS_MAX: usize = 500;
-
 pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let bytes = request.body()?;
@@ -132,21 +129,12 @@ impl Occurrence {
         let local = |text: &str| text.parse::<DateTime>().map_err(|_| unreadable());
         let series = Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?);
         let completions = u32::try_from(self.completions).unwrap_or(u32::MAX);
-        let mut after = local(&self.slot)?;
-        let mut passed = Vec::new();
-        for _ in 0..TAKEN_SLOTS_MAX {
-            let Successor::Next { slot, due, skipped } =
-                series.successor(after, now, now, completions)
-            else {
-                return Ok(None);
-            };
-            passed.extend(skipped);
-            let name = slot.to_string();
-            if !self.taken.split(' ').any(|taken| taken == name) {
-                return Ok(Some((slot, due, passed)));
-            }
-            after = slot;
-        }
-        Ok(None)
+        let taken: Vec<DateTime> =
+            self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect();
+        let slot = local(&self.slot)?;
+        Ok(match series.successor(slot, now, now, completions, &taken) {
+            Successor::Next { slot, due, skipped } => Some((slot, due, skipped)),
+            Successor::Ended => None,
+        })
     }
 }

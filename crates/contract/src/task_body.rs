@@ -6,7 +6,7 @@
 use rondo_domain::Violation;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::{Frequency, Rule, Series};
+use rondo_domain::recurrence::{self, Frequency, Rule, Series};
 use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
 use rondo_domain::{fold, instant};
@@ -260,7 +260,7 @@ pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
 /// Local date and time at which a series of this task would start: its due date's, otherwise now.
 #[must_use]
 pub fn anchor(fields: &TaskFields, now: Timestamp) -> rondo_domain::jiff::civil::DateTime {
-    fields.time_zone.local_of(fields.due_date.unwrap_or(now))
+    recurrence::anchor_of(fields.due_date.unwrap_or(now), &fields.time_zone)
 }
 
 /// The writable members, as they are answered.

@@ -18,7 +18,7 @@ pub use rule::{
     Weekdays,
 };
 pub use rule::{COUNT_MAX, INTERVAL_MAX};
-pub use series::{PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor};
+pub use series::{PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor, anchor_of};
 
 #[cfg(test)]
 #[path = "recurrence/property_tests.rs"]

@@ -22,8 +22,14 @@ SELECT s.id AS series_id,
        o.time_zone,
        o.reminder_offset,
        o.deleted,
-       EXISTS (SELECT FROM occurrences successor
-               WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn') AS followed,
+       (s.ended_at IS NOT NULL
+        OR EXISTS (SELECT FROM occurrences successor
+                   WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn')) AS followed,
+       -- Slots that other occurrences have.
+       (SELECT string_agg(to_char(other.slot, 'YYYY-MM-DD"T"HH24:MI:SS'), ' ' ORDER BY other.slot)
+        FROM occurrences other
+        WHERE other.series_id = s.id AND other.slot > o.slot AND other.scheduled
+          AND other.state <> 'withdrawn') AS taken,
        -- Only a count on basis completion needs it. One deleted while pending was not completed.
        CASE WHEN s.recurrence_rule ->> 'basis' = 'completion'
                  AND (s.recurrence_rule ->> 'count' IS NOT NULL OR s.recurrence_rule ->> 'rrule' LIKE '%COUNT=%')

@@ -2,7 +2,14 @@ use jiff::civil::DateTime;
 use proptest::prelude::*;
 
 use super::*;
+use crate::offset::ReminderOffset;
 use crate::zone::Zone;
+
+/// Text that is nearly a rule.
+const NEARLY_A_RULE: &str = "(FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY))(;(INTERVAL=[0-9]{1,4}|COUNT=[0-9]{1,5}|\
+    UNTIL=20[0-9]{6}(T[0-2][0-9][0-5][0-9]00Z?)?|WKST=(MO|SU|XX)|BYMONTH=-?[0-9]{1,2}(,[0-9]{1,2})?|\
+    BYMONTHDAY=-?[0-9]{1,2}|BYYEARDAY=-?[0-9]{1,3}|BYWEEKNO=-?[0-9]{1,2}|BYSETPOS=-?[0-9]{1,3}|\
+    BYDAY=[+-]?[0-9]?(MO|TU|WE|TH|FR|SA|SU)(,[0-9]?(MO|SA))?|BYHOUR=[0-9]{1,2}|BYSECOND=[0-9]{1,2})){0,5}";
 
 fn draft() -> impl Strategy<Value = RuleDraft> {
     (
@@ -45,6 +52,42 @@ proptest! {
         for pair in slots.windows(2) {
             prop_assert!(pair[0].local < pair[1].local);
             prop_assert_eq!(series.slot_after(pair[0].local), Some(pair[1].local));
+        }
+    }
+
+    /// What is read is bounded in its work, and reads the same again.
+    #[test]
+    fn a_rule_that_is_read_can_be_worked_out(text in NEARLY_A_RULE, days in 0..20_000_i64) {
+        let epoch: DateTime = "2000-01-31T09:30:00".parse().unwrap();
+        let anchor = epoch.checked_add(jiff::Span::new().days(days)).unwrap();
+        let draft = RuleDraft { rrule: Some(text.clone()), ..RuleDraft::default() };
+        if let Ok(rule) = draft.build() {
+            let (again, _) = Rrule::parse(&text).unwrap();
+            prop_assert_eq!(again.as_str(), &text);
+            let series = Series::new(rule, anchor, Zone::utc());
+            prop_assert!(!describe(&series).is_empty());
+            let slots = series.preview(5);
+            prop_assert_eq!(series.validate().is_ok(), !slots.is_empty());
+            for pair in slots.windows(2) {
+                prop_assert!(pair[0].local < pair[1].local);
+                prop_assert_eq!(series.slot_after(pair[0].local), Some(pair[1].local));
+            }
+        }
+    }
+
+    /// No text makes a parser fail in any other way than by its error.
+    #[test]
+    fn parsers_take_any_text(text in any::<String>(), ascii in "[ -~]{0,40}", duration in "-?P?[0-9WDTHMS.]{0,12}") {
+        for text in [&text, &ascii, &duration] {
+            if let Ok((rule, _)) = Rrule::parse(text) {
+                prop_assert_eq!(Rrule::parse(rule.as_str()).unwrap().0, rule);
+            }
+            if let Ok(zone) = Zone::parse(text) {
+                prop_assert_eq!(Zone::parse(zone.name()), Ok(zone));
+            }
+            if let Ok(offset) = ReminderOffset::parse(text) {
+                prop_assert_eq!(ReminderOffset::parse(&offset.to_string()), Ok(offset));
+            }
         }
     }
 }

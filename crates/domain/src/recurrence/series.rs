@@ -59,8 +59,10 @@ pub enum Successor {
 }
 
 impl Series {
+    /// Fractions of a second are cut off: slots are whole seconds.
     #[must_use]
     pub fn new(rule: Rule, anchor: DateTime, zone: Zone) -> Self {
+        let anchor = whole_seconds(anchor);
         let (time, dates) = Dates::of(&rule, anchor);
         let last_counted = match (rule.end, rule.basis) {
             (End::AfterCount(count), Basis::Schedule) => dates.nth(count),
@@ -100,6 +102,8 @@ impl Series {
     /// `completed_slot` is the occurrence's slot, `completed_at` when it was completed, `now` the
     /// present, which decides what is past, `completions_so_far` the occurrences of the series that
     /// have been completed, this one included (it matters to a count on basis `completion`).
+    /// `taken` are slots that other occurrences have, which are passed over: one that was skipped
+    /// may have moved ahead of others.
     ///
     /// With catch_up `all` each successor follows from the one before it, as with `one_step`; the
     /// caller goes on from the answer while its `due` is past.
@@ -110,22 +114,30 @@ impl Series {
         completed_at: Timestamp,
         now: Timestamp,
         completions_so_far: u32,
+        taken: &[DateTime],
     ) -> Successor {
-        match self.rule.basis {
-            Basis::Schedule => match self.rule.catch_up {
-                CatchUp::NextFuture => self.next_future(completed_slot, now),
-                CatchUp::OneStep | CatchUp::All => {
-                    self.next(self.slot_after(completed_slot), Vec::new())
-                }
-            },
-            Basis::Completion => {
-                if matches!(self.rule.end, End::AfterCount(n) if completions_so_far >= n.into()) {
-                    return Successor::Ended;
-                }
-                let done = self.zone.local_of(completed_at).date();
-                self.next(self.slot_after_completion(done, completed_slot.date()), Vec::new())
+        if self.rule.basis == Basis::Completion {
+            if matches!(self.rule.end, End::AfterCount(n) if completions_so_far >= n.into()) {
+                return Successor::Ended;
+            }
+            let done = self.zone.local_of(completed_at).date();
+            return self.next(self.slot_after_completion(done, completed_slot.date()), Vec::new());
+        }
+        let mut after = completed_slot;
+        let mut passed = Vec::new();
+        // Each step but the last ends on another taken slot.
+        for _ in 0..=taken.len() {
+            let (next, skipped) = match self.rule.catch_up {
+                CatchUp::NextFuture => self.next_future(after, now),
+                CatchUp::OneStep | CatchUp::All => (self.slot_after(after), Vec::new()),
+            };
+            passed.extend(skipped);
+            match next {
+                Some(slot) if taken.contains(&slot) => after = slot,
+                free => return self.next(free, passed),
             }
         }
+        Successor::Ended
     }
 
     /// The first `count` slots, at most [`PREVIEW_SLOTS_MAX`]: the anchor itself first when the
@@ -165,10 +177,10 @@ impl Series {
         }
     }
 
-    /// On to the first slot that is not past.
-    fn next_future(&self, completed_slot: DateTime, now: Timestamp) -> Successor {
+    /// The first slot that is not past, and those before it.
+    fn next_future(&self, after: DateTime, now: Timestamp) -> (Option<DateTime>, Vec<DateTime>) {
         let is_past = |slot| self.zone.instant_of(slot).is_some_and(|instant| instant < now);
-        let mut next = self.slot_after(completed_slot);
+        let mut next = self.slot_after(after);
         let mut skipped = Vec::new();
         while let Some(slot) = next.filter(|slot| is_past(*slot)) {
             if skipped.len() == SKIPPED_SLOTS_MAX {
@@ -178,7 +190,7 @@ impl Series {
             skipped.push(slot);
             next = self.slot_after(slot);
         }
-        self.next(next, skipped)
+        (next, skipped)
     }
 
     /// From a slot that is past over all others that are, without visiting each.
@@ -219,6 +231,16 @@ impl Series {
         };
         within.then_some(slot)
     }
+}
+
+/// The wall-clock time at which a series starts whose first task is due at an instant.
+#[must_use]
+pub fn anchor_of(due: Timestamp, zone: &Zone) -> DateTime {
+    whole_seconds(zone.local_of(due))
+}
+
+fn whole_seconds(local: DateTime) -> DateTime {
+    local.with().subsec_nanosecond(0).build().unwrap_or(local)
 }
 
 /// The dates that a pattern has from an anchor on.

@@ -76,14 +76,15 @@ fn a_late_completion_goes_on_in_the_future() {
     let slot = local("2031-01-01T09:00:00");
     let now = "2031-01-04T10:00:00Z".parse().unwrap();
     let daily = series(every(Frequency::Daily), "2031-01-01T09:00:00", "UTC");
-    let Successor::Next { slot: next, skipped, .. } = daily.successor(slot, now, now, 1) else {
+    let Successor::Next { slot: next, skipped, .. } = daily.successor(slot, now, now, 1, &[])
+    else {
         panic!("a daily series goes on");
     };
     assert_eq!(next, local("2031-01-05T09:00:00"));
     assert_eq!(skipped.len(), 3);
     let step = RuleDraft { catch_up: Some(CatchUp::OneStep), ..every(Frequency::Daily) };
     let step = series(step, "2031-01-01T09:00:00", "UTC");
-    let Successor::Next { slot: next, skipped, .. } = step.successor(slot, now, now, 1) else {
+    let Successor::Next { slot: next, skipped, .. } = step.successor(slot, now, now, 1, &[]) else {
         panic!("a daily series goes on");
     };
     assert_eq!((next, skipped.len()), (local("2031-01-02T09:00:00"), 0));
