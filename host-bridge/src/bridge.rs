@@ -32,6 +32,7 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    crate::watch_pool(&metrics, &pool);
     let (flow, token) = (Arc::new(Flow::new(readiness.part("events"))), shutdown.token());
 
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);

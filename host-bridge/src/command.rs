@@ -1,6 +1,7 @@
 //! The command line of `rondo`. Every option is an environment variable too.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use rondo_database::Dsn;
@@ -12,7 +13,7 @@ use crate::{bridge, host, pipeline, up};
 
 /// Tasks that recur, remind and are kept in sync.
 #[derive(Parser)]
-#[command(name = "rondo", version, after_help = rondo_telemetry::log::HELP)]
+#[command(name = "rondo", version = version(), after_help = rondo_telemetry::log::HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -88,6 +89,15 @@ enum User {
         #[arg(value_parser = ["admin"])]
         scope: String,
     },
+}
+
+/// This program's version, and that of the time zones it knows.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let zones = rondo_domain::zone::database_version();
+        format!("{} (time zone data {zones})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
 }
 
 impl Cli {

@@ -20,6 +20,7 @@ pub mod route_class;
 pub mod up;
 
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, migration};
+use rondo_telemetry::{Metrics, PoolUse};
 
 /// Connections of the bridge to its database, beside the relay's own.
 const POOL_CONNECTIONS_MAX: usize = 12;
@@ -32,6 +33,20 @@ pub fn pool(dsn: &Dsn) -> anyhow::Result<Pool> {
     let options =
         PoolOptions { connections_max: POOL_CONNECTIONS_MAX, session: session("rondo bridge") };
     Ok(rondo_database::pool::open(dsn, &options)?)
+}
+
+/// Shows how the bridge's pool is used.
+pub(crate) fn watch_pool(metrics: &Metrics, pool: &Pool) {
+    let pool = pool.clone();
+    metrics.watch_pool("bridge", move || {
+        let status = pool.status();
+        PoolUse {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            connections_max: status.max_size,
+        }
+    });
 }
 
 /// A connection of one's own, for session locks: they go with it.

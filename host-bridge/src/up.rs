@@ -131,6 +131,7 @@ async fn serve_all(
     let app = WasmApp::load(&setting.manifest, &values)?;
     let pool = crate::pool(roles.get(Role::Bridge))?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    crate::watch_pool(&metrics, &pool);
     let advice = match ownership {
         Ownership::External => health::ADVICE,
         Ownership::Private => private_server::ADVICE,

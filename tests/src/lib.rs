@@ -9,6 +9,7 @@ pub mod arrangement;
 pub mod described;
 pub mod forgery;
 pub mod kill;
+pub mod operation;
 pub mod probe;
 pub mod provider;
 pub mod source;

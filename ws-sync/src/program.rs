@@ -81,7 +81,7 @@ async fn work(
     let following = kafka::run(settings, service.hub(), metrics, &report, shutdown);
     tokio::select! {
         () = following => {}
-        () = watch_database(service.store(), metrics, &database) => {}
+        () = watch_database(service.store(), &database) => {}
     }
     Ok(())
 }
@@ -101,10 +101,9 @@ async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
     }
 }
 
-/// Keeps the part and the figures of the pool up to date, for ever.
-async fn watch_database(store: &Store, metrics: &Metrics, part: &Part) {
+/// Keeps the part up to date, for ever.
+async fn watch_database(store: &Store, part: &Part) {
     loop {
-        metrics.database_pool("sync", store.pool_use());
         tokio::time::sleep(Duration::from_secs(DATABASE_CHECK_S)).await;
         match store.check().await {
             Ok(()) => part.ready(),

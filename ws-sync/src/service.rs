@@ -42,10 +42,11 @@ impl SyncService {
         Self::with_metrics(store, keys, Metrics::new())
     }
 
-    /// The same; open connections are counted in `metrics` as `websocket`.
+    /// The same; open connections are counted in `metrics` as `websocket`, and its pool is shown.
     #[must_use]
     pub fn with_metrics(store: Store, keys: impl Into<Keys>, metrics: Metrics) -> Self {
         metrics.announce_connections(WEBSOCKET);
+        metrics.watch_pool("sync", store.pool_use());
         let keys = keys.into();
         Self(Arc::new(Parts { hub: Arc::default(), store, keys, metrics }))
     }

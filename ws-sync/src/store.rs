@@ -131,15 +131,17 @@ impl Store {
         Ok(client.query_one(&statement, &parameters).await?.try_get("user_id")?)
     }
 
-    /// How the pool is used now.
-    #[must_use]
-    pub fn pool_use(&self) -> PoolUse {
-        let status = self.pool.status();
-        PoolUse {
-            open: status.size,
-            idle: status.available,
-            waiting: status.waiting,
-            connections_max: status.max_size,
+    /// What tells how the pool is used.
+    pub(crate) fn pool_use(&self) -> impl Fn() -> PoolUse + Send + Sync + use<> {
+        let pool = self.pool.clone();
+        move || {
+            let status = pool.status();
+            PoolUse {
+                open: status.size,
+                idle: status.available,
+                waiting: status.waiting,
+                connections_max: status.max_size,
+            }
         }
     }
 

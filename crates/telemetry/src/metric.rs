@@ -1,6 +1,10 @@
 //! Metrics, for `GET /metrics`.
 
-use std::{sync::Arc, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -60,6 +64,8 @@ pub struct Families {
     database_connections: Family<PoolLabels, Gauge>,
     /// `rondo_database_connections_max{pool}`.
     database_connections_max: Family<PoolMaxLabels, Gauge>,
+    /// Asked when the metrics are.
+    pools: Mutex<BTreeMap<&'static str, LookAtPool>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -94,6 +100,8 @@ struct PoolLabels {
 struct PoolMaxLabels {
     pool: &'static str,
 }
+
+type LookAtPool = Box<dyn Fn() -> PoolUse + Send + Sync>;
 
 /// Histograms by label.
 type DurationFamily<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
@@ -134,6 +142,7 @@ impl Metrics {
             connections: Family::default(),
             database_connections: Family::default(),
             database_connections_max: Family::default(),
+            pools: Mutex::default(),
         }))
     }
 
@@ -202,8 +211,25 @@ impl Metrics {
         let _ = self.connections.get_or_create(&ConnectionLabels { kind });
     }
 
-    /// Sets how a pool of connections to Postgres is used.
-    pub fn database_pool(&self, pool: &'static str, used: PoolUse) {
+    /// Adds a pool of connections to Postgres: `look` is asked whenever the metrics are. One of the
+    /// same name is replaced.
+    pub fn watch_pool(
+        &self,
+        name: &'static str,
+        look: impl Fn() -> PoolUse + Send + Sync + 'static,
+    ) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.insert(name, Box::new(look));
+    }
+
+    fn look_at_pools(&self) {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, look) in pools.iter() {
+            self.database_pool(name, look());
+        }
+    }
+
+    fn database_pool(&self, pool: &'static str, used: PoolUse) {
         let states = [
             ("busy", used.open.saturating_sub(used.idle)),
             ("idle", used.idle),
@@ -224,6 +250,7 @@ impl Metrics {
 
     /// All metrics as text, of type [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
+        self.look_at_pools();
         let mut registry = Registry::with_prefix("rondo");
         self.register(&mut registry);
         let mut text = String::new();

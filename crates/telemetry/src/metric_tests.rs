@@ -14,7 +14,7 @@ fn the_text_has_what_was_counted() {
     metrics.outbox_oldest_age.set(1.5);
     metrics.relayed.inc_by(3);
     let used = PoolUse { open: 3, idle: 1, waiting: 4, connections_max: 12 };
-    metrics.database_pool("bridge", used);
+    metrics.watch_pool("bridge", move || used);
     let text = metrics.encode();
     for line in [
         "rondo_http_request_duration_seconds_bucket{le=\"0.005\",route=\"/api/tasks\",method=\"GET\",status=\"2xx\"} 1",

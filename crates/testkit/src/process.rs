@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ impl Process {
         is_it: impl Fn(&str) -> bool,
     ) -> String {
         let found = eventually(what, within, async || {
-            let has_ended = self.exited();
+            // Its last lines may be on their way when it has ended.
+            let has_ended = self.exited().filter(|_| self.log.is_whole());
             match (self.log.find(&is_it), has_ended) {
                 (Some(line), _) => Ok(Ok(line)),
                 (None, Some(status)) => Ok(Err(status)),
@@ -209,12 +211,15 @@ impl Drop for Process {
 #[derive(Debug, Clone, Default)]
 struct Log {
     lines: Arc<Mutex<VecDeque<String>>>,
+    /// One for each stream that has not come to its end.
+    readers: Arc<AtomicUsize>,
 }
 
 impl Log {
     /// Reads a stream to its end on a thread of its own, so that the child never waits for us.
     fn follow(&self, stream: impl Read + Send + 'static) {
-        let lines = Arc::clone(&self.lines);
+        let (lines, readers) = (Arc::clone(&self.lines), Arc::clone(&self.readers));
+        readers.fetch_add(1, Ordering::AcqRel);
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -223,7 +228,13 @@ impl Log {
                 }
                 lines.push_back(String::from_utf8_lossy(&line).into_owned());
             }
+            readers.fetch_sub(1, Ordering::AcqRel);
         });
+    }
+
+    /// Whether both streams have been read to their end.
+    fn is_whole(&self) -> bool {
+        self.readers.load(Ordering::Acquire) == 0
     }
 
     fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {

@@ -1,10 +1,10 @@
 //! Figures that have to be looked for: how much waits in the outbox and at the consumers, the open
-//! dead letters, the use of the bridge's connections.
+//! dead letters.
 
 use std::time::Duration;
 
 use rondo_database::Pool;
-use rondo_telemetry::{Metrics, PoolUse};
+use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use super::consumer::{Inlet, WINDOW_EVENTS_MAX};
@@ -23,14 +23,6 @@ pub async fn run(pool: Pool, metrics: Metrics, inlets: Vec<Inlet>, shutdown: Can
             let waiting = WINDOW_EVENTS_MAX.saturating_sub(inlet.room());
             metrics.consumer_lag(inlet.capability().name, waiting.try_into().unwrap_or(i64::MAX));
         }
-        let status = pool.status();
-        let used = PoolUse {
-            open: status.size,
-            idle: status.available,
-            waiting: status.waiting,
-            connections_max: status.max_size,
-        };
-        metrics.database_pool("bridge", used);
         if let Err(error) = look(&pool, &metrics).await {
             tracing::debug!(error = format!("{error:#}"), "cannot look at the outbox");
         }

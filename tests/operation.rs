@@ -1,0 +1,204 @@
+//! `rondo up` as its operator sees it: files, logs, metrics, readiness, signals, and a Postgres that
+//! dies.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rondo_database::{Dsn, Session, SessionOptions, pool};
+use rondo_testkit::process::Program;
+use rondo_testkit::wait::eventually;
+use rondo_tests::arrangement::STOP;
+use rondo_tests::operation::{Running, SOON, TRACE_ID, audited, create};
+use rondo_tests::story;
+use serde_json::json;
+
+/// A session of the superuser.
+async fn session(rondo: &Running) -> Session {
+    let dsn = Dsn::parse(&rondo.database_url()).expect("a connection string");
+    pool::connect(&dsn, &SessionOptions::default()).await.expect("a session")
+}
+
+fn signal(name: &str, pid: &str) {
+    assert!(Command::new("kill").args([name, pid]).status().expect("kill").success());
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
+    let rondo = Running::start("operation", &[]).await;
+    assert_eq!(mode(&rondo.data().join("endpoints.json")), 0o600);
+    let user = story::register(rondo.http.base(), "ada@example.org").await;
+    let task_id = create(&user).await;
+    let missing = format!("/api/{}/tasks/999?tok3n=hunter2", user.id);
+    rondo.http.get(&missing).await.expect("an answer");
+
+    let mails = rondo.data().join("mail");
+    let mail = eventually("a mail", SOON, async || {
+        let entries = std::fs::read_dir(&mails).map_err(|error| error.to_string())?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_reminder = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("notification-") && name.ends_with(".eml")
+        };
+        let mut mails = paths.filter(is_reminder);
+        mails.next().ok_or_else(|| "none".to_owned())
+    })
+    .await;
+    assert_eq!((mode(&mails), mode(&mail)), (0o700, 0o600));
+    audited(&user, task_id, "notification.sent").await;
+
+    // Every stage has a line with the trace id that the client sent.
+    let lines = rondo.logged(TRACE_ID);
+    let messages: BTreeSet<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    for message in ["request", "an event is relayed", "an event is finished with", "mail sent"] {
+        assert!(messages.contains(message), "no {message:?} in {messages:?}");
+    }
+    assert!(lines.iter().all(|line| line["trace_id"] == TRACE_ID));
+    let consumers: BTreeSet<_> =
+        lines.iter().filter_map(|line| line["consumer"].as_str()).collect();
+    assert_eq!(consumers, BTreeSet::from(["audit", "notify", "recurrence"]));
+    let request = lines.iter().find(|line| line["message"] == "request").expect("found above");
+    assert_eq!((&request["method"], &request["status"]), (&json!("POST"), &json!(201)));
+    assert!(request["duration_ms"].is_number() && request["request_id"].is_string(), "{request}");
+    // A query may have a token in it; passwords and tokens are never logged.
+    assert!(!rondo.logged("/tasks/999").is_empty());
+    let log = rondo.process.log();
+    for secret in ["hunter2", "tok3n", user.token.as_str(), "correct horse", &rondo.database_url()]
+    {
+        assert!(!log.contains(secret), "{secret:?} is logged");
+    }
+
+    let metrics = rondo.metrics().await;
+    for line in [
+        "rondo_http_request_duration_seconds_count{route=\"/api/tasks\",method=\"POST\",status=\"2xx\"} 1",
+        "rondo_http_request_duration_seconds_count{route=\"/api/tasks/:id\",method=\"GET\",status=\"4xx\"} 1",
+        "rondo_mails_total{outcome=\"failed\"} 0",
+        "rondo_reminders_fired_total 1",
+        "rondo_event_retries_total{consumer=\"audit\"} 0",
+        "rondo_events_dead_lettered_total{consumer=\"audit\"} 0",
+        "rondo_dead_letters 0",
+        "rondo_connections{kind=\"websocket\"} 0",
+        "rondo_database_connections_max{pool=\"bridge\"} 12",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    for name in [
+        "rondo_outbox_rows ",
+        "rondo_outbox_oldest_age_seconds ",
+        "rondo_consumer_lag{consumer=\"audit\"} ",
+    ] {
+        assert!(metrics.lines().any(|found| found.starts_with(name)), "{name}\n{metrics}");
+    }
+    rondo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_postgres_that_is_killed_is_started_again() {
+    let mut rondo = Running::start("supervision", &[]).await;
+    let user = story::register(rondo.http.base(), "ada@example.org").await;
+    let url = rondo.database_url();
+    for _ in 0..2 {
+        signal("-KILL", &rondo.postmaster());
+        rondo.not_ready("database", |reason| reason.contains("Postgres")).await;
+        rondo.ready().await;
+        // Requests are answered and events flow again, and programs find it at the same address.
+        let task_id = create(&user).await;
+        audited(&user, task_id, "task.created").await;
+        assert_eq!(rondo.database_url(), url);
+        session(&rondo).await;
+    }
+    // A server that cannot be started again ends the program, with one line that says why.
+    let control = rondo.data().join("postgres/global/pg_control");
+    std::fs::rename(&control, control.with_extension("away")).expect("our own");
+    signal("-KILL", &rondo.postmaster());
+    let status = rondo.process.exit(SOON + STOP).await;
+    assert_eq!(status.code(), Some(1));
+    let is_reason = |line: &str| line.starts_with("rondo: the private Postgres ended");
+    let line = rondo.process.line("the reason", SOON, is_reason).await;
+    assert!(line.contains("could not be started again"), "{line}");
+    assert!(!rondo.data().join("endpoints.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_can_do_nothing_is_named() {
+    let rondo = Running::start("readiness", &[]).await;
+    let user = story::register(rondo.http.base(), "ada@example.org").await;
+    let session = session(&rondo).await;
+    let lock_out = "ALTER ROLE rondo_audit NOLOGIN;
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rondo_audit'";
+    session.batch_execute(lock_out).await.expect("no more audit");
+    let task_id = create(&user).await;
+    let reason = rondo.not_ready("events", |reason| reason.starts_with("audit: ")).await;
+    assert!(!reason.contains("127.0.0.1"), "an address is told: {reason}");
+    session.batch_execute("ALTER ROLE rondo_audit LOGIN").await.expect("audit again");
+    rondo.ready().await;
+    audited(&user, task_id, "task.created").await;
+    let metrics = rondo.metrics().await;
+    assert!(!metrics.contains("rondo_consumer_pauses_total{consumer=\"audit\"} 0\n"), "{metrics}");
+    assert!(metrics.contains("rondo_event_retries_total{consumer=\"audit\"} 0\n"), "{metrics}");
+    rondo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_handed_to_its_consumer_once_more() {
+    const POISON: &str = "00000000-0000-4000-8000-000000000001";
+    let rondo = Running::start("redrive", &[]).await;
+    let user = story::register(rondo.http.base(), "ada@example.org").await;
+    let task_id = create(&user).await;
+    audited(&user, task_id, "task.created").await;
+    // As if the audit component had not been able to handle it, and one that it never will.
+    let session = session(&rondo).await;
+    let bury = format!(
+        "WITH lost AS (DELETE FROM audit_logs WHERE action_type = 'task.created' RETURNING *)
+         INSERT INTO dead_letters (event_id, consumer, state, attempts, error_code, error_message, topic, key,
+             headers, value, created_at, updated_at)
+         SELECT event_id, 'audit', 'open', 5, 'attempts_exhausted', 'x', topic, user_id::text,
+             jsonb_build_object('ce_type', action_type, 'ce_time', '2031-01-01T00:00:00Z'), payload::text, now(), now()
+         FROM lost
+         UNION ALL
+         SELECT '{POISON}', 'audit', 'open', 1, 'rejected', 'x', 'task-events', '1',
+             '{{\"ce_type\": \"task.created\", \"ce_time\": \"2031-01-01T00:00:00Z\"}}', '{{}}', now(), now()"
+    );
+    session.batch_execute(&bury).await.expect("two rows");
+    rondo.measured("rondo_dead_letters 2").await;
+    let mut redrive = Program::built("rondo")
+        .arguments(["dlq", "redrive", "1", "2"])
+        .env("DATABASE_URL", rondo.database_url())
+        .start();
+    assert_eq!(redrive.exit(SOON).await.code(), Some(0), "{}", redrive.log());
+    audited(&user, task_id, "task.created").await;
+    let states = "SELECT string_agg(state || attempts, ' ' ORDER BY event_id = $1::text::uuid) FROM dead_letters";
+    eventually("what became of them", SOON, async || {
+        let row = session.query_one(states, &[&POISON]).await.map_err(|error| error.to_string())?;
+        match row.get::<_, String>(0) {
+            found if found == "redriven5 open2" => Ok(()),
+            found => Err(found),
+        }
+    })
+    .await;
+    rondo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let mut rondo = Running::start("signal", &[]).await;
+    // A request in flight: its body never comes.
+    let address = rondo.http.base().trim_start_matches("http://").to_owned();
+    let mut slow = TcpStream::connect(&address).expect("a connection");
+    let head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    slow.write_all(head.as_bytes()).expect("written");
+    // And the one that asks.
+    rondo.measured("rondo_http_requests_in_flight 2").await;
+    signal("-TERM", &rondo.process.pid().to_string());
+    rondo.process.line("the first signal", SOON, |line| line.contains("\"stopping\"")).await;
+    assert_eq!(rondo.process.exited(), None, "{}", rondo.process.log());
+    signal("-TERM", &rondo.process.pid().to_string());
+    assert_eq!(rondo.process.exit(SOON).await.code(), Some(130));
+}

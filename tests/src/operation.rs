@@ -1,0 +1,179 @@
+//! `rondo up` with what its operator looks at: files, log, readiness, metrics.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rondo_testkit::folder::Folder;
+use rondo_testkit::http::Client;
+use rondo_testkit::process::{Process, Program};
+use rondo_testkit::wait::eventually;
+use serde_json::{Value, json};
+
+use crate::arrangement::{START, STOP};
+use crate::story::{User, from_now};
+
+/// How long any effect may take, on a busy machine.
+pub const SOON: Duration = Duration::from_secs(30);
+/// Of the trace that [`create`] begins.
+pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// A running `rondo up` with a data folder of its own.
+pub struct Running {
+    pub process: Process,
+    pub http: Client,
+    folder: Folder,
+}
+
+impl Running {
+    /// Starts it with these settings and waits until it says that it is up.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn start(name: &str, settings: &[(&str, String)]) -> Self {
+        let folder = Folder::new(name);
+        let mut program = Program::built("rondo")
+            .arguments(["up", "--listen", "127.0.0.1:0", "--data"])
+            .argument(folder.path().join("data"))
+            .env("RONDO_LOG", "info,host_bridge=debug,rondo_telemetry=debug");
+        for (name, value) in settings {
+            program = program.env(name, value);
+        }
+        let mut process = program.start();
+        let is_up = |line: &str| line.starts_with("Rondo is up: ");
+        let line = process.line("the announcement", START, is_up).await;
+        let url = line.split([' ', ',']).find(|word| word.starts_with("http://"));
+        let http = Client::new(url.expect("its address"));
+        Self { process, http, folder }
+    }
+
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn endpoints(&self) -> Value {
+        let text = std::fs::read_to_string(self.data().join("endpoints.json")).expect("written");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Where its Postgres is, as superuser.
+    ///
+    /// # Panics
+    /// When it has written no addresses.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.endpoints()["postgres"].as_str().expect("an address").to_owned()
+    }
+
+    /// Process id of its private Postgres.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn postmaster(&self) -> String {
+        let file = self.data().join("postgres/postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("a running server");
+        text.lines().next().expect("an id").to_owned()
+    }
+
+    /// Waits until `/health/ready` says that requests and events flow.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn ready(&self) {
+        eventually("readiness", SOON, async || {
+            let answer = self.http.get("/health/ready").await.map_err(|error| error.to_string())?;
+            if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+        })
+        .await;
+    }
+
+    /// Waits until `/health/ready` says that a part is not ready, and gives the reason.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn not_ready(&self, part: &str, is_it: impl Fn(&str) -> bool) -> String {
+        eventually(&format!("that {part} is not ready"), SOON, async || {
+            let answer = self.http.get("/health/ready").await.map_err(|error| error.to_string())?;
+            let reason = answer.json()["parts"][part]["reason"].as_str().map(str::to_owned);
+            let reason = reason.filter(|reason| answer.status == 503 && is_it(reason));
+            reason.ok_or_else(|| answer.text())
+        })
+        .await
+    }
+
+    /// Waits until the metrics have a line.
+    ///
+    /// # Panics
+    /// When they do not in time.
+    pub async fn measured(&self, line: &str) {
+        eventually(line, SOON, async || {
+            let metrics = self.metrics().await;
+            if metrics.lines().any(|found| found == line) { Ok(()) } else { Err(metrics) }
+        })
+        .await;
+    }
+
+    /// # Panics
+    /// When there is no answer.
+    pub async fn metrics(&self) -> String {
+        self.http.get("/metrics").await.expect("an answer").expect(200).text()
+    }
+
+    /// Log lines with a word in them, as JSON.
+    ///
+    /// # Panics
+    /// When a line that looks like JSON is none.
+    #[must_use]
+    pub fn logged(&self, word: &str) -> Vec<Value> {
+        let log = self.process.log();
+        let lines = log.lines().filter(|line| line.starts_with('{') && line.contains(word));
+        lines.map(|line| serde_json::from_str(line).expect("logs are JSON lines")).collect()
+    }
+
+    /// SIGTERM; it has to end in order and to leave nothing running.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn stop(mut self) {
+        let postmaster = self.postmaster();
+        let status = self.process.terminate(STOP).await;
+        assert_eq!(status.code(), Some(0), "{}", self.process.log());
+        assert!(!self.data().join("endpoints.json").exists());
+        assert!(!is_running(&postmaster), "Postgres outlives rondo");
+    }
+}
+
+fn is_running(pid: &str) -> bool {
+    Command::new("kill").args(["-0", pid]).output().is_ok_and(|output| output.status.success())
+}
+
+/// Creates a task whose reminder is due; gives its id.
+///
+/// # Panics
+/// When that fails.
+pub async fn create(user: &User) -> i64 {
+    let task = json!({"title": "Water the plants", "due_date": from_now(3_600), "reminder_offset": "PT1H"});
+    let parent = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
+    let client = user.client.with_header("traceparent", &parent);
+    let path = format!("/api/{}/tasks", user.id);
+    let created = client.post(&path, &task).await.expect("an answer").expect(201);
+    created.json()["id"].as_i64().expect("an id")
+}
+
+/// Waits until the audit log has an event about a task, once.
+///
+/// # Panics
+/// When it has not in time.
+pub async fn audited(user: &User, task_id: i64, action: &str) {
+    eventually(action, SOON, async || {
+        let path = format!("/api/audit/logs?task_id={task_id}&action_type={action}");
+        let answer = user.client.get(&path).await.map_err(|error| error.to_string())?;
+        match answer.json().as_array().map(Vec::len) {
+            Some(1) => Ok(()),
+            _ => Err(answer.text()),
+        }
+    })
+    .await;
+}
