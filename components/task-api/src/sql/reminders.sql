@@ -14,7 +14,7 @@ WITH page AS (
 )
 SELECT '[' || coalesce(string_agg(reminder_json(p.reminder, t)::text, ',' ORDER BY p.place)
                        FILTER (WHERE p.place <= $6::int8), '') || ']' AS items,
-       max(instant(p.remind_at)) FILTER (WHERE p.place = $6::int8) AS last_at,
+       instant(max(p.remind_at) FILTER (WHERE p.place = $6::int8)) AS last_at,
        max(p.id) FILTER (WHERE p.place = $6::int8) AS last_id,
        count(*) > $6::int8 AS more
 FROM page p JOIN tasks t ON t.id = p.task_id
