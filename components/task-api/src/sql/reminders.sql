@@ -2,18 +2,19 @@
 -- $1 user, $2 states and $3 task (each null: whatever), $4 and $5 moment and id after which the page
 -- begins (null: at the start), $6 limit
 WITH page AS (
-    SELECT r AS reminder, t AS task, r.remind_at, r.id, row_number() OVER (ORDER BY r.remind_at, r.id) AS place
-    FROM reminders r JOIN tasks t ON t.id = r.task_id
+    SELECT r AS reminder, r.task_id, r.remind_at, r.id, row_number() OVER (ORDER BY r.remind_at, r.id) AS place
+    FROM reminders r
     WHERE r.user_id = $1::int8
       AND (r.remind_at, r.id) > (coalesce($4::text::timestamptz, '-infinity'), coalesce($5::int8, 0))
-      AND ($2::text[] IS NULL OR r.state = ANY ($2::text[]))
+      -- Not `state = ANY`, or the index of everybody's armed reminders might be taken.
+      AND ($2::text[] IS NULL OR array_position($2::text[], r.state) IS NOT NULL)
       AND ($3::int8 IS NULL OR r.task_id = $3::int8)
     ORDER BY r.remind_at, r.id
     LIMIT $6::int8 + 1
 )
-SELECT '[' || coalesce(string_agg(reminder_json(reminder, task)::text, ',' ORDER BY place)
-                       FILTER (WHERE place <= $6::int8), '') || ']' AS items,
-       max(instant(remind_at)) FILTER (WHERE place = $6::int8) AS last_at,
-       max(id) FILTER (WHERE place = $6::int8) AS last_id,
+SELECT '[' || coalesce(string_agg(reminder_json(p.reminder, t)::text, ',' ORDER BY p.place)
+                       FILTER (WHERE p.place <= $6::int8), '') || ']' AS items,
+       instant(max(p.remind_at) FILTER (WHERE p.place = $6::int8)) AS last_at,
+       max(p.id) FILTER (WHERE p.place = $6::int8) AS last_id,
        count(*) > $6::int8 AS more
-FROM page
+FROM page p JOIN tasks t ON t.id = p.task_id

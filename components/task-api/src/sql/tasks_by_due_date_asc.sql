@@ -28,7 +28,7 @@ WITH page AS (
 )
 SELECT '[' || coalesce(string_agg(task_json(task)::text, ',' ORDER BY place)
                        FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
-       max(instant(key)) FILTER (WHERE place = $14::int8 + $15::int8) AS last_key,
+       instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
        count(*) > $14::int8 AS more
 FROM page
