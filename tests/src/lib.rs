@@ -7,6 +7,7 @@
 pub mod account;
 pub mod arrangement;
 pub mod kill;
+pub mod probe;
 pub mod provider;
 pub mod source;
 pub mod story;

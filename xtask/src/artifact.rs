@@ -13,6 +13,9 @@ pub const COMPONENTS: [&str; 5] = ["task-api", "recurrence", "notify", "audit", 
 /// The library of components; with them, all that only exists for Wasm.
 const GUEST: &str = "rondo-guest";
 
+/// What the tests of the Wasm host run, an example of that library.
+const PROBE: &str = "probe";
+
 /// The programs that a release consists of.
 const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
 
@@ -29,6 +32,14 @@ pub fn build_components() -> Result<()> {
     add_wasm_target()?;
     run(cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET])
         .args(COMPONENTS.iter().flat_map(|component| ["-p", component])))
+}
+
+/// Builds the component that only tests use.
+pub fn build_probe() -> Result<()> {
+    add_wasm_target()?;
+    run(cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET])
+        .args(COMPONENTS.iter().chain([&GUEST]).flat_map(|package| ["-p", package]))
+        .args(["--example", PROBE]))
 }
 
 pub fn build_binaries() -> Result<()> {

@@ -163,6 +163,7 @@ fn laws(run: &Run) -> Result<Outcome> {
 
 fn components(run: &Run) -> Result<Outcome> {
     artifact::build_components()?;
+    artifact::build_probe()?;
     run.black_box(|name| name.starts_with("component"))
 }
 

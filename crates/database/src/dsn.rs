@@ -152,6 +152,20 @@ impl Dsn {
         self.config.get_ports().first().copied().unwrap_or(PORT_DEFAULT)
     }
 
+    /// Everything that a connection may be made to, hosts and `hostaddr`s, each with its port.
+    pub fn addresses(&self) -> Vec<(String, u16)> {
+        let name = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let ports = self.config.get_ports();
+        let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(PORT_DEFAULT);
+        let hosts = self.config.get_hosts().iter().map(name).enumerate();
+        let numbers = self.config.get_hostaddrs().iter().map(ToString::to_string).enumerate();
+        hosts.chain(numbers).map(|(at, host)| (host, port(at))).collect()
+    }
+
     /// The user; libpq's default, the operating system's user, is not applied.
     pub fn user(&self) -> Option<&str> {
         self.config.get_user()
@@ -325,6 +339,16 @@ fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_address_is_told() {
+        let addresses = |text: &str| Dsn::parse(text).unwrap().addresses();
+        let both = [("a".to_owned(), 1), ("b".to_owned(), 2)];
+        assert_eq!(addresses("postgres://a:1,b:2/d"), both);
+        let hidden = addresses("postgres://u@a/d?hostaddr=10.0.0.1&port=7");
+        assert_eq!(hidden, [("a".to_owned(), 7), ("10.0.0.1".to_owned(), 7)]);
+        assert_eq!(addresses("host=/run/postgresql"), [("/run/postgresql".to_owned(), 5432)]);
+    }
 
     #[test]
     fn a_password_is_in_no_rendering_but_the_exposed_one() {

@@ -190,7 +190,8 @@ fn read_bounded(stream: &InputStream) -> Result<Vec<u8>, Refusal> {
                     return Err(too_large());
                 }
             }
-            Err(StreamError::Closed) if length > BODY_BYTES_MAX => return Err(too_large()),
+            // A host may cut such a body off.
+            Err(_) if length > BODY_BYTES_MAX => return Err(too_large()),
             Err(StreamError::Closed) => return Ok(body),
             Err(StreamError::LastOperationFailed(_)) => return Err(broken_off()),
         }

@@ -7,27 +7,32 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use tokio::sync::{Semaphore, TryAcquireError};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+use crate::allowed_host::AllowedHosts;
+use crate::answer::{bad_request, internal, not_found, overloaded, too_slow};
+pub use crate::answer::{body, problem};
+use crate::cut_off::Progress;
 use crate::engine::bindings::CapabilityPre;
 use crate::engine::bindings::exports::rondo::events::consumer as wit;
-use crate::engine::{CALL_S_MAX, EPOCH_MS, Grant, INSTANCES_MAX, State, engine, linker};
+use crate::engine::{CALL_S_MAX, Grant, INSTANCES_MAX, State, engine, linker};
+use crate::intake::{Intake, Refused, WholeBody};
 use crate::manifest::Manifest;
-use crate::postgres::Pools;
-use crate::route::Routes;
+use crate::postgres::Databases;
+use crate::route::{Routes, WELL_KNOWN_PREFIX};
 use crate::variable::Values;
 
-/// Requests that may wait for an instance; beyond that, 503.
+/// Requests that may be read or wait for an instance at once; beyond that, 503.
 pub const WAITING_REQUESTS_MAX: usize = 4096;
-/// Seconds that an overloaded host asks a client to wait.
-const RETRY_AFTER_S: u32 = 1;
+/// How long a call waits for a free instance, in seconds.
+pub const INSTANCE_WAIT_S_MAX: u64 = 5;
 
 /// An event as the typed door takes it; see `wit/events.wit`.
 pub type CloudEvent = wit::CloudEvent;
@@ -40,8 +45,10 @@ pub enum CallError {
     /// The component could try nothing, for example for want of its database.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// It stopped by a fault of its own.
     #[error("the component trapped: {0}")]
     Trap(String),
+    /// It was stopped after [`CALL_S_MAX`] seconds.
     #[error("the component took too long")]
     Deadline,
 }
@@ -55,7 +62,8 @@ struct Inner {
     routes: Routes,
     components: HashMap<String, Loaded>,
     instances: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    waiting: Semaphore,
+    intake: Intake,
 }
 
 struct Loaded {
@@ -96,8 +104,10 @@ impl WasmApp {
                 .allowed_outbound_hosts
                 .iter()
                 .map(|host| values.fill(host))
-                .collect::<Result<_, _>>()?;
-            let grant = Grant { variables, pools: Pools::new(allowed, id) };
+                .collect::<Result<Vec<_>, _>>()?;
+            let allowed =
+                AllowedHosts::parse(&allowed).with_context(|| format!("component {id}"))?;
+            let grant = Grant { variables, databases: Databases::new(allowed, id) };
             let loaded = Loaded {
                 proxy: ProxyPre::new(pre.clone()).map_err(plain)?,
                 // Only event capabilities have the typed door.
@@ -109,38 +119,51 @@ impl WasmApp {
         }
         Ok(Self(Arc::new(Inner {
             engine,
-            routes: Routes::new(&manifest.routes),
+            routes: Routes::new(&manifest.routes)?,
             components,
             instances: Arc::new(Semaphore::new(INSTANCES_MAX as usize)),
-            waiting: Arc::new(Semaphore::new(WAITING_REQUESTS_MAX)),
+            waiting: Semaphore::new(WAITING_REQUESTS_MAX),
+            intake: Intake::new(),
         })))
     }
 
     /// The route that a path takes, as the manifest writes it.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&str> {
-        self.0.routes.find(path).map(|(route, _)| route)
+        self.0.routes.find(path).map(|route| route.pattern.as_str())
     }
 
-    /// Handles a request. Never fails: what goes wrong is an answer.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<HyperOutgoingBody>
+    /// Handles a request. Never fails: what goes wrong is an answer, or the end of one that began.
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response<HyperOutgoingBody>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<wasmtime_wasi_http::Error>,
     {
-        let Some((_, id)) = self.0.routes.find(request.uri().path()) else {
-            return problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.");
+        if let Some(own) = request.uri().path().strip_prefix(WELL_KNOWN_PREFIX) {
+            // What probes of Spin's images ask.
+            return if own == "health" { Response::new(body("OK")) } else { not_found() };
+        }
+        let Some(route) = self.0.routes.take(&mut request) else { return not_found() };
+        let Ok(waiting) = self.0.waiting.try_acquire() else { return overloaded() };
+        let (parts, body) = request.into_parts();
+        let body = match self.0.intake.read(body).await {
+            Ok(body) => body,
+            Err(Refused::Slow) => return too_slow(),
+            Err(Refused::NoRoom) => return overloaded(),
+            Err(Refused::BrokenOff) => return bad_request("The body broke off."),
         };
-        let Some(permit) = self.instance().await else {
-            let mut answer = problem(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "Too many requests at once.",
-            );
-            answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
-            return answer;
-        };
-        let loaded = &self.0.components[id];
+        let Some(permit) = self.instance().await else { return overloaded() };
+        drop(waiting);
+        self.answer(&route.component, Request::from_parts(parts, body), permit).await
+    }
+
+    async fn answer(
+        &self,
+        component: &str,
+        request: Request<WholeBody>,
+        permit: OwnedSemaphorePermit,
+    ) -> Response<HyperOutgoingBody> {
+        let loaded = &self.0.components[component];
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let mut store = self.store(loaded);
         let prepared = {
@@ -149,33 +172,47 @@ impl WasmApp {
                 .and_then(|request| Ok((request, http.new_response_outparam(sender)?)))
         };
         let Ok((request, out)) = prepared else {
-            return problem(StatusCode::BAD_REQUEST, "bad_request", "The request has no host.");
+            return bad_request("The request has no host.");
         };
         let proxy = loaded.proxy.clone();
-        let component = id.to_owned();
+        let component = component.to_owned();
+        let progress = Progress::default();
+        let verdict = progress.verdict();
         // The guest may go on after it has begun to answer, so it runs beside us; the permit and the
         // instance are its own until it ends.
         let task = tokio::spawn(async move {
+            // Locals go in the reverse of this order.
             let _permit = permit;
+            let mut store = store;
+            let verdict = verdict;
             let call = async {
                 let instance = proxy.instantiate_async(&mut store).await?;
                 instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
             };
             let result = bounded(call).await;
-            if let Err(error) = &result {
-                tracing::error!(component, %error, "a component failed over a request");
+            match &result {
+                Ok(()) => verdict.good(),
+                Err(error) => {
+                    tracing::error!(component, %error, "a component failed over a request")
+                }
             }
             result
         });
         match receiver.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => internal(),
-            Err(_) => match task.await {
-                Ok(Err(CallError::Deadline)) => {
-                    problem(StatusCode::GATEWAY_TIMEOUT, "deadline", "The request took too long.")
+            Ok(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                if let Ok(body) = progress.watch(body).await {
+                    return Response::from_parts(head, body.boxed_unsync());
                 }
-                _ => internal(),
-            },
+            }
+            Ok(Err(_)) => return internal(),
+            Err(_) => {}
+        }
+        match task.await {
+            Ok(Err(CallError::Deadline)) => {
+                problem(StatusCode::GATEWAY_TIMEOUT, "deadline", "The request took too long.")
+            }
+            _ => internal(),
         }
     }
 
@@ -183,28 +220,28 @@ impl WasmApp {
     ///
     /// # Errors
     /// See [`CallError`].
-    ///
-    /// # Panics
-    /// When `component` is no event capability of the manifest.
     pub async fn consume(
         &self,
         component: &str,
         batch: &[CloudEvent],
     ) -> Result<Vec<Disposition>, CallError> {
-        let loaded = &self.0.components[component];
-        let capability =
-            loaded.capability.as_ref().expect("an event capability has the typed door");
-        let permit = self.0.instances.clone().acquire_owned().await;
-        let _permit = permit.map_err(|error| CallError::Unavailable(error.to_string()))?;
+        let unavailable = |reason: String| CallError::Unavailable(reason);
+        let loaded = self.0.components.get(component);
+        let (loaded, capability) = loaded
+            .and_then(|loaded| Some((loaded, loaded.capability.as_ref()?)))
+            .ok_or_else(|| unavailable(format!("{component} takes no events")))?;
+        let permit = self.instance().await;
+        let _permit = permit.ok_or_else(|| unavailable("too many calls at once".to_owned()))?;
         let mut store = self.store(loaded);
         let call = async {
             let instance = capability.instantiate_async(&mut store).await?;
             instance.rondo_events_consumer().call_handle(&mut store, batch).await
         };
-        bounded(call).await?.map_err(|unavailable| CallError::Unavailable(unavailable.reason))
+        bounded(call).await?.map_err(|refusal| unavailable(refusal.reason))
     }
 
-    /// A fresh instance's store and what to make it from, for doors that only tests use.
+    /// A fresh instance's store and what to make it from, for doors that only tests use. It does not
+    /// count as one of [`INSTANCES_MAX`]; without a free one, making it fails at once.
     ///
     /// # Panics
     /// When there is no such component.
@@ -217,71 +254,28 @@ impl WasmApp {
     fn store(&self, loaded: &Loaded) -> Store<State> {
         let mut store = Store::new(&self.0.engine, State::new(loaded.grant.clone()));
         store.limiter(|state| &mut state.limits);
-        store.set_epoch_deadline(CALL_S_MAX * 1000 / EPOCH_MS);
+        store.set_epoch_deadline(1);
+        // A guest that calculates lets others have its thread at each tick.
+        store.epoch_deadline_callback(|_| {
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
         store
     }
 
-    async fn instance(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        match self.0.instances.clone().try_acquire_owned() {
-            Ok(permit) => return Some(permit),
-            Err(TryAcquireError::Closed) => return None,
-            Err(TryAcquireError::NoPermits) => {}
-        }
-        let _waiting = self.0.waiting.clone().try_acquire_owned().ok()?;
-        let patience = Duration::from_secs(CALL_S_MAX);
-        tokio::time::timeout(patience, self.0.instances.clone().acquire_owned()).await.ok()?.ok()
+    /// Waits for the right to an instance; none when there are too many at work for too long.
+    async fn instance(&self) -> Option<OwnedSemaphorePermit> {
+        let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
+        tokio::time::timeout(limit, self.0.instances.clone().acquire_owned()).await.ok()?.ok()
     }
 }
 
-/// Ends a call that waits too long outside of the guest; inside, the epoch does.
+/// Ends a call that takes too long, whether it waits or calculates.
 async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, CallError> {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), call).await {
         Err(_) => Err(CallError::Deadline),
-        Ok(Err(error)) if error.downcast_ref() == Some(&Trap::Interrupt) => {
-            Err(CallError::Deadline)
-        }
         Ok(Err(error)) => Err(CallError::Trap(format!("{error:#}"))),
         Ok(Ok(value)) => Ok(value),
     }
-}
-
-fn internal() -> Response<HyperOutgoingBody> {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
-}
-
-/// A body of bytes at hand, in the type that a component's body has.
-#[must_use]
-pub fn body(bytes: impl Into<Bytes>) -> HyperOutgoingBody {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A problem (RFC 9457) of the host's own.
-#[must_use]
-pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<HyperOutgoingBody> {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let text = format!(
-        r#"{{"type":"/problems/{code}","title":"{title}","status":{},"detail":"{detail}","code":"{code}"}}"#,
-        status.as_u16()
-    );
-    let mut response = Response::new(body(text));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
-    response
-}
-
-/// Collects a body of at most `bytes_max` bytes.
-///
-/// # Errors
-/// When it is longer or breaks off.
-pub async fn collect<B>(body: B, bytes_max: usize) -> Result<Bytes, String>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let collected = Limited::new(body, bytes_max).collect().await;
-    Ok(collected.map_err(|error| error.to_string())?.to_bytes())
 }
 
 /// wasmtime's error with its causes, for programs that speak anyhow.

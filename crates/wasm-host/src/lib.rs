@@ -5,8 +5,12 @@
 //! [`app`] routes requests and typed calls to fresh instances of them, [`postgres`] is their
 //! database. There is no outgoing HTTP and no socket: a component that imports it is not loaded.
 
+pub mod allowed_host;
+mod answer;
 pub mod app;
+mod cut_off;
 pub mod engine;
+mod intake;
 pub mod manifest;
 pub mod postgres;
 pub mod route;

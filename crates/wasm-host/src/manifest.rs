@@ -29,6 +29,8 @@ pub enum ManifestError {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
+    #[serde(default)]
+    pub description: String,
     pub default: Option<String>,
     #[serde(default)]
     pub required: bool,
@@ -121,8 +123,16 @@ impl Manifest {
             ));
         }
         for (name, variable) in &file.variables {
+            check_name("variable", name, '_')?;
             if variable.required == variable.default.is_some() {
                 return Err(format!("variable {name} needs either a default or required = true"));
+            }
+        }
+        for (id, component) in &file.component {
+            check_name("component", id, '-')?;
+            for name in component.variables.keys() {
+                check_name("variable", name, '_')
+                    .map_err(|why| format!("component {id}: {why}"))?;
             }
         }
         for trigger in &file.trigger.http {
@@ -142,6 +152,21 @@ impl Manifest {
     }
 }
 
+/// Refuses a name that Spin would not have, or that differs from another only in its case: words of
+/// ASCII letters and digits that begin with a letter, with `separator` between them.
+fn check_name(kind: &str, name: &str, separator: char) -> Result<(), String> {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if name.split(separator).all(is_word) {
+        return Ok(());
+    }
+    Err(format!(
+        "{kind} {name}: a name is words of small letters and digits, with {separator:?} between them"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +176,7 @@ mod tests {
         [application]
         name = "a"
         [variables]
-        token = { required = true, secret = true }
+        token = { required = true, secret = true, description = "What it is for" }
         [[trigger.http]]
         route = "/a/..."
         component = "a"
@@ -173,15 +198,36 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        let check = |from: &str, to: &str, expected: &str| {
+        const SOURCE: &str = "source = \"a.wasm\"";
+        for (from, to, expected) in [
+            (SOURCE, "source = \"a.wasm\"\nfiles = [\"x\"]", "files"),
+            (SOURCE, "source = \"a.wasm\"\nai_models = [\"x\"]", "ai_models"),
+            (SOURCE, "source = \"a.wasm\"\nkey_value_stores = [\"x\"]", "key_value_stores"),
+            (SOURCE, "source = \"a.wasm\"\nenvironment = { A = \"b\" }", "environment"),
+            (SOURCE, "source = \"a.wasm\"\ndependencies = { }", "dependencies"),
+            (SOURCE, "source = { url = \"x\", digest = \"y\" }", "source"),
+            (SOURCE, "", "source"),
+            ("command = \"make\"", "command = \"make\"\nenvironment = { }", "environment"),
+            ("[[trigger.http]]", "[[trigger.redis]]", "redis"),
+            ("route = \"/a/...\"", "route = { private = true }", "route"),
+            ("route = \"/a/...\"", "route = \"/a\"\nexecutor = { type = \"wagi\" }", "executor"),
+            ("name = \"a\"", "name = \"a\"\ntargets = [\"x\"]", "targets"),
+            ("name = \"a\"", "", "name"),
+            ("manifest_version = 2", "manifest_version = 3", "spin_manifest_version is 3"),
+            ("component = \"a\"", "component = \"b\"", "component b"),
+            ("[component.a]", "[component.a_b]\nsource = \"b\"\n[component.a]", "component a_b"),
+            ("[component.a]", "[component.A]\nsource = \"b\"\n[component.a]", "component A"),
+            ("\n        t = ", "\n        t-u = ", "component a: variable t-u"),
+            ("[variables]", "[variables]\nB_c = { default = \"\" }", "variable B_c"),
+            ("[variables]", "[variables]\nb__c = { default = \"\" }", "variable b__c"),
+            ("required = true, ", "", "variable token"),
+            ("required = true, ", "required = true, default = \"\", ", "variable token"),
+            ("required = true, ", "required = true, provider = \"x\", ", "provider"),
+            ("required = true, ", "default = 1, ", "default"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
             let error = Manifest::parse(&GOOD.replace(from, to), PathBuf::new()).unwrap_err();
-            assert!(error.contains(expected), "{error}");
-        };
-        check("source = \"a.wasm\"", "source = \"a.wasm\"\nfiles = [\"x\"]", "files");
-        check("source = \"a.wasm\"", "source = \"a.wasm\"\nai_models = [\"x\"]", "ai_models");
-        check("[[trigger.http]]", "[[trigger.redis]]", "redis");
-        check("manifest_version = 2", "manifest_version = 3", "spin_manifest_version is 3");
-        check("component = \"a\"", "component = \"b\"", "component b");
-        check("required = true, ", "", "token");
+            assert!(error.contains(expected), "{to}: {error}");
+        }
     }
 }

@@ -1,69 +1,79 @@
 //! `spin:postgres/postgres@4.0.0`: connections of a component to the databases that its manifest
 //! lists.
-//!
-//! Values are those that Spin can carry and we use; what Spin cannot read (TIMESTAMPTZ) or gives as
-//! unsupported (json and every other type) is refused here in the same way.
 
 #![expect(clippy::result_large_err, reason = "the error is the interface's own record")]
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+mod failure;
+mod session;
+mod statement;
+mod value;
 
-use bytes::BytesMut;
-use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
-use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deadpool_postgres::Object;
+use futures_util::TryStreamExt as _;
+use rondo_database::Dsn;
+use tokio_postgres::error::SqlState;
 use wasmtime::component::Resource;
 
+use self::session::{Database, Session};
+use self::value::Parameter;
+use crate::allowed_host::AllowedHosts;
 use crate::engine::State;
 use crate::engine::bindings::spin::postgres::postgres as wit;
 
-/// Most connections of one component to one address; Spin has 64.
-pub const POOL_CONNECTIONS_MAX: usize = 24;
+/// Longest answer of a query, in bytes as Postgres sends them; Spin has 128 MiB. A guest with its
+/// memory of 64 MiB can do nothing with more.
+pub const ROW_SET_BYTES_MAX: usize = 32 << 20;
+/// Most connection strings that one component uses.
+const DATABASES_MAX: usize = 16;
 
-/// The pools of one component, one for each connection string.
-pub struct Pools {
-    /// `postgres://host:port` entries that it may reach.
-    allowed: Vec<String>,
+/// The databases of one component, one for each connection string.
+pub struct Databases {
+    allowed: AllowedHosts,
+    /// As which `pg_stat_activity` shows the component.
     application: String,
-    pools: Mutex<HashMap<String, Pool>>,
+    known: Mutex<HashMap<String, Arc<Database>>>,
 }
 
-impl Pools {
-    pub(crate) fn new(allowed: Vec<String>, component: &str) -> Self {
-        Self { allowed, application: format!("rondo {component}"), pools: Mutex::default() }
+impl Databases {
+    pub(crate) fn new(allowed: AllowedHosts, component: &str) -> Self {
+        Self { allowed, application: format!("rondo {component}"), known: Mutex::default() }
     }
 
-    fn pool(&self, address: &str) -> Result<Pool, wit::Error> {
-        let mut pools = self.pools.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(pool) = pools.get(address) {
-            return Ok(pool.clone());
+    fn find(&self, address: &str) -> Result<Arc<Database>, wit::Error> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = known.get(address) {
+            return Ok(database.clone());
         }
         let dsn =
             Dsn::parse(address).map_err(|error| wit::Error::ConnectionFailed(error.to_string()))?;
-        let wanted = format!("postgres://{}:{}", dsn.host(), dsn.port());
-        if !self.allowed.contains(&wanted) {
-            return Err(wit::Error::ConnectionFailed(format!(
-                "address {wanted} is not in allowed_outbound_hosts"
-            )));
+        for (host, port) in dsn.addresses() {
+            if !self.allowed.permits("postgres", &host, port) {
+                return Err(wit::Error::ConnectionFailed(format!(
+                    "address postgres://{host}:{port} is not permitted"
+                )));
+            }
         }
-        let options = PoolOptions {
-            connections_max: POOL_CONNECTIONS_MAX,
-            session: SessionOptions {
-                application_name: Some(self.application.clone()),
-                statement_timeout: None,
-            },
-        };
-        let pool = rondo_database::pool::open(&dsn, &options)
-            .map_err(|error| wit::Error::ConnectionFailed(error.to_string()))?;
-        pools.insert(address.to_owned(), pool.clone());
-        Ok(pool)
+        if known.len() >= DATABASES_MAX {
+            return Err(wit::Error::ConnectionFailed("too many connection strings".to_owned()));
+        }
+        let database =
+            Database::new(&dsn, &self.application).map_err(wit::Error::ConnectionFailed)?;
+        let database = Arc::new(database);
+        known.insert(address.to_owned(), database.clone());
+        Ok(database)
     }
 }
 
-/// A connection as a component holds it. A session of the pool is borrowed for each statement, since
-/// the interface has no transactions and so no state between two statements.
-pub struct Connection(Pool);
+/// A connection as a component holds it: a session of the pool, borrowed for each statement, until
+/// one leaves something in it that later statements of this connection have to see.
+pub struct Connection {
+    database: Arc<Database>,
+    kept: Option<Session>,
+}
 
 impl wit::Host for State {}
 
@@ -72,8 +82,8 @@ impl wit::HostConnection for State {
         &mut self,
         address: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, wit::Error>> {
-        Ok(match self.grant.pools.pool(&address) {
-            Ok(pool) => Ok(self.table.push(Connection(pool))?),
+        Ok(match self.grant.databases.find(&address) {
+            Ok(database) => Ok(self.table.push(Connection { database, kept: None })?),
             Err(error) => Err(error),
         })
     }
@@ -84,8 +94,8 @@ impl wit::HostConnection for State {
         statement: String,
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<wit::RowSet, wit::Error>> {
-        let pool = self.table.get(&connection)?.0.clone();
-        Ok(query(&pool, &statement, &params).await)
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.query(&statement, params).await)
     }
 
     async fn execute(
@@ -94,8 +104,8 @@ impl wit::HostConnection for State {
         statement: String,
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
-        let pool = self.table.get(&connection)?.0.clone();
-        Ok(execute(&pool, &statement, &params).await)
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.execute(&statement, params).await)
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -104,199 +114,125 @@ impl wit::HostConnection for State {
     }
 }
 
-async fn query(
-    pool: &Pool,
-    statement: &str,
-    params: &[wit::ParameterValue],
-) -> Result<wit::RowSet, wit::Error> {
-    let client = pool.get().await.map_err(|error| unreachable_database(&error))?;
-    // Prepared once for each session; the pool hands a session on only when it is idle.
-    let prepared = client.prepare_cached(statement).await.map_err(failed)?;
-    let params = parameters(params)?;
-    let rows = client.query(&prepared, &borrowed(&params)).await.map_err(failed)?;
-    let columns: Vec<wit::Column> = prepared
-        .columns()
-        .iter()
-        .map(|column| wit::Column {
-            name: column.name().to_owned(),
-            data_type: data_type(column.type_()),
+impl Connection {
+    async fn query(
+        &mut self,
+        statement: &str,
+        params: Vec<wit::ParameterValue>,
+    ) -> Result<wit::RowSet, wit::Error> {
+        let result = self.run(statement, params, Wanted::Rows).await?;
+        result.map(|answer| answer.set).map_err(Failed::into_wit)
+    }
+
+    async fn execute(
+        &mut self,
+        statement: &str,
+        params: Vec<wit::ParameterValue>,
+    ) -> Result<u64, wit::Error> {
+        let result = self.run(statement, params, Wanted::Count).await?;
+        result.map(|answer| answer.affected).map_err(|failed| match failed {
+            // Only rows have a later.
+            Failed::Late(error) => failure::of_statement(&error),
+            failed => failed.into_wit(),
         })
-        .collect();
-    let rows = rows.iter().map(row).collect::<Result<_, _>>()?;
-    Ok(wit::RowSet { columns, rows })
+    }
+
+    /// Runs a statement in the session that is right for it.
+    async fn run(
+        &mut self,
+        statement: &str,
+        params: Vec<wit::ParameterValue>,
+        wanted: Wanted,
+    ) -> Result<Result<Answer, Failed>, wit::Error> {
+        let params = value::parameters(params)?;
+        let mut session = match self.kept.take() {
+            Some(session) => session,
+            None => self.database.session().await.map_err(|error| failure::of_pool(&error))?,
+        };
+        session.begins(statement::leaves_no_trace(statement));
+        let mut result = attempt(session.client(), statement, &params, wanted).await;
+        if !session.is_stained() && result.as_ref().is_err_and(Failed::is_of_stale_plan) {
+            // The schema changed under a statement that was prepared before; nothing was done.
+            session.client().statement_cache.clear();
+            result = attempt(session.client(), statement, &params, wanted).await;
+        }
+        // Otherwise, more of an answer may be on its way.
+        if !matches!(result, Err(Failed::TooLong | Failed::Value(_))) {
+            session.has_ended();
+        }
+        if session.is_stained() {
+            self.kept = Some(session);
+        }
+        Ok(result)
+    }
 }
 
-async fn execute(
-    pool: &Pool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Rows,
+    Count,
+}
+
+struct Answer {
+    set: wit::RowSet,
+    affected: u64,
+}
+
+async fn attempt(
+    client: &Object,
     statement: &str,
-    params: &[wit::ParameterValue],
-) -> Result<u64, wit::Error> {
-    let client = pool.get().await.map_err(|error| unreachable_database(&error))?;
-    let prepared = client.prepare_cached(statement).await.map_err(failed)?;
-    let params = parameters(params)?;
-    client.execute(&prepared, &borrowed(&params)).await.map_err(failed)
-}
-
-fn unreachable_database(error: &deadpool_postgres::PoolError) -> wit::Error {
-    match error {
-        deadpool_postgres::PoolError::Backend(error) if error.as_db_error().is_some() => {
-            // Too many connections, shutting down and the like have a code to be told apart by.
-            query_failed(error)
+    params: &[Parameter],
+    wanted: Wanted,
+) -> Result<Answer, Failed> {
+    let prepared = client.prepare_cached(statement).await.map_err(Failed::Early)?;
+    let mut rows = pin!(client.query_raw(&prepared, params).await.map_err(Failed::Early)?);
+    let mut set = wit::RowSet { columns: Vec::new(), rows: Vec::new() };
+    let mut length = 0;
+    while let Some(row) = rows.try_next().await.map_err(Failed::Late)? {
+        if wanted == Wanted::Count {
+            continue;
         }
-        error => wit::Error::ConnectionFailed(error.to_string()),
-    }
-}
-
-fn failed(error: tokio_postgres::Error) -> wit::Error {
-    if error.is_closed() {
-        return wit::Error::ConnectionFailed(error.to_string());
-    }
-    query_failed(&error)
-}
-
-fn query_failed(error: &tokio_postgres::Error) -> wit::Error {
-    let Some(db) = error.as_db_error() else {
-        return wit::Error::QueryFailed(wit::QueryError::Text(error.to_string()));
-    };
-    let extras = [("constraint", db.constraint()), ("table", db.table()), ("column", db.column())];
-    wit::Error::QueryFailed(wit::QueryError::DbError(wit::DbError {
-        as_text: db.to_string(),
-        severity: db.severity().to_owned(),
-        code: db.code().code().to_owned(),
-        message: db.message().to_owned(),
-        detail: db.detail().map(str::to_owned),
-        extras: extras
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect(),
-    }))
-}
-
-type Parameter = Box<dyn ToSql + Send + Sync>;
-
-fn borrowed(params: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
-    params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect()
-}
-
-fn parameters(params: &[wit::ParameterValue]) -> Result<Vec<Parameter>, wit::Error> {
-    params.iter().map(parameter).collect()
-}
-
-fn parameter(value: &wit::ParameterValue) -> Result<Parameter, wit::Error> {
-    use wit::ParameterValue as V;
-    Ok(match value {
-        V::Boolean(value) => Box::new(*value),
-        V::Int8(value) => Box::new(*value),
-        V::Int16(value) => Box::new(*value),
-        V::Int32(value) => Box::new(*value),
-        V::Int64(value) => Box::new(*value),
-        V::Floating32(value) => Box::new(*value),
-        V::Floating64(value) => Box::new(*value),
-        V::Str(value) => Box::new(value.clone()),
-        V::Binary(value) => Box::new(value.clone()),
-        V::Jsonb(value) => Box::new(Jsonb(value.clone())),
-        V::ArrayInt32(value) => Box::new(value.clone()),
-        V::ArrayInt64(value) => Box::new(value.clone()),
-        V::ArrayStr(value) => Box::new(value.clone()),
-        V::DbNull => Box::new(Null),
-        _ => {
-            return Err(wit::Error::BadParameter("this type of parameter is not supported".into()));
+        length += row.raw_size_bytes();
+        if length > ROW_SET_BYTES_MAX {
+            return Err(Failed::TooLong);
         }
-    })
+        if set.rows.is_empty() {
+            // So that an answer without rows has no columns, as on Spin.
+            set.columns = prepared.columns().iter().map(value::column).collect();
+        }
+        set.rows.push(value::row(&row).map_err(Failed::Value)?);
+    }
+    Ok(Answer { set, affected: rows.rows_affected().unwrap_or(0) })
 }
 
-/// JSON text for a JSONB parameter: version 1 of its binary form is the text after one byte.
-#[derive(Debug)]
-struct Jsonb(Vec<u8>);
-
-impl ToSql for Jsonb {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(&[1]);
-        out.extend_from_slice(&self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::JSONB
-    }
-
-    to_sql_checked!();
+/// Why a statement has no answer.
+enum Failed {
+    Early(tokio_postgres::Error),
+    /// While the answer was on its way.
+    Late(tokio_postgres::Error),
+    TooLong,
+    Value(wit::Error),
 }
 
-/// A null of whatever type the statement asks for.
-#[derive(Debug)]
-struct Null;
-
-impl ToSql for Null {
-    fn to_sql(
-        &self,
-        _: &Type,
-        _: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(IsNull::Yes)
+impl Failed {
+    /// The prepared statement is one of another schema, or gone.
+    fn is_of_stale_plan(&self) -> bool {
+        let (Self::Early(error) | Self::Late(error)) = self else { return false };
+        error.as_db_error().is_some_and(|db| {
+            *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+                || *db.code() == SqlState::FEATURE_NOT_SUPPORTED
+                    && db.routine() == Some("RevalidateCachedQuery")
+        })
     }
 
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-fn data_type(ty: &Type) -> wit::DbDataType {
-    use wit::DbDataType as D;
-    match *ty {
-        Type::BOOL => D::Boolean,
-        Type::BYTEA => D::Binary,
-        Type::FLOAT4 => D::Floating32,
-        Type::FLOAT8 => D::Floating64,
-        Type::INT2 => D::Int16,
-        Type::INT4 => D::Int32,
-        Type::INT8 => D::Int64,
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR => D::Str,
-        Type::JSONB => D::Jsonb,
-        Type::INT4_ARRAY => D::ArrayInt32,
-        Type::INT8_ARRAY => D::ArrayInt64,
-        Type::TEXT_ARRAY => D::ArrayStr,
-        _ => D::Other(ty.name().to_owned()),
-    }
-}
-
-fn row(row: &Row) -> Result<Vec<wit::DbValue>, wit::Error> {
-    (0..row.len()).map(|index| value(row, index)).collect()
-}
-
-fn value(row: &Row, index: usize) -> Result<wit::DbValue, wit::Error> {
-    use wit::DbValue as V;
-    fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
-        row: &'a Row,
-        index: usize,
-        wrap: impl FnOnce(T) -> V,
-    ) -> Result<V, wit::Error> {
-        let value: Option<T> = row
-            .try_get(index)
-            .map_err(|error| wit::Error::ValueConversionFailed(error.to_string()))?;
-        Ok(value.map_or(V::DbNull, wrap))
-    }
-    match *row.columns()[index].type_() {
-        Type::BOOL => get(row, index, V::Boolean),
-        Type::BYTEA => get(row, index, V::Binary),
-        Type::FLOAT4 => get(row, index, V::Floating32),
-        Type::FLOAT8 => get(row, index, V::Floating64),
-        Type::INT2 => get(row, index, V::Int16),
-        Type::INT4 => get(row, index, V::Int32),
-        Type::INT8 => get(row, index, V::Int64),
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR => get(row, index, V::Str),
-        Type::INT4_ARRAY => get(row, index, V::ArrayInt32),
-        Type::INT8_ARRAY => get(row, index, V::ArrayInt64),
-        Type::TEXT_ARRAY => get(row, index, V::ArrayStr),
-        ref other => Err(wit::Error::ValueConversionFailed(format!(
-            "column {} has type {other}, which cannot be read: cast it to text",
-            row.columns()[index].name()
-        ))),
+    fn into_wit(self) -> wit::Error {
+        match self {
+            Self::Early(error) => failure::of_statement(&error),
+            Self::Late(error) => failure::of_rows(&error),
+            Self::TooLong => wit::Error::QueryFailed(wit::QueryError::Text(format!(
+                "query result exceeds limit of {ROW_SET_BYTES_MAX} bytes"
+            ))),
+            Self::Value(error) => error,
+        }
     }
 }

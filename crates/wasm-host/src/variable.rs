@@ -79,6 +79,7 @@ mod tests {
     #[test]
     fn templates_are_filled_from_provider_and_defaults() {
         let variable = |default: Option<&str>| Variable {
+            description: String::new(),
             default: default.map(str::to_owned),
             required: default.is_none(),
             secret: false,

@@ -1,0 +1,167 @@
+//! A component that misbehaves on request: what the tests of the Wasm host run. Only they build it;
+//! it is no part of a release.
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "rondo:worlds/event-service",
+        with: {
+            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        },
+        generate_all,
+    });
+}
+
+use rondo_contract::cloud_event::Disposition;
+use rondo_guest::bindings::fermyon::spin::variables;
+use rondo_guest::bindings::spin::postgres::postgres::{Connection, DbValue, Error, QueryError};
+use rondo_guest::bindings::wasi::http::types::{
+    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use rondo_guest::bindings::wasi::io::streams::OutputStream;
+use rondo_guest::event::{Event, Unavailable};
+use rondo_guest::http::{self, Request, Response};
+use rondo_guest::{Refusal, database};
+
+/// Between the statements of a body.
+const STATEMENT_SEPARATOR: &str = ";;";
+
+struct Component;
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let target = request.path_with_query().unwrap_or_default();
+        match target.as_str() {
+            "/late/trap" => begin(out, |_| panic!("as asked")),
+            "/late/loop" => begin(out, |_| calculate()),
+            "/late/flood" => begin(out, |stream| while write(&stream) {}),
+            "/late/drop" => begin(out, drop),
+            "/late/end" => begin_and_end(out),
+            "/headers" => {
+                let headers = request.headers().entries();
+                http::serve(request, out, |_| Ok(shown(&headers)));
+            }
+            _ => http::serve(request, out, route),
+        }
+    }
+}
+
+rondo_guest::export_consumer!(Component, bindings, consume);
+bindings::export!(Component with_types_in bindings);
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    match request.path() {
+        "/hello" => Ok(text("hello")),
+        "/trap" => panic!("as asked"),
+        "/loop" => calculate(),
+        "/memory" => fill_memory(),
+        "/body" => Ok(text(request.body()?.len().to_string())),
+        "/sql" => Ok(text(run(&request.body()?))),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+/// Does with each event what its type says.
+fn consume(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
+    let consume = |event: Event| match event.event_type.as_str() {
+        "loop" => calculate(),
+        "trap" => panic!("as asked"),
+        "unavailable" => Err(Unavailable { reason: "as asked".to_owned() }),
+        _ => Ok(Disposition::Done),
+    };
+    batch.into_iter().map(consume).collect()
+}
+
+fn calculate() -> ! {
+    let mut number = 0_u64;
+    loop {
+        number = std::hint::black_box(number.wrapping_add(1));
+    }
+}
+
+fn fill_memory() -> ! {
+    let mut held = Vec::new();
+    loop {
+        held.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+/// Begins a response without a length, then does as `next` says, which leaves it without an end.
+fn begin(out: ResponseOutparam, next: impl FnOnce(OutputStream)) {
+    let response = OutgoingResponse::new(Fields::new());
+    let body = response.body().expect("a body");
+    ResponseOutparam::set(out, Ok(response));
+    let stream = body.write().expect("a stream");
+    write(&stream);
+    next(stream);
+}
+
+/// Whether there is still a reader.
+fn write(stream: &OutputStream) -> bool {
+    stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok()
+}
+
+/// A response without a length whose body is ended as it should be.
+fn begin_and_end(out: ResponseOutparam) {
+    let response = OutgoingResponse::new(Fields::new());
+    let body = response.body().expect("a body");
+    ResponseOutparam::set(out, Ok(response));
+    let stream = body.write().expect("a stream");
+    stream.blocking_write_and_flush(b"whole").expect("a reader");
+    drop(stream);
+    OutgoingBody::finish(body, None).expect("a reader");
+}
+
+fn shown(headers: &[(String, Vec<u8>)]) -> Response {
+    let lines: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+        .collect();
+    text(lines.join("\n"))
+}
+
+fn text(body: impl Into<String>) -> Response {
+    Response::of("text/plain", 200, body.into().into_bytes())
+}
+
+/// Runs statements one after another on one connection; tells of each on a line of its own what
+/// became of it.
+fn run(statements: &[u8]) -> String {
+    let statements = String::from_utf8_lossy(statements);
+    let url = variables::get("database_url").expect("a variable");
+    let connection = match Connection::open(&url) {
+        Ok(connection) => connection,
+        Err(error) => return failure(&error),
+    };
+    let outcomes = statements.split(STATEMENT_SEPARATOR).map(|statement| {
+        connection.query(statement.trim(), &[]).map_or_else(
+            |error| failure(&error),
+            |set| {
+                let values = set.rows.iter().flatten().map(|value| match value {
+                    DbValue::Str(text) => text.clone(),
+                    other => format!("{other:?}"),
+                });
+                let values: Vec<_> = values.collect();
+                format!("{}x{} {}", set.rows.len(), set.columns.len(), values.join(","))
+            },
+        )
+    });
+    outcomes.collect::<Vec<_>>().join("\n")
+}
+
+/// The error as the library that components share understands it, after its kind.
+fn failure(error: &Error) -> String {
+    let kind = match error {
+        Error::ConnectionFailed(_) => "connection",
+        Error::QueryFailed(QueryError::DbError(_)) => "database",
+        Error::QueryFailed(QueryError::Text(_)) => "text",
+        _ => "other",
+    };
+    format!("{kind} {}", database::DatabaseError::from(error.clone()))
+}

@@ -1,0 +1,57 @@
+//! Errors of Postgres as Spin 4 hands them to a guest.
+
+use tokio_postgres::error::DbError;
+
+use crate::engine::bindings::spin::postgres::postgres as wit;
+
+/// The session could not be had.
+pub(super) fn of_pool(error: &deadpool_postgres::PoolError) -> wit::Error {
+    match error {
+        // Spin has the server's SQLSTATE in the text of its debug form, so it is there here, too.
+        deadpool_postgres::PoolError::Backend(error) if error.as_db_error().is_some() => {
+            of_statement(error)
+        }
+        error => wit::Error::ConnectionFailed(rondo_database::explain(error)),
+    }
+}
+
+/// A statement failed before its answer began.
+pub(super) fn of_statement(error: &tokio_postgres::Error) -> wit::Error {
+    let as_text = format!("{error:?}");
+    wit::Error::QueryFailed(match error.as_db_error() {
+        None => wit::QueryError::Text(as_text),
+        Some(db) => wit::QueryError::DbError(wit::DbError {
+            as_text,
+            severity: db.severity().to_owned(),
+            code: db.code().code().to_owned(),
+            message: db.message().to_owned(),
+            detail: db.detail().map(str::to_owned),
+            extras: extras(db),
+        }),
+    })
+}
+
+/// A query failed while it was carried out: Spin 4 makes a text of the error there.
+pub(super) fn of_rows(error: &tokio_postgres::Error) -> wit::Error {
+    wit::Error::QueryFailed(wit::QueryError::Text(format!("{:?}", of_statement(error))))
+}
+
+/// Under the names that Spin gives them.
+fn extras(db: &DbError) -> Vec<(String, String)> {
+    let line = db.line().map(|line| line.to_string());
+    [
+        ("column", db.column()),
+        ("constraint", db.constraint()),
+        ("routine", db.routine()),
+        ("hint", db.hint()),
+        ("table", db.table()),
+        ("datatype", db.datatype()),
+        ("schema", db.schema()),
+        ("file", db.file()),
+        ("line", line.as_deref()),
+        ("where_", db.where_()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+    .collect()
+}

@@ -1,0 +1,119 @@
+//! Which statements can leave something behind in their session.
+
+/// The commands after which a session is as it was before, outside of a transaction.
+const PLAIN_COMMANDS: [&str; 7] =
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH"];
+
+/// Words that make one of these leave something behind all the same: settings (an UPDATE of
+/// `pg_settings` is one), the seed of `random()`, temporary tables by SELECT INTO.
+const STAINING_WORDS: [&str; 6] =
+    ["set_config", "pg_settings", "setseed", "temp", "temporary", "pg_temp"];
+
+/// Beginnings of such words: locks of the session, functions that carry out SQL which they are given
+/// as text, connections of dblink.
+const STAINING_BEGINNINGS: [&str; 7] = [
+    "pg_advisory_",
+    "pg_try_advisory_",
+    "query_to_xml",
+    "cursor_to_xml",
+    "ts_stat",
+    "ts_rewrite",
+    "dblink",
+];
+
+/// Whether a session is as good as new after this statement.
+///
+/// A false «no» only costs time: the session is not used again. What a database function does inside
+/// is not seen here; functions of ours set nothing beyond their transaction (`SET LOCAL`, a
+/// function's own `SET` clause, `pg_advisory_xact_lock`).
+pub(super) fn leaves_no_trace(statement: &str) -> bool {
+    let command = after_comments(statement);
+    let end = command.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(command.len());
+    let is_plain = PLAIN_COMMANDS.iter().any(|plain| command[..end].eq_ignore_ascii_case(plain));
+    is_plain && words(statement).all(|word| !stains(word))
+}
+
+fn stains(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    // Advisory locks of the transaction end with it.
+    STAINING_WORDS.contains(&word.as_str())
+        || STAINING_BEGINNINGS.iter().any(|lead| word.starts_with(lead) && !word.contains("_xact_"))
+        // U&"…" could spell any of these by escapes.
+        || word.ends_with("u&")
+}
+
+/// Words as an identifier has them, also inside of strings and comments.
+fn words(statement: &str) -> impl Iterator<Item = &str> {
+    let is_apart = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '&');
+    statement.split(is_apart).filter(|word| !word.is_empty())
+}
+
+/// The statement from its first word on.
+fn after_comments(mut statement: &str) -> &str {
+    loop {
+        statement = statement.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '(');
+        let rest = if let Some(line) = statement.strip_prefix("--") {
+            line.split_once('\n').map(|(_, rest)| rest)
+        } else if let Some(block) = statement.strip_prefix("/*") {
+            // Nested ones end too early here, and then no command follows.
+            block.split_once("*/").map(|(_, rest)| rest)
+        } else {
+            return statement;
+        };
+        statement = rest.unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_statements_leave_no_trace() {
+        for statement in [
+            "SELECT 1",
+            "  select * from f($1)",
+            "-- why\n/* what */ (SELECT 1) UNION (SELECT 2)",
+            "WITH a AS (INSERT INTO t VALUES (1) RETURNING *) SELECT * FROM a",
+            "INSERT INTO temperatures VALUES (1)",
+            "SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock_shared(2)",
+            "UPDATE t SET a = 1",
+            "DELETE FROM t WHERE a & 1 = 0",
+            "VALUES (1)",
+        ] {
+            assert!(leaves_no_trace(statement), "{statement}");
+        }
+    }
+
+    #[test]
+    fn what_can_leave_a_trace_is_told() {
+        for statement in [
+            "",
+            "BEGIN",
+            "COMMIT",
+            "SET search_path = x",
+            "selection",
+            "-- SELECT 1",
+            "/* /* */ */ SELECT 1",
+            "SELECT set_config('a.b', 'c', false)",
+            "SELECT \"Set_Config\"('a.b', 'c', false)",
+            "SELECT U&\"set\\005fconfig\"('a.b', 'c', false)",
+            "SELECT 1 & 1&U&\"set\\005fconfig\"('a.b', 'c', false)",
+            "UPDATE pg_settings SET setting = 'x' WHERE name = 'search_path'",
+            "SELECT query_to_xml('SELECT set' || '_config(''a.b'', ''c'', false)', true, true, '')",
+            "SELECT pg_advisory_lock(1)",
+            "SELECT PG_TRY_ADVISORY_LOCK_SHARED(1)",
+            "SELECT 1 INTO TEMP t",
+            "SELECT 1 AS a INTO pg_temp.t",
+            "SELECT setseed(0)",
+            "CREATE TEMP TABLE t (a int)",
+            "DO $$ BEGIN END $$",
+            "CALL p()",
+            "LISTEN a",
+            "PREPARE p AS SELECT 1",
+            "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+        ] {
+            assert!(!leaves_no_trace(statement), "{statement}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Components that fail, calculate, flood or take too much: the Wasm host bounds each of them, and
+//! serves the others meanwhile.
+
+use std::time::{Duration, Instant};
+
+use http::Method;
+use rondo_testkit::http::HttpError;
+use rondo_testkit::wait::eventually;
+use rondo_tests::probe::{Probe, event};
+use rondo_wasm_host::engine::{CALL_S_MAX, INSTANCES_MAX};
+use rondo_wasm_host::{CallError, Disposition};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const SECONDS: Duration = Duration::from_secs(10);
+const MIB: usize = 1 << 20;
+
+/// How long another request may take while components calculate on all threads: some epochs.
+const OTHER_REQUEST_MS_MAX: u128 = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
+    let probe = Probe::alone().await;
+    let (begun, batch) = (Instant::now(), [event("loop")]);
+    let calculating = async {
+        tokio::join!(
+            probe.client.get("/loop"),
+            probe.client.get("/loop"),
+            probe.client.get("/late/loop"),
+            probe.app.consume("probe", &batch),
+        )
+    };
+    let others = async {
+        // As long as all of them are at work.
+        while begun.elapsed() < Duration::from_secs(CALL_S_MAX) / 3 {
+            let asked = Instant::now();
+            probe.client.get("/hello").await.expect("an answer").expect(200);
+            let took_ms = asked.elapsed().as_millis();
+            assert!(took_ms < OTHER_REQUEST_MS_MAX, "{took_ms} ms");
+        }
+    };
+    let ((first, second, late, events), ()) = tokio::join!(calculating, others);
+    for answer in [first, second] {
+        assert_eq!(answer.expect("an answer").expect(504).json()["code"], "deadline");
+    }
+    assert!(matches!(late, Err(HttpError::Connection(_))), "{late:?}");
+    assert_eq!(events.err(), Some(CallError::Deadline));
+    assert!(begun.elapsed() >= Duration::from_secs(CALL_S_MAX));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_fails_harms_only_its_own_call() {
+    let probe = Probe::alone().await;
+    for path in ["/trap", "/memory"] {
+        let answer = probe.client.get(path).await.expect("an answer").expect(500);
+        assert_eq!(answer.json()["code"], "internal", "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    }
+    // What has begun is cut off, so that nobody takes it for the whole.
+    for path in ["/late/trap", "/late/drop"] {
+        let answer = probe.client.get(path).await;
+        assert!(matches!(answer, Err(HttpError::Connection(_))), "{path}: {answer:?}");
+    }
+    assert_eq!(probe.client.get("/late/end").await.expect("an answer").expect(200).text(), "whole");
+
+    let consume = async |what: &str| probe.app.consume("probe", &[event(what)]).await;
+    assert!(matches!(consume("trap").await, Err(CallError::Trap(_))));
+    assert_eq!(
+        consume("unavailable").await.err(),
+        Some(CallError::Unavailable("as asked".to_owned()))
+    );
+    assert!(matches!(consume("any").await.as_deref(), Ok([Disposition::Done])));
+    let nobody = probe.app.consume("nobody", &[]).await;
+    assert!(matches!(nobody, Err(CallError::Unavailable(_))));
+    probe.client.get("/hello").await.expect("an answer").expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_free_instance_the_host_says_so() {
+    let probe = Probe::alone().await;
+    // As many components as there may be, each writing to a client that does not read.
+    let mut floods = Vec::new();
+    for _ in 0..INSTANCES_MAX {
+        let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
+        stream.write_all(b"GET /late/flood HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a reader");
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.expect("a head");
+        assert_eq!(&head, b"HTTP/1.1 200");
+        floods.push(stream);
+    }
+    let batch = [event("any")];
+    let (answer, events) =
+        tokio::join!(probe.client.get("/hello"), probe.app.consume("probe", &batch));
+    let answer = answer.expect("an answer").expect(503);
+    assert_eq!(answer.json()["code"], "overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(matches!(events, Err(CallError::Unavailable(_))), "{:?}", events.err());
+
+    drop(floods);
+    eventually("an instance to be free", SECONDS, async || {
+        let status = probe.client.get("/hello").await.expect("an answer").status;
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_has_a_bound_however_it_is_sent() {
+    let probe = Probe::alone().await;
+    for (length, status) in
+        [(0, 200), (MIB, 200), (MIB + 1, 413), (MIB + 70_000, 413), (5 * MIB, 413), (15 * MIB, 413)]
+    {
+        let body = vec![b'x'; length];
+        let sized = probe.client.request(Method::POST, "/body").body(body).send().await;
+        let sized = sized.expect("an answer").expect(status);
+        if status == 200 {
+            assert_eq!(sized.text(), length.to_string());
+        }
+        let chunked = post_in_chunks(&probe, length).await;
+        assert!(chunked.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {chunked}");
+    }
+}
+
+/// Sends a body in chunks of at most 64 KiB; what comes back is the answer, to its end.
+async fn post_in_chunks(probe: &Probe, length: usize) -> String {
+    let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
+    let mut request = b"POST /body HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                        transfer-encoding: chunked\r\n\r\n"
+        .to_vec();
+    for chunk in vec![b'x'; length].chunks(64 << 10) {
+        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        request.extend_from_slice(chunk);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    stream.write_all(&request).await.expect("a reader");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_has_a_bound() {
+    let probe = Probe::alone().await;
+    let long = "x".repeat(200_000);
+    let request = probe.client.request(Method::GET, "/hello").header("x-long", &long);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status, 431);
+    let mut request = probe.client.request(Method::GET, "/hello");
+    for number in 0..101 {
+        request = request.header(&format!("x-{number}"), "y");
+    }
+    assert_eq!(request.send().await.expect("an answer").status, 431);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_host_tells_a_component_of_the_way() {
+    let probe = Probe::alone().await;
+    let request = probe.client.request(Method::GET, "/headers").header("x-kept", "1");
+    let request = request.header("spin-client-addr", "made up").header("spin-other", "made up");
+    let shown = request.send().await.expect("an answer").expect(200).text();
+    let lines: Vec<_> = shown.lines().collect();
+    assert!(lines.contains(&"x-kept: 1"), "{shown}");
+    assert!(lines.contains(&"spin-path-info: /headers"), "{shown}");
+    assert!(lines.contains(&"spin-raw-component-route: /..."), "{shown}");
+    let url = format!("spin-full-url: {}/headers", probe.client.base());
+    assert!(lines.contains(&url.as_str()), "{shown}");
+    assert!(shown.contains("spin-client-addr: 127.0.0.1:"), "{shown}");
+    assert!(!shown.contains("made up") && !shown.contains("forwarded"), "{shown}");
+    for (path, status) in [("/.well-known/spin/health", 200), ("/.well-known/spin/info", 404)] {
+        probe.client.get(path).await.expect("an answer").expect(status);
+    }
+}

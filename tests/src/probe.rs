@@ -1,0 +1,124 @@
+//! The component that misbehaves on request (`crates/guest/examples/probe.rs`), served by the Wasm
+//! host as `rondo host` serves components.
+
+use std::net::SocketAddr;
+
+use rondo_database::Dsn;
+use rondo_testkit::folder::Folder;
+use rondo_testkit::http::Client;
+use rondo_testkit::process::target_directory;
+use rondo_wasm_host::variable::Values;
+use rondo_wasm_host::{CloudEvent, Manifest, WasmApp, serve};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Between the statements that `/sql` runs.
+pub const STATEMENT_SEPARATOR: &str = ";;";
+
+/// The served component; ends when dropped.
+pub struct Probe {
+    pub app: WasmApp,
+    pub client: Client,
+    pub address: SocketAddr,
+    _serving: DropGuard,
+}
+
+impl Probe {
+    /// One that has this DSN, of an address that it is granted.
+    ///
+    /// # Panics
+    /// When the component is not built.
+    pub async fn start(database: &Dsn) -> Self {
+        let granted = format!("{}:{}", database.host(), database.port());
+        Self::with_grant(&database.expose_url(), &granted).await
+    }
+
+    /// One without a database.
+    ///
+    /// # Panics
+    /// When the component is not built.
+    pub async fn alone() -> Self {
+        Self::with_grant("postgres://u:x@127.0.0.1:1/d", "127.0.0.1:1").await
+    }
+
+    /// One that has a DSN and is granted the address `granted`, whether they fit or not.
+    ///
+    /// # Panics
+    /// When the component is not built.
+    pub async fn with_grant(database_url: &str, granted: &str) -> Self {
+        let app = load(database_url, granted);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = CancellationToken::new();
+        let handler = {
+            let app = app.clone();
+            move |request| {
+                let app = app.clone();
+                async move { app.handle(request).await }
+            }
+        };
+        tokio::spawn(serve::serve(listener, handler, serving.clone()));
+        let client = Client::new(format!("http://{address}"));
+        Self { app, client, address, _serving: serving.drop_guard() }
+    }
+
+    /// Runs statements in one request on one connection, and tells of each: `<rows>x<columns>
+    /// <values>`, or the kind of its error and what components make of it.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn sql(&self, statements: &[&str]) -> Vec<String> {
+        let request = self.client.request(http::Method::POST, "/sql");
+        let answer = request.body(statements.join(STATEMENT_SEPARATOR)).send().await;
+        answer.expect("an answer").expect(200).text().lines().map(str::to_owned).collect()
+    }
+}
+
+fn load(database_url: &str, granted: &str) -> WasmApp {
+    let component = target_directory().join("wasm32-wasip2/wasm/examples/probe.wasm");
+    let folder = Folder::new("probe");
+    let spin_toml = folder.path().join("spin.toml");
+    let text = format!(
+        r#"
+        spin_manifest_version = 2
+        [application]
+        name = "probe"
+        [variables]
+        database_url = {{ required = true, secret = true }}
+        database_host = {{ required = true }}
+        [[trigger.http]]
+        route = "/..."
+        component = "probe"
+        [[trigger.http]]
+        route = "/:first/of/..."
+        component = "probe"
+        [component.probe]
+        source = {component:?}
+        allowed_outbound_hosts = ["postgres://{{{{ database_host }}}}"]
+        [component.probe.variables]
+        database_url = "{{{{ database_url }}}}"
+        "#
+    );
+    std::fs::write(&spin_toml, text).expect("the folder is our own");
+    let manifest = Manifest::read(&spin_toml).expect("a manifest");
+    let values = Values::resolve(&manifest.variables, |name| {
+        Some(if name == "database_url" { database_url } else { granted }.to_owned())
+    });
+    WasmApp::load(&manifest, &values.expect("every variable has a value"))
+        .unwrap_or_else(|error| panic!("{error:#}; `cargo xtask test` builds it"))
+}
+
+/// An event of a type, which tells the component what to do.
+#[must_use]
+pub fn event(event_type: &str) -> CloudEvent {
+    CloudEvent {
+        id: "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11".to_owned(),
+        source: "/rondo".to_owned(),
+        event_type: event_type.to_owned(),
+        subject: None,
+        time: "2031-01-01T00:00:00Z".to_owned(),
+        traceparent: None,
+        topic: "task-events".to_owned(),
+        data: "{}".to_owned(),
+    }
+}
