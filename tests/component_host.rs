@@ -56,8 +56,8 @@ async fn a_component_that_fails_harms_only_its_own_call() {
         assert_eq!(answer.json()["code"], "internal", "{path}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     }
-    // What has begun is cut off, so that nobody takes it for the whole.
-    for path in ["/late/trap", "/late/drop"] {
+    // What has begun is cut off, so that nobody takes it for the whole; so is what has no end.
+    for path in ["/late/trap", "/late/drop", "/late/flood"] {
         let answer = probe.client.get(path).await;
         assert!(matches!(answer, Err(HttpError::Connection(_))), "{path}: {answer:?}");
     }

@@ -54,9 +54,15 @@ impl Front {
             "/health/ready" => self.ready().await,
             "/metrics" => text(metric::CONTENT_TYPE, self.metrics.encode()),
             "/" if self.app.is_some() => text("text/html; charset=utf-8", PAGE.to_owned()),
-            path if path.starts_with("/events/") => missing(),
+            path if self.is_bridge_door(path) => missing(),
             _ => self.limited(request).await,
         }
+    }
+
+    /// By the route, since a path has more than one spelling: `//events/audit`.
+    fn is_bridge_door(&self, path: &str) -> bool {
+        let route = self.app.as_ref().and_then(|app| app.route(path));
+        route.is_some_and(|route| route.starts_with("/events/"))
     }
 
     /// What costs something, as often as it may be asked for.

@@ -29,7 +29,7 @@ use crate::postgres::Databases;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
 use crate::variable::Values;
 
-/// Requests that may be read or wait for an instance at once; beyond that, 503.
+/// Requests that may wait for an instance at once; beyond that, 503.
 pub const WAITING_REQUESTS_MAX: usize = 4096;
 /// How long a call waits for a free instance, in seconds.
 pub const INSTANCE_WAIT_S_MAX: u64 = 5;
@@ -144,7 +144,6 @@ impl WasmApp {
             return if own == "health" { Response::new(body("OK")) } else { not_found() };
         }
         let Some(route) = self.0.routes.take(&mut request) else { return not_found() };
-        let Ok(waiting) = self.0.waiting.try_acquire() else { return overloaded() };
         let (parts, body) = request.into_parts();
         let body = match self.0.intake.read(body).await {
             Ok(body) => body,
@@ -152,6 +151,8 @@ impl WasmApp {
             Err(Refused::NoRoom) => return overloaded(),
             Err(Refused::BrokenOff) => return bad_request("The body broke off."),
         };
+        // Only now, so that slow clients keep nobody out.
+        let Ok(waiting) = self.0.waiting.try_acquire() else { return overloaded() };
         let Some(permit) = self.instance().await else { return overloaded() };
         drop(waiting);
         self.answer(&route.component, Request::from_parts(parts, body), permit).await

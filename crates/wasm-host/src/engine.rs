@@ -28,6 +28,8 @@ const WARM_INSTANCES_MAX: u32 = INSTANCES_MAX / 4;
 const WARM_MEMORY_BYTES_MAX: usize = 512 << 10;
 /// The same for each of its tables, which are small.
 const WARM_TABLE_BYTES_MAX: usize = 64 << 10;
+/// Most of the host's things (streams, bodies, connections) that an instance has at once.
+const RESOURCES_MAX: usize = 4_096;
 /// Length of an epoch, in milliseconds: how long a guest may calculate before others get its thread.
 pub const EPOCH_MS: u64 = 10;
 /// How long an instance may take over one call, in seconds.
@@ -83,8 +85,10 @@ pub struct Grant {
 
 impl State {
     pub(crate) fn new(grant: Arc<Grant>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
         Self {
-            table: ResourceTable::new(),
+            table,
             wasi: WasiCtx::builder().stdout(GuestLog).stderr(GuestLog).build(),
             http: WasiHttpCtx::new(),
             limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build(),
