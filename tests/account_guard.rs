@@ -105,9 +105,12 @@ fn throttled(answer: &Response) {
     assert!((1..=3600).contains(&wait_s), "{wait_s}");
 }
 
-/// A client behind the trusted proxy; what stands there before its own address is its invention.
+/// A client behind the trusted proxy. What stands there before its own address is its invention, as
+/// is what it says of the peer, which the host knows better.
 fn from(url: &str, address: &str) -> Client {
-    Client::new(url).with_header("x-forwarded-for", &format!("10.9.8.7, {address}"))
+    Client::new(url)
+        .with_header("x-forwarded-for", &format!("10.9.8.7, {address}"))
+        .with_header("spin-client-addr", "127.0.0.1:1")
 }
 
 async fn ask(client: &Client, method: &str, path: &str) -> Response {
