@@ -110,7 +110,7 @@ fn throttled(answer: &Response) {
 fn from(url: &str, address: &str) -> Client {
     Client::new(url)
         .with_header("x-forwarded-for", &format!("10.9.8.7, {address}"))
-        .with_header("spin-client-addr", "127.0.0.1:1")
+        .with_header("spin-client-addr", "203.0.113.66:1")
 }
 
 async fn ask(client: &Client, method: &str, path: &str) -> Response {
