@@ -50,6 +50,9 @@ pub struct AccountSettings {
     provider: Option<(Provider, String)>,
 }
 
+/// The private key, and the document of the public ones with what is in it.
+type Signing = (Option<String>, Option<(String, Vec<Jwk>)>);
+
 impl AccountArgs {
     /// # Errors
     /// The setting that is malformed.
@@ -89,7 +92,7 @@ impl AccountArgs {
     }
 
     /// The key that tokens are signed with and those that they are checked with.
-    fn signing(&self) -> Result<(Option<String>, Option<(String, Vec<Jwk>)>), SettingError> {
+    fn signing(&self) -> Result<Signing, SettingError> {
         let public_keys = given(self.jwt_public_keys.as_deref())
             .map(|document| {
                 let keys = key::read_document(document);

@@ -156,7 +156,7 @@ impl RateLimits {
 
     /// Keeps the memory bounded: a holder with a full bucket is as good as a new one.
     fn forget(&self) {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % LOOK_REQUESTS != 0 {
+        if !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_REQUESTS) {
             return;
         }
         for buckets in [&self.users, &self.addresses] {

@@ -108,6 +108,10 @@ async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("PUBLIC_URL", "tasks.example.org"), "PUBLIC_URL").await;
     refused(UP, &[], ("REQUIRE_VERIFIED_EMAIL", "maybe"), "REQUIRE_VERIFIED_EMAIL").await;
     refused(UP, &[], ("TRUSTED_PROXIES", "proxy"), "TRUSTED_PROXIES").await;
+    refused(UP, &[], ("RATE_LIMITS", "many"), "RATE_LIMITS").await;
+    refused(UP, &[], ("JWT_SIGNING_KEY", "{\"d\":\"hunter2\"}"), "JWT_SIGNING_KEY").await;
+    refused(UP, &[], ("JWT_PUBLIC_KEYS", "no document"), "JWT_PUBLIC_KEYS").await;
+    refused(UP, &[], ("OIDC_ISSUER", "https://id.example.org"), "OIDC_AUDIENCE").await;
     // A variable of spin.toml that has no default.
     let missing = ("SPIN_VARIABLE_JWT_SECRET", "");
     refused(HOST, &[], missing, "SPIN_VARIABLE_").await;
@@ -118,7 +122,11 @@ async fn the_bridge_names_what_it_misses() {
     for (setting, _) in BRIDGE_SETTINGS {
         refused(BRIDGE, BRIDGE_SETTINGS, (setting, ""), setting).await;
     }
-    for wrong in [("COMPONENTS_URL", "https://"), ("EVENT_TOKEN", "hunter2 \u{7f}")] {
+    for wrong in [
+        ("COMPONENTS_URL", "https://"),
+        ("EVENT_TOKEN", "hunter2 \u{7f}"),
+        ("OIDC_ISSUER", "id.example.org"),
+    ] {
         refused(BRIDGE, BRIDGE_SETTINGS, wrong, wrong.0).await;
     }
 }

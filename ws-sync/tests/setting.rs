@@ -24,6 +24,7 @@ async fn what_is_missing_or_malformed_is_named() {
         ("DATABASE_URL", SECRET),
         ("JWT_SECRET", ""),
         ("JWT_SECRET", SECRET),
+        ("JWT_PUBLIC_KEYS", "no document"),
         ("KAFKA_BROKERS", ""),
         ("KAFKA_BROKERS", "no-port"),
         ("KAFKA_SECURITY_PROTOCOL", "TLS"),
