@@ -129,7 +129,10 @@ CREATE TABLE series (
     created_at timestamptz NOT NULL,
     -- When its user ended it: none of its occurrences has a successor any more. A series that ran
     -- out has none; its end is a row of occurrences, which reopening withdraws.
-    ended_at timestamptz
+    ended_at timestamptz,
+    -- The series that this one goes on from, when an edit was meant for an occurrence and those
+    -- after it.
+    previous_series_id bigint
 );
 CREATE INDEX series_by_user ON series (user_id);
 

@@ -125,14 +125,15 @@ BEGIN
     END LOOP;
 END $$;
 
--- Starts a series at a task: its rule, its anchor and its first occurrence.
-CREATE FUNCTION series_start(t tasks, anchor timestamp, at timestamptz) RETURNS bigint
+-- Starts a series at a task: its rule, its anchor and its first occurrence; `previous` is the series
+-- that it goes on from, if any.
+CREATE FUNCTION series_start(t tasks, anchor timestamp, previous bigint, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     started bigint;
 BEGIN
-    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, created_at)
-    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone, at)
+    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, created_at, previous_series_id)
+    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone, at, previous)
     RETURNING id INTO started;
     INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
     VALUES (started, t.user_id, t.id, anchor, t.recurrence_rule ->> 'basis' = 'schedule', 'live',
@@ -204,7 +205,7 @@ BEGIN
     RETURNING * INTO created;
     body := task_json(created);
     IF created.recurrence_rule IS NOT NULL THEN
-        PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, at);
+        PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, NULL, at);
     END IF;
     PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
     IF wanted IS NOT NULL THEN
@@ -291,10 +292,45 @@ BEGIN
     END IF;
 END $$;
 
+-- Carries an edit of one occurrence over to its series: the rule, and the anchor moved as far as the
+-- occurrence was moved, so that a count goes on counting from where it began. The other occurrences
+-- that are open get the rule; each has its revision and event.
+CREATE FUNCTION series_rewrite(before tasks, changed tasks, moved_to timestamp, at timestamptz, trace text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    other tasks;
+    taken bigint;
+    is_moved boolean := (before.due_at, before.time_zone) IS DISTINCT FROM (changed.due_at, changed.time_zone);
+BEGIN
+    UPDATE series s
+    SET recurrence_rule = changed.recurrence_rule, time_zone = changed.time_zone,
+        anchor = CASE WHEN is_moved THEN s.anchor + (moved_to - before.slot) ELSE s.anchor END
+    WHERE s.id = before.series_id;
+    -- A slot that another occurrence has stays its own.
+    IF is_moved AND NOT EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = moved_to
+                                AND o.scheduled AND o.state <> 'withdrawn') THEN
+        UPDATE occurrences o SET slot = moved_to
+        WHERE o.task_id = changed.id AND o.series_id = before.series_id AND o.state = 'live';
+        UPDATE tasks SET slot = moved_to WHERE id = changed.id;
+    END IF;
+    FOR other IN SELECT * FROM tasks t WHERE t.user_id = changed.user_id AND t.series_id = before.series_id
+                 AND t.id <> changed.id AND t.status <> 'completed'
+                 AND t.recurrence_rule <> changed.recurrence_rule ORDER BY t.id LOOP
+        UPDATE user_revisions SET revision = revision + 1 WHERE user_id = changed.user_id
+        RETURNING revision INTO taken;
+        UPDATE tasks t SET
+            recurrence_rule = changed.recurrence_rule, updated_at = at, revision = taken
+        WHERE t.id = other.id
+        RETURNING * INTO other;
+        PERFORM emit('task.updated', other.user_id, other.id, taken, at, '', task_json(other)::text, trace);
+    END LOOP;
+END $$;
+
 -- Replaces a task's writable members by `p_task`, if it still has the revision that the caller's
 -- rules were applied to. `p_event` is the change's one event: task.updated, task.completed,
 -- task.reopened. `p_series`: keep; start a series at this task (also instead of the one it is in);
--- leave the one it is in, which ends. Without `p_event` nothing changes, but the answer is kept for
+-- leave the one it is in, which ends; rewrite the one it is in, see series_rewrite. Without `p_event` nothing changes, but the answer is kept for
 -- the idempotency key.
 -- Outcomes: changed; unchanged; stale, not_found (nothing done); replayed, key_reused; no_user.
 CREATE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
@@ -358,8 +394,8 @@ BEGIN
         reminder_offset = p_task ->> 'reminder_offset',
         recurrence_rule = nullif(p_task -> 'recurrence_rule', 'null'),
         completed_at = CASE WHEN p_task ->> 'status' = 'completed' THEN coalesce(before.completed_at, at) END,
-        series_id = CASE WHEN p_series = 'keep' THEN series_id END,
-        slot = CASE WHEN p_series = 'keep' THEN slot END,
+        series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
+        slot = CASE WHEN p_series IN ('keep', 'rewrite') THEN slot END,
         updated_at = at, revision = taken
     WHERE id = p_id
     RETURNING * INTO changed;
@@ -367,14 +403,22 @@ BEGIN
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
     -- A past occurrence leaves its series as it is: that goes on with its next one.
-    IF p_series <> 'keep' AND before.series_id IS NOT NULL AND before.status <> 'completed' THEN
+    IF p_series IN ('start', 'leave') AND before.series_id IS NOT NULL
+       AND (before.status <> 'completed' OR changed.status <> 'completed') THEN
         PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
     END IF;
     IF p_series = 'start' THEN
-        PERFORM series_start(changed, (p_task ->> 'anchor')::timestamp, at);
+        PERFORM series_start(changed, (p_task ->> 'anchor')::timestamp, before.series_id, at);
+    END IF;
+    IF p_series = 'rewrite' THEN
+        PERFORM series_rewrite(before, changed, (p_task ->> 'anchor')::timestamp, at, p_trace);
     END IF;
     IF p_event = 'task.reopened' THEN
         PERFORM successor_withdraw(p_user, p_id, at, p_trace);
+    END IF;
+    IF p_series = 'start' THEN
+        -- What followed in the series before is not in the way of a successor in this one.
+        UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id;
     END IF;
     IF p_key IS NOT NULL THEN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);

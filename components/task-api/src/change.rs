@@ -3,12 +3,10 @@
 //! Each change is one read, the rules, and one call with the revision that the rules were applied
 //! to. When the task has changed in between, it starts again.
 
-use rondo_contract::problem::FieldError;
 use rondo_contract::task_body;
-use rondo_domain::Violation;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::recurrence::{Frequency, Rule};
-use rondo_domain::task::{self, SeriesChange, Status, TaskFields};
+use rondo_domain::task::{self, EditScope, SeriesChange, Status, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::Parameters;
@@ -37,7 +35,7 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
     let bytes = request.body()?;
     body::nothing(&bytes, request)?;
     let key = Key::of(request, &bytes)?;
-    change(request, user, task, key.as_ref(), |current| {
+    change(request, user, task, key.as_ref(), EditScope::This, |current| {
         Ok(match action {
             Action::Complete => current.fields.clone().completed(),
             Action::Reopen => current.fields.clone().reopened(),
@@ -49,7 +47,7 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
-    change(request, user, task, None, |current| {
+    change(request, user, task, None, EditScope::This, |current| {
         task_body::parse(&value, current.fields.status, &current.user_zone, current.now)
             .map_err(Refusal::invalid)
     })
@@ -57,18 +55,10 @@ pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refu
 
 /// `PATCH …/{id}`: a merge patch (RFC 7396).
 pub fn patch(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    if scope(request)? != "this" {
-        let hint = "other occurrences are changed one by one";
-        let error = Violation::Unsupported { hint };
-        return Err(Refusal::invalid(vec![FieldError::parameter(
-            "scope",
-            error.code(),
-            error.to_string(),
-        )]));
-    }
+    let scope = scope(request)?;
     let accepted = [body::JSON, body::MERGE_PATCH];
     let value = body::value(&request.body()?, request, &accepted)?;
-    change(request, user, task, None, |current| {
+    change(request, user, task, None, scope, |current| {
         task_body::patch(&current.fields, &value, &current.user_zone, current.now)
             .map_err(Refusal::invalid)
     })
@@ -87,7 +77,7 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
         } else {
             None
         };
-        match store.delete(user, task, expected, scope, &request.trace.traceparent())? {
+        match store.delete(user, task, expected, scope.as_str(), &request.trace.traceparent())? {
             Deletion::Deleted => return Ok(Response::empty(204)),
             Deletion::Stale => {}
             Deletion::NotFound => return Err(Refusal::not_found()),
@@ -98,11 +88,12 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
 }
 
 /// `scope`: which occurrences of a series are meant.
-fn scope(request: &Request) -> Result<&'static str, Refusal> {
+fn scope(request: &Request) -> Result<EditScope, Refusal> {
     let mut parameters = Parameters::of(request);
-    let scope = parameters.word("scope", &["this", "future", "all"], "this, future, all");
+    let words = EditScope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>();
+    let scope = parameters.word("scope", &words, "this, future, all");
     parameters.finish()?;
-    Ok(scope.unwrap_or("this"))
+    Ok(scope.and_then(|word| EditScope::parse(word).ok()).unwrap_or(EditScope::This))
 }
 
 /// A task as it is, with what its rules need besides.
@@ -118,6 +109,7 @@ fn change(
     user: i64,
     task: i64,
     key: Option<&Key>,
+    scope: EditScope,
     rule: impl Fn(&Current) -> Result<TaskFields, Refusal>,
 ) -> Result<Response, Refusal> {
     let condition = IfMatch::of(request);
@@ -135,9 +127,16 @@ fn change(
                 return rule(&Current::any()?).and(Err(Refusal::not_found()));
             }
         };
-        let wanted = rule(&current)?;
+        let mut wanted = rule(&current)?;
         condition.check(answer.revision)?;
-        let difference = task::Change::between(&current.fields, &wanted);
+        let difference = task::Change::between(&current.fields, &wanted, scope);
+        if scope == EditScope::Future
+            && wanted.recurrence_rule == current.fields.recurrence_rule
+            && difference.is_some_and(|change| change.series == SeriesChange::Start)
+            && let Some(occurrence) = store.occurrence(user, task)?
+        {
+            wanted.recurrence_rule = Some(occurrence.rest()?);
+        }
         if difference.is_none() && key.is_none() {
             return Ok(task_response(200, answer));
         }

@@ -5,7 +5,7 @@ use rondo_contract::recurrence_rule;
 use rondo_domain::instant;
 use rondo_domain::jiff::Timestamp;
 use rondo_domain::jiff::civil::DateTime;
-use rondo_domain::recurrence::{Series, Successor};
+use rondo_domain::recurrence::{Rule, Series, Successor};
 use rondo_domain::task::Status;
 use rondo_guest::database::{DatabaseError, Row, int, text};
 use rondo_guest::http::{Request, Response};
@@ -87,7 +87,7 @@ fn no_next() -> Refusal {
 
 impl Store {
     /// The series that a task is an occurrence of; none when it is in none.
-    fn occurrence(&self, user: i64, task: i64) -> Result<Option<Occurrence>, DatabaseError> {
+    pub fn occurrence(&self, user: i64, task: i64) -> Result<Option<Occurrence>, DatabaseError> {
         let parameters = [int(user), int(task)];
         let row = self.0.query_optional(include_str!("sql/task_series.sql"), &parameters)?;
         row.map(|mut row| Occurrence::read(&mut row)).transpose()
@@ -95,7 +95,7 @@ impl Store {
 }
 
 /// An occurrence as it is stored.
-struct Occurrence {
+pub struct Occurrence {
     rule: String,
     anchor: String,
     time_zone: String,
@@ -117,24 +117,41 @@ impl Occurrence {
         })
     }
 
+    fn series(&self) -> Result<Series, Refusal> {
+        let rule: Value = serde_json::from_str(&self.rule).map_err(|_| unreadable())?;
+        let rule = recurrence_rule::from_json(&rule).map_err(|_| unreadable())?;
+        Ok(Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?))
+    }
+
+    fn completions(&self) -> u32 {
+        u32::try_from(self.completions).unwrap_or(u32::MAX)
+    }
+
+    /// The rule of what is left of the series from here on.
+    pub fn rest(&self) -> Result<Rule, Refusal> {
+        Ok(self.series()?.rest_from(local(&self.slot)?, self.completions()))
+    }
+
     /// The next free slot, when it is due, and the slots that were passed over; none when the series
     /// is over.
     fn next(
         &self,
         now: Timestamp,
     ) -> Result<Option<(DateTime, Timestamp, Vec<DateTime>)>, Refusal> {
-        let unreadable = || Refusal::internal("a stored series breaks the rules of this version");
-        let rule: Value = serde_json::from_str(&self.rule).map_err(|_| unreadable())?;
-        let rule = recurrence_rule::from_json(&rule).map_err(|_| unreadable())?;
-        let local = |text: &str| text.parse::<DateTime>().map_err(|_| unreadable());
-        let series = Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?);
-        let completions = u32::try_from(self.completions).unwrap_or(u32::MAX);
         let taken: Vec<DateTime> =
             self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect();
         let slot = local(&self.slot)?;
-        Ok(match series.successor(slot, now, now, completions, &taken) {
+        Ok(match self.series()?.successor(slot, now, now, self.completions(), &taken) {
             Successor::Next { slot, due, skipped } => Some((slot, due, skipped)),
             Successor::Ended => None,
         })
     }
+}
+
+fn local(text: &str) -> Result<DateTime, Refusal> {
+    text.parse().map_err(|_| unreadable())
+}
+
+fn unreadable() -> Refusal {
+    Refusal::internal("a stored series breaks the rules of this version")
 }

@@ -82,14 +82,23 @@ impl Change {
     /// completed task, say. Every route goes through here, so that a change of status means the
     /// same by all of them.
     #[must_use]
-    pub fn between(current: &TaskFields, wanted: &TaskFields) -> Option<Self> {
+    pub fn between(current: &TaskFields, wanted: &TaskFields, scope: EditScope) -> Option<Self> {
         if current == wanted {
             return None;
         }
-        let series = match (&current.recurrence_rule, &wanted.recurrence_rule) {
-            (before, after) if before == after => SeriesChange::Keep,
-            (_, Some(_)) => SeriesChange::Start,
-            (_, None) => SeriesChange::Leave,
+        let (before, after) = (&current.recurrence_rule, &wanted.recurrence_rule);
+        let is_moved = current.due_date != wanted.due_date || current.time_zone != wanted.time_zone;
+        // A past occurrence no longer says how its series goes on.
+        let is_past = current.status == Status::Completed && wanted.status == Status::Completed;
+        let series = match (before, after, scope) {
+            (Some(_), Some(_), _) if is_past => SeriesChange::Keep,
+            (Some(_), Some(_), EditScope::All) if before != after || is_moved => {
+                SeriesChange::Rewrite
+            }
+            (Some(_), Some(_), EditScope::Future) if is_moved => SeriesChange::Start,
+            (before, after, _) if before == after => SeriesChange::Keep,
+            (_, Some(_), _) => SeriesChange::Start,
+            (_, None, _) => SeriesChange::Leave,
         };
         Some(Self { event: ChangeEvent::of(current.status, wanted.status), series })
     }
@@ -135,12 +144,26 @@ impl ChangeEvent {
 word_enum! {
     /// What a change of a task does to the series that it is an occurrence of.
     pub enum SeriesChange {
-        /// The rule stays. A postponed due date does not move the series.
+        /// The series stays as it is. A postponed due date does not move it.
         Keep = "keep",
-        /// A new rule: a series starts at this task, instead of the one that it was in.
+        /// A series starts at this task, instead of the one that it was in, which ends.
         Start = "start",
         /// The rule is gone: the series that it was in ends.
         Leave = "leave",
+        /// The series goes on by the new rule, and moves as far as the task was moved.
+        Rewrite = "rewrite",
+    }
+}
+
+word_enum! {
+    /// Which occurrences of a series an edit is meant for.
+    pub enum EditScope {
+        /// This one, which keeps its slot.
+        This = "this",
+        /// This one and those after it.
+        Future = "future",
+        /// The whole series; what is completed stays as it was.
+        All = "all",
     }
 }
 

@@ -91,12 +91,12 @@ fn fields(status: Status) -> TaskFields {
 fn a_change_has_one_event() {
     use Status::{Completed, InProgress, Pending};
     let check = |before: Status, after: Status, expected: Option<ChangeEvent>| {
-        let change = Change::between(&fields(before), &fields(after));
+        let change = Change::between(&fields(before), &fields(after), EditScope::This);
         assert_eq!(change.map(|change| change.event), expected, "{before} to {after}");
         // The same with another change beside it, which adds no event of its own.
         let mut wanted = fields(after);
         wanted.title = Title::parse("Coffee").unwrap();
-        let event = Change::between(&fields(before), &wanted).unwrap().event;
+        let event = Change::between(&fields(before), &wanted, EditScope::This).unwrap().event;
         assert_eq!(event, expected.unwrap_or(ChangeEvent::Updated), "{before} to {after}");
     };
     check(Pending, Pending, None);
@@ -138,7 +138,7 @@ fn what_becomes_of_the_series() {
     };
     let (monday, tuesday) = ("2026-01-12T14:00:00Z", "2026-01-13T14:00:00Z");
     let check = |before: TaskFields, after: TaskFields, expected: SeriesChange| {
-        assert_eq!(Change::between(&before, &after).unwrap().series, expected);
+        assert_eq!(Change::between(&before, &after, EditScope::This).unwrap().series, expected);
     };
     let (daily, weekly) = (Some(Frequency::Daily), Some(Frequency::Weekly));
     check(with(None, monday), with(None, tuesday), SeriesChange::Keep);
@@ -146,6 +146,40 @@ fn what_becomes_of_the_series() {
     check(with(None, monday), with(daily, monday), SeriesChange::Start);
     check(with(daily, monday), with(weekly, monday), SeriesChange::Start);
     check(with(daily, monday), with(None, monday), SeriesChange::Leave);
+}
+
+#[test]
+fn what_an_edit_of_more_than_one_occurrence_does() {
+    use EditScope::{All, Future, This};
+    let with = |rule: Option<Frequency>, due: &str| TaskFields {
+        recurrence_rule: rule.map(Rule::every),
+        due_date: Some(due.parse().unwrap()),
+        ..fields(Status::Pending)
+    };
+    let daily = with(Some(Frequency::Daily), "2026-01-12T14:00:00Z");
+    let moved = with(Some(Frequency::Daily), "2026-01-13T14:00:00Z");
+    let weekly = with(Some(Frequency::Weekly), "2026-01-12T14:00:00Z");
+    let single = with(None, "2026-01-12T14:00:00Z");
+    let mut renamed = daily.clone();
+    renamed.title = Title::parse("another").unwrap();
+    let check = |before: &TaskFields, after: &TaskFields, scope, expected: SeriesChange| {
+        let series = Change::between(before, after, scope).unwrap().series;
+        assert_eq!(series, expected, "{scope}");
+    };
+    check(&daily, &moved, This, SeriesChange::Keep);
+    check(&daily, &moved, Future, SeriesChange::Start);
+    check(&daily, &moved, All, SeriesChange::Rewrite);
+    check(&daily, &weekly, This, SeriesChange::Start);
+    check(&daily, &weekly, Future, SeriesChange::Start);
+    check(&daily, &weekly, All, SeriesChange::Rewrite);
+    for scope in [This, Future, All] {
+        // What follows inherits from this one in any case.
+        check(&daily, &renamed, scope, SeriesChange::Keep);
+        check(&daily, &single, scope, SeriesChange::Leave);
+        check(&single, &daily, scope, SeriesChange::Start);
+        check(&daily.clone().completed(), &moved.clone().completed(), scope, SeriesChange::Keep);
+        check(&daily.clone().completed(), &weekly.clone().completed(), scope, SeriesChange::Keep);
+    }
 }
 
 #[test]

@@ -76,6 +76,19 @@ impl Rrule {
         self.text.split(';').any(|part| part.starts_with("COUNT=") || part.starts_with("UNTIL="))
     }
 
+    /// Changes `COUNT`, if the rule has it.
+    pub(super) fn set_count(&mut self, count: u16) {
+        let parts: Vec<_> = self
+            .text
+            .split(';')
+            .map(|part| match part.strip_prefix("COUNT=") {
+                Some(_) => format!("COUNT={count}"),
+                None => part.to_owned(),
+            })
+            .collect();
+        self.text = parts.join(";");
+    }
+
     #[must_use]
     pub fn frequency(&self) -> Frequency {
         self.frequency

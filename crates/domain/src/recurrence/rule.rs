@@ -42,6 +42,18 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The same rule with another count, which is where the rule had its own.
+    #[must_use]
+    pub(super) fn with_count(mut self, count: u16) -> Self {
+        self.end = End::AfterCount(count);
+        if let Pattern::Rrule(rrule) = &mut self.pattern {
+            rrule.set_count(count);
+        }
+        self
+    }
+}
+
 /// Which dates a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {

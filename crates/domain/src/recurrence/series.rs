@@ -154,6 +154,22 @@ impl Series {
             .collect()
     }
 
+    /// The rule of what is left of the series from a slot on, when it goes on as one of its own: of a
+    /// count, what has passed is taken off. `completions_before` counts on basis `completion`.
+    #[must_use]
+    pub fn rest_from(&self, slot: DateTime, completions_before: u32) -> Rule {
+        let End::AfterCount(count) = self.rule.end else { return self.rule.clone() };
+        let passed = match self.rule.basis {
+            Basis::Schedule => {
+                let slots = std::iter::successors(self.first_slot(), |at| self.slot_after(*at));
+                slots.take(count.into()).take_while(|at| *at < slot).count()
+            }
+            Basis::Completion => completions_before as usize,
+        };
+        let passed = u16::try_from(passed).unwrap_or(u16::MAX);
+        self.rule.clone().with_count(count.saturating_sub(passed).max(1))
+    }
+
     #[must_use]
     pub fn rule(&self) -> &Rule {
         &self.rule

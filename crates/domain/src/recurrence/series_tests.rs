@@ -1,7 +1,7 @@
 use jiff::civil::DateTime;
 
 use super::*;
-use crate::recurrence::{CatchUp, End, Frequency, MonthEnd, RuleDraft};
+use crate::recurrence::{Basis, CatchUp, End, Frequency, MonthEnd, RuleDraft};
 
 fn local(text: &str) -> DateTime {
     text.parse().unwrap()
@@ -88,4 +88,35 @@ fn a_late_completion_goes_on_in_the_future() {
         panic!("a daily series goes on");
     };
     assert_eq!((next, skipped.len()), (local("2031-01-02T09:00:00"), 0));
+}
+
+#[test]
+fn what_is_left_of_a_count() {
+    let check = |draft: RuleDraft, slot: &str, completions, expected: RuleDraft| {
+        let series = series(draft, "2031-01-01T09:00:00", "UTC");
+        assert_eq!(series.rest_from(local(slot), completions), expected.build().unwrap());
+    };
+    let count = |count| RuleDraft { count: Some(count), ..every(Frequency::Daily) };
+    check(every(Frequency::Daily), "2031-01-03T09:00:00", 0, every(Frequency::Daily));
+    check(count(10), "2031-01-01T09:00:00", 0, count(10));
+    check(count(10), "2031-01-03T09:00:00", 0, count(8));
+    check(count(2), "2031-01-03T09:00:00", 0, count(1));
+    let done = |draft| RuleDraft { basis: Some(Basis::Completion), ..draft };
+    check(done(count(10)), "2031-01-03T09:00:00", 4, done(count(6)));
+    let rrule = |text: &str| RuleDraft { rrule: Some(text.to_owned()), ..RuleDraft::default() };
+    let slot = "2031-01-03T09:00:00";
+    check(rrule("COUNT=5;FREQ=DAILY"), slot, 0, rrule("COUNT=3;FREQ=DAILY"));
+    let beside = |count| RuleDraft { count: Some(count), ..rrule("FREQ=DAILY") };
+    check(beside(5), slot, 0, beside(3));
+}
+
+#[test]
+fn slots_that_others_have_are_passed_over() {
+    let daily = series(every(Frequency::Daily), "2031-01-01T09:00:00", "UTC");
+    let (slot, now) = (local("2031-01-01T09:00:00"), "2031-01-01T10:00:00Z".parse().unwrap());
+    let taken = [local("2031-01-02T09:00:00"), local("2031-01-03T09:00:00")];
+    let Successor::Next { slot: next, .. } = daily.successor(slot, now, now, 1, &taken) else {
+        panic!("a daily series goes on");
+    };
+    assert_eq!(next, local("2031-01-04T09:00:00"));
 }
