@@ -2,9 +2,9 @@
 //! everything that they can be about.
 
 use http::Method;
+use rondo_database::Session;
 use rondo_testkit::http::{Client, Pending};
 use serde_json::{Value, json};
-use tokio_postgres::Client as Session;
 
 use crate::arrangement::{self, Up};
 use crate::story::{self, SOON, User};
