@@ -35,7 +35,7 @@ async fn nothing_but_the_verification_goes_to_an_unverified_address() {
     let mut up = Up::start("unverified", &environment).await;
     let user = story::register(&up.http(), "eve@example.org").await;
     let due =
-        json!({"title": "Unseen", "due_date": story::from_now(-60), "reminder_offset": "PT1H"});
+        json!({"title": "Unseen", "due_date": story::from_now(600), "reminder_offset": "PT1H"});
     user.client.post("/api/tasks", &due).await.expect("an answer").expect(201);
     eventually("a decision about the reminder", story::SOON, async || {
         let history = user.client.get("/api/notifications").await.map_err(|e| e.to_string())?;

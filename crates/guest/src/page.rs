@@ -36,6 +36,10 @@ impl<'a> Parameters<'a> {
             self.pairs.retain(|(known, _)| known != name);
             self.refuse(name, "repeated", "may be given only once".to_owned());
         }
+        if value.contains('\0') {
+            self.refuse(name, "forbidden_character", "must not contain U+0000".to_owned());
+            return None;
+        }
         Some(value.into_owned())
     }
 
