@@ -272,12 +272,12 @@ fn sqlstate_in(text: &str) -> Option<&str> {
     })
 }
 
-/// Whether a condition passes by itself: connection lost, too many connections, shutting down or
-/// starting, statement timeout, lock not available, deadlock, serialisation (PostgreSQL manual,
-/// appendix A).
+/// Whether a condition passes by itself, or by what an operator does about the database and not
+/// about the request: connection lost, login refused, no such database, too many connections,
+/// shutting down or starting, statement timeout, lock not available, deadlock, serialisation
+/// (PostgreSQL manual, appendix A).
 fn passes(sqlstate: &str) -> bool {
-    sqlstate.starts_with("08")
-        || sqlstate.starts_with("57P")
+    ["08", "28", "3D", "57P"].iter().any(|class| sqlstate.starts_with(class))
         || matches!(sqlstate, "53300" | "57014" | "55P03" | "40P01" | "40001")
 }
 
@@ -311,7 +311,10 @@ mod tests {
 
     #[test]
     fn conditions_that_pass() {
-        for code in ["08006", "53300", "57P01", "57P03", "57014", "55P03", "40P01", "40001"] {
+        for code in [
+            "08006", "28000", "28P01", "3D000", "53300", "57P01", "57P03", "57014", "55P03",
+            "40P01", "40001",
+        ] {
             assert!(passes(code), "{code}");
         }
         for code in ["23505", "42501", "22P02", "53100", "P0001", "57000"] {
