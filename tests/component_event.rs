@@ -1,30 +1,16 @@
-//! The built components on the Wasm host, by their typed doors, with a real Postgres.
+//! What every event capability does: the audit log, poison, and a database that is away.
 
-use rondo_database::Role;
-use rondo_testkit::database::TestDatabase;
-use rondo_testkit::process::root;
-use rondo_wasm_host::engine::recurrence::RecurrenceEnginePre;
-use rondo_wasm_host::variable::Values;
-use rondo_wasm_host::{CallError, CloudEvent, Disposition, Manifest, WasmApp};
+use rondo_tests::stage::Stage;
+use rondo_wasm_host::{CallError, CloudEvent};
+use serde_json::json;
 
-/// The application of spin.toml, whose audit component logs in as `audit`.
-fn app(audit: &str, host: &str) -> WasmApp {
-    let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
-    let values = Values::resolve(&manifest.variables, |name| {
-        Some(match name {
-            "audit_database_url" => audit.to_owned(),
-            "database_host" => host.to_owned(),
-            _ => "0".repeat(32),
-        })
-    });
-    WasmApp::load(&manifest, &values.expect("every variable has a value")).expect("components")
-}
+const CAPABILITIES: [&str; 3] = ["recurrence", "notify", "audit"];
 
-fn event(id: &str, data: &str) -> CloudEvent {
+fn event(id: &str, event_type: &str, data: &str) -> CloudEvent {
     CloudEvent {
         id: id.to_owned(),
         source: "/rondo".to_owned(),
-        event_type: "task.created".to_owned(),
+        event_type: event_type.to_owned(),
         subject: Some("tasks/1".to_owned()),
         time: "2031-01-01T00:00:00Z".to_owned(),
         traceparent: None,
@@ -33,54 +19,85 @@ fn event(id: &str, data: &str) -> CloudEvent {
     }
 }
 
+/// One that each capability has to look into its database for.
+fn valid(event_type: &str) -> CloudEvent {
+    const ID: &str = "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11";
+    let data = json!({
+        "event_id": ID, "schema_version": "1.0", "event_type": event_type,
+        "timestamp": "2031-01-01T00:00:00Z", "task_id": 1, "user_id": 2, "revision": 3,
+        "task_data": {}, "reminder_id": 4, "firing": 1, "remind_at": "2031-01-01T00:00:00Z",
+        "due_date": null,
+    });
+    event(ID, event_type, &data.to_string())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_records_each_event_once_and_rejects_what_is_none() {
-    const ID: &str = "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11";
-    let database = TestDatabase::new().await;
-    let dsn = database.dsn(Role::Audit);
-    let app = app(&dsn.expose_url(), &format!("{}:{}", dsn.host(), dsn.port()));
-    let value = format!(
-        r#"{{"event_id":"{ID}","schema_version":"1.0","event_type":"task.created",
-            "timestamp":"2031-01-01T00:00:00Z","task_id":1,"user_id":2,"revision":3,"task_data":{{}}}}"#
-    );
-    let batch = [event(ID, &value), event("no uuid", "{}"), event(ID, &value)];
+    let stage = Stage::new().await;
+    let good = valid("task.completed");
+    let live = CloudEvent { topic: "task-updates".to_owned(), ..good.clone() };
+    let batch = [good.clone(), event("no uuid", "task.created", "{}"), live, good];
     for _ in 0..2 {
-        let dispositions = app.consume("audit", &batch).await.expect("dispositions");
-        assert!(matches!(
-            dispositions[..],
-            [Disposition::Done, Disposition::Reject(_), Disposition::Done]
-        ));
+        let outcomes = stage.outcomes("audit", &batch).await.expect("dispositions");
+        assert_eq!(outcomes, ["done", "reject", "done", "done"]);
     }
-    let session = database.session_as(Role::Audit).await;
-    let count: i64 =
-        session.query_one("SELECT count(*) FROM audit_logs", &[]).await.expect("a count").get(0);
-    assert_eq!(count, 1);
+    let sql = "SELECT count(*), min(user_id), min(task_id), min(action_type) FROM audit_logs";
+    let row = stage.database.session().await.query_one(sql, &[]).await.expect("a row");
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (1_i64, 2_i64, 1_i64));
+    assert_eq!(row.get::<_, &str>(3), "task.completed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_database_a_component_is_unavailable() {
-    let nowhere = format!("127.0.0.1:{}", rondo_testkit::port::free());
-    let app = app(&format!("postgres://rondo_audit:x@{nowhere}/rondo"), &nowhere);
-    let value = r#"{"event_id":"6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11","schema_version":"1.0",
-        "event_type":"task.created","timestamp":"2031-01-01T00:00:00Z","task_id":1,"user_id":2,
-        "revision":3,"task_data":{}}"#;
-    let batch = [event("6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11", value)];
-    let answer = app.consume("audit", &batch).await;
-    assert!(matches!(answer, Err(CallError::Unavailable(_))), "{:?}", answer.err());
+async fn poison_is_rejected_and_spoils_nothing_else_in_its_batch() {
+    let stage = Stage::new().await;
+    for (capability, event_type) in
+        [("recurrence", "task.completed"), ("notify", "reminder.due"), ("audit", "task.created")]
+    {
+        let good = valid(event_type);
+        for poison in ["", "{}", "[]", "no JSON", r#"{"event_type":"task.eaten"}"#] {
+            let poison = event("8d4ff3c9-9e1a-4c4e-8d08-6d9b7f6a51a0", event_type, poison);
+            let outcomes = stage.outcomes(capability, &[poison.clone(), good.clone()]).await;
+            let outcomes = outcomes.expect("dispositions");
+            assert_eq!(outcomes, ["reject", "done"], "{capability}: {}", poison.data);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recurrence_engine_can_be_composed() {
-    let app = app("postgres://u:x@127.0.0.1:1/d", "127.0.0.1:1");
-    let (mut store, pre) = app.instance_of("recurrence");
-    let engine = RecurrenceEnginePre::new(pre).expect("the export");
-    let engine = engine.instantiate_async(&mut store).await.expect("an instance");
-    let slots = engine
-        .rondo_recurrence_engine()
-        .call_preview(&mut store, r#"{"frequency":"monthly"}"#, "2031-01-31T09:00:00", "UTC", 3)
-        .await
-        .expect("a call")
-        .expect("slots");
-    let local: Vec<&str> = slots.iter().map(|slot| slot.local.as_str()).collect();
-    assert_eq!(local, ["2031-01-31T09:00:00", "2031-02-28T09:00:00", "2031-03-31T09:00:00"]);
+async fn without_its_database_a_capability_is_unavailable() {
+    let stage = Stage::without_database().await;
+    for capability in CAPABILITIES {
+        let event_type = if capability == "notify" { "reminder.due" } else { "task.completed" };
+        let answer = stage.outcomes(capability, &[valid(event_type)]).await;
+        let Err(CallError::Unavailable(reason)) = answer else {
+            panic!("{capability}: {answer:?}")
+        };
+        assert!(!reason.contains("127.0.0.1"), "{capability} tells where: {reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_a_request_is_told_to_come_back() {
+    let with = Stage::new().await;
+    let user = with.user("ada@example.org").await;
+    let without = Stage::without_database().await;
+    let client = without.client().with_token(&user.token);
+    let login = json!({"email": "ada@example.org", "password": "correct horse battery"});
+    for (path, body) in [
+        ("/api/tasks", None),
+        ("/api/notifications", None),
+        ("/api/audit/logs", None),
+        ("/api/auth/me", None),
+        ("/api/auth/login", Some(login)),
+        ("/api/tasks", Some(json!({"title": "t"}))),
+    ] {
+        let answer = match body {
+            None => client.get(path).await,
+            Some(body) => client.post(path, &body).await,
+        };
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text());
+        assert!(answer.header("retry-after").is_some(), "{path}");
+        assert!(!answer.text().contains("127.0.0.1"), "{path} tells where: {}", answer.text());
+    }
 }

@@ -13,4 +13,5 @@ pub mod operation;
 pub mod probe;
 pub mod provider;
 pub mod source;
+pub mod stage;
 pub mod story;

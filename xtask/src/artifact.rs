@@ -1,11 +1,12 @@
 //! What the commands build: components for Wasm, and the native binaries.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{WASM_TARGET, cargo, run, target_directory};
+use crate::cargo::{WASM_TARGET, cargo, root, run, target_directory};
 
 /// The packages in components/, one WebAssembly component each.
 pub const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
@@ -17,7 +18,7 @@ const GUEST: &str = "rondo-guest";
 const PROBE: &str = "probe";
 
 /// The programs that a release consists of.
-const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
+pub const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
 
 /// The program that writes the documents.
 const DOCUMENT: &str = "rondo-document";
@@ -76,6 +77,28 @@ pub fn is_native(package: &str) -> bool {
     package != GUEST && !COMPONENTS.contains(&package)
 }
 
+/// Folder and name of each package in the workspace.
+pub fn packages() -> Result<Vec<(PathBuf, String)>> {
+    let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
+    let members = workspace
+        .split_once("members = [")
+        .and_then(|(_, rest)| rest.split_once(']'))
+        .context("Cargo.toml lists no members")?
+        .0;
+    let mut packages = Vec::new();
+    for member in members.split('"').skip(1).step_by(2) {
+        let folder = root().join(member);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
+        let name = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("name = "))
+            .with_context(|| format!("{member}/Cargo.toml has no name"))?
+            .trim_matches('"');
+        packages.push((folder, name.to_owned()));
+    }
+    Ok(packages)
+}
+
 /// The path of a built native binary.
 pub fn binary(name: &str) -> PathBuf {
     target_directory().join("release").join(name)
@@ -86,7 +109,7 @@ pub fn binary(name: &str) -> PathBuf {
 pub fn add_wasm_target() -> Result<()> {
     let output = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
-        .current_dir(crate::cargo::root())
+        .current_dir(root())
         .output()
         .context("cannot run rustc")?;
     let library = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
@@ -95,12 +118,10 @@ pub fn add_wasm_target() -> Result<()> {
     if is_there {
         return Ok(());
     }
-    run(Command::new("rustup")
-        .args(["target", "add", WASM_TARGET])
-        .current_dir(crate::cargo::root()))
-    .with_context(|| {
-        format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
-    })?;
+    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(root()))
+        .with_context(|| {
+            format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
+        })?;
     if output.stdout.is_empty() {
         bail!("rustc does not know the target {WASM_TARGET}; Rust 1.95 or newer does");
     }

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -238,27 +238,8 @@ fn threads() -> String {
 }
 
 /// Folder and name of each native package in the workspace.
-fn native_folders() -> Result<Vec<(std::path::PathBuf, String)>> {
-    let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
-    let members = workspace
-        .split_once("members = [")
-        .and_then(|(_, rest)| rest.split_once(']'))
-        .context("Cargo.toml lists no members")?
-        .0;
-    let mut folders = Vec::new();
-    for member in members.split('"').skip(1).step_by(2) {
-        let folder = root().join(member);
-        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
-        let name = manifest
-            .lines()
-            .find_map(|line| line.strip_prefix("name = "))
-            .with_context(|| format!("{member}/Cargo.toml has no name"))?
-            .trim_matches('"');
-        if artifact::is_native(name) {
-            folders.push((folder, name.to_owned()));
-        }
-    }
-    Ok(folders)
+fn native_folders() -> Result<Vec<(PathBuf, String)>> {
+    Ok(artifact::packages()?.into_iter().filter(|(_, name)| artifact::is_native(name)).collect())
 }
 
 /// `--test NAME` for each test file in a folder that `is_wanted` picks by its name.

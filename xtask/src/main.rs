@@ -10,6 +10,7 @@ mod cargo;
 mod check;
 mod kafka;
 mod oracle;
+mod planted;
 mod report;
 mod service;
 mod up;
@@ -22,6 +23,7 @@ cargo xtask <command>
   up [ARGS...]           build everything and start Rondo; ARGS go to `rondo up`
   test [--only PART]...  run every check, or just the named parts (`test --list` names them);
                          what follows `--` goes to the test programs
+  planted-bugs [BUG]...  plant bugs in a copy and see that the tests notice them
   build                  build the components and the two binaries
   document               write docs/openapi.json and docs/asyncapi.json anew from the types
   bench events|api ...   build and run a benchmark; further arguments go to it
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Some("test") => check::run(&rest),
         Some("build") => artifact::build_all(),
         Some("document") => artifact::document(),
+        Some("planted-bugs") => planted::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("oracle") => oracle::run(&rest),
         Some("kafka") => service::kafka(&rest),

@@ -75,7 +75,9 @@ impl Separate {
             .env("SPIN_VARIABLE_DATABASE_HOST", &address)
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
             .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN)
-            .env("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", EVENT_TOKEN_PREVIOUS);
+            .env("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", EVENT_TOKEN_PREVIOUS)
+            // As `rondo up` has it on loopback: the story does not wait for an address to be verified.
+            .env("SPIN_VARIABLE_REQUIRE_VERIFIED_EMAIL", "false");
         for role in ["task_api", "recurrence", "notify", "audit", "auth"] {
             let variable = format!("SPIN_VARIABLE_{}_DATABASE_URL", role.to_uppercase());
             host = host.env(&variable, login(role));

@@ -1,0 +1,174 @@
+//! The built components on the Wasm host, with a database of their own and nothing that carries
+//! events: those stay in the outbox until a test takes them and delivers them by the typed door, as
+//! often and in whatever order it likes.
+
+use rondo_contract::event::EventType;
+use rondo_contract::topic::topics_of;
+use rondo_database::Role;
+use rondo_testkit::database::TestDatabase;
+use rondo_testkit::event_schema::assert_event_valid;
+use rondo_testkit::http::Client;
+use rondo_testkit::process::root;
+use rondo_wasm_host::variable::Values;
+use rondo_wasm_host::{CallError, CloudEvent, Disposition, Manifest, WasmApp, serve};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::story::{self, User};
+
+/// Key of access tokens and service token of these tests.
+const SECRET: &str = "a secret for the tests of components";
+
+/// Most reminders that come due in one call.
+const REMINDERS_MAX: i32 = 100;
+
+/// Components that are served and can be called.
+pub struct Stage {
+    pub database: TestDatabase,
+    pub app: WasmApp,
+    http: String,
+    _server: DropGuard,
+}
+
+impl Stage {
+    /// # Panics
+    /// When a component has not been built, or there is no Postgres.
+    pub async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let address = database.dsn(Role::Audit);
+        let address = format!("{}:{}", address.host(), address.port());
+        let app = load(&address, |role| database.dsn(role).expose_url());
+        let (http, server) = serve(app.clone()).await;
+        Self { database, app, http, _server: server }
+    }
+
+    /// Components whose database does not answer.
+    ///
+    /// # Panics
+    /// As [`Stage::new`].
+    pub async fn without_database() -> Self {
+        let database = TestDatabase::new().await;
+        let nowhere = format!("127.0.0.1:{}", rondo_testkit::port::free());
+        let app = load(&nowhere, |role| format!("postgres://{role}:x@{nowhere}/rondo"));
+        let (http, server) = serve(app.clone()).await;
+        Self { database, app, http, _server: server }
+    }
+
+    /// A client without a token.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.http)
+    }
+
+    /// A new account.
+    pub async fn user(&self, email: &str) -> User {
+        story::register(&self.http, email).await
+    }
+
+    /// Takes every event out of the outbox, in order; all are valid.
+    ///
+    /// # Panics
+    /// When an event breaks its schema.
+    pub async fn events(&self) -> Vec<CloudEvent> {
+        let sql = "WITH taken AS (DELETE FROM outbox RETURNING *)
+                   SELECT event_id::text, event_type, task_id, instant(occurred_at), traceparent, payload
+                   FROM taken ORDER BY id";
+        let rows = self.database.session().await.query(sql, &[]).await.expect("the outbox");
+        let event = |row: &tokio_postgres::Row| {
+            let (event_type, data): (String, String) = (row.get(1), row.get(5));
+            assert_event_valid(&serde_json::from_str::<Value>(&data).expect("JSON"));
+            let known: EventType = event_type.parse().expect("a type of the contract");
+            CloudEvent {
+                id: row.get(0),
+                source: "/rondo".to_owned(),
+                subject: row.get::<_, Option<i64>>(2).map(|task| format!("tasks/{task}")),
+                time: row.get(3),
+                traceparent: row.get(4),
+                topic: topics_of(known)[0].name.to_owned(),
+                event_type,
+                data,
+            }
+        };
+        rows.iter().map(event).collect()
+    }
+
+    /// Takes every event out of the outbox and gives the one of this type.
+    ///
+    /// # Panics
+    /// When there is none, or more than one.
+    pub async fn event(&self, event_type: &str) -> CloudEvent {
+        let events = self.events().await;
+        let types: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
+        let mut found = events.into_iter().filter(|event| event.event_type == event_type);
+        match (found.next(), found.next()) {
+            (Some(event), None) => event,
+            _ => panic!("not one {event_type} in {types:?}"),
+        }
+    }
+
+    /// Delivers one event to a capability, which is done with it.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn deliver(&self, capability: &str, event: &CloudEvent) {
+        let answer = self.app.consume(capability, std::slice::from_ref(event)).await;
+        assert!(matches!(answer.as_deref(), Ok([Disposition::Done])), "{capability}: {answer:?}");
+    }
+
+    /// Delivers a batch and tells of each event in one word what became of it.
+    ///
+    /// # Errors
+    /// When nothing could be tried.
+    pub async fn outcomes(
+        &self,
+        capability: &str,
+        batch: &[CloudEvent],
+    ) -> Result<Vec<&'static str>, CallError> {
+        let dispositions = self.app.consume(capability, batch).await?;
+        let word = |disposition: &Disposition| match disposition {
+            Disposition::Done => "done",
+            Disposition::Retry(_) => "retry",
+            Disposition::Reject(_) => "reject",
+        };
+        Ok(dispositions.iter().map(word).collect())
+    }
+
+    /// Lets every reminder come due whose time has come, as the bridge's clock does.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn fire_reminders(&self) {
+        let bridge = self.database.session_as(Role::Bridge).await;
+        let fired = bridge.query_one("SELECT reminders_fire($1)", &[&REMINDERS_MAX]).await;
+        fired.expect("reminders that come due");
+    }
+}
+
+/// The application of spin.toml, each component with the database login that `url` gives its role.
+fn load(address: &str, url: impl Fn(Role) -> String) -> WasmApp {
+    let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
+    let values = Values::resolve(&manifest.variables, |name| match name {
+        "database_host" => Some(address.to_owned()),
+        "jwt_secret" | "event_token" => Some(SECRET.to_owned()),
+        // Nobody here reads a mail that would verify an address.
+        "require_verified_email" => Some("false".to_owned()),
+        _ => {
+            let role = format!("rondo_{}", name.strip_suffix("_database_url")?);
+            Role::ALL.into_iter().find(|known| known.name() == role).map(&url)
+        }
+    });
+    WasmApp::load(&manifest, &values.expect("every variable has a value")).expect("components")
+}
+
+async fn serve(app: WasmApp) -> (String, DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let http = format!("http://{}", listener.local_addr().expect("a bound port"));
+    let shutdown = CancellationToken::new();
+    let handler = move |request| {
+        let app = app.clone();
+        async move { app.handle(request).await }
+    };
+    tokio::spawn(serve::serve(listener, handler, shutdown.clone()));
+    (http, shutdown.drop_guard())
+}
