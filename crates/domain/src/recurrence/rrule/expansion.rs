@@ -1,10 +1,11 @@
 //! The dates of an RFC 5545 rule, seen from an anchor.
 //!
-//! A rule is a walk over periods (days, weeks, months or years) and a filter on the days in each:
-//! that every `BY…` part is a condition on the day holds for all combinations that RFC 5545 allows.
-//! Every walk is bounded, by the calendar's end and by the calendar's cycle: the Gregorian calendar
-//! repeats after 400 years, weekdays included, so what has not matched in as many periods as it has
-//! never will.
+//! A rule is a walk over periods (weeks, months or years; a daily rule goes by months too) and a
+//! filter on the days in each: that every `BY…` part is a condition on the day holds for all
+//! combinations that RFC 5545 allows. Every walk is bounded, by the calendar's end and by the
+//! calendar's cycle: the Gregorian calendar repeats after 400 years, weekdays included, so what has
+//! not matched in as many periods as it has never will. A walk may still look at each day of 8,000
+//! years, so a day is a handful of small numbers, and a date is only made of one that matches.
 
 use jiff::civil::{Date, Weekday};
 
@@ -14,10 +15,11 @@ use super::{Numbers, Rrule};
 use crate::instant::YEAR_MAX;
 
 /// Periods in 400 years. With an interval, fewer periods are different from one another.
-const DAYS_PER_CYCLE: usize = 146_097;
 const WEEKS_PER_CYCLE: usize = 20_871;
 const MONTHS_PER_CYCLE: usize = 4_800;
 const YEARS_PER_CYCLE: usize = 400;
+/// More months than the calendar has: days at an interval repeat later than it ends.
+const MONTHS_PER_CALENDAR: usize = 120_000;
 
 /// A rule laid out from the date that it starts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +86,7 @@ impl Expansion {
 
     const fn periods_per_cycle(&self) -> usize {
         match self.rule.frequency {
-            Frequency::Daily => DAYS_PER_CYCLE,
+            Frequency::Daily => MONTHS_PER_CALENDAR,
             Frequency::Weekly => WEEKS_PER_CYCLE,
             Frequency::Monthly => MONTHS_PER_CYCLE,
             Frequency::Yearly => YEARS_PER_CYCLE,
@@ -92,18 +94,22 @@ impl Expansion {
     }
 
     /// The last active period that begins at or before a date, counted in intervals from the
-    /// anchor's.
+    /// anchor's; of a daily rule, in months.
     fn periods_to(&self, date: Date) -> i64 {
-        let units = match self.rule.frequency {
-            Frequency::Daily => days_between(self.anchor, date),
+        let interval = i64::from(self.rule.interval);
+        match self.rule.frequency {
+            Frequency::Daily => month_index(date) - month_index(self.anchor),
             Frequency::Weekly => {
                 let first = self.anchor.weekday().since(self.rule.week_start);
-                (days_between(self.anchor, date) + i64::from(first)).div_euclid(7)
+                (days_between(self.anchor, date) + i64::from(first)).div_euclid(7 * interval)
             }
-            Frequency::Monthly => month_index(date) - month_index(self.anchor),
-            Frequency::Yearly => i64::from(date.year()) - i64::from(self.anchor.year()),
-        };
-        units.div_euclid(i64::from(self.rule.interval))
+            Frequency::Monthly => {
+                (month_index(date) - month_index(self.anchor)).div_euclid(interval)
+            }
+            Frequency::Yearly => {
+                (i64::from(date.year()) - i64::from(self.anchor.year())).div_euclid(interval)
+            }
+        }
     }
 
     /// The dates of an active period, in order; none beyond the calendar.
@@ -111,12 +117,27 @@ impl Expansion {
         let units = index * i64::from(self.rule.interval);
         let mut dates = Vec::new();
         match self.rule.frequency {
-            Frequency::Daily => self.take(add_days(self.anchor, units)?, 1, &mut dates),
+            Frequency::Daily => {
+                let first = self.take_month(month_index(self.anchor) + index, &mut dates)?;
+                let passed = days_between(self.anchor, first) - 1;
+                // Each day is a set of its own.
+                let places = &self.rule.set_positions;
+                let is_taken = places.is_empty() || places.contains(1, 1);
+                dates.retain(|date| {
+                    let days = passed + i64::from(date.day());
+                    is_taken && days.rem_euclid(self.rule.interval.into()) == 0
+                });
+                return Some(dates);
+            }
             Frequency::Weekly => {
                 let passed = i64::from(self.anchor.weekday().since(self.rule.week_start));
-                self.take(add_days(self.anchor, units * 7 - passed)?, 7, &mut dates);
+                let first = add_days(self.anchor, units * 7 - passed)?;
+                let days = std::iter::successors(Some(first), |date| date.tomorrow().ok());
+                dates.extend(days.take(7).filter(|date| self.matches(&Day::of(*date))));
             }
-            Frequency::Monthly => self.take_month(month_index(self.anchor) + units, &mut dates)?,
+            Frequency::Monthly => {
+                self.take_month(month_index(self.anchor) + units, &mut dates)?;
+            }
             Frequency::Yearly => {
                 let january = (i64::from(self.anchor.year()) + units) * 12;
                 for month in january..january + 12 {
@@ -135,76 +156,110 @@ impl Expansion {
         Some(dates)
     }
 
-    fn take_month(&self, month: i64, dates: &mut Vec<Date>) -> Option<()> {
+    /// Adds the dates of a month that match; answers its first day.
+    fn take_month(&self, month: i64, dates: &mut Vec<Date>) -> Option<Date> {
         let year = i16::try_from(month.div_euclid(12)).ok().filter(|year| *year <= YEAR_MAX)?;
         let first = Date::new(year, month.rem_euclid(12) as i8 + 1, 1).ok()?;
-        if self.has_month(first) {
-            self.take(first, first.days_in_month().into(), dates);
+        if self.months == 0 || self.months & 1 << first.month() != 0 {
+            let mut day = Day::of(first);
+            for number in 1..=first.days_in_month() {
+                if self.matches(&day) {
+                    dates.extend(Date::new(year, first.month(), number));
+                }
+                day = day.next_in_month();
+            }
         }
-        Some(())
+        Some(first)
     }
 
-    /// Those of `count` days that match.
-    fn take(&self, first: Date, count: i64, dates: &mut Vec<Date>) {
-        let days = std::iter::successors(Some(first), |date| date.tomorrow().ok());
-        dates.extend(days.take(count as usize).filter(|date| self.matches(*date)));
-    }
-
-    fn matches(&self, date: Date) -> bool {
-        self.has_month(date)
-            && self.has_month_day(date)
-            && self.has_weekday(date)
-            && self.has_year_day(date)
-            && self.has_week(date)
-    }
-
-    fn has_month(&self, date: Date) -> bool {
-        self.months == 0 || self.months & 1 << date.month() != 0
-    }
-
-    fn has_month_day(&self, date: Date) -> bool {
-        self.month_days.is_empty()
-            || self.month_days.contains(date.day() as usize, date.days_in_month() as usize)
-    }
-
-    fn has_year_day(&self, date: Date) -> bool {
-        let (day, length) = (date.day_of_year() as usize, date.days_in_year() as usize);
-        self.rule.year_days.is_empty() || self.rule.year_days.contains(day, length)
+    fn matches(&self, day: &Day) -> bool {
+        (self.months == 0 || self.months & 1 << day.month != 0)
+            && (self.month_days.is_empty()
+                || self.month_days.contains(day.of_month, day.days_in_month))
+            && self.has_weekday(day)
+            && (self.rule.year_days.is_empty()
+                || self.rule.year_days.contains(day.of_year, day.days_in_year))
+            && (self.rule.weeks.is_empty() || self.has_week(day))
     }
 
     /// A number on a weekday counts within the month, or within the year for a yearly rule that
     /// names no months.
-    fn has_weekday(&self, date: Date) -> bool {
-        if self.weekdays == 0 && !self.rule.numbers_weekdays() {
+    fn has_weekday(&self, day: &Day) -> bool {
+        if self.weekdays & 1 << day.weekday != 0 {
             return true;
         }
-        if self.weekdays & weekday_bit(date.weekday()) != 0 {
-            return true;
+        let numbers = &self.rule.numbered_weekdays[day.weekday];
+        if numbers.is_empty() {
+            return self.weekdays == 0 && !self.rule.numbers_weekdays();
         }
         let within_year = self.rule.frequency == Frequency::Yearly && self.rule.months == 0;
-        let (day, length) = if within_year {
-            (date.day_of_year() as usize, date.days_in_year() as usize)
+        let (place, length) = if within_year {
+            (day.of_year, day.days_in_year)
         } else {
-            (date.day() as usize, date.days_in_month() as usize)
+            (day.of_month, day.days_in_month)
         };
-        let weekday = date.weekday().to_monday_zero_offset() as usize;
-        let index = day.div_ceil(7);
-        self.rule.numbered_weekdays[weekday].contains(index, index + (length - day) / 7)
+        let index = place.div_ceil(7);
+        numbers.contains(index, index + (length - place) / 7)
     }
 
     /// Weeks as in ISO 8601, but beginning on the rule's `WKST`: a week belongs to the year that
     /// has four of its days. Those days of a year are meant that lie in the calendar year.
-    fn has_week(&self, date: Date) -> bool {
-        if self.rule.weeks.is_empty() {
-            return true;
-        }
-        let passed = i64::from(date.weekday().since(self.rule.week_start));
-        let Some(middle) = add_days(date, 3 - passed) else { return false };
-        let day = middle.day_of_year() as usize;
-        let week = day.div_ceil(7);
-        let weeks = week + (middle.days_in_year() as usize - day) / 7;
-        self.rule.weeks.contains(week, weeks)
+    fn has_week(&self, day: &Day) -> bool {
+        let start = self.rule.week_start.to_monday_zero_offset() as usize;
+        // The week's fourth day, as a day of this year: up to 3 before it or after it.
+        let middle = (day.of_year + 3) as i64 - ((day.weekday + 7 - start) % 7) as i64;
+        let (middle, length) = if middle < 1 {
+            let length = days_in_year(day.year - 1);
+            ((middle + length as i64) as usize, length)
+        } else if middle as usize > day.days_in_year {
+            (middle as usize - day.days_in_year, days_in_year(day.year + 1))
+        } else {
+            (middle as usize, day.days_in_year)
+        };
+        let week = middle.div_ceil(7);
+        self.rule.weeks.contains(week, week + (length - middle) / 7)
     }
+}
+
+/// What conditions look at.
+#[derive(Debug, Clone, Copy)]
+struct Day {
+    year: i16,
+    month: i8,
+    of_month: usize,
+    days_in_month: usize,
+    of_year: usize,
+    days_in_year: usize,
+    /// Monday 0.
+    weekday: usize,
+}
+
+impl Day {
+    fn of(date: Date) -> Self {
+        Self {
+            year: date.year(),
+            month: date.month(),
+            of_month: date.day() as usize,
+            days_in_month: date.days_in_month() as usize,
+            of_year: date.day_of_year() as usize,
+            days_in_year: date.days_in_year() as usize,
+            weekday: date.weekday().to_monday_zero_offset() as usize,
+        }
+    }
+
+    fn next_in_month(self) -> Self {
+        Self {
+            of_month: self.of_month + 1,
+            of_year: self.of_year + 1,
+            weekday: (self.weekday + 1) % 7,
+            ..self
+        }
+    }
+}
+
+fn days_in_year(year: i16) -> usize {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if is_leap { 366 } else { 365 }
 }
 
 fn weekday_bit(weekday: Weekday) -> u8 {
