@@ -44,7 +44,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("xtask", &[]),
     // Below here, nothing is part of the program.
     ("rondo-testkit", &["rondo-database"]),
-    ("rondo-tests", &["rondo-testkit", "rondo-database", "rondo-wasm-host"]),
+    ("rondo-tests", &["rondo-contract", "rondo-testkit", "rondo-database", "rondo-wasm-host"]),
     ("rondo-bench", &["rondo-testkit", "rondo-tests", "rondo-database"]),
 ];
 

@@ -345,7 +345,7 @@ mod tests {
         let addresses = |text: &str| Dsn::parse(text).unwrap().addresses();
         let both = [("a".to_owned(), 1), ("b".to_owned(), 2)];
         assert_eq!(addresses("postgres://a:1,b:2/d"), both);
-        let hidden = addresses("postgres://u@a/d?hostaddr=10.0.0.1&port=7");
+        let hidden = addresses("host=a hostaddr=10.0.0.1 port=7 user=u");
         assert_eq!(hidden, [("a".to_owned(), 7), ("10.0.0.1".to_owned(), 7)]);
         assert_eq!(addresses("host=/run/postgresql"), [("/run/postgresql".to_owned(), 5432)]);
     }
