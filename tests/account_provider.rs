@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rondo_testkit::http::Client;
 use rondo_testkit::wait::eventually;
+use rondo_testkit::websocket::WebSocket;
 use rondo_tests::arrangement::Up;
 use rondo_tests::provider::{Key, Provider};
 use rondo_tests::story;
@@ -40,6 +41,7 @@ async fn an_openid_provider_can_stand_in() {
     let there = http.with_token(&rsa.sign(&claims("there")));
     there.post("/api/tasks", &json!({"title": "t"})).await.expect("an answer").expect(201);
     there.get("/api/audit/logs").await.expect("an answer").expect(200);
+    follows(&up, &ec.sign(&claims("there"))).await;
 
     // An account here is not opened by an address there.
     let me = accepted(&http, &rsa.sign(&claims("here"))).await;
@@ -63,6 +65,16 @@ async fn an_openid_provider_can_stand_in() {
     let old = http.with_token(&rsa.sign(&claims("there")));
     old.get("/api/auth/me").await.expect("an answer").expect(401);
     up.stop().await;
+}
+
+/// Live sync takes the token too.
+async fn follows(up: &Up, token: &str) {
+    let url = format!("{}?token={token}&since=0", up.ws());
+    let mut device = WebSocket::connect(&url).await.expect("a session");
+    for expected in ["welcome", "task.snapshot"] {
+        assert_eq!(device.next(story::SOON).await.json()["type"], expected);
+    }
+    device.close().await;
 }
 
 /// Nearly right is wrong.
@@ -127,6 +139,8 @@ async fn own_tokens_may_be_signed_with_a_private_key() {
     for path in ["/api/tasks", "/api/audit/logs", "/api/notifications", "/api/auth/me"] {
         user.client.get(path).await.expect("an answer").expect(200);
     }
+    user.client.post("/api/tasks", &json!({"title": "t"})).await.expect("an answer").expect(201);
+    follows(&up, &user.token).await;
     let claims = json!({"sub": user.id.to_string(), "iss": "rondo", "iat": now_s(),
                         "exp": now_s() + 600, "scope": "tasks:read"});
     let forged = Client::new(up.http()).with_token(&other.sign(&claims));
