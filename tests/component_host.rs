@@ -144,8 +144,11 @@ async fn a_head_has_a_bound() {
     let probe = Probe::alone().await;
     let long = "x".repeat(200_000);
     let request = probe.client.request(Method::GET, "/hello").header("x-long", &long);
-    let answer = request.send().await.expect("an answer");
-    assert_eq!(answer.status, 431);
+    match request.send().await {
+        Ok(answer) => assert_eq!(answer.status, 431),
+        // The host does not read the rest, so the client may still be sending when it closes.
+        Err(error) => assert!(matches!(error, HttpError::Connection(_)), "{error}"),
+    }
     let mut request = probe.client.request(Method::GET, "/hello");
     for number in 0..101 {
         request = request.header(&format!("x-{number}"), "y");
