@@ -156,11 +156,13 @@ impl Trace {
     /// # Panics
     /// When it cannot be read.
     pub async fn tables(&self) -> Vec<(String, String)> {
-        rondo_testkit::wait::eventually("an empty outbox", SOON, async || {
-            let row = self.0.query_one("SELECT count(*) FROM outbox", &[]).await;
-            match row.expect("a count").get::<_, i64>(0) {
+        const WAITING: &str = "SELECT (SELECT count(*) FROM outbox)
+            + (SELECT count(*) FROM account_mails WHERE status = 'pending')
+            + (SELECT count(*) FROM notifications WHERE status = 'pending')";
+        rondo_testkit::wait::eventually("nothing on its way", SOON, async || {
+            match self.0.query_one(WAITING, &[]).await.expect("a count").get::<_, i64>(0) {
                 0 => Ok(()),
-                waiting => Err(format!("{waiting} events")),
+                waiting => Err(format!("{waiting} events and mails")),
             }
         })
         .await;

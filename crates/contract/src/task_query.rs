@@ -283,7 +283,9 @@ impl Reader {
 
     fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let value = self.one(name)?;
-        let number = value.parse().ok().filter(|number| (min..=max).contains(number));
+        // Digits alone: a number parser would take a plus sign, too.
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let number = value.parse().ok().filter(|number| is_number && (min..=max).contains(number));
         if number.is_none() {
             self.refuse(name, "out_of_range", format!("must be a number from {min} to {max}"));
         }
