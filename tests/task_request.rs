@@ -1,0 +1,239 @@
+//! What holds for every request about tasks: conditions, idempotency keys, and how what is wrong is
+//! told.
+
+use http::Method;
+use rondo_testkit::http::{Client, Response};
+use rondo_tests::arrangement::Up;
+use rondo_tests::story::{User, register};
+use serde_json::{Value, json};
+
+/// Requests with the same key that are sent at once.
+const AT_ONCE: usize = 8;
+
+async fn created(client: &Client, task: Value) -> Value {
+    client.post("/api/tasks", &task).await.expect("an answer").expect(201).json()
+}
+
+async fn send(
+    client: &Client,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
+    let mut request = client.request(method, path);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    request.body(body.to_owned()).send().await.expect("an answer")
+}
+
+async fn conditions(user: &User) {
+    let task = created(&user.client, json!({"title": "t"})).await;
+    let path = format!("/api/tasks/{}", task["id"]);
+    let get = async |condition: &str| {
+        send(&user.client, Method::GET, &path, &[("if-none-match", condition)], "").await
+    };
+    assert_eq!(get("\"0\"").await.expect(200).header("etag"), Some("\"1\""));
+    for unchanged in ["\"1\"", "W/\"1\"", "\"7\", W/\"1\"", "*"] {
+        let answer = get(unchanged).await.expect(304);
+        assert!(answer.body.is_empty() && answer.header("etag") == Some("\"1\""), "{unchanged}");
+    }
+    // Each route that changes a task, with the revision that it leaves behind.
+    let json = ("content-type", "application/json");
+    let mut revision = 1;
+    for (method, action, body) in [
+        (Method::PUT, "", r#"{"title":"u"}"#),
+        (Method::PATCH, "", r#"{"title":"v"}"#),
+        (Method::POST, "/complete", ""),
+        (Method::PATCH, "/reopen", ""),
+        (Method::DELETE, "", ""),
+    ] {
+        let path = format!("{path}{action}");
+        for stale in ["\"0\"", "W/\"1\"", "1", ""] {
+            let headers = [json, ("if-match", stale)];
+            let answer = send(&user.client, method.clone(), &path, &headers, body).await;
+            assert_eq!(answer.expect(412).json()["code"], "precondition_failed", "{stale}");
+        }
+        let current = format!("\"0\", \"{revision}\"");
+        let headers = [json, ("if-match", current.as_str())];
+        let answer = send(&user.client, method.clone(), &path, &headers, body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text());
+        revision += 1;
+    }
+    // A task that is gone matches nothing, not even *.
+    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
+        let headers = [json, ("if-match", "*")];
+        send(&user.client, method, &path, &headers, r#"{"title":"w"}"#).await.expect(404);
+    }
+}
+
+async fn keys(user: &User) {
+    let keyed = async |path: &str, key: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        send(&user.client, Method::POST, path, &headers, body).await
+    };
+    let own = format!("/api/{}/tasks", user.id);
+    let first = keyed(&own, "k", r#"{"title":"t","due_date":"2031-01-01T00:00:00Z"}"#).await;
+    assert_eq!(first.header("idempotency-replayed"), None);
+    let task = first.expect(201).json();
+    // The same path without the user is the same path.
+    let again =
+        keyed("/api/tasks", "k", r#"{"title":"t","due_date":"2031-01-01T00:00:00Z"}"#).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.header("etag"), Some(format!("\"{}\"", task["revision"]).as_str()));
+    assert!(again.header("location").is_some_and(|l| l.ends_with(&task["id"].to_string())));
+    assert_eq!(again.expect(201).json(), task);
+    let reused = keyed(&own, "k", r#"{"title":"u"}"#).await.expect(422).json();
+    assert_eq!(reused["code"], "idempotency_key_reused");
+    // What is wrong by itself is said first, and no answer but 2xx is kept.
+    keyed(&own, "k", r#"{"title":""}"#).await.expect(422);
+    keyed(&own, "new", r#"{"title":""}"#).await.expect(422);
+    keyed(&own, "new", r#"{"title":"t"}"#).await.expect(201);
+    for key in ["", "a b", "a\tb", &"x".repeat(256)] {
+        let problem = keyed(&own, key, r#"{"title":"t"}"#).await.expect(422).json();
+        assert_eq!(problem["errors"][0]["pointer"], "Idempotency-Key", "{key}");
+    }
+    // Another path, another key; the answer is the one of then.
+    let path = format!("{own}/{}", task["id"]);
+    let completed = keyed(&format!("{path}/complete"), "k", "").await.expect(200).json();
+    user.client.post(&format!("{path}/reopen"), &json!({})).await.expect("an answer").expect(200);
+    let again = keyed(&format!("{path}/complete"), "k", "").await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.expect(200).json(), completed);
+    keyed(&format!("{own}/0/complete"), "k", "").await.expect(404);
+    let reminder = keyed(&format!("{path}/reminders"), "k", r#"{"offset":"PT1H"}"#).await;
+    let reminder = reminder.expect(201).json();
+    let again = keyed(&format!("{path}/reminders"), "k", r#"{"offset":"PT1H"}"#).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.expect(201).json(), reminder);
+    // A kept answer outlives the task.
+    user.client.delete(&path).await.expect("an answer").expect(204);
+    assert_eq!(keyed(&format!("{path}/complete"), "k", "").await.expect(200).json(), completed);
+    assert_eq!(
+        keyed(&format!("{path}/reminders"), "k", r#"{"offset":"PT1H"}"#).await.expect(201).json(),
+        reminder
+    );
+}
+
+/// Of several requests with a key that arrive at once, one is carried out and all get its answer.
+async fn keys_at_once(user: &User) {
+    let task = created(&user.client, json!({"title": "t"})).await;
+    let paths = ["/api/tasks".to_owned(), format!("/api/tasks/{}/complete", task["id"])];
+    for (path, body) in paths.iter().zip([r#"{"title":"once"}"#, ""]) {
+        let requests = (0..AT_ONCE).map(|_| {
+            let (client, path) = (user.client.clone(), path.clone());
+            tokio::spawn(async move {
+                let headers = [("content-type", "application/json"), ("idempotency-key", "once")];
+                send(&client, Method::POST, &path, &headers, body).await
+            })
+        });
+        let mut answers = Vec::new();
+        for request in requests.collect::<Vec<_>>() {
+            answers.push(request.await.expect("an answer"));
+        }
+        let replayed = answers.iter().filter(|a| a.header("idempotency-replayed").is_some());
+        assert_eq!(replayed.count(), AT_ONCE - 1);
+        assert!(answers.iter().all(|answer| answer.status.is_success()));
+        assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    }
+    let list = user.client.get("/api/tasks?search=once&count=true").await.expect("an answer");
+    assert_eq!(list.header("x-total-count"), Some("1"));
+}
+
+/// What a body is refused with: status, and pointer and code of each error.
+async fn bodies(user: &User) {
+    let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let table: [(&str, u16, &[(&str, &str)]); 14] = [
+        ("", 400, &[]),
+        ("{", 400, &[]),
+        (r#"{"title":"a"} x"#, 400, &[]),
+        (r#"{"title":"a","title":"b"}"#, 400, &[]),
+        (r#"{"title":"\ud800"}"#, 400, &[]),
+        (&deep(33), 400, &[]),
+        (&deep(32), 422, &[("", "malformed")]),
+        (r#"{"title":"a\u0000"}"#, 422, &[("/title", "forbidden_character")]),
+        (r#"{"title":1e400}"#, 422, &[("", "out_of_range")]),
+        (r#"{"title":99999999999999999999}"#, 422, &[("/title", "malformed")]),
+        (r#"{"a/b~c":1}"#, 422, &[("/a~1b~0c", "unknown_member"), ("/title", "required")]),
+        (
+            r#"{"title":" ","status":"done","priority":1,"tags":["a","",7],"time_zone":"Mars/X"}"#,
+            422,
+            &[
+                ("/priority", "malformed"),
+                ("/status", "unknown_value"),
+                ("/tags/1", "required"),
+                ("/tags/2", "malformed"),
+                ("/time_zone", "unknown_time_zone"),
+                ("/title", "required"),
+            ],
+        ),
+        (
+            r#"{"title":"t","reminder_offset":"P367D","recurrence_rule":{"frequency":"daily","interval":0}}"#,
+            422,
+            &[("/recurrence_rule/interval", "out_of_range"), ("/reminder_offset", "out_of_range")],
+        ),
+        (r#"{"title":"t","id":"x","revision":null,"created_at":7}"#, 201, &[]),
+    ];
+    for (body, status, expected) in table {
+        let headers = [("content-type", "application/json")];
+        let answer = send(&user.client, Method::POST, "/api/tasks", &headers, body).await;
+        let kind = if status == 201 { "application/json" } else { "application/problem+json" };
+        assert_eq!(answer.header("content-type"), Some(kind), "{body}");
+        let problem = answer.expect(status).json();
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        let mut found: Vec<_> = errors
+            .iter()
+            .map(|e| (e["pointer"].as_str().unwrap(), e["code"].as_str().unwrap()))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{body}");
+    }
+}
+
+/// What is looked at first: the token, whose it is, the form, then the task.
+async fn order_of_checks(user: &User, other: &User) {
+    let nobody = Client::new(user.client.base());
+    let json = ("content-type", "application/json");
+    let text = ("content-type", "text/plain");
+    let long = format!(r#"{{"title":"{}"}}"#, "x".repeat(1 << 20));
+    let foreign = format!("/api/{}/tasks/0", other.id);
+    let table: [(&Client, Method, &str, (&str, &str), &str, u16); 16] = [
+        (&nobody, Method::POST, &foreign, json, "{", 401),
+        (&nobody, Method::GET, "/api/nothing", json, "", 401),
+        (&user.client, Method::POST, &foreign, json, "{", 403),
+        (&user.client, Method::GET, "/api/x/tasks", json, "", 403),
+        (&user.client, Method::POST, "/api/tasks/0", text, "{", 405),
+        (&user.client, Method::PUT, "/api/tasks", text, "{", 405),
+        (&user.client, Method::GET, "/api/tasks/0/complete", text, "", 405),
+        (&user.client, Method::DELETE, "/api/changes", text, "", 405),
+        (&user.client, Method::PUT, "/api/tasks/0", text, &long, 413),
+        (&user.client, Method::PUT, "/api/tasks/0", text, "{", 415),
+        (&user.client, Method::PUT, "/api/tasks/0", json, "{", 400),
+        (&user.client, Method::PUT, "/api/tasks/0", json, "{}", 422),
+        (&user.client, Method::GET, "/api/tasks/0?x=1", json, "", 422),
+        (&user.client, Method::PUT, "/api/tasks/0", json, r#"{"title":"t"}"#, 404),
+        (&user.client, Method::GET, "/api/tasks/abc", json, "", 404),
+        (&user.client, Method::GET, "/api/tasks/99999999999999999999", json, "", 404),
+    ];
+    for (client, method, path, content_type, body, status) in table {
+        let headers = [content_type, ("x-request-id", "r-1"), ("if-match", "\"7\"")];
+        let answer = send(client, method.clone(), path, &headers, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert_eq!(answer.json()["request_id"], "r-1");
+        assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
+        assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_answered_by_the_contract() {
+    let mut up = Up::start("task-request", &[("RATE_LIMITS", "off".to_owned())]).await;
+    let new_user = async |name: &str| register(&up.http(), &format!("{name}@example.org")).await;
+    conditions(&new_user("conditions").await).await;
+    keys(&new_user("keys").await).await;
+    keys_at_once(&new_user("at-once").await).await;
+    bodies(&new_user("bodies").await).await;
+    order_of_checks(&new_user("order").await, &new_user("other").await).await;
+    up.stop().await;
+}
