@@ -41,14 +41,14 @@ async fn conditions(user: &User) {
     }
     // Each route that changes a task, with the revision that it leaves behind.
     let json = ("content-type", "application/json");
-    let mut revision = 1;
-    for (method, action, body) in [
+    let changes = [
         (Method::PUT, "", r#"{"title":"u"}"#),
         (Method::PATCH, "", r#"{"title":"v"}"#),
         (Method::POST, "/complete", ""),
         (Method::PATCH, "/reopen", ""),
         (Method::DELETE, "", ""),
-    ] {
+    ];
+    for (revision, (method, action, body)) in (1..).zip(changes) {
         let path = format!("{path}{action}");
         for stale in ["\"0\"", "W/\"1\"", "1", ""] {
             let headers = [json, ("if-match", stale)];
@@ -59,7 +59,6 @@ async fn conditions(user: &User) {
         let headers = [json, ("if-match", current.as_str())];
         let answer = send(&user.client, method.clone(), &path, &headers, body).await;
         assert!(answer.status.is_success(), "{method} {path}: {}", answer.text());
-        revision += 1;
     }
     // A task that is gone matches nothing, not even *.
     for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -143,8 +142,9 @@ async fn keys_at_once(user: &User) {
 
 /// What a body is refused with: status, and pointer and code of each error.
 async fn bodies(user: &User) {
+    type Errors = &'static [(&'static str, &'static str)];
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let table: [(&str, u16, &[(&str, &str)]); 14] = [
+    let table: [(&str, u16, Errors); 14] = [
         ("", 400, &[]),
         ("{", 400, &[]),
         (r#"{"title":"a"} x"#, 400, &[]),
@@ -198,7 +198,8 @@ async fn order_of_checks(user: &User, other: &User) {
     let text = ("content-type", "text/plain");
     let long = format!(r#"{{"title":"{}"}}"#, "x".repeat(1 << 20));
     let foreign = format!("/api/{}/tasks/0", other.id);
-    let table: [(&Client, Method, &str, (&str, &str), &str, u16); 16] = [
+    type Asked<'a> = (&'a Client, Method, &'a str, (&'a str, &'a str), &'a str, u16);
+    let table: [Asked<'_>; 16] = [
         (&nobody, Method::POST, &foreign, json, "{", 401),
         (&nobody, Method::GET, "/api/nothing", json, "", 401),
         (&user.client, Method::POST, &foreign, json, "{", 403),

@@ -255,7 +255,10 @@ fn target_options(folder: &Path, is_wanted: fn(&str) -> bool) -> Result<Vec<Stri
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if path.extension().is_some_and(|extension| extension == "rs") && is_wanted(&stem) {
+        // A test is a file, or a folder with its files.
+        let is_test = path.extension().is_some_and(|extension| extension == "rs")
+            || path.join("main.rs").is_file();
+        if is_test && is_wanted(&stem) {
             names.push(stem);
         }
     }

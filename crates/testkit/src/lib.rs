@@ -8,6 +8,7 @@
 //! - [`smtp`]: a mail server that records, and fails as it is told;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
 //! - [`event_schema`], [`published`]: every event against the published schemas, and as it is on Kafka;
+//! - [`population`]: many users with many tasks, for plans and measurements;
 //! - [`wait`]: waiting for a condition, never for a time.
 
 pub mod database;
@@ -16,6 +17,7 @@ pub mod folder;
 pub mod http;
 pub mod kafka;
 pub mod leash;
+pub mod population;
 pub mod port;
 pub mod process;
 pub mod published;

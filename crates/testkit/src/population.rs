@@ -1,0 +1,107 @@
+//! A database full of users and tasks, for plans and measurements: many users with a few tasks each,
+//! and one with very many, whose rows lie scattered among those of the others.
+
+use rondo_database::Session;
+
+/// How many there are to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Population {
+    pub users: i64,
+    pub tasks_per_user: i64,
+    /// Tasks of the one user that has very many.
+    pub busy_user_tasks: i64,
+}
+
+impl Default for Population {
+    fn default() -> Self {
+        Self { users: 2_000, tasks_per_user: 50, busy_user_tasks: 10_000 }
+    }
+}
+
+impl Population {
+    /// Fills a database that has the schema, as its owner's superuser may, and brings the planner's
+    /// statistics up to date. Answers with the busy user's id.
+    ///
+    /// Every task is pending, in progress or completed; most have a due date, a priority and tags;
+    /// every tenth has a reminder; each user has tombstones of a tenth as many tasks.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn fill(&self, session: &Session) -> anyhow::Result<i64> {
+        let row = session
+            .query_one(
+                "WITH made AS (
+                     INSERT INTO users (email, email_key, password_hash)
+                     SELECT 'populace' || n || '@example.org', 'populace' || n || '@example.org', ''
+                     FROM generate_series(0, $1::bigint) AS n ORDER BY n
+                     RETURNING id)
+                 SELECT min(id), max(id) FROM made",
+                &[&self.users],
+            )
+            .await?;
+        let (busy, last): (i64, i64) = (row.get(0), row.get(1));
+        session
+            .execute(TASKS, &[&busy, &last, &self.busy_user_tasks, &self.tasks_per_user])
+            .await?;
+        session
+            .execute(
+                "INSERT INTO user_revisions (user_id, revision)
+                 SELECT t.user_id, max(t.revision) + 1 + count(*) / 10
+                 FROM tasks t WHERE t.user_id BETWEEN $1 AND $2 GROUP BY t.user_id",
+                &[&busy, &last],
+            )
+            .await?;
+        session
+            .execute(
+                "INSERT INTO deletions (user_id, revision, task_id, deleted_at)
+                 SELECT u.user_id, u.revision - n, -n, now() - n * interval '1 hour'
+                 FROM user_revisions u,
+                      generate_series(0, (SELECT count(*) FROM tasks t WHERE t.user_id = u.user_id) / 10) AS n
+                 WHERE u.user_id BETWEEN $1 AND $2",
+                &[&busy, &last],
+            )
+            .await?;
+        session
+            .execute(
+                "INSERT INTO reminders (user_id, task_id, kind, planned_at, remind_at, state, created_at)
+                 SELECT t.user_id, t.id, 'task', t.due_at, t.due_at, 'cancelled', t.created_at
+                 FROM tasks t
+                 WHERE t.user_id BETWEEN $1 AND $2 AND t.due_at IS NOT NULL AND t.revision % 10 = 1",
+                &[&busy, &last],
+            )
+            .await?;
+        for table in ["users", "user_revisions", "tasks", "deletions", "reminders"] {
+            session.batch_execute(&format!("VACUUM ANALYZE {table}")).await?;
+        }
+        Ok(busy)
+    }
+}
+
+/// $1 the busy user, $2 the last user, $3 the busy user's tasks, $4 those of each other one. All text
+/// is plain lower-case English but for a capital, so it is folded by lower().
+const TASKS: &str = "
+INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text, title_key,
+                   due_at, time_zone, created_at, updated_at, completed_at, revision)
+SELECT x.user_id, x.title, x.description, x.status,
+       (ARRAY['low', 'medium', 'high', 'urgent', NULL])[1 + x.n % 5],
+       x.tags, x.tags, lower(x.title) || chr(65535) || x.description, lower(x.title),
+       CASE WHEN x.n % 4 > 0 THEN x.at + (x.n * 7919 % 8760) * interval '1 hour' END,
+       'UTC', x.at, x.at + x.n % 60 * interval '1 second',
+       CASE WHEN x.status = 'completed' THEN x.at END, x.n
+FROM (
+    SELECT u AS user_id, n,
+           (ARRAY['Call', 'Buy', 'Write', 'Plan', 'Fix', 'Read', 'Clean', 'Send'])[1 + h % 8] || ' the '
+           || (ARRAY['garden', 'report', 'kitchen', 'budget', 'roof', 'letter', 'bicycle'])[1 + h / 8 % 7]
+           || ' ' || h % 9973 AS title,
+           repeat((ARRAY['before the weekend, ', 'with the others, ', 'as agreed last time, '])[1 + h % 3], 1 + h % 7)
+           || 'no later than ' || h % 1009 AS description,
+           (ARRAY['pending', 'pending', 'in_progress', 'completed'])[1 + n % 4] AS status,
+           CASE WHEN n % 3 = 0 THEN '{}'
+                ELSE ARRAY['area' || n % 4, 'topic' || n % 11] END AS tags,
+           timestamptz '2025-01-01' + n * interval '11 minutes' AS at
+    FROM generate_series($1::bigint, $2::bigint) AS u,
+         generate_series(1, greatest($3::bigint, $4::bigint)) AS n,
+         LATERAL (SELECT (hashint8(u * 1000003 + n) & 2147483647) AS h) AS hash
+    WHERE n <= CASE WHEN u = $1 THEN $3 ELSE $4 END
+    ORDER BY n, u
+) AS x";

@@ -1,0 +1,234 @@
+//! Law: what a user asks for touches no row of another user, and what an index can give in order is
+//! not sorted.
+//!
+//! Every reading statement of the task API runs with the component's role on a large database, once
+//! with a plan for its very parameters and once with the plan that serves any.
+
+use rondo_database::{Role, Session};
+use rondo_testkit::database::TestDatabase;
+use rondo_testkit::population::Population;
+use rondo_tests::source::{files, text};
+use serde_json::Value;
+use tokio_postgres::SimpleQueryMessage;
+
+const LIMIT: i64 = 20;
+/// Rows that a page may touch beyond its own: the one that tells whether there are more, in each of
+/// two parts.
+const BESIDES: i64 = LIMIT + 4;
+
+/// What a statement is called with, and what it may touch.
+struct Case {
+    statement: &'static str,
+    arguments: String,
+    /// Most rows of a table that may be read, filtered ones included.
+    rows_max: i64,
+    /// Most rows that may be sorted.
+    sorted_max: i64,
+}
+
+/// Rows read and rows sorted by one execution.
+#[derive(Debug, Default)]
+struct Work {
+    read: i64,
+    sorted: i64,
+    /// Ways to a table that may lead to other users.
+    astray: Vec<String>,
+}
+
+impl Work {
+    fn of(plan: &Value) -> Self {
+        let mut work = Self::default();
+        work.add(plan);
+        work
+    }
+
+    fn add(&mut self, node: &Value) {
+        let number = |name: &str| node[name].as_f64().unwrap_or(0.0);
+        #[expect(clippy::cast_possible_truncation, reason = "rows are few")]
+        let rows = |name: &str| (number(name) * number("Actual Loops")).round() as i64;
+        let kind = node["Node Type"].as_str().unwrap_or_default();
+        if kind.ends_with("Sort") {
+            self.sorted = self.sorted.max(rows("Actual Rows"));
+        }
+        if let Some(table) = node["Relation Name"].as_str() {
+            self.read += rows("Actual Rows")
+                + rows("Rows Removed by Filter")
+                + rows("Rows Removed by Index Recheck");
+            let by_index = ["Index Cond", "Recheck Cond"].iter().any(|name| {
+                let condition = node[*name].as_str().unwrap_or_default();
+                // By its key, or by that of the task or series that it belongs to.
+                let keys = ["(id = ", "(task_id = ", "(series_id = ", "(predecessor_task_id = "];
+                condition.contains("user_id = ") || keys.iter().any(|key| condition.contains(key))
+            });
+            if !by_index {
+                self.astray.push(format!("{kind} on {table}"));
+            }
+        }
+        for child in node["Plans"].as_array().into_iter().flatten() {
+            self.add(child);
+        }
+    }
+}
+
+/// Runs a statement and looks at what it did.
+async fn run(session: &Session, case: &Case, mode: &str) -> Work {
+    let path = format!("components/task-api/src/sql/{}.sql", case.statement);
+    let batch = format!(
+        "DEALLOCATE ALL; SET plan_cache_mode = {mode}; PREPARE law AS {}",
+        text(std::path::Path::new(&path))
+    );
+    session.batch_execute(&batch).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+    let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE law({})", case.arguments);
+    let rows =
+        session.simple_query(&explain).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+    let plan = rows.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let plan: Value = serde_json::from_str(plan.expect("a plan")).expect("JSON");
+    Work::of(&plan[0]["Plan"])
+}
+
+/// The lists in all orders: without filters, continued after a cursor, and with each filter.
+fn lists(user: i64, tasks: i64) -> Vec<Case> {
+    const NONE: [&str; 10] = ["NULL"; 10];
+    let filtered = |place: usize, value: &'static str| {
+        let mut filters = NONE;
+        filters[place] = value;
+        filters.join(", ")
+    };
+    // In the order of $2 to $11.
+    let filters = [
+        filtered(0, "'the roof'"),
+        filtered(0, "'no such thing'"),
+        filtered(1, "'{completed}'"),
+        filtered(2, "'{urgent}'"),
+        filtered(3, "'{area1,topic3}'"),
+        filtered(4, "'{area1,topic3}'"),
+        filtered(5, "'2026-01-01T00:00:00Z'"),
+        filtered(6, "'2025-02-01T00:00:00Z'"),
+        filtered(7, "false"),
+        filtered(8, "7"),
+        filtered(9, "'2025-03-01T00:00:00Z'"),
+    ];
+    let orders = [
+        ("created_at", "'2025-02-01T00:00:00Z'"),
+        ("updated_at", "'2025-02-01T00:00:00Z'"),
+        ("due_date", "'2025-06-01T00:00:00Z'"),
+        ("priority", "'2'"),
+        ("title", "'fix the roof 4711'"),
+    ];
+    let mut cases = Vec::new();
+    for (sort_by, key) in orders {
+        for (statement, id) in [
+            (format!("tasks_by_{sort_by}_asc").leak() as &str, 1),
+            (format!("tasks_by_{sort_by}_desc").leak(), i64::MAX),
+        ] {
+            let mut case = |arguments: String, rows_max: i64| {
+                let sorted_max = 2 * BESIDES;
+                cases.push(Case { statement, arguments, rows_max, sorted_max });
+            };
+            let none = NONE.join(", ");
+            // Of two parts, with and without a value, each gives as much as a page.
+            case(format!("{user}, {none}, NULL, NULL, {LIMIT}, 0"), 2 * BESIDES);
+            case(format!("{user}, {none}, {key}, {id}, {LIMIT}, 0"), 2 * BESIDES);
+            for filter in &filters {
+                case(format!("{user}, {filter}, NULL, NULL, {LIMIT}, 0"), tasks);
+            }
+        }
+    }
+    for filter in filters {
+        let arguments = format!("{user}, {filter}");
+        cases.push(Case { statement: "tasks_count", arguments, rows_max: tasks, sorted_max: 0 });
+    }
+    cases
+}
+
+fn others(user: i64, tasks: i64) -> Vec<Case> {
+    let case = |statement, arguments: &str, rows_max, sorted_max| Case {
+        statement,
+        arguments: format!("{user}, {arguments}"),
+        rows_max,
+        sorted_max,
+    };
+    let by_user = |statement, rows_max, sorted_max| Case {
+        statement,
+        arguments: user.to_string(),
+        rows_max,
+        sorted_max,
+    };
+    vec![
+        // Tasks and tombstones, and one row each of revision and horizon.
+        case("changes", &format!("0, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
+        case("changes", &format!("9900, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
+        // Each tag of each task is counted.
+        by_user("tags", tasks, 3 * tasks),
+        case("tag_name", "'area1'", tasks, tasks),
+        // A user has few reminders, so they may also be read whole, and sorted.
+        case("reminders", &format!("NULL, NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
+        case("reminders", &format!("'{{armed}}', NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
+        case("task", "1", 1, 0),
+        case("task_for_change", "1, NULL, NULL, NULL", 4, 4),
+        case("task_series", "1", 4, 4),
+        case("reminder_time_zone", "1", 2, 0),
+    ]
+}
+
+#[tokio::test]
+async fn no_list_reads_what_it_need_not() {
+    let database = TestDatabase::new().await;
+    let population = Population::default();
+    let user = population.fill(&database.session().await).await.expect("a population");
+    let session = database.session_as(Role::TaskApi).await;
+    let tasks = population.busy_user_tasks;
+    let cases: Vec<Case> = lists(user, tasks).into_iter().chain(others(user, tasks)).collect();
+    let mut broken = Vec::new();
+    for case in &cases {
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let work = run(&session, case, mode).await;
+            if work.read > case.rows_max || work.sorted > case.sorted_max || !work.astray.is_empty()
+            {
+                broken.push(format!("{}({}), {mode}: {work:?}", case.statement, case.arguments));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    // What reads is looked at here; what writes is a call of a function.
+    let seen = |path: &std::path::Path| {
+        cases.iter().any(|case| path.ends_with(format!("{}.sql", case.statement)))
+    };
+    let unseen: Vec<_> = files("sql")
+        .into_iter()
+        .filter(|path| path.starts_with("components/task-api") && !seen(path))
+        .filter(|path| text(path).contains("FROM tasks") || text(path).contains("FROM reminders"))
+        .collect();
+    assert!(unseen.is_empty(), "{unseen:?}");
+}
+
+/// The check can fail: on a statement that looks at everybody's rows, and on one that sorts them all.
+#[tokio::test]
+async fn a_bad_plan_is_noticed() {
+    let database = TestDatabase::new().await;
+    let population = Population { users: 20, tasks_per_user: 50, busy_user_tasks: 500 };
+    let session = database.session().await;
+    let user = population.fill(&session).await.expect("a population");
+    let explain = async |sql: &str| {
+        let rows = session
+            .simple_query(&format!("EXPLAIN (ANALYZE, FORMAT JSON) {sql}"))
+            .await
+            .expect("a plan");
+        let plan = rows.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan: Value = serde_json::from_str(plan.expect("a plan")).expect("JSON");
+        Work::of(&plan[0]["Plan"])
+    };
+    let everybody = explain("SELECT id FROM tasks WHERE title LIKE 'Fix%'").await;
+    assert!(everybody.read >= 1_500 && !everybody.astray.is_empty(), "{everybody:?}");
+    let sorted = explain(&format!(
+        "SELECT id FROM tasks WHERE user_id = {user} ORDER BY md5(title) LIMIT 5"
+    ))
+    .await;
+    assert!(sorted.read == 500, "{sorted:?}");
+}
