@@ -53,9 +53,11 @@ async fn each_firing_is_one_notification_however_often_it_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_has_moved_on_gets_no_stale_mail() {
     let stage = Stage::new().await;
-    let ways: [(&str, &str, Value); 2] = [
+    let ways: [(&str, &str, Value); 4] = [
         ("completed", "complete", json!({})),
         ("moved", "", json!({"due_date": "2031-01-01T09:00:00Z"})),
+        ("without a reminder", "", json!({"reminder_offset": null})),
+        ("without a due date", "", json!({"due_date": null, "reminder_offset": null})),
     ];
     for (number, (name, action, change)) in ways.into_iter().enumerate() {
         let user = stage.user(&format!("user{number}@example.org")).await;

@@ -23,17 +23,24 @@ use crate::kafka;
 struct Bug {
     name: &'static str,
     tests: &'static [&'static str],
+    /// What a test says that has noticed this mistake, one of these: a machine that is too slow makes
+    /// a test fail, too.
+    notices: &'static [&'static str],
 }
 
+/// An event of something that is not there, as [`COUNTS`] for one that is there too often or not.
+const GHOST: &str = "which does not exist";
+const COUNTS: &str = "audited creations, completions, and successors are";
+
 const BUGS: [Bug; 4] = [
-    Bug { name: "publish-before-commit", tests: &["kill"] },
-    Bug { name: "row-deleted-before-the-ack", tests: &["kill", "kafka_kill"] },
-    Bug { name: "offset-stored-before-the-effect", tests: &["kafka_kill"] },
-    Bug { name: "successor-without-its-key", tests: &["kill"] },
+    Bug { name: "publish-before-commit", tests: &["kill"], notices: &[GHOST, COUNTS] },
+    Bug { name: "row-deleted-before-the-ack", tests: &["kill", "kafka_kill"], notices: &[COUNTS] },
+    Bug { name: "offset-stored-before-the-effect", tests: &["kafka_kill"], notices: &[COUNTS] },
+    Bug { name: "successor-without-its-key", tests: &["kill"], notices: &[COUNTS] },
 ];
 
 /// No bug: the tests pass.
-const NONE: Bug = Bug { name: "none", tests: &["kill", "kafka_kill"] };
+const NONE: Bug = Bug { name: "none", tests: &["kill", "kafka_kill"], notices: &[] };
 
 /// What is built from a clone, below its target folder, for the host and for Wasm.
 const BUILT: [&str; 3] = ["release", "wasm", "wasm32-wasip2/wasm"];
@@ -50,7 +57,10 @@ pub fn run(names: &[String]) -> Result<()> {
     for bug in std::iter::once(&NONE).chain(BUGS.iter().filter(is_chosen)) {
         println!("\n=== {} ===", bug.name);
         for (test, failure, seconds) in copy.failures_with(bug, &jars)? {
-            let is_right = failure.is_some() == bug.is_planted();
+            let is_right = match &failure {
+                None => !bug.is_planted(),
+                Some(said) => bug.notices.iter().any(|notice| said.contains(notice)),
+            };
             wrong += usize::from(!is_right);
             let verdict = if is_right { "ok" } else { "WRONG" };
             let said = failure.as_deref().unwrap_or("passes");
@@ -180,8 +190,7 @@ impl Copy {
         command.current_dir(&self.folder).env_remove("CARGO_TARGET_DIR")
     }
 
-    /// Links what the clone has built of other people's crates, so that only ours are compiled.
-    /// Those files are never written again: cargo names them by version and features.
+    /// Takes over what the clone has built of other people's crates, so that only ours are compiled.
     fn borrow_dependencies(&self) -> Result<()> {
         let (from, to) = (target_directory(), self.folder.join("target"));
         if to.is_dir() || !from.join("release").is_dir() {
@@ -204,7 +213,7 @@ impl Copy {
                     let is_library = part != "deps" || name_text.starts_with("lib");
                     if is_library && is_foreign(&name_text) {
                         let path = folder.join(&name);
-                        link(&from.join(&path), &to.join(&path))?;
+                        borrow(&from.join(&path), &to.join(&path), part == "deps")?;
                     }
                 }
             }
@@ -215,18 +224,24 @@ impl Copy {
     }
 }
 
-/// Hard links a file, or all in a folder.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    if !from.is_dir() {
-        fs::create_dir_all(to.parent().unwrap_or(to))?;
+/// Takes a file, or all in a folder: libraries by a hard link, for cargo writes them anew under that
+/// name or not at all; what it notes down of them as a copy of the same age, for it writes into those.
+fn borrow(from: &Path, to: &Path, by_link: bool) -> io::Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            borrow(&from.join(&name), &to.join(&name), by_link)?;
+        }
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().unwrap_or(to))?;
+    if by_link {
         return fs::hard_link(from, to);
     }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let name = entry?.file_name();
-        link(&from.join(&name), &to.join(&name))?;
-    }
-    Ok(())
+    fs::copy(from, to)?;
+    let age = fs::metadata(from)?.modified()?;
+    fs::File::options().write(true).open(to)?.set_modified(age)
 }
 
 /// Removes every file below a folder that is not `wanted`, but for what was built there.

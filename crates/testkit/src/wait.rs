@@ -32,14 +32,16 @@ pub async fn eventually<T, E: Display>(
 ) -> T {
     let start = Instant::now();
     let mut pause_ms = PAUSE_MS_MIN;
+    let mut seen = "no answer at all".to_owned();
     loop {
         // Without a bound on the look itself, one that hangs would hide what was awaited.
         let left = within.saturating_sub(start.elapsed()).max(Duration::from_millis(PAUSE_MS_MAX));
-        let seen = match tokio::time::timeout(left, look()).await {
+        match tokio::time::timeout(left, look()).await {
             Ok(Ok(found)) => return found,
-            Ok(Err(seen)) => seen.to_string(),
-            Err(_) => "no answer at all".to_owned(),
-        };
+            Ok(Err(other)) => seen = other.to_string(),
+            // What was seen before says more than that the last look was cut.
+            Err(_) => {}
+        }
         assert!(
             start.elapsed() < within,
             "waited {:.1} s for {what}; last seen: {seen}",

@@ -1,6 +1,8 @@
--- A reminder, its task and its user as they are now.
+-- A reminder, its task and its user as they are now. One that is not planned any more, because its
+-- task has lost its due date or its offset since it fired, is as good as cancelled.
 -- $1 user, $2 reminder
-SELECT r.state, r.firing::int8 AS firing, instant(r.remind_at) AS remind_at,
+SELECT CASE WHEN r.planned_at IS NULL THEN 'cancelled' ELSE r.state END AS state,
+       r.firing::int8 AS firing, instant(r.remind_at) AS remind_at,
        t.title, t.description, t.status, instant(t.due_at) AS due_date,
        u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
 FROM reminders r
