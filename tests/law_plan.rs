@@ -230,5 +230,5 @@ async fn a_bad_plan_is_noticed() {
         "SELECT id FROM tasks WHERE user_id = {user} ORDER BY md5(title) LIMIT 5"
     ))
     .await;
-    assert!(sorted.read == 500, "{sorted:?}");
+    assert!(sorted.read >= 500, "{sorted:?}");
 }

@@ -230,7 +230,7 @@ async fn refused_reminders(user: &User) {
         let problem = post(user, &snooze, &body).await.expect(422).json();
         assert_eq!(problem["errors"][0]["code"], code, "{body}");
     }
-    for _ in 1..20 {
+    for _ in 1..10 {
         post(user, &path, &json!({"remind_at": at})).await.expect(201);
     }
     let problem = post(user, &path, &json!({"remind_at": at})).await.expect(409).json();
