@@ -84,6 +84,7 @@ impl Separate {
         }
         let mut bridge_program = Program::built("rondo")
             .arguments(["bridge", "--listen", &listen(bridge_port)])
+            .env("RONDO_DATA", folder.path().join("bridge"))
             .env("DATABASE_URL", login("bridge"))
             .env("COMPONENTS_URL", format!("http://{}", listen(host_port)))
             .env("EVENT_TOKEN", EVENT_TOKEN);
