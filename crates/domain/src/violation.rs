@@ -34,8 +34,6 @@ pub enum Violation {
     NeverMatches,
     #[error("must not repeat more often than once a day")]
     TooFrequent,
-    #[error("is not supported yet: {hint}")]
-    Unsupported { hint: &'static str },
 }
 
 impl Violation {
@@ -57,7 +55,6 @@ impl Violation {
             Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
             Self::TooFrequent => "too_frequent",
-            Self::Unsupported { .. } => "unsupported",
         }
     }
 }
