@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use rondo_contract::problem::ProblemCode;
 use rondo_telemetry::{Metrics, RequestLog, health, metric};
 use rondo_wasm_host::WasmApp;
-use rondo_wasm_host::app::{body, problem};
+use rondo_wasm_host::app::{body, name_request, problem};
 use rondo_wasm_host::serve::ClientAddress;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -137,6 +137,7 @@ where
         request.headers_mut().insert(REQUEST_ID, id.clone());
     }
     let mut response = answer(request).instrument(log.span()).await;
+    name_request(&mut response, log.request_id());
     if let Some(id) = id {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }

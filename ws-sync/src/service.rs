@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
@@ -20,6 +20,8 @@ use crate::store::Store;
 /// Bytes that a connection reads at a time: clients say little, and every connection holds this.
 const READ_BUFFER_BYTES: usize = 512;
 /// Kind of connections in the metrics.
+/// By which a request is followed; what `rondo up` passes on has one.
+const REQUEST_ID: &str = "x-request-id";
 const WEBSOCKET: &str = "websocket";
 /// Bytes of frames that are gathered for one write.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
@@ -76,11 +78,12 @@ pub fn router(service: SyncService) -> Router {
 async fn connect(
     State(service): State<SyncService>,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return no_handshake(&rejection),
+        Err(rejection) => return no_handshake(&rejection, headers.get(REQUEST_ID)),
     };
     let mut handshake = handshake_of(&uri);
     let bearer = upgrade
@@ -120,7 +123,10 @@ fn handshake_of(uri: &Uri) -> Handshake {
 }
 
 /// The answer to what is no WebSocket handshake (RFC 9110, section 15.5.22; RFC 9457).
-fn no_handshake(rejection: &WebSocketUpgradeRejection) -> Response {
+fn no_handshake(
+    rejection: &WebSocketUpgradeRejection,
+    request_id: Option<&HeaderValue>,
+) -> Response {
     let status = match rejection {
         WebSocketUpgradeRejection::MethodNotGet(_) => StatusCode::METHOD_NOT_ALLOWED,
         WebSocketUpgradeRejection::InvalidUpgradeHeader(_)
@@ -128,13 +134,16 @@ fn no_handshake(rejection: &WebSocketUpgradeRejection) -> Response {
         | WebSocketUpgradeRejection::ConnectionNotUpgradable(_) => StatusCode::UPGRADE_REQUIRED,
         _ => StatusCode::BAD_REQUEST,
     };
-    let problem = serde_json::json!({
-        "type": "about:blank",
+    let mut problem = serde_json::json!({
+        "type": "/problems/websocket_expected",
         "title": status.canonical_reason(),
         "status": status.as_u16(),
         "detail": "This is the place of WebSocket connections.",
         "code": "websocket_expected",
     });
+    if let Some(id) = request_id.and_then(|id| id.to_str().ok()) {
+        problem["request_id"] = id.into();
+    }
     let headers = [
         (header::CONTENT_TYPE, "application/problem+json"),
         (header::UPGRADE, "websocket"),

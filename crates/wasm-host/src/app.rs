@@ -18,7 +18,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::allowed_host::AllowedHosts;
 use crate::answer::{bad_request, internal, not_found, overloaded, too_slow};
-pub use crate::answer::{body, problem};
+pub use crate::answer::{body, name_request, problem};
 use crate::cut_off::Progress;
 use crate::engine::bindings::CapabilityPre;
 use crate::engine::bindings::exports::rondo::events::consumer as wit;
