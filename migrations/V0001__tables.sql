@@ -90,6 +90,16 @@ CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
 
+-- Where a phrase may stand: keys of the pieces of a task's search_text, each with the user's id, so
+-- that what a search reads is its user's own. A table of its own, since most changes of a task leave
+-- its text alone, and would write all keys anew.
+CREATE TABLE task_search (
+    task_id bigint NOT NULL CONSTRAINT task_search_pkey PRIMARY KEY,
+    keys bigint[] NOT NULL
+);
+-- Without a list of pending entries, which every search would have to read through, whoever's they are.
+CREATE INDEX task_search_by_key ON task_search USING gin (keys) WITH (fastupdate = off);
+
 -- Colours of tags, which may outlast the last task with the tag. Names are on the tasks.
 CREATE TABLE tags (
     user_id bigint NOT NULL,

@@ -3,7 +3,7 @@
 --
 -- `task` parameters are objects of the writable members as they are stored, already validated:
 -- title, description, status, priority, tags, due_date, time_zone (null on creation: the user's),
--- reminder_offset, recurrence_rule, and what is derived from them: tag_keys, search_text and title_key
+-- reminder_offset, recurrence_rule, and what is derived from them: tag_keys, search_text, search_pieces and title_key
 -- (without them a task is not found by its text),
 -- remind_at (when the task's own reminder is due), further (the same for each offset of its further
 -- reminders) and anchor (local date and time at which a series starts).
@@ -44,6 +44,19 @@ RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
     AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
     AND (parent IS NULL OR (t).parent_task_id = parent)
     AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz);
+
+-- Key of a piece of text in a user's tasks: the piece has 23 bits.
+CREATE FUNCTION search_key(user_id bigint, piece bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN user_id << 23 | piece;
+
+-- Takes down what a task is found by; a text too short for a piece has none.
+CREATE FUNCTION task_search_set(t tasks, pieces jsonb) RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    INSERT INTO task_search (task_id, keys)
+    SELECT (t).id, ARRAY(SELECT search_key((t).user_id, piece::bigint) FROM jsonb_array_elements_text(pieces) AS x (piece))
+    ON CONFLICT ON CONSTRAINT task_search_pkey DO UPDATE SET keys = excluded.keys
+$$;
 
 -- Puts an event about a task into the outbox. `members` is JSON text of further members, each with
 -- a comma before it.
@@ -203,6 +216,7 @@ BEGIN
             p_task ->> 'reminder_offset', nullif(p_task -> 'recurrence_rule', 'null'), at, at,
             CASE WHEN p_task ->> 'status' = 'completed' THEN at END, taken)
     RETURNING * INTO created;
+    PERFORM task_search_set(created, p_task -> 'search_pieces');
     body := task_json(created);
     IF created.recurrence_rule IS NOT NULL THEN
         PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, NULL, at);
@@ -262,6 +276,7 @@ BEGIN
                      reminder_members(reminder.id, reminder.remind_at, t.due_at), body, trace);
     END LOOP;
     DELETE FROM reminders r WHERE r.task_id = t.id;
+    DELETE FROM task_search WHERE task_id = t.id;
     DELETE FROM tasks WHERE id = t.id;
     INSERT INTO deletions (user_id, revision, task_id, deleted_at) VALUES (t.user_id, taken, t.id, at);
     PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
@@ -399,6 +414,9 @@ BEGIN
         updated_at = at, revision = taken
     WHERE id = p_id
     RETURNING * INTO changed;
+    IF changed.search_text <> before.search_text THEN
+        PERFORM task_search_set(changed, p_task -> 'search_pieces');
+    END IF;
     body := task_json(changed);
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
@@ -438,6 +456,7 @@ DECLARE
     at timestamptz;
     before tasks;
     refused text;
+    search_keys bigint[];
 BEGIN
     UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
     IF NOT FOUND THEN
@@ -456,10 +475,13 @@ BEGIN
         RETURN;
     END IF;
     at := clock_timestamp();
+    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = p_id);
     PERFORM task_remove(before, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', p_trace);
     IF before.series_id IS NOT NULL AND before.status <> 'completed' THEN
         IF p_scope = 'this' THEN
-            UPDATE occurrences SET deleted_task = to_jsonb(before) WHERE task_id = p_id AND series_id = before.series_id;
+            UPDATE occurrences SET deleted_task = to_jsonb(before)
+                || jsonb_build_object('search_keys', search_keys)
+            WHERE task_id = p_id AND series_id = before.series_id;
         ELSE
             PERFORM series_stop(p_user, before.series_id, p_id, taken, at, task_json(before)::text, p_trace);
         END IF;
@@ -491,6 +513,7 @@ DECLARE
     body text;
     made bigint := 0;
     refused text;
+    search_keys bigint[];
 BEGIN
     UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
     IF NOT FOUND THEN
@@ -499,9 +522,12 @@ BEGIN
     END IF;
     at := clock_timestamp();
     SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
-    IF NOT FOUND THEN
+    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = predecessor.id);
+    IF predecessor.id IS NULL THEN
         SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
         FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
+        search_keys := ARRAY(SELECT jsonb_array_elements_text(o.deleted_task -> 'search_keys')::bigint
+                             FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user);
     ELSIF predecessor.status <> 'completed' THEN
         refused := 'stale';
     END IF;
@@ -548,6 +574,7 @@ BEGIN
                 predecessor.reminder_offset, predecessor.recurrence_rule, rule.first_task_id, rule.id,
                 (next ->> 'slot')::timestamp, at, at, taken)
         RETURNING * INTO created;
+        INSERT INTO task_search (task_id, keys) VALUES (next_id, search_keys);
         body := task_json(created);
         PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
         IF next ->> 'remind_at' IS NOT NULL THEN

@@ -2,11 +2,11 @@
 
 SET LOCAL ROLE rondo_owner;
 
-GRANT SELECT ON tasks, tags, reminders, deletions, deletion_horizons, user_revisions, idempotency_keys, series,
+GRANT SELECT ON tasks, task_search, tags, reminders, deletions, deletion_horizons, user_revisions, idempotency_keys, series,
     occurrences
     TO rondo_task_api;
 GRANT SELECT (id, time_zone) ON users TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION instant, priority_rank, task_matches, task_json, reminder_json, kept_answer,
+GRANT EXECUTE ON FUNCTION instant, priority_rank, task_matches, search_key, task_json, reminder_json, kept_answer,
     task_create, task_change, task_delete, task_skip, reminder_add, reminder_snooze, reminder_remove, tag_change
     TO rondo_task_api;
 

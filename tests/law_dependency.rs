@@ -43,8 +43,11 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ),
     ("xtask", &[]),
     // Below here, nothing is part of the program.
-    ("rondo-testkit", &["rondo-database"]),
-    ("rondo-tests", &["rondo-contract", "rondo-testkit", "rondo-database", "rondo-wasm-host"]),
+    ("rondo-testkit", &["rondo-database", "rondo-domain"]),
+    (
+        "rondo-tests",
+        &["rondo-contract", "rondo-domain", "rondo-testkit", "rondo-database", "rondo-wasm-host"],
+    ),
     ("rondo-bench", &["rondo-testkit", "rondo-tests", "rondo-database"]),
 ];
 

@@ -5,6 +5,7 @@
 //! with a plan for its very parameters and once with the plan that serves any.
 
 use rondo_database::{Role, Session};
+use rondo_domain::search;
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::population::Population;
 use rondo_tests::source::{files, text};
@@ -56,8 +57,15 @@ impl Work {
                 + rows("Rows Removed by Index Recheck");
             let by_index = ["Index Cond", "Recheck Cond"].iter().any(|name| {
                 let condition = node[*name].as_str().unwrap_or_default();
-                // By its key, or by that of the task or series that it belongs to.
-                let keys = ["(id = ", "(task_id = ", "(series_id = ", "(predecessor_task_id = "];
+                // By its key, by that of the task or series that it belongs to, or by keys of pieces of
+                // text, each of which has the user's id in it.
+                let keys = [
+                    "(keys @> ",
+                    "(id = ",
+                    "(task_id = ",
+                    "(series_id = ",
+                    "(predecessor_task_id = ",
+                ];
                 condition.contains("user_id = ") || keys.iter().any(|key| condition.contains(key))
             });
             if !by_index {
@@ -144,6 +152,11 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
     cases
 }
 
+/// The pieces of a phrase, as an array of Postgres.
+fn pieces(phrase: &str) -> String {
+    format!("{:?}", search::pieces(phrase)).replace('[', "{").replace(']', "}")
+}
+
 fn others(user: i64, tasks: i64) -> Vec<Case> {
     let case = |statement, arguments: &str, rows_max, sorted_max| Case {
         statement,
@@ -157,10 +170,26 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         rows_max,
         sorted_max,
     };
+    let found = |sort_by, after, ascending: bool| {
+        let ids = "'{1,2002,4003,7}'";
+        let rest = format!(
+            "'fix', {}, {after}, {LIMIT}, 0, {ids}, '{sort_by}', {ascending}",
+            ["NULL"; 9].join(", ")
+        );
+        case("tasks_found", &rest, 4, 4)
+    };
     vec![
         // Tasks and tombstones, and one row each of revision and horizon.
         case("changes", &format!("0, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
         case("changes", &format!("9900, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
+        // What may have the phrase is looked at one by one.
+        case("search", &format!("'{}', 1001", pieces("fix the roof")), tasks / 20, 0),
+        case("search", &format!("'{}', 1001", pieces("no later than")), 1_001, 0),
+        case("search", &format!("'{}', 1001", pieces("no such thing")), 0, 0),
+        found("created_at", "NULL, NULL", true),
+        found("due_date", "'2025-06-01T00:00:00Z', 1", false),
+        found("priority", "NULL, 1", true),
+        found("title", "'fix the roof 4711', 1", true),
         // Each tag of each task is counted.
         by_user("tags", tasks, 3 * tasks),
         case("tag_name", "'area1'", tasks, tasks),

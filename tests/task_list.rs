@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rondo_testkit::http::Response;
 use rondo_tests::arrangement::Up;
-use rondo_tests::story::{User, register};
+use rondo_tests::story::{SOON, User, register};
 use serde_json::{Value, json};
 
 const TASKS: usize = 48;
@@ -85,7 +85,7 @@ fn sorted(tasks: &[Value], sort_by: &str, descending: bool) -> Vec<i64> {
     ids(&tasks)
 }
 
-async fn fill(user: &User) -> Vec<Value> {
+async fn fill(user: &User) {
     for n in 0..TASKS {
         let mut task = json!({"title": format!("{} {}", ["beta", "Alpha", "gamma"][n % 3], n % 5)});
         if n % 4 > 0 {
@@ -108,15 +108,17 @@ async fn fill(user: &User) -> Vec<Value> {
         let change = json!({"description": "changed"});
         user.client.patch(&path, &change).await.expect("an answer").expect(200);
     }
-    tasks(get(user, "limit=500").await)
 }
 
-async fn order_and_pages(user: &User, known: &[Value]) {
+/// `filter` is part of a query, with an ampersand before it.
+async fn order_and_pages(user: &User, filter: &str) {
+    let known = &tasks(get(user, &format!("limit=500{filter}")).await);
+    assert!(known.len() > TASKS / 4, "too few to tell");
     let known_ids: BTreeSet<i64> = ids(known).into_iter().collect();
     for sort_by in ["created_at", "updated_at", "due_date", "priority", "title"] {
         for order in ["asc", "desc"] {
             let expected = sorted(known, sort_by, order == "desc");
-            let query = format!("sort_by={sort_by}&sort_order={order}");
+            let query = format!("sort_by={sort_by}&sort_order={order}{filter}");
             // Among what is being read, before it, and after it; with a value and without.
             for meanwhile in [
                 json!({"title": "aaa", "tags": ["new"]}),
@@ -236,6 +238,62 @@ async fn search(user: &User) {
     }
 }
 
+/// What is found is the text as it is now, whichever way it came to be.
+async fn search_follows(user: &User) {
+    let found = async |phrase: &str| {
+        ids(&tasks(get(user, &format!("search={}", escaped(phrase))).await)).len()
+    };
+    let task = create(user, &json!({"title": "Water the roses", "recurrence_pattern": "daily", "due_date": "2031-01-01T09:00:00Z"})).await;
+    let path = format!("/api/tasks/{}", task["id"]);
+    assert_eq!((found("the roses").await, found("tulips").await), (1, 0));
+    user.client
+        .patch(&path, &json!({"title": "Water the tulips"}))
+        .await
+        .expect("an answer")
+        .expect(200);
+    assert_eq!((found("the roses").await, found("tulips").await), (0, 1));
+    user.client.patch(&path, &json!({"title": "Hm"})).await.expect("an answer").expect(200);
+    assert_eq!(found("tulips").await, 0);
+    user.client
+        .patch(&path, &json!({"title": "Water", "description": "all the tulips"}))
+        .await
+        .expect("an answer")
+        .expect(200);
+    assert_eq!(found("tulips").await, 1);
+    // Its successor is found, too: after it was done, and after it was deleted alone.
+    user.client.post(&format!("{path}/complete"), &json!({})).await.expect("an answer").expect(200);
+    let pending = async |count: usize, what: &str| {
+        rondo_testkit::wait::eventually(what, SOON, async || {
+            let list = tasks(get(user, "search=the%20tulips&status=pending").await);
+            if list.len() == count { Ok(list) } else { Err(format!("{list:?}")) }
+        })
+        .await
+    };
+    let successor = pending(1, "the successor").await[0].clone();
+    let path = format!("/api/tasks/{}", successor["id"]);
+    user.client.delete(&path).await.expect("an answer").expect(204);
+    let next = pending(1, "the successor of what was deleted").await[0].clone();
+    assert_ne!(next["id"], successor["id"]);
+    user.client
+        .delete(&format!("/api/tasks/{}?scope=all", next["id"]))
+        .await
+        .expect("an answer")
+        .expect(204);
+    assert_eq!(found("tulips").await, 1);
+}
+
+/// A phrase that stands in more tasks than are looked at one by one.
+async fn frequent(user: &User) {
+    const TASKS: usize = 1_010;
+    for n in 0..TASKS {
+        create(user, &json!({"title": format!("Peel potato {n}")})).await;
+    }
+    let answer = get(user, "search=potato&count=true&limit=500").await;
+    assert_eq!(answer.header("x-total-count"), Some("1010"));
+    assert_eq!(pages(user, "search=potato&limit=500", None).await.len(), TASKS);
+    assert_eq!(tasks(get(user, "search=potato%201009").await).len(), 1);
+}
+
 async fn what_is_wrong_is_named(user: &User) {
     for (query, expected) in [
         ("limit=0&lmit=1", &["?limit", "?lmit"] as &[&str]),
@@ -267,10 +325,14 @@ async fn what_is_wrong_is_named(user: &User) {
 async fn lists_are_answered_by_the_contract() {
     let mut up = Up::start("task-list", &[("RATE_LIMITS", "off".to_owned())]).await;
     let user = register(&up.http(), "list@example.org").await;
-    let known = fill(&user).await;
-    order_and_pages(&user, &known).await;
+    fill(&user).await;
+    order_and_pages(&user, "").await;
+    // Found by the index of search, and sorted.
+    order_and_pages(&user, "&search=gamma").await;
     filters(&user).await;
     what_is_wrong_is_named(&user).await;
     search(&register(&up.http(), "search@example.org").await).await;
+    search_follows(&register(&up.http(), "follow@example.org").await).await;
+    frequent(&register(&up.http(), "frequent@example.org").await).await;
     up.stop().await;
 }

@@ -1,10 +1,11 @@
 //! `GET /api/{user_id}/tasks`: filtered, sorted, page by page.
 
 use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
+use rondo_domain::search;
 use rondo_domain::task::{Priority, Status};
 use rondo_guest::Refusal;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
-use rondo_guest::database::{DatabaseError, boolean, int, optional, text, text_list};
+use rondo_guest::database::{DatabaseError, Row, boolean, int, optional, text, text_list};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
 
@@ -13,15 +14,45 @@ use crate::store::Store;
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let query = TaskQuery::parse(request.query()).map_err(Refusal::invalid)?;
     let store = Store::open()?;
-    let page = Page::read(&store, user, &query)?;
+    let page = match candidates(&store, user, &query)? {
+        Some(tasks) => Page::found(&store, user, &query, tasks)?,
+        None => Page::read(&store, user, &query)?,
+    };
     let mut response = Response::json(200, page.items);
     if query.count {
-        let total =
-            store.0.query_one(include_str!("sql/tasks_count.sql"), &filters(user, &query))?;
-        response = response.header("x-total-count", { total }.int("total")?.to_string());
+        let total = match page.total {
+            Some(total) => total,
+            None => store
+                .0
+                .query_one(include_str!("sql/tasks_count.sql"), &filters(user, &query))?
+                .int("total")?,
+        };
+        response = response.header("x-total-count", total.to_string());
     }
     let next = page.next.map(|cursor| cursor.encode());
     Ok(page::with_next(response, request, next.as_deref()))
+}
+
+/// Most tasks that are looked at one by one for a phrase. One that may stand in more is frequent: it
+/// is found sooner along the index of the wanted order, where a full page ends the search.
+const CANDIDATES_MAX: i64 = 1_000;
+
+/// Ids of the tasks in which the wanted phrase may stand, as Postgres writes an array. None when the
+/// index has no say: no phrase, one that is too short for it, or a frequent one.
+fn candidates(
+    store: &Store,
+    user: i64,
+    query: &TaskQuery,
+) -> Result<Option<String>, DatabaseError> {
+    let pieces = query.search.as_deref().map(search::pieces).unwrap_or_default();
+    if pieces.is_empty() {
+        return Ok(None);
+    }
+    let pieces = pieces.into_iter().map(|piece| piece.to_string());
+    let parameters = [int(user), text_list(pieces), int(CANDIDATES_MAX + 1)];
+    let mut row = store.0.query_one(include_str!("sql/search.sql"), &parameters)?;
+    let ids = row.text("ids")?;
+    Ok((row.int("found")? <= CANDIDATES_MAX).then_some(ids))
 }
 
 /// One page of a list.
@@ -30,26 +61,43 @@ struct Page {
     items: String,
     /// Where the next page begins, if there is one.
     next: Option<Cursor>,
+    /// Tasks on all pages, where that is known without being asked for.
+    total: Option<i64>,
 }
 
 impl Page {
+    /// Reads along the index of the wanted order.
     fn read(store: &Store, user: i64, query: &TaskQuery) -> Result<Self, DatabaseError> {
-        let after = query.cursor.as_ref();
-        let mut parameters = filters(user, query);
+        let statement = statement(query.sort_by, query.sort_order);
+        Self::of(store.0.query_one(statement, &parameters(user, query))?, query)
+    }
+
+    /// Reads some tasks, and sorts them.
+    fn found(
+        store: &Store,
+        user: i64,
+        query: &TaskQuery,
+        tasks: String,
+    ) -> Result<Self, DatabaseError> {
+        let mut parameters = parameters(user, query);
         parameters.extend([
-            optional(after.and_then(|cursor| cursor.key.as_deref()), text),
-            optional(after.map(|cursor| cursor.id), int),
-            int(query.limit),
-            int(query.offset),
+            text(tasks),
+            text(query.sort_by.as_str()),
+            boolean(query.sort_order == SortOrder::Asc),
         ]);
-        let (sort_by, sort_order) = (query.sort_by, query.sort_order);
-        let mut row = store.0.query_one(statement(sort_by, sort_order), &parameters)?;
+        let mut row = store.0.query_one(include_str!("sql/tasks_found.sql"), &parameters)?;
+        let total = row.int("total")?;
+        Ok(Self { total: Some(total), ..Self::of(row, query)? })
+    }
+
+    fn of(mut row: Row, query: &TaskQuery) -> Result<Self, DatabaseError> {
         let more = row.boolean("more")?;
         let key = row.optional_text("last_key")?;
         let last = row.optional_int("last_id")?.filter(|_| more);
         Ok(Self {
             items: row.text("items")?,
-            next: last.map(|id| Cursor::new(sort_by, sort_order, key, id)),
+            next: last.map(|id| Cursor::new(query.sort_by, query.sort_order, key, id)),
+            total: None,
         })
     }
 }
@@ -70,6 +118,19 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
         (Title, Asc) => include_str!("sql/tasks_by_title_asc.sql"),
         (Title, Desc) => include_str!("sql/tasks_by_title_desc.sql"),
     }
+}
+
+/// The parameters $1 to $15 of the statements that read a page.
+fn parameters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
+    let after = query.cursor.as_ref();
+    let mut parameters = filters(user, query);
+    parameters.extend([
+        optional(after.and_then(|cursor| cursor.key.as_deref()), text),
+        optional(after.map(|cursor| cursor.id), int),
+        int(query.limit),
+        int(query.offset),
+    ]);
+    parameters
 }
 
 /// The parameters $1 to $11 of the statements.

@@ -9,7 +9,7 @@ use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{self, Frequency, Rule, Series};
 use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
-use rondo_domain::{fold, instant};
+use rondo_domain::{fold, instant, search};
 use serde_json::{Map, Value, json};
 
 use crate::problem::FieldError;
@@ -291,6 +291,7 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp
     let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
     members.insert("tag_keys".to_owned(), tag_keys.into());
     let search_text = fold::search_text(&fields.title, fields.description.as_ref());
+    members.insert("search_pieces".to_owned(), search::pieces(&search_text).into());
     members.insert("search_text".to_owned(), search_text.into());
     members.insert("title_key".to_owned(), fold::title_key(&fields.title).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());

@@ -13,6 +13,7 @@ pub mod fold;
 pub mod instant;
 pub mod offset;
 pub mod recurrence;
+pub mod search;
 pub mod task;
 pub mod violation;
 pub mod zone;

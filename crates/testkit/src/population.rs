@@ -2,6 +2,7 @@
 //! and one with very many, whose rows lie scattered among those of the others.
 
 use rondo_database::Session;
+use rondo_domain::search;
 
 /// How many there are to be.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,7 @@ impl Population {
         session
             .execute(TASKS, &[&busy, &last, &self.busy_user_tasks, &self.tasks_per_user])
             .await?;
+        fill_search(session, busy, last).await?;
         session
             .execute(
                 "INSERT INTO user_revisions (user_id, revision)
@@ -70,10 +72,44 @@ impl Population {
                 &[&busy, &last],
             )
             .await?;
-        for table in ["users", "user_revisions", "tasks", "deletions", "reminders"] {
+        for table in ["users", "user_revisions", "tasks", "task_search", "deletions", "reminders"] {
             session.batch_execute(&format!("VACUUM ANALYZE {table}")).await?;
         }
         Ok(busy)
+    }
+}
+
+/// Tasks whose search keys are written by one statement.
+const SEARCH_TASKS_MAX: i64 = 20_000;
+
+/// Writes what the tasks of users are found by, as the product does.
+async fn fill_search(session: &Session, first_user: i64, last_user: i64) -> anyhow::Result<()> {
+    let mut after = 0_i64;
+    loop {
+        let rows = session
+            .query(
+                "SELECT id, search_text FROM tasks
+                 WHERE id > $1 AND user_id BETWEEN $2 AND $3 ORDER BY id LIMIT $4",
+                &[&after, &first_user, &last_user, &SEARCH_TASKS_MAX],
+            )
+            .await?;
+        let Some(row) = rows.last() else { return Ok(()) };
+        after = row.get(0);
+        let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        let pieces: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{:?}", search::pieces(row.get(1))).replace(['[', ']'], ""))
+            .collect();
+        session
+            .execute(
+                "INSERT INTO task_search (task_id, keys)
+                 SELECT t.id, ARRAY(SELECT search_key(t.user_id, piece::bigint)
+                                    FROM unnest(string_to_array(x.pieces, ', ')) AS p (piece))
+                 FROM unnest($1::bigint[], $2::text[]) AS x (id, pieces) JOIN tasks t ON t.id = x.id
+                 ORDER BY t.user_id, t.id",
+                &[&ids, &pieces],
+            )
+            .await?;
     }
 }
 

@@ -1,0 +1,38 @@
+-- One page of those of some tasks that pass a user's filters, in any order, and how many there are.
+-- $1 to $15 as in tasks_by_created_at_desc.sql; $16 ids of the tasks, $17 what to sort by, $18 whether
+-- ascending. They are few, so they are sorted here, by text that sorts as its values do.
+WITH found AS MATERIALIZED (
+    SELECT t AS task, t.id,
+           CASE $17::text
+               WHEN 'created_at' THEN to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               WHEN 'updated_at' THEN to_char(t.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               WHEN 'due_date' THEN to_char(t.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+               WHEN 'priority' THEN priority_rank(t.priority)::text
+               ELSE t.title_key
+           END COLLATE "C" AS key
+    FROM tasks t
+    WHERE t.id = ANY ($16::text::int8[]) AND t.user_id = $1::int8
+      AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
+                       $9::bool, $10::int8, $11::text)
+), cursor AS MATERIALIZED (
+    SELECT CASE WHEN $17::text IN ('created_at', 'updated_at', 'due_date')
+                THEN to_char($12::text::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                ELSE $12::text END COLLATE "C" AS key
+), page AS (
+    SELECT f.*, row_number() OVER (ORDER BY f.key IS NULL, CASE WHEN $18::bool THEN f.key END,
+                                   CASE WHEN NOT $18::bool THEN f.key END DESC,
+                                   CASE WHEN $18::bool THEN f.id ELSE -f.id END) AS place
+    FROM found f, cursor c
+    WHERE $13::int8 IS NULL
+       OR CASE WHEN c.key IS NULL THEN f.key IS NULL AND CASE WHEN $18::bool THEN f.id > $13::int8 ELSE f.id < $13::int8 END
+               WHEN f.key IS NULL THEN true
+               WHEN $18::bool THEN (f.key, f.id) > (c.key, $13::int8)
+               ELSE (f.key, f.id) < (c.key, $13::int8) END
+)
+SELECT '[' || coalesce(string_agg(task_json(task)::text, ',' ORDER BY place)
+                       FILTER (WHERE place > $15::int8 AND place <= $14::int8 + $15::int8), '') || ']' AS items,
+       max(key) FILTER (WHERE place = $14::int8 + $15::int8) AS last_key,
+       max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
+       count(*) > $14::int8 + $15::int8 AS more,
+       (SELECT count(*) FROM found) AS total
+FROM page
