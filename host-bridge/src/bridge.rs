@@ -1,4 +1,4 @@
-//! `rondo bridge`: relay, consumers, clock, mailer and retention against Kafka, Postgres and SMTP,
+//! `rondo bridge`: relay, consumers, clock, mailer, webhooks and retention against Kafka, Postgres and SMTP,
 //! delivering by HTTP to components on a Spin host.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::option::{BridgeArgs, listen_address};
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
 use crate::pipeline::flow::Flow;
+use crate::webhook::{self, WebhookSender};
 use crate::{clock, host, jwks, retention};
 
 /// Runs until `shutdown`.
@@ -28,6 +29,7 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let delivery = HttpDelivery::new(args.components()?, args.event_token()?);
     let (outlet, from) = args.mail.outlet(&args.data)?;
     let provider = args.provider.provider()?;
+    let loopback = args.webhook.loopback()?;
     let listener = host::listen(address).await?;
     crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
@@ -45,6 +47,14 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let part = readiness.part("mailer");
     let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(token.clone()));
+    let sender = WebhookSender {
+        pool: pool.clone(),
+        loopback,
+        resolver: webhook::system_resolver(),
+        metrics: metrics.clone(),
+        part: readiness.part("webhooks"),
+    };
+    tasks.spawn(sender.run(token.clone()));
     if let Some(provider) = provider {
         tasks.spawn(jwks::run(pool.clone(), provider, token.clone()));
     }

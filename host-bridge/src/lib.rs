@@ -1,5 +1,5 @@
 //! What `rondo` does beside serving components: the event pipeline, the clock that fires reminders,
-//! the mailer, retention, and the commands that put them together.
+//! the mailer, webhooks, retention, and the commands that put them together.
 
 pub mod account;
 pub mod bridge;
@@ -18,6 +18,7 @@ pub mod rate_limit;
 pub mod retention;
 pub mod route_class;
 pub mod up;
+pub mod webhook;
 
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, migration};
 use rondo_telemetry::{Metrics, PoolUse};

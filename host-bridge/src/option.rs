@@ -16,6 +16,7 @@ use crate::account::AccountArgs;
 use crate::jwks::ProviderArgs;
 use crate::mailer::Outlet;
 use crate::rate_limit::RateSetting;
+use crate::webhook::WebhookArgs;
 
 /// Longest that audit entries can be kept, in days.
 const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
@@ -47,6 +48,8 @@ pub struct UpArgs {
     pub kafka: KafkaOptions,
     #[command(flatten)]
     pub mail: MailArgs,
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
     #[command(flatten)]
     pub retention: RetentionArgs,
 }
@@ -83,6 +86,8 @@ pub struct BridgeArgs {
     pub provider: ProviderArgs,
     #[command(flatten)]
     pub mail: MailArgs,
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
     #[command(flatten)]
     pub retention: RetentionArgs,
 }

@@ -12,6 +12,8 @@ const DELETIONS_DAYS: i32 = 90;
 const IDEMPOTENCY_HOURS: i32 = 24;
 /// How long it is remembered that a mail about an account was sent, in days.
 const ACCOUNT_MAIL_DAYS: i32 = 30;
+/// How long it is remembered what was delivered to webhooks, in days.
+const WEBHOOK_DELIVERY_DAYS: i32 = 30;
 /// Rows removed in one transaction.
 const STEP_ROWS_MAX: i32 = 5_000;
 /// Pause between two rounds, in seconds.
@@ -22,6 +24,7 @@ const AUDIT: &str = include_str!("../sql/audit_retain.sql");
 const DELETIONS: &str = include_str!("../sql/deletions_retain.sql");
 const IDEMPOTENCY: &str = include_str!("../sql/idempotency_retain.sql");
 const REFRESH_TOKENS: &str = include_str!("../sql/refresh_tokens_retain.sql");
+const WEBHOOK_DELIVERIES: &str = include_str!("../sql/webhook_deliveries_retain.sql");
 
 /// Runs until `shutdown`; audit entries are kept for `audit_days`.
 pub async fn run(pool: Pool, audit_days: i32, shutdown: CancellationToken) {
@@ -54,6 +57,12 @@ pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
         > 0
     {}
     while client.query_one(ACCOUNTS, &[&ACCOUNT_MAIL_DAYS, &STEP_ROWS_MAX]).await?.get::<_, i64>(0)
+        > 0
+    {}
+    while client
+        .query_one(WEBHOOK_DELIVERIES, &[&WEBHOOK_DELIVERY_DAYS, &STEP_ROWS_MAX])
+        .await?
+        .get::<_, i64>(0)
         > 0
     {}
     while client.query_one(REFRESH_TOKENS, &[&STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}

@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
 use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
+use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::{Metrics, Part, Readiness, Shutdown};
 use rondo_wasm_host::variable::Values;
@@ -31,6 +32,7 @@ use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
 use crate::rate_limit::{RateLimits, RateSetting};
+use crate::webhook::{self, WebhookSender};
 use crate::{clock, host, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
@@ -46,6 +48,7 @@ struct Setting {
     account: AccountSettings,
     outlet: Outlet,
     from: Mailbox,
+    loopback: Loopback,
     audit_days: i32,
 }
 
@@ -88,6 +91,7 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     let address = listen_address(&args.listen)?;
     let (_, from) = args.mail.outlet(&args.data)?;
     let rates = args.rate_limits()?;
+    let loopback = args.webhook.loopback()?;
     let manifest = manifest(&args.spin_toml)?;
     let listener = host::listen(address).await?;
     let data = DataFolder::open(&args.data)?;
@@ -96,8 +100,18 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     let (outlet, _) = args.mail.outlet(data.path())?;
     let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
     let audit_days = args.retention.audit_retention_days;
-    let setting =
-        Setting { kafka, manifest, listener, jwt_secret, rates, account, outlet, from, audit_days };
+    let setting = Setting {
+        kafka,
+        manifest,
+        listener,
+        jwt_secret,
+        rates,
+        account,
+        outlet,
+        from,
+        loopback,
+        audit_days,
+    };
     Ok((setting, data, secrets))
 }
 
@@ -124,7 +138,7 @@ async fn serve_all(
     let roles = prepare(admin, home.secrets, ownership).await?;
     let address = setting.listener.local_addr()?;
     let values = Values::resolve(&setting.manifest.variables, |name| {
-        variable(name, &roles, home.secrets, &setting.jwt_secret)
+        variable(name, &roles, home.secrets, &setting)
             .or_else(|| setting.account.variable(name, address))
             .or_else(|| Values::from_environment(name))
     })?;
@@ -139,9 +153,19 @@ async fn serve_all(
     let health = Health::new(readiness.clone(), pool.clone(), advice);
     let flow = Arc::new(Flow::new(readiness.part("events")));
     let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
-    let part = readiness.part("mailer");
-    let Setting { kafka, listener, outlet, from, jwt_secret, rates, audit_days, account, .. } =
-        setting;
+    let (part, webhook_part) = (readiness.part("mailer"), readiness.part("webhooks"));
+    let Setting {
+        kafka,
+        listener,
+        outlet,
+        from,
+        jwt_secret,
+        rates,
+        audit_days,
+        account,
+        loopback,
+        ..
+    } = setting;
 
     let key = HmacKey::new(jwt_secret.as_bytes())?;
     let limits = RateLimits::new(rates, key.clone(), account.trusted_proxies());
@@ -166,6 +190,14 @@ async fn serve_all(
     tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
     let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(shutdown.clone()));
+    let sender = WebhookSender {
+        pool: pool.clone(),
+        loopback,
+        resolver: webhook::system_resolver(),
+        metrics: metrics.clone(),
+        part: webhook_part,
+    };
+    tasks.spawn(sender.run(shutdown.clone()));
     if let Some(provider) = account.provider() {
         tasks.spawn(jwks::run(pool.clone(), provider.clone(), shutdown.clone()));
     }
@@ -258,9 +290,12 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
 }
 
 /// What `up` itself knows of the variables of spin.toml.
-fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, jwt_secret: &str) -> Option<String> {
+fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) -> Option<String> {
     let role = match name {
-        "jwt_secret" => return Some(jwt_secret.to_owned()),
+        "jwt_secret" => return Some(setting.jwt_secret.clone()),
+        "webhook_allow_loopback" => {
+            return Some((setting.loopback == Loopback::Allowed).to_string());
+        }
         "event_token" => return Some(secrets.expose(Secret::EventService).to_owned()),
         "database_host" => {
             let dsn = roles.get(Role::TaskApi);

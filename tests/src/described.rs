@@ -85,6 +85,8 @@ impl Operation {
             "createReminder" => json!({"offset": "PT5M"}),
             "snoozeReminder" => json!({"for": "PT10M"}),
             "previewRecurrence" => json!({"recurrence_rule": {"frequency": "daily"}, "count": 1}),
+            "createWebhook" => json!({"url": HOOK, "events": ["series.ended"]}),
+            "changeWebhook" => json!({"enabled": false}),
             "createApiToken" => json!({"name": "changed", "scopes": ["tasks:read"]}),
             "changeMe" => json!({"name": "changed"}),
             _ => json!({}),
@@ -96,13 +98,19 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A user with a task that recurs and reminds, a further reminder, a tag and an API token.
+/// A user with a task that recurs and reminds, a further reminder, a tag, an API token, and a webhook
+/// that is disabled and has a delivery.
 pub struct Owner {
     pub user: User,
     task: i64,
     reminder: i64,
     token: i64,
+    webhook: i64,
+    delivery: i64,
 }
+
+/// Where a webhook goes that never arrives: a name that is none (RFC 2606).
+const HOOK: &str = "https://hook.invalid/";
 
 /// The tag of an owner's task.
 const TAG: &str = "private";
@@ -124,7 +132,13 @@ impl Owner {
         let reminder = made(&reminders, json!({"offset": "PT2H"})).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
         let token = made("/api/auth/tokens", token).await;
-        Self { user, task, reminder, token }
+        let webhook = made("/api/webhooks", json!({"url": HOOK, "events": ["series.ended"]})).await;
+        let path = format!("/api/webhooks/{webhook}");
+        let disabled = user.client.patch(&path, &json!({"enabled": false})).await;
+        disabled.expect("an answer").expect(200);
+        let test = user.client.post(&format!("{path}/test"), &json!({})).await;
+        let delivery = id(test.expect("an answer").expect(202).json());
+        Self { user, task, reminder, token, webhook, delivery }
     }
 
     /// The path of an operation about what this owner has, under the user with this id.
@@ -136,6 +150,8 @@ impl Owner {
             .replace("{id}", &self.task.to_string())
             .replace("{reminder_id}", &self.reminder.to_string())
             .replace("{token_id}", &self.token.to_string())
+            .replace("{webhook_id}", &self.webhook.to_string())
+            .replace("{delivery_id}", &self.delivery.to_string())
             .replace("{name}", TAG)
     }
 }
@@ -158,11 +174,12 @@ impl Trace {
     pub async fn tables(&self) -> Vec<(String, String)> {
         const WAITING: &str = "SELECT (SELECT count(*) FROM outbox)
             + (SELECT count(*) FROM account_mails WHERE status = 'pending')
-            + (SELECT count(*) FROM notifications WHERE status = 'pending')";
+            + (SELECT count(*) FROM notifications WHERE status = 'pending')
+            + (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending')";
         rondo_testkit::wait::eventually("nothing on its way", SOON, async || {
             match self.0.query_one(WAITING, &[]).await.expect("a count").get::<_, i64>(0) {
                 0 => Ok(()),
-                waiting => Err(format!("{waiting} events and mails")),
+                waiting => Err(format!("{waiting} events, mails and deliveries")),
             }
         })
         .await;

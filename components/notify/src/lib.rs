@@ -1,5 +1,5 @@
-//! The notify component: decides and renders what a due reminder says, and shows the history of
-//! what was sent. The mailer sends what is recorded here.
+//! The notify component: decides and renders what a due reminder says, records what webhooks are
+//! told, and shows the history of both. The bridge sends what is recorded here.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -21,6 +21,7 @@ mod bindings {
 mod decision;
 mod mail;
 mod store;
+mod webhook;
 
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::event::{EventType, TaskEvent};
@@ -55,6 +56,8 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         ["events", "notify"] => event::take_batch(request, handle),
         ["api", "notifications"] => list(request, None),
         ["api", user, "notifications"] => list(request, Some(user)),
+        ["api", "webhooks", ref rest @ ..] => webhook::route(request, None, rest),
+        ["api", user, "webhooks", ref rest @ ..] => webhook::route(request, Some(user), rest),
         _ => Err(Refusal::not_found()),
     }
 }
@@ -79,6 +82,18 @@ fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
         Ok(value) => value == "true",
         Err(error) => return Err(unavailable(&error)),
     };
+    match webhook::record(&batch) {
+        Ok(()) => {}
+        Err(error @ DatabaseError::Unavailable(_)) => return Err(unavailable(&error)),
+        // Each may be worth a try of its own.
+        Err(error @ DatabaseError::Failed(_)) => {
+            let retry = Disposition::Retry { reason: error.to_string() };
+            return Ok(vec![retry; batch.len()]);
+        }
+    }
+    if batch.iter().all(|event| event.event_type != EventType::ReminderDue.as_str()) {
+        return Ok(vec![Disposition::Done; batch.len()]);
+    }
     let store = Store::open().map_err(|error| unavailable(&error))?;
     event::each(batch, |event| handle_one(&store, verified_only, event))
 }
@@ -88,9 +103,11 @@ fn handle_one(
     verified_only: bool,
     event: &Event,
 ) -> Result<Disposition, DatabaseError> {
+    if event.event_type != EventType::ReminderDue.as_str() {
+        return Ok(Disposition::Done);
+    }
     let value = match TaskEvent::parse(&event.data) {
-        Ok(value) if value.event_type == EventType::ReminderDue => value,
-        Ok(_) => return Ok(Disposition::Done),
+        Ok(value) => value,
         Err(reason) => return Ok(Disposition::Reject { reason }),
     };
     let firing = match Firing::of(&value) {

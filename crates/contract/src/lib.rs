@@ -19,3 +19,4 @@ pub mod task_body;
 pub mod task_query;
 pub mod token;
 pub mod topic;
+pub mod webhook;

@@ -81,6 +81,7 @@ pub enum ProblemCode {
     NoNextOccurrence,
     TaskCompleted,
     TooManyReminders,
+    TooManyWebhooks,
     ResetRequired,
     PreconditionFailed,
     BodyTooLarge,
@@ -93,7 +94,7 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedJson,
         Self::Unauthenticated,
         Self::InvalidCredentials,
@@ -106,6 +107,7 @@ impl ProblemCode {
         Self::NoNextOccurrence,
         Self::TaskCompleted,
         Self::TooManyReminders,
+        Self::TooManyWebhooks,
         Self::ResetRequired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -169,6 +171,12 @@ impl ProblemCode {
                 "too_many_reminders",
                 "Too many reminders",
                 "The task has as many further reminders as a task may have.",
+            ),
+            Self::TooManyWebhooks => (
+                409,
+                "too_many_webhooks",
+                "Too many webhooks",
+                "Delete a webhook that is not used any more.",
             ),
             Self::ResetRequired => (
                 410,

@@ -1,6 +1,7 @@
 //! The topics, which events they carry, and which consumer reads them.
 
 use crate::event::EventType;
+use crate::webhook;
 
 /// One Kafka topic; on the local transport only its name and readers matter.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub enum Batching {
     OnePerKey,
     /// Any events, written in bulk; a batch that fails as a whole is retried one by one.
     Bulk,
+    /// As in bulk, but some events need calls of their own, so there are fewer in a batch.
+    Mixed,
 }
 
 /// An event capability: a component that the bridge delivers to.
@@ -77,12 +80,13 @@ pub const RECURRENCE: Capability = Capability {
     event_types: &[EventType::TaskCreated, EventType::TaskCompleted, EventType::TaskDeleted],
 };
 
-/// Decides and renders what a due reminder says.
+/// Decides and renders what a due reminder says, and what goes to webhooks. Neither depends on the
+/// order of events: a reminder is looked at as it is, and a delivery is about one event.
 pub const NOTIFY: Capability = Capability {
     name: "notify",
-    topics: &[&REMINDERS],
-    batching: Batching::OnePerKey,
-    event_types: &[EventType::ReminderDue],
+    topics: &[&TASK_EVENTS, &REMINDERS],
+    batching: Batching::Mixed,
+    event_types: &webhook::EVENT_TYPES,
 };
 
 /// Records every event once.

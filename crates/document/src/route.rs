@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod task;
+mod webhook;
 
 use rondo_contract::task_query::{LIMIT_DEFAULT, LIMIT_MAX};
 use serde_json::{Value, json};
@@ -11,10 +12,11 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes, with what they are about.
-pub const TAGS: [(&str, &str); 6] = [
+pub const TAGS: [(&str, &str); 7] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (REMINDERS, "Further reminders, and what was sent"),
     (RECURRENCE, "Rules of recurrence"),
+    (WEBHOOKS, "Being told of events by a request"),
     (AUDIT, "Everything that happened"),
     (ACCOUNTS, "Accounts, sessions and tokens"),
     (DOCUMENTS, "What describes all this"),
@@ -22,6 +24,7 @@ pub const TAGS: [(&str, &str); 6] = [
 const TASKS: &str = "tasks";
 const REMINDERS: &str = "reminders";
 const RECURRENCE: &str = "recurrence";
+const WEBHOOKS: &str = "webhooks";
 const AUDIT: &str = "audit";
 const ACCOUNTS: &str = "accounts";
 const DOCUMENTS: &str = "documents";
@@ -29,6 +32,7 @@ const DOCUMENTS: &str = "documents";
 /// Every operation, in the order of the document.
 pub fn all() -> Vec<Operation> {
     let mut operations = task::all();
+    operations.extend(webhook::all());
     operations.extend(audit::all());
     operations.extend(account::all());
     operations.push(document("/api/openapi.json", "getOpenapi", "This document"));

@@ -2,6 +2,7 @@
 
 mod account;
 mod task;
+mod webhook;
 
 use rondo_contract::problem::ProblemCode;
 use serde_json::{Map, Value, json};
@@ -89,6 +90,11 @@ pub fn all() -> Map<String, Value> {
         ("ReminderCreate", task::reminder_create()),
         ("Snooze", task::snooze()),
         ("Notification", task::notification()),
+        ("Webhook", webhook::webhook(false)),
+        ("NewWebhook", webhook::webhook(true)),
+        ("WebhookCreate", webhook::webhook_create()),
+        ("WebhookPatch", webhook::webhook_patch()),
+        ("WebhookDelivery", webhook::delivery()),
         ("Preview", task::preview()),
         ("PreviewRequest", task::preview_request()),
         ("AuditLog", audit_log()),

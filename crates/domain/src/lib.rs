@@ -9,6 +9,7 @@
 mod word;
 
 pub mod access;
+pub mod destination;
 pub mod fold;
 pub mod instant;
 pub mod offset;

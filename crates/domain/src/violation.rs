@@ -34,6 +34,8 @@ pub enum Violation {
     NeverMatches,
     #[error("must not repeat more often than once a day")]
     TooFrequent,
+    #[error("must lead to a public host")]
+    NotPublic,
 }
 
 impl Violation {
@@ -55,6 +57,7 @@ impl Violation {
             Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
             Self::TooFrequent => "too_frequent",
+            Self::NotPublic => "not_public",
         }
     }
 }

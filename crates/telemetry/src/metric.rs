@@ -21,6 +21,8 @@ const DURATION_SECONDS: [f64; 14] =
 
 /// Outcomes of an attempt to send a mail.
 pub const MAIL_OUTCOMES: [&str; 3] = ["sent", "retried", "failed"];
+/// Outcomes of an attempt to call a webhook.
+pub const WEBHOOK_OUTCOMES: [&str; 3] = ["delivered", "retried", "failed"];
 
 /// Every metric of a process; a clone is another handle on the same. What a process does not do
 /// stays without samples. Label values come from fixed sets, so that nobody can make time series.
@@ -56,7 +58,9 @@ pub struct Families {
     /// `rondo_reminders_fired_total`: reminders that came due.
     pub reminders_fired: Counter,
     /// `rondo_mails_total{outcome}`, one of [`MAIL_OUTCOMES`].
-    mails: Family<MailLabels, Counter>,
+    mails: Family<OutcomeLabels, Counter>,
+    /// `rondo_webhooks_total{outcome}`, one of [`WEBHOOK_OUTCOMES`].
+    webhooks: Family<OutcomeLabels, Counter>,
     /// `rondo_connections{kind}`: open ones.
     connections: Family<ConnectionLabels, Gauge>,
     /// `rondo_database_connections{pool,state}`: of this process to Postgres, `busy` and `idle`, and
@@ -81,7 +85,7 @@ struct ConsumerLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct MailLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -139,6 +143,7 @@ impl Metrics {
             dead_letters: Gauge::default(),
             reminders_fired: Counter::default(),
             mails: Family::default(),
+            webhooks: Family::default(),
             connections: Family::default(),
             database_connections: Family::default(),
             database_connections_max: Family::default(),
@@ -159,7 +164,14 @@ impl Metrics {
     /// Begins the series of each outcome of a mail at 0.
     pub fn announce_mail(&self) {
         for outcome in MAIL_OUTCOMES {
-            let _ = self.mails.get_or_create(&MailLabels { outcome });
+            let _ = self.mails.get_or_create(&OutcomeLabels { outcome });
+        }
+    }
+
+    /// Begins the series of each outcome of a webhook at 0.
+    pub fn announce_webhook(&self) {
+        for outcome in WEBHOOK_OUTCOMES {
+            let _ = self.webhooks.get_or_create(&OutcomeLabels { outcome });
         }
     }
 
@@ -198,7 +210,12 @@ impl Metrics {
 
     /// Counts one mail's attempt, by one of [`MAIL_OUTCOMES`].
     pub fn mail(&self, outcome: &'static str) {
-        self.mails.get_or_create(&MailLabels { outcome }).inc();
+        self.mails.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Counts one attempt to call a webhook, by one of [`WEBHOOK_OUTCOMES`].
+    pub fn webhook(&self, outcome: &'static str) {
+        self.webhooks.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Counts a connection for as long as the guard lives.
@@ -300,6 +317,8 @@ impl Metrics {
         let about = "Events that a consumer has yet to finish";
         registry.register("consumer_lag", about, all.consumer_lag.clone());
         registry.register("mails", "Mails by the outcome of an attempt", all.mails.clone());
+        let about = "Calls of webhooks by the outcome of an attempt";
+        registry.register("webhooks", about, all.webhooks.clone());
         registry.register("connections", "Open connections", all.connections.clone());
         let about = "Connections to Postgres, and callers that wait for one";
         registry.register("database_connections", about, all.database_connections.clone());

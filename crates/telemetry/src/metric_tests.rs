@@ -7,6 +7,8 @@ fn the_text_has_what_was_counted() {
     metrics.request("/api/tasks", "BREW", 503, Duration::from_secs(2));
     metrics.announce_mail();
     metrics.mail("sent");
+    metrics.announce_webhook();
+    metrics.webhook("retried");
     metrics.announce_consumer("audit");
     metrics.clone().event_retried("notify");
     metrics.event_finished("notify", Duration::from_millis(70));
@@ -22,6 +24,8 @@ fn the_text_has_what_was_counted() {
         "# TYPE rondo_mails_total counter",
         "rondo_mails_total{outcome=\"sent\"} 1",
         "rondo_mails_total{outcome=\"failed\"} 0",
+        "rondo_webhooks_total{outcome=\"retried\"} 1",
+        "rondo_webhooks_total{outcome=\"failed\"} 0",
         "rondo_event_retries_total{consumer=\"notify\"} 1",
         "rondo_event_retries_total{consumer=\"audit\"} 0",
         "rondo_consumer_lag{consumer=\"notify\"} 7",

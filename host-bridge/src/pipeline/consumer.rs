@@ -38,10 +38,12 @@ const PAUSE_MS_STUCK: u64 = 800;
 pub const WINDOW_EVENTS_MAX: usize = 8_192;
 /// Most events of one batch, and their size.
 const BULK_EVENTS_MAX: usize = 1_000;
+const MIXED_EVENTS_MAX: usize = 250;
 const ONE_PER_KEY_EVENTS_MAX: usize = 32;
 const BATCH_BYTES_MAX: usize = 768 << 10;
 /// Batches on their way at once.
 const BULK_BATCHES_MAX: usize = 2;
+const MIXED_BATCHES_MAX: usize = 4;
 const ONE_PER_KEY_BATCHES_MAX: usize = 8;
 
 /// What to do when an event is finished with: its effect is recorded, or it is a dead letter.
@@ -301,6 +303,7 @@ impl Queues {
         match self.batching {
             Batching::OnePerKey => ONE_PER_KEY_BATCHES_MAX,
             Batching::Bulk => BULK_BATCHES_MAX,
+            Batching::Mixed => MIXED_BATCHES_MAX,
         }
     }
 
@@ -314,7 +317,7 @@ impl Queues {
     }
 
     /// The next batch, bounded in events and bytes. A key's events are taken in order: the first of
-    /// each for a one-per-key consumer, all of them for one that writes in bulk.
+    /// each for a one-per-key consumer, all of them for the others.
     fn take(&mut self) -> Option<Vec<Item>> {
         while let Some(item) = self.alone.pop_front() {
             if !item.is_revoked() {
@@ -325,6 +328,7 @@ impl Queues {
         let events_max = match self.batching {
             Batching::OnePerKey => ONE_PER_KEY_EVENTS_MAX,
             Batching::Bulk => BULK_EVENTS_MAX,
+            Batching::Mixed => MIXED_EVENTS_MAX,
         };
         let mut batch = Vec::new();
         let mut bytes = 0;
@@ -336,7 +340,8 @@ impl Queues {
             };
             while queue.events.pop_front_if(|item| item.is_revoked()).is_some() {}
             let next = queue.events.front().map(|item| item.record.bytes());
-            let Some(next) = next.filter(|_| queue.busy == 0 || self.batching == Batching::Bulk)
+            let Some(next) =
+                next.filter(|_| queue.busy == 0 || self.batching != Batching::OnePerKey)
             else {
                 if queue.busy == 0 && queue.events.is_empty() {
                     self.keys.remove(key);

@@ -50,8 +50,10 @@ fn one_event_of_a_key_is_on_its_way_at_a_time() {
 
 #[test]
 fn bulk_takes_all_in_each_keys_order() {
-    let mut queues = filled(Batching::Bulk);
-    assert_eq!(ids(&queues.take()), ["a1", "a2", "a3", "b1", "b2"]);
+    for batching in [Batching::Bulk, Batching::Mixed] {
+        let mut queues = filled(batching);
+        assert_eq!(ids(&queues.take()), ["a1", "a2", "a3", "b1", "b2"]);
+    }
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! The statements about webhooks.
+
+use std::collections::HashSet;
+
+use rondo_contract::webhook::TEST_TYPE;
+use rondo_guest::database::{Database, DatabaseError, boolean, int, optional, text, text_list};
+
+use super::form::{NewWebhook, WebhookChange};
+use super::record::Occasion;
+use crate::store::Page;
+
+/// How long deliveries are remembered, in days: an event that is older is not delivered anew.
+const DELIVERY_DAYS: i64 = 30;
+
+pub struct Store(Database);
+
+impl Store {
+    pub fn open() -> Result<Self, DatabaseError> {
+        Database::open("database_url").map(Self)
+    }
+
+    /// A JSON array, newest first.
+    pub fn webhooks(&self, user: i64) -> Result<String, DatabaseError> {
+        let parameters = [int(user), optional(None, int)];
+        self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?.text("answer")
+    }
+
+    /// A JSON object, if there is such a webhook.
+    pub fn webhook(&self, user: i64, id: i64) -> Result<Option<String>, DatabaseError> {
+        let parameters = [int(user), int(id)];
+        let list =
+            self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?.text("answer")?;
+        let only = list.trim().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        Ok(only.map(str::trim).filter(|webhook| !webhook.is_empty()).map(str::to_owned))
+    }
+
+    /// The webhook as JSON; none when the user has `webhooks_max` already.
+    pub fn create(
+        &self,
+        user: i64,
+        form: &NewWebhook,
+        secret: &str,
+        webhooks_max: i64,
+    ) -> Result<Option<String>, DatabaseError> {
+        let parameters = [
+            int(user),
+            text(form.url.as_str()),
+            text_list(form.events.iter().map(|event_type| event_type.as_str().to_owned())),
+            text(secret),
+            int(webhooks_max),
+        ];
+        let sql = include_str!("../sql/webhook_create.sql");
+        self.0.query_one(sql, &parameters)?.optional_text("answer")
+    }
+
+    pub fn change(
+        &self,
+        user: i64,
+        id: i64,
+        change: &WebhookChange,
+    ) -> Result<Option<String>, DatabaseError> {
+        let events = change.events.as_ref();
+        let names = events.map(|events| events.iter().map(|one| one.as_str().to_owned()));
+        let parameters = [
+            int(user),
+            int(id),
+            optional(change.url.as_deref(), text),
+            optional(names, text_list),
+            optional(change.enabled, boolean),
+        ];
+        self.answer(include_str!("../sql/webhook_change.sql"), &parameters)
+    }
+
+    /// False when there is no such webhook.
+    pub fn delete(&self, user: i64, id: i64) -> Result<bool, DatabaseError> {
+        let sql = include_str!("../sql/webhook_delete.sql");
+        let mut row = self.0.query_one(sql, &[int(user), int(id)])?;
+        Ok(row.text("outcome")? == "deleted")
+    }
+
+    pub fn test(
+        &self,
+        user: i64,
+        id: i64,
+        traceparent: &str,
+    ) -> Result<Option<String>, DatabaseError> {
+        let parameters = [int(user), int(id), text(TEST_TYPE), text(traceparent)];
+        self.answer(include_str!("../sql/webhook_test.sql"), &parameters)
+    }
+
+    pub fn redeliver(
+        &self,
+        user: i64,
+        webhook: i64,
+        delivery: i64,
+    ) -> Result<Option<String>, DatabaseError> {
+        let parameters = [int(user), int(webhook), int(delivery)];
+        self.answer(include_str!("../sql/webhook_redeliver.sql"), &parameters)
+    }
+
+    /// None when there is no such webhook.
+    pub fn deliveries(
+        &self,
+        user: i64,
+        webhook: i64,
+        cursor: Option<i64>,
+        limit: i64,
+    ) -> Result<Option<Page>, DatabaseError> {
+        let parameters = [int(user), int(webhook), optional(cursor, int), int(limit)];
+        let sql = include_str!("../sql/webhook_deliveries.sql");
+        let mut row = self.0.query_one(sql, &parameters)?;
+        if !row.boolean("is_known")? {
+            return Ok(None);
+        }
+        let more = row.boolean("more")?;
+        let next = row.optional_int("last_id")?.filter(|_| more);
+        Ok(Some(Page { items: row.text("items")?, next }))
+    }
+
+    /// Those of the users who have a webhook that is enabled.
+    pub fn subscribers(&self, users: &HashSet<i64>) -> Result<HashSet<i64>, DatabaseError> {
+        let users = text_list(users.iter().map(ToString::to_string));
+        let rows = self.0.query(include_str!("../sql/webhook_subscribers.sql"), &[users])?;
+        Ok(rows.map(|row| row.int("user_id"))?.into_iter().collect())
+    }
+
+    pub fn record(&self, occasions: &[Occasion]) -> Result<(), DatabaseError> {
+        let column =
+            |value: fn(&Occasion) -> Option<String>| text_list(occasions.iter().map(value));
+        let parameters = [
+            column(|one| Some(one.event.id.clone())),
+            column(|one| Some(one.event.event_type.clone())),
+            column(|one| Some(one.user.to_string())),
+            column(|one| Some(one.event.time.clone())),
+            column(|one| one.event.traceparent.clone()),
+            column(|one| Some(one.event.data.clone())),
+            int(DELIVERY_DAYS),
+        ];
+        self.0.query_one(include_str!("../sql/webhook_deliveries_record.sql"), &parameters)?;
+        Ok(())
+    }
+
+    /// What a function answers that has no row where there is nothing to be about.
+    fn answer(
+        &self,
+        sql: &str,
+        parameters: &[rondo_guest::bindings::spin::postgres::postgres::ParameterValue],
+    ) -> Result<Option<String>, DatabaseError> {
+        let row = self.0.query_optional(sql, parameters)?;
+        row.map(|mut row| row.text("answer")).transpose()
+    }
+}

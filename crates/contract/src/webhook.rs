@@ -1,0 +1,95 @@
+//! Webhooks on the wire: what may be subscribed to, and the headers and signature of the Standard
+//! Webhooks specification, version 1.0.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use crate::event::EventType;
+
+/// Identifies the event; the same at every attempt.
+pub const ID_HEADER: &str = "webhook-id";
+/// When the attempt was made, in seconds since 1970.
+pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+pub const SIGNATURE_HEADER: &str = "webhook-signature";
+
+/// Webhooks of one user.
+pub const WEBHOOKS_MAX: i64 = 10;
+/// Random bytes of a secret.
+pub const SECRET_BYTES: usize = 32;
+/// How a secret begins.
+const SECRET_PREFIX: &str = "whsec_";
+/// Which signature it is: HMAC-SHA256.
+const SIGNATURE_VERSION: &str = "v1";
+
+/// The type of what is sent to try a webhook out. It is no event of a topic.
+pub const TEST_TYPE: &str = "webhook.test";
+
+/// The types of events that may be subscribed to.
+pub const EVENT_TYPES: [EventType; 10] = [
+    EventType::TaskCreated,
+    EventType::TaskUpdated,
+    EventType::TaskCompleted,
+    EventType::TaskReopened,
+    EventType::TaskSkipped,
+    EventType::TaskDeleted,
+    EventType::SeriesEnded,
+    EventType::ReminderDue,
+    EventType::NotificationSent,
+    EventType::NotificationFailed,
+];
+
+/// A secret as it is handed out and kept: `whsec_` and base64.
+#[must_use]
+pub fn secret(random: &[u8; SECRET_BYTES]) -> String {
+    format!("{SECRET_PREFIX}{}", STANDARD.encode(random))
+}
+
+/// The signature of what is sent: HMAC-SHA256 over `id.timestamp.body`. None when the secret is not
+/// of the form of [`secret`].
+#[must_use]
+pub fn signature(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
+    let key = STANDARD.decode(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    mac.update(format!("{id}.{timestamp_s}.").as_bytes());
+    mac.update(body);
+    Some(format!("{SIGNATURE_VERSION},{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the specification's reference libraries.
+    #[test]
+    fn signatures() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let (id, timestamp_s) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330);
+        let signed = signature(secret, id, timestamp_s, br#"{"test": 2432232314}"#);
+        let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(signed.as_deref(), Some(expected));
+        assert_eq!(signature("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", id, timestamp_s, b""), None);
+        assert_eq!(signature("whsec_?", id, timestamp_s, b""), None);
+    }
+
+    #[test]
+    fn secrets() {
+        let made = secret(&[0xff; SECRET_BYTES]);
+        assert_eq!(made, "whsec_//////////////////////////////////////////8=");
+        assert!(signature(&made, "id", 1, b"body").is_some());
+    }
+
+    #[test]
+    fn what_may_be_subscribed_to() {
+        for event_type in EVENT_TYPES {
+            let name = event_type.as_str();
+            let group = name.split('.').next().unwrap();
+            assert!(matches!(group, "task" | "series" | "reminder" | "notification"), "{name}");
+        }
+        let tasks = |types: &[EventType]| {
+            types.iter().filter(|event_type| event_type.as_str().starts_with("task.")).count()
+        };
+        assert_eq!(tasks(&EVENT_TYPES), tasks(&EventType::ALL));
+    }
+}

@@ -1,0 +1,228 @@
+//! Where a webhook may go: the URLs that a user may set, and the addresses that may be connected to.
+//!
+//! A webhook makes a server inside somebody's network send a request to an address that a stranger
+//! has chosen. So the URL is checked when it is set, which tells its user at once what is wrong, and
+//! every address that its name resolves to is checked before it is connected to, which is what
+//! protects.
+
+// Of core, which has addresses and nothing that connects to them.
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::Violation;
+
+/// Longest URL of a webhook.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Longest name of a host and of one of its labels (RFC 1035, section 2.3.4).
+const HOST_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
+const NO_URL: Violation =
+    Violation::Malformed { expected: "an address such as https://example.org/hook" };
+const NOT_BARE: Violation =
+    Violation::Malformed { expected: "free of a user, a password and a fragment" };
+
+/// Whether this machine itself may be a destination, for development.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loopback {
+    Refused,
+    Allowed,
+}
+
+/// The host of a URL, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    Name(String),
+    Address(IpAddr),
+}
+
+/// A URL that may be sent to, and what its host may turn out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub host: Host,
+    pub port: u16,
+    /// `http`, which only loopback may be.
+    pub is_plain: bool,
+    is_loopback: bool,
+}
+
+impl Destination {
+    /// Reads an absolute URL (RFC 3986): `https`, or `http` to loopback where that is allowed.
+    ///
+    /// # Errors
+    /// When it is none, is too long, has user information or a fragment, or names what is plainly no
+    /// public host.
+    pub fn parse(url: &str, loopback: Loopback) -> Result<Self, Violation> {
+        if url.is_empty() {
+            return Err(Violation::Required);
+        }
+        if url.len() > URL_BYTES_MAX {
+            return Err(Violation::TooLong { max: URL_BYTES_MAX });
+        }
+        if url.contains('#') {
+            return Err(NOT_BARE);
+        }
+        // What programs read differently is in none: spaces, controls, backslashes, other scripts.
+        let is_plain_byte = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+        if !url.bytes().all(is_plain_byte) {
+            return Err(NO_URL);
+        }
+        let (scheme, rest) = url.split_once("://").ok_or(NO_URL)?;
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(NOT_BARE);
+        }
+        let (host, port) = host_and_port(authority)?;
+        let is_plain = match scheme.to_ascii_lowercase().as_str() {
+            "https" => false,
+            "http" => true,
+            _ => return Err(NO_URL),
+        };
+        let is_loopback = host.is_loopback();
+        if is_loopback && loopback == Loopback::Refused {
+            return Err(Violation::NotPublic);
+        }
+        if is_plain && !is_loopback {
+            return Err(NO_URL);
+        }
+        if !is_loopback && !host.may_be_public() {
+            return Err(Violation::NotPublic);
+        }
+        let port = port.unwrap_or(if is_plain { 80 } else { 443 });
+        Ok(Self { host, port, is_plain, is_loopback })
+    }
+
+    /// Whether an address that the host resolves to may be connected to. Only a host that says of
+    /// itself that it is this machine may be on it, however it resolves.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        is_public(address) || (self.is_loopback && address.to_canonical().is_loopback())
+    }
+}
+
+impl Host {
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+            Self::Address(address) => address.to_canonical().is_loopback(),
+        }
+    }
+
+    fn may_be_public(&self) -> bool {
+        match self {
+            Self::Name(name) => name.contains('.'),
+            Self::Address(address) => is_public(*address),
+        }
+    }
+}
+
+fn host_and_port(authority: &str) -> Result<(Host, Option<u16>), Violation> {
+    let (host, rest) = match authority.strip_prefix('[') {
+        Some(literal) => {
+            let (address, rest) = literal.split_once(']').ok_or(NO_URL)?;
+            let address: Ipv6Addr = address.parse().map_err(|_| NO_URL)?;
+            (Host::Address(address.into()), rest)
+        }
+        None => {
+            let end = authority.find(':').unwrap_or(authority.len());
+            (name_or_address(&authority[..end])?, &authority[end..])
+        }
+    };
+    if rest.is_empty() {
+        return Ok((host, None));
+    }
+    let digits = rest.strip_prefix(':').ok_or(NO_URL)?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let port = digits.parse().ok().filter(|port| is_number && *port > 0).ok_or(NO_URL)?;
+    Ok((host, Some(port)))
+}
+
+fn name_or_address(text: &str) -> Result<Host, Violation> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return Ok(Host::Address(address.into()));
+    }
+    let is_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() > HOST_BYTES_MAX || !text.split('.').all(is_label) {
+        return Err(NO_URL);
+    }
+    let name = text.to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    // 127.1, 0x7f000001 and 2130706433 are addresses to many a resolver.
+    if last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x") {
+        return Err(Violation::NotPublic);
+    }
+    Ok(Host::Name(name))
+}
+
+/// Networks of IPv4 that are not global unicast, as the IANA special-purpose registry has them:
+/// address and length of the prefix.
+const RESERVED_V4: [(Ipv4Addr, u32); 15] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    // Shared between a provider and its customers.
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    // Link-local, the metadata of cloud machines among it.
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 0, 0, 0), 24),
+    (Ipv4Addr::new(192, 0, 2, 0), 24),
+    (Ipv4Addr::new(192, 88, 99, 0), 24),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+    (Ipv4Addr::new(198, 51, 100, 0), 24),
+    (Ipv4Addr::new(203, 0, 113, 0), 24),
+    (Ipv4Addr::new(224, 0, 0, 0), 4),
+    (Ipv4Addr::new(240, 0, 0, 0), 4),
+];
+
+/// Of the global unicast block of IPv6, 2000::/3, what is for protocols and documents.
+const RESERVED_V6: [(Ipv6Addr, u32); 3] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// Whether an address is global unicast. One of IPv6 that stands for one of IPv4 (mapped, 6to4,
+/// NAT64) is what it stands for.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match inner_v4(address) {
+            Some(inner) => is_public_v4(inner),
+            None => {
+                let is_within = |(network, length): &(Ipv6Addr, u32)| {
+                    (address.to_bits() ^ network.to_bits()) >> (128 - length) == 0
+                };
+                address.segments()[0] >> 13 == 1 && !RESERVED_V6.iter().any(is_within)
+            }
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let is_within = |(network, length): &(Ipv4Addr, u32)| {
+        (address.to_bits() ^ network.to_bits()) >> (32 - length) == 0
+    };
+    !RESERVED_V4.iter().any(is_within)
+}
+
+fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let joined = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(joined(high, low))
+        }
+        [0x2002, high, low, ..] => Some(joined(high, low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "destination_tests.rs"]
+mod tests;

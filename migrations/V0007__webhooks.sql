@@ -1,0 +1,345 @@
+-- Webhooks: where a user wants to be told of events, and what became of each delivery.
+
+SET LOCAL ROLE rondo_owner;
+
+CREATE TABLE webhooks (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT webhooks_pkey PRIMARY KEY,
+    user_id bigint NOT NULL CONSTRAINT webhooks_user REFERENCES users ON DELETE CASCADE,
+    url text NOT NULL,
+    events text[] NOT NULL,
+    -- What deliveries are signed with, so it cannot be a hash. Only the claim of the sender reads it.
+    secret text NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- What happened before is not told: a replay tells a new webhook nothing.
+    active_since timestamptz NOT NULL,
+    -- Since when no delivery has succeeded; none while they do.
+    failing_since timestamptz,
+    disabled_at timestamptz,
+    disabled_reason text
+        CONSTRAINT webhooks_disabled_reason CHECK (disabled_reason IN ('owner', 'gone', 'failing')),
+    CONSTRAINT webhooks_disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
+);
+CREATE INDEX webhooks_of_user ON webhooks (user_id, id);
+
+-- One row per webhook and event. Lock order: the webhook, then its deliveries.
+CREATE TABLE webhook_deliveries (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT webhook_deliveries_pkey PRIMARY KEY,
+    webhook_id bigint NOT NULL CONSTRAINT webhook_deliveries_webhook REFERENCES webhooks ON DELETE CASCADE,
+    event_id uuid NOT NULL,
+    event_type text NOT NULL,
+    -- The body: the event's value as it was published.
+    payload text NOT NULL,
+    traceparent text,
+    status text NOT NULL DEFAULT 'pending'
+        CONSTRAINT webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'failed', 'cancelled')),
+    -- All of them, and those since it was last asked for.
+    attempts integer NOT NULL DEFAULT 0,
+    tries integer NOT NULL DEFAULT 0,
+    -- Whether an attempt is under way; the lease ends at next_attempt_at.
+    leased boolean NOT NULL DEFAULT false,
+    next_attempt_at timestamptz,
+    last_attempt_at timestamptz,
+    -- What the last attempt was answered with, or why it was not.
+    answer_status integer,
+    answer text,
+    last_error text,
+    created_at timestamptz NOT NULL,
+    delivered_at timestamptz,
+    CONSTRAINT webhook_deliveries_once UNIQUE (webhook_id, event_id)
+);
+CREATE INDEX webhook_deliveries_to_send ON webhook_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_under_way ON webhook_deliveries (webhook_id) WHERE status = 'pending' AND leased;
+CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (created_at);
+
+-- A webhook as the API answers it, without its secret.
+CREATE FUNCTION webhook_json(w webhooks) RETURNS json
+LANGUAGE sql STABLE
+RETURN json_build_object(
+    'id', (w).id, 'url', (w).url, 'events', (w).events, 'enabled', (w).disabled_at IS NULL,
+    'disabled_reason', (w).disabled_reason, 'disabled_at', instant((w).disabled_at),
+    'failing_since', instant((w).failing_since), 'created_at', instant((w).created_at));
+
+-- A delivery as the API answers it.
+CREATE FUNCTION webhook_delivery_json(d webhook_deliveries) RETURNS json
+LANGUAGE sql STABLE
+RETURN json_build_object(
+    'id', (d).id, 'event_id', (d).event_id, 'event_type', (d).event_type, 'status', (d).status,
+    'attempts', (d).attempts, 'answer_status', (d).answer_status, 'answer', (d).answer,
+    'last_error', (d).last_error, 'last_attempt_at', instant((d).last_attempt_at),
+    'next_attempt_at', instant((d).next_attempt_at), 'delivered_at', instant((d).delivered_at),
+    'created_at', instant((d).created_at));
+
+-- Makes a webhook. Outcomes: made; too_many (the user has p_max already).
+CREATE FUNCTION webhook_create(p_user bigint, p_url text, p_events text[], p_secret text, p_max bigint)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    made webhooks;
+BEGIN
+    PERFORM FROM users WHERE id = p_user FOR NO KEY UPDATE;
+    IF (SELECT count(*) FROM webhooks WHERE user_id = p_user) >= p_max THEN
+        RETURN QUERY SELECT 'too_many', NULL::text;
+        RETURN;
+    END IF;
+    INSERT INTO webhooks (user_id, url, events, secret, created_at, active_since)
+    VALUES (p_user, p_url, p_events, p_secret, at, at)
+    RETURNING * INTO made;
+    RETURN QUERY SELECT 'made', webhook_json(made)::text;
+END $$;
+
+-- A user's webhooks, or the one that is asked for, newest first, as a JSON array.
+CREATE FUNCTION webhooks_of(p_user bigint, p_id bigint) RETURNS TABLE (answer text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT coalesce(json_agg(webhook_json(w) ORDER BY w.id DESC), '[]')::text
+    FROM webhooks w WHERE w.user_id = p_user AND (p_id IS NULL OR w.id = p_id)
+$$;
+
+-- Disables a webhook whose row its caller has locked. What is on its way at this moment is left to
+-- come to its end; what else waits is cancelled.
+CREATE FUNCTION webhook_disable(p_id bigint, p_reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    UPDATE webhooks SET disabled_at = at, disabled_reason = p_reason WHERE id = p_id;
+    UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, leased = false
+    WHERE webhook_id = p_id AND status = 'pending' AND (NOT leased OR next_attempt_at <= at);
+END $$;
+
+-- Changes what is not null. Another address begins without the failures of the one before.
+-- Without an answer there is no such webhook.
+CREATE FUNCTION webhook_change(p_user bigint, p_id bigint, p_url text, p_events text[], p_enabled boolean)
+RETURNS TABLE (answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    w webhooks;
+BEGIN
+    UPDATE webhooks
+    SET failing_since = CASE WHEN p_url <> url THEN NULL ELSE failing_since END,
+        url = coalesce(p_url, url), events = coalesce(p_events, events)
+    WHERE user_id = p_user AND id = p_id
+    RETURNING * INTO w;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF p_enabled AND w.disabled_at IS NOT NULL THEN
+        UPDATE webhooks
+        SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL, active_since = clock_timestamp()
+        WHERE id = p_id;
+    ELSIF NOT p_enabled AND w.disabled_at IS NULL THEN
+        PERFORM webhook_disable(p_id, 'owner');
+    END IF;
+    RETURN QUERY SELECT webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
+END $$;
+
+-- Deletes a webhook with its deliveries. Outcomes: deleted; unknown.
+CREATE FUNCTION webhook_delete(p_user bigint, p_id bigint) RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    DELETE FROM webhooks WHERE user_id = p_user AND id = p_id;
+    RETURN QUERY SELECT CASE WHEN FOUND THEN 'deleted' ELSE 'unknown' END;
+END $$;
+
+-- Sends something to try a webhook out, also a disabled one. Without an answer there is no such
+-- webhook.
+CREATE FUNCTION webhook_test(p_user bigint, p_id bigint, p_type text, p_trace text) RETURNS TABLE (answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    event uuid := gen_random_uuid();
+    made webhook_deliveries;
+BEGIN
+    INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, traceparent, created_at,
+                                    next_attempt_at)
+    SELECT w.id, event, p_type,
+           json_build_object('event_id', event, 'schema_version', '1.0', 'event_type', p_type,
+                             'timestamp', instant(at), 'user_id', p_user, 'webhook_id', p_id)::text,
+           p_trace, at, at
+    FROM webhooks w WHERE w.user_id = p_user AND w.id = p_id
+    FOR SHARE
+    RETURNING * INTO made;
+    IF FOUND THEN
+        RETURN QUERY SELECT webhook_delivery_json(made)::text;
+    END IF;
+END $$;
+
+-- Sends a delivery again, at once, whatever became of it; one that is on its way is left alone.
+-- Without an answer there is no such delivery.
+CREATE FUNCTION webhook_redeliver(p_user bigint, p_webhook bigint, p_id bigint) RETURNS TABLE (answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    PERFORM FROM webhooks WHERE user_id = p_user AND id = p_webhook FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    UPDATE webhook_deliveries
+    SET status = 'pending', tries = 0, leased = false, next_attempt_at = at
+    WHERE id = p_id AND webhook_id = p_webhook
+      AND NOT (status = 'pending' AND leased AND next_attempt_at > at);
+    RETURN QUERY
+    SELECT webhook_delivery_json(d)::text FROM webhook_deliveries d
+    WHERE d.id = p_id AND d.webhook_id = p_webhook;
+END $$;
+
+-- Records what is to be delivered of a batch of events, each once for each enabled webhook of its
+-- user that wants its type. In the order of the key, so that two batches with the same events never
+-- wait for each other in a circle. What is older than deliveries are remembered is not told again.
+CREATE FUNCTION webhook_deliveries_record(p_event_ids text[], p_types text[], p_users text[], p_times text[],
+                                          p_traces text[], p_payloads text[], p_days bigint)
+RETURNS TABLE (recorded bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    now timestamptz := clock_timestamp();
+    rows bigint;
+BEGIN
+    WITH target AS MATERIALIZED (
+        SELECT w.id, w.user_id, w.events, w.active_since FROM webhooks w
+        WHERE w.user_id = ANY (p_users::bigint[]) AND w.disabled_at IS NULL
+        ORDER BY w.id
+        FOR SHARE
+    )
+    INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, traceparent, created_at,
+                                    next_attempt_at)
+    SELECT t.id, e.id::uuid, e.type, e.payload, e.trace, now, now
+    FROM unnest(p_event_ids, p_types, p_users, p_times, p_traces, p_payloads)
+         AS e (id, type, user_id, at, trace, payload)
+    JOIN target t ON t.user_id = e.user_id::bigint
+    WHERE e.type = ANY (t.events) AND e.at::timestamptz >= t.active_since
+      AND e.at::timestamptz > now - p_days * interval '1 day'
+    ORDER BY t.id, e.id::uuid
+    ON CONFLICT ON CONSTRAINT webhook_deliveries_once DO NOTHING;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN QUERY SELECT rows;
+END $$;
+
+-- Claims deliveries that are due: a lease, as for mails. Of one webhook at most p_per_webhook are
+-- under way, and one of a webhook that is failing, so that a receiver that hangs holds no other.
+-- One claim at a time, for the count of what is under way.
+CREATE FUNCTION webhook_deliveries_claim(p_limit integer, p_per_webhook integer, p_lease_ms bigint)
+RETURNS TABLE (id bigint, webhook_id bigint, attempts integer, tries integer, event_id text, event_type text,
+               url text, secret text, payload text, traceparent text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('webhook_deliveries_claim', 0)) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH RECURSIVE waiting (webhook_id) AS (
+        -- One look into the index for each webhook that has something to send, however much that is.
+        (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.status = 'pending' ORDER BY d.webhook_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.webhook_id FROM webhook_deliveries d
+                WHERE d.status = 'pending' AND d.webhook_id > x.webhook_id ORDER BY d.webhook_id LIMIT 1)
+        FROM waiting x WHERE x.webhook_id IS NOT NULL
+    ), due AS MATERIALIZED (
+        SELECT f.id FROM waiting x JOIN webhooks w ON w.id = x.webhook_id
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
+            WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.next_attempt_at <= at
+            ORDER BY d.next_attempt_at
+            LIMIT greatest(0, CASE WHEN w.failing_since IS NULL THEN p_per_webhook ELSE 1 END
+                              - (SELECT count(*) FROM webhook_deliveries u
+                                 WHERE u.webhook_id = w.id AND u.status = 'pending' AND u.leased
+                                   AND u.next_attempt_at > at))
+            FOR UPDATE SKIP LOCKED
+        ) AS f
+        ORDER BY f.next_attempt_at
+        LIMIT p_limit
+    ), claimed AS (
+        UPDATE webhook_deliveries d
+        SET attempts = d.attempts + 1, tries = d.tries + 1, leased = true, last_attempt_at = at,
+            next_attempt_at = at + p_lease_ms * interval '1 millisecond'
+        FROM due WHERE d.id = due.id
+        RETURNING d.*
+    )
+    SELECT c.id, c.webhook_id, c.attempts, c.tries, c.event_id::text, c.event_type, w.url, w.secret, c.payload,
+           c.traceparent
+    FROM claimed c JOIN webhooks w ON w.id = c.webhook_id
+    ORDER BY c.id;
+END $$;
+
+-- Records the outcome of the attempt p_attempt. p_outcome: delivered; retry, after p_retry_ms; failed,
+-- for good; gone: failed, and nothing else is wanted there. A webhook that is gone, or that has
+-- failed for good after p_failing_ms without any success, is disabled and its owner told by p_mail
+-- ({"subject", "text", "html", "lifetime_s"}), if the address is known to be theirs. p_is_test: says
+-- nothing about the webhook unless it succeeds.
+-- Answers: recorded; disabled; stale (another attempt has the delivery, or it is over).
+CREATE FUNCTION webhook_delivery_settle(p_id bigint, p_attempt integer, p_outcome text, p_is_test boolean,
+                                        p_status integer, p_answer text, p_error text, p_retry_ms bigint,
+                                        p_failing_ms bigint, p_mail jsonb)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    w webhooks;
+    trace text;
+    reason text;
+    is_retried boolean;
+BEGIN
+    SELECT * INTO w FROM webhooks
+    WHERE id = (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.id = p_id)
+    FOR NO KEY UPDATE;
+    -- What was disabled in the meantime gets no further attempt.
+    is_retried := p_outcome = 'retry' AND w.disabled_at IS NULL;
+    UPDATE webhook_deliveries
+    SET status = CASE WHEN p_outcome = 'delivered' THEN 'delivered' WHEN is_retried THEN 'pending' ELSE 'failed' END,
+        leased = false, answer_status = p_status, answer = p_answer, last_error = p_error,
+        next_attempt_at = CASE WHEN is_retried THEN at + p_retry_ms * interval '1 millisecond' END,
+        delivered_at = CASE WHEN p_outcome = 'delivered' THEN at ELSE delivered_at END
+    WHERE id = p_id AND status = 'pending' AND leased AND attempts = p_attempt
+    RETURNING traceparent INTO trace;
+    IF NOT FOUND THEN
+        RETURN 'stale';
+    END IF;
+    IF p_outcome = 'delivered' THEN
+        UPDATE webhooks SET failing_since = NULL WHERE id = w.id AND failing_since IS NOT NULL;
+        RETURN 'recorded';
+    END IF;
+    IF p_is_test OR w.disabled_at IS NOT NULL THEN
+        RETURN 'recorded';
+    END IF;
+    UPDATE webhooks SET failing_since = at WHERE id = w.id AND failing_since IS NULL;
+    reason := CASE
+        WHEN p_outcome = 'gone' THEN 'gone'
+        WHEN p_outcome = 'failed' AND w.failing_since <= at - p_failing_ms * interval '1 millisecond' THEN 'failing'
+    END;
+    IF reason IS NULL THEN
+        RETURN 'recorded';
+    END IF;
+    PERFORM webhook_disable(w.id, reason);
+    INSERT INTO account_mails (user_id, email, purpose, subject, body_text, body_html, traceparent, expires_at)
+    SELECT u.id, u.email, 'webhook_disabled', p_mail->>'subject', p_mail->>'text', p_mail->>'html', trace,
+           at + (p_mail->>'lifetime_s')::bigint * interval '1 second'
+    FROM users u
+    WHERE u.id = w.user_id AND u.email IS NOT NULL AND u.email_verified_at IS NOT NULL AND p_mail IS NOT NULL;
+    RETURN 'disabled';
+END $$;
+
+-- Forgets deliveries that are over; tells how many rows that were.
+CREATE FUNCTION webhook_deliveries_retain(p_days integer, p_limit integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM webhook_deliveries WHERE id IN (
+            SELECT id FROM webhook_deliveries
+            WHERE created_at < clock_timestamp() - p_days * interval '1 day' AND status <> 'pending'
+            ORDER BY created_at LIMIT p_limit)
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
+GRANT SELECT (id, user_id, disabled_at) ON webhooks TO rondo_notify;
+GRANT SELECT ON webhook_deliveries TO rondo_notify;
+GRANT EXECUTE ON FUNCTION webhook_delivery_json, webhook_create, webhooks_of, webhook_change, webhook_delete,
+    webhook_test, webhook_redeliver, webhook_deliveries_record
+    TO rondo_notify;
+GRANT EXECUTE ON FUNCTION webhook_deliveries_claim, webhook_delivery_settle, webhook_deliveries_retain
+    TO rondo_bridge;
+
+RESET ROLE;
