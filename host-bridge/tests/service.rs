@@ -1,4 +1,4 @@
-//! What runs beside the components, against a real Postgres and a real mail server.
+//! What runs beside the components, against a real Postgres, a real mail server and real receivers.
 
 #[path = "service/clock.rs"]
 mod clock;
@@ -12,3 +12,5 @@ mod retention;
 mod seed;
 #[path = "service/transport.rs"]
 mod transport;
+#[path = "service/webhook.rs"]
+mod webhook;

@@ -6,6 +6,7 @@
 //! - [`database`]: a fresh database for each test, with a session for each role;
 //! - [`kafka`]: a broker on free ports, to be killed and restarted;
 //! - [`smtp`]: a mail server that records, and fails as it is told;
+//! - [`receiver`]: a receiver of webhooks, likewise;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
 //! - [`event_schema`], [`published`]: every event against the published schemas, and as it is on Kafka;
 //! - [`population`]: many users with many tasks, for plans and measurements;
@@ -21,6 +22,7 @@ pub mod population;
 pub mod port;
 pub mod process;
 pub mod published;
+pub mod receiver;
 pub mod smtp;
 pub mod wait;
 pub mod websocket;
