@@ -17,6 +17,7 @@ pub struct Operation {
     pub path: String,
     /// The scopes that it needs; none for one that everyone may call.
     pub scopes: Option<Vec<String>>,
+    /// Whether it needs one.
     pub has_body: bool,
     /// Names and schemas of query parameters.
     pub query: Vec<(String, Value)>,
@@ -59,7 +60,7 @@ impl Operation {
             scopes: scopes.map(|bearer| {
                 bearer["bearer"].as_array().into_iter().flatten().map(text).collect()
             }),
-            has_body: operation.get("requestBody").is_some(),
+            has_body: operation["requestBody"]["required"] == true,
             query,
         }
     }

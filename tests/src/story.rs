@@ -17,6 +17,9 @@ use crate::account;
 /// How long any effect may take, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
 
+/// The password of every user who is registered here.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// A registered user with a token.
 pub struct User {
     pub client: Client,
@@ -29,7 +32,7 @@ pub struct User {
 /// # Panics
 /// When that fails.
 pub async fn register(http: &str, email: &str) -> User {
-    let body = json!({"email": email, "password": "correct horse battery", "name": "Ada"});
+    let body = json!({"email": email, "password": PASSWORD, "name": "Ada"});
     let answer = Client::new(http).post("/api/auth/register", &body).await.expect("an answer");
     let answer = answer.expect(201).json();
     let token = answer["access_token"].as_str().expect("a token").to_owned();

@@ -12,6 +12,7 @@ use crate::artifact::{self, COMPONENTS, WASM_PROFILE, native};
 use crate::cargo::{WASM_TARGET, cargo, is_installed, root, run as run_command};
 use crate::kafka;
 use crate::oracle;
+use crate::python;
 use crate::report::{Outcome, Report, TestCount};
 use crate::service::{POSTGRES_VARIABLE, Service};
 
@@ -23,7 +24,7 @@ struct Part {
 }
 
 /// In the order in which they run: what is quick to fail comes first.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
@@ -33,6 +34,7 @@ const PARTS: [Part; 10] = [
     Part { name: "laws", about: "what the design demands of the sources", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
+    Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
 ];
 
@@ -41,6 +43,12 @@ const WASM_PACKAGES: [&str; 3] = ["rondo-guest", "rondo-domain", "rondo-contract
 
 /// The package of the black-box tests; its test files, in tests/, are sorted into parts by name.
 const BLACK_BOX: &str = "rondo-tests";
+
+/// The test file, the folder in xtask/ and the virtual environment of the part of that name.
+const CONFORMANCE: &str = "conformance";
+
+/// Names schemathesis for the test program.
+const SCHEMATHESIS_VARIABLE: &str = "RONDO_TEST_SCHEMATHESIS";
 
 /// Test programs at once inside one process of the black-box parts: each starts whole servers.
 const BLACK_BOX_THREADS: &str = "2";
@@ -174,8 +182,17 @@ fn components(run: &Run) -> Result<Outcome> {
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
     run.black_box(|name| {
-        !name.starts_with("law") && !name.starts_with("component") && !is_kafka(name)
+        !["law", "component", CONFORMANCE].iter().any(|part| name.starts_with(part))
+            && !is_kafka(name)
     })
+}
+
+fn conformance(run: &Run) -> Result<Outcome> {
+    artifact::build_all()?;
+    let programs = python::environment(CONFORMANCE)?;
+    let mut command = native(["test", "--release", "--test", CONFORMANCE]);
+    command.env(SCHEMATHESIS_VARIABLE, programs.join("schemathesis"));
+    Ok(Outcome::Tested(run.tests(&mut command)?))
 }
 
 /// The tests named after Kafka, of every crate.

@@ -1,18 +1,20 @@
 //! `cargo xtask oracle`: generated recurrence rules against python-dateutil; see `xtask/oracle`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::artifact::native;
-use crate::cargo::{root, run as run_command, target_directory};
+use crate::cargo::{run as run_command, target_directory};
+use crate::python;
 
 /// Rules of one run when nothing else is said, and in `cargo xtask test`.
 const RULES: u64 = 10_000;
 /// What `cargo xtask test` checks is the same each time.
 const SEED: u64 = 5_545;
+/// Its folder in xtask/, and its virtual environment.
+const NAME: &str = "oracle";
 /// The program that generates rules, an example of `crates/domain`.
 const GENERATOR: &str = "oracle";
 
@@ -38,7 +40,7 @@ pub fn check_default() -> Result<()> {
 
 /// Shares the rules out to as many pairs of programs as there are processors.
 fn check(rules: u64, seed: u64) -> Result<()> {
-    let python = environment()?;
+    let python = python::environment(NAME)?.join("python");
     run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
     let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = rules.div_ceil(shares).max(1);
@@ -73,7 +75,7 @@ impl Pair {
             .with_context(|| format!("cannot run {}", program.display()))?;
         let rules = generator.stdout.take().context("the generator has no output")?;
         let oracle = Command::new(python)
-            .arg(folder().join("oracle.py"))
+            .arg(python::folder(NAME).join("oracle.py"))
             // Empty: the database of the package, not that of the machine.
             .env("PYTHONTZPATH", "")
             .stdin(rules)
@@ -81,31 +83,4 @@ impl Pair {
             .context("cannot run the oracle")?;
         Ok(Self { generator, oracle })
     }
-}
-
-fn folder() -> PathBuf {
-    root().join("xtask/oracle")
-}
-
-/// Python of a virtual environment that has what the oracle needs; made once for each set of pinned
-/// versions.
-fn environment() -> Result<PathBuf> {
-    let pinned = folder().join("requirements.txt");
-    let wanted = fs::read_to_string(&pinned).context("xtask/oracle/requirements.txt")?;
-    let environment = target_directory().join("oracle");
-    let python = environment.join("bin/python");
-    // Written last: an environment that is half made has no stamp.
-    let stamp = environment.join("made-for.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|made_for| made_for == wanted) {
-        return Ok(python);
-    }
-    println!("making a virtual environment for python-dateutil, once");
-    let clear = ["-m", "venv", "--clear"];
-    run_command(Command::new("python3").args(clear).arg(&environment)).context(
-        "python3 with its venv module is needed for the oracle (Debian's package python3-venv)",
-    )?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run_command(Command::new(&python).args(install).arg(&pinned))?;
-    fs::write(&stamp, wanted)?;
-    Ok(python)
 }

@@ -80,7 +80,7 @@ impl TokenForm {
         let scopes = scopes(&mut form);
         let expires_at = form.optional("expires_at", |text| {
             let at = instant::parse(text)?;
-            if at > now { Ok(at) } else { Err(Violation::Malformed { expected: "in the future" }) }
+            if at > now { Ok(at) } else { Err(Violation::InThePast) }
         });
         form.finish()?;
         Ok(Self { name: name.unwrap_or_default(), scopes, expires_at })
@@ -140,7 +140,7 @@ mod tests {
             Err(&[
                 ("/name", "too_long"),
                 ("/scopes", "unknown_value"),
-                ("/expires_at", "malformed"),
+                ("/expires_at", "in_the_past"),
                 ("/token", "unknown_member"),
             ]),
         );

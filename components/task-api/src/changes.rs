@@ -46,7 +46,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
 /// Where the page begins, and how long it is.
 fn parameters(request: &Request) -> Result<(Position, i64), Refusal> {
     let mut parameters = Parameters::of(request);
-    let since = parameters.id("since").map(Position::since);
+    let since = parameters.revision("since").map(Position::since);
     let cursor = parameters.text("cursor").map(|cursor| Position::parse(&cursor));
     let limit = parameters.limit();
     if cursor == Some(None) {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use rondo_domain::ID_MAX;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -90,6 +91,11 @@ impl<'de> Visitor<'de> for Guard {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // 1.0 is the same integer as 1 (JSON Schema, section 4.2.3), and some clients write it so.
+        const EXACT_MAX: f64 = ID_MAX as f64;
+        if value.fract() == 0.0 && value.abs() <= EXACT_MAX {
+            return Ok(Value::from(value as i64));
+        }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -128,6 +134,18 @@ mod tests {
         assert_eq!(
             parse(br#"{"a":[1,-2,1.5,"x",null,true]}"#).unwrap(),
             serde_json::json!({"a": [1, -2, 1.5, "x", null, true]})
+        );
+        let whole = parse(br#"[1.0, 1e3, -0.0, 9007199254740991.0, 9007199254740994.0, 0.5]"#);
+        assert_eq!(
+            whole.unwrap(),
+            serde_json::json!([
+                1,
+                1000,
+                0,
+                9_007_199_254_740_991_i64,
+                9_007_199_254_740_994.0,
+                0.5
+            ])
         );
         let check = |text: &[u8], expected: &str| {
             let JsonError::Malformed(error) = parse(text).unwrap_err() else {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rondo_domain::fold::fold;
 use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
-use rondo_domain::{Violation, instant, word_enum};
+use rondo_domain::{ID_MAX, Violation, instant, word_enum};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
@@ -17,7 +17,7 @@ pub const OFFSET_MAX: i64 = 1_000_000;
 /// Longest phrase, in characters.
 pub const SEARCH_CHARS_MAX: usize = 200;
 /// Most values of one filter.
-const VALUES_MAX: usize = 50;
+pub const VALUES_MAX: usize = 50;
 
 word_enum! {
     pub enum SortBy {
@@ -122,7 +122,7 @@ impl TaskQuery {
             due_date_start: reader.bound("due_date_start", "T00:00:00Z"),
             due_date_end: reader.bound("due_date_end", "T23:59:59.999999Z"),
             has_due_date: reader.boolean("has_due_date"),
-            parent_task_id: reader.integer("parent_task_id", 1, i64::MAX),
+            parent_task_id: reader.integer("parent_task_id", 1, ID_MAX),
             updated_since: reader.instant("updated_since"),
             sort_by,
             sort_order,
@@ -355,6 +355,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         check("limit=0", &[("?limit", "out_of_range")]);
+        check("parent_task_id=9007199254740991", &[]);
+        check("parent_task_id=9007199254740992", &[("?parent_task_id", "out_of_range")]);
+        check("parent_task_id=0", &[("?parent_task_id", "out_of_range")]);
         check(
             "limit=501&limitt=1",
             &[("?limit", "out_of_range"), ("?limitt", "unknown_parameter")],

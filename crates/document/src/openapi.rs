@@ -79,27 +79,45 @@ fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operat
     }
 }
 
+/// Headers of answers. Those that come with each answer that names them are required.
 fn headers() -> Value {
-    let header =
+    let optional =
         |description: &str, schema: Value| json!({"description": description, "schema": schema});
+    let always = |description: &str, schema: Value| json!({"description": description, "required": true, "schema": schema});
     json!({
-        "X-Request-Id": header(
+        "X-Request-Id": always(
             "The request's, if it sent a sane one, or a new one; also in problems and logs.",
-            json!({"type": "string"}),
+            json!({"type": "string", "minLength": 1, "examples": ["c4f1e0a2"]}),
         ),
-        "ETag": header("The task's revision in quotes.", json!({"type": "string"})),
-        "Location": header("Where the new one is.", json!({"type": "string"})),
-        "Link": header(
+        "ETag": always(
+            "The task's revision in quotes.",
+            json!({"type": "string", "pattern": "^\"[0-9]+\"$", "examples": ["\"17\""]}),
+        ),
+        "Location": always(
+            "Where the new one is.",
+            json!({"type": "string", "format": "uri-reference", "examples": ["/api/1/tasks/42"]}),
+        ),
+        "Link": optional(
             "While there is more: `<…>; rel=\"next\"` (RFC 8288), to be followed as it is.",
-            json!({"type": "string"}),
+            json!({
+                "type": "string",
+                "pattern": "^<[^>]+>; rel=\"next\"$",
+                "examples": ["</api/1/tasks?limit=100&cursor=eyJvIjoi>; rel=\"next\""],
+            }),
         ),
-        "X-Total-Count": header("All that match; with count=true.", json!({"type": "integer"})),
-        "Idempotency-Replayed": header(
+        "X-Total-Count": optional(
+            "All that match; with count=true.",
+            json!({"type": "integer", "minimum": 0, "examples": [314]}),
+        ),
+        "Idempotency-Replayed": optional(
             "true when this is the kept answer of an earlier request.",
-            json!({"type": "string"}),
+            json!({"type": "string", "const": "true"}),
         ),
-        "WWW-Authenticate": header("Bearer", json!({"type": "string"})),
-        "Retry-After": header("Seconds to wait.", json!({"type": "integer"})),
+        "WWW-Authenticate": always("Bearer", json!({"type": "string", "const": "Bearer"})),
+        "Retry-After": always(
+            "Seconds to wait.",
+            json!({"type": "integer", "minimum": 0, "examples": [5]}),
+        ),
     })
 }
 

@@ -93,6 +93,17 @@ impl Operation {
         self.with_body_problems()
     }
 
+    /// No body, or an object without members, which some clients send whatever is asked.
+    pub fn no_body(mut self) -> Self {
+        let nothing = json!({"type": "object", "additionalProperties": false});
+        self.body = Some(json!({
+            "description": "None is needed; an object without members is one, too.",
+            "required": false,
+            "content": {"application/json": {"schema": nothing}},
+        }));
+        self.with_body_problems()
+    }
+
     /// A merge patch (RFC 7396).
     pub fn merge_patch(mut self, schema: Value) -> Self {
         let content: Map<String, Value> = MERGE_PATCH

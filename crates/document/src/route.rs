@@ -84,7 +84,7 @@ pub fn shared_parameters() -> Value {
         "cursor": {
             "name": "cursor", "in": "query",
             "description": "Opaque; from the Link of the page before.",
-            "schema": {"type": "string"},
+            "schema": schema::text::cursor(),
         },
     })
 }
@@ -106,8 +106,4 @@ fn path(name: &str, description: &str, schema: Value) -> Value {
     json!({
         "name": name, "in": "path", "required": true, "description": description, "schema": schema,
     })
-}
-
-fn instant() -> Value {
-    json!({"type": "string", "format": "date-time"})
 }

@@ -19,6 +19,9 @@ pub mod task;
 pub mod violation;
 pub mod zone;
 
+/// Largest id and revision: JSON numbers up to it are exact everywhere.
+pub const ID_MAX: i64 = (1 << 53) - 1;
+
 /// The library that time comes in by, so that callers use the same version of it.
 pub use jiff;
 pub use violation::{Fault, Violation};

@@ -9,6 +9,7 @@ use rondo_contract::problem::ProblemCode;
 use rondo_contract::secret;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{HmacKey, Presented, Provider, Source};
+use rondo_domain::ID_MAX;
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
 
 use crate::Refusal;
@@ -200,7 +201,6 @@ fn path_user(segment: &str) -> Result<i64, Refusal> {
 /// An id in a path: digits, within 53 bits.
 #[must_use]
 pub fn number(segment: &str) -> Option<i64> {
-    const ID_MAX: i64 = (1 << 53) - 1;
     let digits = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
     if digits { segment.parse().ok().filter(|id| *id <= ID_MAX) } else { None }
 }

@@ -120,7 +120,8 @@ impl Request {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// The first value of a header, if it is text.
+    /// The first value of a header. What is not UTF-8 in it is U+FFFD: a condition or a key that
+    /// cannot be read must not pass for one that is not there.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         first(&self.headers, name)
@@ -130,8 +131,7 @@ impl Request {
     /// allows.
     #[must_use]
     pub fn header_list(&self, name: &str) -> Option<String> {
-        let lines: Vec<_> =
-            self.headers.get(name).into_iter().filter_map(|v| String::from_utf8(v).ok()).collect();
+        let lines: Vec<_> = self.headers.get(name).iter().map(|value| text(value)).collect();
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
@@ -174,7 +174,11 @@ pub fn decoded(segment: &str) -> Option<String> {
 }
 
 fn first(headers: &Fields, name: &str) -> Option<String> {
-    headers.get(name).into_iter().next().and_then(|value| String::from_utf8(value).ok())
+    headers.get(name).first().map(|value| text(value))
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
 }
 
 fn read_bounded(stream: &InputStream) -> Result<Vec<u8>, Refusal> {

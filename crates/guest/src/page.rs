@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rondo_contract::problem::FieldError;
-use rondo_domain::{Violation, instant};
+use rondo_domain::{ID_MAX, Violation, instant};
 
 use crate::Refusal;
 use crate::caller::number;
@@ -75,15 +75,24 @@ impl<'a> Parameters<'a> {
         words
     }
 
-    /// A whole number that is not negative.
+    /// An id: a whole number from 1 on.
     pub fn id(&mut self, name: &str) -> Option<i64> {
+        self.number_from(1, name)
+    }
+
+    /// A revision: a whole number from 0 on.
+    pub fn revision(&mut self, name: &str) -> Option<i64> {
+        self.number_from(0, name)
+    }
+
+    fn number_from(&mut self, min: i64, name: &str) -> Option<i64> {
         let text = self.text(name)?;
-        let id = number(&text);
-        if id.is_none() {
-            let violation = Violation::Malformed { expected: "a whole number" };
+        let number = number(&text).filter(|number| *number >= min);
+        if number.is_none() {
+            let violation = Violation::OutOfRange { min, max: ID_MAX, unit: "" };
             self.refuse(name, violation.code(), violation.to_string());
         }
-        id
+        number
     }
 
     /// An instant, as RFC 3339 in UTC.

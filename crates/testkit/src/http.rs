@@ -12,6 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::described_answer::assert_described;
+
 /// Longest wait for an answer and its body.
 const ANSWER_SECONDS_MAX: u64 = 30;
 
@@ -153,11 +155,12 @@ impl Pending<'_> {
     /// When there is no whole answer; any status is an answer.
     ///
     /// # Panics
-    /// When the path cannot be in a URL.
+    /// When the path cannot be in a URL; when the answer is none of those that the OpenAPI document
+    /// has for this request.
     pub async fn send(self) -> Result<Response, HttpError> {
         let url = format!("{}{}", self.client.base, self.path);
         let mut request = Request::new(Full::new(self.body));
-        *request.method_mut() = self.method;
+        *request.method_mut() = self.method.clone();
         *request.uri_mut() = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
         *request.headers_mut() = self.headers;
         let answer = async {
@@ -167,9 +170,11 @@ impl Pending<'_> {
             let body = body.collect().await.map_err(|error| cause(&error))?.to_bytes();
             Ok(Response { status: head.status, headers: head.headers, body })
         };
-        tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer)
+        let answer = tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer)
             .await
-            .unwrap_or(Err(HttpError::Deadline))
+            .unwrap_or(Err(HttpError::Deadline))?;
+        assert_described(&self.method, &self.path, &answer);
+        Ok(answer)
     }
 }
 

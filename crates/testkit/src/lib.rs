@@ -8,11 +8,14 @@
 //! - [`smtp`]: a mail server that records, and fails as it is told;
 //! - [`receiver`]: a receiver of webhooks, likewise;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
+//! - [`described_answer`]: every answer of the HTTP API against the OpenAPI document, without a test
+//!   having to ask for it;
 //! - [`event_schema`], [`published`]: every event against the published schemas, and as it is on Kafka;
 //! - [`population`]: many users with many tasks, for plans and measurements;
 //! - [`wait`]: waiting for a condition, never for a time.
 
 pub mod database;
+pub mod described_answer;
 pub mod event_schema;
 pub mod folder;
 pub mod http;

@@ -64,6 +64,7 @@ fn recovery() -> Vec<Operation> {
             "resendVerification",
             "Mail the token again",
         )
+        .no_body()
         .answers_empty(202, "Mailed, if there is something to verify")
         .problems(&[ProblemCode::Forbidden]),
         post("/api/auth/password/forgot", "forgotPassword", "Mail a token to set a new password")

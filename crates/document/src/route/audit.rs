@@ -32,7 +32,7 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn span() -> [Value; 2] {
-    let bound = json!({"type": "string", "examples": ["2031-03-30", "2031-03-30T14:00:00Z"]});
+    let bound = schema::text::date_or_instant();
     [
         query("start_date", "A date in UTC or an instant, inclusive.", bound.clone()),
         query("end_date", "Likewise.", bound),

@@ -1,12 +1,13 @@
 //! Tasks, tags, changes, reminders, recurrence.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::task_query::{OFFSET_MAX, SEARCH_CHARS_MAX, SortBy, SortOrder};
+use rondo_contract::task_query::{OFFSET_MAX, SortBy, SortOrder, VALUES_MAX};
+use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
 use rondo_domain::task::{Priority, Status, TAG_CHARS_MAX};
 use serde_json::{Value, json};
 
-use super::{RECURRENCE, REMINDERS, TASKS, instant, path, query, shared};
+use super::{RECURRENCE, REMINDERS, TASKS, path, query, shared};
 use crate::operation::{Access, Operation};
 use crate::schema::{self, list_of, named, words};
 
@@ -61,18 +62,15 @@ fn lists() -> Vec<Operation> {
 }
 
 fn filters() -> Vec<Value> {
-    let any_of = |words: Vec<&'static str>| json!({"type": "array", "items": {"type": "string", "enum": words}});
-    let tags = || {
-        json!({"type": "array", "items": {
-            "type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX,
-        }})
-    };
-    let bound = || json!({"type": "string", "examples": ["2031-03-30", "2031-03-30T14:00:00Z"]});
+    let list = |items: Value| json!({"type": "array", "maxItems": VALUES_MAX, "items": items});
+    let any_of = |words: Vec<&'static str>| list(json!({"type": "string", "enum": words}));
+    let tags = || list(schema::text::tag_of_list());
+    let bound = schema::text::date_or_instant;
     vec![
         query(
             "search",
             "This text as one phrase, anywhere in title or description, ignoring case and accents.",
-            json!({"type": "string", "maxLength": SEARCH_CHARS_MAX}),
+            schema::text::search(),
         ),
         query(
             "status",
@@ -86,7 +84,7 @@ fn filters() -> Vec<Value> {
         query("due_date_end", "Likewise.", bound()),
         query("has_due_date", "", json!({"type": "boolean"})),
         query("parent_task_id", "The occurrences of a series.", schema::id()),
-        query("updated_since", "", instant()),
+        query("updated_since", "Changed at this instant or later.", schema::text::instant()),
         query(
             "sort_by",
             "Tasks without a value come last in both orders.",
@@ -197,6 +195,7 @@ fn action(
 ) -> Operation {
     let action = operation(WRITE, method, path, id, summary)
         .parameters([shared("task_id"), shared("if_match")])
+        .no_body()
         .problems(&[ProblemCode::NotFound, ProblemCode::PreconditionFailed]);
     let (action, headers) = if method == "post" {
         let action = action
@@ -216,7 +215,11 @@ fn changes() -> Operation {
          revision as since: the client then has exactly the server's tasks. Deletions are kept 90 \
          days; 410 means to start anew.",
         )
-        .parameter(query("since", "", json!({"type": "integer", "minimum": 0})))
+        .parameter(query(
+            "since",
+            "The revision that the client has; 0 unless given. Not with a cursor.",
+            json!({"type": "integer", "minimum": 0, "maximum": ID_MAX}),
+        ))
         .parameters([shared("limit"), shared("cursor")])
         .answers(200, "A page", named("Changes"))
         .problems(&[ProblemCode::ResetRequired])
@@ -224,7 +227,13 @@ fn changes() -> Operation {
 
 fn tags() -> Vec<Operation> {
     const PATH: &str = "/api/{user_id}/tags/{name}";
-    let name = || path("name", "The tag, in any case.", json!({"type": "string", "minLength": 1}));
+    let name = || {
+        path(
+            "name",
+            "The tag, in any case.",
+            schema::text::bounded(schema::text::NOT_BLANK, TAG_CHARS_MAX),
+        )
+    };
     vec![
         operation(
             READ,

@@ -3,16 +3,15 @@
 use rondo_domain::access::Scope;
 use serde_json::{Value, json};
 
-use super::{
-    NO_NUL, NOT_BLANK, answered, id, instant, instant_in, named, nullable, object, text, words,
-};
+use super::text::{self, NAME, bounded};
+use super::{answered, described, id, instant, named, nullable, object, words};
 
 pub fn email() -> Value {
     json!({"type": "string", "format": "email", "maxLength": 254})
 }
 
 pub fn password() -> Value {
-    json!({"type": "string", "minLength": 8, "maxLength": 128, "pattern": NO_NUL})
+    json!({"type": "string", "minLength": 8, "maxLength": 128})
 }
 
 pub fn user() -> Value {
@@ -34,8 +33,8 @@ pub fn user_patch() -> Value {
     object(
         json!({
             "id": ignored, "email": ignored, "email_verified": ignored,
-            "name": nullable(text(NOT_BLANK, 200)),
-            "time_zone": {"type": "string"},
+            "name": nullable(bounded(NAME, 200)),
+            "time_zone": text::time_zone(),
             "notifications": object(json!({
                 "email": {"type": "boolean"},
                 "digest_at": {
@@ -54,8 +53,11 @@ pub fn registration() -> Value {
         json!({
             "email": email(),
             "password": password(),
-            "name": nullable(text(NOT_BLANK, 200)),
-            "time_zone": {"type": ["string", "null"], "examples": ["Europe/Paris"]},
+            "name": nullable(bounded(NAME, 200)),
+            "time_zone": nullable(described(
+                text::time_zone(),
+                "A name of the IANA time zone database, in any case; UTC unless given.",
+            )),
         }),
         &["email", "password"],
     );
@@ -109,12 +111,15 @@ pub fn api_token(is_new: bool) -> Value {
 pub fn api_token_create() -> Value {
     object(
         json!({
-            "name": text(NOT_BLANK, 100),
+            "name": bounded(NAME, 100),
             "scopes": {
                 "type": "array", "minItems": 1,
                 "items": {"type": "string", "enum": token_scopes()},
             },
-            "expires_at": nullable(instant_in()),
+            "expires_at": nullable(described(
+                text::instant(),
+                "RFC 3339 with any offset, in the future; null for never.",
+            )),
         }),
         &["name", "scopes"],
     )

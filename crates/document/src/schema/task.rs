@@ -1,61 +1,48 @@
 //! Tasks, rules, tags, changes, reminders.
 
-use rondo_domain::offset::OFFSET_DAYS_MAX;
-use rondo_domain::recurrence::{
-    Basis, COUNT_MAX, CatchUp, Frequency, INTERVAL_MAX, MonthEnd, PREVIEW_SLOTS_MAX,
-};
+use rondo_domain::recurrence::{Frequency, PREVIEW_SLOTS_MAX};
 use rondo_domain::task::{
     DESCRIPTION_CHARS_MAX, Priority, Status, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX,
 };
 use serde_json::{Map, Value, json};
 
-use super::{
-    NO_NUL, NOT_BLANK, answered, described, id, instant, instant_in, named, nullable, object, text,
-    words,
-};
+use super::text::{self, NO_NUL, NOT_BLANK, bounded};
+use super::{answered, described, id, instant, named, nullable, object, words};
 
-/// The members of a task that a client may write, as they are read.
+/// The members of a task that a client may write, as they are read; null is the default of each
+/// but the title.
 fn writable() -> Map<String, Value> {
     let statuses = words(Status::ALL, Status::as_str);
     let priorities = words(Priority::ALL, Priority::as_str);
-    let days = format!("P{OFFSET_DAYS_MAX}D");
     let members = json!({
         "title": described(
-            text(NOT_BLANK, TITLE_CHARS_MAX),
+            bounded(NOT_BLANK, TITLE_CHARS_MAX),
             &format!("1 to {TITLE_CHARS_MAX} characters after trimming."),
         ),
-        "description": nullable(text(NO_NUL, DESCRIPTION_CHARS_MAX)),
-        "status": {
+        "description": nullable(bounded(NO_NUL, DESCRIPTION_CHARS_MAX)),
+        "status": nullable(json!({
             "type": "string",
             "enum": statuses,
             "description": "Changing it to or from completed has the effects of complete and reopen.",
-        },
+        })),
         "priority": nullable(json!({"type": "string", "enum": priorities})),
-        "tags": {
+        "tags": nullable(json!({
             "type": "array",
-            "maxItems": TAGS_MAX,
-            "items": text(NOT_BLANK, TAG_CHARS_MAX),
-            "description": "Trimmed and sorted; unique ignoring case, the first spelling stays.",
-        },
-        "due_date": nullable(instant_in()),
-        "time_zone": {
-            "type": "string",
-            "description": "A name of the IANA time zone database; the user's unless given.",
-            "examples": ["Europe/Paris"],
-        },
-        "reminder_offset": {
-            "anyOf": [
-                {"type": "string", "examples": ["PT1H", "P1DT2H", "3600"]},
-                {"type": "integer", "minimum": 0, "maximum": u64::from(OFFSET_DAYS_MAX) * 86_400},
-                {"type": "null"},
-            ],
+            "items": bounded(NOT_BLANK, TAG_CHARS_MAX),
             "description": format!(
-                "How long before due_date, which it needs, the reminder comes: an ISO 8601 duration of \
-                 weeks, days, hours, minutes and seconds, or seconds as a number or digits; at most \
-                 {days}. Days are calendar days in the task's zone, the rest is elapsed time."
+                "Trimmed and sorted; unique ignoring case, the first spelling stays. At most \
+                 {TAGS_MAX}, equal ones counted once."
             ),
-        },
-        "recurrence_rule": {"anyOf": [named("RecurrenceRuleInput"), {"type": "null"}]},
+        })),
+        "due_date": nullable(text::instant()),
+        "time_zone": nullable(described(
+            text::time_zone(),
+            "A name of the IANA time zone database, in any case; the user's unless given.",
+        )),
+        "reminder_offset": nullable(text::duration(
+            "How long before due_date, which it needs, the reminder comes.",
+        )),
+        "recurrence_rule": nullable(named("RecurrenceRuleInput")),
         "recurrence_pattern": nullable(json!({
             "type": "string",
             "enum": words(Frequency::ALL, Frequency::as_str),
@@ -73,22 +60,25 @@ fn read_only() -> Map<String, Value> {
         .collect()
 }
 
-fn task_read(required: &[&str], is_patch: bool) -> Value {
+/// A whole task.
+fn task_read() -> Value {
     let mut members = writable();
-    if is_patch {
-        // Null sets a member back to its default, so only the title cannot be cleared.
-        for (name, schema) in &mut members {
-            if matches!(name.as_str(), "status" | "tags" | "time_zone") {
-                *schema = nullable(schema.take());
-            }
-        }
-    }
     members.extend(read_only());
-    object(members.into(), required)
+    let mut schema = object(members.into(), &["title"]);
+    let is_null = |name: &str| json!({"properties": {name: {"type": "null"}}});
+    let with_due_date = json!({
+        "required": ["due_date"],
+        "properties": {"due_date": {"type": "string"}},
+    });
+    schema["dependentSchemas"] = json!({
+        "reminder_offset": {"anyOf": [is_null("reminder_offset"), with_due_date]},
+        "recurrence_pattern": {"anyOf": [is_null("recurrence_pattern"), is_null("recurrence_rule")]},
+    });
+    schema
 }
 
 pub fn task_create() -> Value {
-    let mut schema = task_read(&["title"], false);
+    let mut schema = task_read();
     schema["examples"] = json!([{
         "title": "Weekly team meeting",
         "priority": "high",
@@ -102,16 +92,29 @@ pub fn task_create() -> Value {
 }
 
 pub fn task_replace() -> Value {
-    described(
-        task_read(&["title"], false),
-        "Writable members that are left out get their defaults, but status stays.",
-    )
+    let mut schema = task_read();
+    schema["examples"] = json!([{
+        "title": "Weekly team meeting",
+        "description": "Sync with the team",
+        "tags": ["meetings"],
+        "due_date": "2031-01-13T14:00:00Z",
+    }]);
+    described(schema, "Writable members that are left out get their defaults, but status stays.")
 }
 
 pub fn task_patch() -> Value {
+    let mut members = writable();
+    members["recurrence_rule"] = nullable(named("RecurrenceRulePatch"));
+    members.extend(read_only());
+    let mut schema = object(members.into(), &[]);
+    schema["examples"] = json!([
+        {"priority": "urgent", "description": null},
+        {"due_date": "2031-01-14T14:00:00Z", "recurrence_rule": {"interval": 2}},
+    ]);
     described(
-        task_read(&[], true),
-        "A merge patch (RFC 7396): members that are left out stay, null sets back to the default.",
+        schema,
+        "A merge patch (RFC 7396): members that are left out stay, null sets back to the default. \
+         The task that it makes has to be one that could be created.",
     )
 }
 
@@ -156,72 +159,6 @@ pub fn task() -> Value {
     schema
 }
 
-fn rule_members() -> Value {
-    json!({
-        "frequency": {"enum": words(Frequency::ALL, Frequency::as_str), "type": "string"},
-        "interval": {"type": "integer", "minimum": 1, "maximum": INTERVAL_MAX},
-        "days_of_week": {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": 6},
-            "description": "0 is Monday; with frequency weekly.",
-        },
-        "day_of_month": {
-            "type": "integer", "minimum": 1, "maximum": 31,
-            "description": "With frequency monthly.",
-        },
-        "end_date": {
-            "type": "string",
-            "description": "Inclusive: a date in the task's zone, or an instant.",
-        },
-        "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX},
-        "rrule": {
-            "type": "string",
-            "description": "An RFC 5545 rule, daily or slower, instead of the members above.",
-            "examples": ["FREQ=MONTHLY;BYDAY=2TU"],
-        },
-        "basis": {
-            "type": "string", "enum": words(Basis::ALL, Basis::as_str),
-            "description": "schedule: the next slot after the completed one. completion: the \
-                            completion's local date plus the interval.",
-        },
-        "month_end": {
-            "type": "string", "enum": words(MonthEnd::ALL, MonthEnd::as_str),
-            "description": "What becomes of the 31st in a shorter month.",
-        },
-        "catch_up": {
-            "type": "string", "enum": words(CatchUp::ALL, CatchUp::as_str),
-            "description": "What becomes of slots that were missed.",
-        },
-    })
-}
-
-pub fn rule_read() -> Value {
-    let members: Map<String, Value> = rule_members()
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| (name.clone(), nullable(schema.clone())))
-        .collect();
-    let mut schema = object(members.into(), &[]);
-    schema["examples"] = json!([{"frequency": "monthly", "day_of_month": 31}]);
-    described(schema, "How a task recurs: frequency with its members, or rrule.")
-}
-
-pub fn rule_answered() -> Value {
-    let always = ["interval", "basis", "month_end", "catch_up"];
-    let members: Map<String, Value> = rule_members()
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| {
-            let schema = schema.clone();
-            let is_there = always.contains(&name.as_str());
-            (name.clone(), if is_there { schema } else { nullable(schema) })
-        })
-        .collect();
-    answered(members.into())
-}
-
 pub fn changes() -> Value {
     let upsert = answered(json!({
         "revision": id(), "op": {"const": "upsert"}, "task": named("Task"),
@@ -256,10 +193,11 @@ pub fn tag() -> Value {
 pub fn tag_change() -> Value {
     object(
         json!({
-            "name": text(NOT_BLANK, TAG_CHARS_MAX),
+            "name": bounded(NOT_BLANK, TAG_CHARS_MAX),
             "color": {
                 "type": ["string", "null"],
                 "pattern": "^#[0-9a-fA-F]{6}$",
+                "description": "Answered in lower case; null for none.",
                 "examples": ["#3366ff"],
             },
             "count": {"readOnly": true, "description": "Ignored."},
@@ -281,32 +219,31 @@ pub fn reminder() -> Value {
     }))
 }
 
+/// An object of which one of two members is given.
+fn either(one: (&str, Value), other: (&str, Value)) -> Value {
+    let only = |(name, schema): &(&str, Value), left_out: &str| {
+        object(json!({*name: schema, left_out: {"type": "null"}}), &[*name])
+    };
+    json!({"oneOf": [only(&one, other.0), only(&other, one.0)]})
+}
+
 pub fn reminder_create() -> Value {
-    json!({"oneOf": [
-        object(json!({"remind_at": instant_in()}), &["remind_at"]),
-        object(
-            json!({"offset": {
-                "anyOf": [
-                    {"type": "string", "examples": ["PT15M"]},
-                    {"type": "integer", "minimum": 0, "maximum": u64::from(OFFSET_DAYS_MAX) * 86_400},
-                ],
-                "description": "Before due_date, as reminder_offset.",
-            }}),
-            &["offset"],
-        ),
-    ]})
+    let offset = "How long before due_date, which the task has to have.";
+    let mut schema = either(
+        ("remind_at", described(text::instant(), "RFC 3339 with any offset; in the future.")),
+        ("offset", text::duration(offset)),
+    );
+    schema["examples"] = json!([{"offset": "PT15M"}, {"remind_at": "2031-01-13T08:00:00+01:00"}]);
+    schema
 }
 
 pub fn snooze() -> Value {
-    json!({"oneOf": [
-        object(json!({"until": instant_in()}), &["until"]),
-        object(
-            json!({"for": {
-                "anyOf": [{"type": "string", "examples": ["PT10M"]}, {"type": "integer", "minimum": 1}],
-            }}),
-            &["for"],
-        ),
-    ]})
+    let mut schema = either(
+        ("until", described(text::instant(), "RFC 3339 with any offset; in the future.")),
+        ("for", text::duration("How long from now; more than nothing.")),
+    );
+    schema["examples"] = json!([{"for": "PT10M"}, {"until": "2031-01-13T13:30:00Z"}]);
+    schema
 }
 
 pub fn notification() -> Value {
@@ -326,8 +263,14 @@ pub fn notification() -> Value {
 pub fn preview_request() -> Value {
     object(
         json!({
-            "due_date": nullable(instant_in()),
-            "time_zone": {"type": ["string", "null"]},
+            "due_date": nullable(described(
+                text::instant(),
+                "RFC 3339 with any offset; now unless given.",
+            )),
+            "time_zone": nullable(described(
+                text::time_zone(),
+                "A name of the IANA time zone database, in any case; the user's unless given.",
+            )),
             "recurrence_rule": named("RecurrenceRuleInput"),
             "count": {"type": "integer", "minimum": 1, "maximum": PREVIEW_SLOTS_MAX},
         }),

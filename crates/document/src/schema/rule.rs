@@ -1,0 +1,149 @@
+//! Rules of recurrence.
+
+use rondo_domain::recurrence::{Basis, COUNT_MAX, CatchUp, Frequency, INTERVAL_MAX, MonthEnd};
+use serde_json::{Map, Value, json};
+
+use super::{answered, described, nullable, object, text, words};
+
+fn members() -> Map<String, Value> {
+    let members = json!({
+        "frequency": {"type": "string", "enum": words(Frequency::ALL, Frequency::as_str)},
+        "interval": {"type": "integer", "minimum": 1, "maximum": INTERVAL_MAX},
+        "days_of_week": {
+            "type": "array",
+            "maxItems": 7,
+            "items": {"type": "integer", "minimum": 0, "maximum": 6},
+            "description": "0 is Monday; with frequency weekly.",
+        },
+        "day_of_month": {
+            "type": "integer", "minimum": 1, "maximum": 31,
+            "description": "With frequency monthly.",
+        },
+        "end_date": described(
+            text::date_or_instant(),
+            "Inclusive: a date in the task's zone, or an instant; not with count.",
+        ),
+        "count": {
+            "type": "integer", "minimum": 1, "maximum": COUNT_MAX,
+            "description": "How many occurrences there are; not with end_date.",
+        },
+        "rrule": described(
+            text::rrule(),
+            "An RFC 5545 rule, daily or slower, instead of the members above; with COUNT or UNTIL \
+             in it also instead of count and end_date.",
+        ),
+        "basis": {
+            "type": "string", "enum": words(Basis::ALL, Basis::as_str),
+            "description": "schedule: the next slot after the completed one. completion: the \
+                            completion's local date plus the interval.",
+        },
+        "month_end": {
+            "type": "string", "enum": words(MonthEnd::ALL, MonthEnd::as_str),
+            "description": "What becomes of the 31st in a shorter month; an rrule has skip.",
+        },
+        "catch_up": {
+            "type": "string", "enum": words(CatchUp::ALL, CatchUp::as_str),
+            "description": "What becomes of slots that were missed.",
+        },
+    });
+    members.as_object().cloned().unwrap_or_default()
+}
+
+/// Members that may be null, which says as little as leaving them out.
+fn optional() -> Map<String, Value> {
+    members().into_iter().map(|(name, schema)| (name, nullable(schema))).collect()
+}
+
+/// A rule as it is read. Which members there may be depends on how the rule is given.
+pub fn read() -> Value {
+    let none = || json!({"type": "null"});
+    let no_days = || json!({"type": ["array", "null"], "maxItems": 0});
+    let form = |title: &str, given: &[(&str, Value)], required: &str| {
+        let mut members = optional();
+        for (name, schema) in given {
+            members[*name] = schema.clone();
+        }
+        let mut schema = object(members.into(), &[required]);
+        schema["title"] = title.into();
+        // One end at most.
+        schema["anyOf"] = ["end_date", "count"]
+            .map(|end| json!({"properties": {end: {"type": "null"}}}))
+            .as_slice()
+            .into();
+        schema
+    };
+    let frequency = |words: &[Frequency]| {
+        let words: Vec<_> = words.iter().map(|word| word.as_str()).collect();
+        ("frequency", json!({"type": "string", "enum": words}))
+    };
+    let schema = json!({
+        "oneOf": [
+            form(
+                "Every so many days or years",
+                &[
+                    frequency(&[Frequency::Daily, Frequency::Yearly]),
+                    ("days_of_week", no_days()),
+                    ("day_of_month", none()),
+                    ("rrule", none()),
+                ],
+                "frequency",
+            ),
+            form(
+                "Every so many weeks",
+                &[frequency(&[Frequency::Weekly]), ("day_of_month", none()), ("rrule", none())],
+                "frequency",
+            ),
+            form(
+                "Every so many months",
+                &[frequency(&[Frequency::Monthly]), ("days_of_week", no_days()), ("rrule", none())],
+                "frequency",
+            ),
+            form(
+                "RFC 5545",
+                &[
+                    ("rrule", members()["rrule"].clone()),
+                    ("frequency", none()),
+                    ("interval", none()),
+                    ("days_of_week", no_days()),
+                    ("day_of_month", none()),
+                    ("month_end", nullable(json!({"enum": [MonthEnd::Skip.as_str()], "type": "string"}))),
+                ],
+                "rrule",
+            ),
+        ],
+        "examples": [
+            {"frequency": "monthly", "day_of_month": 31},
+            {"frequency": "weekly", "interval": 2, "days_of_week": [0, 4], "end_date": "2031-12-31"},
+            {"rrule": "FREQ=MONTHLY;BYDAY=2TU", "catch_up": "all"},
+        ],
+    });
+    described(
+        schema,
+        "How a task recurs: frequency with its members, or rrule. A rule that can never match is \
+         refused.",
+    )
+}
+
+/// A change of a rule.
+pub fn patch() -> Value {
+    let mut schema = object(optional().into(), &[]);
+    schema["examples"] = json!([{"interval": 2}, {"rrule": "FREQ=MONTHLY;BYDAY=-1FR"}]);
+    described(
+        schema,
+        "Members of a rule that change, as in a merge patch (RFC 7396). A frequency takes the place \
+         of an rrule, and the other way round.",
+    )
+}
+
+/// A rule as it is answered.
+pub fn answered_rule() -> Value {
+    let always = ["basis", "month_end", "catch_up"];
+    let members: Map<String, Value> = members()
+        .into_iter()
+        .map(|(name, schema)| {
+            let is_there = always.contains(&name.as_str());
+            (name, if is_there { schema } else { nullable(schema) })
+        })
+        .collect();
+    answered(members.into())
+}

@@ -1,0 +1,110 @@
+//! What a string that is read may be. Patterns are ECMA 262's (JSON Schema, section 6.4), as exact
+//! as a pattern can be; what none can say is named by a format.
+
+use rondo_contract::task_query::SEARCH_CHARS_MAX;
+use rondo_domain::offset::OFFSET_DAYS_MAX;
+use rondo_domain::recurrence::RRULE_CHARS_MAX;
+use rondo_domain::task::TAG_CHARS_MAX;
+use serde_json::{Value, json};
+
+/// Unicode's White_Space, which is trimmed, inside a class. `\s` is another set in each dialect.
+macro_rules! white_space {
+    () => {
+        r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    };
+}
+
+/// Texts without these characters that are not blank.
+macro_rules! not_blank {
+    ($forbidden:expr) => {
+        concat!("^[^", $forbidden, "]*[^", $forbidden, white_space!(), "][^", $forbidden, "]*$")
+    };
+}
+
+/// No string may have U+0000, for Postgres keeps none.
+pub const NO_NUL: &str = r"^[^\u0000]*$";
+/// The same, with something that stays after trimming.
+pub const NOT_BLANK: &str = not_blank!(r"\u0000");
+/// The name of a person or a token: without control characters.
+pub const NAME: &str = not_blank!(r"\u0000-\u001f\u007f-\u009f");
+/// A tag in a list that commas may separate.
+const TAG_OF_LIST: &str = not_blank!(r"\u0000,");
+/// RFC 3339, in the years that there are.
+const INSTANT: &str = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+const DATE: &str = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$";
+/// Weeks, days, hours, minutes and seconds in this order, or seconds alone.
+const DURATION: &str =
+    "^(P(?=.)([0-9]+W)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+S)?)?|[0-9]+)$";
+
+pub fn bounded(pattern: &str, length_max: usize) -> Value {
+    json!({"type": "string", "pattern": pattern, "maxLength": length_max})
+}
+
+/// An instant with any offset.
+pub fn instant() -> Value {
+    json!({
+        "type": "string",
+        "format": "date-time",
+        "pattern": INSTANT,
+        "description": "RFC 3339 with any offset, in the years 1000 to 9999; what is finer than a \
+                        microsecond is cut off.",
+        "examples": ["2031-03-30T14:00:00+02:00"],
+    })
+}
+
+/// A date, or an instant.
+pub fn date_or_instant() -> Value {
+    let date = json!({"type": "string", "format": "date", "pattern": DATE});
+    let instant = json!({"type": "string", "format": "date-time", "pattern": INSTANT});
+    json!({"anyOf": [date, instant], "examples": ["2031-03-30", "2031-03-30T14:00:00Z"]})
+}
+
+pub fn time_zone() -> Value {
+    json!({
+        "type": "string",
+        "format": "time-zone",
+        "description": "A name of the IANA time zone database, in any case.",
+        "examples": ["Europe/Paris"],
+    })
+}
+
+/// A span of time.
+pub fn duration(description: &str) -> Value {
+    json!({
+        "anyOf": [
+            {"type": "string", "pattern": DURATION},
+            {"type": "integer", "minimum": 0, "maximum": u64::from(OFFSET_DAYS_MAX) * 86_400},
+        ],
+        "description": format!(
+            "{description} An ISO 8601 duration of weeks, days, hours, minutes and seconds, or \
+             seconds as a number or digits; at most P{OFFSET_DAYS_MAX}D. Days are calendar days in \
+             the task's zone, the rest is elapsed time."
+        ),
+        "examples": ["PT1H", "P1DT2H", 3600, "3600"],
+    })
+}
+
+pub fn rrule() -> Value {
+    json!({
+        "type": "string",
+        "format": "rrule",
+        "maxLength": RRULE_CHARS_MAX,
+        "description": "An RFC 5545 rule, daily or slower, with or without RRULE: before it.",
+        "examples": ["FREQ=MONTHLY;BYDAY=2TU"],
+    })
+}
+
+/// Where a page begins.
+pub fn cursor() -> Value {
+    json!({"type": "string", "format": "cursor"})
+}
+
+/// A tag in a query.
+pub fn tag_of_list() -> Value {
+    bounded(TAG_OF_LIST, TAG_CHARS_MAX)
+}
+
+/// The phrase of a search.
+pub fn search() -> Value {
+    bounded(NO_NUL, SEARCH_CHARS_MAX)
+}

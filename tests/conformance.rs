@@ -1,0 +1,75 @@
+//! schemathesis against the served OpenAPI document: it makes requests from the document, good and
+//! bad ones, and checks that each answer is one that the document has. `cargo xtask test` names the
+//! program, which is in a virtual environment; what it is told of Rondo is in xtask/conformance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rondo_testkit::process::{Program, root};
+use rondo_testkit::wait::eventually;
+use rondo_tests::arrangement::Up;
+use rondo_tests::described::operations;
+use rondo_tests::story;
+use serde_json::json;
+
+/// Names the program.
+const SCHEMATHESIS: &str = "RONDO_TEST_SCHEMATHESIS";
+/// The operation that schemathesis begins with and leaves out after that.
+const THE_DOCUMENT: &str = "getOpenapi";
+/// How long a run may take on a busy machine, within the lifetime of an access token; alone it takes
+/// a minute.
+const RUN_MAX: Duration = Duration::from_secs(14 * 60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_the_document_has() {
+    let schemathesis = std::env::var_os(SCHEMATHESIS)
+        .unwrap_or_else(|| panic!("{SCHEMATHESIS} is not set; `cargo xtask test` sets it"));
+    let mut up = Up::start("conformance", &[]).await;
+    let url = up.http();
+    let credentials = json!({"email": "ada@example.org", "password": story::PASSWORD});
+    let user = story::register(&url, "ada@example.org").await;
+    let counts = up.folder.path().join("counts.json");
+
+    let ours = root().join("xtask/conformance");
+    let mut process = Program::new(schemathesis)
+        // What it leaves behind goes with the folder.
+        .directory(up.folder.path())
+        .argument("--config-file")
+        .argument(ours.join("schemathesis.toml"))
+        .argument("run")
+        .argument(format!("{url}/api/openapi.json"))
+        .env("SCHEMATHESIS_HOOKS", ours.join("hooks.py"))
+        .env("CONFORMANCE_URL", &url)
+        .env("CONFORMANCE_TOKEN", &user.token)
+        .env("CONFORMANCE_USER_ID", user.id.to_string())
+        .env("CONFORMANCE_CREDENTIALS", credentials.to_string())
+        .env("CONFORMANCE_MAIL", up.folder.path().join("data/mail"))
+        .env("CONFORMANCE_COUNTS", &counts)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .start();
+    let status = eventually("the end of schemathesis", RUN_MAX, async || {
+        process.exited().ok_or_else(|| process.log())
+    })
+    .await;
+    println!("{}", process.log());
+    assert!(status.success(), "schemathesis ended with {status}");
+
+    let counts = std::fs::read_to_string(counts).expect("the counts of answers");
+    let counts: BTreeMap<String, BTreeMap<String, u32>> =
+        serde_json::from_str(&counts).expect("counts by operation and status");
+    for (operation, statuses) in &counts {
+        println!("{operation}: {statuses:?}");
+        assert!(!statuses.keys().any(|status| status.starts_with('5')), "{operation}");
+    }
+    // An operation that was never answered well has not been tested.
+    let answered_well: BTreeSet<_> = counts
+        .iter()
+        .filter(|(_, statuses)| statuses.keys().any(|status| status.starts_with('2')))
+        .map(|(operation, _)| operation.clone())
+        .collect();
+    let described = operations(&url).await.into_iter().map(|operation| operation.id);
+    let is_asked = |id: &String| !id.ends_with("Own") && id != THE_DOCUMENT;
+    let described: BTreeSet<_> = described.filter(is_asked).collect();
+    assert_eq!(answered_well, described);
+    up.stop().await;
+}
