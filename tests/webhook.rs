@@ -145,7 +145,7 @@ async fn a_webhook_is_told_of_what_happens() {
         let answer = user.client.get(&path).await.expect("an answer").expect(200);
         assert!(!answer.text().contains(&secret) && !answer.text().contains("whsec_"));
     }
-    let metrics = Client::new(&up.http()).get("/metrics").await.expect("an answer").text();
+    let metrics = Client::new(up.http()).get("/metrics").await.expect("an answer").text();
     assert!(metrics.contains("rondo_webhooks_total{outcome=\"delivered\"} 7"), "{metrics}");
     up.stop().await;
 }
