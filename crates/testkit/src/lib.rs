@@ -11,6 +11,7 @@
 //! - [`population`]: many users with many tasks, for plans and measurements;
 //! - [`wait`]: waiting for a condition, never for a time.
 
+pub mod certificate;
 pub mod database;
 pub mod event_schema;
 pub mod folder;
