@@ -19,13 +19,17 @@ CREATE TABLE users (
     time_zone text NOT NULL DEFAULT 'UTC',
     email_verified_at timestamptz,
     notify_email boolean NOT NULL DEFAULT true,
+    -- The local time of the daily digest; none without one.
     digest_at time,
+    -- When the next digest is due; -infinity until the clock has calculated it.
+    next_digest_at timestamptz,
     -- Scopes granted by an operator, beyond those that every account has.
     granted_scopes text[] NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT users_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
     CONSTRAINT users_mail_needs_address CHECK (email IS NOT NULL OR NOT notify_email)
 );
+CREATE INDEX users_by_next_digest ON users (next_digest_at) WHERE next_digest_at IS NOT NULL;
 
 -- Refresh tokens, by hash. A family is one login; using a used token ends the family.
 CREATE TABLE refresh_tokens (
@@ -186,6 +190,8 @@ CREATE TABLE reminders (
     -- When it fires: the planned moment, or the one that it was snoozed to.
     remind_at timestamptz NOT NULL,
     state text NOT NULL CONSTRAINT reminders_state CHECK (state IN ('armed', 'fired', 'cancelled')),
+    -- Since when it waits for this moment, which may be later than the moment: that is no lateness.
+    armed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- How often it has come due.
     firing integer NOT NULL DEFAULT 0,
     -- Trace context of the request that armed it, so that the mail can be traced back to it.
@@ -247,13 +253,17 @@ CREATE TABLE audit_logs (
 CREATE INDEX audit_logs_by_user ON audit_logs (user_id, id);
 CREATE INDEX audit_logs_by_time ON audit_logs (recorded_at);
 
--- One row per reminder, firing and channel: what was to be said, and what became of it.
+-- One row per reminder, firing and channel, and one per digest: what was to be said, and what became
+-- of it. What a mail said is forgotten with its outcome, for its links can change tasks.
 CREATE TABLE notifications (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT notifications_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
-    task_id bigint NOT NULL,
-    reminder_id bigint NOT NULL,
-    firing integer NOT NULL,
+    -- None of a digest.
+    task_id bigint,
+    reminder_id bigint,
+    firing integer,
+    -- The user's local day that a digest is of.
+    digest_day date,
     channel text NOT NULL CONSTRAINT notifications_channel CHECK (channel IN ('email')),
     status text NOT NULL
         CONSTRAINT notifications_status CHECK (status IN ('pending', 'sent', 'failed', 'cancelled', 'missed')),
@@ -262,12 +272,23 @@ CREATE TABLE notifications (
     subject text,
     body_text text,
     body_html text,
+    -- The link to get no more mail, for the header that names it.
+    unsubscribe_url text,
+    -- What the mail was rendered from: the task's revision and due date, and when its reminder fired.
+    task_revision bigint,
+    due_at timestamptz,
+    remind_at timestamptz,
+    -- Of a missed one: the digest that has named it.
+    told_in bigint,
     traceparent text,
     created_at timestamptz NOT NULL,
     next_attempt_at timestamptz,
     sent_at timestamptz,
-    CONSTRAINT notifications_once UNIQUE (reminder_id, firing, channel)
+    CONSTRAINT notifications_once UNIQUE (reminder_id, firing, channel),
+    CONSTRAINT notifications_digest_once UNIQUE (user_id, digest_day, channel),
+    CONSTRAINT notifications_about CHECK ((digest_day IS NULL) = (reminder_id IS NOT NULL))
 );
+CREATE INDEX notifications_missed ON notifications (user_id, id) WHERE status = 'missed' AND told_in IS NULL;
 CREATE INDEX notifications_to_send ON notifications (next_attempt_at) WHERE status = 'pending';
 CREATE INDEX notifications_by_user ON notifications (user_id, id);
 

@@ -110,7 +110,8 @@ BEGIN
         PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
                      reminder_members(current.id, planned, t.due_at), task_data, trace);
     ELSIF moved OR (current.state = 'cancelled' AND wanted > at) THEN
-        UPDATE reminders SET planned_at = planned, remind_at = wanted, state = 'armed', traceparent = trace
+        UPDATE reminders
+        SET planned_at = planned, remind_at = wanted, state = 'armed', armed_at = at, traceparent = trace
         WHERE id = current.id;
         PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
                      reminder_members(current.id, wanted, t.due_at), task_data, trace);
@@ -777,7 +778,8 @@ BEGIN
         RETURN QUERY SELECT 'completed', NULL::text;
         RETURN;
     END IF;
-    UPDATE reminders SET remind_at = p_until::timestamptz, state = 'armed', traceparent = p_trace
+    UPDATE reminders
+    SET remind_at = p_until::timestamptz, state = 'armed', armed_at = clock_timestamp(), traceparent = p_trace
     WHERE id = p_reminder
     RETURNING * INTO snoozed;
     PERFORM emit('reminder.scheduled', p_user, t.id, t.revision, clock_timestamp(),

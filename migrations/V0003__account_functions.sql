@@ -66,9 +66,14 @@ BEGIN
     RETURNING * INTO changed;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'no_user', NULL::text;
-    ELSE
-        RETURN QUERY SELECT 'changed', account_json(changed)::text;
+        RETURN;
     END IF;
+    -- The clock calculates the next digest anew.
+    IF p_changes ?| ARRAY['digest_at', 'time_zone'] THEN
+        UPDATE users SET next_digest_at = CASE WHEN digest_at IS NOT NULL THEN '-infinity'::timestamptz END
+        WHERE id = p_user;
+    END IF;
+    RETURN QUERY SELECT 'changed', account_json(changed)::text;
 END $$;
 
 -- Begins a session: a family with its first refresh token, by hash. p_password_hash is what the

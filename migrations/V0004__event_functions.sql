@@ -10,9 +10,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Fires up to p_limit reminders that are due: each is marked and its reminder.due put into the
--- outbox in one transaction. Several clocks may run; none waits for a row of another, and none
--- takes a user's lock, or it would deadlock with the user's writers.
-CREATE FUNCTION reminders_fire(p_limit integer) RETURNS bigint
+-- outbox in one transaction. One that waits for longer than the window of lateness is recorded as
+-- missed instead: nobody wants it now, and the next digest names it. Several clocks may run; none waits
+-- for a row of another, and none takes a user's lock, or it would deadlock with the user's writers.
+CREATE FUNCTION reminders_fire(p_limit integer, p_lateness_minutes integer)
+RETURNS TABLE (fired bigint, missed bigint)
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH due AS MATERIALIZED (
         SELECT r.id FROM reminders r
@@ -23,7 +25,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ), fired AS (
         UPDATE reminders r SET state = 'fired', firing = r.firing + 1
         FROM due WHERE r.id = due.id
-        RETURNING r.*, gen_random_uuid() AS event_id, clock_timestamp() AS at
+        RETURNING r.*, gen_random_uuid() AS event_id, clock_timestamp() AS at,
+                  greatest(r.remind_at, r.armed_at) < now() - p_lateness_minutes * interval '1 minute'
+                      AS is_late
     ), emitted AS (
         INSERT INTO outbox (event_id, event_type, user_id, task_id, occurred_at, traceparent, payload)
         SELECT f.event_id, 'reminder.due', f.user_id, f.task_id, f.at, f.traceparent,
@@ -32,69 +36,110 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
                || ',"revision":' || t.revision || reminder_members(f.id, f.remind_at, t.due_at)
                || ',"firing":' || f.firing || ',"task_data":' || task_json(t)::text || '}'
         FROM fired f JOIN tasks t ON t.id = f.task_id
+        WHERE NOT f.is_late
+    ), missed AS (
+        INSERT INTO notifications (user_id, task_id, reminder_id, firing, channel, status, remind_at,
+                                   traceparent, created_at)
+        SELECT f.user_id, f.task_id, f.id, f.firing, 'email', 'missed', f.remind_at, f.traceparent, f.at
+        FROM fired f WHERE f.is_late
     )
-    SELECT count(*) FROM fired
+    SELECT count(*) FILTER (WHERE NOT f.is_late), count(*) FILTER (WHERE f.is_late) FROM fired f
 $$;
 
--- Records what is to be said about one firing of a reminder, once. `p_status`: pending, or cancelled
--- and missed when nothing is to be sent. Outcomes: recorded; exists; stale (the reminder is gone).
-CREATE FUNCTION notification_record(p_reminder bigint, p_firing bigint, p_channel text, p_status text,
-                                    p_subject text, p_text text, p_html text, p_trace text)
+-- Records what is to be said about one firing of a reminder, once. `p_mail`: subject, text, html,
+-- unsubscribe_url, and what it was rendered from: revision, due_date, remind_at; null when nothing is
+-- to be sent. Outcomes: recorded; exists; stale (the reminder is gone).
+CREATE FUNCTION notification_record(p_reminder bigint, p_firing bigint, p_channel text, p_mail jsonb,
+                                    p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
+    is_mail boolean := p_mail IS NOT NULL;
 BEGIN
     IF NOT EXISTS (SELECT FROM reminders WHERE id = p_reminder) THEN
         RETURN QUERY SELECT 'stale';
         RETURN;
     END IF;
     INSERT INTO notifications (user_id, task_id, reminder_id, firing, channel, status, subject,
-                               body_text, body_html, traceparent, created_at, next_attempt_at)
-    SELECT r.user_id, r.task_id, r.id, p_firing, p_channel, p_status, p_subject, p_text, p_html, p_trace,
-           at, CASE WHEN p_status = 'pending' THEN at END
+                               body_text, body_html, unsubscribe_url, task_revision, due_at, remind_at,
+                               traceparent, created_at, next_attempt_at)
+    SELECT r.user_id, r.task_id, r.id, p_firing, p_channel, CASE WHEN is_mail THEN 'pending' ELSE 'cancelled' END,
+           p_mail ->> 'subject', p_mail ->> 'text', p_mail ->> 'html', p_mail ->> 'unsubscribe_url',
+           (p_mail ->> 'revision')::bigint, (p_mail ->> 'due_date')::timestamptz,
+           (p_mail ->> 'remind_at')::timestamptz, p_trace, at, CASE WHEN is_mail THEN at END
     FROM reminders r WHERE r.id = p_reminder
     ON CONFLICT ON CONSTRAINT notifications_once DO NOTHING;
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'recorded' ELSE 'exists' END;
 END $$;
 
+-- Whether a mail may still be sent: its user wants it, and what it is about is as it says. One whose
+-- task has another due date by now, though the reminder stands, would say something wrong: its
+-- reminder is armed again, so that it fires anew at once and is rendered from the task as it is.
+CREATE FUNCTION notification_stands(n notifications) RETURNS boolean
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    u users;
+    r reminders;
+    t tasks;
+BEGIN
+    SELECT * INTO u FROM users WHERE id = n.user_id;
+    IF u.email IS NULL OR NOT u.notify_email THEN
+        RETURN false;
+    ELSIF n.digest_day IS NOT NULL THEN
+        RETURN u.digest_at IS NOT NULL;
+    END IF;
+    SELECT * INTO r FROM reminders WHERE id = n.reminder_id;
+    SELECT * INTO t FROM tasks WHERE id = n.task_id;
+    IF r.id IS NULL OR t.id IS NULL OR t.status = 'completed' OR r.planned_at IS NULL
+       OR (r.state, r.firing, r.remind_at) IS DISTINCT FROM ('fired', n.firing, n.remind_at) THEN
+        RETURN false;
+    ELSIF t.revision <> n.task_revision AND t.due_at IS DISTINCT FROM n.due_at THEN
+        UPDATE reminders SET state = 'armed', armed_at = clock_timestamp()
+        WHERE id = r.id AND state = 'fired' AND firing = n.firing AND remind_at = n.remind_at;
+        RETURN false;
+    END IF;
+    RETURN true;
+END $$;
+
 -- Claims mails to send. A claim is a lease: when the mailer dies, the mail is claimed again after
--- it. A mail whose task is gone or done in the meantime is cancelled instead.
+-- it. Each mail is looked at again at every claim; one that does not stand any more is cancelled.
 CREATE FUNCTION notifications_claim(p_limit integer, p_lease_ms bigint)
-RETURNS TABLE (id bigint, user_id bigint, task_id bigint, reminder_id bigint, attempts integer,
-               email text, name text, subject text, body_text text, body_html text, traceparent text)
+RETURNS TABLE (id bigint, attempts integer, email text, name text, subject text, body_text text,
+               body_html text, unsubscribe_url text, traceparent text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    claimed bigint[];
+    n notifications;
+    at timestamptz := clock_timestamp();
 BEGIN
-    WITH due AS MATERIALIZED (
-        SELECT n.id FROM notifications n
-        WHERE n.status = 'pending' AND n.next_attempt_at <= clock_timestamp()
-        ORDER BY n.next_attempt_at
-        LIMIT p_limit
-        FOR UPDATE SKIP LOCKED
-    ), leased AS (
-        UPDATE notifications n
-        SET status = CASE WHEN t.id IS NULL OR t.status = 'completed' THEN 'cancelled' ELSE 'pending' END,
-            attempts = n.attempts + CASE WHEN t.id IS NULL OR t.status = 'completed' THEN 0 ELSE 1 END,
-            next_attempt_at = clock_timestamp() + p_lease_ms * interval '1 millisecond'
-        FROM due LEFT JOIN notifications self ON self.id = due.id LEFT JOIN tasks t ON t.id = self.task_id
-        WHERE n.id = due.id
-        RETURNING n.id, n.status
-    )
-    SELECT array_agg(l.id) INTO claimed FROM leased l WHERE l.status = 'pending';
-    RETURN QUERY
-    SELECT n.id, n.user_id, n.task_id, n.reminder_id, n.attempts, u.email, u.name, n.subject, n.body_text,
-           n.body_html, n.traceparent
-    FROM notifications n JOIN users u ON u.id = n.user_id
-    WHERE n.id = ANY (claimed)
-    ORDER BY n.id;
+    FOR n IN SELECT * FROM notifications
+             WHERE status = 'pending' AND next_attempt_at <= at
+             ORDER BY next_attempt_at
+             LIMIT p_limit
+             FOR UPDATE SKIP LOCKED
+    LOOP
+        IF notification_stands(n) THEN
+            RETURN QUERY
+            UPDATE notifications m
+            SET attempts = m.attempts + 1, next_attempt_at = at + p_lease_ms * interval '1 millisecond'
+            FROM users u
+            WHERE m.id = n.id AND u.id = n.user_id
+            RETURNING m.id, m.attempts, u.email, u.name, m.subject, m.body_text, m.body_html,
+                      m.unsubscribe_url, m.traceparent;
+        ELSE
+            UPDATE notifications
+            SET status = 'cancelled', next_attempt_at = NULL, subject = NULL, body_text = NULL,
+                body_html = NULL, unsubscribe_url = NULL
+            WHERE id = n.id;
+        END IF;
+    END LOOP;
 END $$;
 
 -- Records the outcome of an attempt. `p_retry_ms`: when to try again; null: the outcome is final,
--- sent without an error and failed with one, and an event says so. An outcome that comes after the
--- lease has run out and another attempt has ended it changes nothing.
+-- sent without an error and failed with one, what the mail said is forgotten, and of a reminder an
+-- event tells. An outcome that comes after the lease has run out and another attempt has ended it
+-- changes nothing.
 CREATE FUNCTION notification_settle(p_id bigint, p_error text, p_retry_ms bigint)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -111,11 +156,14 @@ BEGIN
     END IF;
     UPDATE notifications
     SET status = CASE WHEN p_error IS NULL THEN 'sent' ELSE 'failed' END, last_error = p_error,
-        sent_at = CASE WHEN p_error IS NULL THEN at END, next_attempt_at = NULL
+        sent_at = CASE WHEN p_error IS NULL THEN at END, next_attempt_at = NULL, subject = NULL,
+        body_text = NULL, body_html = NULL, unsubscribe_url = NULL
     WHERE id = p_id AND status = 'pending'
     RETURNING * INTO n;
     IF NOT FOUND THEN
         RETURN false;
+    ELSIF n.reminder_id IS NULL THEN
+        RETURN true;
     END IF;
     SELECT * INTO t FROM tasks WHERE id = n.task_id;
     PERFORM emit('notification.' || n.status, n.user_id, n.task_id, coalesce(t.revision, 0), at,

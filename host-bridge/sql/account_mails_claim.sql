@@ -1,2 +1,2 @@
-SELECT id, attempts, email, name, subject, body_text, body_html, traceparent
+SELECT id, attempts, email, name, subject, body_text, body_html, NULL::text AS unsubscribe_url, traceparent
 FROM account_mails_claim($1::integer, $2::bigint)

@@ -1,1 +1,1 @@
-SELECT reminders_fire($1::integer)
+SELECT fired, missed FROM reminders_fire($1::integer, $2::integer)

@@ -8,6 +8,7 @@ use rondo_wasm_host::serve;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::clock::Clock;
 use crate::front::Front;
 use crate::health::{self, Health};
 use crate::mailer::Mailer;
@@ -16,7 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
 use crate::pipeline::flow::Flow;
 use crate::webhook::{self, WebhookSender};
-use crate::{clock, host, jwks, retention};
+use crate::{host, jwks, retention};
 
 /// Runs until `shutdown`.
 ///
@@ -40,8 +41,14 @@ pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
     println!("{}", outlet.announcement());
     let mut tasks = JoinSet::new();
-    let clock_part = readiness.part("clock");
-    tasks.spawn(clock::run(pool.clone(), metrics.clone(), clock_part, wake.clone(), token.clone()));
+    let clock = Clock {
+        pool: pool.clone(),
+        lateness_minutes: args.reminder.reminder_lateness_minutes,
+        metrics: metrics.clone(),
+        part: readiness.part("clock"),
+        wake: wake.clone(),
+    };
+    tasks.spawn(clock.run(token.clone()));
     let audit_days = args.retention.audit_retention_days;
     tasks.spawn(retention::run(pool.clone(), audit_days, token.clone()));
     let part = readiness.part("mailer");

@@ -1,5 +1,6 @@
-//! The clock: fires reminders that are due. What came due while nobody looked is found by the next
-//! look, because a reminder stays armed until it has fired.
+//! The clock: fires reminders and digests that are due. What came due while nobody looked is found by
+//! the next look, because a reminder stays armed until it has fired, and a digest due until its next
+//! one is planned. What is later than the window of lateness is recorded as missed instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,15 @@ use std::time::Duration;
 use rondo_database::Pool;
 use rondo_telemetry::{Metrics, Part};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Pause between two looks, in milliseconds.
+use crate::digest;
+
+/// Pause between two looks for reminders, in milliseconds.
 pub const LOOK_MS: u64 = 50;
+/// Pause between two looks for digests, in milliseconds.
+const DIGEST_LOOK_MS: u64 = 1_000;
 /// Reminders fired in one transaction.
 pub const BATCH_MAX: i32 = 500;
 /// Pause after a failure of the database, in milliseconds.
@@ -18,45 +24,81 @@ const FAILURE_MS: u64 = 1_000;
 
 const FIRE: &str = include_str!("../sql/reminders_fire.sql");
 
-/// Runs until `shutdown`. Several clocks may run beside each other; none fires what another has.
-pub async fn run(
-    pool: Pool,
-    metrics: Metrics,
-    part: Part,
-    wake: Arc<Notify>,
-    shutdown: CancellationToken,
-) {
-    loop {
-        let pause_ms = match fire(&pool).await {
-            Ok(fired) => {
-                part.ready();
-                if fired > 0 {
-                    tracing::debug!(fired, "reminders came due");
-                    metrics.reminders_fired.inc_by(fired.unsigned_abs());
-                    wake.notify_one();
+/// What the clock works with. Several may run beside each other; none fires what another has.
+pub struct Clock {
+    pub pool: Pool,
+    /// How late a reminder may still fire, and a digest be sent.
+    pub lateness_minutes: i32,
+    pub metrics: Metrics,
+    pub part: Part,
+    /// Wakes the relay.
+    pub wake: Arc<Notify>,
+}
+
+impl Clock {
+    /// Runs until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut digest_look = Instant::now();
+        loop {
+            let pause_ms = match self.look(&mut digest_look).await {
+                Ok(true) => 0,
+                Ok(false) => LOOK_MS,
+                Err(error) => {
+                    tracing::warn!(error = format!("{error:#}"), "reminders cannot be fired now");
+                    let reason = "reminders cannot be fired: see what the log says of the database";
+                    self.part.not_ready(reason);
+                    FAILURE_MS
                 }
-                // A full batch: there may be more.
-                if fired >= i64::from(BATCH_MAX) { 0 } else { LOOK_MS }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
             }
-            Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "reminders cannot be fired now");
-                part.not_ready("reminders cannot be fired: see what the log says of the database");
-                FAILURE_MS
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
         }
+    }
+
+    /// Whether there may be more that is due.
+    async fn look(&self, digest_look: &mut Instant) -> anyhow::Result<bool> {
+        let firing = fire(&self.pool, self.lateness_minutes).await?;
+        if firing.missed > 0 {
+            tracing::warn!(missed = firing.missed, "reminders were due too long ago to be sent");
+        }
+        self.metrics.reminders_fired.inc_by(firing.fired.unsigned_abs());
+        let mut emitted = firing.fired;
+        let mut is_full = firing.fired + firing.missed >= i64::from(BATCH_MAX);
+        if *digest_look <= Instant::now() {
+            let digests = digest::advance(&self.pool, self.lateness_minutes).await?;
+            emitted += digests.emitted;
+            if digests.is_full {
+                is_full = true;
+            } else {
+                *digest_look = Instant::now() + Duration::from_millis(DIGEST_LOOK_MS);
+            }
+        }
+        self.part.ready();
+        if emitted > 0 {
+            tracing::debug!(emitted, "reminders and digests came due");
+            self.wake.notify_one();
+        }
+        Ok(is_full)
     }
 }
 
-/// Fires what is due, at most [`BATCH_MAX`] reminders, and tells how many.
+/// What one look has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Firing {
+    pub fired: i64,
+    /// Those that were due too long ago.
+    pub missed: i64,
+}
+
+/// Fires what is due, at most [`BATCH_MAX`] reminders.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fire(pool: &Pool) -> anyhow::Result<i64> {
+pub async fn fire(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Firing> {
     let client = pool.get().await?;
     let statement = client.prepare_cached(FIRE).await?;
-    Ok(client.query_one(&statement, &[&BATCH_MAX]).await?.get(0))
+    let row = client.query_one(&statement, &[&BATCH_MAX, &lateness_minutes]).await?;
+    Ok(Firing { fired: row.get("fired"), missed: row.get("missed") })
 }

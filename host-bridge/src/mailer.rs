@@ -4,27 +4,27 @@
 //! same Message-ID. SMTP is at least once by nature: a server that took a mail and was cut off
 //! before it said so gets it twice, and a mail program can tell by the Message-ID.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::Message;
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use rand::Rng as _;
 use rondo_database::Pool;
 use rondo_telemetry::{Metrics, Part, TraceContext};
-use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+
+use crate::outlet::{Outcome, Outlet};
 
 /// Pause between two looks for mail, in milliseconds.
 const LOOK_MS: u64 = 100;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
 /// Mails on their way at once.
-const MAILS_MAX: usize = 16;
+const MAILS_MAX: usize = crate::outlet::CONNECTIONS_MAX as usize;
 /// How long one mail may take, in seconds; shorter than the lease.
 const MAIL_S_MAX: u64 = 30;
 const LEASE_MS: i64 = 60_000;
@@ -58,40 +58,6 @@ const QUEUES: [Queue; 2] = [
     },
 ];
 
-/// Where mails go.
-#[derive(Clone)]
-pub enum Outlet {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    /// One .eml file for each mail.
-    Folder(PathBuf),
-}
-
-impl Outlet {
-    /// The server at `url` (`smtp://`, `smtps://`, with user and password; `?tls=required` asks for
-    /// STARTTLS).
-    ///
-    /// # Errors
-    /// When the URL is malformed; it is not quoted, for it can have a password.
-    pub fn smtp(url: &str) -> anyhow::Result<Self> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|_| anyhow::anyhow!("must be smtp://host:port or smtps://host:port"))?
-            .timeout(Some(Duration::from_secs(MAIL_S_MAX / 2)))
-            .build();
-        Ok(Self::Smtp(transport))
-    }
-
-    /// Where mails go, for whoever starts the program.
-    #[must_use]
-    pub fn announcement(&self) -> String {
-        match self {
-            Self::Smtp(_) => "Mail goes to the server at SMTP_URL.".to_owned(),
-            Self::Folder(folder) => {
-                format!("Mail is written to {}, for SMTP_URL is not set.", folder.display())
-            }
-        }
-    }
-}
-
 /// What the mailer works with.
 pub struct Mailer {
     pub pool: Pool,
@@ -110,6 +76,8 @@ struct Mail {
     subject: String,
     text: String,
     html: String,
+    /// Where its reader gets no more of the kind; none for a mail about an account.
+    unsubscribe_url: Option<String>,
     traceparent: Option<String>,
 }
 
@@ -128,29 +96,9 @@ impl Mail {
 }
 
 /// RFC 3834, section 5: no vacation message answers this.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
-}
-
-/// What became of an attempt.
-enum Outcome {
-    Sent,
-    Later(String),
-    Never(String),
-}
+const AUTO_SUBMITTED: (&str, &str) = ("Auto-Submitted", "auto-generated");
+/// RFC 8058, section 3.1: a mail program may follow the link of List-Unsubscribe by itself, with POST.
+const ONE_CLICK: (&str, &str) = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
 
 impl Mailer {
     /// Sends until `shutdown`; what is on its way then is finished or claimed again later.
@@ -210,6 +158,7 @@ impl Mailer {
                 subject: row.get::<_, Option<_>>("subject").unwrap_or_default(),
                 text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
                 html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
+                unsubscribe_url: row.get("unsubscribe_url"),
                 traceparent: row.get("traceparent"),
             }));
         }
@@ -262,58 +211,38 @@ impl Mailer {
             Ok(message) => message,
             Err(error) => return Outcome::Never(error.to_string()),
         };
-        match &self.outlet {
-            Outlet::Smtp(transport) => match transport.send(message).await {
-                Ok(_) => Outcome::Sent,
-                Err(error) if error.is_permanent() => Outcome::Never(error.to_string()),
-                Err(error) => Outcome::Later(error.to_string()),
-            },
-            Outlet::Folder(folder) => {
-                match write(folder, &mail.label(), &message.formatted()).await {
-                    Ok(path) => {
-                        tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
-                        Outcome::Sent
-                    }
-                    // For the log only: the history is for users, and paths are none of theirs.
-                    Err(error) => {
-                        tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
-                        Outcome::Later("the mail could not be written".to_owned())
-                    }
-                }
-            }
-        }
+        self.outlet.send(&mail.label(), message).await
     }
 
     fn message(&self, mail: &Mail) -> anyhow::Result<Message> {
         let name = mail.name.as_deref().map(one_line).filter(|name| !name.is_empty());
         let to = Mailbox::new(name, mail.email.parse()?);
         let domain = self.from.email.domain();
-        Ok(Message::builder()
+        let mut builder = Message::builder()
             .from(self.from.clone())
             .to(to)
             .subject(one_line(&mail.subject))
             .message_id(Some(format!("<{}@{domain}>", mail.label())))
-            .header(AutoSubmitted)
-            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
+            .raw_header(header(AUTO_SUBMITTED.0, AUTO_SUBMITTED.1));
+        if let Some(url) = &mail.unsubscribe_url {
+            builder = builder
+                .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
+                .raw_header(header(ONE_CLICK.0, ONE_CLICK.1));
+        }
+        let (text, html) = (mail.text.clone(), mail.html.clone());
+        Ok(builder.multipart(MultiPart::alternative_plain_html(text, html))?)
     }
+}
+
+/// A header that is ASCII and has no line end.
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str(name);
+    // As it is: an address is not to be broken up or encoded.
+    HeaderValue::dangerous_new_pre_encoded(name, value.to_owned(), value.to_owned())
 }
 
 /// A header's text: nothing in it ends a line, or is not to be seen.
 fn one_line(text: &str) -> String {
     let visible = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.chars().map(visible).collect::<String>().trim().to_owned()
-}
-
-/// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since
-/// links in mails open accounts.
-async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
-    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
-    let path = folder.join(format!("{label}.eml"));
-    let fresh = path.with_extension("new");
-    let mut options = tokio::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).await?;
-    file.write_all(bytes).await?;
-    file.sync_all().await?;
-    tokio::fs::rename(&fresh, &path).await?;
-    Ok(path)
 }

@@ -14,12 +14,14 @@ use rondo_wasm_host::Manifest;
 
 use crate::account::AccountArgs;
 use crate::jwks::ProviderArgs;
-use crate::mailer::Outlet;
+use crate::outlet::{Authority, Outlet};
 use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
 
 /// Longest that audit entries can be kept, in days.
 const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
+/// Longest that a reminder may be late, in minutes: a year.
+const LATENESS_MINUTES_MAX: i64 = 366 * 24 * 60;
 
 #[derive(Args)]
 pub struct UpArgs {
@@ -39,6 +41,9 @@ pub struct UpArgs {
     /// Key of access tokens, at least 32 bytes; otherwise made and kept in the data folder.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
+    /// Key of the links in mails, at least 32 bytes; otherwise made and kept in the data folder.
+    #[arg(long, env = "LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub link_secret: Option<String>,
     /// Requests in a minute by user and by address, such as user=3000,address=6000, or off.
     #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
     pub rate_limits: String,
@@ -50,6 +55,8 @@ pub struct UpArgs {
     pub mail: MailArgs,
     #[command(flatten)]
     pub webhook: WebhookArgs,
+    #[command(flatten)]
+    pub reminder: ReminderArgs,
     #[command(flatten)]
     pub retention: RetentionArgs,
 }
@@ -89,6 +96,8 @@ pub struct BridgeArgs {
     #[command(flatten)]
     pub webhook: WebhookArgs,
     #[command(flatten)]
+    pub reminder: ReminderArgs,
+    #[command(flatten)]
     pub retention: RetentionArgs,
 }
 
@@ -105,6 +114,9 @@ pub struct MailArgs {
     /// smtp://host:port (`?tls=required` for STARTTLS) or smtps://host:port, with user and password.
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
     pub smtp_url: Option<String>,
+    /// Certificates, in PEM, that the mail server's may be from beside the usual authorities.
+    #[arg(long, env = "SMTP_CA", value_name = "FILE")]
+    pub smtp_ca: Option<PathBuf>,
     #[arg(
         long,
         env = "SMTP_FROM",
@@ -112,6 +124,16 @@ pub struct MailArgs {
         value_name = "ADDRESS"
     )]
     pub smtp_from: String,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Reminders")]
+pub struct ReminderArgs {
+    /// How late a reminder or a digest may still go out, in minutes; a later reminder is recorded as
+    /// missed, and the next digest names it.
+    #[arg(long, env = "REMINDER_LATENESS_MINUTES", default_value_t = 1_440, value_name = "MINUTES",
+          value_parser = clap::value_parser!(i32).range(1..=LATENESS_MINUTES_MAX))]
+    pub reminder_lateness_minutes: i32,
 }
 
 #[derive(Args)]
@@ -137,9 +159,15 @@ impl UpArgs {
     /// # Errors
     /// When it is too short.
     pub fn jwt_secret(&self) -> Result<Option<&str>, SettingError> {
-        let Some(secret) = given(self.jwt_secret.as_deref()) else { return Ok(None) };
-        HmacKey::new(secret.as_bytes()).map_err(|error| refusal("JWT_SECRET", error))?;
-        Ok(Some(secret))
+        key("JWT_SECRET", self.jwt_secret.as_deref())
+    }
+
+    /// The key of LINK_SECRET, when it is set.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn link_secret(&self) -> Result<Option<&str>, SettingError> {
+        key("LINK_SECRET", self.link_secret.as_deref())
     }
 }
 
@@ -204,10 +232,24 @@ impl MailArgs {
             refusal("SMTP_FROM", "must be an address such as Rondo <rondo@example.org>")
         })?;
         let outlet = match given(self.smtp_url.as_deref()) {
-            Some(url) => Outlet::smtp(url).map_err(|error| refusal("SMTP_URL", error))?,
+            Some(url) => {
+                let authority = self.authority()?;
+                Outlet::smtp(url, authority).map_err(|error| refusal("SMTP_URL", error))?
+            }
             None => Outlet::Folder(data.join("mail")),
         };
         Ok((outlet, from))
+    }
+
+    fn authority(&self) -> Result<Option<Authority>, SettingError> {
+        const SETTING: &str = "SMTP_CA";
+        let path = self.smtp_ca.as_deref().filter(|path| !path.as_os_str().is_empty());
+        let Some(path) = path else { return Ok(None) };
+        let pem = std::fs::read_to_string(path)
+            .map_err(|error| refusal(SETTING, format!("{}: {error}", path.display())))?;
+        Authority::read(&pem)
+            .map(Some)
+            .map_err(|error| refusal(SETTING, format!("{} {error}", path.display())))
     }
 }
 
@@ -229,6 +271,12 @@ pub fn listen_address(address: &str) -> Result<&str, SettingError> {
 /// When it is not there, or has what we do not support.
 pub fn manifest(path: &Path) -> Result<Manifest, SettingError> {
     Manifest::read(path).map_err(|error| refusal("RONDO_SPIN_TOML", error))
+}
+
+fn key<'a>(setting: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, SettingError> {
+    let Some(secret) = given(value) else { return Ok(None) };
+    HmacKey::new(secret.as_bytes()).map_err(|error| refusal(setting, error))?;
+    Ok(Some(secret))
 }
 
 fn dsn(url: &str) -> Result<Dsn, SettingError> {

@@ -21,10 +21,12 @@ use tokio_util::sync::CancellationToken;
 use ws_sync::{Publisher, SyncService};
 
 use crate::account::AccountSettings;
+use crate::clock::Clock;
 use crate::front::Front;
 use crate::health::{self, Health};
-use crate::mailer::{Mailer, Outlet};
+use crate::mailer::Mailer;
 use crate::option::{UpArgs, listen_address, manifest};
+use crate::outlet::Outlet;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::flow::Flow;
@@ -33,7 +35,7 @@ use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
 use crate::rate_limit::{RateLimits, RateSetting};
 use crate::webhook::{self, WebhookSender};
-use crate::{clock, host, jwks, retention};
+use crate::{host, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
 const ENDPOINTS: &str = "endpoints.json";
@@ -44,12 +46,14 @@ struct Setting {
     manifest: Manifest,
     listener: TcpListener,
     jwt_secret: String,
+    link_secret: String,
     rates: RateSetting,
     account: AccountSettings,
     outlet: Outlet,
     from: Mailbox,
     loopback: Loopback,
     audit_days: i32,
+    lateness_minutes: i32,
 }
 
 /// Starts everything and runs it until `shutdown`.
@@ -86,7 +90,7 @@ pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
 /// once.
 async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)> {
     let kafka = args.kafka.settings()?;
-    let jwt_secret = args.jwt_secret()?;
+    let (jwt_secret, link_secret) = (args.jwt_secret()?, args.link_secret()?);
     let account = args.account.settings()?;
     let address = listen_address(&args.listen)?;
     let (_, from) = args.mail.outlet(&args.data)?;
@@ -99,18 +103,21 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     // With the folder's full path, for whoever looks for a mail.
     let (outlet, _) = args.mail.outlet(data.path())?;
     let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
+    let link_secret = link_secret.unwrap_or_else(|| secrets.expose(Secret::Link)).to_owned();
     let audit_days = args.retention.audit_retention_days;
     let setting = Setting {
         kafka,
         manifest,
         listener,
         jwt_secret,
+        link_secret,
         rates,
         account,
         outlet,
         from,
         loopback,
         audit_days,
+        lateness_minutes: args.reminder.reminder_lateness_minutes,
     };
     Ok((setting, data, secrets))
 }
@@ -162,6 +169,7 @@ async fn serve_all(
         jwt_secret,
         rates,
         audit_days,
+        lateness_minutes,
         account,
         loopback,
         ..
@@ -180,13 +188,14 @@ async fn serve_all(
         home.data.display().to_string(),
         outlet.announcement(),
     ));
-    tasks.spawn(clock::run(
-        pool.clone(),
-        metrics.clone(),
-        clock_part,
-        wake.clone(),
-        shutdown.clone(),
-    ));
+    let clock = Clock {
+        pool: pool.clone(),
+        lateness_minutes,
+        metrics: metrics.clone(),
+        part: clock_part,
+        wake: wake.clone(),
+    };
+    tasks.spawn(clock.run(shutdown.clone()));
     tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
     let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(shutdown.clone()));
@@ -293,6 +302,7 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
 fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) -> Option<String> {
     let role = match name {
         "jwt_secret" => return Some(setting.jwt_secret.clone()),
+        "link_secret" => return Some(setting.link_secret.clone()),
         "webhook_allow_loopback" => {
             return Some((setting.loopback == Loopback::Allowed).to_string());
         }

@@ -4,8 +4,12 @@
 mod clock;
 #[path = "service/dead_letter.rs"]
 mod dead_letter;
+#[path = "service/digest.rs"]
+mod digest;
 #[path = "service/mailer.rs"]
 mod mailer;
+#[path = "service/outlet.rs"]
+mod outlet;
 #[path = "service/retention.rs"]
 mod retention;
 #[path = "service/seed.rs"]

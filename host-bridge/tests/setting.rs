@@ -70,6 +70,8 @@ async fn kafka_and_mail_are_checked_before_anything_is_begun() {
         ("SMTP_URL", "http://ada:hunter2@mail.example.org"),
         ("SMTP_URL", "hunter2"),
         ("SMTP_FROM", "nobody in particular"),
+        ("REMINDER_LATENESS_MINUTES", "0"),
+        ("REMINDER_LATENESS_MINUTES", "a day"),
         ("AUDIT_RETENTION_DAYS", "0"),
         ("AUDIT_RETENTION_DAYS", "for ever"),
         ("RONDO_LISTEN", "3000"),
@@ -99,6 +101,10 @@ async fn settings_of_kafka_go_together() {
 #[tokio::test]
 async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("JWT_SECRET", SECRET), "JWT_SECRET").await;
+    refused(UP, &[], ("LINK_SECRET", SECRET), "LINK_SECRET").await;
+    let smtp = &[("SMTP_URL", "smtps://ada:hunter2@127.0.0.1:1")];
+    refused(UP, smtp, ("SMTP_CA", "/nonexistent/ca.pem"), "SMTP_CA").await;
+    refused(UP, smtp, ("SMTP_CA", "spin.toml"), "SMTP_CA").await;
     refused(UP, &[], ("DATABASE_URL", SECRET), "DATABASE_URL").await;
     let with_password = "postgres://ada:hunter2@127.0.0.1:1/rondo?sslmode=hunter2";
     refused(UP, &[], ("DATABASE_URL", with_password), "DATABASE_URL").await;

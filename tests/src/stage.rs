@@ -17,11 +17,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::story::{self, User};
 
-/// Key of access tokens and service token of these tests.
-const SECRET: &str = "a secret for the tests of components";
+/// Key of access tokens, key of links and service token of these tests.
+pub const SECRET: &str = "a secret for the tests of components";
 
 /// Most reminders that come due in one call.
 const REMINDERS_MAX: i32 = 100;
+/// How late a reminder may fire.
+const LATENESS_MINUTES: i32 = 24 * 60;
 
 /// Components that are served and can be called.
 pub struct Stage {
@@ -140,7 +142,8 @@ impl Stage {
     /// When the database fails.
     pub async fn fire_reminders(&self) {
         let bridge = self.database.session_as(Role::Bridge).await;
-        let fired = bridge.query_one("SELECT reminders_fire($1)", &[&REMINDERS_MAX]).await;
+        let fire = "SELECT fired FROM reminders_fire($1, $2)";
+        let fired = bridge.query_one(fire, &[&REMINDERS_MAX, &LATENESS_MINUTES]).await;
         fired.expect("reminders that come due");
     }
 }
@@ -150,7 +153,7 @@ fn load(address: &str, url: impl Fn(Role) -> String) -> WasmApp {
     let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
     let values = Values::resolve(&manifest.variables, |name| match name {
         "database_host" => Some(address.to_owned()),
-        "jwt_secret" | "event_token" => Some(SECRET.to_owned()),
+        "jwt_secret" | "link_secret" | "event_token" => Some(SECRET.to_owned()),
         // Nobody here reads a mail that would verify an address.
         "require_verified_email" => Some("false".to_owned()),
         _ => {

@@ -20,6 +20,7 @@ mod bindings {
 mod account;
 mod api_token;
 mod form;
+mod link;
 mod mail;
 mod page;
 mod password;
@@ -63,6 +64,9 @@ bindings::export!(Component with_types_in bindings);
 fn route(request: &Request) -> Result<Response, Refusal> {
     use Method::{Delete, Get, Patch, Post};
     let segments = request.segments();
+    if segments[..] == ["links", "unsubscribe"] {
+        return link::unsubscribe(request);
+    }
     let ["api", "auth", ref rest @ ..] = segments[..] else {
         return Err(Refusal::not_found());
     };

@@ -3,7 +3,7 @@
 use rondo_contract::event::TaskEvent;
 use rondo_domain::jiff::Timestamp;
 
-use crate::store::Reminder;
+use crate::reminder::Reminder;
 
 /// What `reminder.due` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,6 @@ pub enum Decision {
 pub fn decide(reminder: &Reminder, firing: &Firing, verified_only: bool) -> Decision {
     let moved = reminder.remind_at.parse().ok() != Some(firing.remind_at);
     let current = reminder.fired && reminder.firing == firing.number && !moved;
-    let reachable = reminder.wants_mail && (reminder.email_verified || !verified_only);
+    let reachable = reminder.reader.is_reachable(verified_only);
     if current && !reminder.completed && reachable { Decision::Send } else { Decision::Cancel }
 }

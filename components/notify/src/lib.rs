@@ -19,12 +19,15 @@ mod bindings {
 }
 
 mod decision;
+mod digest;
 mod mail;
+mod reminder;
+mod rendering;
 mod store;
 mod webhook;
 
 use rondo_contract::cloud_event::Disposition;
-use rondo_contract::event::{EventType, TaskEvent};
+use rondo_contract::event::EventType;
 use rondo_domain::access::Scope;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -33,12 +36,12 @@ use rondo_guest::database::DatabaseError;
 use rondo_guest::event::{self, Event, Unavailable};
 use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::page::{self, Parameters};
-use rondo_guest::trace::Trace;
-use rondo_guest::variable;
 
-use crate::decision::{Decision, Firing};
-use crate::mail::Mail;
+use crate::rendering::Rendering;
 use crate::store::Store;
+
+/// What mails are made of.
+const MAILED: [EventType; 2] = [EventType::ReminderDue, EventType::DigestDue];
 
 struct Component;
 
@@ -78,10 +81,6 @@ fn list(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
 
 fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
     let unavailable = |error: &dyn std::fmt::Display| Unavailable { reason: error.to_string() };
-    let verified_only = match variable::get("require_verified_email") {
-        Ok(value) => value == "true",
-        Err(error) => return Err(unavailable(&error)),
-    };
     match webhook::record(&batch) {
         Ok(()) => {}
         Err(error @ DatabaseError::Unavailable(_)) => return Err(unavailable(&error)),
@@ -91,38 +90,14 @@ fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
             return Ok(vec![retry; batch.len()]);
         }
     }
-    if batch.iter().all(|event| event.event_type != EventType::ReminderDue.as_str()) {
+    let is_mailed = |event: &Event| MAILED.iter().any(|known| event.event_type == known.as_str());
+    if !batch.iter().any(is_mailed) {
         return Ok(vec![Disposition::Done; batch.len()]);
     }
-    let store = Store::open().map_err(|error| unavailable(&error))?;
-    event::each(batch, |event| handle_one(&store, verified_only, event))
-}
-
-fn handle_one(
-    store: &Store,
-    verified_only: bool,
-    event: &Event,
-) -> Result<Disposition, DatabaseError> {
-    if event.event_type != EventType::ReminderDue.as_str() {
-        return Ok(Disposition::Done);
-    }
-    let value = match TaskEvent::parse(&event.data) {
-        Ok(value) => value,
-        Err(reason) => return Ok(Disposition::Reject { reason }),
-    };
-    let firing = match Firing::of(&value) {
-        Ok(firing) => firing,
-        Err(reason) => return Ok(Disposition::Reject { reason }),
-    };
-    // Without its task or reminder there is nobody to tell and nothing to keep a history of.
-    let Some(reminder) = store.reminder(value.user_id, firing.reminder_id)? else {
-        return Ok(Disposition::Done);
-    };
-    let mail = match decision::decide(&reminder, &firing, verified_only) {
-        Decision::Send => Some(Mail::of(&reminder)),
-        Decision::Cancel => None,
-    };
-    let trace = Trace::continued(event.traceparent.as_deref());
-    store.record(&firing, mail.as_ref(), &trace.traceparent())?;
-    Ok(Disposition::Done)
+    let rendering = Rendering::open().map_err(|error| unavailable(&error))?;
+    event::each(batch, |event| match event.event_type.parse() {
+        Ok(EventType::ReminderDue) => rendering.reminder(event),
+        Ok(EventType::DigestDue) => rendering.digest(event),
+        _ => Ok(Disposition::Done),
+    })
 }

@@ -1,12 +1,13 @@
-//! What a mail says: one list of lines, rendered as text and as HTML.
+//! What a mail says: one list of blocks, rendered as text and as HTML.
 //!
-//! Title, description and name are whatever somebody typed: none may break out of its line, of the
+//! Titles, descriptions and names are whatever somebody typed: none may break out of its line, of the
 //! subject's header or of the markup.
 
-use rondo_domain::jiff::civil::DateTime;
-use rondo_domain::zone::Zone;
-
-use crate::store::Reminder;
+use askama::Template;
+use rondo_contract::link_token::{Link, Purpose, UNSUBSCRIBE_LINK_LIFETIME_S};
+use rondo_contract::token::HmacKey;
+use rondo_domain::jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// A rendered mail; who it goes to is the mailer's to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,151 +15,130 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    pub unsubscribe_url: String,
 }
 
 impl Mail {
+    /// Renders `blocks`, after a greeting and before the link to get no more of it.
     #[must_use]
-    pub fn of(reminder: &Reminder) -> Self {
-        let title = one_line(&reminder.title);
-        let paragraphs = paragraphs(reminder, &title);
-        Self {
-            subject: format!("Reminder: {title}"),
-            text: text(&paragraphs),
-            html: html(&title, &paragraphs),
-        }
-    }
-}
-
-struct Paragraph {
-    content: String,
-    strong: bool,
-}
-
-fn paragraphs(reminder: &Reminder, title: &str) -> Vec<Paragraph> {
-    let plain = |content: String| Paragraph { content, strong: false };
-    let mut paragraphs = vec![plain(match reminder.name.as_deref().map(one_line) {
-        Some(name) if !name.is_empty() => format!("Hello {name},"),
-        _ => "Hello,".to_owned(),
-    })];
-    paragraphs.push(plain("this is the reminder that you asked for:".to_owned()));
-    paragraphs.push(Paragraph { content: title.to_owned(), strong: true });
-    if let Some(moment) =
-        reminder.due_date.as_deref().and_then(|due| moment(due, &reminder.time_zone))
-    {
-        paragraphs.push(plain(format!("Due {moment}")));
-    }
-    if let Some(description) = reminder.description.as_deref().filter(|d| !d.trim().is_empty()) {
-        paragraphs.push(plain(description.trim().replace("\r\n", "\n")));
-    }
-    paragraphs
-}
-
-fn text(paragraphs: &[Paragraph]) -> String {
-    let contents: Vec<_> = paragraphs.iter().map(|p| p.content.as_str()).collect();
-    contents.join("\n\n") + "\n"
-}
-
-fn html(title: &str, paragraphs: &[Paragraph]) -> String {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n\
-         <body style=\"font-family: sans-serif; line-height: 1.5\">\n",
-        escaped(title)
-    );
-    for paragraph in paragraphs {
-        let content = escaped(&paragraph.content).replace('\n', "<br>\n");
-        html += &if paragraph.strong {
-            format!("<p><strong>{content}</strong></p>\n")
-        } else {
-            format!("<p>{content}</p>\n")
+    pub fn of(subject: String, reader: &Reader, blocks: Vec<Block>, links: &Links) -> Self {
+        let greeting = match reader.name.as_deref().map(one_line) {
+            Some(name) if !name.is_empty() => format!("Hello {name},"),
+            _ => "Hello,".to_owned(),
         };
+        let unsubscribe_url = links.unsubscribe();
+        let last = LabelledUrl { label: "Get no more e-mail", url: unsubscribe_url.clone() };
+        let mut all = vec![Block::Text(greeting)];
+        all.extend(blocks);
+        all.push(Block::Links(vec![last]));
+        // Writing into a string does not fail.
+        let text = Text { blocks: &all }.render().unwrap_or_default();
+        let html = Html { subject: &subject, blocks: &all }.render().unwrap_or_default();
+        Self { text, html, subject, unsubscribe_url }
     }
-    html + "</body></html>\n"
+
+    /// As the database takes it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "subject": self.subject, "text": self.text, "html": self.html,
+            "unsubscribe_url": self.unsubscribe_url,
+        })
+    }
 }
 
-/// Neutralises what HTML gives a meaning to, in text and in quoted attributes.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
+/// A part of a mail.
+pub enum Block {
+    /// May have several lines.
+    Text(String),
+    Title(String),
+    /// A heading and what is under it.
+    List(String, Vec<Item>),
+    Links(Vec<LabelledUrl>),
+}
+
+pub struct Item {
+    pub text: String,
+    pub link: Option<String>,
+}
+
+pub struct LabelledUrl {
+    pub label: &'static str,
+    pub url: String,
+}
+
+/// Whom a mail is for, as the account is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    pub user_id: i64,
+    pub name: Option<String>,
+    pub time_zone: String,
+    pub wants_mail: bool,
+    pub email_verified: bool,
+}
+
+impl Reader {
+    /// Whether anything may be mailed to the user; `verified_only` where the address has to be the
+    /// user's own for it.
+    #[must_use]
+    pub const fn is_reachable(&self, verified_only: bool) -> bool {
+        self.wants_mail && (self.email_verified || !verified_only)
     }
-    escaped
+}
+
+/// Makes the links of one user's mail.
+pub struct Links<'a> {
+    pub public_url: &'a str,
+    pub key: &'a HmacKey,
+    pub user_id: i64,
+    pub now: Timestamp,
+}
+
+impl Links<'_> {
+    /// A link that changes something.
+    #[must_use]
+    pub fn act(&self, purpose: Purpose, subject_id: i64, firing: i64, lifetime_s: i64) -> String {
+        let link = Link {
+            purpose,
+            user_id: self.user_id,
+            subject_id,
+            firing,
+            expires_at_s: self.now.as_second().saturating_add(lifetime_s),
+        };
+        link.url(self.public_url, self.key)
+    }
+
+    /// The task on the web page, for whoever is logged in there.
+    #[must_use]
+    pub fn open(&self, task_id: i64) -> String {
+        format!("{}/#/tasks/{task_id}", self.public_url)
+    }
+
+    fn unsubscribe(&self) -> String {
+        self.act(Purpose::Unsubscribe, 0, 0, UNSUBSCRIBE_LINK_LIFETIME_S)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail.txt", escape = "none")]
+struct Text<'a> {
+    blocks: &'a [Block],
+}
+
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct Html<'a> {
+    subject: &'a str,
+    blocks: &'a [Block],
 }
 
 /// Control characters, line breaks among them, become spaces, and spaces one space.
-fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let breaks = |character: char| {
         character.is_whitespace()
             || character.is_control()
             || matches!(character, '\u{2028}' | '\u{2029}')
     };
     text.split(breaks).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// An instant on the user's clock: `Mon 12 Jan 2026, 14:00 (Europe/Paris)`.
-fn moment(instant: &str, time_zone: &str) -> Option<String> {
-    let zone = Zone::parse(time_zone).unwrap_or_else(|_| Zone::utc());
-    let local: DateTime = zone.local_of(instant.parse().ok()?);
-    Some(format!(
-        "{} {} {} {}, {:02}:{:02} ({zone})",
-        WEEKDAYS[usize::try_from(local.weekday().to_monday_zero_offset()).ok()?],
-        local.day(),
-        MONTHS[usize::try_from(local.month() - 1).ok()?],
-        local.year(),
-        local.hour(),
-        local.minute(),
-    ))
-}
-
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reminder(title: &str) -> Reminder {
-        Reminder {
-            fired: true,
-            firing: 1,
-            remind_at: "2026-01-12T12:00:00Z".to_owned(),
-            title: title.to_owned(),
-            description: Some("One.\r\nTwo <b>.".to_owned()),
-            completed: false,
-            due_date: Some("2026-01-12T13:00:00Z".to_owned()),
-            name: Some("Ann".to_owned()),
-            time_zone: "Europe/Paris".to_owned(),
-            wants_mail: true,
-            email_verified: true,
-        }
-    }
-
-    #[test]
-    fn text_and_html_say_the_same() {
-        let mail = Mail::of(&reminder("Team meeting"));
-        assert_eq!(mail.subject, "Reminder: Team meeting");
-        assert_eq!(
-            mail.text,
-            "Hello Ann,\n\nthis is the reminder that you asked for:\n\nTeam meeting\n\n\
-             Due Mon 12 Jan 2026, 14:00 (Europe/Paris)\n\nOne.\nTwo <b>.\n"
-        );
-        assert!(mail.html.contains("<p><strong>Team meeting</strong></p>"));
-        assert!(mail.html.contains("<p>One.<br>\nTwo &lt;b&gt;.</p>"));
-    }
-
-    #[test]
-    fn a_hostile_title_stays_in_its_place() {
-        let mail =
-            Mail::of(&reminder("x\r\nBcc: all@example.org\u{2028}<script>alert('1')&\"</script>"));
-        assert_eq!(mail.subject, "Reminder: x Bcc: all@example.org <script>alert('1')&\"</script>");
-        assert!(!mail.html.contains("<script>"), "{}", mail.html);
-        assert!(mail.html.contains("&lt;script&gt;alert(&#39;1&#39;)&amp;&quot;&lt;/script&gt;"));
-    }
 }

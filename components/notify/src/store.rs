@@ -1,9 +1,14 @@
 //! What the component reads and the function that it calls.
 
-use rondo_guest::database::{Database, DatabaseError, int, optional, text};
+use rondo_domain::instant;
+use rondo_domain::jiff::Timestamp;
+use rondo_guest::database::{Database, DatabaseError, Failure, Row, int, optional, text};
+use serde_json::Value;
 
 use crate::decision::Firing;
-use crate::mail::Mail;
+use crate::digest::{Digest, Entry, Group, ITEMS_MAX};
+use crate::mail::{Mail, Reader};
+use crate::reminder::Reminder;
 
 pub struct Store(Database);
 
@@ -21,14 +26,13 @@ impl Store {
                 fired: row.text("state")? == "fired",
                 firing: row.int("firing")?,
                 remind_at: row.text("remind_at")?,
+                task_id: row.int("task_id")?,
+                revision: row.int("revision")?,
                 title: row.text("title")?,
                 description: row.optional_text("description")?,
                 completed: row.text("status")? == "completed",
                 due_date: row.optional_text("due_date")?,
-                name: row.optional_text("name")?,
-                time_zone: row.text("time_zone")?,
-                wants_mail: row.boolean("notify_email")?,
-                email_verified: row.boolean("email_verified")?,
+                reader: reader(user, &mut row)?,
             })
         })
         .transpose()
@@ -38,19 +42,64 @@ impl Store {
     pub fn record(
         &self,
         firing: &Firing,
-        mail: Option<&Mail>,
+        mail: Option<&Value>,
         traceparent: &str,
     ) -> Result<(), DatabaseError> {
         let parameters = [
             int(firing.reminder_id),
             int(firing.number),
-            text(if mail.is_some() { "pending" } else { "cancelled" }),
-            optional(mail, |mail| text(mail.subject.as_str())),
-            optional(mail, |mail| text(mail.text.as_str())),
-            optional(mail, |mail| text(mail.html.as_str())),
+            optional(mail, |mail| text(mail.to_string())),
             text(traceparent),
         ];
         self.0.query_one(include_str!("sql/notification_record.sql"), &parameters)?;
+        Ok(())
+    }
+
+    /// A user who wants a digest.
+    pub fn digest_reader(&self, user: i64) -> Result<Option<Reader>, DatabaseError> {
+        let row = self.0.query_optional(include_str!("sql/digest_reader.sql"), &[int(user)])?;
+        row.map(|mut row| reader(user, &mut row)).transpose()
+    }
+
+    /// What there is to say of a day between two instants.
+    pub fn digest(
+        &self,
+        user: i64,
+        (start, end): (Timestamp, Timestamp),
+    ) -> Result<Digest, DatabaseError> {
+        let parameters =
+            [int(user), text(instant::format(start)), text(instant::format(end)), int(ITEMS_MAX)];
+        let mut row = self.0.query_one(include_str!("sql/digest.sql"), &parameters)?;
+        let mut group = |items: &str, count: &str| -> Result<Group, DatabaseError> {
+            let items: Vec<Entry> = serde_json::from_str(&row.text(items)?)
+                .map_err(|error| Failure::plain(format!("{count}: {error}")))?;
+            Ok(Group { items, count: row.int(count)? })
+        };
+        Ok(Digest {
+            overdue: group("overdue", "overdue_count")?,
+            due: group("due", "due_count")?,
+            missed: group("missed", "missed_count")?,
+        })
+    }
+
+    /// Records the digest of a day, once.
+    pub fn record_digest(
+        &self,
+        user: i64,
+        day: &str,
+        mail: &Mail,
+        missed: &[Entry],
+        traceparent: &str,
+    ) -> Result<(), DatabaseError> {
+        let missed: Vec<_> = missed.iter().map(|entry| entry.id).collect();
+        let parameters = [
+            int(user),
+            text(day),
+            text(mail.json().to_string()),
+            text(Value::from(missed).to_string()),
+            text(traceparent),
+        ];
+        self.0.query_one(include_str!("sql/digest_record.sql"), &parameters)?;
         Ok(())
     }
 
@@ -68,20 +117,14 @@ impl Store {
     }
 }
 
-/// A reminder, its task and its user.
-pub struct Reminder {
-    /// Not armed anew, and not cancelled, since it came due.
-    pub fired: bool,
-    pub firing: i64,
-    pub remind_at: String,
-    pub title: String,
-    pub description: Option<String>,
-    pub completed: bool,
-    pub due_date: Option<String>,
-    pub name: Option<String>,
-    pub time_zone: String,
-    pub wants_mail: bool,
-    pub email_verified: bool,
+fn reader(user_id: i64, row: &mut Row) -> Result<Reader, DatabaseError> {
+    Ok(Reader {
+        user_id,
+        name: row.optional_text("name")?,
+        time_zone: row.text("time_zone")?,
+        wants_mail: row.boolean("notify_email")?,
+        email_verified: row.boolean("email_verified")?,
+    })
 }
 
 /// One page of a list.

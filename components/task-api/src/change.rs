@@ -43,6 +43,13 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
     })
 }
 
+/// What `…/{id}/complete` does, for a link in a mail.
+pub fn complete(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
+    change(request, user, task, None, EditScope::This, |current| {
+        Ok(current.fields.clone().completed())
+    })
+}
+
 /// `PUT …/{id}`: writable members that are left out get their defaults, but the status stays.
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;

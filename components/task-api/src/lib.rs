@@ -25,6 +25,7 @@ mod changes;
 mod create;
 mod etag;
 mod idempotency;
+mod link;
 mod list;
 mod reminder;
 mod skip;
@@ -53,6 +54,8 @@ bindings::export!(Component with_types_in bindings);
 fn route(request: &Request) -> Result<Response, Refusal> {
     let segments = request.segments();
     let (user, area, rest) = match segments[..] {
+        ["links", "complete"] => return link::complete(request),
+        ["links", "snooze"] => return link::snooze(request),
         ["api", area, ref rest @ ..] if is_area(area) => (None, area, rest),
         ["api", user, area, ref rest @ ..] if is_area(area) => (Some(user), area, rest),
         _ => return Err(unknown_path(request)),

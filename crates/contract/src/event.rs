@@ -28,11 +28,12 @@ pub enum EventType {
     ReminderCancelled,
     NotificationSent,
     NotificationFailed,
+    DigestDue,
     EventDeadLettered,
 }
 
 impl EventType {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TaskCreated,
         Self::TaskUpdated,
         Self::TaskCompleted,
@@ -45,6 +46,7 @@ impl EventType {
         Self::ReminderCancelled,
         Self::NotificationSent,
         Self::NotificationFailed,
+        Self::DigestDue,
         Self::EventDeadLettered,
     ];
 
@@ -63,6 +65,7 @@ impl EventType {
             Self::ReminderCancelled => "reminder.cancelled",
             Self::NotificationSent => "notification.sent",
             Self::NotificationFailed => "notification.failed",
+            Self::DigestDue => "digest.due",
             Self::EventDeadLettered => "event.dead_lettered",
         }
     }
@@ -90,6 +93,7 @@ impl EventType {
             Self::ReminderCancelled => schema!("reminder.cancelled"),
             Self::NotificationSent => schema!("notification.sent"),
             Self::NotificationFailed => schema!("notification.failed"),
+            Self::DigestDue => schema!("digest.due"),
             Self::EventDeadLettered => schema!("event.dead_lettered"),
         }
     }
@@ -184,10 +188,41 @@ impl TaskEvent {
     /// When `value` is not a JSON object of this shape, or of a major version other than 1.
     pub fn parse(value: &str) -> Result<Self, String> {
         let event: Self = serde_json::from_str(value).map_err(|error| error.to_string())?;
-        if event.schema_version.split('.').next() != Some("1") {
-            return Err(format!("schema_version {:?} is not 1.x", event.schema_version));
-        }
+        check_version(&event.schema_version)?;
         Ok(event)
+    }
+}
+
+/// The value of `digest.due`: a user's daily digest is to be written. It is about no task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestEvent {
+    /// UUID.
+    pub event_id: String,
+    pub schema_version: String,
+    pub event_type: EventType,
+    /// RFC 3339 in UTC: when it came due.
+    pub timestamp: String,
+    pub user_id: i64,
+    /// The user's local day that it is the digest of, such as `2031-03-30`.
+    pub day: String,
+}
+
+impl DigestEvent {
+    /// Reads an event's value.
+    ///
+    /// # Errors
+    /// As [`TaskEvent::parse`].
+    pub fn parse(value: &str) -> Result<Self, String> {
+        let event: Self = serde_json::from_str(value).map_err(|error| error.to_string())?;
+        check_version(&event.schema_version)?;
+        Ok(event)
+    }
+}
+
+fn check_version(version: &str) -> Result<(), String> {
+    match version.split('.').next() {
+        Some("1") => Ok(()),
+        _ => Err(format!("schema_version {version:?} is not 1.x")),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod cloud_event;
 pub mod event;
 pub mod frame;
 pub mod json;
+pub mod link_token;
 pub mod problem;
 pub mod recurrence_rule;
 pub mod reminder_body;

@@ -105,6 +105,15 @@ impl HmacKey {
         // An HMAC takes a key of any length.
         Hmac::new_from_slice(secret).map(Self).map_err(|_| TokenError::WeakSecret)
     }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(message).finalize().into_bytes().into()
+    }
+
+    /// Compares in a time that does not tell where a wrong signature differs.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.clone().chain_update(message).verify_slice(signature).is_ok()
+    }
 }
 
 /// The algorithms that are accepted.
@@ -192,7 +201,7 @@ struct Payload {
 #[must_use]
 pub fn sign(claims: &Claims, key: &HmacKey) -> String {
     let mut token = unsigned(r#"{"alg":"HS256","typ":"JWT"}"#, claims);
-    let signature = key.0.clone().chain_update(&token).finalize().into_bytes();
+    let signature = key.sign(token.as_bytes());
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     token
@@ -267,11 +276,9 @@ impl<'a> Presented<'a> {
         if self.algorithm != Algorithm::Hs256 {
             return Err(TokenError::Unsupported);
         }
-        key.0
-            .clone()
-            .chain_update(self.signed)
-            .verify_slice(&self.signature)
-            .map_err(|_| TokenError::BadSignature)?;
+        if !key.has_signed(self.signed.as_bytes(), &self.signature) {
+            return Err(TokenError::BadSignature);
+        }
         Ok(Proven(json_of(self.payload)?))
     }
 

@@ -34,7 +34,8 @@ pub fn topics_of(event_type: EventType) -> &'static [&'static Topic] {
         | EventType::ReminderDue
         | EventType::ReminderCancelled
         | EventType::NotificationSent
-        | EventType::NotificationFailed => &[&REMINDERS],
+        | EventType::NotificationFailed
+        | EventType::DigestDue => &[&REMINDERS],
         EventType::EventDeadLettered => &[&DLQ_EVENTS],
     }
 }
@@ -80,13 +81,24 @@ pub const RECURRENCE: Capability = Capability {
     event_types: &[EventType::TaskCreated, EventType::TaskCompleted, EventType::TaskDeleted],
 };
 
-/// Decides and renders what a due reminder says, and what goes to webhooks. Neither depends on the
+/// What may be told to webhooks, and what only makes a mail.
+const NOTIFY_TYPES: [EventType; webhook::EVENT_TYPES.len() + 1] = {
+    let mut types = [EventType::DigestDue; webhook::EVENT_TYPES.len() + 1];
+    let mut place = 0;
+    while place < webhook::EVENT_TYPES.len() {
+        types[place] = webhook::EVENT_TYPES[place];
+        place += 1;
+    }
+    types
+};
+
+/// Decides and renders what a due reminder or a digest says, and what goes to webhooks. Neither depends on the
 /// order of events: a reminder is looked at as it is, and a delivery is about one event.
 pub const NOTIFY: Capability = Capability {
     name: "notify",
     topics: &[&TASK_EVENTS, &REMINDERS],
     batching: Batching::Mixed,
-    event_types: &webhook::EVENT_TYPES,
+    event_types: &NOTIFY_TYPES,
 };
 
 /// Records every event once.

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod link;
 mod task;
 mod webhook;
 
@@ -12,13 +13,14 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes, with what they are about.
-pub const TAGS: [(&str, &str); 7] = [
+pub const TAGS: [(&str, &str); 8] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (REMINDERS, "Further reminders, and what was sent"),
     (RECURRENCE, "Rules of recurrence"),
     (WEBHOOKS, "Being told of events by a request"),
     (AUDIT, "Everything that happened"),
     (ACCOUNTS, "Accounts, sessions and tokens"),
+    (LINKS, "The pages behind the links in mails"),
     (DOCUMENTS, "What describes all this"),
 ];
 const TASKS: &str = "tasks";
@@ -27,6 +29,7 @@ const RECURRENCE: &str = "recurrence";
 const WEBHOOKS: &str = "webhooks";
 const AUDIT: &str = "audit";
 const ACCOUNTS: &str = "accounts";
+const LINKS: &str = "links";
 const DOCUMENTS: &str = "documents";
 
 /// Every operation, in the order of the document.
@@ -35,6 +38,7 @@ pub fn all() -> Vec<Operation> {
     operations.extend(webhook::all());
     operations.extend(audit::all());
     operations.extend(account::all());
+    operations.extend(link::all());
     operations.push(document("/api/openapi.json", "getOpenapi", "This document"));
     operations.push(document("/api/asyncapi.json", "getAsyncapi", "Events and live sync"));
     operations

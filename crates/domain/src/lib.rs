@@ -10,11 +10,14 @@ mod word;
 
 pub mod access;
 pub mod destination;
+pub mod digest;
 pub mod fold;
 pub mod instant;
+pub mod moment;
 pub mod offset;
 pub mod recurrence;
 pub mod search;
+pub mod snooze;
 pub mod task;
 pub mod violation;
 pub mod zone;

@@ -212,7 +212,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn plain(message: impl Into<String>) -> Self {
+    /// One that Postgres has no code for.
+    #[must_use]
+    pub fn plain(message: impl Into<String>) -> Self {
         Self { code: None, message: message.into() }
     }
 }

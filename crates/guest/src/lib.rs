@@ -19,6 +19,7 @@ pub mod clock;
 pub mod database;
 pub mod event;
 pub mod http;
+pub mod link;
 pub mod page;
 pub mod refusal;
 pub mod trace;

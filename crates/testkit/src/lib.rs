@@ -14,6 +14,7 @@
 //! - [`population`]: many users with many tasks, for plans and measurements;
 //! - [`wait`]: waiting for a condition, never for a time.
 
+pub mod certificate;
 pub mod database;
 pub mod described_answer;
 pub mod event_schema;

@@ -14,7 +14,7 @@ pub const FOREIGN_SOURCE: &str = "/test";
 /// The topics, and the start of the types that each carries.
 const TOPICS: [(&str, &[&str]); 4] = [
     ("task-events", &["task.", "series."]),
-    ("reminders", &["reminder.", "notification."]),
+    ("reminders", &["reminder.", "notification.", "digest."]),
     ("task-updates", &["task."]),
     ("dlq-events", &["event.dead_lettered"]),
 ];

@@ -1,25 +1,21 @@
 //! A mail server on loopback (RFC 5321) that records what it accepts and fails as it is told.
 //!
-//! It speaks EHLO, HELO, MAIL, RCPT, DATA, RSET, NOOP and QUIT in plain text, as a server on
-//! loopback does; it relays nothing.
+//! It speaks EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, RSET, NOOP and QUIT, in plain text or with
+//! TLS; it relays nothing.
+
+mod session;
 
 use std::collections::VecDeque;
-use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use self::session::Session;
+use crate::certificate::Certificate;
 use crate::wait::eventually;
-
-/// Longest line that is read, beyond RFC 5321's 1,000.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
-
-/// Largest mail that is taken.
-const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// What the server does wrong with one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +66,17 @@ impl Mail {
     }
 }
 
+/// What the server asks of its clients.
+#[derive(Default)]
+pub struct Demand {
+    /// TLS with this certificate; none: plain text.
+    pub certificate: Option<Certificate>,
+    /// TLS from the first byte (RFC 8314), instead of after STARTTLS (RFC 3207).
+    pub is_implicit: bool,
+    /// User and password, for AUTH PLAIN (RFC 4954).
+    pub credentials: Option<(String, String)>,
+}
+
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct SmtpServer {
@@ -83,12 +90,22 @@ struct State {
     mails: Mutex<Vec<Mail>>,
     /// One for each coming connection or delivery, in order.
     faults: Mutex<VecDeque<Fault>>,
+    connections: AtomicUsize,
 }
 
 impl SmtpServer {
+    /// One that asks nothing of its clients.
+    ///
     /// # Panics
     /// When loopback has no free port.
     pub async fn start() -> Self {
+        Self::demanding(Demand::default()).await
+    }
+
+    /// # Panics
+    /// When loopback has no free port.
+    pub async fn demanding(demand: Demand) -> Self {
+        let demand = Arc::new(demand);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port on loopback");
         let port = listener.local_addr().expect("a bound socket").port();
         let state = Arc::new(State::default());
@@ -97,10 +114,13 @@ impl SmtpServer {
         tasks.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
+                let (state, demand) = (Arc::clone(&shared), Arc::clone(&demand));
+                state.connections.fetch_add(1, Ordering::Relaxed);
                 sessions.spawn(async move {
                     // A client that goes away is the client's matter.
-                    let _ = Session::new(stream, &state).run().await;
+                    if let Ok(session) = Session::open(stream, &state, &demand).await {
+                        let _ = session.run().await;
+                    }
                 });
                 while sessions.try_join_next().is_some() {}
             }
@@ -128,6 +148,12 @@ impl SmtpServer {
     #[must_use]
     pub fn faults_left(&self) -> usize {
         locked(&self.state.faults).len()
+    }
+
+    /// Connections so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// What has been accepted so far, in order.
@@ -170,149 +196,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One connection.
-struct Session<'a> {
-    reader: BufReader<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
-    state: &'a State,
-    from: Option<String>,
-    to: Vec<String>,
-}
-
-impl<'a> Session<'a> {
-    fn new(stream: TcpStream, state: &'a State) -> Self {
-        let (reader, writer) = stream.into_split();
-        Self { reader: BufReader::new(reader), writer, state, from: None, to: Vec::new() }
-    }
-
-    async fn run(mut self) -> io::Result<()> {
-        if self.state.take_fault(|fault| *fault == Fault::Hang).is_some() {
-            // Until the client gives up: its end of the connection closes.
-            tokio::io::copy(&mut self.reader, &mut tokio::io::sink()).await?;
-            return Ok(());
-        }
-        self.reply("220 testkit ready").await?;
-        while let Some(line) = self.line().await? {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            let (verb, rest) = line.split_at(line.find([' ', ':']).unwrap_or(line.len()));
-            match verb.to_ascii_uppercase().as_str() {
-                "EHLO" => {
-                    let size = format!(
-                        "250-testkit\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE {MAIL_BYTES_MAX}"
-                    );
-                    self.reply(&size).await?;
-                }
-                "HELO" => self.reply("250 testkit").await?,
-                "MAIL" => self.sender(rest).await?,
-                "RCPT" => self.recipient(rest).await?,
-                "DATA" if self.from.is_none() || self.to.is_empty() => {
-                    self.reply("503 5.5.1 MAIL and RCPT come first").await?;
-                }
-                "DATA" => {
-                    if !self.data().await? {
-                        return Ok(());
-                    }
-                }
-                "RSET" => {
-                    self.reset();
-                    self.reply("250 2.0.0 ok").await?;
-                }
-                "NOOP" => self.reply("250 2.0.0 ok").await?,
-                "QUIT" => return self.reply("221 2.0.0 bye").await,
-                _ => self.reply("500 5.5.2 unknown command").await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn sender(&mut self, rest: &str) -> io::Result<()> {
-        match self.state.take_fault(|fault| matches!(fault, Fault::Sender(_))) {
-            Some(Fault::Sender(reply)) => self.reply(&reply).await,
-            _ => {
-                self.reset();
-                self.from = Some(address(rest));
-                self.reply("250 2.1.0 ok").await
-            }
-        }
-    }
-
-    async fn recipient(&mut self, rest: &str) -> io::Result<()> {
-        match self.state.take_fault(|fault| matches!(fault, Fault::Recipient(_))) {
-            Some(Fault::Recipient(reply)) => self.reply(&reply).await,
-            _ if self.from.is_none() => self.reply("503 5.5.1 MAIL comes first").await,
-            _ => {
-                self.to.push(address(rest));
-                self.reply("250 2.1.5 ok").await
-            }
-        }
-    }
-
-    /// Receives a mail; `false` when the connection is to be closed.
-    async fn data(&mut self) -> io::Result<bool> {
-        self.reply("354 end with a dot").await?;
-        let mut data = Vec::new();
-        let is_dropped = self.state.take_fault(|fault| *fault == Fault::DropInData).is_some();
-        loop {
-            let Some(line) = self.line().await? else { return Ok(false) };
-            if is_dropped {
-                return Ok(false);
-            }
-            if line == b".\r\n" {
-                break;
-            }
-            // A dot at the start of a line was doubled (RFC 5321, section 4.5.2).
-            data.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
-            if data.len() > MAIL_BYTES_MAX {
-                self.reply("552 5.3.4 too large").await?;
-                return Ok(false);
-            }
-        }
-        if let Some(Fault::Data(reply)) =
-            self.state.take_fault(|fault| matches!(fault, Fault::Data(_)))
-        {
-            self.reset();
-            self.reply(&reply).await?;
-            return Ok(true);
-        }
-        let mail = Mail {
-            from: self.from.take().unwrap_or_default(),
-            to: std::mem::take(&mut self.to),
-            data: String::from_utf8_lossy(&data).into_owned(),
-        };
-        locked(&self.state.mails).push(mail);
-        if self.state.take_fault(|fault| *fault == Fault::DropAfterData).is_some() {
-            return Ok(false);
-        }
-        self.reply("250 2.0.0 recorded").await?;
-        Ok(true)
-    }
-
-    fn reset(&mut self) {
-        self.from = None;
-        self.to.clear();
-    }
-
-    /// The next line with its end; none when the client has gone.
-    async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut line = Vec::new();
-        (&mut self.reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
-        Ok(line.ends_with(b"\n").then_some(line))
-    }
-
-    async fn reply(&mut self, reply: &str) -> io::Result<()> {
-        self.writer.write_all(format!("{reply}\r\n").as_bytes()).await
-    }
-}
-
-/// The address in ` FROM:<a@b> SIZE=9` or ` TO:<a@b>`.
-fn address(rest: &str) -> String {
-    let start = rest.find('<').map_or(0, |at| at + 1);
-    let end = rest.rfind('>').unwrap_or(rest.len()).max(start);
-    rest[start..end].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpStream;
+
     use super::*;
 
     const SECONDS: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_bridge::clock;
+use host_bridge::clock::{self, Clock, Firing};
 use rondo_telemetry::{Metrics, Readiness};
 use rondo_testkit::wait::eventually;
 use tokio::sync::Notify;
@@ -13,6 +13,8 @@ use crate::seed::Seed;
 
 /// More than two batches.
 const DUE: i64 = 1_100;
+/// How late a reminder may fire.
+const LATENESS_MINUTES: i32 = 60;
 const SOON: Duration = Duration::from_secs(20);
 
 /// Reminders that are due, and one that is not.
@@ -33,7 +35,7 @@ async fn armed(seed: &Seed) {
 async fn fire_all(seed: &Seed) -> Vec<i64> {
     let mut batches = Vec::new();
     loop {
-        match clock::fire(&seed.pool).await.unwrap() {
+        match clock::fire(&seed.pool, LATENESS_MINUTES).await.unwrap().fired {
             0 => return batches,
             fired => batches.push(fired),
         }
@@ -69,13 +71,14 @@ async fn a_running_clock_finds_what_came_due_while_there_was_none() {
     armed(&seed).await;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
     let (shutdown, part) = (CancellationToken::new(), readiness.part("clock"));
-    let clock = tokio::spawn(clock::run(
-        seed.pool.clone(),
-        metrics.clone(),
+    let clock = Clock {
+        pool: seed.pool.clone(),
+        lateness_minutes: LATENESS_MINUTES,
+        metrics: metrics.clone(),
         part,
-        wake.clone(),
-        shutdown.clone(),
-    ));
+        wake: wake.clone(),
+    };
+    let clock = tokio::spawn(clock.run(shutdown.clone()));
     tokio::time::timeout(SOON, wake.notified()).await.expect("the relay is woken");
     eventually("all of them", SOON, async || {
         let text = metrics.encode();
@@ -87,4 +90,26 @@ async fn a_running_clock_finds_what_came_due_while_there_was_none() {
     shutdown.cancel();
     clock.await.unwrap();
     assert_each_fired_once(&seed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_for_too_long_is_missed_and_not_fired() {
+    let seed = Seed::new().await;
+    let (user, task) = (seed.user_id, seed.task_id);
+    seed.run(&format!(
+        "INSERT INTO reminders (user_id, task_id, kind, remind_at, state, armed_at, created_at)
+         SELECT {user}, {task}, 'further', now() - due * interval '1 minute', 'armed',
+                now() - armed * interval '1 minute', now()
+         FROM (VALUES ({LATENESS_MINUTES} - 1, 100000), ({LATENESS_MINUTES} + 1, 100000), (100000, 200000),
+                      -- Made after its moment, as for a task that is due soon: it fires at once.
+                      (100000, 0)) AS x (due, armed)"
+    ))
+    .await;
+    let look = || clock::fire(&seed.pool, LATENESS_MINUTES);
+    assert_eq!(look().await.unwrap(), Firing { fired: 2, missed: 2 });
+    assert_eq!(look().await.unwrap(), Firing { fired: 0, missed: 0 });
+    assert_eq!(seed.text("SELECT count(*) FROM outbox").await, "2");
+    let missed = "SELECT count(*) FROM notifications n JOIN reminders r ON r.id = n.reminder_id
+                  WHERE n.status = 'missed' AND n.firing = 1 AND n.remind_at = r.remind_at AND r.state = 'fired'";
+    assert_eq!(seed.text(missed).await, "2");
 }

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use host_bridge::mailer::{Mailer, Outlet};
+use host_bridge::mailer::Mailer;
+use host_bridge::outlet::Outlet;
 use rondo_telemetry::{Metrics, Readiness};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::smtp::{Fault, Mail, SmtpServer};
@@ -16,6 +17,9 @@ use crate::seed::Seed;
 
 /// How long anything may take, waits before another attempt among it.
 const SOON: Duration = Duration::from_secs(30);
+/// Longer than a line of a mail should be, and not to be broken.
+const UNSUBSCRIBE: &str = "https://tasks.example.org/links/unsubscribe?token=\
+     unsubscribe.7.0.0.1900000000.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// A running mailer.
@@ -56,16 +60,19 @@ impl Running {
 /// A mail to be sent; gives its id.
 async fn pending(seed: &Seed, subject: &str) -> i64 {
     let reminder =
-        "INSERT INTO reminders (user_id, task_id, kind, remind_at, state, firing, created_at)
-                    VALUES ($1, $2, 'further', now(), 'fired', 1, now()) RETURNING id";
+        "INSERT INTO reminders (user_id, task_id, kind, planned_at, remind_at, state, firing, created_at)
+         VALUES ($1, $2, 'further', now(), now(), 'fired', 1, now()) RETURNING id";
     let row = seed.session.query_one(reminder, &[&seed.user_id, &seed.task_id]).await.unwrap();
-    let notification = "INSERT INTO notifications (user_id, task_id, reminder_id, firing, channel, status, subject,
-                            body_text, body_html, traceparent, created_at, next_attempt_at)
-                        VALUES ($1, $2, $3, 1, 'email', 'pending', $4, 'plain words', '<p>marked up</p>', $5,
-                            now(), now()) RETURNING id";
+    let notification =
+        "INSERT INTO notifications (user_id, task_id, reminder_id, firing, channel, status, subject,
+             body_text, body_html, unsubscribe_url, task_revision, due_at, remind_at, traceparent,
+             created_at, next_attempt_at)
+         SELECT r.user_id, r.task_id, r.id, 1, 'email', 'pending', $2, 'plain words', '<p>marked up</p>',
+             $3, t.revision, t.due_at, r.remind_at, $4, now(), now()
+         FROM reminders r JOIN tasks t ON t.id = r.task_id WHERE r.id = $1 RETURNING id";
     let reminder_id: i64 = row.get(0);
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&seed.user_id, &seed.task_id, &reminder_id, &subject, &TRACE];
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&reminder_id, &subject, &UNSUBSCRIBE, &TRACE];
     seed.session.query_one(notification, &values).await.unwrap().get(0)
 }
 
@@ -80,7 +87,7 @@ async fn history(seed: &Seed, id: i64, status: &str) -> Value {
 }
 
 fn smtp(server: &SmtpServer) -> Outlet {
-    Outlet::smtp(&server.url()).unwrap()
+    Outlet::smtp(&server.url(), None).unwrap()
 }
 
 fn message_ids(mails: &[Mail]) -> Vec<String> {
@@ -103,12 +110,22 @@ async fn a_mail_has_both_parts_and_the_history_and_an_event_tell_of_it() {
     let (text, html) = (body.find("plain words"), body.find("<p>marked up</p>"));
     assert!(text.is_some() && text < html, "the richest part is the last (RFC 2046): {body}");
     assert!(body.contains("text/plain") && body.contains("text/html"), "{body}");
-    assert_eq!(mail.header("Auto-Submitted").as_deref(), Some("auto-generated"));
+    for (name, value) in [
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("Message-ID", format!("<notification-{id}@example.com>")),
+        ("List-Unsubscribe", format!("<{UNSUBSCRIBE}>")),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+    ] {
+        assert_eq!(mail.header(name), Some(value), "{}", mail.data);
+    }
     assert!(mail.header("Subject").unwrap().starts_with("=?utf-8?"), "{}", mail.data);
 
     let row = history(&seed, id, "sent").await;
     assert_eq!((&row["attempts"], &row["last_error"]), (&json!(1), &Value::Null));
     assert!(row["sent_at"].is_string() && row["next_attempt_at"].is_null(), "{row}");
+    for what in ["subject", "body_text", "body_html", "unsubscribe_url"] {
+        assert!(row[what].is_null(), "what the mail said is forgotten: {row}");
+    }
     let told =
         seed.text("SELECT traceparent FROM outbox WHERE event_type = 'notification.sent'").await;
     assert_eq!(told, TRACE, "the event goes on with the trace of the request");

@@ -19,6 +19,7 @@ use super::{Arrangement, START, STOP, ready};
 pub const EVENT_TOKEN: &str = "the-service-token-of-this-test-now";
 pub const EVENT_TOKEN_PREVIOUS: &str = "the-service-token-of-this-test-before";
 const JWT_SECRET: &str = "a key of access tokens for this test alone";
+const LINK_SECRET: &str = "a key of links in mails for this test alone";
 
 /// How the topics' events are reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Separate {
             .arguments(["host", "--listen", &listen(host_port)])
             .env("SPIN_VARIABLE_DATABASE_HOST", &address)
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
+            .env("SPIN_VARIABLE_LINK_SECRET", LINK_SECRET)
             .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN)
             .env("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", EVENT_TOKEN_PREVIOUS)
             // As `rondo up` has it on loopback: the story does not wait for an address to be verified.

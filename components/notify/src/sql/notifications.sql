@@ -8,7 +8,8 @@ WITH page AS (
     LIMIT $3::int8 + 1
 )
 SELECT '[' || coalesce(string_agg(json_build_object(
-           'id', id, 'task_id', task_id, 'reminder_id', reminder_id, 'channel', channel, 'status', status,
+           'id', id, 'task_id', task_id, 'reminder_id', reminder_id,
+           'digest_day', digest_day, 'channel', channel, 'status', status,
            'attempts', attempts, 'last_error', last_error, 'created_at', instant(created_at),
            'sent_at', instant(sent_at))::text, ',' ORDER BY id DESC) FILTER (WHERE place <= $3::int8), '')
            || ']' AS items,

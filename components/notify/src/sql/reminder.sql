@@ -2,7 +2,7 @@
 -- task has lost its due date or its offset since it fired, is as good as cancelled.
 -- $1 user, $2 reminder
 SELECT CASE WHEN r.planned_at IS NULL THEN 'cancelled' ELSE r.state END AS state,
-       r.firing::int8 AS firing, instant(r.remind_at) AS remind_at,
+       r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,
        t.title, t.description, t.status, instant(t.due_at) AS due_date,
        u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
 FROM reminders r

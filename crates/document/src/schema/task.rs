@@ -251,10 +251,20 @@ pub fn notification() -> Value {
         "id": id(),
         "task_id": nullable(id()),
         "reminder_id": nullable(id()),
+        "digest_day": {
+            "type": ["string", "null"], "format": "date",
+            "description": "The day that a digest is of, which is about no reminder.",
+        },
         "channel": {"type": "string", "examples": ["email"]},
-        "status": {"type": "string", "enum": ["pending", "sent", "failed", "cancelled", "missed"]},
+        "status": {
+            "type": "string", "enum": ["pending", "sent", "failed", "cancelled", "missed"],
+            "description": "missed: due too long ago to be sent when it was found.",
+        },
         "attempts": {"type": "integer", "minimum": 0},
-        "last_error": {"type": ["string", "null"]},
+        "last_error": {
+            "type": ["string", "null"],
+            "description": "What the mail server answered, when it did not take the mail.",
+        },
         "created_at": instant(),
         "sent_at": nullable(instant()),
     }))

@@ -1,0 +1,181 @@
+//! Tokens of links in mails: what pressing the button behind a link does, for whom, and until when.
+//!
+//! A token is the words of its [`Link`] with dots between them and an HMAC-SHA256 over them (RFC
+//! 2104), so it needs no row in the database. Its key is for links alone: who can read mails cannot
+//! make an access token of what is in them, nor the other way round.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rondo_domain::word_enum;
+
+use crate::token::HmacKey;
+
+/// Variable that holds the key.
+pub const LINK_SECRET_VARIABLE: &str = "link_secret";
+/// Longest token that is looked at, in bytes.
+pub const LINK_TOKEN_BYTES_MAX: usize = 256;
+/// How long a link to change a task works, in seconds.
+pub const TASK_LINK_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
+/// How long a link to get no more mail works, in seconds: mails are read late.
+pub const UNSUBSCRIBE_LINK_LIFETIME_S: i64 = 365 * 24 * 60 * 60;
+
+word_enum! {
+    /// The one thing that a link is for.
+    pub enum Purpose {
+        Complete = "complete",
+        SnoozeHour = "snooze-hour",
+        SnoozeTomorrow = "snooze-tomorrow",
+        Unsubscribe = "unsubscribe",
+    }
+}
+
+impl Purpose {
+    /// The page behind the link.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Complete => "/links/complete",
+            Self::SnoozeHour | Self::SnoozeTomorrow => "/links/snooze",
+            Self::Unsubscribe => "/links/unsubscribe",
+        }
+    }
+}
+
+/// What a link does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    pub purpose: Purpose,
+    pub user_id: i64,
+    /// The task that is completed or the reminder that is snoozed; 0 where there is none.
+    pub subject_id: i64,
+    /// The firing of the reminder that the mail is about; 0 where there is none.
+    pub firing: i64,
+    /// Seconds since the epoch; the link works before this moment.
+    pub expires_at_s: i64,
+}
+
+/// Why a link does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the link is not one of ours")]
+    Forged,
+    #[error("the link has expired")]
+    Expired,
+}
+
+impl Link {
+    /// The address of the link under `base`, which has no slash at its end.
+    #[must_use]
+    pub fn url(&self, base: &str, key: &HmacKey) -> String {
+        format!("{base}{}?token={}", self.purpose.path(), self.sign(key))
+    }
+
+    /// The token; its characters are those of a URL.
+    #[must_use]
+    pub fn sign(&self, key: &HmacKey) -> String {
+        let Self { purpose, user_id, subject_id, firing, expires_at_s } = self;
+        let words = format!("{purpose}.{user_id}.{subject_id}.{firing}.{expires_at_s}");
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(words.as_bytes()));
+        format!("{words}.{signature}")
+    }
+
+    /// Reads a token that was signed with `key` and has not expired.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn read(token: &str, key: &HmacKey, now_s: i64) -> Result<Self, LinkError> {
+        if token.len() > LINK_TOKEN_BYTES_MAX {
+            return Err(LinkError::Forged);
+        }
+        let (words, signature) = token.rsplit_once('.').ok_or(LinkError::Forged)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| LinkError::Forged)?;
+        if !key.has_signed(words.as_bytes(), &signature) {
+            return Err(LinkError::Forged);
+        }
+        let link = Self::of_words(words).ok_or(LinkError::Forged)?;
+        if now_s < link.expires_at_s { Ok(link) } else { Err(LinkError::Expired) }
+    }
+
+    fn of_words(words: &str) -> Option<Self> {
+        let mut words = words.split('.');
+        let purpose = Purpose::parse(words.next()?).ok()?;
+        let mut number = || words.next()?.parse().ok();
+        let link = Self {
+            purpose,
+            user_id: number()?,
+            subject_id: number()?,
+            firing: number()?,
+            expires_at_s: number()?,
+        };
+        words.next().is_none().then_some(link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_S: i64 = 1_900_000_000;
+
+    fn key(secret: &str) -> HmacKey {
+        HmacKey::new(secret.repeat(32).as_bytes()).unwrap()
+    }
+
+    fn link() -> Link {
+        Link {
+            purpose: Purpose::SnoozeHour,
+            user_id: 7,
+            subject_id: 42,
+            firing: 3,
+            expires_at_s: NOW_S + 1,
+        }
+    }
+
+    #[test]
+    fn a_link_says_what_was_signed_until_it_expires() {
+        let token = link().sign(&key("a"));
+        assert_eq!(Link::read(&token, &key("a"), NOW_S), Ok(link()));
+        assert_eq!(Link::read(&token, &key("a"), NOW_S + 1), Err(LinkError::Expired));
+        assert!(token.len() < LINK_TOKEN_BYTES_MAX / 2, "{token}");
+        let url = link().url("https://a.example/rondo", &key("a"));
+        assert_eq!(url, format!("https://a.example/rondo/links/snooze?token={token}"));
+    }
+
+    #[test]
+    fn nothing_else_is_a_link() {
+        let token = link().sign(&key("a"));
+        let (words, signature) = token.rsplit_once('.').unwrap();
+        let longer = format!("{words}.1.{signature}");
+        for (what, token) in [
+            ("another key's", link().sign(&key("b"))),
+            ("another purpose's", token.replace("snooze-hour", "snooze-tomorrow")),
+            ("another user's", token.replace(".7.", ".8.")),
+            ("another reminder's", token.replace(".42.", ".43.")),
+            ("another firing's", token.replace(".3.", ".4.")),
+            ("a later one", token.replace("1900000001", "1900000009")),
+            ("one with more words", longer),
+            ("one without a signature", format!("{words}.")),
+            ("half a signature", token[..token.len() - 4].to_owned()),
+            ("words alone", words.to_owned()),
+            ("nothing", String::new()),
+            ("too long", format!("{}{token}", "0".repeat(LINK_TOKEN_BYTES_MAX))),
+            ("letters beyond ASCII", "é".repeat(40)),
+        ] {
+            assert_eq!(Link::read(&token, &key("a"), NOW_S), Err(LinkError::Forged), "{what}");
+        }
+    }
+
+    /// An access token's signature is over other words, even where somebody gives both one key.
+    #[test]
+    fn an_access_token_is_no_link() {
+        let claims = crate::token::Claims {
+            user_id: 7,
+            expires_at_s: NOW_S + 60,
+            issued_at_s: NOW_S,
+            scope: String::new(),
+        };
+        let token = crate::token::sign(&claims, &key("a"));
+        assert_eq!(Link::read(&token, &key("a"), NOW_S), Err(LinkError::Forged));
+        assert!(crate::token::verify(&link().sign(&key("a")), &key("a"), NOW_S).is_err());
+    }
+}

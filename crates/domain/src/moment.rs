@@ -1,0 +1,65 @@
+//! Instants in words, as mails and pages tell them: on the reader's clock, and never relative, for
+//! they are read whenever they are read.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::zone::Zone;
+
+const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// `Monday, 12 January 2026 at 14:00 (Europe/Paris)`.
+#[must_use]
+pub fn in_words(instant: Timestamp, zone: &Zone) -> String {
+    let local = zone.local_of(instant);
+    let day = day_in_words(local.date());
+    format!("{day} at {:02}:{:02} ({zone})", local.hour(), local.minute())
+}
+
+/// `Monday, 12 January 2026`.
+#[must_use]
+pub fn day_in_words(date: Date) -> String {
+    let name = |names: &[&'static str], place: i8| {
+        usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or_default()
+    };
+    format!(
+        "{}, {} {} {}",
+        name(&WEEKDAYS, date.weekday().to_monday_zero_offset()),
+        date.day(),
+        name(&MONTHS, date.month() - 1),
+        date.year(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        let check = |zone: &str, instant: &str, expected: &str| {
+            let zone = Zone::parse(zone).unwrap();
+            assert_eq!(in_words(instant.parse().unwrap(), &zone), expected);
+        };
+        let paris = "Monday, 12 January 2026 at 14:00 (Europe/Paris)";
+        check("Europe/Paris", "2026-01-12T13:00:00Z", paris);
+        check("UTC", "2026-12-31T23:59:59Z", "Thursday, 31 December 2026 at 23:59 (UTC)");
+        let kathmandu = "Friday, 1 January 2027 at 05:44 (Asia/Kathmandu)";
+        check("Asia/Kathmandu", "2026-12-31T23:59:59Z", kathmandu);
+    }
+}

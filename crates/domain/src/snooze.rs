@@ -1,0 +1,54 @@
+//! What the links of a reminder's mail put it off to.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use crate::zone::Zone;
+
+/// How long a reminder is put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Snooze {
+    /// An hour from now.
+    Hour,
+    /// The day after today, at the wall-clock time at which the reminder fired.
+    Tomorrow,
+}
+
+impl Snooze {
+    /// The moment, by the clock of `zone`, of a reminder that fired for `remind_at`. None only at
+    /// the very end of the calendar.
+    #[must_use]
+    pub fn until(self, remind_at: Timestamp, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        match self {
+            Self::Hour => now.checked_add(SignedDuration::from_hours(1)).ok(),
+            Self::Tomorrow => {
+                let tomorrow = zone.local_of(now).date().checked_add(1.day()).ok()?;
+                zone.instant_of(tomorrow.to_datetime(zone.local_of(remind_at).time()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments() {
+        let check = |snooze: Snooze, zone: &str, remind_at: &str, now: &str, expected: &str| {
+            let zone = Zone::parse(zone).unwrap();
+            let until = snooze.until(remind_at.parse().unwrap(), now.parse().unwrap(), &zone);
+            assert_eq!(until.unwrap().to_string(), expected, "{snooze:?} at {now}");
+        };
+        let paris = "Europe/Paris";
+        let nine = "2031-03-28T08:00:00Z";
+        check(Snooze::Hour, paris, nine, "2031-03-28T08:05:00Z", "2031-03-28T09:05:00Z");
+        check(Snooze::Tomorrow, paris, nine, "2031-03-28T08:05:00Z", "2031-03-29T08:00:00Z");
+        // Read a day late, on the eve of a clock change: nine o'clock stays nine o'clock.
+        check(Snooze::Tomorrow, paris, nine, "2031-03-29T20:00:00Z", "2031-03-30T07:00:00Z");
+        // After midnight there, though not in UTC.
+        check(Snooze::Tomorrow, paris, nine, "2031-03-28T23:30:00Z", "2031-03-30T07:00:00Z");
+        // 02:30 does not exist on that night.
+        let night = "2031-03-28T01:30:00Z";
+        check(Snooze::Tomorrow, paris, night, "2031-03-29T08:00:00Z", "2031-03-30T01:30:00Z");
+    }
+}

@@ -1,0 +1,128 @@
+//! The pages behind the links in mails. `GET` shows what the link does and a button, and changes
+//! nothing: mail programs and scanners look at links too. `POST` does it, and so does a mail program
+//! by itself where the link is one to unsubscribe (RFC 8058).
+//!
+//! The token is what proves the request, so nobody has to be logged in. A page needs no script, sends
+//! its address to nobody, and is kept by nobody.
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rondo_contract::link_token::{LINK_SECRET_VARIABLE, Link, LinkError, Purpose};
+use rondo_contract::token::HmacKey;
+use rondo_domain::Violation;
+use sha2::{Digest as _, Sha256};
+
+use crate::http::{Method, Request, Response};
+use crate::page::Parameters;
+use crate::{Refusal, clock, variable};
+
+/// The query parameter of the token.
+const TOKEN_PARAMETER: &str = "token";
+
+const STYLE: &str = "body { font-family: sans-serif; line-height: 1.5; margin: 3rem auto; \
+                     max-width: 32rem; padding: 0 1rem; overflow-wrap: anywhere } \
+                     button { font: inherit; padding: 0.5rem 1rem }";
+
+/// Answers a request to a page behind links of these purposes. A link that is forged or has expired
+/// is answered with a page that says so, any other by `answer`.
+///
+/// # Errors
+/// 405, 422 without a token or with something else, and what `answer` refuses.
+pub fn follow(
+    request: &Request,
+    purposes: &[Purpose],
+    answer: impl FnOnce(&Link) -> Result<Response, Refusal>,
+) -> Result<Response, Refusal> {
+    if !matches!(request.method, Method::Get | Method::Post) {
+        return Err(request.method_not_allowed(&[Method::Get, Method::Post]));
+    }
+    let mut parameters = Parameters::of(request);
+    let token = parameters.text(TOKEN_PARAMETER);
+    if token.is_none() && request.query().split('&').all(|pair| !pair.starts_with("token=")) {
+        let violation = Violation::Required;
+        parameters.refuse(TOKEN_PARAMETER, violation.code(), violation.to_string());
+    }
+    parameters.finish()?;
+    let now_s = clock::now().as_second();
+    match Link::read(&token.unwrap_or_default(), &key()?, now_s) {
+        Ok(link) if purposes.contains(&link.purpose) => answer(&link),
+        Err(LinkError::Expired) => Ok(Page::new("This link has expired")
+            .line("It was mailed too long ago to be safe. Nothing has changed.")
+            .response(410)),
+        Ok(_) | Err(LinkError::Forged) => Ok(Page::new("This link does not work")
+            .line("It is not as it was mailed. Nothing has changed.")
+            .line("Where a line of the mail is broken in two, the link goes on in the next line.")
+            .response(403)),
+    }
+}
+
+/// The key that links are signed with.
+///
+/// # Errors
+/// 500 when the variable is missing or too short.
+pub fn key() -> Result<HmacKey, Refusal> {
+    HmacKey::new(variable::get(LINK_SECRET_VARIABLE)?.as_bytes())
+        .map_err(|error| Refusal::internal(format!("variable {LINK_SECRET_VARIABLE}: {error}")))
+}
+
+/// What a reader sees. What is in it may be whatever somebody typed: it is escaped.
+#[derive(Template)]
+#[template(path = "link.html")]
+pub struct Page<'a> {
+    style: &'static str,
+    heading: &'a str,
+    lines: Vec<&'a str>,
+    button: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    #[must_use]
+    pub const fn new(heading: &'a str) -> Self {
+        Self { style: STYLE, heading, lines: Vec::new(), button: None }
+    }
+
+    /// Adds a paragraph.
+    #[must_use]
+    pub fn line(mut self, line: &'a str) -> Self {
+        self.lines.push(line);
+        self
+    }
+
+    /// Adds the button, which sends the same link as `POST`.
+    #[must_use]
+    pub const fn button(mut self, button: &'a str) -> Self {
+        self.button = Some(button);
+        self
+    }
+
+    #[must_use]
+    pub fn response(self, status: u16) -> Response {
+        // Writing into a string does not fail.
+        let html = self.render().unwrap_or_default();
+        let style = STANDARD.encode(Sha256::digest(STYLE));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'"
+        );
+        Response::of("text/html; charset=utf-8", status, html.into_bytes())
+            .header("content-security-policy", policy)
+            .header("referrer-policy", "no-referrer")
+            .header("cache-control", "no-store")
+            .header("x-content-type-options", "nosniff")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_typed_stays_text() {
+        let page = Page::new("<b>&").line("</style><script>x</script>").button("\"'><i>");
+        let html = page.render().unwrap();
+        assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("<i>"));
+        assert!(html.contains(&format!("<style>{STYLE}</style>")), "{html}");
+        assert_eq!(html.matches("<form method=\"post\">").count(), 1);
+    }
+}

@@ -1,0 +1,1 @@
+SELECT digests_advance($1::jsonb, $2::text)

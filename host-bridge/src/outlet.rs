@@ -1,0 +1,141 @@
+//! Where mails go: to a server by SMTP, or into a folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Uri;
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use tokio::io::AsyncWriteExt as _;
+
+/// Connections to the server that are kept for the next mails.
+pub const CONNECTIONS_MAX: u32 = 16;
+/// How long the server may take for one answer, in seconds.
+const ANSWER_S_MAX: u64 = 15;
+/// What a server answers when it does not take us for who we say we are (RFC 4954, section 6): that
+/// is about the setting, and no fault of the mail.
+const AUTHENTICATION_CODES: [u16; 4] = [530, 534, 535, 538];
+/// How a certificate begins in PEM (RFC 7468).
+const PEM_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
+#[derive(Clone)]
+pub enum Outlet {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    /// One .eml file for each mail.
+    Folder(PathBuf),
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Sent,
+    Later(String),
+    Never(String),
+}
+
+/// An authority whose certificates are trusted beside the usual ones.
+pub struct Authority(Certificate);
+
+impl Authority {
+    /// Reads certificates in PEM.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn read(pem: &str) -> anyhow::Result<Self> {
+        anyhow::ensure!(pem.contains(PEM_CERTIFICATE), "has no certificate in PEM");
+        let certificate = Certificate::from_pem(pem.as_bytes());
+        certificate.map(Self).map_err(|_| anyhow::anyhow!("has no certificate that can be read"))
+    }
+}
+
+impl Outlet {
+    /// The server at `url` (`smtp://`, `smtps://`, with user and password; `?tls=required` asks for
+    /// STARTTLS).
+    ///
+    /// # Errors
+    /// When the URL is malformed; it is not quoted, for it can have a password.
+    pub fn smtp(url: &str, authority: Option<Authority>) -> anyhow::Result<Self> {
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| anyhow::anyhow!("must be smtp://host:port or smtps://host:port"))?;
+        if let Some(tls) = authority.map(|authority| trusting(url, authority)).transpose()? {
+            builder = builder.tls(tls);
+        }
+        let transport = builder
+            .timeout(Some(Duration::from_secs(ANSWER_S_MAX)))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX))
+            .build();
+        Ok(Self::Smtp(transport))
+    }
+
+    /// Where mails go, for whoever starts the program.
+    #[must_use]
+    pub fn announcement(&self) -> String {
+        match self {
+            Self::Smtp(_) => "Mail goes to the server at SMTP_URL.".to_owned(),
+            Self::Folder(folder) => {
+                format!("Mail is written to {}, for SMTP_URL is not set.", folder.display())
+            }
+        }
+    }
+
+    /// Sends a mail; `label` is its own and the same at every attempt.
+    pub async fn send(&self, label: &str, message: Message) -> Outcome {
+        match self {
+            Self::Smtp(transport) => match transport.send(message).await {
+                Ok(_) => Outcome::Sent,
+                Err(error) if error.is_permanent() && !is_about_us(&error) => {
+                    Outcome::Never(error.to_string())
+                }
+                Err(error) => Outcome::Later(error.to_string()),
+            },
+            Self::Folder(folder) => match write(folder, label, &message.formatted()).await {
+                Ok(path) => {
+                    tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
+                    Outcome::Sent
+                }
+                // For the log only: the history is for users, and paths are none of theirs.
+                Err(error) => {
+                    tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
+                    Outcome::Later("the mail could not be written".to_owned())
+                }
+            },
+        }
+    }
+}
+
+fn is_about_us(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| AUTHENTICATION_CODES.contains(&code.into()))
+}
+
+/// The TLS that a URL asks for, with an authority of the operator's own.
+fn trusting(url: &str, authority: Authority) -> anyhow::Result<Tls> {
+    let uri: Uri = url.parse().map_err(|_| anyhow::anyhow!("cannot be read as a URL"))?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let parameters = TlsParameters::builder(host).add_root_certificate(authority.0).build()?;
+    let wish = uri
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .find_map(|pair| pair.strip_prefix("tls="));
+    match (uri.scheme_str(), wish) {
+        (Some("smtps"), _) => Ok(Tls::Wrapper(parameters)),
+        (_, Some("required")) => Ok(Tls::Required(parameters)),
+        (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
+        _ => anyhow::bail!("asks for no TLS, for which SMTP_CA is: use smtps:// or ?tls=required"),
+    }
+}
+
+/// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since
+/// links in mails open accounts.
+async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+    let path = folder.join(format!("{label}.eml"));
+    let fresh = path.with_extension("new");
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&fresh, &path).await?;
+    Ok(path)
+}
