@@ -131,7 +131,7 @@ pub struct MailArgs {
 pub struct ReminderArgs {
     /// How late a reminder or a digest may still go out, in minutes; a later reminder is recorded as
     /// missed, and the next digest names it.
-    #[arg(long, env = "REMINDER_LATENESS_MINUTES", default_value_t = 1_440, value_name = "MINUTES",
+    #[arg(long, env = "REMINDER_LATENESS_MINUTES", default_value_t = 1_440, value_name = "REMINDER_LATENESS_MINUTES",
           value_parser = clap::value_parser!(i32).range(1..=LATENESS_MINUTES_MAX))]
     pub reminder_lateness_minutes: i32,
 }

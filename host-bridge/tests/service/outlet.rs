@@ -8,6 +8,8 @@ use rondo_testkit::certificate::Certificate;
 use rondo_testkit::smtp::{Demand, Fault, SmtpServer};
 use rondo_testkit::wait::eventually;
 
+/// Mails one after another.
+const MAILS: usize = 8;
 const SOON: Duration = Duration::from_secs(20);
 
 fn message() -> Message {
@@ -39,14 +41,16 @@ fn url(server: &SmtpServer, host: &str, password: &str, is_implicit: bool) -> St
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mails_go_by_tls_with_a_password_over_one_connection() {
+async fn mails_go_by_tls_with_a_password_over_connections_that_stay() {
     for is_implicit in [false, true] {
         let (server, authority) = strict(is_implicit).await;
         let outlet = outlet(&url(&server, "localhost", "p%40ss%3Aword", is_implicit), &authority);
-        for _ in 0..3 {
+        for _ in 0..MAILS {
             assert_eq!(outlet.send("m", message()).await, Outcome::Sent, "{is_implicit}");
         }
-        assert_eq!((server.mails().len(), server.connections()), (3, 1), "{is_implicit}");
+        assert_eq!(server.mails().len(), MAILS, "{is_implicit}");
+        // A connection goes back into the pool a moment after its mail.
+        assert!(server.connections() <= MAILS / 2, "{} connections", server.connections());
     }
 }
 
