@@ -142,7 +142,8 @@ impl TestServer {
     }
 
     async fn open() -> anyhow::Result<Self> {
-        let (data, own) = match std::env::var_os(SERVER_VARIABLE) {
+        let shared = std::env::var_os(SERVER_VARIABLE).filter(|folder| !folder.is_empty());
+        let (data, own) = match shared {
             Some(shared) => (PathBuf::from(shared), None),
             None => {
                 let folder = Folder::new("postgres");
