@@ -48,6 +48,7 @@ CREATE TABLE webhook_deliveries (
     CONSTRAINT webhook_deliveries_once UNIQUE (webhook_id, event_id)
 );
 CREATE INDEX webhook_deliveries_to_send ON webhook_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE status = 'pending';
 CREATE INDEX webhook_deliveries_under_way ON webhook_deliveries (webhook_id) WHERE status = 'pending' AND leased;
 CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
 CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (created_at);
@@ -227,7 +228,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(hashtextextended('webhook_deliveries_claim', 0)) THEN
+    -- Mostly nothing is due, and whatever waits costs no look of its own.
+    IF NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at <= at)
+       OR NOT pg_try_advisory_xact_lock(hashtextextended('webhook_deliveries_claim', 0)) THEN
         RETURN;
     END IF;
     RETURN QUERY
