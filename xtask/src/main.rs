@@ -11,6 +11,7 @@ mod check;
 mod kafka;
 mod oracle;
 mod planted;
+mod python;
 mod report;
 mod service;
 mod up;

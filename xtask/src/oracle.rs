@@ -1,6 +1,5 @@
 //! `cargo xtask oracle`: generated recurrence rules against python-dateutil; see `xtask/oracle`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::artifact::native;
 use crate::cargo::{root, run as run_command, target_directory};
+use crate::python;
 
 /// Rules of one run when nothing else is said, and in `cargo xtask test`.
 const RULES: u64 = 10_000;
@@ -38,7 +38,7 @@ pub fn check_default() -> Result<()> {
 
 /// Shares the rules out to as many pairs of programs as there are processors.
 fn check(rules: u64, seed: u64) -> Result<()> {
-    let python = environment()?;
+    let python = python::environment("oracle", &folder().join("requirements.txt"))?;
     run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
     let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = rules.div_ceil(shares).max(1);
@@ -85,27 +85,4 @@ impl Pair {
 
 fn folder() -> PathBuf {
     root().join("xtask/oracle")
-}
-
-/// Python of a virtual environment that has what the oracle needs; made once for each set of pinned
-/// versions.
-fn environment() -> Result<PathBuf> {
-    let pinned = folder().join("requirements.txt");
-    let wanted = fs::read_to_string(&pinned).context("xtask/oracle/requirements.txt")?;
-    let environment = target_directory().join("oracle");
-    let python = environment.join("bin/python");
-    // Written last: an environment that is half made has no stamp.
-    let stamp = environment.join("made-for.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|made_for| made_for == wanted) {
-        return Ok(python);
-    }
-    println!("making a virtual environment for python-dateutil, once");
-    let clear = ["-m", "venv", "--clear"];
-    run_command(Command::new("python3").args(clear).arg(&environment)).context(
-        "python3 with its venv module is needed for the oracle (Debian's package python3-venv)",
-    )?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run_command(Command::new(&python).args(install).arg(&pinned))?;
-    fs::write(&stamp, wanted)?;
-    Ok(python)
 }
