@@ -15,9 +15,6 @@ use tokio::net::TcpStream;
 const SECONDS: Duration = Duration::from_secs(10);
 const MIB: usize = 1 << 20;
 
-/// How long another request may take while components calculate on all threads: some epochs.
-const OTHER_REQUEST_MS_MAX: u128 = 2_000;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
     let probe = Probe::alone().await;
@@ -33,10 +30,9 @@ async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
     let others = async {
         // As long as all of them are at work.
         while begun.elapsed() < Duration::from_secs(CALL_S_MAX) / 3 {
-            let asked = Instant::now();
             probe.client.get("/hello").await.expect("an answer").expect(200);
-            let took_ms = asked.elapsed().as_millis();
-            assert!(took_ms < OTHER_REQUEST_MS_MAX, "{took_ms} ms");
+            // Held up, it would have its answer when they are stopped.
+            assert!(begun.elapsed() < Duration::from_secs(CALL_S_MAX), "held up");
         }
     };
     let ((first, second, late, events), ()) = tokio::join!(calculating, others);

@@ -200,6 +200,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         case("task_for_change", "1, NULL, NULL, NULL", 4, 4),
         case("task_series", "1", 4, 4),
         case("reminder_time_zone", "1", 2, 0),
+        case("reminder_for_link", "1", 2, 0),
     ]
 }
 

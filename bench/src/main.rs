@@ -1,5 +1,6 @@
 //! Benchmarks of the running product. `cargo xtask bench` builds what is measured and starts this.
 
+mod api;
 mod distribution;
 mod event;
 
@@ -16,11 +17,14 @@ struct Arguments {
 enum Benchmark {
     /// The way of an event: commit → effect at a low rate, events per second at saturation
     Events(event::Options),
+    /// The API beside its two twins: requests per second, latencies of 10,000 users, search and filters
+    Api(api::Options),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Events(options) => event::run(&options).await,
+        Benchmark::Api(options) => api::run(&options).await,
     }
 }

@@ -189,7 +189,7 @@ fn end_to_end(run: &Run) -> Result<Outcome> {
 
 fn conformance(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    let programs = python::environment(CONFORMANCE)?;
+    let programs = python::environment(CONFORMANCE, "xtask/conformance")?;
     let mut command = native(["test", "--release", "--test", CONFORMANCE]);
     command.env(SCHEMATHESIS_VARIABLE, programs.join("schemathesis"));
     Ok(Outcome::Tested(run.tests(&mut command)?))

@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::artifact::native;
-use crate::cargo::{run as run_command, target_directory};
+use crate::cargo::{root, run as run_command, target_directory};
 use crate::python;
 
 /// Rules of one run when nothing else is said, and in `cargo xtask test`.
 const RULES: u64 = 10_000;
 /// What `cargo xtask test` checks is the same each time.
 const SEED: u64 = 5_545;
-/// Its folder in xtask/, and its virtual environment.
-const NAME: &str = "oracle";
+/// Its folder in the clone.
+const FOLDER: &str = "xtask/oracle";
 /// The program that generates rules, an example of `crates/domain`.
 const GENERATOR: &str = "oracle";
 
@@ -40,7 +40,7 @@ pub fn check_default() -> Result<()> {
 
 /// Shares the rules out to as many pairs of programs as there are processors.
 fn check(rules: u64, seed: u64) -> Result<()> {
-    let python = python::environment(NAME)?.join("python");
+    let python = python::environment("oracle", FOLDER)?.join("python");
     run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
     let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = rules.div_ceil(shares).max(1);
@@ -75,7 +75,7 @@ impl Pair {
             .with_context(|| format!("cannot run {}", program.display()))?;
         let rules = generator.stdout.take().context("the generator has no output")?;
         let oracle = Command::new(python)
-            .arg(python::folder(NAME).join("oracle.py"))
+            .arg(root().join(FOLDER).join("oracle.py"))
             // Empty: the database of the package, not that of the machine.
             .env("PYTHONTZPATH", "")
             .stdin(rules)

@@ -1,0 +1,163 @@
+//! The two routes.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LINK, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rondo_contract::task_body;
+use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
+use rondo_contract::token::{self, HmacKey};
+use rondo_domain::access::{Caller, Scope, Scopes};
+use rondo_domain::jiff::Timestamp;
+use rondo_domain::task::{Priority, Status};
+use rondo_domain::zone::Zone;
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::postgres::PgPool;
+
+const LIST: &str =
+    include_str!("../../../../components/task-api/src/sql/tasks_by_created_at_desc.sql");
+const CREATE: &str = include_str!("../../../../components/task-api/src/sql/task_create.sql");
+
+/// What answers.
+pub struct Twin {
+    pub pool: PgPool,
+    pub key: HmacKey,
+}
+
+/// A refusal: its status.
+pub struct Refused(StatusCode);
+
+impl From<sqlx::Error> for Refused {
+    fn from(error: sqlx::Error) -> Self {
+        eprintln!("{error}");
+        Self(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+/// `GET /api/tasks`
+pub async fn list(
+    State(twin): State<Arc<Twin>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let user = twin.user(&headers, Scope::TasksRead)?;
+    let text = query.unwrap_or_default();
+    let query = TaskQuery::parse(&text).map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
+    if query.sort_by != SortBy::CreatedAt || query.sort_order != SortOrder::Desc || query.count {
+        return Err(Refused(StatusCode::NOT_IMPLEMENTED));
+    }
+    let some_of = |words: Vec<String>| Some(words).filter(|words| !words.is_empty());
+    let words = |words: Vec<&str>| some_of(words.into_iter().map(str::to_owned).collect());
+    let row = sqlx::query(LIST)
+        .bind(user)
+        .bind(&query.search)
+        .bind(words(query.status.iter().copied().map(Status::as_str).collect()))
+        .bind(words(query.priority.iter().copied().map(Priority::as_str).collect()))
+        .bind(some_of(query.tags.clone()))
+        .bind(some_of(query.tags_all.clone()))
+        .bind(&query.due_date_start)
+        .bind(&query.due_date_end)
+        .bind(query.has_due_date)
+        .bind(query.parent_task_id)
+        .bind(&query.updated_since)
+        .bind(query.cursor.as_ref().and_then(|cursor| cursor.key.as_deref()))
+        .bind(query.cursor.as_ref().map(|cursor| cursor.id))
+        .bind(query.limit)
+        .bind(query.offset)
+        .fetch_one(&twin.pool)
+        .await?;
+    let mut response =
+        ([(CONTENT_TYPE, "application/json")], row.try_get::<String, _>("items")?).into_response();
+    if row.try_get("more")? {
+        let (key, id) = (row.try_get("last_key")?, row.try_get("last_id")?);
+        let cursor = Cursor::new(query.sort_by, query.sort_order, key, id).encode();
+        let mut next = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if name != "cursor" && name != "offset" {
+                next.append_pair(&name, &value);
+            }
+        }
+        let next = next.append_pair("cursor", &cursor).finish();
+        let link = format!("</api/tasks?{next}>; rel=\"next\"").parse();
+        let link = link.map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+/// `POST /api/tasks`
+pub async fn create(
+    State(twin): State<Arc<Twin>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let user = twin.user(&headers, Scope::TasksWrite)?;
+    let value: Value =
+        serde_json::from_slice(&body).map_err(|_| Refused(StatusCode::BAD_REQUEST))?;
+    let now = i64::try_from(since_epoch().as_micros()).unwrap_or_default();
+    let now =
+        Timestamp::from_microsecond(now).map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let fields = task_body::parse(&value, Status::Pending, &Zone::utc(), now)
+        .map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
+    let mut stored = task_body::to_stored(&fields, &[], now);
+    if !task_body::names_zone(&value) {
+        stored["time_zone"] = Value::Null;
+    }
+    let absent: Option<String> = None;
+    let row = sqlx::query(CREATE)
+        .bind(user)
+        .bind(stored.to_string())
+        .bind(&absent)
+        .bind(&absent)
+        .bind(&absent)
+        .bind(&absent)
+        .fetch_one(&twin.pool)
+        .await?;
+    if row.try_get::<String, _>("outcome")? != "created" {
+        return Err(Refused(StatusCode::UNAUTHORIZED));
+    }
+    let (revision, task) =
+        (row.try_get::<i64, _>("revision")?, row.try_get::<String, _>("answer")?);
+    // As the product finds it: the first member.
+    let id: String =
+        task.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let headers = [
+        (CONTENT_TYPE, "application/json".to_owned()),
+        (ETAG, format!("\"{revision}\"")),
+        (LOCATION, format!("/api/{user}/tasks/{id}")),
+    ];
+    Ok((StatusCode::CREATED, headers, task).into_response())
+}
+
+impl Twin {
+    /// Whom the token stands for, if it may do this.
+    fn user(&self, headers: &HeaderMap, scope: Scope) -> Result<i64, Refused> {
+        let unauthenticated = Refused(StatusCode::UNAUTHORIZED);
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
+            return Err(unauthenticated);
+        };
+        let now_s = i64::try_from(since_epoch().as_secs()).unwrap_or_default();
+        let Ok(claims) = token::verify(token, &self.key, now_s) else {
+            return Err(unauthenticated);
+        };
+        let caller = Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) };
+        caller.may_act(caller.user_id, scope).map_err(|_| Refused(StatusCode::FORBIDDEN))?;
+        Ok(caller.user_id)
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

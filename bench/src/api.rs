@@ -1,0 +1,130 @@
+//! `bench api`: the product's list and create beside the same two routes natively (axum, sqlx) and in
+//! the stack that it replaces (FastAPI, SQLModel, asyncpg); then the whole product under the load of
+//! many users; then search and filters of a user with many tasks.
+//!
+//! Load generator, server and Postgres share the machine. So absolute figures say little, and ratios
+//! come from rounds in which the three take turns within the same minute. Postgres has the settings of
+//! `rondo up`'s private server.
+
+mod alike;
+mod load;
+mod plan;
+mod processor;
+mod stage;
+mod table;
+
+use std::time::Duration;
+
+use clap::Args;
+use rondo_testkit::process::target_directory;
+use serde_json::{Value, json};
+
+use self::load::{Load, Pace};
+use self::plan::Plan;
+use self::stage::{Server, Stage};
+
+/// Tasks of the one user who has many.
+const BUSY_USER_TASKS: i64 = 10_000;
+/// Tasks of everyone else.
+const TASKS_PER_USER: i64 = 50;
+/// How long a simulated user thinks, on average.
+const THINK: Duration = Duration::from_secs(5);
+/// Search and filters are asked for so seldom that they rarely wait for each other: by so many, each
+/// after thinking so long.
+const BUSY_CONNECTIONS: usize = 4;
+const BUSY_THINK: Duration = Duration::from_millis(200);
+
+#[derive(Args)]
+pub struct Options {
+    /// Accounts in the database, with 50 tasks each, beside one that has 10,000
+    #[arg(long, default_value_t = 2_000)]
+    users: i64,
+    /// How long each measurement takes, after a warm-up of 3 s
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Turns of the three programs at saturation
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections at saturation
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Simulated users who think for 5 s between their requests
+    #[arg(long, default_value_t = 10_000)]
+    simulated: usize,
+    /// Leave out the three programs at saturation
+    #[arg(long)]
+    without_twins: bool,
+    /// Leave out the load of many users, search and filters
+    #[arg(long)]
+    twins_only: bool,
+}
+
+/// Measures, prints, and writes everything to `target/bench-api.json`.
+///
+/// # Errors
+/// When something does not start, the three do not answer alike, or a request fails at saturation.
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    println!("filling a database with {} users", options.users);
+    let stage = Stage::start(options.users).await?;
+    let mut report = json!({"users": options.users, "tasks": stage.tasks().await?});
+    if !options.without_twins {
+        report["saturation"] = beside_twins(&stage, options).await?;
+    }
+    if !options.twins_only {
+        // What the twins have written has no one to relay it.
+        stage.empty_outbox().await?;
+        let whole = stage.whole_product().await;
+        report["many_users"] = many_users(&stage, &whole, options).await?;
+        report["busy_user"] = busy_user(&stage, &whole, options).await?;
+    }
+    let path = target_directory().join("bench-api.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;
+    println!("\nall figures: {}", path.display());
+    Ok(())
+}
+
+/// Requests per second of the three, in turns.
+async fn beside_twins(stage: &Stage, options: &Options) -> anyhow::Result<Value> {
+    let servers = [stage.product().await, stage.native().await, stage.python().await];
+    alike::check(stage, &servers).await?;
+    let mut measured = serde_json::Map::new();
+    for kind in ["list", "create"] {
+        let plan = Plan::single(stage, kind);
+        let mut rounds = Vec::new();
+        for round in 0..options.rounds {
+            let mut figures = serde_json::Map::new();
+            for turn in 0..servers.len() {
+                let server = &servers[(round + turn) % servers.len()];
+                let pace = Pace::Saturate { connections: options.connections };
+                let load = Load { plan: &plan, pace, seconds: options.seconds };
+                let figure = load.run(stage, server).await?;
+                load::ensure_no_failures(&figure, server)?;
+                figures.insert(server.name.to_owned(), figure);
+            }
+            rounds.push(Value::Object(figures));
+        }
+        table::saturation(kind, &rounds);
+        measured.insert(kind.to_owned(), rounds.into());
+    }
+    Ok(measured.into())
+}
+
+/// The latencies of users who come and go as they like.
+async fn many_users(stage: &Stage, whole: &Server, options: &Options) -> anyhow::Result<Value> {
+    let plan = Plan::users(stage, options.simulated);
+    let pace = Pace::Users { count: options.simulated, think: THINK };
+    let figure = Load { plan: &plan, pace, seconds: options.seconds }.run(stage, whole).await?;
+    println!("\n{} users who think for {} s each:", options.simulated, THINK.as_secs());
+    table::latencies(&figure);
+    Ok(figure)
+}
+
+/// The latencies of search and filters where there is much to look through.
+async fn busy_user(stage: &Stage, whole: &Server, options: &Options) -> anyhow::Result<Value> {
+    let plan = Plan::busy_user(stage);
+    let pace = Pace::Users { count: BUSY_CONNECTIONS, think: BUSY_THINK };
+    let figure = Load { plan: &plan, pace, seconds: options.seconds }.run(stage, whole).await?;
+    println!("\nsearch and filters among {BUSY_USER_TASKS} tasks:");
+    table::latencies(&figure);
+    Ok(figure)
+}

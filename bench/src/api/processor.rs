@@ -1,0 +1,54 @@
+//! Processor time of a process and all that come from it, from `/proc`.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+/// Length of a clock tick in `/proc/…/stat`; USER_HZ is 100 on every Linux.
+const TICK_S: f64 = 0.01;
+
+/// Processor seconds that a process, those that come from it, and those of them that have ended have
+/// used.
+///
+/// # Errors
+/// When there is no such process.
+pub fn seconds(process: u32) -> anyhow::Result<f64> {
+    let mut used = Stat::read(process).with_context(|| format!("process {process}"))?.ticks;
+    for child in children(process) {
+        // It may have ended just now.
+        used += seconds(child).unwrap_or(0.0) / TICK_S;
+    }
+    Ok(used * TICK_S)
+}
+
+/// The process that a process comes from.
+///
+/// # Errors
+/// When there is no such process.
+pub fn parent(process: u32) -> anyhow::Result<u32> {
+    Ok(Stat::read(process).with_context(|| format!("process {process}"))?.parent)
+}
+
+fn children(process: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let processes = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes.filter(|other| Stat::read(*other).is_some_and(|s| s.parent == process)).collect()
+}
+
+struct Stat {
+    parent: u32,
+    /// Of itself, and of its children that have ended.
+    ticks: f64,
+}
+
+impl Stat {
+    fn read(process: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name, in parentheses, may have anything in it. Fields 4 and 14 to 17 of proc(5).
+        let (_, fields) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let ticks: Option<Vec<f64>> =
+            fields.get(11..15)?.iter().map(|field| field.parse().ok()).collect();
+        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks: ticks?.iter().sum() })
+    }
+}

@@ -1,0 +1,77 @@
+//! Tables for people.
+
+use serde_json::Value;
+
+/// The aims, as a share of each twin's rate.
+const AIMS: [(&str, f64, f64); 2] = [("list", 0.6, 8.0), ("create", 0.7, 9.0)];
+
+/// Requests per second of each round, and the median of the rounds' ratios.
+pub fn saturation(kind: &str, rounds: &[Value]) {
+    println!("\n{kind}, requests/s at saturation:");
+    println!(
+        "  {:10}{}   processor ms a request: server, Postgres, load",
+        "",
+        (1..=rounds.len())
+            .map(|round| format!("{:>9}", format!("round {round}")))
+            .collect::<String>()
+    );
+    for name in ["product", "native", "python"] {
+        let rates: String =
+            rounds.iter().map(|round| format!("{:9.0}", rate(&round[name]))).collect();
+        let cost = |part: &str| {
+            median(rounds.iter().map(|round| number(&round[name]["processor_ms"][part])))
+        };
+        println!(
+            "  {name:10}{rates}   {:.3}, {:.3}, {:.3}",
+            cost("server"),
+            cost("postgres"),
+            cost("load")
+        );
+    }
+    let aim = AIMS.iter().find(|(name, ..)| *name == kind);
+    for (twin, aim) in [("native", aim.map(|aim| aim.1)), ("python", aim.map(|aim| aim.2))] {
+        let ratios = rounds.iter().map(|round| rate(&round["product"]) / rate(&round[twin]));
+        let (ratio, aim) = (median(ratios), aim.unwrap_or(0.0));
+        println!("  product / {twin}: {ratio:.2}   (aim {aim})");
+    }
+}
+
+/// Latencies by kind of request.
+pub fn latencies(report: &Value) {
+    println!(
+        "  {:.0} requests/s over {} connections, failures {}; processor ms a request: server {:.3}, Postgres {:.3}",
+        rate(report),
+        report["connections"],
+        report["failures"],
+        number(&report["processor_ms"]["server"]),
+        number(&report["processor_ms"]["postgres"]),
+    );
+    let columns = ["p50", "p95", "p99", "p99.9", "max"];
+    let head: String = columns.iter().map(|column| format!("{column:>9}")).collect();
+    println!("  {:32}{:>9}{head}   (ms)", "", "count");
+    let kinds = report["kinds"].as_object().into_iter().flatten();
+    let rows = kinds.map(|(kind, row)| (kind.as_str(), row));
+    for (kind, row) in rows.chain([("all", &report["latency_ms"])]) {
+        let cells: String =
+            columns.iter().map(|column| format!("{:9.2}", number(&row[*column]))).collect();
+        println!("  {kind:32}{:9}{cells}", number(&row["count"]));
+    }
+}
+
+fn rate(report: &Value) -> f64 {
+    number(&report["per_second"])
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => figures[length / 2],
+        length => f64::midpoint(figures[length / 2 - 1], figures[length / 2]),
+    }
+}
