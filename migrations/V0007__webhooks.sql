@@ -234,26 +234,44 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    WITH RECURSIVE waiting (webhook_id) AS (
+    WITH RECURSIVE waiting (webhook_id, first_at) AS (
         -- One look into the index for each webhook that has something to send, however much that is.
-        (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.status = 'pending' ORDER BY d.webhook_id LIMIT 1)
+        (SELECT d.webhook_id, d.next_attempt_at FROM webhook_deliveries d
+         WHERE d.status = 'pending' ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1)
         UNION ALL
-        SELECT (SELECT d.webhook_id FROM webhook_deliveries d
-                WHERE d.status = 'pending' AND d.webhook_id > x.webhook_id ORDER BY d.webhook_id LIMIT 1)
-        FROM waiting x WHERE x.webhook_id IS NOT NULL
-    ), due AS MATERIALIZED (
-        SELECT f.id FROM waiting x JOIN webhooks w ON w.id = x.webhook_id
+        SELECT n.webhook_id, n.next_attempt_at FROM waiting x
         CROSS JOIN LATERAL (
-            SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
-            WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.next_attempt_at <= at
-            ORDER BY d.next_attempt_at
-            LIMIT greatest(0, CASE WHEN w.failing_since IS NULL THEN p_per_webhook ELSE 1 END
-                              - (SELECT count(*) FROM webhook_deliveries u
-                                 WHERE u.webhook_id = w.id AND u.status = 'pending' AND u.leased
-                                   AND u.next_attempt_at > at))
-            FOR UPDATE SKIP LOCKED
-        ) AS f
-        ORDER BY f.next_attempt_at
+            SELECT d.webhook_id, d.next_attempt_at FROM webhook_deliveries d
+            WHERE d.status = 'pending' AND d.webhook_id > x.webhook_id
+            ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1
+        ) AS n
+    ), free AS MATERIALIZED (
+        SELECT o.webhook_id, o.places FROM (
+            SELECT x.webhook_id, x.first_at, CASE WHEN w.failing_since IS NULL THEN p_per_webhook ELSE 1 END
+                   - (SELECT count(*) FROM webhook_deliveries u
+                      WHERE u.webhook_id = x.webhook_id AND u.status = 'pending' AND u.leased
+                        AND u.next_attempt_at > at) AS places
+            FROM waiting x JOIN webhooks w ON w.id = x.webhook_id
+            WHERE x.first_at <= at
+        ) AS o
+        WHERE o.places > 0
+        ORDER BY o.first_at
+        LIMIT p_limit
+    ), due AS MATERIALIZED (
+        -- The first of each, then the second of each.
+        SELECT c.id FROM (
+            SELECT f.id, f.next_attempt_at,
+                   row_number() OVER (PARTITION BY o.webhook_id ORDER BY f.next_attempt_at) AS place
+            FROM free o
+            CROSS JOIN LATERAL (
+                SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
+                WHERE d.webhook_id = o.webhook_id AND d.status = 'pending' AND d.next_attempt_at <= at
+                ORDER BY d.next_attempt_at
+                LIMIT o.places
+                FOR UPDATE SKIP LOCKED
+            ) AS f
+        ) AS c
+        ORDER BY c.place, c.next_attempt_at
         LIMIT p_limit
     ), claimed AS (
         UPDATE webhook_deliveries d
