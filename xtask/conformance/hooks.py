@@ -46,6 +46,9 @@ schemathesis.openapi.format("rrule", strategies.sampled_from([
     "FREQ=DAILY", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYDAY=2TU", "freq=yearly;interval=4",
     "FREQ=MONTHLY;BYMONTHDAY=-1", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;INTERVAL=9999",
 ]))
+schemathesis.openapi.format("uri", strategies.integers(1, 999).map(
+    # No such names will ever be (RFC 2606), so nothing is sent anywhere.
+    lambda number: f"https://hook-{number}.invalid/here?a={number}"))
 
 
 # --- What exists ---------------------------------------------------------------------------------
@@ -82,6 +85,17 @@ def new_reminder():
 
 def new_token():
     made = ask("POST", "/api/auth/tokens", {"name": "conformance", "scopes": ["tasks:read"]})
+    return made and made[0]["id"]
+
+
+def new_webhook():
+    webhook = {"url": "https://hook.invalid/", "events": ["series.ended"]}
+    made = ask("POST", f"/api/{USER_ID}/webhooks", webhook)
+    return made and made[0]["id"]
+
+
+def new_delivery(webhook):
+    made = ask("POST", f"/api/{USER_ID}/webhooks/{webhook}/test")
     return made and made[0]["id"]
 
 
@@ -142,10 +156,14 @@ session = ask("POST", "/api/auth/login", CREDENTIALS, token=None)[0]
 
 def new_path_parameters(parameters):
     """Those of something that exists."""
-    makers = {"id": new_task, "reminder_id": new_reminder, "token_id": new_token}
+    makers = {"id": new_task, "reminder_id": new_reminder, "token_id": new_token,
+              "webhook_id": new_webhook}
     for name, make in makers.items():
         if name in parameters:
             parameters[name] = make() or parameters[name]
+    if "delivery_id" in parameters:
+        made = new_delivery(parameters["webhook_id"])
+        parameters["delivery_id"] = made or parameters["delivery_id"]
     if "name" in parameters:
         new_tag(parameters["name"])
 

@@ -42,10 +42,15 @@ function brief(api, schema) {
 function members(api, schema) {
   schema = resolve(api, schema);
   if (schema.type === "array") return members(api, schema.items);
-  const choices = schema.oneOf || schema.anyOf;
+  // One that has members and choices, too, chooses among the values of its members.
+  const choices = !schema.properties && (schema.oneOf || schema.anyOf);
   if (choices) {
     const list = element("div");
-    choices.map((choice) => members(api, choice)).forEach((table) => table && list.append(table));
+    for (const choice of choices) {
+      const table = members(api, choice);
+      if (table && choice.title) list.append(element("h5", {}, choice.title));
+      if (table) list.append(table);
+    }
     return list;
   }
   if (!schema.properties) return undefined;
@@ -93,7 +98,9 @@ function tryOut(api, path, method, operation) {
   const mediaType = content && Object.keys(content)[0];
   const body = content && METHODS_WITH_BODY.has(method)
     ? element("textarea", { "aria-label": "body", spellcheck: "false" },
-        JSON.stringify(example(api, content[mediaType].schema), null, 2))
+        operation.requestBody.required
+          ? JSON.stringify(example(api, content[mediaType].schema), null, 2)
+          : "")
     : undefined;
   const output = element("pre", { hidden: "", "aria-live": "polite" });
   const send = async () => {
@@ -108,13 +115,13 @@ function tryOut(api, path, method, operation) {
     }
     const token = document.getElementById("token").value.trim();
     if (token) headers.Authorization = `Bearer ${token}`;
-    if (body) headers["Content-Type"] = mediaType;
+    if (body && body.value) headers["Content-Type"] = mediaType;
     const search = query.toString();
     output.hidden = false;
     output.textContent = "…";
     try {
       const answer = await fetch(target + (search ? `?${search}` : ""), {
-        method: method.toUpperCase(), headers, body: body && body.value, credentials: "omit",
+        method: method.toUpperCase(), headers, body: (body && body.value) || undefined, credentials: "omit",
       });
       const text = await answer.text();
       let shown = text;

@@ -57,7 +57,11 @@ one is never silently lost. Errors are problems (RFC 9457); `code` is stable, an
 everything that is wrong at once. Checks come in the order 401, 403, form of the request (405, 413, \
 415, 400, 422), a kept idempotent answer, 404, 412, state.
 
-Paths with `{user_id}` also exist without it, for the token's user.";
+Paths with `{user_id}` also exist without it, for the token's user.
+
+Each answer has an `X-Request-Id`: the request's own, if it sent a sane one. `traceparent` (W3C Trace \
+Context) is taken up. Where the service limits requests, answers have `RateLimit` and \
+`RateLimit-Policy`. A method that a path has not is answered with 405 and `Allow`.";
 
 /// Adds an operation, and its twin without the user in the path.
 fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operation: Operation) {
@@ -114,6 +118,15 @@ fn headers() -> Value {
             json!({"type": "string", "const": "true"}),
         ),
         "WWW-Authenticate": always("Bearer", json!({"type": "string", "const": "Bearer"})),
+        "RateLimit": optional(
+            "How the caller stands (draft-ietf-httpapi-ratelimit-headers): requests that remain, and \
+             seconds until there are more.",
+            json!({"type": "string", "examples": ["\"user\";r=0;t=1"]}),
+        ),
+        "RateLimit-Policy": optional(
+            "The limit: requests in a window of seconds.",
+            json!({"type": "string", "examples": ["\"user\";q=3000;w=60"]}),
+        ),
         "Retry-After": always(
             "Seconds to wait.",
             json!({"type": "integer", "minimum": 0, "examples": [5]}),
@@ -187,6 +200,24 @@ mod tests {
                 let used: BTreeSet<_> = path.split(['{', '}']).skip(1).step_by(2).collect();
                 assert_eq!(declared, used, "{method} {path}");
             }
+        }
+    }
+
+    #[test]
+    fn everything_is_described_and_shown_by_an_example() {
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            // The responses of problems have examples of each code.
+            let is_shown = schema["examples"].as_array().is_some_and(|list| !list.is_empty());
+            assert!(is_shown || matches!(name.as_str(), "Problem" | "FieldError"), "{name}");
+        }
+        let shared = document["components"]["parameters"].as_object().unwrap().values();
+        let operations = document["paths"].as_object().unwrap().values();
+        let own = operations
+            .flat_map(|of_path| of_path.as_object().unwrap().values())
+            .flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
+        for parameter in shared.chain(own).filter(|parameter| parameter.get("$ref").is_none()) {
+            assert!(parameter["description"].is_string(), "{parameter}");
         }
     }
 

@@ -241,7 +241,8 @@ fn problem_responses(
             let mut headers = vec!["X-Request-Id"];
             match status {
                 401 => headers.push("WWW-Authenticate"),
-                429 | 503 => headers.push("Retry-After"),
+                429 => headers.extend(["Retry-After", "RateLimit", "RateLimit-Policy"]),
+                503 => headers.push("Retry-After"),
                 _ => {}
             }
             let headers: Map<String, Value> = headers

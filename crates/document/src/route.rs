@@ -65,22 +65,26 @@ pub fn shared_parameters() -> Value {
         "task_id": id("id", "The task."),
         "if_match": {
             "name": "If-Match", "in": "header",
-            "description": "The ETag that the change is meant for; 412 when the task has another.",
+            "description": "ETags that the change is meant for, or `*`; 412 when the task has another. \
+                            Weak ones match nothing.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "if_none_match": {
             "name": "If-None-Match", "in": "header",
-            "description": "The ETag that the client has; 304 when it still is that.",
+            "description": "ETags that the client has, or `*`; 304 when it still is one of them.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "The client's name for this request, kept for 24 hours: the same key and \
-                            body give the first answer again.",
+            "description": "The client's name for this request, kept for 24 hours for this user, method \
+                            and path: the same key and body give the first 2xx answer again, another \
+                            body is refused. A second request that comes while the first is running \
+                            waits for its answer.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         },
         "limit": {
             "name": "limit", "in": "query",
+            "description": "Most that a page has.",
             "schema": {
                 "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT,
             },
@@ -99,11 +103,7 @@ fn shared(name: &str) -> Value {
 }
 
 fn query(name: &str, description: &str, schema: Value) -> Value {
-    let mut parameter = json!({"name": name, "in": "query", "schema": schema});
-    if !description.is_empty() {
-        parameter["description"] = description.into();
-    }
-    parameter
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
 }
 
 fn path(name: &str, description: &str, schema: Value) -> Value {

@@ -89,16 +89,10 @@ pub fn all() -> Map<String, Value> {
         ("Credentials", account::credentials()),
         ("Session", account::session(true)),
         ("TokenPair", account::session(false)),
-        ("RefreshToken", one_text("refresh_token")),
-        ("MailedToken", one_text("token")),
-        ("EmailOnly", object(json!({"email": {"type": "string"}}), &["email"])),
-        (
-            "PasswordReset",
-            object(
-                json!({"token": {"type": "string"}, "password": account::password()}),
-                &["token", "password"],
-            ),
-        ),
+        ("RefreshToken", account::one_text("refresh_token", account::SECRET_EXAMPLE)),
+        ("MailedToken", account::one_text("token", account::SECRET_EXAMPLE)),
+        ("EmailOnly", account::one_text("email", "me@example.org")),
+        ("PasswordReset", account::password_reset()),
         ("ApiToken", account::api_token(false)),
         ("NewApiToken", account::api_token(true)),
         ("ApiTokenCreate", account::api_token_create()),
@@ -125,12 +119,8 @@ fn answered(properties: Value) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
 }
 
-fn one_text(member: &str) -> Value {
-    object(json!({member: {"type": "string"}}), &[member])
-}
-
 fn audit_log() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "id": id(),
         "event_id": {"type": "string", "format": "uuid"},
         "action_type": {"type": "string", "examples": ["task.completed"]},
@@ -138,21 +128,38 @@ fn audit_log() -> Value {
         "task_id": nullable(id()),
         "occurred_at": instant(),
         "recorded_at": instant(),
-        "topic": {"type": "string"},
+        "topic": {"type": "string", "description": "The topic that carried it first."},
         "payload": {"type": "object", "description": "The event's value; see the AsyncAPI document."},
-    }))
+    }));
+    schema["examples"] = json!([{
+        "id": 5, "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "action_type": "task.deleted",
+        "user_id": 1, "task_id": 42, "occurred_at": "2026-01-12T14:03:00Z",
+        "recorded_at": "2026-01-12T14:03:00.031Z", "topic": "task-events",
+        "payload": {
+            "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "schema_version": "1.0",
+            "event_type": "task.deleted", "timestamp": "2026-01-12T14:03:00Z", "task_id": 42,
+            "user_id": 1, "revision": 18,
+        },
+    }]);
+    schema
 }
 
 fn audit_statistics() -> Value {
     let count = json!({"type": "integer", "minimum": 0});
-    answered(json!({
+    let mut schema = answered(json!({
         "total": count,
         "by_action_type": {"type": "object", "additionalProperties": count},
         "by_day": {"type": "array", "items": answered(json!({
-            "date": {"type": "string", "format": "date"},
+            "date": {"type": "string", "format": "date", "description": "In UTC."},
             "count": count,
         }))},
-    }))
+    }));
+    schema["examples"] = json!([{
+        "total": 3,
+        "by_action_type": {"task.created": 2, "task.completed": 1},
+        "by_day": [{"date": "2026-01-05", "count": 2}, {"date": "2026-01-12", "count": 1}],
+    }]);
+    schema
 }
 
 fn problem() -> Value {
@@ -170,13 +177,40 @@ fn problem() -> Value {
 }
 
 fn field_error() -> Value {
+    let codes: Vec<_> = FIELD_CODES.iter().map(|(code, _)| code).collect();
+    let meanings: Vec<_> =
+        FIELD_CODES.iter().map(|(code, meaning)| format!("`{code}`: {meaning}")).collect();
     answered(json!({
         "pointer": {
             "type": "string",
             "description": "A member of the body as a JSON pointer (RFC 6901), a query parameter as \
                             ?limit, or a header by its name.",
         },
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": codes, "description": meanings.join("; ")},
+        "detail": {"type": "string", "description": "A sentence that goes on from the name."},
     }))
 }
+
+/// Codes of what is wrong with a member, a parameter or a header. The last of them are no rule's of
+/// rondo-domain.
+const FIELD_CODES: [(&str, &str); 19] = [
+    ("required", "is missing or empty"),
+    ("too_long", "has too many characters"),
+    ("too_many", "has too many entries"),
+    ("out_of_range", "is too small or too large"),
+    ("unknown_value", "is none of the words that there are"),
+    ("forbidden_character", "contains U+0000"),
+    ("malformed", "is not of the form that detail names"),
+    ("unknown_time_zone", "is no name of the IANA time zone database"),
+    ("not_applicable", "means nothing together with the rest"),
+    ("conflict", "contradicts another member"),
+    ("needs_due_date", "means nothing without a due_date"),
+    ("in_the_past", "is not in the future"),
+    ("never_matches", "is a rule without any date"),
+    ("too_frequent", "is a rule that repeats more often than once a day"),
+    ("not_public", "leads to a host that is not public"),
+    ("unknown_member", "is not known"),
+    ("unknown_parameter", "is not known"),
+    ("repeated", "is given more than once"),
+    ("invalid_token", "is not known, was used, or has expired"),
+];

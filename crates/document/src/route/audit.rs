@@ -16,7 +16,7 @@ pub fn all() -> Vec<Operation> {
     vec![
         operation("/api/audit/logs", "listAuditLogs", "What happened, newest first")
             .parameter(query("action_type", "A type of event.", json!({"type": "string"})))
-            .parameter(query("task_id", "", schema::id()))
+            .parameter(query("task_id", "What is about this task.", schema::id()))
             .parameters(span())
             .parameters([shared("limit"), shared("cursor")])
             .answers_with(
@@ -34,7 +34,11 @@ pub fn all() -> Vec<Operation> {
 fn span() -> [Value; 2] {
     let bound = schema::text::date_or_instant();
     [
-        query("start_date", "A date in UTC or an instant, inclusive.", bound.clone()),
-        query("end_date", "Likewise.", bound),
+        query(
+            "start_date",
+            "From this instant on, or from the beginning of this date in UTC.",
+            bound.clone(),
+        ),
+        query("end_date", "Up to this instant, or to the end of this date in UTC.", bound),
     ]
 }

@@ -77,13 +77,29 @@ fn filters() -> Vec<Value> {
             "Any of these; repeated or separated by commas.",
             any_of(words(Status::ALL, Status::as_str)),
         ),
-        query("priority", "Likewise.", any_of(words(Priority::ALL, Priority::as_str))),
-        query("tags", "Has any of these.", tags()),
-        query("tags_all", "Has all of these.", tags()),
-        query("due_date_start", "An instant or a date in UTC, inclusive.", bound()),
-        query("due_date_end", "Likewise.", bound()),
-        query("has_due_date", "", json!({"type": "boolean"})),
-        query("parent_task_id", "The occurrences of a series.", schema::id()),
+        query(
+            "priority",
+            "Any of these; repeated or separated by commas.",
+            any_of(words(Priority::ALL, Priority::as_str)),
+        ),
+        query("tags", "Has any of these, in any case; repeated or separated by commas.", tags()),
+        query("tags_all", "Has all of these, likewise.", tags()),
+        query(
+            "due_date_start",
+            "Due at this instant or later, or from the beginning of this date in UTC.",
+            bound(),
+        ),
+        query(
+            "due_date_end",
+            "Due at this instant or earlier, or until the end of this date in UTC.",
+            bound(),
+        ),
+        query("has_due_date", "Whether there is a due date.", json!({"type": "boolean"})),
+        query(
+            "parent_task_id",
+            "The occurrences of the series that began with this task.",
+            schema::id(),
+        ),
         query("updated_since", "Changed at this instant or later.", schema::text::instant()),
         query(
             "sort_by",
@@ -96,7 +112,7 @@ fn filters() -> Vec<Value> {
         ),
         query(
             "sort_order",
-            "",
+            "Of two tasks with the same value, the ids decide in the same direction.",
             json!({
                 "type": "string",
                 "enum": words(SortOrder::ALL, SortOrder::as_str),
@@ -117,7 +133,9 @@ fn filters() -> Vec<Value> {
 fn scope() -> Value {
     query(
         "scope",
-        "For an occurrence of a series: what it means.",
+        "For an occurrence of a series: this one alone, it and those after it, or the whole series. \
+         When a pending occurrence is deleted, `this` lets the series go on with the next one, the \
+         others end it.",
         json!({"type": "string", "enum": ["this", "future", "all"], "default": "this"}),
     )
 }
@@ -276,7 +294,7 @@ fn reminders() -> Vec<Operation> {
                 "type": "string", "enum": ["armed", "fired", "cancelled"],
             }}),
         ))
-        .parameter(query("task_id", "", schema::id()))
+        .parameter(query("task_id", "Those of this task.", schema::id()))
         .parameters([shared("limit"), shared("cursor")])
         .answers_with(200, "A page", Some((JSON, list_of("Reminder"))), &["Link"]),
         operation(

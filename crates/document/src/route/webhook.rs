@@ -85,6 +85,7 @@ fn deliveries() -> Vec<Operation> {
              delivery tells what was answered.",
         )
         .parameter(webhook_id())
+        .no_body()
         .answers(202, "The delivery", named("WebhookDelivery"))
         .problems(&[ProblemCode::NotFound]),
         operation(
@@ -107,6 +108,7 @@ fn deliveries() -> Vec<Operation> {
         )
         .describe("With the same webhook-id. A delivery that is on its way is left alone.")
         .parameters([webhook_id(), path("delivery_id", "The delivery.", schema::id())])
+        .no_body()
         .answers(202, "The delivery", named("WebhookDelivery"))
         .problems(&[ProblemCode::NotFound]),
     ]

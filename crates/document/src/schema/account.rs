@@ -15,7 +15,7 @@ pub fn password() -> Value {
 }
 
 pub fn user() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "id": id(),
         "email": {"type": ["string", "null"]},
         "email_verified": {"type": "boolean"},
@@ -25,12 +25,21 @@ pub fn user() -> Value {
             "email": {"type": "boolean"},
             "digest_at": {"type": ["string", "null"], "pattern": "^[0-9]{2}:[0-9]{2}$"},
         })),
-    }))
+    }));
+    schema["examples"] = json!([user_example()]);
+    schema
+}
+
+fn user_example() -> Value {
+    json!({
+        "id": 1, "email": "me@example.org", "email_verified": true, "name": "Ada",
+        "time_zone": "Europe/Paris", "notifications": {"email": true, "digest_at": "08:00"},
+    })
 }
 
 pub fn user_patch() -> Value {
     let ignored = json!({"readOnly": true, "description": "Ignored."});
-    object(
+    let mut schema = object(
         json!({
             "id": ignored, "email": ignored, "email_verified": ignored,
             "name": nullable(bounded(NAME, 200)),
@@ -45,7 +54,12 @@ pub fn user_patch() -> Value {
             }), &[]),
         }),
         &[],
-    )
+    );
+    schema["examples"] = json!([
+        {"name": "Ada", "time_zone": "Europe/Paris"},
+        {"notifications": {"digest_at": "08:00"}},
+    ]);
+    schema
 }
 
 pub fn registration() -> Value {
@@ -66,10 +80,15 @@ pub fn registration() -> Value {
 }
 
 pub fn credentials() -> Value {
-    object(
-        json!({"email": {"type": "string"}, "password": {"type": "string"}}),
+    let mut schema = object(
+        json!({
+            "email": {"type": "string", "description": "In any case."},
+            "password": {"type": "string"},
+        }),
         &["email", "password"],
-    )
+    );
+    schema["examples"] = json!([{"email": "me@example.org", "password": "correct horse"}]);
+    schema
 }
 
 pub fn session(with_user: bool) -> Value {
@@ -79,11 +98,21 @@ pub fn session(with_user: bool) -> Value {
         "token_type": {"const": "Bearer"},
         "expires_in": {"type": "integer", "description": "Seconds."},
     });
+    let mut example = json!({
+        "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "refresh_token": SECRET_EXAMPLE, "token_type": "Bearer", "expires_in": 900,
+    });
     if with_user {
         members["user"] = named("User");
+        example["user"] = user_example();
     }
-    answered(members)
+    let mut schema = answered(members);
+    schema["examples"] = json!([example]);
+    schema
 }
+
+/// What a refresh token and a mailed token look like.
+pub const SECRET_EXAMPLE: &str = "bm90LWEtc2VjcmV0LWp1c3QtYW4tZXhhbXBsZS1vZi0";
 
 /// What a personal token may be given; the others only an operator grants.
 fn token_scopes() -> Vec<&'static str> {
@@ -102,14 +131,21 @@ pub fn api_token(is_new: bool) -> Value {
         "last_used_at": nullable(instant()),
         "created_at": instant(),
     });
+    let mut example = json!({
+        "id": 3, "name": "ci", "scopes": ["tasks:read"], "expires_at": "2031-01-01T00:00:00Z",
+        "last_used_at": null, "created_at": "2026-01-05T09:12:44.120391Z",
+    });
     if is_new {
         members["token"] = json!({"type": "string", "description": "Shown this once."});
+        example["token"] = format!("rondo_{SECRET_EXAMPLE}").into();
     }
-    answered(members)
+    let mut schema = answered(members);
+    schema["examples"] = json!([example]);
+    schema
 }
 
 pub fn api_token_create() -> Value {
-    object(
+    let mut schema = object(
         json!({
             "name": bounded(NAME, 100),
             "scopes": {
@@ -122,5 +158,24 @@ pub fn api_token_create() -> Value {
             )),
         }),
         &["name", "scopes"],
-    )
+    );
+    schema["examples"] = json!([
+        {"name": "ci", "scopes": ["tasks:read", "tasks:write"]},
+        {"name": "report", "scopes": ["audit:read"], "expires_at": "2031-01-01T00:00:00Z"},
+    ]);
+    schema
+}
+
+/// An object of one text.
+pub fn one_text(member: &str, example: &str) -> Value {
+    let mut schema = object(json!({member: {"type": "string"}}), &[member]);
+    schema["examples"] = json!([{member: example}]);
+    schema
+}
+
+pub fn password_reset() -> Value {
+    let members = json!({"token": {"type": "string"}, "password": password()});
+    let mut schema = object(members, &["token", "password"]);
+    schema["examples"] = json!([{"token": SECRET_EXAMPLE, "password": "battery staple"}]);
+    schema
 }

@@ -145,5 +145,11 @@ pub fn answered_rule() -> Value {
             (name, if is_there { schema } else { nullable(schema) })
         })
         .collect();
-    answered(members.into())
+    let mut schema = answered(members.into());
+    schema["examples"] = json!([{
+        "frequency": "weekly", "interval": 1, "days_of_week": [0, 2], "day_of_month": null,
+        "end_date": null, "count": null, "rrule": null, "basis": "schedule",
+        "month_end": "clamp", "catch_up": "next_future",
+    }]);
+    schema
 }

@@ -146,7 +146,12 @@ pub fn task() -> Value {
         "completed_at": nullable(instant()),
         "revision": described(id(), "The user's revision of the last change; the ETag."),
     }));
-    schema["examples"] = json!([{
+    schema["examples"] = json!([task_example()]);
+    schema
+}
+
+fn task_example() -> Value {
+    json!({
         "id": 42, "user_id": 1, "title": "Weekly team meeting", "description": "Sync with team",
         "status": "pending", "priority": "high", "tags": ["meetings", "work"],
         "due_date": "2026-01-12T14:00:00Z", "time_zone": "UTC", "reminder_offset": "PT1H",
@@ -155,8 +160,7 @@ pub fn task() -> Value {
             "basis": "schedule", "month_end": "clamp", "catch_up": "next_future"},
         "parent_task_id": null, "created_at": "2026-01-05T09:12:44.120391Z",
         "updated_at": "2026-01-05T09:12:44.120391Z", "completed_at": null, "revision": 17,
-    }]);
-    schema
+    })
 }
 
 pub fn changes() -> Value {
@@ -178,20 +182,28 @@ pub fn changes() -> Value {
             "description": "While has_more: where the next page begins.",
         },
     }));
-    schema["description"] = "Each changed task once, in the order of revisions.".into();
-    schema
+    schema["examples"] = json!([{
+        "changes": [
+            {"revision": 16, "op": "delete", "task_id": 41},
+            {"revision": 17, "op": "upsert", "task": task_example()},
+        ],
+        "revision": 17, "has_more": false, "cursor": null,
+    }]);
+    described(schema, "Each changed task once, in the order of revisions.")
 }
 
 pub fn tag() -> Value {
-    answered(json!({
-        "name": {"type": "string"},
-        "count": {"type": "integer", "minimum": 0},
-        "color": {"type": ["string", "null"]},
-    }))
+    let mut schema = answered(json!({
+        "name": {"type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX},
+        "count": {"type": "integer", "minimum": 0, "description": "Tasks that have it."},
+        "color": {"type": ["string", "null"], "pattern": "^#[0-9a-f]{6}$"},
+    }));
+    schema["examples"] = json!([{"name": "work", "count": 3, "color": "#3366ff"}]);
+    schema
 }
 
 pub fn tag_change() -> Value {
-    object(
+    let mut schema = object(
         json!({
             "name": bounded(NOT_BLANK, TAG_CHARS_MAX),
             "color": {
@@ -203,20 +215,32 @@ pub fn tag_change() -> Value {
             "count": {"readOnly": true, "description": "Ignored."},
         }),
         &[],
-    )
+    );
+    schema["examples"] = json!([{"name": "office"}, {"color": "#3366ff"}, {"color": null}]);
+    schema
 }
 
 pub fn reminder() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "id": id(),
         "task_id": id(),
-        "kind": {"type": "string", "description": "task for the one of reminder_offset, else further."},
+        "kind": {
+            "type": "string",
+            "enum": ["task", "further"],
+            "description": "task for the one of reminder_offset, else further.",
+        },
         "offset": {"type": ["string", "null"], "description": "Before due_date; null for a fixed moment."},
         "remind_at": instant(),
         "snoozed": {"type": "boolean"},
         "status": {"type": "string", "enum": ["armed", "fired", "cancelled"]},
         "created_at": instant(),
-    }))
+    }));
+    schema["examples"] = json!([{
+        "id": 7, "task_id": 42, "kind": "further", "offset": "PT15M",
+        "remind_at": "2026-01-12T13:45:00Z", "snoozed": false, "status": "armed",
+        "created_at": "2026-01-05T09:12:44.120391Z",
+    }]);
+    schema
 }
 
 /// An object of which one of two members is given.
@@ -247,7 +271,7 @@ pub fn snooze() -> Value {
 }
 
 pub fn notification() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "id": id(),
         "task_id": nullable(id()),
         "reminder_id": nullable(id()),
@@ -267,11 +291,17 @@ pub fn notification() -> Value {
         },
         "created_at": instant(),
         "sent_at": nullable(instant()),
-    }))
+    }));
+    schema["examples"] = json!([{
+        "id": 9, "task_id": 42, "reminder_id": 7, "channel": "email", "status": "sent",
+        "attempts": 1, "last_error": null, "created_at": "2026-01-12T13:45:00.214Z",
+        "sent_at": "2026-01-12T13:45:00.402Z",
+    }]);
+    schema
 }
 
 pub fn preview_request() -> Value {
-    object(
+    let mut schema = object(
         json!({
             "due_date": nullable(described(
                 text::instant(),
@@ -285,15 +315,32 @@ pub fn preview_request() -> Value {
             "count": {"type": "integer", "minimum": 1, "maximum": PREVIEW_SLOTS_MAX},
         }),
         &["recurrence_rule", "count"],
-    )
+    );
+    schema["examples"] = json!([{
+        "due_date": "2031-03-29T01:30:00Z", "time_zone": "Europe/Paris", "count": 2,
+        "recurrence_rule": {"frequency": "daily"},
+    }]);
+    schema
 }
 
 pub fn preview() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "description": {"type": "string", "examples": ["every week on Monday and Wednesday"]},
         "occurrences": {"type": "array", "maxItems": PREVIEW_SLOTS_MAX, "items": answered(json!({
-            "local": {"type": "string", "examples": ["2031-03-30T03:30:00"]},
+            "local": {
+                "type": "string",
+                "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$",
+                "description": "What the clock shows in the zone.",
+            },
             "utc": instant(),
         }))},
-    }))
+    }));
+    schema["examples"] = json!([{
+        "description": "every day",
+        "occurrences": [
+            {"local": "2031-03-29T02:30:00", "utc": "2031-03-29T01:30:00Z"},
+            {"local": "2031-03-30T03:30:00", "utc": "2031-03-30T01:30:00Z"},
+        ],
+    }]);
+    schema
 }

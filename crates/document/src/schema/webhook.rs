@@ -46,19 +46,35 @@ pub fn webhook(with_secret: bool) -> Value {
             "description": "What requests are signed with. Shown this once.",
         });
     }
-    answered(members)
+    let mut example = json!({
+        "id": 2, "url": "https://example.org/hook", "events": ["task.completed"], "enabled": true,
+        "disabled_reason": null, "disabled_at": null, "failing_since": null,
+        "created_at": "2026-01-05T09:12:44.120391Z",
+    });
+    if with_secret {
+        example["secret"] = "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGUgLi4=".into();
+    }
+    let mut schema = answered(members);
+    schema["examples"] = json!([example]);
+    schema
 }
 
 pub fn webhook_create() -> Value {
-    object(json!({"url": url(), "events": events()}), &["url", "events"])
+    let mut schema = object(json!({"url": url(), "events": events()}), &["url", "events"]);
+    schema["examples"] =
+        json!([{"url": "https://example.org/hook", "events": ["task.created", "task.completed"]}]);
+    schema
 }
 
 pub fn webhook_patch() -> Value {
-    object(json!({"url": url(), "events": events(), "enabled": {"type": "boolean"}}), &[])
+    let members = json!({"url": url(), "events": events(), "enabled": {"type": "boolean"}});
+    let mut schema = object(members, &[]);
+    schema["examples"] = json!([{"enabled": false}, {"events": ["task.deleted"]}]);
+    schema
 }
 
 pub fn delivery() -> Value {
-    answered(json!({
+    let mut schema = answered(json!({
         "id": id(),
         "event_id": {"type": "string", "format": "uuid"},
         "event_type": {"type": "string", "examples": ["task.completed"]},
@@ -77,5 +93,13 @@ pub fn delivery() -> Value {
         "next_attempt_at": nullable(instant()),
         "delivered_at": nullable(instant()),
         "created_at": instant(),
-    }))
+    }));
+    schema["examples"] = json!([{
+        "id": 11, "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "event_type": "task.completed",
+        "status": "pending", "attempts": 1, "answer_status": 502, "answer": "Bad gateway",
+        "last_error": "answered with 502", "last_attempt_at": "2026-01-12T14:03:00.2Z",
+        "next_attempt_at": "2026-01-12T14:03:05.2Z", "delivered_at": null,
+        "created_at": "2026-01-12T14:03:00.031Z",
+    }]);
+    schema
 }
