@@ -21,6 +21,7 @@ use super::{BUSY_USER_TASKS, TASKS_PER_USER};
 
 /// Of this benchmark alone.
 const JWT_SECRET: &str = "a key of access tokens for the benchmark alone";
+const LINK_SECRET: &str = "a key of links in mails for the benchmark alone";
 const EVENT_TOKEN: &str = "a service token for the benchmark alone";
 /// What a login's token may do.
 const SCOPE: &str = "tasks:read tasks:write audit:read";
@@ -105,6 +106,7 @@ impl Stage {
             .argument("host")
             .env("SPIN_VARIABLE_DATABASE_HOST", format!("127.0.0.1:{address}"))
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
+            .env("SPIN_VARIABLE_LINK_SECRET", LINK_SECRET)
             .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN);
         for role in [Role::TaskApi, Role::Recurrence, Role::Notify, Role::Audit, Role::Auth] {
             let component = role.name().trim_start_matches("rondo_").to_uppercase();
