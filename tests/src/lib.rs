@@ -15,3 +15,4 @@ pub mod provider;
 pub mod source;
 pub mod stage;
 pub mod story;
+pub mod two_years;

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import warnings
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from itertools import count, islice
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,8 @@ from dateutil.relativedelta import relativedelta
 from dateutil.rrule import rrulestr
 
 SHOWN_MAX = 20
+# Slots that were passed over are listed up to so many.
+SKIPPED_MAX = 100
 WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 UTC = timezone.utc
 
@@ -125,20 +127,38 @@ def within(case, zone):
     return (lambda local: local <= last), limit
 
 
-def expected(case):
-    zone = ZoneInfo(case["zone"])
-    anchor = datetime.fromisoformat(case["anchor"])
-    horizon = datetime(case["horizon"], 1, 1)
-    if "rrule" in case:
-        found = locals_of_rrule(case["rrule"], anchor, horizon)
-    else:
-        found = locals_of_structured(case, anchor, horizon)
-    condition, limit = within(case, zone)
-    days, seconds = case["remind"]
+class Case:
+    """A rule with what it is calculated from."""
+
+    def __init__(self, case):
+        self.case = case
+        self.zone = ZoneInfo(case["zone"])
+        self.anchor = datetime.fromisoformat(case["anchor"])
+        self.horizon = datetime(case["horizon"], 1, 1)
+        self.condition, self.limit = within(case, self.zone)
+        self.follows_completions = case.get("basis") == "completion"
+
+    def locals(self, start):
+        """Wall-clock times of the rule without its end, as if it began at `start`."""
+        if "rrule" in self.case:
+            return locals_of_rrule(self.case["rrule"], start, self.horizon)
+        return locals_of_structured(self.case, start, self.horizon)
+
+    def scheduled(self):
+        """The slots of the schedule, up to the horizon."""
+        for local in islice(self.locals(self.anchor), self.limit):
+            if local >= self.horizon or not self.condition(local):
+                return
+            yield local
+
+
+def slots_of(case):
+    if case.follows_completions:
+        return []
+    zone = case.zone
+    days, seconds = case.case["remind"]
     slots = []
-    for local in islice(found, min(limit, case["max"])):
-        if local >= horizon or not condition(local):
-            break
+    for local in islice(case.scheduled(), case.case["max"]):
         due = instant(local, zone)
         remind = due
         if days:
@@ -149,28 +169,126 @@ def expected(case):
     return slots
 
 
+def shifted(case, done):
+    """The day after a completion that a frequency and an interval alone mean, asked of dateutil."""
+    members = case.case
+    if "rrule" in members:
+        parts = parts_of(members["rrule"])
+        frequency, interval = parts["FREQ"].lower(), int(parts.get("INTERVAL", 1))
+        clamps = False
+    else:
+        frequency, interval = members["frequency"], members["interval"]
+        clamps = members["month_end"] == "clamp"
+    if frequency == "daily":
+        return done + relativedelta(days=interval)
+    if frequency == "weekly":
+        return done + relativedelta(weeks=interval)
+    months = interval * (12 if frequency == "yearly" else 1)
+    if clamps:
+        return done + relativedelta(months=months)
+    # A month without the day is passed over: for a year's, that is the same month of another year.
+    first = done + relativedelta(day=1) + relativedelta(months=months)
+    months = f"FREQ=YEARLY;BYMONTH={done.month}" if frequency == "yearly" else "FREQ=MONTHLY"
+    datetime_module.MAXYEAR = 9999
+    rule = f"{months};BYMONTHDAY={done.day};COUNT=1"
+    return next(iter(rrulestr(rule, dtstart=datetime.combine(first, time()))), None)
+
+
+def dates_from(case, done):
+    """The days of the rule as if it began on the day of a completion, with their time."""
+    midnight = datetime.combine(done, time())
+    anchor = case.anchor.time()
+    names_time = "BYHOUR" in case.case.get("rrule", "")
+    for local in case.locals(midnight):
+        yield local if names_time else datetime.combine(local.date(), anchor)
+
+
+def repeats_its_anchor(case):
+    if "rrule" in case.case:
+        plain = {"FREQ", "INTERVAL", "WKST", "UNTIL", "COUNT", "BYHOUR", "BYMINUTE"}
+        return not parts_of(case.case["rrule"]).keys() - plain
+    return not case.case.keys() & {"weekdays", "day"}
+
+
+def after_completion(case, done, slot):
+    """What follows a completion on the local day `done`, but for the end of the series."""
+    at = case.anchor.time()
+    if repeats_its_anchor(case):
+        if "rrule" in case.case and "BYHOUR" in case.case["rrule"]:
+            parts = parts_of(case.case["rrule"])
+            at = time(int(parts["BYHOUR"]), int(parts["BYMINUTE"]))
+        day = shifted(case, done)
+        return day and datetime.combine(day, at)
+    found = dates_from(case, done)
+    if case.case.get("month_end") == "skip" and "day" in case.case:
+        # The month is found as if it had the day, and then passed over for one that has it.
+        clamping = Case(case.case | {"month_end": "clamp"})
+        found = dates_from(clamping, done)
+    local = next((local for local in found if local.date() > max(done, slot.date())), None)
+    if local and "day" in case.case and case.case.get("month_end") == "skip":
+        datetime_module.MAXYEAR = 9999
+        rule = f"FREQ=MONTHLY;BYMONTHDAY={case.case['day']};COUNT=1"
+        local = rrulestr(rule, dtstart=local.replace(day=1))[0]
+    return local
+
+
+def chain_of(case):
+    """What follows each completion of the case's chain, by the catch-up of its rule."""
+    chain, slot = [], case.anchor
+    scheduled = case.scheduled()
+    one_step = case.case.get("catch_up") == "one_step"
+    for completions, (done_text, *_) in enumerate(case.case["chain"], start=1):
+        done = datetime.fromisoformat(done_text)
+        following, skipped = None, []
+        if case.follows_completions:
+            local = after_completion(case, done.astimezone(case.zone).date(), slot)
+            if local and completions < case.limit and case.condition(local):
+                following = local
+        else:
+            for local in scheduled:
+                if local <= slot:
+                    continue
+                if one_step or instant(local, case.zone) >= done:
+                    following = local
+                    break
+                skipped.append(local)
+        if following is None or following >= case.horizon:
+            chain.append([done_text])
+            break
+        chain.append([done_text, following.isoformat(), shown(instant(following, case.zone)),
+                      [local.isoformat() for local in skipped[:SKIPPED_MAX]]])
+        slot = following
+    return chain
+
+
+def tell(case, part, ours, theirs):
+    place = next((n for n, (a, b) in enumerate(zip(ours, theirs)) if a != b),
+                 min(len(ours), len(theirs)))
+    print(f"DIFFERENT {json.dumps(case)}\n  {part} from number {place + 1} on\n"
+          f"  ours   {ours[place:place + 3]}\n  theirs {theirs[place:place + 3]}")
+
+
 def main():
     warnings.simplefilter("error")
     header = json.loads(sys.stdin.readline())
     if header["time_zone_database"] != tzdata.IANA_VERSION:
         sys.exit(f"time zones: {header['time_zone_database']} here, {tzdata.IANA_VERSION} there")
-    checked = occurrences = empty = differing = 0
+    checked = occurrences = followed = ended = differing = 0
     for line in sys.stdin:
         case = json.loads(line)
-        slots = expected(case)
+        theirs = {"slots": slots_of(Case(case)), "chain": chain_of(Case(case))}
         checked += 1
-        occurrences += len(slots)
-        empty += not slots
-        if slots != case["slots"]:
-            differing += 1
-            if differing <= SHOWN_MAX:
-                ours = case.pop("slots")
-                place = next((n for n, (a, b) in enumerate(zip(ours, slots)) if a != b),
-                             min(len(ours), len(slots)))
-                print(f"DIFFERENT {json.dumps(case)}\n  from occurrence {place + 1} on\n"
-                      f"  ours   {ours[place:place + 3]}\n  theirs {slots[place:place + 3]}")
-    print(f"{checked} rules, {occurrences} occurrences, {empty} rules without any, "
-          f"{differing} different")
+        occurrences += len(theirs["slots"])
+        followed += len(theirs["chain"])
+        ended += len(theirs["chain"][-1]) == 1
+        ours = {part: case.pop(part) for part in theirs}
+        for part in theirs:
+            if ours[part] != theirs[part]:
+                differing += 1
+                if differing <= SHOWN_MAX:
+                    tell(case, part, ours[part], theirs[part])
+    print(f"{checked} rules, {occurrences} occurrences, {followed} completions, {ended} of which "
+          f"have no successor, {differing} different")
     sys.exit(1 if differing or not checked else 0)
 
 

@@ -7,14 +7,24 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 
 use rondo_domain::jiff::civil::{Date, DateTime};
+use rondo_domain::jiff::{SignedDuration, Timestamp};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::{EndDate, Frequency, MonthEnd, RuleDraft, Series};
+use rondo_domain::recurrence::{
+    Basis, CatchUp, EndDate, Frequency, MonthEnd, RuleDraft, Series, Successor,
+};
 use rondo_domain::zone::{self, Zone};
 
 /// Most occurrences that are compared of each rule.
 const OCCURRENCES_MAX: usize = 24;
 /// How far they are looked for: a leap day is at most eight years away.
 const HORIZON_YEARS: i16 = 10;
+/// Completions of each series that are played, one after another.
+const COMPLETIONS: u32 = 4;
+/// How late an occurrence is completed at most, in days; small ones come more often.
+const DAYS_LATE: [u64; 5] = [1, 1, 8, 60, 400];
+/// How early at most.
+const DAYS_EARLY: u64 = 4;
+const SECONDS_PER_DAY: u64 = 86_400;
 
 const ZONES: [&str; 16] = [
     "UTC",
@@ -64,6 +74,8 @@ struct Case {
     zone: Zone,
     /// A reminder offset: days and seconds.
     reminder: (u64, u64),
+    /// How long after its slot's instant each occurrence is completed, in seconds.
+    delays: Vec<i64>,
 }
 
 impl Case {
@@ -85,7 +97,10 @@ impl Case {
         }
         let zone = Zone::parse(chance.pick(&ZONES)).expect("a zone that the database has");
         let reminder = (chance.below(4), chance.below(3) * 1_800);
-        Self { index, draft, anchor, zone, reminder }
+        draft.basis = chance.one_in(3).then_some(Basis::Completion);
+        draft.catch_up = chance.one_in(3).then_some(CatchUp::OneStep);
+        let delays = (0..COMPLETIONS).map(|_| chance.delay()).collect();
+        Self { index, draft, anchor, zone, reminder, delays }
     }
 
     fn line(&self) -> String {
@@ -94,8 +109,12 @@ impl Case {
         let horizon = self.anchor.date().year() + HORIZON_YEARS;
         let offset = format!("P{}DT{}S", self.reminder.0, self.reminder.1);
         let offset = ReminderOffset::parse(&offset).expect("a generated offset is valid");
-        let slots: Vec<_> = series
-            .preview(OCCURRENCES_MAX)
+        // What follows completions is no calendar that could be listed.
+        let listed = match series.rule().basis {
+            Basis::Schedule => series.preview(OCCURRENCES_MAX),
+            Basis::Completion => Vec::new(),
+        };
+        let slots: Vec<_> = listed
             .into_iter()
             .take_while(|slot| slot.local.date().year() < horizon)
             .map(|slot| {
@@ -105,7 +124,7 @@ impl Case {
             .collect();
         format!(
             "{{\"case\":{},{},\"anchor\":\"{}\",\"zone\":\"{}\",\"horizon\":{horizon},\
-             \"max\":{OCCURRENCES_MAX},\"remind\":[{},{}],\"slots\":[{}]}}",
+             \"max\":{OCCURRENCES_MAX},\"remind\":[{},{}],\"slots\":[{}],\"chain\":[{}]}}",
             self.index,
             self.rule(),
             self.anchor,
@@ -113,7 +132,32 @@ impl Case {
             self.reminder.0,
             self.reminder.1,
             slots.join(","),
+            self.chain(&series, horizon).join(","),
         )
+    }
+
+    /// Completes one occurrence after another, beginning with one for the anchor: when, and what
+    /// follows, with what is skipped; nothing when the series is over or beyond the horizon.
+    fn chain(&self, series: &Series, horizon: i16) -> Vec<String> {
+        let mut steps = Vec::new();
+        let mut slot = self.anchor;
+        for (delay, completions) in self.delays.iter().zip(1..) {
+            let due = self.zone.instant_of(slot).expect("within the calendar");
+            let done: Timestamp = due + SignedDuration::from_secs(*delay);
+            match series.successor(slot, done, done, completions, &[]) {
+                Successor::Next { slot: next, due, skipped } if next.date().year() < horizon => {
+                    let skipped: Vec<_> = skipped.iter().map(|at| format!("\"{at}\"")).collect();
+                    let skipped = skipped.join(",");
+                    steps.push(format!("[\"{done}\",\"{next}\",\"{due}\",[{skipped}]]"));
+                    slot = next;
+                }
+                _ => {
+                    steps.push(format!("[\"{done}\"]"));
+                    break;
+                }
+            }
+        }
+        steps
     }
 
     /// The members of the rule that are set.
@@ -136,6 +180,12 @@ impl Case {
         }
         if let Some(month_end) = draft.month_end {
             members.push(format!("\"month_end\":\"{month_end}\""));
+        }
+        if let Some(basis) = draft.basis {
+            members.push(format!("\"basis\":\"{basis}\""));
+        }
+        if let Some(catch_up) = draft.catch_up {
+            members.push(format!("\"catch_up\":\"{catch_up}\""));
         }
         if let Some(EndDate::Date(date)) = draft.end_date {
             members.push(format!("\"end_date\":\"{date}\""));
@@ -181,6 +231,17 @@ impl Chance {
         }
         let minute = self.pick(&MINUTES);
         date.at((minute / 60) as i8, (minute % 60) as i8, 0, 0)
+    }
+
+    /// Seconds from a due moment to its completion; often whole days, which may be another due
+    /// moment.
+    fn delay(&mut self) -> i64 {
+        let days = self.pick(&DAYS_LATE);
+        match self.below(8) {
+            0..2 => -(self.below(DAYS_EARLY * SECONDS_PER_DAY) as i64),
+            2..4 => (self.below(days + 1) * SECONDS_PER_DAY) as i64,
+            _ => self.below(days * SECONDS_PER_DAY) as i64,
+        }
     }
 
     /// Mostly small.

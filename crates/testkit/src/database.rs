@@ -120,6 +120,17 @@ impl Drop for TestDatabase {
     }
 }
 
+/// The folder with the programs of the Postgres that tests run on.
+///
+/// # Panics
+/// When there is no Postgres.
+pub async fn program_folder() -> PathBuf {
+    let session = TestServer::get().await.session(SUPERUSER).await;
+    let folder = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
+    let row = session.query_one(folder, &[]).await.expect("Postgres knows where it is");
+    PathBuf::from(row.get::<_, String>(0))
+}
+
 /// The server that this test program uses.
 #[derive(Debug)]
 struct TestServer {

@@ -247,12 +247,15 @@ impl Broker {
         }
     }
 
+    /// Makes a topic that keeps every record, however long ago it says it was made.
+    ///
     /// # Panics
     /// When the broker refuses, for example because the topic is there.
     pub async fn create_topic(&self, name: &str, partitions: i32) {
         let admin: AdminClient<DefaultClientContext> =
             self.client_config().create().expect("an admin client");
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic =
+            NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
         let created = admin.create_topics([&topic], &AdminOptions::new()).await;
         for result in created.expect("an answer about the topic") {
             result.unwrap_or_else(|(name, error)| panic!("topic {name}: {error}"));

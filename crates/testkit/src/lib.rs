@@ -4,6 +4,7 @@
 //! the test program, also when that panics or is killed (see [`leash`]).
 //!
 //! - [`database`]: a fresh database for each test, with a session for each role;
+//! - [`clock`]: a clock that a test sets, for the built programs and their Postgres;
 //! - [`kafka`]: a broker on free ports, to be killed and restarted;
 //! - [`smtp`]: a mail server that records, and fails as it is told;
 //! - [`receiver`]: a receiver of webhooks, likewise;
@@ -15,6 +16,7 @@
 //! - [`wait`]: waiting for a condition, never for a time.
 
 pub mod certificate;
+pub mod clock;
 pub mod database;
 pub mod described_answer;
 pub mod event_schema;

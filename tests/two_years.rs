@@ -1,0 +1,16 @@
+//! The story of a recurring task over two years, on `rondo up` without a broker.
+
+use rondo_testkit::clock::Clock;
+use rondo_testkit::smtp::SmtpServer;
+use rondo_tests::arrangement::Up;
+use rondo_tests::two_years::{self, BEGINNING};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_years_of_a_recurring_task() {
+    let Some(clock) = Clock::at(BEGINNING.parse().expect("a moment")).await else { return };
+    let smtp = SmtpServer::start().await;
+    let settings = two_years::settings(&clock, &smtp);
+    let mut up = Up::start("two-years", &settings).await;
+    two_years::play(&up, &clock, &smtp).await;
+    up.stop().await;
+}
