@@ -21,6 +21,10 @@ pub struct Operation {
     pub has_body: bool,
     /// Names and schemas of query parameters.
     pub query: Vec<(String, Value)>,
+    /// Whether it takes an `Idempotency-Key`.
+    pub takes_key: bool,
+    /// Its answers that are no problems, each with the names of its headers.
+    pub successes: Vec<(u16, Vec<String>)>,
 }
 
 /// Reads the document that `http` serves.
@@ -43,15 +47,23 @@ pub async fn operations(http: &str) -> Vec<Operation> {
 impl Operation {
     fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
         let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
-        let query = parameters
+        let parameters: Vec<_> = parameters
             .iter()
             .map(|parameter| match parameter["$ref"].as_str() {
                 Some(reference) => document.pointer(&reference[1..]).expect("a parameter"),
                 None => parameter,
             })
+            .collect();
+        let query = parameters
+            .iter()
             .filter(|parameter| parameter["in"] == "query")
             .map(|parameter| (text(&parameter["name"]), parameter["schema"].clone()))
             .collect();
+        let successes = operation["responses"].as_object().expect("responses").iter();
+        let successes = successes.filter_map(|(status, answer)| {
+            let headers = answer["headers"].as_object()?.keys().cloned().collect();
+            Some((status.parse().expect("a status"), headers))
+        });
         let scopes = operation["security"].as_array().and_then(|security| security.first());
         Self {
             id: text(&operation["operationId"]),
@@ -62,6 +74,8 @@ impl Operation {
             }),
             has_body: operation["requestBody"]["required"] == true,
             query,
+            takes_key: parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key"),
+            successes: successes.filter(|(status, _)| *status < 400).collect(),
         }
     }
 
@@ -75,6 +89,11 @@ impl Operation {
     pub fn ask<'a>(&self, client: &'a Client, path: &str) -> Pending<'a> {
         let request = client.request(self.method.clone(), path);
         if self.has_body { request.json(&self.body()) } else { request }
+    }
+
+    /// A request with a body of the caller's.
+    pub fn ask_with<'a>(&self, client: &'a Client, path: &str, body: &Value) -> Pending<'a> {
+        client.request(self.method.clone(), path).json(body)
     }
 
     /// A good body.
@@ -120,17 +139,19 @@ impl Owner {
     /// # Panics
     /// When something cannot be made.
     pub async fn register(http: &str, email: &str) -> Self {
-        let user = story::register(http, email).await;
+        Self::of(story::register(http, email).await).await
+    }
+
+    /// A user, with new things.
+    ///
+    /// # Panics
+    /// When something cannot be made.
+    pub async fn of(user: User) -> Self {
         let id = |answer: Value| answer["id"].as_i64().expect("an id");
         let made = async |path: &str, body: Value| {
             id(user.client.post(path, &body).await.expect("an answer").expect(201).json())
         };
-        let due = story::from_now(86_400);
-        let task = json!({"title": "mine", "tags": [TAG], "due_date": due, "reminder_offset": "PT1H",
-                          "recurrence_rule": {"frequency": "daily"}});
-        let task = made("/api/tasks", task).await;
-        let reminders = format!("/api/tasks/{task}/reminders");
-        let reminder = made(&reminders, json!({"offset": "PT2H"})).await;
+        let (task, reminder) = task_with_reminder(&user).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
         let token = made("/api/auth/tokens", token).await;
         let webhook = made("/api/webhooks", json!({"url": HOOK, "events": ["series.ended"]})).await;
@@ -140,6 +161,14 @@ impl Owner {
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
         Self { user, task, reminder, token, webhook, delivery }
+    }
+
+    /// Another task with its tag and reminder takes the place of the last one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn renew_task(&mut self) {
+        (self.task, self.reminder) = task_with_reminder(&self.user).await;
     }
 
     /// The path of an operation about what this owner has, under the user with this id.
@@ -155,6 +184,20 @@ impl Owner {
             .replace("{delivery_id}", &self.delivery.to_string())
             .replace("{name}", TAG)
     }
+}
+
+/// The ids of a task that recurs and reminds, and of its further reminder.
+async fn task_with_reminder(user: &User) -> (i64, i64) {
+    let made = async |path: &str, body: Value| {
+        let answer = user.client.post(path, &body).await.expect("an answer").expect(201);
+        answer.json()["id"].as_i64().expect("an id")
+    };
+    let due = story::from_now(86_400);
+    let task = json!({"title": "mine", "tags": [TAG], "due_date": due, "reminder_offset": "PT1H",
+                      "recurrence_rule": {"frequency": "daily"}});
+    let task = made("/api/tasks", task).await;
+    let reminder = made(&format!("/api/tasks/{task}/reminders"), json!({"offset": "PT2H"})).await;
+    (task, reminder)
 }
 
 /// What is in the database, each row, once nothing is on its way any more.

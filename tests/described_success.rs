@@ -1,0 +1,146 @@
+//! Every operation of the served OpenAPI document, asked as it wants to be: each success that the
+//! document has is reached, with each header that it names. That the answers fit is checked by the
+//! client of the tests, here as everywhere.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use rondo_testkit::http::{Client, Pending, Response};
+use rondo_testkit::smtp::SmtpServer;
+use rondo_testkit::wait::eventually;
+use rondo_tests::account::{self, RESET, VERIFY};
+use rondo_tests::arrangement::Up;
+use rondo_tests::described::{Operation, Owner, operations};
+use rondo_tests::story::{self, PASSWORD, SOON};
+use serde_json::{Value, json};
+
+const EMAIL: &str = "owner@example.org";
+
+/// An operation, a status and, where it is about one, a header.
+type Reached = BTreeSet<(String, u16, Option<String>)>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_success_is_reached() {
+    let smtp = SmtpServer::start().await;
+    let mut up = Up::start("described", &[("SMTP_URL", smtp.url())]).await;
+    let http = Client::new(up.http());
+    let mut owner = Owner::register(&up.http(), EMAIL).await;
+    remind_twice(&owner).await;
+    let operations = operations(&up.http()).await;
+    let mut reached = Reached::new();
+    for operation in &operations {
+        owner.renew_task().await;
+        let mut note = |answer: &Response| note(&mut reached, operation, answer);
+        match session_body(operation, &http, &smtp).await {
+            Some(body) => note(&sent(operation.ask_with(&http, &operation.path, &body)).await),
+            None => ask(operation, &owner, &mut note).await,
+        }
+        // What is gone now is made anew; there is a task for each operation anyway.
+        const TAKES_AWAY: [&str; 3] = ["deleteApiToken", "deleteWebhook", "resetPassword"];
+        if TAKES_AWAY.iter().any(|id| operation.id.starts_with(id)) {
+            owner = Owner::of(owner.user).await;
+        }
+    }
+    let described: Reached = operations
+        .iter()
+        .flat_map(|operation| {
+            operation.successes.iter().flat_map(|(status, headers)| {
+                let headers = headers.iter().cloned().map(Some).chain([None]);
+                headers.map(|header| (operation.id.clone(), *status, header))
+            })
+        })
+        .collect();
+    let missing: Vec<_> = described.difference(&reached).collect();
+    assert!(missing.is_empty(), "never answered: {missing:#?}");
+    up.stop().await;
+}
+
+fn note(reached: &mut Reached, operation: &Operation, answer: &Response) {
+    let status = answer.status.as_u16();
+    assert!(status < 400, "{}: {status} {}", operation.id, answer.text());
+    reached.insert((operation.id.clone(), status, None));
+    let headers = operation.successes.iter().find(|(of, _)| *of == status);
+    for header in headers.into_iter().flat_map(|(_, headers)| headers) {
+        if answer.header(header).is_some() {
+            reached.insert((operation.id.clone(), status, Some(header.clone())));
+        }
+    }
+}
+
+/// Asks for all that an operation can answer.
+async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Response)) {
+    let client = &owner.user.client;
+    let path = owner.path(operation, owner.user.id);
+    let asked = || operation.ask(client, &path);
+    if operation.takes_key {
+        for _ in 0..2 {
+            note(&sent(asked().header("idempotency-key", &operation.id)).await);
+        }
+    } else {
+        note(&sent(asked()).await);
+    }
+    let has = |name: &str| {
+        operation.successes.iter().any(|(_, headers)| headers.iter().any(|h| h == name))
+    };
+    if has("X-Total-Count") {
+        note(&sent(client.request(Method::GET, &format!("{path}?count=true"))).await);
+    }
+    if operation.id.starts_with("listWebhookDeliveries") {
+        let test = client.post(&path.replace("/deliveries", "/test"), &json!({})).await;
+        test.expect("an answer").expect(202);
+    }
+    if has("Link") {
+        // What is listed may still be on its way.
+        let page = format!("{path}?limit=1");
+        let answer = eventually("a second page", SOON, async || {
+            let answer = client.get(&page).await.map_err(|error| error.to_string())?;
+            if answer.header("link").is_some() { Ok(answer) } else { Err(answer.text()) }
+        })
+        .await;
+        note(&answer);
+    }
+    if operation.successes.iter().any(|(status, _)| *status == 304) {
+        note(&sent(asked().header("if-none-match", "*")).await);
+    }
+}
+
+async fn sent(request: Pending<'_>) -> Response {
+    request.send().await.expect("an answer")
+}
+
+/// Reminders whose moments have passed while the due date has not fire at once.
+async fn remind_twice(owner: &Owner) {
+    let due = story::from_now(3_600);
+    for title in ["one", "two"] {
+        let task = json!({"title": title, "due_date": due, "reminder_offset": "PT2H"});
+        owner.user.client.post("/api/tasks", &task).await.expect("an answer").expect(201);
+    }
+}
+
+/// The body of an operation about sessions and what is mailed, which needs more than to be well
+/// formed.
+async fn session_body(operation: &Operation, http: &Client, smtp: &SmtpServer) -> Option<Value> {
+    let credentials = json!({"email": EMAIL, "password": PASSWORD});
+    let login = async || http.post("/api/auth/login", &credentials).await.expect("an answer");
+    let body = match operation.id.as_str() {
+        "register" => json!({"email": "another@example.org", "password": PASSWORD}),
+        "login" => credentials.clone(),
+        "refreshSession" | "logout" => {
+            json!({"refresh_token": login().await.expect(200).json()["refresh_token"]})
+        }
+        "verifyEmail" => {
+            let new = "new@example.org";
+            story::register(http.base(), new).await;
+            json!({"token": account::mailed_token(smtp, new, VERIFY, 1).await})
+        }
+        "forgotPassword" => json!({"email": EMAIL}),
+        "resetPassword" => {
+            let forgot = http.post("/api/auth/password/forgot", &json!({"email": EMAIL})).await;
+            forgot.expect("an answer").expect(202);
+            let token = account::mailed_token(smtp, EMAIL, RESET, 1).await;
+            json!({"token": token, "password": PASSWORD})
+        }
+        _ => return None,
+    };
+    Some(body)
+}
