@@ -48,7 +48,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         "rondo-tests",
         &["rondo-contract", "rondo-domain", "rondo-testkit", "rondo-database", "rondo-wasm-host"],
     ),
-    ("rondo-bench", &["rondo-testkit", "rondo-tests", "rondo-database"]),
+    ("rondo-bench", &["rondo-contract", "rondo-testkit", "rondo-tests", "rondo-database"]),
 ];
 
 const COMPONENT_NAMES: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];

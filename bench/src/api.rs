@@ -10,6 +10,7 @@ mod alike;
 mod load;
 mod plan;
 mod processor;
+mod search;
 mod stage;
 mod table;
 
@@ -57,6 +58,9 @@ pub struct Options {
     /// Leave out the load of many users, search and filters
     #[arg(long)]
     twins_only: bool,
+    /// Only search, with and without an index of trigrams
+    #[arg(long)]
+    search: bool,
 }
 
 /// Measures, prints, and writes everything to `target/bench-api.json`.
@@ -67,6 +71,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     println!("filling a database with {} users", options.users);
     let stage = Stage::start(options.users).await?;
     let mut report = json!({"users": options.users, "tasks": stage.tasks().await?});
+    if options.search {
+        report["search"] = search::measure(&stage).await?;
+        return write(&report);
+    }
     if !options.without_twins {
         report["saturation"] = beside_twins(&stage, options).await?;
     }
@@ -77,8 +85,12 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         report["many_users"] = many_users(&stage, &whole, options).await?;
         report["busy_user"] = busy_user(&stage, &whole, options).await?;
     }
+    write(&report)
+}
+
+fn write(report: &Value) -> anyhow::Result<()> {
     let path = target_directory().join("bench-api.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;
+    std::fs::write(&path, serde_json::to_string_pretty(report)?)?;
     println!("\nall figures: {}", path.display());
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 `GET /api/tasks` (latest created first, a keyset cursor in `Link`) and `POST /api/tasks`, each for the
 user of the token. A change is what the product makes of it: the user's next revision, the task, and
-its event in the outbox, in one transaction. Left out are filters, the other orders and the count,
-recurrence and reminders, idempotency keys, and problem documents.
+its event in the outbox, in one transaction. Left out are filters, the other orders and the count, the
+index of search, recurrence and reminders, idempotency keys, and problem documents.
 """
 
 import base64

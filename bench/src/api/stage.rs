@@ -34,7 +34,8 @@ pub struct Stage {
     pub busy: i64,
     users: i64,
     roles: RoleDsns,
-    session: Session,
+    /// The superuser's.
+    pub session: Session,
     key: HmacKey,
     postgres: PrivateServer,
     // In the order in which they go: the folder has the data of the server.

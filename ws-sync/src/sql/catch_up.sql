@@ -7,7 +7,7 @@ FROM (
            coalesce((SELECT h.revision FROM deletion_horizons h WHERE h.user_id = $1), 0) AS horizon
 ) AS position
 LEFT JOIN LATERAL (
-    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN task_json(c.task)::text END AS task
+    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN task_json(c.task) END AS task
     FROM (
         (SELECT t.revision, t.id AS task_id, t AS task, false AS deleted
          FROM tasks t

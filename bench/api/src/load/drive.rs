@@ -234,6 +234,6 @@ impl Random {
         self.0 ^= self.0 >> 27;
         let bits = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
         let whole_ns = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX >> 32);
-        Duration::from_nanos((u128::from(whole_ns) * u128::from(bits) >> 32) as u64)
+        Duration::from_nanos(((u128::from(whole_ns) * u128::from(bits)) >> 32) as u64)
     }
 }

@@ -26,7 +26,7 @@ WITH page AS (
     ORDER BY part, key DESC, id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(task_json(task)::text, ',' ORDER BY place)
+SELECT '[' || coalesce(string_agg(task_json(task), ',' ORDER BY place)
                        FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
        instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,

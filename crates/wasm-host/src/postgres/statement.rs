@@ -33,13 +33,17 @@ pub(super) fn leaves_no_trace(statement: &str) -> bool {
     is_plain && words(statement).all(|word| !stains(word))
 }
 
+/// Asked for each word of each statement that runs: most are told by their first letter.
 fn stains(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
+    let is_like = |known: &&&str| word.as_bytes()[0].eq_ignore_ascii_case(&known.as_bytes()[0]);
+    let begins =
+        |lead: &&str| word.get(..lead.len()).is_some_and(|start| start.eq_ignore_ascii_case(lead));
     // Advisory locks of the transaction end with it.
-    STAINING_WORDS.contains(&word.as_str())
-        || STAINING_BEGINNINGS.iter().any(|lead| word.starts_with(lead) && !word.contains("_xact_"))
+    STAINING_WORDS.iter().filter(is_like).any(|known| word.eq_ignore_ascii_case(known))
+        || STAINING_BEGINNINGS.iter().filter(is_like).any(begins)
+            && !word.to_ascii_lowercase().contains("_xact_")
         // U&"…" could spell any of these by escapes.
-        || word.ends_with("u&")
+        || word.len() >= 2 && word[word.len() - 2..].eq_ignore_ascii_case("u&")
 }
 
 /// Words as an identifier has them, also inside of strings and comments.
