@@ -20,7 +20,7 @@ impl Distribution {
     }
 
     /// The smallest figure that at least `percent` of all do not exceed (nearest rank).
-    fn percentile(&self, percent: usize) -> f64 {
+    pub fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0[rank.clamp(1, self.0.len()) - 1]
     }

@@ -3,6 +3,7 @@
 mod api;
 mod distribution;
 mod event;
+mod reminder;
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +20,8 @@ enum Benchmark {
     Events(event::Options),
     /// The API beside its two twins: requests per second, latencies of 10,000 users, search and filters
     Api(api::Options),
+    /// Reminders: how late they come due, and what very many at once do to requests
+    Reminders(reminder::Options),
 }
 
 #[tokio::main]
@@ -26,5 +29,6 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Events(options) => event::run(&options).await,
         Benchmark::Api(options) => api::run(&options).await,
+        Benchmark::Reminders(options) => reminder::run(&options).await,
     }
 }

@@ -27,7 +27,7 @@ cargo xtask <command>
   planted-bugs [BUG]...  plant bugs in a copy and see that the tests notice them
   build                  build the components and the two binaries
   document               write docs/openapi.json and docs/asyncapi.json anew from the types
-  bench events|api ...   build and run a benchmark; further arguments go to it
+  bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground

@@ -8,6 +8,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ impl Clock {
         let library = library().expect("libfaketime is installed (Debian's package `faketime`)");
         let clock = Self { library, folder: Folder::new("clock") };
         clock.set(now);
+        clock.build_condition();
         clock.wrap_postgres(&database::program_folder().await);
         Some(clock)
     }
@@ -89,7 +91,7 @@ impl Clock {
         let text = |path: &Path| path.display().to_string();
         let on = || "1".to_owned();
         vec![
-            ("LD_PRELOAD", text(&self.library)),
+            ("LD_PRELOAD", format!("{}:{}", text(&self.library), text(&self.condition()))),
             ("FAKETIME_TIMESTAMP_FILE", text(&self.file())),
             ("FAKETIME_NO_CACHE", on()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", on()),
@@ -97,6 +99,19 @@ impl Clock {
             ("FAKETIME_DISABLE_SHM", on()),
             ("NO_FAKE_STAT", on()),
         ]
+    }
+
+    fn condition(&self) -> PathBuf {
+        self.folder.path().join("condition.so")
+    }
+
+    /// Builds what libfaketime lacks with the C compiler that building Rondo takes anyway.
+    fn build_condition(&self) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/clock/condition.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-shared", "-fPIC", "-o"]).arg(self.condition()).arg(source);
+        let status = compiler.status().expect("a C compiler, `cc`");
+        assert!(status.success(), "cc: {status}");
     }
 
     /// Puts programs before those of the machine in PATH that start them with the clock: Rondo gives

@@ -85,7 +85,8 @@ impl Separate {
             host = host.env(&variable, login(role));
         }
         let mut bridge_program = Program::built("rondo")
-            .arguments(["bridge", "--listen", &listen(bridge_port)])
+            .argument("bridge")
+            .env("RONDO_LISTEN", listen(bridge_port))
             .env("RONDO_DATA", folder.path().join("bridge"))
             .env("DATABASE_URL", login("bridge"))
             .env("COMPONENTS_URL", format!("http://{}", listen(host_port)))
@@ -128,6 +129,19 @@ impl Separate {
         let sync = Client::new(format!("http://127.0.0.1:{}", separate.sync_port));
         ready("live sync", &mut separate.sync, async || super::is_ready(&sync).await).await;
         separate
+    }
+
+    /// One more bridge beside the first, ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn another_bridge(&self) -> Process {
+        let port = port::free();
+        let program = self.bridge_program.clone().env("RONDO_LISTEN", format!("127.0.0.1:{port}"));
+        let mut bridge = program.start();
+        let http = Client::new(format!("http://127.0.0.1:{port}"));
+        ready("another bridge", &mut bridge, async || super::is_ready(&http).await).await;
+        bridge
     }
 
     #[must_use]
