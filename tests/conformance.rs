@@ -16,6 +16,8 @@ use serde_json::json;
 const SCHEMATHESIS: &str = "RONDO_TEST_SCHEMATHESIS";
 /// The operation that schemathesis begins with and leaves out after that.
 const THE_DOCUMENT: &str = "getOpenapi";
+/// What links in mails are signed with: schemathesis makes some of its own.
+const LINK_SECRET: &str = "the key of links while conformance is tested";
 /// How long a run may take on a busy machine, within the lifetime of an access token; alone it takes
 /// a minute.
 const RUN_MAX: Duration = Duration::from_secs(14 * 60);
@@ -24,7 +26,7 @@ const RUN_MAX: Duration = Duration::from_secs(14 * 60);
 async fn every_answer_is_one_that_the_document_has() {
     let schemathesis = std::env::var_os(SCHEMATHESIS)
         .unwrap_or_else(|| panic!("{SCHEMATHESIS} is not set; `cargo xtask test` sets it"));
-    let mut up = Up::start("conformance", &[]).await;
+    let mut up = Up::start("conformance", &[("LINK_SECRET", LINK_SECRET.to_owned())]).await;
     let url = up.http();
     let credentials = json!({"email": "ada@example.org", "password": story::PASSWORD});
     let user = story::register(&url, "ada@example.org").await;
@@ -44,6 +46,7 @@ async fn every_answer_is_one_that_the_document_has() {
         .env("CONFORMANCE_USER_ID", user.id.to_string())
         .env("CONFORMANCE_CREDENTIALS", credentials.to_string())
         .env("CONFORMANCE_MAIL", up.folder.path().join("data/mail"))
+        .env("CONFORMANCE_LINK_SECRET", LINK_SECRET)
         .env("CONFORMANCE_COUNTS", &counts)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .start();

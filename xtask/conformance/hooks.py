@@ -2,9 +2,12 @@
 cannot say."""
 
 import atexit
+import base64
 import collections
 import email
 import email.policy
+import hashlib
+import hmac
 import itertools
 import json
 import os
@@ -25,6 +28,8 @@ USER_ID = int(os.environ["CONFORMANCE_USER_ID"])
 # The user's name and password, as a body of the route that logs in.
 CREDENTIALS = json.loads(os.environ["CONFORMANCE_CREDENTIALS"])
 MAIL = pathlib.Path(os.environ["CONFORMANCE_MAIL"])
+# The key of links in mails.
+LINK_SECRET = os.environ["CONFORMANCE_LINK_SECRET"]
 # Where to write how often each operation answered with which status.
 COUNTS = pathlib.Path(os.environ["CONFORMANCE_COUNTS"])
 
@@ -154,6 +159,18 @@ TOKENS = mailed_tokens()
 session = ask("POST", "/api/auth/login", CREDENTIALS, token=None)[0]
 
 
+def link(path):
+    """The token of a link that leads to a path."""
+    purpose, subject = {
+        "/links/complete": lambda: ("complete", new_task()),
+        "/links/snooze": lambda: (chance.choice(["snooze-hour", "snooze-tomorrow"]), new_reminder()),
+        "/links/unsubscribe": lambda: ("unsubscribe", 0),
+    }[path]()
+    words = f"{purpose}.{USER_ID}.{subject}.1.{int(time.time()) + 3600}"
+    signature = hmac.digest(LINK_SECRET.encode(), words.encode(), hashlib.sha256)
+    return f"{words}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
 def new_path_parameters(parameters):
     """Those of something that exists."""
     makers = {"id": new_task, "reminder_id": new_reminder, "token_id": new_token,
@@ -189,6 +206,8 @@ def before_call(context, case, kwargs):
         if is_alone and chance.random() < 0.9:
             new_path_parameters(case.path_parameters)
     if ParameterLocation.QUERY in good and case.query:
+        if case.operation.path.startswith("/links/") and chance.random() < 0.9:
+            case.query["token"] = link(case.operation.path)
         if "cursor" in case.query:
             case.query.pop("since", None)
             place = cursor(case)
