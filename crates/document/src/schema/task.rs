@@ -293,7 +293,7 @@ pub fn notification() -> Value {
         "sent_at": nullable(instant()),
     }));
     schema["examples"] = json!([{
-        "id": 9, "task_id": 42, "reminder_id": 7, "channel": "email", "status": "sent",
+        "id": 9, "task_id": 42, "reminder_id": 7, "digest_day": null, "channel": "email", "status": "sent",
         "attempts": 1, "last_error": null, "created_at": "2026-01-12T13:45:00.214Z",
         "sent_at": "2026-01-12T13:45:00.402Z",
     }]);
