@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use rondo_contract::link_token::{Link, Purpose};
+use rondo_contract::token::HmacKey;
 use rondo_testkit::http::{Client, Pending, Response};
 use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
@@ -15,6 +17,8 @@ use rondo_tests::story::{self, PASSWORD, SOON};
 use serde_json::{Value, json};
 
 const EMAIL: &str = "owner@example.org";
+/// What links in mails are signed with.
+const LINK_SECRET: &str = "the key of links while successes are reached";
 
 /// An operation, a status and, where it is about one, a header.
 type Reached = BTreeSet<(String, u16, Option<String>)>;
@@ -22,7 +26,11 @@ type Reached = BTreeSet<(String, u16, Option<String>)>;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_success_is_reached() {
     let smtp = SmtpServer::start().await;
-    let mut up = Up::start("described", &[("SMTP_URL", smtp.url())]).await;
+    let mut up = Up::start(
+        "described",
+        &[("SMTP_URL", smtp.url()), ("LINK_SECRET", LINK_SECRET.to_owned())],
+    )
+    .await;
     let http = Client::new(up.http());
     let mut owner = Owner::register(&up.http(), EMAIL).await;
     remind_twice(&owner).await;
@@ -70,7 +78,7 @@ fn note(reached: &mut Reached, operation: &Operation, answer: &Response) {
 /// Asks for all that an operation can answer.
 async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Response)) {
     let client = &owner.user.client;
-    let path = owner.path(operation, owner.user.id);
+    let path = link(operation, owner).unwrap_or_else(|| owner.path(operation, owner.user.id));
     let asked = || operation.ask(client, &path);
     if operation.takes_key {
         for _ in 0..2 {
@@ -102,6 +110,20 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     if operation.successes.iter().any(|(status, _)| *status == 304) {
         note(&sent(asked().header("if-none-match", "*")).await);
     }
+}
+
+/// The link of a mail that an operation is about.
+fn link(operation: &Operation, owner: &Owner) -> Option<String> {
+    let purposes = [Purpose::Complete, Purpose::SnoozeHour, Purpose::Unsubscribe];
+    let purpose = purposes.into_iter().find(|purpose| purpose.path() == operation.path)?;
+    let subject_id = match purpose {
+        Purpose::Complete => owner.task,
+        _ => owner.reminder,
+    };
+    let user_id = owner.user.id;
+    let link = Link { purpose, user_id, subject_id, firing: 1, expires_at_s: i64::MAX };
+    let key = HmacKey::new(LINK_SECRET.as_bytes()).expect("a key");
+    Some(link.url("", &key))
 }
 
 async fn sent(request: Pending<'_>) -> Response {

@@ -122,8 +122,8 @@ fn text(value: &Value) -> String {
 /// that is disabled and has a delivery.
 pub struct Owner {
     pub user: User,
-    task: i64,
-    reminder: i64,
+    pub task: i64,
+    pub reminder: i64,
     token: i64,
     webhook: i64,
     delivery: i64,
