@@ -18,9 +18,9 @@ pub const LOOK_MS: u64 = 50;
 /// Pause between two looks for digests, in milliseconds.
 const DIGEST_LOOK_MS: u64 = 1_000;
 /// Reminders fired in one look, and so in one transaction. With the pause between two looks it is also
-/// a pace, about 900/s: what follows a reminder costs much more than firing it, and would keep requests
+/// a pace, about 450/s: what follows a reminder costs much more than firing it, and would keep requests
 /// waiting if very many that are due at once were fired as fast as that goes.
-pub const BATCH_MAX: i32 = 50;
+pub const BATCH_MAX: i32 = 25;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
 
