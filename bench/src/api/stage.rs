@@ -166,7 +166,7 @@ fn sqlalchemy_url(dsn: &Dsn) -> String {
 async fn start(name: &'static str, program: impl FnOnce(&str) -> Program) -> Server {
     let address = SocketAddr::from(([127, 0, 0, 1], port::free()));
     let mut process = program(&address.to_string()).start();
-    let http = Client::new(format!("http://{address}"));
+    let http = Client::of_twin(format!("http://{address}"));
     eventually(name, START, async || {
         if let Some(status) = process.exited() {
             panic!("{name} ended with {status}:\n{}", process.log());
@@ -183,7 +183,7 @@ async fn start(name: &'static str, program: impl FnOnce(&str) -> Program) -> Ser
 
 impl Server {
     pub fn client(&self, token: &str) -> Client {
-        Client::new(format!("http://{}", self.address)).with_token(token)
+        Client::of_twin(format!("http://{}", self.address)).with_token(token)
     }
 
     /// What the program has said, for an error.
