@@ -9,13 +9,11 @@
 const GRAM_CHARS: usize = 3;
 /// Runs of which one is picked.
 const WINDOW_GRAMS: usize = 3;
-/// Characters of the shortest phrase that has a piece.
-pub const PHRASE_CHARS_MIN: usize = GRAM_CHARS + WINDOW_GRAMS - 1;
 /// Bits of a piece: what is left of an index key beside the user's id.
 const PIECE_BITS: u32 = 23;
 
 /// The pieces of a folded text or phrase, sorted, each once; none for fewer than
-/// [`PHRASE_CHARS_MIN`] characters.
+/// five characters, which make no whole window of runs.
 #[must_use]
 pub fn pieces(folded: &str) -> Vec<u32> {
     let characters: Vec<u32> = folded.chars().map(u32::from).collect();

@@ -4,23 +4,8 @@ use jiff::civil::{Date, Weekday};
 
 use super::rule::{Basis, End, Frequency, MonthEnd, Pattern, Structured, Weekdays};
 use super::series::Series;
+use crate::moment::{MONTHS, WEEKDAYS};
 
-const WEEKDAYS: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const FROM_MONDAY_TO_FRIDAY: [u8; 5] = [0, 1, 2, 3, 4];
 
 /// A series in plain English, for example "Every 2 weeks on Monday and Thursday, until 2031-03-30".
