@@ -34,7 +34,7 @@ impl Record {
     pub fn of(event: Event) -> Result<Self, String> {
         let members: Members<'_> =
             serde_json::from_str(&event.data).map_err(|error| format!("value: {error}"))?;
-        if !is_uuid(&event.id) {
+        if !event.has_uuid() {
             return Err("the event's id is no UUID".to_owned());
         }
         if members.event_id != event.id {
@@ -56,13 +56,4 @@ impl Record {
             payload: event.data,
         })
     }
-}
-
-/// The hyphenated form of RFC 9562, section 4.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }

@@ -43,19 +43,10 @@ impl<'a> Occasion<'a> {
         let members: Members = serde_json::from_str(&event.data).ok()?;
         let is_sound = EVENT_TYPES.contains(&event_type)
             && members.event_id == event.id
-            && is_uuid(&event.id)
+            && event.has_uuid()
             && event.time.parse::<Timestamp>().is_ok();
         is_sound.then_some(Self { event, user: members.user_id })
     }
-}
-
-/// The hyphenated form of RFC 9562, section 4.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 #[cfg(test)]
