@@ -36,7 +36,7 @@ pub async fn run(args: HostArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
 /// # Errors
 /// When it is in use or not this machine's.
 pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+    rondo_telemetry::listen(address).await.map_err(|error| {
         let advice = "or choose another address with --listen (RONDO_LISTEN)";
         match error.kind() {
             ErrorKind::AddrInUse => {

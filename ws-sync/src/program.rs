@@ -10,7 +10,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rondo_telemetry::{Metrics, Part, Readiness, RequestLog, Shutdown, health, metric};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::kafka;
@@ -29,7 +28,7 @@ const DATABASE_RETRY_MS: u64 = 500;
 /// # Errors
 /// When the port is taken, or the database has the schema of another release.
 pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+    let listener = rondo_telemetry::listen(settings.listen).await.with_context(|| {
         format!("cannot listen on {}: choose another RONDO_LISTEN", settings.listen)
     })?;
     tracing::info!(address = %listener.local_addr()?, "listening");

@@ -1,5 +1,5 @@
 //! What a running process tells, and how it is told to stop: logs that carry the trace id, trace
-//! context, metrics, readiness, shutdown.
+//! context, metrics, readiness, shutdown; and where it takes connections.
 //!
 //! ```text
 //! log::init  ─ once, first           TraceContext ─ one per request or event, in a span
@@ -8,6 +8,7 @@
 //! ```
 
 pub mod health;
+pub mod listener;
 pub mod log;
 pub mod metric;
 pub mod request;
@@ -15,6 +16,7 @@ pub mod shutdown;
 pub mod trace;
 
 pub use health::{Part, Readiness, Report};
+pub use listener::listen;
 pub use log::LogError;
 pub use metric::{Metrics, PoolUse};
 pub use request::RequestLog;

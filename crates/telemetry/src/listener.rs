@@ -1,0 +1,63 @@
+//! Where a process takes connections.
+
+use std::io;
+
+use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
+
+/// Connections that may wait to be accepted. The standard library asks for 128, so that a burst, such as
+/// every device coming back after a restart, has the rest try again a second later (listen(2); the kernel
+/// caps it at its own limit, 4,096 on Linux, net.core.somaxconn).
+const BACKLOG: u32 = 4_096;
+
+/// Binds the first address that permits it.
+///
+/// # Errors
+/// When none does: it is in use, or not this machine's.
+pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut refusal = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As a restart finds connections of its predecessor that have not quite ended.
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Nobody accepts, so a connection for which there is no room is never made.
+    const DEADLINE: Duration = Duration::from_secs(5);
+    /// As many as one process may have open without a higher limit, and more than 128.
+    const BURST: usize = 400;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_to_be_accepted() {
+        let listener = listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut streams = Vec::new();
+        for number in 0..BURST {
+            let stream = timeout(DEADLINE, TcpStream::connect(address)).await;
+            streams.push(stream.unwrap_or_else(|_| panic!("no room for connection {number}")));
+        }
+        assert_eq!(streams.iter().filter(|stream| stream.is_ok()).count(), BURST);
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_refused() {
+        let first = listen("127.0.0.1:0").await.unwrap();
+        let error = listen(first.local_addr().unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}
