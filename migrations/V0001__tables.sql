@@ -85,6 +85,9 @@ CREATE TABLE tasks (
     updated_at timestamptz NOT NULL,
     completed_at timestamptz,
     revision bigint NOT NULL,
+    -- The task as the API answers it, JSON. Kept, for a list is hardly anything else; no statement
+    -- writes it, see task_represent.
+    representation text NOT NULL,
     CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX tasks_by_revision ON tasks (user_id, revision);

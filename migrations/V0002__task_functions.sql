@@ -16,21 +16,28 @@ CREATE FUNCTION instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN btrim(to_json(at AT TIME ZONE 'UTC')::text, '"') || 'Z';
 
--- A task as the API answers it, JSON. Put together by hand: json_build_object looks up how to write
--- each of its arguments for each row, and a list is hardly anything else.
-CREATE FUNCTION task_json(t tasks) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN '{"id":' || (t).id || ',"user_id":' || (t).user_id || ',"title":' || to_json((t).title)
-    || ',"description":' || coalesce(to_json((t).description)::text, 'null')
-    || ',"status":"' || (t).status || '","priority":' || coalesce('"' || (t).priority || '"', 'null')
-    || ',"tags":' || to_json((t).tags) || ',"due_date":' || coalesce('"' || instant((t).due_at) || '"', 'null')
-    || ',"time_zone":' || to_json((t).time_zone)
-    || ',"reminder_offset":' || coalesce(to_json((t).reminder_offset)::text, 'null')
-    || ',"recurrence_rule":' || coalesce((t).recurrence_rule::text, 'null')
-    || ',"parent_task_id":' || coalesce((t).parent_task_id::text, 'null')
-    || ',"created_at":"' || instant((t).created_at) || '","updated_at":"' || instant((t).updated_at)
-    || '","completed_at":' || coalesce('"' || instant((t).completed_at) || '"', 'null')
-    || ',"revision":' || (t).revision || '}';
+-- Puts a task's representation together. By hand: json_build_object looks up how to write each of its
+-- arguments for each row, and a search path of its own would be set and reset as often.
+CREATE FUNCTION task_represent() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"title":' || to_json(NEW.title)
+        || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
+        || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
+        || ',"tags":' || to_json(NEW.tags) || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
+        || ',"time_zone":' || to_json(NEW.time_zone)
+        || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
+        || ',"recurrence_rule":' || coalesce(NEW.recurrence_rule::text, 'null')
+        || ',"parent_task_id":' || coalesce(NEW.parent_task_id::text, 'null')
+        || ',"created_at":"' || public.instant(NEW.created_at) || '","updated_at":"' || public.instant(NEW.updated_at)
+        || '","completed_at":' || coalesce('"' || public.instant(NEW.completed_at) || '"', 'null')
+        || ',"revision":' || NEW.revision || '}';
+    RETURN NEW;
+END $$;
+
+-- Before each row, so that no statement can forget it.
+CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
+FOR EACH ROW EXECUTE FUNCTION task_represent();
 
 -- Whether a task passes a list's filters, each null for whatever. `phrase` is folded as search_text
 -- is, tags are keys. Inlined into the statements that use it.
@@ -223,7 +230,7 @@ BEGIN
             CASE WHEN p_task ->> 'status' = 'completed' THEN at END, taken)
     RETURNING * INTO created;
     PERFORM task_search_set(created, p_task -> 'search_pieces');
-    body := task_json(created);
+    body := created.representation;
     IF created.recurrence_rule IS NOT NULL THEN
         PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, NULL, at);
     END IF;
@@ -275,7 +282,7 @@ RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     reminder reminders;
-    body text := task_json(t);
+    body text := t.representation;
 BEGIN
     FOR reminder IN SELECT * FROM reminders r WHERE r.task_id = t.id AND r.state = 'armed' ORDER BY r.id LOOP
         PERFORM emit('reminder.cancelled', t.user_id, t.id, taken, at,
@@ -344,7 +351,7 @@ BEGIN
             recurrence_rule = changed.recurrence_rule, updated_at = at, revision = taken
         WHERE t.id = other.id
         RETURNING * INTO other;
-        PERFORM emit('task.updated', other.user_id, other.id, taken, at, '', task_json(other), trace);
+        PERFORM emit('task.updated', other.user_id, other.id, taken, at, '', other.representation, trace);
     END LOOP;
 END $$;
 
@@ -397,7 +404,7 @@ BEGIN
     at := clock_timestamp();
     IF p_event IS NULL THEN
         UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        body := task_json(before);
+        body := before.representation;
         IF p_key IS NOT NULL THEN
             PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
         END IF;
@@ -423,7 +430,7 @@ BEGIN
     IF changed.search_text <> before.search_text THEN
         PERFORM task_search_set(changed, p_task -> 'search_pieces');
     END IF;
-    body := task_json(changed);
+    body := changed.representation;
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
     -- A past occurrence leaves its series as it is: that goes on with its next one.
@@ -489,7 +496,7 @@ BEGIN
                 || jsonb_build_object('search_keys', search_keys)
             WHERE task_id = p_id AND series_id = before.series_id;
         ELSE
-            PERFORM series_stop(p_user, before.series_id, p_id, taken, at, task_json(before), p_trace);
+            PERFORM series_stop(p_user, before.series_id, p_id, taken, at, before.representation, p_trace);
         END IF;
     END IF;
     RETURN QUERY SELECT 'deleted', taken;
@@ -581,7 +588,7 @@ BEGIN
                 (next ->> 'slot')::timestamp, at, at, taken)
         RETURNING * INTO created;
         INSERT INTO task_search (task_id, keys) VALUES (next_id, search_keys);
-        body := task_json(created);
+        body := created.representation;
         PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
         IF next ->> 'remind_at' IS NOT NULL THEN
             PERFORM reminder_align(created, NULL::reminders, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
@@ -631,7 +638,7 @@ BEGIN
     ELSIF EXISTS (SELECT FROM series s WHERE s.id = p_series AND s.ended_at IS NOT NULL) THEN
         RETURN QUERY SELECT 'exists';
     ELSIF series_close(p_user, predecessor.series_id, p_predecessor, predecessor.revision,
-                       clock_timestamp(), task_json(predecessor), p_trace) THEN
+                       clock_timestamp(), predecessor.representation, p_trace) THEN
         RETURN QUERY SELECT 'ended';
     ELSE
         RETURN QUERY SELECT 'exists';
@@ -696,7 +703,7 @@ BEGIN
           SELECT x.passed::timestamp FROM jsonb_array_elements_text(p_skipped) AS x (passed)) AS passed (slot)
     ORDER BY passed.slot
     ON CONFLICT DO NOTHING;
-    body := task_json(changed);
+    body := changed.representation;
     PERFORM emit('task.skipped', p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_next, at, body, p_trace);
     IF p_key IS NOT NULL THEN
@@ -755,7 +762,7 @@ BEGIN
     VALUES (p_user, p_task, 'further', p_before, p_at::timestamptz, p_at::timestamptz, 'armed', p_trace, at)
     RETURNING * INTO added;
     PERFORM emit('reminder.scheduled', p_user, p_task, t.revision, at,
-                 reminder_members(added.id, added.remind_at, t.due_at), task_json(t), p_trace);
+                 reminder_members(added.id, added.remind_at, t.due_at), t.representation, p_trace);
     body := reminder_json(added, t);
     IF p_key IS NOT NULL THEN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
@@ -788,7 +795,7 @@ BEGIN
     WHERE id = p_reminder
     RETURNING * INTO snoozed;
     PERFORM emit('reminder.scheduled', p_user, t.id, t.revision, clock_timestamp(),
-                 reminder_members(snoozed.id, snoozed.remind_at, t.due_at), task_json(t), p_trace);
+                 reminder_members(snoozed.id, snoozed.remind_at, t.due_at), t.representation, p_trace);
     RETURN QUERY SELECT 'snoozed', reminder_json(snoozed, t)::text;
 END $$;
 
@@ -812,11 +819,11 @@ BEGIN
     IF removed.kind = 'task' AND t.reminder_offset IS NOT NULL THEN
         UPDATE tasks SET reminder_offset = NULL, updated_at = at, revision = taken WHERE id = t.id
         RETURNING * INTO t;
-        body := task_json(t);
+        body := t.representation;
         PERFORM emit('task.updated', p_user, t.id, taken, at, '', body, p_trace);
     ELSE
         UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        body := task_json(t);
+        body := t.representation;
     END IF;
     IF removed.state = 'armed' THEN
         PERFORM emit('reminder.cancelled', p_user, t.id, t.revision, at,
@@ -878,7 +885,7 @@ BEGIN
         RETURNING t.*
     )
     SELECT count(x.emitted) INTO changes
-    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', task_json(c.*::tasks), p_trace)::text
+    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', c.representation, p_trace)::text
                  AS emitted
           FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
     UPDATE user_revisions SET revision = taken + changes WHERE user_id = p_user;

@@ -34,7 +34,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
                '{"event_id":"' || f.event_id || '","schema_version":"1.0","event_type":"reminder.due"'
                || ',"timestamp":"' || instant(f.at) || '","task_id":' || f.task_id || ',"user_id":' || f.user_id
                || ',"revision":' || t.revision || reminder_members(f.id, f.remind_at, t.due_at)
-               || ',"firing":' || f.firing || ',"task_data":' || task_json(t) || '}'
+               || ',"firing":' || f.firing || ',"task_data":' || t.representation || '}'
         FROM fired f JOIN tasks t ON t.id = f.task_id
         WHERE NOT f.is_late
     ), missed AS (
@@ -169,7 +169,7 @@ BEGIN
     PERFORM emit('notification.' || n.status, n.user_id, n.task_id, coalesce(t.revision, 0), at,
                  ',"reminder_id":' || n.reminder_id || ',"notification_id":' || n.id || ',"channel":"'
                  || n.channel || '"',
-                 CASE WHEN t.id IS NULL THEN '{}' ELSE task_json(t) END, n.traceparent);
+                 CASE WHEN t.id IS NULL THEN '{}' ELSE t.representation END, n.traceparent);
     RETURN true;
 END $$;
 

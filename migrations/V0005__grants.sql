@@ -6,7 +6,7 @@ GRANT SELECT ON tasks, task_search, tags, reminders, deletions, deletion_horizon
     occurrences
     TO rondo_task_api;
 GRANT SELECT (id, time_zone) ON users TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION instant, priority_rank, task_matches, search_key, task_json, reminder_json, kept_answer,
+GRANT EXECUTE ON FUNCTION instant, priority_rank, task_matches, search_key, reminder_json, kept_answer,
     task_create, task_change, task_delete, task_skip, reminder_add, reminder_snooze, reminder_remove, tag_change
     TO rondo_task_api;
 
@@ -33,6 +33,6 @@ GRANT EXECUTE ON FUNCTION instant, outbox_remove, reminders_fire, notifications_
     TO rondo_bridge;
 
 GRANT SELECT ON tasks, deletions, deletion_horizons, user_revisions TO rondo_sync;
-GRANT EXECUTE ON FUNCTION instant, task_json TO rondo_sync;
+GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
 
 RESET ROLE;

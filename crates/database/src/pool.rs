@@ -6,7 +6,7 @@ use std::{
 };
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts,
+    Hook, HookError, Manager, ManagerConfig, QueueMode, RecyclingMethod, Runtime, Timeouts,
 };
 pub use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::{Client, Config};
@@ -62,6 +62,8 @@ pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
     let wait = Duration::from_secs(POOL_WAIT_SECONDS_MAX);
     let mut builder = Pool::builder(manager)
         .max_size(options.connections_max)
+        // The session that was used last has its plans and catalogue in the processor's caches.
+        .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts {
             wait: Some(wait),
             create: Some(connect_timeout(dsn)),

@@ -302,7 +302,7 @@ fn spawn(
         ("unix_socket_directories", ""),
         ("max_connections", connections_max.as_str()),
         ("password_encryption", "scram-sha-256"),
-        ("shared_buffers", "64MB"),
+        ("shared_buffers", "256MB"),
         ("wal_buffers", "4MB"),
         ("min_wal_size", "80MB"),
         ("max_wal_size", "512MB"),

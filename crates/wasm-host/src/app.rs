@@ -19,6 +19,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use crate::allowed_host::AllowedHosts;
 use crate::answer::{bad_request, internal, not_found, overloaded, too_slow};
 pub use crate::answer::{body, name_request, problem};
+use crate::call::Call;
 use crate::cut_off::Progress;
 use crate::engine::bindings::CapabilityPre;
 use crate::engine::bindings::exports::rondo::events::consumer as wit;
@@ -179,10 +180,9 @@ impl WasmApp {
         let component = component.to_owned();
         let progress = Progress::default();
         let verdict = progress.verdict();
-        // The guest may go on after it has begun to answer, so it runs beside us; the permit and the
-        // instance are its own until it ends.
-        let task = tokio::spawn(async move {
-            // Locals go in the reverse of this order.
+        // Locals go in the reverse of their order. The permit and the instance are the call's own until
+        // it ends.
+        let mut call = Call::new(async move {
             let _permit = permit;
             let mut store = store;
             let verdict = verdict;
@@ -199,18 +199,22 @@ impl WasmApp {
             }
             result
         });
-        match receiver.await {
-            Ok(Ok(response)) => {
-                let (head, body) = response.into_parts();
-                if let Ok(body) = progress.watch(body).await {
-                    return Response::from_parts(head, body.boxed_unsync());
+        let answer = async {
+            match receiver.await {
+                Ok(Ok(response)) => {
+                    let (head, body) = response.into_parts();
+                    let body = progress.watch(body).await.ok()?;
+                    Some(Response::from_parts(head, body.boxed_unsync()))
                 }
+                Ok(Err(_)) => Some(internal()),
+                Err(_) => None,
             }
-            Ok(Err(_)) => return internal(),
-            Err(_) => {}
+        };
+        if let Some(answer) = call.until(answer).await {
+            return answer;
         }
-        match task.await {
-            Ok(Err(CallError::Deadline)) => {
+        match call.end().await {
+            Err(CallError::Deadline) => {
                 problem(StatusCode::GATEWAY_TIMEOUT, "deadline", "The request took too long.")
             }
             _ => internal(),
@@ -265,6 +269,9 @@ impl WasmApp {
 
     /// Waits for the right to an instance; none when there are too many at work for too long.
     async fn instance(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.0.instances.clone().try_acquire_owned() {
+            return Some(permit);
+        }
         let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
         tokio::time::timeout(limit, self.0.instances.clone().acquire_owned()).await.ok()?.ok()
     }

@@ -8,6 +8,7 @@
 pub mod allowed_host;
 mod answer;
 pub mod app;
+mod call;
 mod cut_off;
 pub mod engine;
 mod intake;

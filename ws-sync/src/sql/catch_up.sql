@@ -7,16 +7,16 @@ FROM (
            coalesce((SELECT h.revision FROM deletion_horizons h WHERE h.user_id = $1), 0) AS horizon
 ) AS position
 LEFT JOIN LATERAL (
-    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN task_json(c.task) END AS task
+    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN c.representation END AS task
     FROM (
-        (SELECT t.revision, t.id AS task_id, t AS task, false AS deleted
+        (SELECT t.revision, t.id AS task_id, t.representation, false AS deleted
          FROM tasks t
          WHERE t.user_id = $1 AND t.revision > $2::bigint
            AND t.revision <= coalesce($3::bigint, position.revision)
          ORDER BY t.revision
          LIMIT $4::bigint)
         UNION ALL
-        (SELECT d.revision, d.task_id, NULL::tasks, true
+        (SELECT d.revision, d.task_id, NULL, true
          FROM deletions d
          WHERE d.user_id = $1 AND d.revision > $2
            AND d.revision <= coalesce($3, position.revision)

@@ -100,7 +100,7 @@ impl Stage {
 
     /// The user's tasks by revision, as the API would answer them.
     pub async fn tasks(&self) -> Vec<Value> {
-        let sql = "SELECT task_json(t) FROM tasks t WHERE user_id = $1 ORDER BY revision";
+        let sql = "SELECT t.representation FROM tasks t WHERE user_id = $1 ORDER BY revision";
         let rows = self.relay.query(sql, &[&self.user_id]).await.unwrap();
         rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect()
     }

@@ -7,13 +7,13 @@ WITH position AS (
 ), change AS (
     SELECT c.*, row_number() OVER (ORDER BY c.revision) AS place
     FROM (
-        (SELECT t.revision, t.id AS task_id, t AS task, false AS deleted
+        (SELECT t.revision, t.id AS task_id, t.representation, false AS deleted
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.revision > $2::int8
          ORDER BY t.revision
          LIMIT $3::int8 + 1)
         UNION ALL
-        (SELECT d.revision, d.task_id, NULL::tasks, true
+        (SELECT d.revision, d.task_id, NULL, true
          FROM deletions d
          WHERE d.user_id = $1::int8 AND d.revision > $2::int8
          ORDER BY d.revision
@@ -27,7 +27,7 @@ FROM position p, (
     SELECT '[' || coalesce(string_agg(
                '{"revision":' || c.revision
                || CASE WHEN c.deleted THEN ',"op":"delete","task_id":' || c.task_id
-                       ELSE ',"op":"upsert","task":' || task_json(c.task) END || '}',
+                       ELSE ',"op":"upsert","task":' || c.representation END || '}',
                ',' ORDER BY c.place) FILTER (WHERE c.place <= $3::int8), '') || ']' AS changes,
            max(c.revision) FILTER (WHERE c.place <= $3::int8) AS last,
            count(*) > $3::int8 AS more

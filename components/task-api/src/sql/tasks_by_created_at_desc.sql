@@ -4,7 +4,7 @@
 -- whatever); $12 and $13 sort key and id after which the page begins ($13 null: at the start),
 -- $14 limit, $15 offset
 WITH page AS (
-    SELECT t AS task, t.id, t.created_at AS key, row_number() OVER (ORDER BY t.created_at DESC, t.id DESC) AS place
+    SELECT t.representation, t.id, t.created_at AS key, row_number() OVER (ORDER BY t.created_at DESC, t.id DESC) AS place
     FROM tasks t
     WHERE t.user_id = $1::int8
       AND (t.created_at, t.id) < (coalesce($12::text::timestamptz, 'infinity'),
@@ -14,7 +14,7 @@ WITH page AS (
     ORDER BY t.created_at DESC, t.id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(task_json(task), ',' ORDER BY place)
+SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
                        FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
        instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,

@@ -4,7 +4,7 @@
 WITH page AS (
     SELECT x.*, row_number() OVER (ORDER BY part, key DESC, id DESC) AS place
     FROM (
-        (SELECT t AS task, t.id, t.due_at AS key, 1 AS part
+        (SELECT t.representation, t.id, t.due_at AS key, 1 AS part
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.due_at IS NOT NULL
            AND ($13::int8 IS NULL OR $12::text IS NOT NULL)
@@ -14,7 +14,7 @@ WITH page AS (
          ORDER BY t.due_at DESC, t.id DESC
          LIMIT $14::int8 + 1 + $15::int8)
         UNION ALL
-        (SELECT t, t.id, t.due_at, 2
+        (SELECT t.representation, t.id, t.due_at, 2
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.due_at IS NULL
            AND t.id < CASE WHEN $12::text IS NULL THEN coalesce($13::int8, 9223372036854775807) ELSE 9223372036854775807 END
@@ -26,7 +26,7 @@ WITH page AS (
     ORDER BY part, key DESC, id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(task_json(task), ',' ORDER BY place)
+SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
                        FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
        instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,

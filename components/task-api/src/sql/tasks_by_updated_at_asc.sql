@@ -1,7 +1,7 @@
 -- One page of a user's tasks as a JSON array, earliest changed first.
 -- Parameters as in tasks_by_created_at_desc.sql.
 WITH page AS (
-    SELECT t AS task, t.id, t.updated_at AS key, row_number() OVER (ORDER BY t.updated_at, t.id) AS place
+    SELECT t.representation, t.id, t.updated_at AS key, row_number() OVER (ORDER BY t.updated_at, t.id) AS place
     FROM tasks t
     WHERE t.user_id = $1::int8
       AND (t.updated_at, t.id) > (coalesce($12::text::timestamptz, '-infinity'),
@@ -11,7 +11,7 @@ WITH page AS (
     ORDER BY t.updated_at, t.id
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(task_json(task), ',' ORDER BY place)
+SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
                        FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
        instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,

@@ -2,7 +2,7 @@
 -- $1 to $15 as in tasks_by_created_at_desc.sql; $16 ids of the tasks, $17 what to sort by, $18 whether
 -- ascending. They are few, so they are sorted here, by text that sorts as its values do.
 WITH found AS MATERIALIZED (
-    SELECT t AS task, t.id,
+    SELECT t.representation, t.id,
            CASE $17::text
                WHEN 'created_at' THEN to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
                WHEN 'updated_at' THEN to_char(t.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
@@ -29,7 +29,7 @@ WITH found AS MATERIALIZED (
                WHEN $18::bool THEN (f.key, f.id) > (c.key, $13::int8)
                ELSE (f.key, f.id) < (c.key, $13::int8) END
 )
-SELECT '[' || coalesce(string_agg(task_json(task)::text, ',' ORDER BY place)
+SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
                        FILTER (WHERE place > $15::int8 AND place <= $14::int8 + $15::int8), '') || ']' AS items,
        max(key) FILTER (WHERE place = $14::int8 + $15::int8) AS last_key,
        max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,

@@ -1,0 +1,113 @@
+//! A call of a component, worked at by who waits for its answer.
+//!
+//! In a task of its own it would be another thread's as often as not, and each answer would wait for
+//! that thread to wake.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A call that goes on by itself, in a task of its own, when nobody works at it any more: a client
+/// that has gone stops no change half-way, and a component may work on after its answer.
+pub(crate) struct Call<T: Send + 'static> {
+    /// None when it has ended.
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    result: Option<T>,
+}
+
+impl<T: Send + 'static> Call<T> {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { work: Some(Box::pin(work)), result: None }
+    }
+
+    /// Works at the call until there is an answer, which is made of what the call gives away on its
+    /// way: it is there at the latest when the call has ended.
+    pub(crate) async fn until<A>(&mut self, answer: impl Future<Output = A>) -> A {
+        let mut answer = std::pin::pin!(answer);
+        std::future::poll_fn(move |context| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+                return Poll::Ready(answer);
+            }
+            self.work(context);
+            let answer = answer.as_mut().poll(context);
+            if answer.is_ready() {
+                // Most calls wait for nothing but that their answer is taken, and end here.
+                self.work(context);
+            }
+            answer
+        })
+        .await
+    }
+
+    /// Works at the call until it ends.
+    pub(crate) async fn end(mut self) -> T {
+        std::future::poll_fn(move |context| {
+            self.work(context);
+            self.result.take().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    fn work(&mut self, context: &mut Context<'_>) {
+        if let Some(work) = &mut self.work
+            && let Poll::Ready(result) = work.as_mut().poll(context)
+        {
+            self.work = None;
+            self.result = Some(result);
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Call<T> {
+    fn drop(&mut self) {
+        // Without a runtime the program is at its end.
+        if let Some(work) = self.work.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_answer_comes_before_the_end() {
+        let (answer, answered) = oneshot::channel();
+        let (end, ended) = oneshot::channel::<()>();
+        let mut call = Call::new(async move {
+            let _ = answer.send(1);
+            let _ = ended.await;
+            2
+        });
+        assert_eq!(call.until(answered).await, Ok(1));
+        end.send(()).unwrap();
+        assert_eq!(call.end().await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_ends_without_an_answer_is_heard_of() {
+        let (answer, answered) = oneshot::channel::<()>();
+        let mut call = Call::new(async move {
+            drop(answer);
+            "no answer"
+        });
+        assert!(call.until(answered).await.is_err());
+        assert_eq!(call.end().await, "no answer");
+    }
+
+    #[tokio::test]
+    async fn nobody_has_to_wait_for_the_end() {
+        let (begin, begun) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel();
+        drop(Call::new(async move {
+            let _ = begun.await;
+            let _ = end.send("done");
+        }));
+        begin.send(()).unwrap();
+        assert_eq!(ended.await, Ok("done"));
+    }
+}
