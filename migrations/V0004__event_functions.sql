@@ -169,7 +169,7 @@ BEGIN
     PERFORM emit('notification.' || n.status, n.user_id, n.task_id, coalesce(t.revision, 0), at,
                  ',"reminder_id":' || n.reminder_id || ',"notification_id":' || n.id || ',"channel":"'
                  || n.channel || '"',
-                 CASE WHEN t.id IS NULL THEN '{}' ELSE t.representation END, n.traceparent);
+                 coalesce(t.representation, '{}'), n.traceparent);
     RETURN true;
 END $$;
 

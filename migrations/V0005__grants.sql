@@ -33,6 +33,5 @@ GRANT EXECUTE ON FUNCTION instant, outbox_remove, reminders_fire, notifications_
     TO rondo_bridge;
 
 GRANT SELECT ON tasks, deletions, deletion_horizons, user_revisions TO rondo_sync;
-GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
 
 RESET ROLE;

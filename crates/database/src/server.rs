@@ -302,6 +302,7 @@ fn spawn(
         ("unix_socket_directories", ""),
         ("max_connections", connections_max.as_str()),
         ("password_encryption", "scram-sha-256"),
+        // A few thousand users' tasks; what is not used takes no memory.
         ("shared_buffers", "256MB"),
         ("wal_buffers", "4MB"),
         ("min_wal_size", "80MB"),

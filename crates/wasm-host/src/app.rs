@@ -2,11 +2,13 @@
 //! instance.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -190,7 +192,7 @@ impl WasmApp {
                 let instance = proxy.instantiate_async(&mut store).await?;
                 instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
             };
-            let result = bounded(call).await;
+            let result = unpanicked(bounded(call)).await;
             match &result {
                 Ok(()) => verdict.good(),
                 Err(error) => {
@@ -284,6 +286,12 @@ async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T
         Ok(Err(error)) => Err(CallError::Trap(format!("{error:#}"))),
         Ok(Ok(value)) => Ok(value),
     }
+}
+
+/// A panic of ours over a request is the end of that call, not of its client's connection.
+async fn unpanicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    let result = AssertUnwindSafe(call).catch_unwind().await;
+    result.unwrap_or_else(|_| Err(CallError::Trap("the host panicked".to_owned())))
 }
 
 /// wasmtime's error with its causes, for programs that speak anyhow.

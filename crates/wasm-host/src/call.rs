@@ -6,6 +6,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tracing::Instrument as _;
+
 /// A call that goes on by itself, in a task of its own, when nobody works at it any more: a client
 /// that has gone stops no change half-way, and a component may work on after its answer.
 pub(crate) struct Call<T: Send + 'static> {
@@ -48,11 +50,11 @@ impl<T: Send + 'static> Call<T> {
     }
 
     fn work(&mut self, context: &mut Context<'_>) {
-        if let Some(work) = &mut self.work
-            && let Poll::Ready(result) = work.as_mut().poll(context)
-        {
-            self.work = None;
-            self.result = Some(result);
+        // Taken, so that one that panics is not worked at again.
+        let Some(mut work) = self.work.take() else { return };
+        match work.as_mut().poll(context) {
+            Poll::Ready(result) => self.result = Some(result),
+            Poll::Pending => self.work = Some(work),
         }
     }
 }
@@ -63,13 +65,16 @@ impl<T: Send + 'static> Drop for Call<T> {
         if let Some(work) = self.work.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(work);
+            runtime.spawn(work.in_current_span());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
+    use futures_util::FutureExt as _;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -101,13 +106,19 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_has_to_wait_for_the_end() {
-        let (begin, begun) = oneshot::channel::<()>();
-        let (end, ended) = oneshot::channel();
-        drop(Call::new(async move {
-            let _ = begun.await;
-            let _ = end.send("done");
-        }));
-        begin.send(()).unwrap();
-        assert_eq!(ended.await, Ok("done"));
+        for is_begun in [false, true] {
+            let (begin, begun) = oneshot::channel::<()>();
+            let (end, ended) = oneshot::channel();
+            let mut call = Call::new(async move {
+                let _ = begun.await;
+                let _ = end.send("done");
+            });
+            if is_begun {
+                assert_eq!(call.until(pending::<()>()).now_or_never(), None);
+            }
+            drop(call);
+            begin.send(()).unwrap();
+            assert_eq!(ended.await, Ok("done"));
+        }
     }
 }

@@ -7,7 +7,7 @@ FROM (
            coalesce((SELECT h.revision FROM deletion_horizons h WHERE h.user_id = $1), 0) AS horizon
 ) AS position
 LEFT JOIN LATERAL (
-    SELECT c.revision, c.task_id, CASE WHEN NOT c.deleted THEN c.representation END AS task
+    SELECT c.revision, c.task_id, c.representation AS task
     FROM (
         (SELECT t.revision, t.id AS task_id, t.representation, false AS deleted
          FROM tasks t

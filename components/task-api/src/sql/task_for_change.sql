@@ -2,7 +2,7 @@
 -- tasks are in unless they say otherwise, and the kept answer of the idempotency key, if any.
 -- $1 user, $2 task, $3 method and path, $4 idempotency key, $5 hash of the body
 SELECT k.outcome AS kept_outcome, k.answer AS kept_answer, t.revision,
-       CASE WHEN t.id IS NOT NULL THEN t.representation END AS answer,
+       t.representation AS answer,
        (SELECT string_agg(DISTINCT r.before_due, ' ') FROM reminders r WHERE r.task_id = t.id) AS further,
        (SELECT u.time_zone FROM users u WHERE u.id = $1::int8) AS time_zone
 FROM (SELECT 1) AS one
