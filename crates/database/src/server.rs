@@ -228,7 +228,8 @@ async fn adopt(
                     tokio::task::spawn_blocking(move || shut_down(pid, &cluster, None))
                         .await
                         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-                    return Ok(None);
+                    // One that was just being killed leaves its pid file.
+                    break;
                 }
             }
         }
