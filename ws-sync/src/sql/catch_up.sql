@@ -9,14 +9,14 @@ FROM (
 LEFT JOIN LATERAL (
     SELECT c.revision, c.task_id, c.representation AS task
     FROM (
-        (SELECT t.revision, t.id AS task_id, t.representation, false AS deleted
+        (SELECT t.revision, t.id AS task_id, t.representation
          FROM tasks t
          WHERE t.user_id = $1 AND t.revision > $2::bigint
            AND t.revision <= coalesce($3::bigint, position.revision)
          ORDER BY t.revision
          LIMIT $4::bigint)
         UNION ALL
-        (SELECT d.revision, d.task_id, NULL, true
+        (SELECT d.revision, d.task_id, NULL
          FROM deletions d
          WHERE d.user_id = $1 AND d.revision > $2
            AND d.revision <= coalesce($3, position.revision)
