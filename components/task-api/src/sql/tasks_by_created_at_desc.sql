@@ -3,8 +3,9 @@
 -- these tags, first and last due date, whether there is one, parent, changed since (each null:
 -- whatever); $12 and $13 sort key and id after which the page begins ($13 null: at the start),
 -- $14 limit, $15 offset
+-- The arrays have the page's order, and one task more than the limit when there are more.
 WITH page AS (
-    SELECT t.representation, t.id, t.created_at AS key, row_number() OVER (ORDER BY t.created_at DESC, t.id DESC) AS place
+    SELECT t.representation, t.id, t.created_at AS key
     FROM tasks t
     WHERE t.user_id = $1::int8
       AND (t.created_at, t.id) < (coalesce($12::text::timestamptz, 'infinity'),
@@ -14,9 +15,8 @@ WITH page AS (
     ORDER BY t.created_at DESC, t.id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
-                       FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
-       instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
-       max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
+SELECT '[' || coalesce(array_to_string((array_agg(representation))[:$14::int8], ','), '') || ']' AS items,
+       instant((array_agg(key))[$14::int8]) AS last_key,
+       (array_agg(id))[$14::int8] AS last_id,
        count(*) > $14::int8 AS more
 FROM page

@@ -2,7 +2,7 @@
 -- Parameters as in tasks_by_created_at_desc.sql.
 -- $12 is null where the page begins among those.
 WITH page AS (
-    SELECT x.*, row_number() OVER (ORDER BY part, key DESC, id DESC) AS place
+    SELECT *
     FROM (
         (SELECT t.representation, t.id, priority_rank(t.priority) AS key, 1 AS part
          FROM tasks t
@@ -26,9 +26,8 @@ WITH page AS (
     ORDER BY part, key DESC, id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
-                       FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
-       max(key::text) FILTER (WHERE place = $14::int8 + $15::int8) AS last_key,
-       max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
+SELECT '[' || coalesce(array_to_string((array_agg(representation))[:$14::int8], ','), '') || ']' AS items,
+       (array_agg(key))[$14::int8]::text AS last_key,
+       (array_agg(id))[$14::int8] AS last_id,
        count(*) > $14::int8 AS more
 FROM page

@@ -1,7 +1,7 @@
 -- One page of a user's tasks as a JSON array, latest changed first.
 -- Parameters as in tasks_by_created_at_desc.sql.
 WITH page AS (
-    SELECT t.representation, t.id, t.updated_at AS key, row_number() OVER (ORDER BY t.updated_at DESC, t.id DESC) AS place
+    SELECT t.representation, t.id, t.updated_at AS key
     FROM tasks t
     WHERE t.user_id = $1::int8
       AND (t.updated_at, t.id) < (coalesce($12::text::timestamptz, 'infinity'),
@@ -11,9 +11,8 @@ WITH page AS (
     ORDER BY t.updated_at DESC, t.id DESC
     LIMIT $14::int8 + 1 OFFSET $15::int8
 )
-SELECT '[' || coalesce(string_agg(representation, ',' ORDER BY place)
-                       FILTER (WHERE place <= $14::int8 + $15::int8), '') || ']' AS items,
-       instant(max(key) FILTER (WHERE place = $14::int8 + $15::int8)) AS last_key,
-       max(id) FILTER (WHERE place = $14::int8 + $15::int8) AS last_id,
+SELECT '[' || coalesce(array_to_string((array_agg(representation))[:$14::int8], ','), '') || ']' AS items,
+       instant((array_agg(key))[$14::int8]) AS last_key,
+       (array_agg(id))[$14::int8] AS last_id,
        count(*) > $14::int8 AS more
 FROM page
