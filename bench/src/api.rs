@@ -83,6 +83,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         stage.empty_outbox().await?;
         let whole = stage.whole_product().await;
         report["many_users"] = many_users(&stage, &whole, options).await?;
+        stage.settled().await;
         report["busy_user"] = busy_user(&stage, &whole, options).await?;
     }
     write(&report)

@@ -50,6 +50,13 @@ pub fn build_binaries() -> Result<()> {
     build_native(&BINARIES)
 }
 
+/// Builds everything as it is deployed and measured, the programs into `target/dist`.
+pub fn build_dist() -> Result<()> {
+    build_components()?;
+    let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
+    run(native(["build", "--profile", "dist"]).args(binaries))
+}
+
 /// Builds native programs of the workspace by their names.
 pub fn build_native(binaries: &[&str]) -> Result<()> {
     run(native(["build", "--release"]).args(binaries.iter().flat_map(|binary| ["--bin", binary])))

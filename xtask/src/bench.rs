@@ -23,7 +23,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             run_command(program.args(arguments).env(kafka::KAFKA_VARIABLE, kafka::fetched()?))
         }
         Some("api") => {
-            artifact::build_all()?;
+            artifact::build_dist()?;
             artifact::build_native(&[PROGRAM])?;
             build_api()?;
             python::environment(TWIN_FOLDER, "bench/twin")?;

@@ -25,7 +25,7 @@ cargo xtask <command>
   test [--only PART]...  run every check, or just the named parts (`test --list` names them);
                          what follows `--` goes to the test programs
   planted-bugs [BUG]...  plant bugs in a copy and see that the tests notice them
-  build                  build the components and the two binaries
+  build [--dist]         build the components and the two binaries; for a server, optimized as a whole
   document               write docs/openapi.json and docs/asyncapi.json anew from the types
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
@@ -41,7 +41,14 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("up") => up::run(&rest),
         Some("test") => check::run(&rest),
-        Some("build") => artifact::build_all(),
+        Some("build") => match &*rest {
+            [] => artifact::build_all(),
+            [option] if option == "--dist" => artifact::build_dist(),
+            _ => {
+                eprintln!("error: `build` takes nothing or --dist\n\n{HELP}");
+                return ExitCode::from(2);
+            }
+        },
         Some("document") => artifact::document(),
         Some("planted-bugs") => planted::run(&rest),
         Some("bench") => bench::run(&rest),

@@ -29,6 +29,8 @@ const SCOPE: &str = "tasks:read tasks:write audit:read";
 const TOKEN_S: i64 = 6 * 3600;
 /// How long a program's start may take; the first one compiles the components.
 const START: Duration = Duration::from_secs(120);
+/// How long the events of a measurement may take.
+const SETTLED: Duration = Duration::from_secs(120);
 
 pub struct Stage {
     pub busy: i64,
@@ -84,6 +86,19 @@ impl Stage {
         Ok(self.session.batch_execute("VACUUM ANALYZE tasks, user_revisions").await?)
     }
 
+    /// Waits until all that was caused has taken effect, so that it disturbs no further measurement.
+    pub async fn settled(&self) {
+        eventually("an empty outbox", SETTLED, async || {
+            let row = self.session.query_one("SELECT count(*) FROM outbox", &[]).await;
+            match row.map(|row| row.get::<_, i64>(0)) {
+                Ok(0) => Ok(()),
+                Ok(events) => Err(format!("{events} events")),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await;
+    }
+
     /// The process of Postgres from which all its others come.
     pub async fn postmaster(&self) -> anyhow::Result<u32> {
         let row = self.session.query_one("SELECT pg_backend_pid()", &[]).await?;
@@ -103,7 +118,7 @@ impl Stage {
     /// The components alone: nobody relays events meanwhile, as nobody does for the twins.
     pub async fn product(&self) -> Server {
         let address = self.postgres.dsn().port();
-        let mut program = Program::built("rondo")
+        let mut program = deployed()
             .argument("host")
             .env("SPIN_VARIABLE_DATABASE_HOST", format!("127.0.0.1:{address}"))
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
@@ -119,7 +134,7 @@ impl Stage {
 
     /// Everything in one process, with its events on the way to their effects.
     pub async fn whole_product(&self) -> Server {
-        let program = Program::built("rondo")
+        let program = deployed()
             .arguments(["up", "--data"])
             .argument(self.folder.path().join("up"))
             .env("DATABASE_URL", self.postgres.dsn().expose_url())
@@ -153,6 +168,11 @@ impl Stage {
         })
         .await
     }
+}
+
+/// The product's program as it is deployed.
+fn deployed() -> Program {
+    Program::new(target_directory().join("dist/rondo")).directory(root())
 }
 
 /// As SQLAlchemy writes it: the driver in the scheme, without the settings of others.

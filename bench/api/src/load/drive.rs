@@ -169,8 +169,14 @@ impl<'a> Drive<'a> {
 
     /// Sends a user's next request; on a new connection when the server has closed the old one.
     fn send(&mut self, number: usize, due: Instant) -> Result<()> {
+        let connections = self.users.len();
         let user = &mut self.users[number];
-        let (kind, request) = self.plan.request(number, user.step);
+        let who = match self.pace {
+            // Everyone in turn: a few users alone would soon have many times the tasks of the others.
+            Pace::Saturate => number + user.step * connections,
+            Pace::Users { .. } => number,
+        };
+        let (kind, request) = self.plan.request(who, user.step);
         user.step += 1;
         let sent = Sent { kind, due };
         if user.connection.send(request, sent)? {

@@ -19,6 +19,10 @@ use tokio::net::TcpListener;
 
 use crate::answer::{Twin, create, list};
 
+/// As in the product, so that what differs is not the allocator.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Sessions with Postgres: as many as the product has for one component.
 const SESSIONS_MAX: u32 = 24;
 
