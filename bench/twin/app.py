@@ -6,9 +6,11 @@ its event in the outbox, in one transaction. Left out are filters, the other ord
 index of search, recurrence and reminders, idempotency keys, and problem documents.
 """
 
+import asyncio
 import base64
 import json
 import os
+import signal
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator
@@ -179,9 +181,18 @@ class MayAct:
         return int(claims["sub"])
 
 
+async def end_with(supervisor: int) -> None:
+    """Ends this worker when uvicorn's supervisor has been killed, which tells nobody of it."""
+    while os.getppid() == supervisor:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    watch = asyncio.create_task(end_with(os.getppid()))
     yield
+    watch.cancel()
     await engine.dispose()
 
 
