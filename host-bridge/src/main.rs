@@ -9,8 +9,8 @@ use host_bridge::option::SettingError;
 use rondo_telemetry::log;
 use rondo_wasm_host::variable::VariableError;
 
-/// A tenth less of the Wasm host's time than with the system's; see ARCHITECTURE.md, "Where the time
-/// goes".
+/// The Wasm host takes an eighth to a sixth less time than with the system's; see ARCHITECTURE.md,
+/// "Where the time goes".
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

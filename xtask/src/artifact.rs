@@ -50,7 +50,7 @@ pub fn build_binaries() -> Result<()> {
     build_native(&BINARIES)
 }
 
-/// Builds everything as it is deployed and measured, the programs into `target/dist`.
+/// Builds everything as it is deployed, the programs into `target/dist`.
 pub fn build_dist() -> Result<()> {
     build_components()?;
     let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);

@@ -29,8 +29,6 @@ const SCOPE: &str = "tasks:read tasks:write audit:read";
 const TOKEN_S: i64 = 6 * 3600;
 /// How long a program's start may take; the first one compiles the components.
 const START: Duration = Duration::from_secs(120);
-/// How long the events of a measurement may take.
-const SETTLED: Duration = Duration::from_secs(120);
 
 pub struct Stage {
     pub busy: i64,
@@ -39,6 +37,8 @@ pub struct Stage {
     /// The superuser's.
     pub session: Session,
     key: HmacKey,
+    /// The product's.
+    program: Program,
     postgres: PrivateServer,
     // In the order in which they go: the folder has the data of the server.
     _data: DataFolder,
@@ -55,6 +55,7 @@ pub struct Server {
 impl Stage {
     /// Starts Postgres as `rondo up` does, and fills it.
     pub async fn start(users: i64) -> anyhow::Result<Self> {
+        let program = deployed()?;
         let folder = Folder::new("bench-api");
         let data = DataFolder::open(folder.path())?;
         let secrets = Secrets::load_or_create(folder.path())?;
@@ -69,7 +70,7 @@ impl Stage {
         let busy = population.fill(&session).await?;
         session.batch_execute("CHECKPOINT").await?;
         let key = HmacKey::new(JWT_SECRET.as_bytes())?;
-        Ok(Self { busy, users, roles, session, key, postgres, _data: data, folder })
+        Ok(Self { busy, users, roles, session, key, program, postgres, _data: data, folder })
     }
 
     /// Accounts with a few tasks each.
@@ -84,19 +85,6 @@ impl Stage {
     pub async fn empty_outbox(&self) -> anyhow::Result<()> {
         self.session.batch_execute("TRUNCATE outbox").await?;
         Ok(self.session.batch_execute("VACUUM ANALYZE tasks, user_revisions").await?)
-    }
-
-    /// Waits until all that was caused has taken effect, so that it disturbs no further measurement.
-    pub async fn settled(&self) {
-        eventually("an empty outbox", SETTLED, async || {
-            let row = self.session.query_one("SELECT count(*) FROM outbox", &[]).await;
-            match row.map(|row| row.get::<_, i64>(0)) {
-                Ok(0) => Ok(()),
-                Ok(events) => Err(format!("{events} events")),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await;
     }
 
     /// The process of Postgres from which all its others come.
@@ -118,7 +106,9 @@ impl Stage {
     /// The components alone: nobody relays events meanwhile, as nobody does for the twins.
     pub async fn product(&self) -> Server {
         let address = self.postgres.dsn().port();
-        let mut program = deployed()
+        let mut program = self
+            .program
+            .clone()
             .argument("host")
             .env("SPIN_VARIABLE_DATABASE_HOST", format!("127.0.0.1:{address}"))
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
@@ -134,7 +124,9 @@ impl Stage {
 
     /// Everything in one process, with its events on the way to their effects.
     pub async fn whole_product(&self) -> Server {
-        let program = deployed()
+        let program = self
+            .program
+            .clone()
             .arguments(["up", "--data"])
             .argument(self.folder.path().join("up"))
             .env("DATABASE_URL", self.postgres.dsn().expose_url())
@@ -171,8 +163,10 @@ impl Stage {
 }
 
 /// The product's program as it is deployed.
-fn deployed() -> Program {
-    Program::new(target_directory().join("dist/rondo")).directory(root())
+fn deployed() -> anyhow::Result<Program> {
+    let path = target_directory().join("dist/rondo");
+    anyhow::ensure!(path.is_file(), "`cargo xtask build --dist` builds what is measured");
+    Ok(Program::new(path).directory(root()))
 }
 
 /// As SQLAlchemy writes it: the driver in the scheme, without the settings of others.

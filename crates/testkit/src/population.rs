@@ -48,7 +48,11 @@ impl Population {
         // Else they would be read from one end to the other for each batch.
         session.batch_execute("ANALYZE tasks").await?;
         fill_search(session, busy, last).await?;
-        session.batch_execute(&format!("SET maintenance_work_mem = '1GB'; {indexes}")).await?;
+        session
+            .batch_execute(&format!(
+                "SET maintenance_work_mem = '256MB'; {indexes}; RESET maintenance_work_mem"
+            ))
+            .await?;
         session
             .execute(
                 "INSERT INTO user_revisions (user_id, revision)

@@ -45,7 +45,7 @@ impl Plan {
     }
 
     /// The kind and the text of a user's request number `step`. Users begin at different places of the
-    /// mix; more connections than users share them.
+    /// mix; numbers beyond the last user begin again with the first.
     #[must_use]
     pub fn request(&self, user: usize, step: usize) -> (usize, &[u8]) {
         let kind = self.mix[(user + step) % self.mix.len()];

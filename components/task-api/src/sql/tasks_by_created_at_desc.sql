@@ -3,7 +3,8 @@
 -- these tags, first and last due date, whether there is one, parent, changed since (each null:
 -- whatever); $12 and $13 sort key and id after which the page begins ($13 null: at the start),
 -- $14 limit, $15 offset
--- The arrays have the page's order, and one task more than the limit when there are more.
+-- The arrays have the page's order, since nothing stands between it and them, and one task more than the
+-- limit when there are more.
 WITH page AS (
     SELECT t.representation, t.id, t.created_at AS key
     FROM tasks t

@@ -88,6 +88,7 @@ mod tests {
             "UPDATE t SET a = 1",
             "DELETE FROM t WHERE a & 1 = 0",
             "VALUES (1)",
+            "SELECT 'étemperature', 'ünset_config', 'İ' AS \"straße\"",
         ] {
             assert!(leaves_no_trace(statement), "{statement}");
         }
@@ -109,6 +110,7 @@ mod tests {
             "SELECT 1 & 1&U&\"set\\005fconfig\"('a.b', 'c', false)",
             "UPDATE pg_settings SET setting = 'x' WHERE name = 'search_path'",
             "SELECT query_to_xml('SELECT set' || '_config(''a.b'', ''c'', false)', true, true, '')",
+            "SELECT 'é'||set_config('a.b', 'ß', false)",
             "SELECT pg_advisory_lock(1)",
             "SELECT PG_TRY_ADVISORY_LOCK_SHARED(1)",
             "SELECT 1 INTO TEMP t",
