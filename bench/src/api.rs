@@ -129,6 +129,9 @@ async fn many_users(stage: &Stage, whole: &Server, options: &Options) -> anyhow:
     let figure = Load { plan: &plan, pace, seconds: options.seconds }.run(stage, whole).await?;
     println!("\n{} users who think for {} s each:", options.simulated, THINK.as_secs());
     table::latencies(&figure);
+    if let Err(error) = load::ensure_no_failures(&figure, whole) {
+        println!("  {error:#}");
+    }
     Ok(figure)
 }
 
