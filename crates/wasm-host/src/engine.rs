@@ -142,11 +142,12 @@ pub fn engine() -> wasmtime::Result<Engine> {
     }
     let mut pool = PoolingAllocationConfig::default();
     let core_instances = INSTANCES_MAX * CORE_INSTANCES_PER_INSTANCE_MAX;
+    let shards = pool_shards();
     pool.total_component_instances(INSTANCES_MAX)
         .total_core_instances(core_instances)
-        .total_memories(INSTANCES_MAX)
-        .total_tables(core_instances)
-        .total_stacks(INSTANCES_MAX)
+        .total_memories(INSTANCES_MAX * shards)
+        .total_tables(core_instances * shards)
+        .total_stacks(INSTANCES_MAX * shards)
         .max_memory_size(MEMORY_BYTES_MAX)
         .max_unused_warm_slots(WARM_INSTANCES_MAX)
         .linear_memory_keep_resident(WARM_MEMORY_BYTES_MAX)
@@ -164,6 +165,17 @@ pub fn engine() -> wasmtime::Result<Engine> {
         }
     })?;
     Ok(engine)
+}
+
+/// Parts into which wasmtime (48) divides each of its pools, equally: one for each processor, 16 at most.
+///
+/// It looks for a free slot in one part after the other. When all parts together had as many slots as
+/// there are instances, a slot could become free in a part that was looked through already while the
+/// last one was taken in the next, and the call failed with a pool that had room. So each part has room
+/// for all instances; of memory this takes nothing but addresses.
+fn pool_shards() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(processors.min(16)).unwrap_or(1)
 }
 
 /// Everything that a component may import. Outgoing HTTP and sockets are deliberately absent.
@@ -194,5 +206,41 @@ impl bindings::fermyon::spin::variables::Host for State {
             None if well_formed => Err(Error::Undefined(format!("no variable {name}"))),
             None => Err(Error::InvalidName(name)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+    use wasmtime::{Instance, Module, Store};
+
+    use super::*;
+
+    /// A core module that has a memory of one page and nothing else, in the binary format.
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0\x05\x03\x01\0\x01";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+    async fn the_pool_has_room_for_as_many_instances_as_are_let_in() {
+        let engine = engine().unwrap();
+        let module = Module::new(&engine, MODULE).unwrap();
+        let permits = Arc::new(Semaphore::new(INSTANCES_MAX as usize));
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..2 * INSTANCES_MAX {
+            let (engine, module, permits) = (engine.clone(), module.clone(), permits.clone());
+            callers.spawn(async move {
+                for _ in 0..100 {
+                    let _permit = permits.acquire().await.unwrap();
+                    let mut store = Store::new(&engine, ());
+                    store.set_epoch_deadline(u64::MAX / 2);
+                    Instance::new_async(&mut store, &module, &[]).await?;
+                    // Others come while this one is there.
+                    tokio::task::yield_now().await;
+                }
+                Ok::<_, wasmtime::Error>(())
+            });
+        }
+        for result in callers.join_all().await {
+            result.unwrap();
+        }
     }
 }
