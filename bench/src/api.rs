@@ -43,7 +43,11 @@ pub struct Options {
     /// How long each measurement takes, after a warm-up of 3 s
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Turns of the three programs at saturation
+    /// Accounts in another database, with which the first takes turns under the load of many users,
+    /// search and filters
+    #[arg(long)]
+    beside: Option<i64>,
+    /// Turns of the three programs at saturation, and of the databases afterwards
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Connections at saturation
@@ -81,10 +85,20 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     if !options.twins_only {
         // What the twins have written has no one to relay it.
         stage.empty_outbox().await?;
-        let whole = stage.whole_product().await;
+        let beside = match options.beside {
+            None => None,
+            Some(users) => {
+                println!("filling another with {users} users");
+                Some(Stage::start(users).await?)
+            }
+        };
+        let mut databases = Vec::new();
+        for stage in std::iter::once(&stage).chain(&beside) {
+            databases.push((stage, stage.whole_product().await));
+        }
         // First, while no events of others are on their way.
-        report["busy_user"] = busy_user(&stage, &whole, options).await?;
-        report["many_users"] = many_users(&stage, &whole, options).await?;
+        report["busy_user"] = busy_user(&databases, options).await?;
+        report["many_users"] = many_users(&databases, options).await?;
     }
     write(&report)
 }
@@ -122,25 +136,45 @@ async fn beside_twins(stage: &Stage, options: &Options) -> anyhow::Result<Value>
     Ok(measured.into())
 }
 
-/// The latencies of users who come and go as they like.
-async fn many_users(stage: &Stage, whole: &Server, options: &Options) -> anyhow::Result<Value> {
-    let plan = Plan::users(stage, options.simulated);
-    let pace = Pace::Users { count: options.simulated, think: THINK };
-    let figure = Load { plan: &plan, pace, seconds: options.seconds }.run(stage, whole).await?;
-    println!("\n{} users who think for {} s each:", options.simulated, THINK.as_secs());
-    table::latencies(&figure);
-    if let Err(error) = load::ensure_no_failures(&figure, whole) {
-        println!("  {error:#}");
-    }
-    Ok(figure)
+/// The latencies of search and filters where there is much to look through.
+async fn busy_user(databases: &[(&Stage, Server)], options: &Options) -> anyhow::Result<Value> {
+    let pace = Pace::Users { count: BUSY_CONNECTIONS, think: BUSY_THINK };
+    println!("\nsearch and filters among {BUSY_USER_TASKS} tasks:");
+    in_turns(databases, options, pace, Plan::busy_user).await
 }
 
-/// The latencies of search and filters where there is much to look through.
-async fn busy_user(stage: &Stage, whole: &Server, options: &Options) -> anyhow::Result<Value> {
-    let plan = Plan::busy_user(stage);
-    let pace = Pace::Users { count: BUSY_CONNECTIONS, think: BUSY_THINK };
-    let figure = Load { plan: &plan, pace, seconds: options.seconds }.run(stage, whole).await?;
-    println!("\nsearch and filters among {BUSY_USER_TASKS} tasks:");
-    table::latencies(&figure);
-    Ok(figure)
+/// The latencies of users who come and go as they like.
+async fn many_users(databases: &[(&Stage, Server)], options: &Options) -> anyhow::Result<Value> {
+    let pace = Pace::Users { count: options.simulated, think: THINK };
+    println!("\n{} users who think for {} s each:", options.simulated, THINK.as_secs());
+    in_turns(databases, options, pace, |stage| Plan::users(stage, options.simulated)).await
+}
+
+/// The latencies with each of the databases, by its number of accounts: a load for one after the other,
+/// as often as there are rounds.
+async fn in_turns(
+    databases: &[(&Stage, Server)],
+    options: &Options,
+    pace: Pace,
+    plan: impl Fn(&Stage) -> Plan,
+) -> anyhow::Result<Value> {
+    let plans: Vec<Plan> = databases.iter().map(|(stage, _)| plan(stage)).collect();
+    let mut rounds = vec![Vec::new(); databases.len()];
+    for _ in 0..options.rounds {
+        for (((stage, server), plan), rounds) in databases.iter().zip(&plans).zip(&mut rounds) {
+            let load = Load { plan, pace, seconds: options.seconds };
+            let figure = load.run(stage, server).await?;
+            if let Err(error) = load::ensure_no_failures(&figure, server) {
+                println!("  {error:#}");
+            }
+            rounds.push(figure);
+        }
+    }
+    let mut measured = serde_json::Map::new();
+    for ((stage, _), rounds) in databases.iter().zip(rounds) {
+        println!("  {} users in the database:", stage.users);
+        table::latencies(&rounds);
+        measured.insert(stage.users.to_string(), rounds.into());
+    }
+    Ok(measured.into())
 }

@@ -16,7 +16,7 @@ const USERS: usize = 10;
 /// # Errors
 /// When two answers differ, with both.
 pub async fn check(stage: &Stage, servers: &[Server; 3]) -> anyhow::Result<()> {
-    for user in stage.users().take(USERS) {
+    for user in stage.ids().take(USERS) {
         let mut lists = Vec::new();
         for server in servers {
             let client = server.client(&stage.token(user));
@@ -29,7 +29,7 @@ pub async fn check(stage: &Stage, servers: &[Server; 3]) -> anyhow::Result<()> {
         }
         ensure_alike(servers, &lists)?;
     }
-    let user = stage.users().next().context("there are users")?;
+    let user = stage.ids().next().context("there are users")?;
     let mut tasks = Vec::new();
     for server in servers {
         let client = server.client(&stage.token(user));

@@ -25,7 +25,8 @@ pub struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// The load program's report, and processor milliseconds of server and Postgres for each answer.
+    /// The load program's report, processor milliseconds of server and Postgres for each answer, and
+    /// the share of the machine's processors that others took.
     ///
     /// # Errors
     /// When the load program fails.
@@ -46,12 +47,15 @@ impl Load<'_> {
             Ok([processor::seconds(processes[0])?, processor::seconds(processes[1])?])
         };
         let before = used()?;
+        let machine = processor::Machine::read()?;
         let output = command.output().await?;
         let after = used()?;
+        let stolen = machine.stolen_since()?;
         ensure!(output.status.success(), "the load program failed on {}", server.name);
         let mut report: Value = serde_json::from_slice(&output.stdout).context("its report")?;
         let answered = report["answered"].as_f64().unwrap_or(0.0).max(1.0);
         let each = |index: usize| (after[index] - before[index]) * 1e3 / answered;
+        report["stolen"] = stolen.into();
         report["processor_ms"] = json!({
             "server": each(0), "postgres": each(1),
             "load": report["processor_s"].as_f64().unwrap_or(0.0) * 1e3 / answered,

@@ -39,7 +39,7 @@ pub struct Plan {
 impl Plan {
     /// One kind of request, for all users.
     pub fn single(stage: &Stage, kind: &'static str) -> Self {
-        let requests = stage.users().map(|user| request(stage, user, kind)).collect();
+        let requests = stage.ids().map(|user| request(stage, user, kind)).collect();
         Self { kinds: BTreeMap::from([(kind, requests)]), mix: vec![kind] }
     }
 
@@ -48,7 +48,7 @@ impl Plan {
         let mut kinds = BTreeMap::new();
         for kind in MIX {
             kinds.entry(kind).or_insert_with(|| {
-                stage.users().take(count).map(|user| request(stage, user, kind)).collect()
+                stage.ids().take(count).map(|user| request(stage, user, kind)).collect()
             });
         }
         Self { kinds, mix: MIX.to_vec() }

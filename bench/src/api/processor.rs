@@ -1,4 +1,4 @@
-//! Processor time of a process and all that come from it, from `/proc`.
+//! Processor time of a process and all that come from it, and of the machine, from `/proc`.
 
 use std::fs;
 
@@ -50,5 +50,33 @@ impl Stat {
         let ticks: Option<Vec<f64>> =
             fields.get(11..15)?.iter().map(|field| field.parse().ok()).collect();
         Some(Self { parent: fields.get(1)?.parse().ok()?, ticks: ticks?.iter().sum() })
+    }
+}
+
+/// Processor time of the whole machine until now, in ticks.
+pub struct Machine {
+    all: f64,
+    stolen: f64,
+}
+
+impl Machine {
+    /// # Errors
+    /// When `/proc/stat` cannot be read.
+    pub fn read() -> anyhow::Result<Self> {
+        let text = fs::read_to_string("/proc/stat")?;
+        // The first line of proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal, and the
+        // guests' time, which is in user's and nice's.
+        let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+        let ticks: Vec<f64> = ticks.map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { all: ticks.iter().sum(), stolen: *ticks.get(7).context("no steal")? })
+    }
+
+    /// The share that other guests of the machine's host have taken of its processors since then.
+    ///
+    /// # Errors
+    /// When `/proc/stat` cannot be read.
+    pub fn stolen_since(&self) -> anyhow::Result<f64> {
+        let now = Self::read()?;
+        Ok((now.stolen - self.stolen) / (now.all - self.all).max(1.0))
     }
 }

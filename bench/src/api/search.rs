@@ -52,7 +52,7 @@ const BY_INDEX: &str = "WITH found AS MATERIALIZED (
 pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
     let session = &stage.session;
     let users =
-        [("10,000 tasks", stage.busy), ("50 tasks", stage.users().next().unwrap_or_default())];
+        [("10,000 tasks", stage.busy), ("50 tasks", stage.ids().next().unwrap_or_default())];
     let without = times(session, &users, SCAN).await?;
     let created_without = creations_per_second(stage).await?;
     session.batch_execute(EXTENSIONS).await?;

@@ -32,7 +32,8 @@ const START: Duration = Duration::from_secs(120);
 
 pub struct Stage {
     pub busy: i64,
-    users: i64,
+    /// Accounts with a few tasks each.
+    pub users: i64,
     roles: RoleDsns,
     /// The superuser's.
     pub session: Session,
@@ -73,8 +74,8 @@ impl Stage {
         Ok(Self { busy, users, roles, session, key, program, postgres, _data: data, folder })
     }
 
-    /// Accounts with a few tasks each.
-    pub fn users(&self) -> impl Iterator<Item = i64> + use<> {
+    /// Their ids.
+    pub fn ids(&self) -> impl Iterator<Item = i64> + use<> {
         self.busy + 1..=self.busy + self.users
     }
 
@@ -200,9 +201,13 @@ impl Server {
         Client::of_twin(format!("http://{}", self.address)).with_token(token)
     }
 
-    /// What the program has said, for an error.
+    /// What the program has said and is worse than usual, for an error: under load it tells of each slow
+    /// request.
     pub fn said(&self) -> String {
-        self.process.log()
+        let log = self.process.log();
+        let lines: Vec<&str> =
+            log.lines().filter(|line| !line.contains(r#""level":"info""#)).collect();
+        lines.join("\n")
     }
 }
 

@@ -36,26 +36,36 @@ pub fn saturation(kind: &str, rounds: &[Value]) {
     }
 }
 
-/// Latencies by kind of request.
-pub fn latencies(report: &Value) {
+/// Latencies by kind of request, in the median of the rounds, and each round's 95th percentile.
+pub fn latencies(rounds: &[Value]) {
+    let of_rounds = |figure: &dyn Fn(&Value) -> f64| median(rounds.iter().map(figure));
     println!(
-        "  {:.0} requests/s over {} connections, failures {}; processor ms a request: server {:.3}, Postgres {:.3}",
-        rate(report),
-        report["connections"],
-        report["failures"],
-        number(&report["processor_ms"]["server"]),
-        number(&report["processor_ms"]["postgres"]),
+        "  {:.0} requests/s over {} connections; processor ms a request: server {:.3}, Postgres {:.3}",
+        of_rounds(&rate),
+        rounds[0]["connections"],
+        of_rounds(&|round| number(&round["processor_ms"]["server"])),
+        of_rounds(&|round| number(&round["processor_ms"]["postgres"])),
     );
-    let columns = ["p50", "p95", "p99", "p99.9", "max"];
-    let head: String = columns.iter().map(|column| format!("{column:>9}")).collect();
-    println!("  {:32}{:>9}{head}   (ms)", "", "count");
-    let kinds = report["kinds"].as_object().into_iter().flatten();
-    let rows = kinds.map(|(kind, row)| (kind.as_str(), row));
-    for (kind, row) in rows.chain([("all", &report["latency_ms"])]) {
-        let cells: String =
-            columns.iter().map(|column| format!("{:9.2}", number(&row[*column]))).collect();
-        println!("  {kind:32}{:9}{cells}", number(&row["count"]));
+    let columns = ["count", "p50", "p95", "p99", "p99.9", "max"];
+    println!("  {:32}{}   (ms)", "", columns.map(|column| format!("{column:>9}")).concat());
+    let kinds = rounds[0]["kinds"].as_object().into_iter().flatten().map(|(kind, _)| kind.as_str());
+    for kind in kinds.chain(["all"]) {
+        let row = |round: &Value| match kind {
+            "all" => round["latency_ms"].clone(),
+            kind => round["kinds"][kind].clone(),
+        };
+        let cells = columns.map(|column| {
+            let cell = of_rounds(&|round| number(&row(round)[column]));
+            if column == "count" { format!("{cell:9.0}") } else { format!("{cell:9.2}") }
+        });
+        println!("  {kind:32}{}", cells.concat());
     }
+    let line = |name: &str, figure: &dyn Fn(&Value) -> f64| {
+        let figures: String = rounds.iter().map(|round| format!("{:9.1}", figure(round))).collect();
+        println!("  {name:41}{figures}");
+    };
+    line("p95 of each round", &|round| number(&round["latency_ms"]["p95"]));
+    line("% of the processors taken by others", &|round| number(&round["stolen"]) * 100.0);
 }
 
 fn rate(report: &Value) -> f64 {
