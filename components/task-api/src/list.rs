@@ -5,7 +5,7 @@ use rondo_domain::search;
 use rondo_domain::task::{Priority, Status};
 use rondo_guest::Refusal;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
-use rondo_guest::database::{DatabaseError, Row, boolean, int, optional, text, text_list};
+use rondo_guest::database::{DatabaseError, Failure, boolean, int, optional, text, text_list};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
 
@@ -69,7 +69,8 @@ impl Page {
     /// Reads along the index of the wanted order.
     fn read(store: &Store, user: i64, query: &TaskQuery) -> Result<Self, DatabaseError> {
         let statement = statement(query.sort_by, query.sort_order);
-        Self::of(store.0.query_one(statement, &parameters(user, query))?, query)
+        let rows = store.0.query(statement, &parameters(user, query))?;
+        Self::of(&rows.map(|row| row.text("representation"))?, query)
     }
 
     /// Reads some tasks, and sorts them.
@@ -85,20 +86,27 @@ impl Page {
             text(query.sort_by.as_str()),
             boolean(query.sort_order == SortOrder::Asc),
         ]);
-        let mut row = store.0.query_one(include_str!("sql/tasks_found.sql"), &parameters)?;
-        let total = row.int("total")?;
-        Ok(Self { total: Some(total), ..Self::of(row, query)? })
+        let rows = store.0.query(include_str!("sql/tasks_found.sql"), &parameters)?;
+        let mut total = None;
+        let tasks = rows.map(|row| {
+            total = row.optional_int("total")?;
+            row.text("representation")
+        })?;
+        Ok(Self { total, ..Self::of(&tasks, query)? })
     }
 
-    fn of(mut row: Row, query: &TaskQuery) -> Result<Self, DatabaseError> {
-        let more = row.boolean("more")?;
-        let key = row.optional_text("last_key")?;
-        let last = row.optional_int("last_id")?.filter(|_| more);
-        Ok(Self {
-            items: row.text("items")?,
-            next: last.map(|id| Cursor::new(query.sort_by, query.sort_order, key, id)),
-            total: None,
-        })
+    /// Of the tasks that a statement has answered: one more than wanted when there are more.
+    fn of(tasks: &[String], query: &TaskQuery) -> Result<Self, DatabaseError> {
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let page = &tasks[..tasks.len().min(limit)];
+        let next = match page.last() {
+            Some(last) if page.len() < tasks.len() => {
+                let after = Cursor::after(query.sort_by, query.sort_order, last);
+                Some(after.map_err(|error| Failure::plain(format!("a task of a list: {error}")))?)
+            }
+            _ => None,
+        };
+        Ok(Self { items: format!("[{}]", page.join(",")), next, total: None })
     }
 }
 

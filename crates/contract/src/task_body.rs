@@ -293,7 +293,7 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp
     let search_text = fold::search_text(&fields.title, fields.description.as_ref());
     members.insert("search_pieces".to_owned(), search::pieces(&search_text).into());
     members.insert("search_text".to_owned(), search_text.into());
-    members.insert("title_key".to_owned(), fold::title_key(&fields.title).into());
+    members.insert("title_key".to_owned(), fold::title_key(fields.title.as_str()).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
     let moments = further.iter().map(|offset| {
         let moment = fields.due_date.map(|due| offset.remind_at(due, &fields.time_zone));

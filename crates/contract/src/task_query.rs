@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rondo_domain::fold::fold;
+use rondo_domain::fold::{fold, title_key};
 use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
 use rondo_domain::{ID_MAX, Violation, instant, word_enum};
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,30 @@ impl Cursor {
         Self { order: format!("{sort_by} {sort_order}"), key, id }
     }
 
+    /// After a task, which is given as the API answers it: what the database sorts by is made of its
+    /// members here as it is there.
+    ///
+    /// # Errors
+    /// When this is not a task.
+    pub fn after(
+        sort_by: SortBy,
+        sort_order: SortOrder,
+        task: &str,
+    ) -> Result<Self, serde_json::Error> {
+        let task: SortedTask = serde_json::from_str(task)?;
+        let key = match sort_by {
+            SortBy::CreatedAt => Some(task.created_at),
+            SortBy::UpdatedAt => Some(task.updated_at),
+            SortBy::DueDate => task.due_date,
+            SortBy::Priority => Priority::ALL
+                .iter()
+                .position(|known| Some(known.as_str()) == task.priority.as_deref())
+                .map(|place| (place + 1).to_string()),
+            SortBy::Title => Some(title_key(&task.title)),
+        };
+        Ok(Self::new(sort_by, sort_order, key, task.id))
+    }
+
     #[must_use]
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::json!(self).to_string())
@@ -76,6 +100,17 @@ impl Cursor {
             }
         }
     }
+}
+
+/// Members of a task that lists are sorted by.
+#[derive(Deserialize)]
+struct SortedTask {
+    id: i64,
+    title: String,
+    priority: Option<String>,
+    due_date: Option<String>,
+    created_at: String,
+    updated_at: String,
 }
 
 /// A query that has been checked.
@@ -350,6 +385,31 @@ mod tests {
         check(Title, Some(""), 9, true);
         check(Title, Some("\0"), 9, false);
         check(Title, Some("a"), 0, false);
+    }
+
+    #[test]
+    fn a_page_begins_after_a_task() {
+        let check = |sort_by, task: serde_json::Value, key: Option<&str>| {
+            let cursor = Cursor::after(sort_by, SortOrder::Asc, &task.to_string()).unwrap();
+            let expected = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), 7);
+            assert_eq!(cursor, expected);
+        };
+        let task = serde_json::json!({
+            "id": 7, "title": "Öl", "description": null, "status": "pending", "priority": "urgent",
+            "due_date": "2031-01-01T08:00:00Z", "created_at": "2030-01-01T08:00:00.123456Z",
+            "updated_at": "2030-01-02T08:00:00Z",
+        });
+        check(SortBy::CreatedAt, task.clone(), Some("2030-01-01T08:00:00.123456Z"));
+        check(SortBy::UpdatedAt, task.clone(), Some("2030-01-02T08:00:00Z"));
+        check(SortBy::DueDate, task.clone(), Some("2031-01-01T08:00:00Z"));
+        check(SortBy::Priority, task.clone(), Some("4"));
+        check(SortBy::Title, task.clone(), Some("ol"));
+        let mut task = task;
+        task["priority"] = serde_json::Value::Null;
+        task["due_date"] = serde_json::Value::Null;
+        check(SortBy::DueDate, task.clone(), None);
+        check(SortBy::Priority, task, None);
+        assert!(Cursor::after(SortBy::Title, SortOrder::Asc, "{}").is_err());
     }
 
     #[test]

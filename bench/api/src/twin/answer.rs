@@ -59,7 +59,7 @@ pub async fn list(
     }
     let some_of = |words: Vec<String>| Some(words).filter(|words| !words.is_empty());
     let words = |words: Vec<&str>| some_of(words.into_iter().map(str::to_owned).collect());
-    let row = sqlx::query(LIST)
+    let tasks: Vec<String> = sqlx::query_scalar(LIST)
         .bind(user)
         .bind(&query.search)
         .bind(words(query.status.iter().copied().map(Status::as_str).collect()))
@@ -75,13 +75,16 @@ pub async fn list(
         .bind(query.cursor.as_ref().map(|cursor| cursor.id))
         .bind(query.limit)
         .bind(query.offset)
-        .fetch_one(&twin.pool)
+        .fetch_all(&twin.pool)
         .await?;
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let page = &tasks[..tasks.len().min(limit)];
     let mut response =
-        ([(CONTENT_TYPE, "application/json")], row.try_get::<String, _>("items")?).into_response();
-    if row.try_get("more")? {
-        let (key, id) = (row.try_get("last_key")?, row.try_get("last_id")?);
-        let cursor = Cursor::new(query.sort_by, query.sort_order, key, id).encode();
+        ([(CONTENT_TYPE, "application/json")], format!("[{}]", page.join(","))).into_response();
+    if let Some(last) = page.last().filter(|_| page.len() < tasks.len()) {
+        let cursor = Cursor::after(query.sort_by, query.sort_order, last)
+            .map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR))?
+            .encode();
         let mut next = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if name != "cursor" && name != "offset" {
