@@ -4,7 +4,7 @@
 -- `task` parameters are objects of the writable members as they are stored, already validated:
 -- title, description, status, priority, tags, due_date, time_zone (null on creation: the user's),
 -- reminder_offset, recurrence_rule, and what is derived from them: tag_keys, search_text, search_pieces and title_key
--- (without them a task is not found by its text),
+-- (without them a task is neither found by its text nor in its place in a list by title),
 -- remind_at (when the task's own reminder is due), further (the same for each offset of its further
 -- reminders) and anchor (local date and time at which a series starts).
 

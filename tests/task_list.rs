@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use rondo_domain::fold::title_key;
 use rondo_testkit::http::Response;
 use rondo_tests::arrangement::Up;
 use rondo_tests::story::{SOON, User, register};
@@ -58,7 +59,7 @@ fn key(task: &Value, sort_by: &str) -> Option<String> {
     let text = task[sort_by].as_str()?;
     Some(match sort_by {
         "priority" => PRIORITIES.iter().position(|p| *p == text).expect("a priority").to_string(),
-        "title" => text.to_lowercase(),
+        "title" => title_key(text),
         _ => {
             let (seconds, fraction) = text
                 .trim_end_matches('Z')
@@ -142,6 +143,23 @@ async fn order_and_pages(user: &User, filter: &str) {
     }
 }
 
+/// Titles that are folded to something else, to nothing, and to more than is sorted by.
+async fn titles(user: &User) {
+    let long = "ﷺ".repeat(200);
+    for title in ["Zebra", "Straße", "STRASSE", "Öl", "olive", "\u{301}", "東京", &long, &long, "a"]
+    {
+        create(user, &json!({"title": title, "description": "told by titles"})).await;
+    }
+    for filter in ["", "&search=told%20by%20titles"] {
+        let known = tasks(get(user, &format!("limit=500{filter}")).await);
+        for order in ["asc", "desc"] {
+            let query = format!("sort_by=title&sort_order={order}&limit=1{filter}");
+            let found = ids(&pages(user, &query, None).await);
+            assert_eq!(found, sorted(&known, "title", order == "desc"), "{query}");
+        }
+    }
+}
+
 async fn filters(user: &User) {
     let all = tasks(get(user, "limit=500").await);
     let has_tag = |task: &Value, tag: &str| {
@@ -149,7 +167,7 @@ async fn filters(user: &User) {
     };
     let due = |task: &Value| task["due_date"].as_str().map(|due| due[..10].to_owned());
     type Filter<'a> = &'a dyn Fn(&Value) -> bool;
-    let table: [(&str, Filter<'_>); 16] = [
+    let table: [(&str, Filter<'_>); 17] = [
         ("", &|_| true),
         ("status=pending", &|t| t["status"] == "pending"),
         ("status=in_progress,completed", &|t| t["status"] == "in_progress"),
@@ -166,6 +184,7 @@ async fn filters(user: &User) {
         }),
         ("due_date_end=2031-01-02", &|t| due(t).is_some_and(|d| *d <= *"2031-01-02")),
         ("search=alpha%203", &|t| t["title"] == "Alpha 3"),
+        ("search=nowhere%20to%20be%20found", &|_| false),
         ("search=CHANGED&status=pending", &|t| {
             t["description"] == "changed" && t["status"] == "pending"
         }),
@@ -177,6 +196,15 @@ async fn filters(user: &User) {
         let count = answer.header("x-total-count").map(str::to_owned);
         assert_eq!(ids(&tasks(answer)), ids(&wanted), "{query}");
         assert_eq!(count, Some(wanted.len().to_string()), "{query}");
+        // The same on every page, and on none.
+        let first = get(user, &format!("{query}&limit=1&count=true")).await;
+        if let Some(path) = next(&first) {
+            let second = user.client.get(&path).await.expect("an answer");
+            assert_eq!(second.header("x-total-count"), count.as_deref(), "{path}");
+        }
+        let past = get(user, &format!("{query}&limit=5&offset=1000&count=true")).await;
+        assert_eq!(past.header("x-total-count"), count.as_deref(), "{query} past the end");
+        assert!(tasks(past).is_empty(), "{query} past the end");
         assert_eq!(ids(&pages(user, &format!("{query}&limit=5"), None).await), ids(&wanted));
     }
     let middle = all[all.len() / 2]["updated_at"].as_str().expect("an instant").to_owned();
@@ -330,6 +358,7 @@ async fn lists_are_answered_by_the_contract() {
     // Found by the index of search, and sorted.
     order_and_pages(&user, "&search=gamma").await;
     filters(&user).await;
+    titles(&register(&up.http(), "titles@example.org").await).await;
     what_is_wrong_is_named(&user).await;
     search(&register(&up.http(), "search@example.org").await).await;
     search_follows(&register(&up.http(), "follow@example.org").await).await;

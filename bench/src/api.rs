@@ -45,11 +45,11 @@ pub struct Options {
     seconds: u64,
     /// Accounts in another database, with which the first takes turns under the load of many users,
     /// search and filters
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["search", "twins_only"])]
     beside: Option<i64>,
     /// Turns of the three programs at saturation, and of the databases afterwards
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
     /// Connections at saturation
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -72,6 +72,10 @@ pub struct Options {
 /// # Errors
 /// When something does not start, the three do not answer alike, or a request fails at saturation.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        options.beside != Some(options.users),
+        "--beside is for another number of users"
+    );
     println!("filling a database with {} users", options.users);
     let stage = Stage::start(options.users).await?;
     let mut report = json!({"users": options.users, "tasks": stage.tasks().await?});
@@ -118,7 +122,7 @@ async fn beside_twins(stage: &Stage, options: &Options) -> anyhow::Result<Value>
     for kind in ["list", "create"] {
         let plan = Plan::single(stage, kind);
         let mut rounds = Vec::new();
-        for round in 0..options.rounds {
+        for round in 0..usize::from(options.rounds) {
             let mut figures = serde_json::Map::new();
             for turn in 0..servers.len() {
                 let server = &servers[(round + turn) % servers.len()];
@@ -160,14 +164,16 @@ async fn in_turns(
 ) -> anyhow::Result<Value> {
     let plans: Vec<Plan> = databases.iter().map(|(stage, _)| plan(stage)).collect();
     let mut rounds = vec![Vec::new(); databases.len()];
-    for _ in 0..options.rounds {
-        for (((stage, server), plan), rounds) in databases.iter().zip(&plans).zip(&mut rounds) {
-            let load = Load { plan, pace, seconds: options.seconds };
+    for round in 0..usize::from(options.rounds) {
+        for turn in 0..databases.len() {
+            let which = (round + turn) % databases.len();
+            let (stage, server) = &databases[which];
+            let load = Load { plan: &plans[which], pace, seconds: options.seconds };
             let figure = load.run(stage, server).await?;
             if let Err(error) = load::ensure_no_failures(&figure, server) {
-                println!("  {error:#}");
+                println!("  round {}, {} users in the database: {error:#}", round + 1, stage.users);
             }
-            rounds.push(figure);
+            rounds[which].push(figure);
         }
     }
     let mut measured = serde_json::Map::new();

@@ -74,7 +74,7 @@ impl Stage {
         Ok(Self { busy, users, roles, session, key, program, postgres, _data: data, folder })
     }
 
-    /// Their ids.
+    /// Ids of the accounts with a few tasks each.
     pub fn ids(&self) -> impl Iterator<Item = i64> + use<> {
         self.busy + 1..=self.busy + self.users
     }

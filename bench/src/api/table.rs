@@ -64,6 +64,10 @@ pub fn latencies(rounds: &[Value]) {
         let figures: String = rounds.iter().map(|round| format!("{:9.1}", figure(round))).collect();
         println!("  {name:41}{figures}");
     };
+    line("failures", &|round| {
+        let failures = round["failures"].as_object();
+        failures.map_or(f64::NAN, |failures| failures.values().map(number).sum())
+    });
     line("p95 of each round", &|round| number(&round["latency_ms"]["p95"]));
     line("% of the processors taken by others", &|round| number(&round["stolen"]) * 100.0);
 }

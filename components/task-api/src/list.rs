@@ -89,9 +89,10 @@ impl Page {
         let rows = store.0.query(include_str!("sql/tasks_found.sql"), &parameters)?;
         let mut total = None;
         let tasks = rows.map(|row| {
-            total = row.optional_int("total")?;
-            row.text("representation")
+            total = Some(row.int("total")?);
+            row.optional_text("representation")
         })?;
+        let tasks: Vec<String> = tasks.into_iter().flatten().collect();
         Ok(Self { total, ..Self::of(&tasks, query)? })
     }
 
@@ -106,8 +107,23 @@ impl Page {
             }
             _ => None,
         };
-        Ok(Self { items: format!("[{}]", page.join(",")), next, total: None })
+        Ok(Self { items: array(page), next, total: None })
     }
+}
+
+/// A JSON array of values, in memory that is as large as it, since a page may have megabytes.
+fn array(values: &[String]) -> String {
+    let length: usize = values.iter().map(|value| value.len() + 1).sum();
+    let mut array = String::with_capacity(length + 2);
+    array.push('[');
+    for (place, value) in values.iter().enumerate() {
+        if place > 0 {
+            array.push(',');
+        }
+        array.push_str(value);
+    }
+    array.push(']');
+    array
 }
 
 /// A statement for each order, so that each reads along its index.

@@ -48,8 +48,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    #[must_use]
-    pub fn new(sort_by: SortBy, sort_order: SortOrder, key: Option<String>, id: i64) -> Self {
+    fn new(sort_by: SortBy, sort_order: SortOrder, key: Option<String>, id: i64) -> Self {
         Self { order: format!("{sort_by} {sort_order}"), key, id }
     }
 

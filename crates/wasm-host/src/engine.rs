@@ -17,12 +17,20 @@ use crate::postgres::Databases;
 
 /// Most memory of one instance, in bytes.
 pub const MEMORY_BYTES_MAX: usize = 64 << 20;
-/// Most instances at once, over all components.
-pub const INSTANCES_MAX: u32 = 256;
-/// Core instances that one component instance consists of, at most.
+/// Most instances at once, over all components: about as many as these have sessions with Postgres.
+///
+/// Fewer than 128, from which on wasmtime (48) divides a pool into shards and looks for a free slot in
+/// one after the other. A pool with no more slots than there may be instances then fails a call now and
+/// then although it has room: a slot can become free in a shard that was looked through already while
+/// the last one is taken in the next.
+pub const INSTANCES_MAX: u32 = 120;
+/// Core instances, and tables of them, that one component instance consists of, at most.
 const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
+const TABLES_PER_INSTANCE_MAX: u32 = 4;
+/// wasmtime's shards of a pool: one for each processor, 16 at most.
+const SHARDS_MAX: u32 = 16;
 /// Instances that keep their memory when they have ended, for the next one of the same component.
-const WARM_INSTANCES_MAX: u32 = INSTANCES_MAX / 4;
+const WARM_INSTANCES_MAX: u32 = INSTANCES_MAX / 2;
 /// How much memory of such an instance is cleaned by hand, in bytes; giving the rest back to the
 /// system costs system calls and page faults with each call. A request touches some 300 KiB.
 const WARM_MEMORY_BYTES_MAX: usize = 512 << 10;
@@ -141,13 +149,15 @@ pub fn engine() -> wasmtime::Result<Engine> {
         config.cache(Some(cache));
     }
     let mut pool = PoolingAllocationConfig::default();
-    let core_instances = INSTANCES_MAX * CORE_INSTANCES_PER_INSTANCE_MAX;
-    let shards = pool_shards();
     pool.total_component_instances(INSTANCES_MAX)
-        .total_core_instances(core_instances)
-        .total_memories(INSTANCES_MAX * shards)
-        .total_tables(core_instances * shards)
-        .total_stacks(INSTANCES_MAX * shards)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_INSTANCE_MAX)
+        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_INSTANCE_MAX)
+        .max_memories_per_component(1)
+        .total_memories(INSTANCES_MAX)
+        .max_tables_per_component(TABLES_PER_INSTANCE_MAX)
+        // These are divided, so each shard has room for all.
+        .total_tables(INSTANCES_MAX * TABLES_PER_INSTANCE_MAX * SHARDS_MAX)
+        .total_stacks(INSTANCES_MAX)
         .max_memory_size(MEMORY_BYTES_MAX)
         .max_unused_warm_slots(WARM_INSTANCES_MAX)
         .linear_memory_keep_resident(WARM_MEMORY_BYTES_MAX)
@@ -165,17 +175,6 @@ pub fn engine() -> wasmtime::Result<Engine> {
         }
     })?;
     Ok(engine)
-}
-
-/// Parts into which wasmtime (48) divides each of its pools, equally: one for each processor, 16 at most.
-///
-/// It looks for a free slot in one part after the other. When all parts together had as many slots as
-/// there are instances, a slot could become free in a part that was looked through already while the
-/// last one was taken in the next, and the call failed with a pool that had room. So each part has room
-/// for all instances; of memory this takes nothing but addresses.
-fn pool_shards() -> u32 {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(processors.min(16)).unwrap_or(1)
 }
 
 /// Everything that a component may import. Outgoing HTTP and sockets are deliberately absent.
@@ -216,8 +215,15 @@ mod tests {
 
     use super::*;
 
-    /// A core module that has a memory of one page and nothing else, in the binary format.
-    const MODULE: &[u8] = b"\0asm\x01\0\0\0\x05\x03\x01\0\x01";
+    /// A core module in the binary format: a table, a memory of one page, and a function that does nothing
+    /// and is called when it starts, on a stack of its own.
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0\
+        \x01\x04\x01\x60\0\0\
+        \x03\x02\x01\0\
+        \x04\x04\x01\x70\0\x01\
+        \x05\x03\x01\0\x01\
+        \x08\x01\0\
+        \x0a\x04\x01\x02\0\x0b";
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
     async fn the_pool_has_room_for_as_many_instances_as_are_let_in() {

@@ -1,5 +1,5 @@
 -- One page of those of some tasks that pass a user's filters, in any order, and one task more when there
--- are more; with each, how many there are in all.
+-- are more; with each, how many there are in all. An empty page has one row without a task.
 -- $1 to $15 as in tasks_by_created_at_desc.sql; $16 ids of the tasks, $17 what to sort by, $18 whether
 -- ascending. They are few, so they are sorted here, by text that sorts as its values do.
 WITH found AS MATERIALIZED (
@@ -30,7 +30,7 @@ WITH found AS MATERIALIZED (
                WHEN $18::bool THEN (f.key, f.id) > (c.key, $13::int8)
                ELSE (f.key, f.id) < (c.key, $13::int8) END
 )
-SELECT representation, (SELECT count(*) FROM found) AS total
-FROM page
-WHERE place > $15::int8 AND place <= $14::int8 + $15::int8 + 1
+SELECT page.representation, counted.total
+FROM (SELECT count(*) AS total FROM found) AS counted
+     LEFT JOIN page ON place > $15::int8 AND place <= $14::int8 + $15::int8 + 1
 ORDER BY place
