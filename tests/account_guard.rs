@@ -98,6 +98,39 @@ async fn passwords_cannot_be_tried_at_will() {
     up.stop().await;
 }
 
+/// How often the user below may ask in a minute.
+const REQUESTS: usize = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let limits = format!("user={REQUESTS},address=1000");
+    let mut up = Up::start("rate", &[("RATE_LIMITS", limits)]).await;
+    let [often, seldom] = [
+        story::register(&up.http(), "often@example.org").await,
+        story::register(&up.http(), "seldom@example.org").await,
+    ];
+    let mut refused = None;
+    // More than there may be at once: on a slow machine some come back while this goes on.
+    for asked in 0..20 * REQUESTS {
+        let answer = often.client.get("/api/tags").await.expect("an answer");
+        let remaining = answer.header("ratelimit").expect("a standing").to_owned();
+        assert!(answer.header("ratelimit-policy").is_some_and(|policy| policy.contains("q=2")));
+        if answer.status == 429 {
+            assert!(asked >= REQUESTS, "refused after {asked}");
+            assert!(remaining.contains("r=0"), "{remaining}");
+            refused = Some(answer);
+            break;
+        }
+        answer.expect(200);
+    }
+    throttled(&refused.expect("a refusal"));
+    // What it says of its address does not help, and another user is not concerned.
+    let elsewhere = often.client.with_header("x-forwarded-for", "198.51.100.7");
+    throttled(&elsewhere.get("/api/tags").await.expect("an answer"));
+    seldom.client.get("/api/tags").await.expect("an answer").expect(200);
+    up.stop().await;
+}
+
 fn throttled(answer: &Response) {
     assert_eq!(answer.status.as_u16(), 429, "{}", answer.text());
     assert_eq!(answer.json()["code"], "too_many_requests");
