@@ -66,6 +66,7 @@ pub fn latencies(rounds: &[Value]) {
     };
     line("failures", &|round| {
         let failures = round["failures"].as_object();
+        // The sum of no floats is -0.
         failures.map_or(f64::NAN, |failures| failures.values().map(number).fold(0.0, |a, b| a + b))
     });
     line("p95 of each round", &|round| number(&round["latency_ms"]["p95"]));

@@ -24,12 +24,14 @@ pub const MEMORY_BYTES_MAX: usize = 64 << 20;
 /// then although it has room: a slot can become free in a shard that was looked through already while
 /// the last one is taken in the next.
 pub const INSTANCES_MAX: u32 = 120;
-/// Core instances, and tables of them, that one component instance consists of, at most.
+/// Core instances that one component instance consists of, at most.
 const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
+/// Tables that these have together, at most.
 const TABLES_PER_INSTANCE_MAX: u32 = 4;
 /// wasmtime's shards of a pool: one for each processor, 16 at most.
 const SHARDS_MAX: u32 = 16;
-/// Instances that keep their memory when they have ended, for the next one of the same component.
+/// Places of ended instances that wait for the next one of the same component; beyond these, they are
+/// taken for any.
 const WARM_INSTANCES_MAX: u32 = INSTANCES_MAX / 2;
 /// How much memory of such an instance is cleaned by hand, in bytes; giving the rest back to the
 /// system costs system calls and page faults with each call. A request touches some 300 KiB.
