@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rondo_database::{Role, Session};
 use rondo_testkit::database::TestDatabase;
 use rondo_tests::source::{files, text};
+use tokio_postgres::SimpleQueryMessage;
 
 /// Where statements are, and who runs them.
 const FOLDERS: [(&str, Role); 7] = [
@@ -138,6 +139,59 @@ async fn components_use_only_types_that_spin_knows() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// What a statement answers when it finds nothing: it is run on an empty schema, once without any value
+/// and once with one of each type. One that some function refuses with such values is left to the Wasm
+/// host, which refuses a query without rows in every other test.
+#[tokio::test]
+async fn a_query_of_a_component_answers_a_row_when_there_is_nothing() {
+    let database = TestDatabase::new().await;
+    let session = database.session().await;
+    let (mut broken, mut seen) = (Vec::new(), 0);
+    for (path, _) in statements() {
+        if !path.starts_with("components") && !path.starts_with(SHARED) {
+            continue;
+        }
+        let Ok(statement) = session.prepare(&text(&path)).await else { continue };
+        if statement.columns().is_empty() {
+            continue;
+        }
+        let nothing = statement.params().iter().map(|_| "NULL");
+        let neutral = statement.params().iter().map(|parameter| match parameter.name() {
+            "int8" => "1",
+            "bool" => "true",
+            "jsonb" => "'{}'",
+            "_text" => "'{}'",
+            _ => "'1'",
+        });
+        for values in [nothing.collect::<Vec<_>>(), neutral.collect()] {
+            match rows(&session, &text(&path), &values).await {
+                Some(0) => broken.push(format!("{} with {values:?}", path.display())),
+                Some(_) => seen += 1,
+                None => {}
+            }
+        }
+    }
+    assert!(broken.is_empty(), "these answer no row, and never return on Spin 4.0: {broken:#?}");
+    assert!(seen > 60, "only {seen} answers were seen");
+    let sees = rows(&session, "SELECT 1 WHERE $1::int8 = 2", &["1"]).await;
+    assert_eq!(sees, Some(0), "the check can fail");
+}
+
+/// How many rows a statement answers; none when it fails. What it did is rolled back.
+async fn rows(session: &Session, sql: &str, values: &[&str]) -> Option<usize> {
+    session.batch_execute("BEGIN").await.expect("a transaction");
+    let prepared = session.batch_execute(&format!("PREPARE law AS {sql}")).await;
+    let arguments = values.join(", ");
+    let call = if values.is_empty() { String::new() } else { format!("({arguments})") };
+    let answer = match prepared {
+        Ok(()) => session.simple_query(&format!("EXECUTE law{call}")).await.ok(),
+        Err(_) => None,
+    };
+    session.batch_execute("ROLLBACK; DEALLOCATE ALL").await.expect("a session as it was");
+    let is_row = |message: &&SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
+    answer.map(|messages| messages.iter().filter(is_row).count())
 }
 
 /// Rights are looked at as they are, however they were granted: to the role, to everyone, to a

@@ -25,7 +25,7 @@ use crate::{host, jwks, retention};
 /// When a setting is missing, the schema is another version's, or Kafka or Postgres refuse.
 pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let address = listen_address(&args.listen)?;
-    let dsn = args.database.dsn()?;
+    let dsn = args.database()?;
     let kafka = args.kafka()?;
     let delivery = HttpDelivery::new(args.components()?, args.event_token()?);
     let (outlet, from) = args.mail.outlet(&args.data)?;

@@ -8,8 +8,9 @@ use rondo_database::Dsn;
 use rondo_telemetry::Shutdown;
 
 use crate::dlq::{self, Dlq};
+use crate::environment::EnvArgs;
 use crate::option::{BridgeArgs, DatabaseArgs, HostArgs, UpArgs};
-use crate::{bridge, host, pipeline, up};
+use crate::{bridge, environment, host, pipeline, up};
 
 /// Tasks that recur, remind and are kept in sync.
 #[derive(Parser)]
@@ -34,6 +35,8 @@ enum Command {
         #[command(flatten)]
         database: DatabaseArgs,
     },
+    /// Print what spin.toml, `rondo bridge` and `rondo-sync` need to be told, or write it into a .env file.
+    Env(EnvArgs),
     /// Events that a consumer could not handle.
     Dlq {
         #[command(subcommand)]
@@ -111,6 +114,7 @@ impl Cli {
             Command::Host(args) => host::run(args, &Shutdown::on_signal()?).await,
             Command::Bridge(args) => bridge::run(*args, &Shutdown::on_signal()?).await,
             Command::Migrate { what, database } => migrate(what, &database.dsn()?).await,
+            Command::Env(args) => environment::run(args).await,
             Command::Dlq { what, database } => dlq::run(what, &database.dsn()?).await,
             Command::Transport { what: TransportCommand::Switch { to }, database } => {
                 let name = match to {

@@ -79,6 +79,9 @@ pub struct BridgeArgs {
     /// Folder that mail is written to when there is no SMTP_URL.
     #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
     pub data: PathBuf,
+    /// Postgres as role rondo_bridge, as `rondo env` writes it; otherwise DATABASE_URL.
+    #[arg(long, env = "BRIDGE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub bridge_database_url: Option<String>,
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Where the components are, such as http://rondo.default.svc:80.
@@ -151,7 +154,8 @@ impl UpArgs {
     /// # Errors
     /// When it is malformed.
     pub fn database(&self) -> Result<Option<Dsn>, SettingError> {
-        given(self.database_url.as_deref()).map(dsn).transpose()
+        let dsn = given(self.database_url.as_deref()).map(dsn).transpose()?;
+        dsn.map(reachable_by_components).transpose()
     }
 
     /// The key of JWT_SECRET, when it is set.
@@ -180,6 +184,15 @@ impl UpArgs {
 }
 
 impl BridgeArgs {
+    /// # Errors
+    /// When there is neither BRIDGE_DATABASE_URL nor DATABASE_URL, or it is malformed.
+    pub fn database(&self) -> Result<Dsn, SettingError> {
+        match given(self.bridge_database_url.as_deref()) {
+            Some(url) => Dsn::parse(url).map_err(|error| refusal("BRIDGE_DATABASE_URL", error)),
+            None => self.database.dsn(),
+        }
+    }
+
     /// # Errors
     /// When COMPONENTS_URL is missing or malformed.
     pub fn components(&self) -> Result<&str, SettingError> {
@@ -212,6 +225,18 @@ impl BridgeArgs {
             refusal("KAFKA_BROKERS", "is missing: the bridge carries events by Kafka")
         })
     }
+}
+
+/// Refuses a database that components cannot reach.
+///
+/// # Errors
+/// When it is at several hosts, or at a Unix socket.
+pub fn reachable_by_components(dsn: Dsn) -> Result<Dsn, SettingError> {
+    if dsn.tcp_address().is_none() {
+        let reason = "must name one host and port: components reach no other, and no Unix socket";
+        return Err(refusal("DATABASE_URL", reason));
+    }
+    Ok(dsn)
 }
 
 impl DatabaseArgs {

@@ -36,6 +36,7 @@ fn api(segments: &[&str]) -> &'static str {
         ["tasks", _, "reopen"] => "/api/tasks/:id/reopen",
         ["tasks", _, "skip"] => "/api/tasks/:id/skip",
         ["tasks", _, "reminders"] => "/api/tasks/:id/reminders",
+        ["health", "ready"] => "/api/health/ready",
         ["changes"] => "/api/changes",
         ["tags"] => "/api/tags",
         ["tags", _] => "/api/tags/:name",

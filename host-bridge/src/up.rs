@@ -35,7 +35,7 @@ use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
 use crate::rate_limit::{RateLimits, RateSetting};
 use crate::webhook::{self, WebhookSender};
-use crate::{host, jwks, retention};
+use crate::{host, installation, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
 const ENDPOINTS: &str = "endpoints.json";
@@ -300,25 +300,12 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
 
 /// What `up` itself knows of the variables of spin.toml.
 fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) -> Option<String> {
-    let role = match name {
-        "jwt_secret" => return Some(setting.jwt_secret.clone()),
-        "link_secret" => return Some(setting.link_secret.clone()),
-        "webhook_allow_loopback" => {
-            return Some((setting.loopback == Loopback::Allowed).to_string());
-        }
-        "event_token" => return Some(secrets.expose(Secret::EventService).to_owned()),
-        "database_host" => {
-            let dsn = roles.get(Role::TaskApi);
-            return Some(format!("{}:{}", dsn.host(), dsn.port()));
-        }
-        "task_api_database_url" => Role::TaskApi,
-        "recurrence_database_url" => Role::Recurrence,
-        "notify_database_url" => Role::Notify,
-        "audit_database_url" => Role::Audit,
-        "auth_database_url" => Role::Auth,
-        _ => return None,
-    };
-    Some(roles.get(role).expose_url())
+    match name {
+        "jwt_secret" => Some(setting.jwt_secret.clone()),
+        "link_secret" => Some(setting.link_secret.clone()),
+        "webhook_allow_loopback" => Some((setting.loopback == Loopback::Allowed).to_string()),
+        name => installation::variable(name, roles, secrets),
+    }
 }
 
 /// Writes the addresses for programs to DATA/endpoints.json, which only its owner can read, for it

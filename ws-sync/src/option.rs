@@ -29,6 +29,9 @@ pub struct Options {
     /// Postgres, as a role that may do what `rondo_sync` may: postgres://…
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
+    /// Postgres as role rondo_sync, as `rondo env` writes it; otherwise DATABASE_URL
+    #[arg(long, env = "SYNC_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub sync_database_url: Option<String>,
     /// The secret that access tokens are signed with; better given by the environment
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub jwt_secret: Option<String>,
@@ -61,9 +64,12 @@ impl Options {
             setting: "RONDO_LISTEN",
             reason: format!("{:?} is no address and port such as 127.0.0.1:3002", self.listen),
         })?;
-        let database_url = required("DATABASE_URL", self.database_url.as_ref())?;
-        let database = Dsn::parse(database_url)
-            .map_err(|error| SettingError { setting: "DATABASE_URL", reason: error.to_string() })?;
+        let (setting, url) = match given(self.sync_database_url.as_ref()) {
+            Some(url) => ("SYNC_DATABASE_URL", url),
+            None => ("DATABASE_URL", required("DATABASE_URL", self.database_url.as_ref())?),
+        };
+        let database =
+            Dsn::parse(url).map_err(|error| SettingError { setting, reason: error.to_string() })?;
         let keys = self.keys()?;
         let kafka = self.kafka.settings()?.ok_or_else(|| SettingError {
             setting: "KAFKA_BROKERS",
@@ -118,6 +124,7 @@ mod tests {
         let good = || Options {
             listen: "127.0.0.1:0".to_owned(),
             database_url: Some("postgres://rondo_sync:hunter2@localhost/rondo".to_owned()),
+            sync_database_url: None,
             jwt_secret: Some("s".repeat(32)),
             jwt_public_keys: None,
             oidc_issuer: None,

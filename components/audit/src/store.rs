@@ -30,8 +30,7 @@ impl Store {
                 column.push(value);
             }
         }
-        self.0.query(include_str!("sql/append.sql"), &columns.map(text_list))?;
-        Ok(())
+        self.0.execute(include_str!("sql/append.sql"), &columns.map(text_list))
     }
 
     pub fn logs(&self, filter: LogFilter) -> Result<Page, DatabaseError> {

@@ -24,6 +24,7 @@ mod change;
 mod changes;
 mod create;
 mod etag;
+mod health;
 mod idempotency;
 mod link;
 mod list;
@@ -54,6 +55,10 @@ bindings::export!(Component with_types_in bindings);
 fn route(request: &Request) -> Result<Response, Refusal> {
     let segments = request.segments();
     let (user, area, rest) = match segments[..] {
+        ["api", "health", "ready"] if request.method == Method::Get => {
+            return health::ready(request);
+        }
+        ["api", "health", "ready"] => return Err(request.method_not_allowed(&[Method::Get])),
         ["links", "complete"] => return link::complete(request),
         ["links", "snooze"] => return link::snooze(request),
         ["api", area, ref rest @ ..] if is_area(area) => (None, area, rest),

@@ -70,7 +70,8 @@ impl Page {
     fn read(store: &Store, user: i64, query: &TaskQuery) -> Result<Self, DatabaseError> {
         let statement = statement(query.sort_by, query.sort_order);
         let rows = store.0.query(statement, &parameters(user, query))?;
-        Self::of(&rows.map(|row| row.text("representation"))?, query)
+        let tasks = rows.map(|row| row.optional_text("representation"))?;
+        Self::of(tasks, query)
     }
 
     /// Reads some tasks, and sorts them.
@@ -92,12 +93,13 @@ impl Page {
             total = Some(row.int("total")?);
             row.optional_text("representation")
         })?;
-        let tasks: Vec<String> = tasks.into_iter().flatten().collect();
-        Ok(Self { total, ..Self::of(&tasks, query)? })
+        Ok(Self { total, ..Self::of(tasks, query)? })
     }
 
-    /// Of the tasks that a statement has answered: one more than wanted when there are more.
-    fn of(tasks: &[String], query: &TaskQuery) -> Result<Self, DatabaseError> {
+    /// Of the rows that a statement has answered: one task more than wanted when there are more, and
+    /// a row without a task where an empty page needs one.
+    fn of(rows: Vec<Option<String>>, query: &TaskQuery) -> Result<Self, DatabaseError> {
+        let tasks: Vec<String> = rows.into_iter().flatten().collect();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let page = &tasks[..tasks.len().min(limit)];
         let next = match page.last() {

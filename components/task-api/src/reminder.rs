@@ -159,8 +159,8 @@ pub fn snooze(request: &Request, user: i64, reminder: i64) -> Result<Response, R
     let moment = reminder_body::parse_snooze(&members).map_err(Refusal::invalid)?;
     let store = Store::open()?;
     let zone = include_str!("sql/reminder_time_zone.sql");
-    let row = store.0.query_optional(zone, &[int(user), int(reminder)])?;
-    let zone = stored_zone(&row.ok_or_else(Refusal::not_found)?.text("time_zone")?)?;
+    let zone = store.0.query_one(zone, &[int(user), int(reminder)])?.optional_text("time_zone")?;
+    let zone = stored_zone(&zone.ok_or_else(Refusal::not_found)?)?;
     let now = clock::now();
     let (pointer, until) = match moment {
         Moment::At(until) => ("/until", Some(until)),

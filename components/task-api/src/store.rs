@@ -23,8 +23,8 @@ impl Store {
 
     /// The name of the zone that the user's tasks are in unless they say otherwise.
     pub fn user_time_zone(&self, user: i64) -> Result<Option<String>, DatabaseError> {
-        let row = self.0.query_optional(include_str!("sql/user_time_zone.sql"), &[int(user)])?;
-        row.map(|mut row| row.text("time_zone")).transpose()
+        let statement = include_str!("sql/user_time_zone.sql");
+        self.0.query_one(statement, &[int(user)])?.optional_text("time_zone")
     }
 
     /// A task that is about to be changed, unless the key has an answer already.

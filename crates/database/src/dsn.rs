@@ -34,7 +34,7 @@ pub enum TlsMode {
     Disable,
     /// TLS if the server offers it, without verifying who it is; the default, as in libpq.
     Prefer,
-    /// TLS, or no connection. Chain and name are verified, against `sslrootcert` or Mozilla's roots.
+    /// TLS, or no connection. Chain and name are verified, against `sslrootcert`, `SSL_CERT_FILE` or Mozilla's roots.
     Require,
     /// The same as `require`; `verify-ca` is read as this.
     VerifyFull,
@@ -150,6 +150,36 @@ impl Dsn {
     /// The first port; 5432 when none is given.
     pub fn port(&self) -> u16 {
         self.config.get_ports().first().copied().unwrap_or(PORT_DEFAULT)
+    }
+
+    /// `host:port`, as in a URL, when it is the only one and no Unix socket: what a component can reach.
+    pub fn tcp_address(&self) -> Option<String> {
+        match (self.config.get_hosts(), self.config.get_hostaddrs()) {
+            ([Host::Tcp(_)], []) => Some(self.authority()),
+            _ => None,
+        }
+    }
+
+    /// For Spin, which knows no other words: `require` verifies chain and name there, against the
+    /// authorities of the system, and so does `prefer`, unless the server has no TLS. That becomes
+    /// `require`, or `disable` on this machine. A server that is gone is noticed in time.
+    #[must_use]
+    pub fn for_spin(mut self) -> Self {
+        self.tls_mode = match self.tls_mode {
+            TlsMode::Prefer if self.is_loopback() => TlsMode::Disable,
+            TlsMode::Disable => TlsMode::Disable,
+            TlsMode::Prefer | TlsMode::Require | TlsMode::VerifyFull => TlsMode::Require,
+        };
+        self.config.ssl_mode(self.tls_mode.into());
+        self.root_certificate = None;
+        crate::pool::bound(&mut self.config);
+        self
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.addresses().iter().all(|(host, _)| {
+            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        })
     }
 
     /// Everything that a connection may be made to, hosts and `hostaddr`s, each with its port.

@@ -66,7 +66,7 @@ pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
         .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts {
             wait: Some(wait),
-            create: Some(connect_timeout(dsn)),
+            create: Some(connect_timeout(dsn.config())),
             recycle: Some(wait),
         })
         .runtime(Runtime::Tokio1);
@@ -86,7 +86,7 @@ pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
 /// Connects once.
 pub async fn connect(dsn: &Dsn, options: &SessionOptions) -> Result<Session, ConnectError> {
     let connector = tls::connector(dsn)?;
-    let limit = connect_timeout(dsn);
+    let limit = connect_timeout(dsn.config());
     let failed = |source| ConnectError::Failed { dsn: dsn.to_string(), source };
     let opening = async {
         let (client, connection) = config(dsn, options).connect(connector).await.map_err(failed)?;
@@ -157,9 +157,9 @@ impl ConnectError {
     }
 }
 
-fn connect_timeout(dsn: &Dsn) -> Duration {
+fn connect_timeout(config: &Config) -> Duration {
     // libpq's 0 means to wait for ever; nothing here does.
-    match dsn.config().get_connect_timeout() {
+    match config.get_connect_timeout() {
         Some(timeout) if !timeout.is_zero() => *timeout,
         _ => Duration::from_secs(CONNECT_SECONDS_MAX),
     }
@@ -167,17 +167,22 @@ fn connect_timeout(dsn: &Dsn) -> Duration {
 
 fn config(dsn: &Dsn, options: &SessionOptions) -> Config {
     let mut config = dsn.config().clone();
-    config.connect_timeout(connect_timeout(dsn));
     if let Some(name) = &options.application_name {
         config.application_name(name);
     }
+    bound(&mut config);
+    config
+}
+
+/// Bounds how long a connection may take to be made, and to be noticed as gone.
+pub(crate) fn bound(config: &mut Config) {
+    config.connect_timeout(connect_timeout(config));
     if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
         config.keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS));
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX));
     }
-    config
 }
 
 /// A statement and no start-up option, because PgBouncer refuses start-up options.

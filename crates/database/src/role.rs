@@ -46,6 +46,8 @@ pub struct RoleLimit {
     pub connections_max: u32,
     pub statement_timeout_ms: u32,
     pub idle_in_transaction_ms: u32,
+    /// After which an idle session ends; 0: never.
+    pub idle_session_ms: u32,
 }
 
 /// Whether roles get their connection limits. Tests share a cluster between many databases at once.
@@ -94,7 +96,14 @@ impl Role {
             connections_max,
             statement_timeout_ms: statement_seconds * 1000,
             idle_in_transaction_ms: 10_000,
+            // Spin never gives a session of its pools back, and the limit is for all replicas together.
+            idle_session_ms: if self.is_component() { 300_000 } else { 0 },
         }
+    }
+
+    /// Whether it is that of a component, and not of a native program.
+    const fn is_component(self) -> bool {
+        !matches!(self, Self::Bridge | Self::Sync)
     }
 
     /// Which plans a prepared statement is carried out by. A list's plan is the same whatever it is
@@ -123,6 +132,12 @@ impl RoleDsns {
     pub fn get(&self, role: Role) -> &Dsn {
         &self.0[&role]
     }
+
+    /// As [`Dsn::for_spin`].
+    #[must_use]
+    pub fn for_spin(&self) -> Self {
+        Self(self.0.iter().map(|(role, dsn)| (*role, dsn.clone().for_spin())).collect())
+    }
 }
 
 /// Makes the roles where they are missing, and answers with a DSN for each to `admin`'s database.
@@ -138,31 +153,47 @@ pub async fn provision(
     limit: ConnectionLimit,
 ) -> Result<RoleDsns, ProvisionError> {
     let session = pool::connect(admin, &SessionOptions::default()).await?;
+    let AdminRights { is_superuser, may_create, .. } = admin_rights(&session).await?;
+    if may_create {
+        let lock = lock(admin).await?;
+        create(&lock, admin, is_superuser, secrets, limit).await?;
+    }
+    drop(session);
+    logins(admin, secrets).await
+}
+
+/// A DSN for each role to `admin`'s database, as [`provision`] made them; nothing is changed.
+pub async fn logins(admin: &Dsn, secrets: &Secrets) -> Result<RoleDsns, ProvisionError> {
+    let session = pool::connect(admin, &SessionOptions::default()).await?;
+    let AdminRights { may_create, user, .. } = admin_rights(&session).await?;
+    let dsns = if may_create {
+        login_dsns(admin, secrets)
+    } else {
+        let missing = not_member_of(&session).await?;
+        if !missing.is_empty() {
+            return Err(ProvisionError::MayNotCreate { advice: advice(&user, &missing), user });
+        }
+        member_dsns(admin)
+    };
+    verify(&dsns).await?;
+    Ok(dsns)
+}
+
+/// What the user of a session may do about roles.
+struct AdminRights {
+    is_superuser: bool,
+    may_create: bool,
+    user: String,
+}
+
+async fn admin_rights(session: &Client) -> Result<AdminRights, tokio_postgres::Error> {
     let row = session
         .query_one(
             "SELECT rolsuper, rolsuper OR rolcreaterole, current_user::text FROM pg_roles WHERE rolname = current_user",
             &[],
         )
         .await?;
-    let (is_superuser, may_create, user): (bool, bool, String) =
-        (row.get(0), row.get(1), row.get(2));
-    if may_create {
-        {
-            let lock = lock(admin).await?;
-            create(&lock, admin, is_superuser, secrets, limit).await?;
-        }
-        let dsns = login_dsns(admin, secrets);
-        verify(&dsns).await?;
-        Ok(dsns)
-    } else {
-        let missing = not_member_of(&session).await?;
-        if !missing.is_empty() {
-            return Err(ProvisionError::MayNotCreate { advice: advice(&user, &missing), user });
-        }
-        let dsns = member_dsns(admin);
-        verify(&dsns).await?;
-        Ok(dsns)
-    }
+    Ok(AdminRights { is_superuser: row.get(0), may_create: row.get(1), user: row.get(2) })
 }
 
 /// Why there are no roles.
@@ -178,7 +209,7 @@ pub enum ProvisionError {
     )]
     MayNotCreate { user: String, advice: String },
     #[error(
-        "{role} cannot log in with the password just set, check the server's pg_hba.conf and connection pooler"
+        "{role} cannot log in with this data folder's password: run `rondo migrate up` with it, or check the server's pg_hba.conf and connection pooler"
     )]
     Login { role: Role, source: ConnectError },
 }
@@ -269,10 +300,12 @@ fn login_dsns(admin: &Dsn, secrets: &Secrets) -> RoleDsns {
 /// What ALTER ROLE sets at a login has to come with the connection here.
 fn member_dsns(admin: &Dsn) -> RoleDsns {
     let dsn = |role: Role| {
-        let RoleLimit { statement_timeout_ms, idle_in_transaction_ms, .. } = role.limit();
+        let RoleLimit { statement_timeout_ms, idle_in_transaction_ms, idle_session_ms, .. } =
+            role.limit();
         let options = format!(
             "-c role={role} -c statement_timeout={statement_timeout_ms} \
              -c idle_in_transaction_session_timeout={idle_in_transaction_ms} \
+             -c idle_session_timeout={idle_session_ms} \
              -c default_transaction_isolation=read\\ committed \
              -c random_page_cost={RANDOM_PAGE_COST} -c plan_cache_mode={}",
             role.plan_cache_mode()
@@ -325,7 +358,12 @@ fn advice(user: &str, missing: &[(String, bool)]) -> String {
 }
 
 fn settings(role: Role, limit: ConnectionLimit) -> String {
-    let RoleLimit { connections_max, statement_timeout_ms, idle_in_transaction_ms } = role.limit();
+    let RoleLimit {
+        connections_max,
+        statement_timeout_ms,
+        idle_in_transaction_ms,
+        idle_session_ms,
+    } = role.limit();
     let connections = match limit {
         ConnectionLimit::Enforced => connections_max.to_string(),
         ConnectionLimit::Lifted => "-1".to_owned(),
@@ -334,6 +372,7 @@ fn settings(role: Role, limit: ConnectionLimit) -> String {
         "ALTER ROLE {role} LOGIN CONNECTION LIMIT {connections};
          ALTER ROLE {role} SET statement_timeout = {statement_timeout_ms};
          ALTER ROLE {role} SET idle_in_transaction_session_timeout = {idle_in_transaction_ms};
+         ALTER ROLE {role} SET idle_session_timeout = {idle_session_ms};
          ALTER ROLE {role} SET default_transaction_isolation = 'read committed';
          ALTER ROLE {role} SET random_page_cost = {RANDOM_PAGE_COST};
          ALTER ROLE {role} SET plan_cache_mode = {}",

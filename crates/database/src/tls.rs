@@ -12,6 +12,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::dsn::{Dsn, TlsMode};
 
+/// Names a PEM file of the authorities to trust where a DSN names none, for Spin too (OpenSSL's variable).
+const AUTHORITIES: &str = "SSL_CERT_FILE";
+
 /// What tokio-postgres needs to speak TLS to `dsn` as its `sslmode` says.
 pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
     let provider = Arc::new(ring::default_provider());
@@ -26,7 +29,11 @@ pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
             .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
             .with_no_client_auth(),
         TlsMode::Require | TlsMode::VerifyFull => {
-            builder.with_root_certificates(roots(dsn.root_certificate())?).with_no_client_auth()
+            let file = dsn.root_certificate().cloned().or_else(|| {
+                let named = std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty());
+                named.map(PathBuf::from)
+            });
+            builder.with_root_certificates(roots(file.as_ref())?).with_no_client_auth()
         }
     };
     Ok(MakeRustlsConnect::new(config))
@@ -35,7 +42,7 @@ pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("sslrootcert {}: {reason}", path.display())]
+    #[error("authorities in {}: {reason}", path.display())]
     RootCertificate { path: PathBuf, reason: String },
     #[error("TLS cannot be set up")]
     Protocol(#[source] rustls::Error),

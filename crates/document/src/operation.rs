@@ -177,12 +177,9 @@ impl Operation {
                 ]);
             }
         }
-        let mut responses: Map<String, Value> = self
-            .answers
-            .iter()
-            .map(|(status, answer)| (status.to_string(), answer.clone()))
-            .collect();
-        responses.extend(problem_responses(&self.problems, problems));
+        let mut responses = problem_responses(&self.problems, problems);
+        let answers = self.answers.iter();
+        responses.extend(answers.map(|(status, answer)| (status.to_string(), answer.clone())));
         let mut operation = json!({
             "operationId": if own_path { format!("{}Own", self.id) } else { self.id.to_owned() },
             "tags": [self.tag],

@@ -13,7 +13,7 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes, with what they are about.
-pub const TAGS: [(&str, &str); 8] = [
+pub const TAGS: [(&str, &str); 9] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (REMINDERS, "Further reminders, and what was sent"),
     (RECURRENCE, "Rules of recurrence"),
@@ -21,6 +21,7 @@ pub const TAGS: [(&str, &str); 8] = [
     (AUDIT, "Everything that happened"),
     (ACCOUNTS, "Accounts, sessions and tokens"),
     (LINKS, "The pages behind the links in mails"),
+    (HEALTH, "For probes"),
     (DOCUMENTS, "What describes all this"),
 ];
 const TASKS: &str = "tasks";
@@ -30,6 +31,7 @@ const WEBHOOKS: &str = "webhooks";
 const AUDIT: &str = "audit";
 const ACCOUNTS: &str = "accounts";
 const LINKS: &str = "links";
+const HEALTH: &str = "health";
 const DOCUMENTS: &str = "documents";
 
 /// Every operation, in the order of the document.
@@ -39,9 +41,37 @@ pub fn all() -> Vec<Operation> {
     operations.extend(audit::all());
     operations.extend(account::all());
     operations.extend(link::all());
+    operations.push(readiness());
     operations.push(document("/api/openapi.json", "getOpenapi", "This document"));
     operations.push(document("/api/asyncapi.json", "getAsyncapi", "Events and live sync"));
     operations
+}
+
+fn readiness() -> Operation {
+    let state = json!({"type": "string", "enum": ["ready", "not ready"]});
+    let part = json!({"type": "object", "properties": {"status": state}, "required": ["status"]});
+    let report = json!({
+        "type": "object",
+        "properties": {
+            "status": state,
+            "parts": {"type": "object", "additionalProperties": part},
+        },
+        "required": ["status", "parts"],
+    });
+    Operation::new(
+        HEALTH,
+        Access::Open,
+        "get",
+        "/api/health/ready",
+        "getReadiness",
+        "Whether requests can be answered",
+    )
+    .describe(
+        "For a probe: it asks the database. Whether events flow too is `/health/ready`, which the \
+                   programs beside the components have.",
+    )
+    .answers(200, "They can", report.clone())
+    .answers(503, "They cannot: the part that is not ready", report)
 }
 
 fn document(path: &'static str, id: &'static str, summary: &'static str) -> Operation {

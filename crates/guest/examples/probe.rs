@@ -130,8 +130,8 @@ fn text(body: impl Into<String>) -> Response {
     Response::of("text/plain", 200, body.into().into_bytes())
 }
 
-/// Runs statements one after another on one connection; tells of each on a line of its own what
-/// became of it.
+/// Runs statements one after another on one connection, those that answer rows as queries; tells of
+/// each on a line of its own what became of it.
 fn run(statements: &[u8]) -> String {
     let statements = String::from_utf8_lossy(statements);
     let url = variables::get("database_url").expect("a variable");
@@ -140,7 +140,13 @@ fn run(statements: &[u8]) -> String {
         Err(error) => return failure(&error),
     };
     let outcomes = statements.split(STATEMENT_SEPARATOR).map(|statement| {
-        connection.query(statement.trim(), &[]).map_or_else(
+        let statement = statement.trim();
+        if !["SELE", "EXECUTE"].iter().any(|lead| statement.starts_with(lead)) {
+            let affected = connection.execute(statement, &[]);
+            return affected
+                .map_or_else(|error| failure(&error), |rows| format!("{rows} affected"));
+        }
+        connection.query(statement, &[]).map_or_else(
             |error| failure(&error),
             |set| {
                 let values = set.rows.iter().flatten().map(|value| match value {

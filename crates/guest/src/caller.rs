@@ -101,8 +101,7 @@ pub fn key() -> Result<HmacKey, Refusal> {
 /// # Errors
 /// 500 when the list of trusted proxies is malformed.
 pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
-    // Set by the host, which lets no client set it.
-    let Some(peer) = request.header("spin-client-addr") else { return Ok(None) };
+    let Some(peer) = request.host_header("spin-client-addr") else { return Ok(None) };
     let trusted =
         TrustedProxies::parse(&variable::get(TRUSTED_PROXIES_VARIABLE)?).map_err(|error| {
             Refusal::internal(format!("variable {TRUSTED_PROXIES_VARIABLE}: {error}"))

@@ -3,6 +3,9 @@
 //!
 //! Timestamps cannot be read through that interface and JSON only as `jsonb`, so statements take
 //! text, int8, bool and text[] (`$1::text::timestamptz`) and answer int8, bool and text.
+//!
+//! A statement that answers rows always answers at least one: on Spin 4.0 a query without rows never
+//! returns (spinframework/spin#3671). One that answers none goes through [`Database::execute`].
 
 use crate::bindings::spin::postgres::postgres::{
     Column, Connection, DbValue, Error, ParameterValue, QueryError,
@@ -24,7 +27,20 @@ impl Database {
         Connection::open(&dsn).map(Self).map_err(DatabaseError::from)
     }
 
-    /// Runs one statement.
+    /// Runs a statement that answers no rows.
+    ///
+    /// # Errors
+    /// What the statement or the connection failed with.
+    pub fn execute(
+        &self,
+        statement: &str,
+        parameters: &[ParameterValue],
+    ) -> Result<(), DatabaseError> {
+        self.0.execute(statement, parameters)?;
+        Ok(())
+    }
+
+    /// Runs a statement that answers one row or more.
     ///
     /// # Errors
     /// What the statement or the connection failed with.
@@ -46,22 +62,25 @@ impl Database {
         statement: &str,
         parameters: &[ParameterValue],
     ) -> Result<Row, DatabaseError> {
-        self.query_optional(statement, parameters)?
-            .ok_or_else(|| Failure::plain("the statement answered no row").into())
+        let set = self.0.query(statement, parameters)?;
+        let Some(values) = set.rows.into_iter().next() else {
+            return Err(Failure::plain("the statement answered no row").into());
+        };
+        Ok(Row { columns: set.columns, values })
     }
 
-    /// Runs a statement that answers at most one row.
+    /// Runs a statement that answers exactly one row, whose column `is_known` says whether there is
+    /// what was asked for. None when there is not.
     ///
     /// # Errors
-    /// As [`Database::query`].
+    /// As [`Database::query_one`].
     pub fn query_optional(
         &self,
         statement: &str,
         parameters: &[ParameterValue],
     ) -> Result<Option<Row>, DatabaseError> {
-        let set = self.0.query(statement, parameters)?;
-        let Some(values) = set.rows.into_iter().next() else { return Ok(None) };
-        Ok(Some(Row { columns: set.columns, values }))
+        let mut row = self.query_one(statement, parameters)?;
+        Ok(row.boolean("is_known")?.then_some(row))
     }
 }
 
@@ -234,15 +253,21 @@ impl DatabaseError {
         }
     }
 
-    /// Spin 4 hands on what fails after the first message of an answer as text alone, in which the
-    /// SQLSTATE stands, unless the connection broke.
-    fn from_text(message: String) -> Self {
-        if let Some(code) = sqlstate_in(&message) {
-            return Self::of(Failure { code: Some(code.to_owned()), message });
+    /// From 3.6.2 on, Spin hands on what fails while a query is carried out as text alone: 4.0 the debug
+    /// form of an error, in which the SQLSTATE stands, 3.6 the server's message after its severity.
+    fn from_text(text: &str) -> Self {
+        if let Some(code) = quoted(text, &["SqlState(E", "code: \""]) {
+            let message = quoted(text, &["message: \""]).unwrap_or(text);
+            return Self::of(Failure {
+                code: code.get(..5).map(str::to_owned),
+                message: message.to_owned(),
+            });
         }
-        let broken = CONNECTION_BROKEN.iter().any(|sign| message.contains(sign));
+        // What the server adds may have values of rows in it.
+        let message = text.split("\nDETAIL:").next().unwrap_or_default();
+        let passes = PASSING_TEXTS.iter().any(|sign| message.contains(sign));
         let failure = Failure::plain(message);
-        if broken { Self::Unavailable(failure) } else { Self::Failed(failure) }
+        if passes { Self::Unavailable(failure) } else { Self::Failed(failure) }
     }
 }
 
@@ -253,7 +278,7 @@ impl From<Error> for DatabaseError {
             Error::QueryFailed(QueryError::DbError(error)) => {
                 Self::of(Failure { code: Some(error.code), message: error.message })
             }
-            Error::QueryFailed(QueryError::Text(message)) => Self::from_text(message),
+            Error::QueryFailed(QueryError::Text(text)) => Self::from_text(&text),
             Error::BadParameter(message)
             | Error::ValueConversionFailed(message)
             | Error::Other(message) => Self::Failed(Failure::plain(message)),
@@ -261,17 +286,25 @@ impl From<Error> for DatabaseError {
     }
 }
 
-/// How the Postgres client of the hosts tells a broken connection.
-const CONNECTION_BROKEN: [&str; 4] =
-    ["kind: Closed", "kind: Io", "connection closed", "error communicating with the server"];
+/// Text of what passes by itself: how the Postgres client of the hosts tells a broken connection, and
+/// what the server says, unless its `lc_messages` is another language, of conditions in [`passes`].
+const PASSING_TEXTS: [&str; 10] = [
+    "kind: Closed",
+    "kind: Io",
+    "connection closed",
+    "error communicating with the server",
+    "FATAL: ",
+    "PANIC: ",
+    "ERROR: canceling statement due to",
+    "ERROR: deadlock detected",
+    "ERROR: could not serialize access",
+    "ERROR: could not obtain lock",
+];
 
-/// The SQLSTATE in an error's debug text.
-fn sqlstate_in(text: &str) -> Option<&str> {
-    ["SqlState(E", "code: \""].iter().find_map(|lead| {
-        let (_, rest) = text.split_once(lead)?;
-        let code = rest.get(..5)?;
-        code.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(code)
-    })
+/// What stands after one of the leads, up to the next quote or parenthesis.
+fn quoted<'a>(text: &'a str, leads: &[&str]) -> Option<&'a str> {
+    let rest = leads.iter().find_map(|lead| Some(text.split_once(lead)?.1))?;
+    rest.split(['"', ')']).next()
 }
 
 /// Whether a condition passes by itself, or by what an operator does about the database and not
@@ -327,7 +360,7 @@ mod tests {
     #[test]
     fn text_alone_tells_as_much() {
         let check = |text: &str, unavailable: bool, code: Option<&str>| {
-            let error = DatabaseError::from_text(text.to_owned());
+            let error = DatabaseError::from_text(text);
             let (DatabaseError::Unavailable(failure) | DatabaseError::Failed(failure)) = &error;
             assert_eq!(failure.code.as_deref(), code, "{text}");
             assert_eq!(matches!(error, DatabaseError::Unavailable(_)), unavailable, "{text}");
@@ -340,5 +373,20 @@ mod tests {
         check(r#"DbError { as-text: "", severity: "ERROR", code: "23505" }"#, false, Some("23505"));
         check("Error { kind: Closed, cause: None }", true, None);
         check("query result exceeds limit of 1 bytes", false, None);
+        let spin_3 =
+            |said: &str| format!("db error\n\nCaused by:\n    {said}\nDETAIL: Key (email)=(a@b)");
+        for said in [
+            "ERROR: deadlock detected",
+            "ERROR: canceling statement due to statement timeout",
+            "FATAL: terminating connection due to administrator command",
+        ] {
+            check(&spin_3(said), true, None);
+        }
+        check(&spin_3("ERROR: division by zero"), false, None);
+        for text in
+            [&*spin_3("ERROR: x"), r#"DbError { code: "23505", message: "x", detail: "a@b" }"#]
+        {
+            assert!(!DatabaseError::from_text(text).to_string().contains("a@b"), "{text}");
+        }
     }
 }

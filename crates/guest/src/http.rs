@@ -127,6 +127,13 @@ impl Request {
         first(&self.headers, name)
     }
 
+    /// A header that only the host may set: its last value, because Spin puts its own after those that a
+    /// client sent (crates/trigger-http/src/headers.rs).
+    #[must_use]
+    pub fn host_header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).last().map(|value| text(value))
+    }
+
     /// Every value of a header that may be sent as several lines, joined as RFC 9110 (section 5.3)
     /// allows.
     #[must_use]

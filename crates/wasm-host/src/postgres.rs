@@ -120,8 +120,11 @@ impl Connection {
         statement: &str,
         params: Vec<wit::ParameterValue>,
     ) -> Result<wit::RowSet, wit::Error> {
-        let result = self.run(statement, params, Wanted::Rows).await?;
-        result.map(|answer| answer.set).map_err(Failed::into_wit)
+        let set = self.run(statement, params, Wanted::Rows).await?.map_err(Failed::into_wit)?.set;
+        if set.rows.is_empty() {
+            return Err(failure::of_no_row(statement));
+        }
+        Ok(set)
     }
 
     async fn execute(

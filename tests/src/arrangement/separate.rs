@@ -2,6 +2,7 @@
 //! `rondo-sync` as processes of their own, with a database of the operator's and a real Kafka.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rondo_database::server::BinarySource;
 use rondo_database::{DataFolder, PrivateServer};
@@ -14,12 +15,9 @@ use rondo_testkit::{database, port};
 
 use super::{Arrangement, START, STOP, ready};
 
-/// The service tokens that components take while one replaces the other, and the key of access
-/// tokens: all an operator's own.
+/// The service tokens that components take while one replaces the other: an operator's own.
 pub const EVENT_TOKEN: &str = "the-service-token-of-this-test-now";
 pub const EVENT_TOKEN_PREVIOUS: &str = "the-service-token-of-this-test-before";
-const JWT_SECRET: &str = "a key of access tokens for this test alone";
-const LINK_SECRET: &str = "a key of links in mails for this test alone";
 
 /// How the topics' events are reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,44 +59,31 @@ impl Separate {
         let started = database::start(folder.path(), BinarySource::SystemOrFetched).await;
         let (server, data) = started.expect("a Postgres");
         let postgres = server.dsn().expose_url();
-        let passwords = migrate(&postgres, &folder).await;
-        let address = format!("127.0.0.1:{}", server.dsn().port());
-        let login = |role: &str| {
-            let password = &passwords[&format!("rondo_{role}_password")];
-            server.dsn().clone().with_user(&format!("rondo_{role}"), password).expose_url()
-        };
-        let kafka = kafka_settings(&broker, listener);
         let [host_port, bridge_port, sync_port] = [port::free(), port::free(), port::free()];
         let listen = |port: u16| format!("127.0.0.1:{port}");
-
-        let mut host = Program::built("rondo")
-            .arguments(["host", "--listen", &listen(host_port)])
-            .env("SPIN_VARIABLE_DATABASE_HOST", &address)
-            .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
-            .env("SPIN_VARIABLE_LINK_SECRET", LINK_SECRET)
-            .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN)
-            .env("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", EVENT_TOKEN_PREVIOUS)
-            // As `rondo up` has it on loopback: the story does not wait for an address to be verified.
-            .env("SPIN_VARIABLE_REQUIRE_VERIFIED_EMAIL", "false");
-        for role in ["task_api", "recurrence", "notify", "audit", "auth"] {
-            let variable = format!("SPIN_VARIABLE_{}_DATABASE_URL", role.to_uppercase());
-            host = host.env(&variable, login(role));
-        }
-        let mut bridge_program = Program::built("rondo")
+        let own = format!(
+            "# What an operator has chosen already.\n\
+             SPIN_VARIABLE_EVENT_TOKEN={EVENT_TOKEN}\n\
+             SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS={EVENT_TOKEN_PREVIOUS}\n\
+             COMPONENTS_URL=http://{}\n\
+             # As `rondo up` has it on loopback: the story does not wait for an address to be verified.\n\
+             SPIN_VARIABLE_REQUIRE_VERIFIED_EMAIL=false\n",
+            listen(host_port)
+        );
+        let kafka = kafka_settings(&broker, listener);
+        let environment = environment(&postgres, &folder, &own, &kafka).await;
+        let with_environment = |program: Program| {
+            environment.iter().fold(program, |program, (name, value)| program.env(name, value))
+        };
+        let host = Program::built("rondo").arguments(["host", "--listen", &listen(host_port)]);
+        let host = with_environment(host);
+        let bridge_program = Program::built("rondo")
             .argument("bridge")
             .env("RONDO_LISTEN", listen(bridge_port))
-            .env("RONDO_DATA", folder.path().join("bridge"))
-            .env("DATABASE_URL", login("bridge"))
-            .env("COMPONENTS_URL", format!("http://{}", listen(host_port)))
-            .env("EVENT_TOKEN", EVENT_TOKEN);
-        let mut sync = Program::built("rondo-sync")
-            .arguments(["--listen", &listen(sync_port)])
-            .env("DATABASE_URL", login("sync"))
-            .env("JWT_SECRET", JWT_SECRET);
-        for (name, value) in &kafka {
-            bridge_program = bridge_program.env(name, value);
-            sync = sync.env(name, value);
-        }
+            .env("RONDO_DATA", folder.path().join("bridge"));
+        let mut bridge_program = with_environment(bridge_program);
+        let sync = Program::built("rondo-sync").arguments(["--listen", &listen(sync_port)]);
+        let sync = with_environment(sync);
         for (name, value) in bridge {
             bridge_program = bridge_program.env(name, value);
         }
@@ -208,17 +193,32 @@ impl Arrangement for Separate {
     }
 }
 
-/// Makes roles and schema, as an operator does, and reads the passwords from the file that the
-/// command names for them.
-async fn migrate(postgres: &str, folder: &Folder) -> BTreeMap<String, String> {
-    let data = folder.path().join("operator");
-    let program = Program::built("rondo").arguments(["migrate", "up", "--data"]).argument(&data);
-    let mut process = program.env("DATABASE_URL", postgres).start();
-    let status = process.exit(START).await;
-    assert!(status.success(), "rondo migrate: {status}\n{}", process.log());
-    let secrets = std::fs::read_to_string(data.join("secrets")).expect("the logins");
-    let pairs = secrets.lines().filter_map(|line| line.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+/// Makes roles and schema and adds to an operator's own settings what the programs need, as an operator
+/// does; reads what came of it as Spin does.
+async fn environment(
+    postgres: &str,
+    folder: &Folder,
+    own: &str,
+    kafka: &[(&'static str, String)],
+) -> Vec<(String, String)> {
+    let file = folder.path().join(".env");
+    std::fs::write(&file, own).expect("a file");
+    for command in [&["migrate", "up"][..], &["env", "--write", file.to_str().expect("a path")]] {
+        let program = Program::built("rondo")
+            .arguments(command.iter().copied())
+            .env("RONDO_DATA", folder.path().join("operator"))
+            .env("DATABASE_URL", postgres);
+        let program = kafka.iter().fold(program, |program, (name, value)| program.env(name, value));
+        let mut process = program.start();
+        let status = process.exit(START).await;
+        assert!(status.success(), "rondo {command:?}: {status}\n{}", process.log());
+    }
+    let text = std::fs::read_to_string(&file).expect("the settings");
+    assert!(text.starts_with(own), "what was there has changed:\n{text}");
+    let mode = file.metadata().expect("a file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "others can read it");
+    let settings = dotenvy::from_path_iter(&file).expect("a file that Spin can read");
+    settings.collect::<Result<_, _>>().expect("lines that Spin can read")
 }
 
 fn kafka_settings(broker: &Broker, listener: Listener) -> Vec<(&'static str, String)> {

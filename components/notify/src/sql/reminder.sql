@@ -1,11 +1,12 @@
 -- A reminder, its task and its user as they are now. One that is not planned any more, because its
 -- task has lost its due date or its offset since it fired, is as good as cancelled.
 -- $1 user, $2 reminder
-SELECT CASE WHEN r.planned_at IS NULL THEN 'cancelled' ELSE r.state END AS state,
+SELECT r.id IS NOT NULL AS is_known,
+       CASE WHEN r.planned_at IS NULL THEN 'cancelled' ELSE r.state END AS state,
        r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,
        t.title, t.description, t.status, instant(t.due_at) AS due_date,
        u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
-FROM reminders r
-JOIN tasks t ON t.id = r.task_id
-JOIN users u ON u.id = r.user_id
-WHERE r.id = $2::int8 AND r.user_id = $1::int8
+FROM (SELECT 1) AS one
+LEFT JOIN (reminders r
+           JOIN tasks t ON t.id = r.task_id
+           JOIN users u ON u.id = r.user_id) ON r.id = $2::int8 AND r.user_id = $1::int8

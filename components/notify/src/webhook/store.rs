@@ -68,7 +68,8 @@ impl Store {
             optional(names, text_list),
             optional(change.enabled, boolean),
         ];
-        self.answer(include_str!("../sql/webhook_change.sql"), &parameters)
+        let sql = include_str!("../sql/webhook_change.sql");
+        self.0.query_one(sql, &parameters)?.optional_text("answer")
     }
 
     /// False when there is no such webhook.
@@ -85,7 +86,8 @@ impl Store {
         traceparent: &str,
     ) -> Result<Option<String>, DatabaseError> {
         let parameters = [int(user), int(id), text(TEST_TYPE), text(traceparent)];
-        self.answer(include_str!("../sql/webhook_test.sql"), &parameters)
+        let sql = include_str!("../sql/webhook_test.sql");
+        self.0.query_one(sql, &parameters)?.optional_text("answer")
     }
 
     pub fn redeliver(
@@ -95,7 +97,8 @@ impl Store {
         delivery: i64,
     ) -> Result<Option<String>, DatabaseError> {
         let parameters = [int(user), int(webhook), int(delivery)];
-        self.answer(include_str!("../sql/webhook_redeliver.sql"), &parameters)
+        let sql = include_str!("../sql/webhook_redeliver.sql");
+        self.0.query_one(sql, &parameters)?.optional_text("answer")
     }
 
     /// None when there is no such webhook.
@@ -120,8 +123,9 @@ impl Store {
     /// Those of the users who have a webhook that is enabled.
     pub fn subscribers(&self, users: &HashSet<i64>) -> Result<HashSet<i64>, DatabaseError> {
         let users = text_list(users.iter().map(ToString::to_string));
-        let rows = self.0.query(include_str!("../sql/webhook_subscribers.sql"), &[users])?;
-        Ok(rows.map(|row| row.int("user_id"))?.into_iter().collect())
+        let mut row = self.0.query_one(include_str!("../sql/webhook_subscribers.sql"), &[users])?;
+        let users = row.optional_text("users")?.unwrap_or_default();
+        Ok(users.split(' ').filter_map(|user| user.parse().ok()).collect())
     }
 
     pub fn record(&self, occasions: &[Occasion]) -> Result<(), DatabaseError> {
@@ -138,15 +142,5 @@ impl Store {
         ];
         self.0.query_one(include_str!("../sql/webhook_deliveries_record.sql"), &parameters)?;
         Ok(())
-    }
-
-    /// What a function answers that has no row where there is nothing to be about.
-    fn answer(
-        &self,
-        sql: &str,
-        parameters: &[rondo_guest::bindings::spin::postgres::postgres::ParameterValue],
-    ) -> Result<Option<String>, DatabaseError> {
-        let row = self.0.query_optional(sql, parameters)?;
-        row.map(|mut row| row.text("answer")).transpose()
     }
 }

@@ -12,7 +12,8 @@ WITH occurrence AS (
     FROM occurrences o
     WHERE o.task_id = $2::int8 AND o.user_id = $1::int8 AND o.deleted_task IS NOT NULL
 )
-SELECT s.id AS series_id,
+SELECT s.id IS NOT NULL AS is_known,
+       s.id AS series_id,
        s.recurrence_rule::text AS rule,
        to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
        s.time_zone AS series_time_zone,
@@ -36,5 +37,5 @@ SELECT s.id AS series_id,
             THEN (SELECT count(*) FROM occurrences c
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL)
             ELSE 0 END AS completions
-FROM occurrence o JOIN series s ON s.id = o.series_id
+FROM (SELECT 1) AS one LEFT JOIN (occurrence o JOIN series s ON s.id = o.series_id) ON true
 LIMIT 1

@@ -1,5 +1,5 @@
 -- The zone that a reminder's task is in.
 -- $1 user, $2 reminder
-SELECT t.time_zone
-FROM reminders r JOIN tasks t ON t.id = r.task_id
-WHERE r.id = $2::int8 AND r.user_id = $1::int8
+SELECT (SELECT t.time_zone
+        FROM reminders r JOIN tasks t ON t.id = r.task_id
+        WHERE r.id = $2::int8 AND r.user_id = $1::int8) AS time_zone

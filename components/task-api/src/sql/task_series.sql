@@ -1,6 +1,7 @@
 -- The series that a task is an occurrence of, its slot in it, and what decides about the next one.
 -- $1 user, $2 task
-SELECT s.recurrence_rule::text AS rule,
+SELECT s.id IS NOT NULL AS is_known,
+       s.recurrence_rule::text AS rule,
        to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
        s.time_zone,
        to_char(t.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
@@ -15,5 +16,5 @@ SELECT s.recurrence_rule::text AS rule,
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL
                     AND c.task_id <> t.id)
             ELSE 0 END AS completions
-FROM tasks t JOIN series s ON s.id = t.series_id
-WHERE t.id = $2::int8 AND t.user_id = $1::int8
+FROM (SELECT 1) AS one
+LEFT JOIN (tasks t JOIN series s ON s.id = t.series_id) ON t.id = $2::int8 AND t.user_id = $1::int8

@@ -1,2 +1,2 @@
 -- $1 user
-SELECT u.time_zone FROM users u WHERE u.id = $1::int8
+SELECT (SELECT u.time_zone FROM users u WHERE u.id = $1::int8) AS time_zone

@@ -4,15 +4,9 @@ use tokio_postgres::error::DbError;
 
 use crate::engine::bindings::spin::postgres::postgres as wit;
 
-/// The session could not be had.
+/// The session could not be had, whatever the server said.
 pub(super) fn of_pool(error: &deadpool_postgres::PoolError) -> wit::Error {
-    match error {
-        // Spin has the server's SQLSTATE in the text of its debug form, so it is there here, too.
-        deadpool_postgres::PoolError::Backend(error) if error.as_db_error().is_some() => {
-            of_statement(error)
-        }
-        error => wit::Error::ConnectionFailed(rondo_database::explain(error)),
-    }
+    wit::Error::ConnectionFailed(rondo_database::explain(error))
 }
 
 /// A statement failed before its answer began.
@@ -34,6 +28,15 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> wit::Error {
 /// A query failed while it was carried out: Spin 4 makes a text of the error there.
 pub(super) fn of_rows(error: &tokio_postgres::Error) -> wit::Error {
     wit::Error::QueryFailed(wit::QueryError::Text(format!("{:?}", of_statement(error))))
+}
+
+/// A query answered no row. From 4.0.0 on such a call never returns on Spin (spinframework/spin#3671),
+/// so that a component that makes one is refused here, where it is noticed.
+pub(super) fn of_no_row(statement: &str) -> wit::Error {
+    wit::Error::QueryFailed(wit::QueryError::Text(format!(
+        "a query must answer at least one row, which Spin 4.0 waits for; \
+         a statement that answers none goes through execute: {statement}"
+    )))
 }
 
 /// Under the names that Spin gives them.

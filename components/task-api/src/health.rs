@@ -1,0 +1,34 @@
+//! `GET /api/health/ready`: whether requests can be answered, for hosts that have no health of their own
+//! but that of their process.
+
+use rondo_guest::Refusal;
+use rondo_guest::database::DatabaseError;
+use rondo_guest::http::{Request, Response};
+use rondo_guest::page::Parameters;
+use rondo_guest::trace::{self, Level};
+use serde_json::json;
+
+use crate::store::Store;
+
+/// 200, or 503 with the part that is not ready; its reason is in the log.
+pub fn ready(request: &Request) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    let (status, word) = match look() {
+        Ok(true) => (200, "ready"),
+        outcome => {
+            let cause = outcome.map_or_else(
+                |error| error.to_string(),
+                |_| "the database has no schema: run `rondo migrate up`".to_owned(),
+            );
+            trace::log(Level::Error, &cause, request.trace.id(), Some(&request.request_id));
+            (503, "not ready")
+        }
+    };
+    let report = json!({"status": word, "parts": {"database": {"status": word}}});
+    Ok(Response::json(status, report.to_string()))
+}
+
+fn look() -> Result<bool, DatabaseError> {
+    let row = Store::open()?.0.query_optional(include_str!("sql/schema.sql"), &[])?;
+    Ok(row.is_some())
+}

@@ -1,0 +1,178 @@
+//! Where there is nothing: every route, every link and every event door answers for a user who has
+//! nothing, for what does not exist and for a user who is gone. The Wasm host refuses a query that
+//! answers no row, which on Spin 4.0 would never return; here each is provoked.
+
+use http::Method;
+use rondo_contract::link_token::{Link, Purpose};
+use rondo_contract::token::HmacKey;
+use rondo_domain::access::Scope;
+use rondo_testkit::http::{Client, Response};
+use rondo_tests::described::{Operation, operations};
+use rondo_tests::forgery::{claims, signed};
+use rondo_tests::stage::{SECRET, Stage};
+use rondo_wasm_host::CloudEvent;
+use serde_json::{Value, json};
+
+/// An id that nothing has.
+const NOTHING: i64 = 987_654_321;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_a_user_who_has_nothing() {
+    let stage = Stage::new().await;
+    let user = stage.user("nothing@example.org").await;
+    for operation in operations(user.client.base()).await {
+        let answer = asked(&operation, &user.client, user.id).await;
+        let (status, what) = (answer.status.as_u16(), shown(&operation, &answer));
+        if operation.is_about_something() {
+            assert_eq!(status, 404, "{what}");
+        } else if operation.scopes.is_some() && operation.method == Method::GET {
+            assert_eq!(status, 200, "{what}");
+            if let Value::Array(items) = answer.json() {
+                assert_eq!(items.len(), 0, "{what}");
+            }
+        } else {
+            assert!(status < 500, "{what}");
+        }
+    }
+    // The lists in each order, and what only a filter leads to.
+    for order in ["created_at", "updated_at", "due_date", "priority", "title"] {
+        for query in [
+            "sort_order=asc",
+            "sort_order=desc",
+            "search=anything+at+all",
+            "offset=7",
+            "count=true",
+        ] {
+            let path = format!("/api/tasks?sort_by={order}&{query}");
+            let answer = user.client.get(&path).await.expect("an answer").expect(200);
+            assert_eq!(answer.json(), json!([]), "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_empty_again_when_its_only_task_is_done() {
+    let stage = Stage::new().await;
+    let user = stage.user("one@example.org").await;
+    let made = user.client.post("/api/tasks", &json!({"title": "only"})).await;
+    let id = made.expect("an answer").expect(201).json()["id"].clone();
+    let done = user.client.post(&format!("/api/tasks/{id}/complete"), &json!({})).await;
+    done.expect("an answer").expect(200);
+    let pending = user.client.get("/api/tasks?status=pending").await.expect("an answer");
+    assert_eq!(pending.expect(200).json(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_a_user_who_is_gone() {
+    let stage = Stage::new().await;
+    let scopes: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let scopes = scopes.join(" ");
+    let token = signed(r#"{"alg":"HS256"}"#, &claims(NOTHING, &scopes, 600), SECRET.as_bytes());
+    let client = stage.client().with_token(&token);
+    for operation in operations(client.base()).await {
+        let answer = asked(&operation, &client, NOTHING).await;
+        assert!(answer.status.as_u16() < 500, "{}", shown(&operation, &answer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_nobody_has_is_refused() {
+    let stage = Stage::new().await;
+    let user = stage.user("somebody@example.org").await;
+    let anybody = stage.client();
+    let unknown = "A".repeat(43);
+    for (email, password) in
+        [("somebody@example.org", "not the password"), ("nobody@example.org", "not the password")]
+    {
+        let login = json!({"email": email, "password": password});
+        anybody.post("/api/auth/login", &login).await.expect("an answer").expect(401);
+    }
+    let refresh = json!({"refresh_token": unknown});
+    anybody.post("/api/auth/refresh", &refresh).await.expect("an answer").expect(401);
+    anybody.post("/api/auth/logout", &refresh).await.expect("an answer").expect(204);
+    let forgot = json!({"email": "nobody@example.org"});
+    anybody.post("/api/auth/password/forgot", &forgot).await.expect("an answer").expect(202);
+    let stranger = anybody.with_token(&format!("rondo_{unknown}"));
+    for path in
+        ["/api/tasks", "/api/auth/me", "/api/audit/logs", "/api/webhooks", "/api/notifications"]
+    {
+        stranger.get(path).await.expect("an answer").expect(401);
+    }
+    user.client.get("/api/health/ready").await.expect("an answer").expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_link_answers_about_what_is_gone() {
+    let stage = Stage::new().await;
+    let user = stage.user("linked@example.org").await;
+    let key = HmacKey::new(SECRET.as_bytes()).expect("a key");
+    for &purpose in Purpose::ALL {
+        for user_id in [user.id, NOTHING] {
+            let link =
+                Link { purpose, user_id, subject_id: NOTHING, firing: 1, expires_at_s: i64::MAX };
+            let path = link.url("", &key);
+            for method in [Method::GET, Method::POST] {
+                let client = stage.client();
+                let answer = client.request(method.clone(), &path).send().await.expect("an answer");
+                let is_there = purpose == Purpose::Unsubscribe && user_id == user.id;
+                let expected = if is_there { 200 } else { 404 };
+                assert_eq!(answer.status, expected, "{method} {purpose}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_door_is_done_with_what_is_gone() {
+    let stage = Stage::new().await;
+    for (capability, event_type) in [
+        ("recurrence", "task.completed"),
+        ("recurrence", "task.deleted"),
+        ("notify", "task.created"),
+        ("notify", "reminder.due"),
+        ("notify", "digest.due"),
+        ("audit", "task.created"),
+    ] {
+        let event = event(event_type);
+        // The second time there is nothing to record either.
+        for _ in 0..2 {
+            stage.deliver(capability, &event).await;
+        }
+    }
+}
+
+/// An event about a user, a task and a reminder that do not exist.
+fn event(event_type: &str) -> CloudEvent {
+    const ID: &str = "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e12";
+    let data = json!({
+        "event_id": ID, "schema_version": "1.0", "event_type": event_type,
+        "timestamp": "2031-01-01T00:00:00Z", "task_id": NOTHING, "user_id": NOTHING, "revision": 3,
+        "task_data": {}, "reminder_id": NOTHING, "firing": 1, "remind_at": "2031-01-01T00:00:00Z",
+        "due_date": null, "day": "2031-01-01",
+    });
+    CloudEvent {
+        id: ID.to_owned(),
+        source: "/rondo".to_owned(),
+        event_type: event_type.to_owned(),
+        subject: None,
+        time: "2031-01-01T00:00:00Z".to_owned(),
+        traceparent: None,
+        topic: "task-events".to_owned(),
+        data: data.to_string(),
+    }
+}
+
+/// Asks for what the user with this id does not have.
+async fn asked(operation: &Operation, client: &Client, user_id: i64) -> Response {
+    let mut path =
+        operation.path.replace("{user_id}", &user_id.to_string()).replace("{name}", "no");
+    while let Some((before, rest)) = path.split_once('{') {
+        let after = rest.split_once('}').map_or("", |(_, after)| after);
+        path = format!("{before}{NOTHING}{after}");
+    }
+    operation.ask(client, &path).send().await.expect("an answer")
+}
+
+fn shown(operation: &Operation, answer: &Response) -> String {
+    format!("{} {}: {} {}", operation.method, operation.path, answer.status, answer.text())
+}
