@@ -20,7 +20,10 @@ const NOTHING: i64 = 987_654_321;
 async fn every_route_answers_a_user_who_has_nothing() {
     let stage = Stage::new().await;
     let user = stage.user("nothing@example.org").await;
-    for operation in operations(user.client.base()).await {
+    let mut operations = operations(user.client.base()).await;
+    // What makes something comes after what looks.
+    operations.sort_by_key(|operation| operation.method != Method::GET);
+    for operation in operations {
         let answer = asked(&operation, &user.client, user.id).await;
         let (status, what) = (answer.status.as_u16(), shown(&operation, &answer));
         if operation.is_about_something() {
@@ -114,8 +117,8 @@ async fn every_link_answers_about_what_is_gone() {
             for method in [Method::GET, Method::POST] {
                 let client = stage.client();
                 let answer = client.request(method.clone(), &path).send().await.expect("an answer");
-                let is_there = purpose == Purpose::Unsubscribe && user_id == user.id;
-                let expected = if is_there { 200 } else { 404 };
+                // Who is gone gets no mail any more, which is what unsubscribing is for.
+                let expected = if purpose == Purpose::Unsubscribe { 200 } else { 404 };
                 assert_eq!(answer.status, expected, "{method} {purpose}: {}", answer.text());
             }
         }

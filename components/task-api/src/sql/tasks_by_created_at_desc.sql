@@ -1,18 +1,19 @@
 -- One page of a user's tasks, latest created first.
--- One task more than the limit when there are more. The last row is empty and ends the page, so that an
--- empty page has a row too.
+-- One task more than the limit when there are more. An empty page has one row without a task. A join on
+-- nothing is a nested loop, which keeps the page's order.
 -- $1 user; $2 to $11 the filters of task_matches: phrase, states, priorities, any of these tags, all of
 -- these tags, first and last due date, whether there is one, parent, changed since (each null:
 -- whatever); $12 and $13 sort key and id after which the page begins ($13 null: at the start),
 -- $14 limit, $15 offset
-(SELECT t.representation
- FROM tasks t
- WHERE t.user_id = $1::int8
-   AND (t.created_at, t.id) < (coalesce($12::text::timestamptz, 'infinity'),
-                    coalesce($13::int8, 9223372036854775807))
-   AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                    $9::bool, $10::int8, $11::text)
- ORDER BY t.created_at DESC, t.id DESC
- LIMIT $14::int8 + 1 OFFSET $15::int8)
-UNION ALL
-SELECT NULL
+SELECT page.representation
+FROM (SELECT 1) AS one LEFT JOIN (
+    SELECT t.representation
+    FROM tasks t
+    WHERE t.user_id = $1::int8
+      AND (t.created_at, t.id) < (coalesce($12::text::timestamptz, 'infinity'),
+                       coalesce($13::int8, 9223372036854775807))
+      AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
+                       $9::bool, $10::int8, $11::text)
+    ORDER BY t.created_at DESC, t.id DESC
+    LIMIT $14::int8 + 1 OFFSET $15::int8
+) AS page ON true
