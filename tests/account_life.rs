@@ -19,6 +19,7 @@ async fn the_life_of_an_account() {
     sessions(&http).await;
     mails(&http, &smtp).await;
     profile(&http).await;
+    look_alikes(&http).await;
     api_tokens(&http).await;
     nothing_secret_is_kept(&up).await;
     up.stop().await;
@@ -119,6 +120,27 @@ async fn sessions(http: &Client) {
     post(http, "/api/auth/logout", &logout, 204).await;
     refresh(http, &third["refresh_token"], 401).await;
     refresh(http, &json!("x".repeat(300)), 401).await;
+}
+
+/// Addresses that look alike are one, and names that show nothing are none.
+async fn look_alikes(http: &Client) {
+    let register = |email: &str| json!({"email": email, "password": PASSWORD});
+    post(http, "/api/auth/register", &register("joan@kiosk.example"), 201).await;
+    for email in
+        ["joan@\u{212a}iosk.example", "JOAN@\u{212a}IOS\u{212a}.example", "joan@ｋiosk.example"]
+    {
+        let answer = post(http, "/api/auth/register", &register(email), 409).await.json();
+        assert_eq!(answer["code"], "email_taken", "{email}");
+        login(http, email, PASSWORD, 200).await;
+    }
+    let session = login(http, "joan@kiosk.example", PASSWORD, 200).await;
+    let user = http.with_token(session["access_token"].as_str().unwrap_or_default());
+    let nothing = "\u{200b}\u{2800}";
+    let token = json!({"name": nothing, "scopes": ["tasks:read"]});
+    let refused = post(&user, "/api/auth/tokens", &token, 422).await.json();
+    assert_eq!(refused["errors"][0]["code"], "required");
+    let patch = user.patch("/api/auth/me", &json!({"name": nothing})).await.expect("an answer");
+    assert_eq!(patch.expect(422).json()["errors"][0]["code"], "required");
 }
 
 async fn mails(http: &Client, smtp: &SmtpServer) {

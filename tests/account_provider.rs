@@ -46,6 +46,12 @@ async fn an_openid_provider_can_stand_in() {
     // An account here is not opened by an address there.
     let me = accepted(&http, &rsa.sign(&claims("here"))).await;
     assert_eq!((&me["email"], &me["notifications"]["email"]), (&Value::Null, &Value::Bool(false)));
+    // Nor by one that looks like it.
+    story::register(&up.http(), "kin@kiosk.example").await;
+    let mut alike = claims("alike");
+    alike["email"] = json!("KIN@\u{212a}iosk.example");
+    let me = accepted(&http, &rsa.sign(&alike)).await;
+    assert_eq!(me["email"], Value::Null);
     refused(&http, &rsa, &claims, &ec).await;
     lesser(&http, &rsa, &claims).await;
 

@@ -2,7 +2,7 @@
 //! document has is reached, with each header that it names. That the answers fit is checked by the
 //! client of the tests, here as everywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use rondo_contract::link_token::{Link, Purpose};
@@ -12,7 +12,7 @@ use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
 use rondo_tests::account::{self, RESET, VERIFY};
 use rondo_tests::arrangement::Up;
-use rondo_tests::described::{Operation, Owner, operations};
+use rondo_tests::described::{Operation, Owner, Trace, operations};
 use rondo_tests::story::{self, PASSWORD, SOON};
 use serde_json::{Value, json};
 
@@ -60,6 +60,75 @@ async fn every_success_is_reached() {
         .collect();
     let missing: Vec<_> = described.difference(&reached).collect();
     assert!(missing.is_empty(), "never answered: {missing:#?}");
+    up.stop().await;
+}
+
+/// What belongs to one answer alone: its place in time, in a log, and a page's nonce.
+const OF_ONE_ANSWER: [&str; 5] =
+    ["date", "x-request-id", "ratelimit", "ratelimit-policy", "content-security-policy"];
+
+fn head(answer: &Response) -> Vec<(String, String)> {
+    let fields = answer.headers.iter().map(|(name, value)| {
+        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    fields.filter(|(name, _)| !OF_ONE_ANSWER.contains(&name.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_has_head_where_it_has_get_and_options() {
+    let settings = [("LINK_SECRET", LINK_SECRET.to_owned()), ("RATE_LIMITS", "off".to_owned())];
+    let mut up = Up::start("described-head", &settings).await;
+    let nobody = Client::new(up.http());
+    let owner = Owner::register(&up.http(), EMAIL).await;
+    let client = &owner.user.client;
+    // What is listed stays as it is.
+    Trace::of(&up).await.tables().await;
+    let head_of = async |path: &str| sent(client.request(Method::HEAD, path)).await;
+    let mut methods: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for operation in operations(&up.http()).await {
+        let of_path = methods.entry(operation.path.clone()).or_default();
+        of_path.insert(operation.method.to_string());
+        if operation.method != Method::GET {
+            continue;
+        }
+        of_path.insert("HEAD".to_owned());
+        let path =
+            link(&operation, &owner).unwrap_or_else(|| owner.path(&operation, owner.user.id));
+        let whole = sent(client.request(Method::GET, &path)).await;
+        let alone = head_of(&path).await;
+        assert_eq!((alone.status, head(&alone)), (whole.status, head(&whole)), "{path}");
+        assert_eq!(whole.header("content-length"), Some(whole.body.len().to_string().as_str()));
+        assert!(alone.body.is_empty() && !whole.body.is_empty(), "{path}");
+        // A refusal has the same form.
+        if operation.scopes.is_some() {
+            let refused = sent(nobody.request(Method::HEAD, &path)).await.expect(401);
+            assert!(refused.body.is_empty() && refused.header("www-authenticate").is_some());
+        }
+    }
+    for (path, methods) in &mut methods {
+        methods.insert("OPTIONS".to_owned());
+        let path = path.replace("{user_id}", &owner.user.id.to_string()).replace(['{', '}'], "");
+        let answer = sent(nobody.request(Method::OPTIONS, &path)).await.expect(204);
+        let allow = answer.header("allow").unwrap_or_default().split(", ");
+        assert_eq!(&allow.map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
+        assert!(answer.body.is_empty() && answer.header("content-length").is_none(), "{path}");
+        // What a path has not, HEAD among it, is refused with the same list.
+        for method in [Method::HEAD, Method::GET, Method::DELETE, Method::TRACE] {
+            if !methods.contains(method.as_str()) {
+                let refused = sent(client.request(method, &path)).await.expect(405);
+                assert_eq!(refused.header("allow"), answer.header("allow"), "{path}");
+            }
+        }
+    }
+    let page = head_of("/api/tasks?limit=1&count=true").await.expect(200);
+    assert_eq!(page.header("x-total-count"), Some("1"));
+    let path = format!("/api/tasks/{}", owner.task);
+    let tag = head_of(&path).await.expect(200).header("etag").expect("a tag").to_owned();
+    let known = client.request(Method::HEAD, &path).header("if-none-match", &tag);
+    assert_eq!(sent(known).await.expect(304).header("etag"), Some(tag.as_str()));
+    head_of("/api/tasks/0").await.expect(404);
+    sent(nobody.request(Method::OPTIONS, "/api/nothing")).await.expect(401);
+    sent(client.request(Method::OPTIONS, "/api/nothing")).await.expect(404);
     up.stop().await;
 }
 

@@ -40,6 +40,10 @@ fn bad_bodies() -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
         ("an unknown member", JSON, text(r#"{"no_such_member":1}"#), 422),
         ("a member called nothing", JSON, text(r#"{"":1}"#), 422),
         ("a member of NUL", JSON, text(r#"{"\u0000":1}"#), 422),
+        ("a member twice, deep inside", JSON, text(r#"{"a":[{"b":{"c":1,"c":1}}]}"#), 400),
+        ("a byte order mark and no more", JSON, text("\u{feff}"), 400),
+        ("two byte order marks", JSON, text("\u{feff}\u{feff}{}"), 400),
+        ("a byte order mark and a list", JSON, text("\u{feff}[]"), 422),
     ]
 }
 
@@ -56,6 +60,11 @@ async fn no_bad_body_is_taken() {
         for (name, media_type, body, status) in bad_bodies() {
             let answer = send(&owner.user.client, operation, &path, media_type, body).await;
             refused(&answer, status, &what(name));
+        }
+        for coding in ["gzip", "br", "identity, deflate", "x"] {
+            let request = operation.ask(&owner.user.client, &path);
+            let answer = request.header("content-encoding", coding).send().await;
+            refused(&answer.expect("an answer"), 415, &what(coding));
         }
         for (name, body) in bad_members(operation) {
             let body = body.into_bytes();

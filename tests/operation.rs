@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use http::Method;
 use rondo_database::{Dsn, Session, SessionOptions, pool};
 use rondo_testkit::process::Program;
 use rondo_testkit::wait::eventually;
@@ -73,6 +74,20 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
     for secret in ["hunter2", "tok3n", user.token.as_str(), "horse battery", &rondo.database_url()]
     {
         assert!(!log.contains(secret), "{secret:?} is logged");
+    }
+
+    for page in ["/", "/health", "/health/ready", "/metrics"] {
+        let ask = async |method: Method| {
+            rondo.http.request(method, page).send().await.expect("an answer")
+        };
+        let (whole, alone) =
+            (ask(Method::GET).await.expect(200), ask(Method::HEAD).await.expect(200));
+        assert!(alone.body.is_empty() && !whole.body.is_empty(), "{page}");
+        assert_eq!(alone.header("content-type"), whole.header("content-type"), "{page}");
+        for (method, status) in [(Method::OPTIONS, 204), (Method::POST, 405), (Method::PUT, 405)] {
+            let answer = ask(method).await.expect(status);
+            assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{page}");
+        }
     }
 
     let metrics = rondo.metrics().await;

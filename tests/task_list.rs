@@ -216,6 +216,37 @@ async fn filters(user: &User) {
     assert!(tasks(filter.expect("an answer")).iter().all(|task| task["priority"] == "low"));
 }
 
+/// Dates in the filter of due dates are days of the user's own.
+async fn days(user: &User) {
+    for hour in [
+        "2031-03-29T22:59:59Z",
+        "2031-03-29T23:00:00Z",
+        "2031-03-30T12:00:00Z",
+        "2031-03-30T21:59:59.999999Z",
+        "2031-03-30T22:00:00Z",
+    ] {
+        create(user, &json!({"title": hour, "due_date": hour})).await;
+    }
+    let zones = [
+        // 23 hours long there.
+        ("Europe/Paris", [1, 4, 3]),
+        ("UTC", [2, 5, 3]),
+        ("Asia/Kathmandu", [0, 3, 3]),
+        ("America/New_York", [2, 5, 3]),
+    ];
+    for (zone, [before, until, on]) in zones {
+        let me = user.client.patch("/api/auth/me", &json!({"time_zone": zone})).await;
+        me.expect("an answer").expect(200);
+        let found = async |query: &str| tasks(get(user, query).await).len();
+        let day = "due_date_start=2031-03-30&due_date_end=2031-03-30";
+        assert_eq!(found("due_date_end=2031-03-29").await, before, "before, in {zone}");
+        assert_eq!(found("due_date_end=2031-03-30").await, until, "until, in {zone}");
+        assert_eq!(found(day).await, on, "on, in {zone}");
+        // A page is of the day that the first was.
+        assert_eq!(pages(user, &format!("{day}&limit=1"), None).await.len(), on, "{zone}");
+    }
+}
+
 /// `%`, as RFC 3986 wants it in a query.
 fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
@@ -358,6 +389,7 @@ async fn lists_are_answered_by_the_contract() {
     // Found by the index of search, and sorted.
     order_and_pages(&user, "&search=gamma").await;
     filters(&user).await;
+    days(&register(&up.http(), "days@example.org").await).await;
     titles(&register(&up.http(), "titles@example.org").await).await;
     what_is_wrong_is_named(&user).await;
     search(&register(&up.http(), "search@example.org").await).await;

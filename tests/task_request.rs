@@ -83,6 +83,21 @@ async fn keys(user: &User) {
     assert_eq!(again.header("etag"), Some(format!("\"{}\"", task["revision"]).as_str()));
     assert!(again.header("location").is_some_and(|l| l.ends_with(&task["id"].to_string())));
     assert_eq!(again.expect(201).json(), task);
+    // So is the same JSON, however it is written.
+    let body =
+        "\u{feff} { \"due_date\" : \"2031\\u002d01-01T00:00:00Z\", \"title\":\"\\u0074\" }\n";
+    let again = keyed(&own, "k", body).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.expect(201).json(), task);
+    let rule = |interval: &str| {
+        format!(
+            r#"{{"title":"t","recurrence_rule":{{"interval":{interval},"frequency":"daily"}}}}"#
+        )
+    };
+    let first = keyed(&own, "number", &rule("10")).await.expect(201).json();
+    let again = keyed(&own, "number", &rule("1.0e1")).await.expect(201);
+    assert_eq!((again.header("idempotency-replayed"), again.json()), (Some("true"), first));
+    keyed(&own, "number", &rule("11")).await.expect(422);
     let reused = keyed(&own, "k", r#"{"title":"u"}"#).await.expect(422).json();
     assert_eq!(reused["code"], "idempotency_key_reused");
     // What is wrong by itself is said first, and no answer but 2xx is kept.
@@ -99,6 +114,8 @@ async fn keys(user: &User) {
     user.client.post(&format!("{path}/reopen"), &json!({})).await.expect("an answer").expect(200);
     let again = keyed(&format!("{path}/complete"), "k", "").await;
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.expect(200).json(), completed);
+    let again = keyed(&format!("{path}/complete"), "k", "{ }").await;
     assert_eq!(again.expect(200).json(), completed);
     keyed(&format!("{own}/0/complete"), "k", "").await.expect(404);
     let reminder = keyed(&format!("{path}/reminders"), "k", r#"{"offset":"PT1H"}"#).await;
@@ -144,11 +161,27 @@ async fn keys_at_once(user: &User) {
 async fn bodies(user: &User) {
     type Errors = &'static [(&'static str, &'static str)];
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let table: [(&str, u16, Errors); 14] = [
+    let table: [(&str, u16, Errors); 22] = [
         ("", 400, &[]),
         ("{", 400, &[]),
         (r#"{"title":"a"} x"#, 400, &[]),
         (r#"{"title":"a","title":"b"}"#, 400, &[]),
+        (r#"{"title":"a","recurrence_rule":{"frequency":"daily","frequency":"daily"}}"#, 400, &[]),
+        ("\u{feff}{\"title\":\"marked\"}", 201, &[]),
+        ("{\"title\":\"\u{200b}\u{2800}\u{fe0f}\"}", 422, &[("/title", "required")]),
+        ("{\"title\":\"t\",\"tags\":[\"\u{3164}\"]}", 422, &[("/tags/0", "required")]),
+        (r#"{"title":"t","due_date":"2031-03-30T14:00:60Z"}"#, 422, &[("/due_date", "malformed")]),
+        (
+            r#"{"title":"t","due_date":"2031-03-30T14:00:00+24:00"}"#,
+            422,
+            &[("/due_date", "malformed")],
+        ),
+        (
+            r#"{"title":"t","recurrence_rule":{"rrule":"FREQ=DAILY;;"}}"#,
+            422,
+            &[("/recurrence_rule/rrule", "malformed")],
+        ),
+        (r#"{"title":"t","recurrence_rule":{"rrule":"rrule:freq=daily;"}}"#, 201, &[]),
         (r#"{"title":"\ud800"}"#, 400, &[]),
         (&deep(33), 400, &[]),
         (&deep(32), 422, &[("", "malformed")]),
@@ -189,6 +222,99 @@ async fn bodies(user: &User) {
         found.sort_unstable();
         assert_eq!(found, expected, "{body}");
     }
+}
+
+/// Bodies that are encoded, and those that only say that they are not.
+async fn encodings(user: &User) {
+    let task = created(&user.client, json!({"title": "t"})).await;
+    let complete = format!("/api/tasks/{}/complete", task["id"]);
+    for (path, body, coding, status) in [
+        ("/api/tasks", r#"{"title":"t"}"#, "identity", 201),
+        ("/api/tasks", r#"{"title":"t"}"#, "gzip", 415),
+        ("/api/tasks", "{", "gzip", 415),
+        (&complete, "{}", "gzip", 415),
+        (&complete, "", "gzip", 200),
+    ] {
+        let headers = [("content-type", "application/json"), ("content-encoding", coding)];
+        let answer = send(&user.client, Method::POST, path, &headers, body).await;
+        assert_eq!(answer.status, status, "{path} {coding}: {}", answer.text());
+        let wanted = (status == 415).then_some("identity");
+        assert_eq!(answer.header("accept-encoding"), wanted, "{path} {coding}");
+    }
+}
+
+/// Instants in every way that RFC 3339 has them, and rules as other programs write them.
+async fn spellings(user: &User) {
+    for (sent, answered) in [
+        ("2031-03-30t14:00:00z", "2031-03-30T14:00:00Z"),
+        ("2031-03-30T14:00:00-00:00", "2031-03-30T14:00:00Z"),
+        ("2031-03-30T14:00:00+23:59", "2031-03-29T14:01:00Z"),
+        ("2031-03-30T14:00:00.1234567890123456789Z", "2031-03-30T14:00:00.123456Z"),
+        ("2031-07-01T01:59:60+02:00", "2031-06-30T23:59:59Z"),
+    ] {
+        let task = created(&user.client, json!({"title": "t", "due_date": sent})).await;
+        assert_eq!(task["due_date"], answered, "{sent}");
+    }
+    let rule = json!({"rrule": "RRULE:freq=weekly;byday=mo,we;"});
+    let task = created(&user.client, json!({"title": "t", "recurrence_rule": rule})).await;
+    assert_eq!(task["recurrence_rule"]["rrule"], "FREQ=WEEKLY;BYDAY=MO,WE");
+}
+
+/// A due date at the very end of the calendar, which programs write for one that never comes.
+async fn end_of_calendar(user: &User) {
+    const END: &str = "9999-12-31T23:59:59Z";
+    for (zone, offset, remind_at) in [
+        ("UTC", "PT1H", "9999-12-31T22:59:59Z"),
+        ("Pacific/Kiritimati", "P1DT3H", "9999-12-30T20:59:59Z"),
+        ("America/New_York", "P1D", "9999-12-30T23:59:59Z"),
+    ] {
+        let body = json!({"title": zone, "due_date": END, "time_zone": zone,
+                          "reminder_offset": offset, "recurrence_rule": {"frequency": "daily"}});
+        let task = created(&user.client, body).await;
+        assert_eq!((&task["due_date"], &task["time_zone"]), (&json!(END), &json!(zone)));
+        let path = format!("/api/tasks/{}", task["id"]);
+        let reminders = format!("/api/reminders?task_id={}", task["id"]);
+        let reminders = user.client.get(&reminders).await.expect("an answer").expect(200).json();
+        assert_eq!(reminders[0]["remind_at"], remind_at, "{zone}");
+        let further = user.client.post(&format!("{path}/reminders"), &json!({"offset": "PT2H"}));
+        let further = further.await.expect("an answer").expect(201).json();
+        assert_eq!(further["remind_at"], "9999-12-31T21:59:59Z", "{zone}");
+        let renamed = user.client.patch(&path, &json!({"title": "renamed"})).await;
+        assert_eq!(renamed.expect("an answer").expect(200).json()["due_date"], END);
+        // There is no other day.
+        let skip = user.client.post(&format!("{path}/skip"), &json!({})).await;
+        assert_eq!(skip.expect("an answer").expect(409).json()["code"], "no_next_occurrence");
+        let completed = user.client.post(&format!("{path}/complete"), &json!({})).await;
+        assert_eq!(completed.expect("an answer").expect(200).json()["due_date"], END);
+        let reopened = user.client.post(&format!("{path}/reopen"), &json!({})).await;
+        reopened.expect("an answer").expect(200);
+        let preview = json!({"due_date": END, "time_zone": zone, "count": 3,
+                             "recurrence_rule": {"frequency": "daily"}});
+        let preview = user.client.post("/api/recurrence/preview", &preview).await;
+        let preview = preview.expect("an answer").expect(200).json();
+        assert_eq!(preview["occurrences"].as_array().map(Vec::len), Some(1), "{zone}");
+        // Moved there, and from there to a day of every day.
+        let moved = user.client.patch(&path, &json!({"due_date": "2031-01-01T09:00:00Z"})).await;
+        moved.expect("an answer").expect(200);
+        let moved = user.client.patch(&path, &json!({"due_date": END})).await;
+        assert_eq!(moved.expect("an answer").expect(200).json()["due_date"], END);
+    }
+    created(&user.client, json!({"title": "soon", "due_date": "2031-01-01T00:00:00Z"})).await;
+    let found = async |query: &str| {
+        let list = user.client.get(&format!("/api/tasks?{query}")).await.expect("an answer");
+        let next =
+            list.header("link").map(|link| link[1..].split_once('>').expect("a link").0.to_owned());
+        (list.expect(200).json().as_array().expect("a list").len(), next)
+    };
+    assert_eq!(found(&format!("due_date_start={END}&due_date_end={END}")).await.0, 3);
+    assert_eq!(found("due_date_start=9999-12-31").await.0, 3);
+    assert_eq!(found("due_date_end=9999-12-31").await.0, 4);
+    let (mut listed, mut next) = found("sort_by=due_date&limit=1").await;
+    while let Some(path) = next {
+        let page = found(path.split_once('?').expect("a query").1).await;
+        (listed, next) = (listed + page.0, page.1);
+    }
+    assert_eq!(listed, 4);
 }
 
 /// What is looked at first: the token, whose it is, the form, then the task.
@@ -235,6 +361,9 @@ async fn requests_are_answered_by_the_contract() {
     keys(&new_user("keys").await).await;
     keys_at_once(&new_user("at-once").await).await;
     bodies(&new_user("bodies").await).await;
+    encodings(&new_user("encodings").await).await;
+    spellings(&new_user("spellings").await).await;
+    end_of_calendar(&new_user("end").await).await;
     order_of_checks(&new_user("order").await, &new_user("other").await).await;
     up.stop().await;
 }

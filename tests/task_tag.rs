@@ -122,6 +122,46 @@ async fn tags(user: &User) {
     .await;
 }
 
+/// Spellings of one tag, and tags with commas in them.
+async fn spellings(user: &User) {
+    let composed = created(user, json!({"title": "t", "tags": ["Café", "a,b"]})).await;
+    created(user, json!({"title": "t", "tags": ["CAFE\u{301}", r"a\", "STRASSE"]})).await;
+    created(user, json!({"title": "t", "tags": ["a", "b", "straße"]})).await;
+    let listed = get(user, "tags").await;
+    let listed = listed.as_array().unwrap().iter();
+    let count = |tag: &Value| tag["count"].as_i64().unwrap();
+    let listed: Vec<_> = listed.map(|tag| (tag["name"].as_str().unwrap(), count(tag))).collect();
+    assert_eq!(listed.len(), 6, "{listed:?}");
+    assert_eq!(listed.iter().filter(|(_, count)| *count == 2).count(), 2, "{listed:?}");
+    for (query, expected) in [
+        ("tags=cafe%CC%81", 2),
+        ("tags=CAF%C3%89", 2),
+        ("tags_all=caf%C3%A9,stra%C3%9Fe", 1),
+        ("tags=a,b", 1),
+        ("tags=a%5C%2Cb", 1),
+        ("tags=a%5C,b,strasse", 3),
+        ("tags_all=a%5C,b,CAFE%CC%81", 1),
+        ("tags=a%5C", 1),
+        ("tags=a%5C%5C,x", 1),
+        ("tags_all=a,a%5C%2Cb", 0),
+    ] {
+        let found = get(user, &format!("tasks?{query}")).await;
+        assert_eq!(found.as_array().map(Vec::len), Some(expected), "{query}");
+    }
+    // By any spelling, and a new one is another name of the same.
+    let renamed = put(user, "tags/CAFE%CC%81", &json!({"name": "cafe\u{301}"})).await;
+    assert_eq!(renamed.expect(200).json()["count"], 2);
+    let task = get(user, &format!("tasks/{}", composed["id"])).await;
+    assert_eq!(task["tags"], json!(["a,b", "cafe\u{301}"]));
+    delete(user, "tags/CAF%C3%89").await.expect(204);
+    delete(user, "tags/cafe%CC%81").await.expect(404);
+    delete(user, "tags/a%2Cb").await.expect(204);
+    for (name, code) in [("\u{200b}\u{2060}", "required"), ("\u{115f}", "required")] {
+        let problem = put(user, "tags/a", &json!({"name": name})).await.expect(422).json();
+        assert_eq!(problem["errors"][0]["code"], code, "{name:?}");
+    }
+}
+
 async fn reminders(user: &User) {
     let due = "2031-03-10T09:00:00Z";
     let task =
@@ -268,6 +308,7 @@ async fn tags_and_reminders() {
     let settings = [("SMTP_URL", smtp.url()), ("RATE_LIMITS", "off".to_owned())];
     let mut up = Up::start("task-tag", &settings).await;
     tags(&register(&up.http(), "tags@example.org").await).await;
+    spellings(&register(&up.http(), "spellings@example.org").await).await;
     reminders(&register(&up.http(), "reminders@example.org").await).await;
     let user = register(&up.http(), "snooze@example.org").await;
     snoozed_mails(&user, &smtp, "snooze@example.org").await;

@@ -132,7 +132,7 @@ impl Cli {
                 let row = session
                     .query_one(
                         "SELECT outcome FROM scope_grant($1, $2, true)",
-                        &[&email.to_lowercase(), &scope],
+                        &[&rondo_domain::email::key(&email), &scope],
                     )
                     .await?;
                 anyhow::ensure!(row.get::<_, &str>(0) == "granted", "there is no account {email}");

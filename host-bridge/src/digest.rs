@@ -4,10 +4,11 @@
 
 use anyhow::anyhow;
 use rondo_database::Pool;
+use rondo_domain::digest;
+use rondo_domain::instant::{self, Instant};
+use rondo_domain::jiff::SignedDuration;
 use rondo_domain::jiff::civil::Time;
-use rondo_domain::jiff::{SignedDuration, Timestamp};
 use rondo_domain::zone::Zone;
-use rondo_domain::{digest, instant};
 use rondo_telemetry::TraceContext;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -69,6 +70,6 @@ fn step(row: &Row, lateness: SignedDuration) -> anyhow::Result<Value> {
     }))
 }
 
-fn stored(text: String) -> anyhow::Result<Timestamp> {
+fn stored(text: String) -> anyhow::Result<Instant> {
     text.parse().map_err(|error| anyhow!("a stored instant: {error}"))
 }

@@ -49,6 +49,9 @@ impl Front {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        if self.has_page(request.uri().path()) && !PAGE_METHODS.contains(request.method()) {
+            return no_page(request.method());
+        }
         match request.uri().path() {
             "/health" => json(StatusCode::OK, health::LIVE.to_owned()),
             "/health/ready" => self.ready().await,
@@ -57,6 +60,12 @@ impl Front {
             path if self.is_bridge_door(path) => missing(),
             _ => self.limited(request).await,
         }
+    }
+
+    /// Whether a path is one of the front's own pages.
+    fn has_page(&self, path: &str) -> bool {
+        matches!(path, "/health" | "/health/ready" | "/metrics")
+            || path == "/" && self.app.is_some()
     }
 
     /// By the route, since a path has more than one spelling: `//events/audit`.
@@ -88,7 +97,7 @@ impl Front {
             return self.live(request).await;
         }
         let Some(app) = &self.app else { return missing() };
-        let may_write = request.method() != Method::GET;
+        let may_write = !request.method().is_safe();
         let response = app.handle(request).await;
         if may_write {
             self.wake.notify_one();
@@ -142,6 +151,25 @@ where
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
     log.finish(response.status().as_u16());
+    response
+}
+
+/// Methods that show a page of the front's own; what has a head alone, the server sends without a body.
+const PAGE_METHODS: [Method; 2] = [Method::GET, Method::HEAD];
+
+/// The answer of a page to any other method.
+fn no_page(method: &Method) -> Response<HyperOutgoingBody> {
+    let mut response = if method == Method::OPTIONS {
+        let mut nothing = Response::new(body(""));
+        *nothing.status_mut() = StatusCode::NO_CONTENT;
+        nothing
+    } else {
+        let detail = "The header Allow has the methods that there are.";
+        let code = ProblemCode::MethodNotAllowed;
+        problem(StatusCode::METHOD_NOT_ALLOWED, code.as_str(), detail)
+    };
+    let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    response.headers_mut().insert(header::ALLOW, allow);
     response
 }
 

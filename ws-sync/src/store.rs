@@ -5,6 +5,7 @@ use rondo_contract::token::key::Jwk;
 use rondo_database::migration::{self, MigrationError};
 use rondo_database::pool::PoolError;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
+use rondo_domain::email;
 use rondo_telemetry::PoolUse;
 use tokio::sync::Semaphore;
 use tokio_postgres::types::ToSql;
@@ -125,7 +126,7 @@ impl Store {
         let _turn = self.turns.acquire().await;
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(IDENTITY_USER_SQL).await?;
-        let email_key = claims.email.as_ref().map(|email| email.to_lowercase());
+        let email_key = claims.email.as_deref().map(email::key);
         let ProviderClaims { subject, email, name, .. } = claims;
         let parameters: [&(dyn ToSql + Sync); 5] = [&issuer, subject, email, &email_key, name];
         Ok(client.query_one(&statement, &parameters).await?.try_get("user_id")?)

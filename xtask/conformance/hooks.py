@@ -48,7 +48,7 @@ schemathesis.openapi.format("time-zone", strategies.sampled_from([
     "pacific/apia", "Africa/Casablanca", "US/Eastern",
 ]))
 schemathesis.openapi.format("rrule", strategies.sampled_from([
-    "FREQ=DAILY", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYDAY=2TU", "freq=yearly;interval=4",
+    "FREQ=DAILY", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYDAY=2TU", "freq=yearly;interval=4;",
     "FREQ=MONTHLY;BYMONTHDAY=-1", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;INTERVAL=9999",
 ]))
 schemathesis.openapi.format("uri", strategies.integers(1, 999).map(

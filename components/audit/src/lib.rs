@@ -37,12 +37,21 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 rondo_guest::export_consumer!(Component, bindings, handle);
 bindings::export!(Component with_types_in bindings);
+
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    match segments {
+        ["events", "audit"] => event::METHODS.to_vec(),
+        ["api", "audit", "logs" | "statistics"] => vec![Method::Get],
+        _ => Vec::new(),
+    }
+}
 
 fn route(request: &Request) -> Result<Response, Refusal> {
     match request.segments()[..] {
@@ -123,7 +132,7 @@ fn begin(request: &Request) -> Result<(Parameters<'_>, Option<i64>), Refusal> {
         AuditReach::Everyone => None,
     };
     if request.method != Method::Get {
-        return Err(request.method_not_allowed(&[Method::Get]));
+        return Err(request.unrouted());
     }
     Ok((parameters, user))
 }

@@ -2,9 +2,9 @@
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::secret;
+use rondo_domain::Violation;
 use rondo_domain::access::Scopes;
-use rondo_domain::jiff::Timestamp;
-use rondo_domain::{Violation, instant};
+use rondo_domain::instant::{self, Instant};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::{Refusal, caller, clock};
 use serde_json::Value;
@@ -21,7 +21,7 @@ const NAME_CHARS_MAX: usize = 100;
 struct TokenForm {
     name: String,
     scopes: Scopes,
-    expires_at: Option<Timestamp>,
+    expires_at: Option<Instant>,
 }
 
 /// `GET /api/auth/tokens`: newest first, without the tokens themselves.
@@ -70,7 +70,7 @@ pub fn delete(request: &Request) -> Result<Response, Refusal> {
 }
 
 impl TokenForm {
-    fn of(mut form: Form, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+    fn of(mut form: Form, now: Instant) -> Result<Self, Vec<FieldError>> {
         let name = form.required("name", |text| match form::name(text.trim())? {
             name if name.chars().count() > NAME_CHARS_MAX => {
                 Err(Violation::TooLong { max: NAME_CHARS_MAX })
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn forms() {
-        let now: Timestamp = "2031-01-01T00:00:00Z".parse().unwrap();
+        let now: Instant = "2031-01-01T00:00:00Z".parse().unwrap();
         let check = |body: Value, expected: Result<&str, &[(&str, &str)]>| {
             let Value::Object(members) = body else { panic!("an object") };
             match (TokenForm::of(Form::of(members), now), expected) {

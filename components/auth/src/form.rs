@@ -1,8 +1,8 @@
 //! What account routes are sent, checked member by member.
 
 use rondo_contract::problem::FieldError;
-use rondo_domain::Violation;
 use rondo_domain::zone::Zone;
+use rondo_domain::{Violation, blank, email};
 use rondo_guest::http::Request;
 use rondo_guest::{Refusal, body};
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ impl Registration {
 
     /// What finds the account, in whatever case the address is given.
     pub fn email_key(&self) -> String {
-        email_key(&self.email)
+        email::key(&self.email)
     }
 }
 
@@ -176,10 +176,6 @@ impl Form {
     }
 }
 
-fn email_key(email: &str) -> String {
-    email.to_lowercase()
-}
-
 /// An address that a mail can be sent to: one `@`, a local part of unquoted characters (RFC 5322,
 /// section 3.2.3) and a domain of labels.
 fn email(text: &str) -> Result<String, Violation> {
@@ -210,7 +206,7 @@ fn email(text: &str) -> Result<String, Violation> {
 
 /// What finds an account, if there is one; nothing is told of how an address looks.
 fn any_email(text: &str) -> Result<String, Violation> {
-    Ok(email_key(&text.trim().replace('\0', "")))
+    Ok(email::key(&text.trim().replace('\0', "")))
 }
 
 pub fn time_zone(text: &str) -> Result<String, Violation> {
@@ -235,12 +231,12 @@ fn bounded_password(text: &str) -> Result<String, Violation> {
 }
 
 pub fn name(text: &str) -> Result<String, Violation> {
-    if text.is_empty() {
-        Err(Violation::Required)
-    } else if text.chars().count() > NAME_CHARS_MAX {
+    if text.chars().count() > NAME_CHARS_MAX {
         Err(Violation::TooLong { max: NAME_CHARS_MAX })
     } else if text.chars().any(char::is_control) {
         Err(Violation::Malformed { expected: "free of control characters" })
+    } else if blank::is_blank(text) {
+        Err(Violation::Required)
     } else {
         Ok(text.to_owned())
     }

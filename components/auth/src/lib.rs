@@ -55,14 +55,23 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 bindings::export!(Component with_types_in bindings);
 
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    let answers = match segments {
+        ["links", "unsubscribe"] => return rondo_guest::link::METHODS.to_vec(),
+        ["api", "auth", rest @ ..] => table(rest).map(|(_, answers)| answers),
+        _ => None,
+    };
+    answers.unwrap_or_default().iter().map(|(method, _)| *method).collect()
+}
+
 fn route(request: &Request) -> Result<Response, Refusal> {
-    use Method::{Delete, Get, Patch, Post};
     let segments = request.segments();
     if segments[..] == ["links", "unsubscribe"] {
         return link::unsubscribe(request);
@@ -70,7 +79,18 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     let ["api", "auth", ref rest @ ..] = segments[..] else {
         return Err(Refusal::not_found());
     };
-    let (guard, answers): (Guard, &[(Method, Answer)]) = match rest {
+    let (guard, answers) = table(rest).ok_or_else(Refusal::not_found)?;
+    match answer_of(request, answers) {
+        Ok(answer) => answer(request),
+        // Who may not come in is not told what is wrong with the form.
+        Err(refusal) => Err(guard.refusal(request).unwrap_or(refusal)),
+    }
+}
+
+/// What answers each method of a path, by what is behind `/api/auth/`; none when there is no such path.
+fn table(rest: &[&str]) -> Option<(Guard, &'static [(Method, Answer)])> {
+    use Method::{Delete, Get, Patch, Post};
+    let table: (Guard, &'static [(Method, Answer)]) = match rest {
         ["register"] => (Guard::None, &[(Post, register)]),
         ["login"] => (Guard::None, &[(Post, login)]),
         ["refresh"] => (Guard::None, &[(Post, refresh)]),
@@ -82,19 +102,14 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         ["me"] => (Guard::Token, &[(Get, account::show), (Patch, account::change)]),
         ["tokens"] => (Guard::Login, &[(Get, api_token::list), (Post, api_token::create)]),
         ["tokens", _] => (Guard::Login, &[(Delete, api_token::delete)]),
-        _ => return Err(Refusal::not_found()),
+        _ => return None,
     };
-    match answer_of(request, answers) {
-        Ok(answer) => answer(request),
-        // Who may not come in is not told what is wrong with the form.
-        Err(refusal) => Err(guard.refusal(request).unwrap_or(refusal)),
-    }
+    Some(table)
 }
 
 fn answer_of(request: &Request, answers: &[(Method, Answer)]) -> Result<Answer, Refusal> {
     let Some((_, answer)) = answers.iter().find(|(method, _)| *method == request.method) else {
-        let allowed: Vec<_> = answers.iter().map(|(method, _)| *method).collect();
-        return Err(request.method_not_allowed(&allowed));
+        return Err(request.unrouted());
     };
     Parameters::of(request).finish()?;
     Ok(*answer)

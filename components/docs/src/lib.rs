@@ -36,24 +36,34 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 bindings::export!(Component with_types_in bindings);
 
-fn route(request: &Request) -> Result<Response, Refusal> {
-    let (media_type, content) = match request.segments()[..] {
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    document(segments).map(|_| Method::Get).into_iter().collect()
+}
+
+/// What is at a path: its media type and its content.
+fn document(segments: &[&str]) -> Option<(&'static str, &'static str)> {
+    Some(match segments {
         ["api", "openapi.json"] => ("application/json", OPENAPI),
         ["api", "asyncapi.json"] => ("application/json", ASYNCAPI),
         ["api", "docs"] => ("text/html; charset=utf-8", PAGE),
         ["api", "docs", "page.css"] => ("text/css; charset=utf-8", STYLE),
         ["api", "docs", "page.js"] => ("text/javascript; charset=utf-8", SCRIPT),
-        _ => return Err(Refusal::not_found()),
+        _ => return None,
+    })
+}
+
+fn route(request: &Request) -> Result<Response, Refusal> {
+    let (media_type, content) = match (request.method, document(&request.segments())) {
+        (Method::Get, Some(document)) => document,
+        _ => return Err(request.unrouted()),
     };
-    if request.method != Method::Get {
-        return Err(request.method_not_allowed(&[Method::Get]));
-    }
     Parameters::of(request).finish()?;
     Ok(Response::of(media_type, 200, content.into())
         .header("content-security-policy", POLICY)

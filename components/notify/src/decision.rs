@@ -1,7 +1,7 @@
 //! Whether a reminder that came due is still worth a mail.
 
 use rondo_contract::event::TaskEvent;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 
 use crate::reminder::Reminder;
 
@@ -11,7 +11,7 @@ pub struct Firing {
     pub reminder_id: i64,
     /// How often the reminder has come due, this time included.
     pub number: i64,
-    pub remind_at: Timestamp,
+    pub remind_at: Instant,
 }
 
 impl Firing {

@@ -1,7 +1,7 @@
 //! The daily digest: what is overdue, what is due on its day, and which reminders were missed. None
 //! when there is nothing to say.
 
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::Date;
 use rondo_domain::moment;
@@ -42,7 +42,7 @@ pub struct Entry {
 
 /// The moments between which a local day is; the second is no more of it.
 #[must_use]
-pub fn bounds(day: Date, zone: &Zone) -> Option<(Timestamp, Timestamp)> {
+pub fn bounds(day: Date, zone: &Zone) -> Option<(Instant, Instant)> {
     let start = |day: Date| zone.instant_of(day.to_datetime(rondo_domain::jiff::civil::Time::MIN));
     Some((start(day)?, start(day.checked_add(1.day()).ok()?)?))
 }
@@ -131,7 +131,7 @@ mod tests {
         };
         let zone = Zone::parse("Europe/Paris").unwrap();
         let key = HmacKey::new(&[7; 32]).unwrap();
-        let now = Timestamp::UNIX_EPOCH;
+        let now = Instant::UNIX_EPOCH;
         let links = Links { public_url: "https://a.example", key: &key, user_id: 7, now };
         digest.mail("2026-01-12".parse().unwrap(), &zone, &reader, &links)
     }

@@ -47,12 +47,26 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 rondo_guest::export_consumer!(Component, bindings, handle);
 bindings::export!(Component with_types_in bindings);
+
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    match segments {
+        ["events", "notify"] => event::METHODS.to_vec(),
+        ["api", "notifications"] | ["api", _, "notifications"] => vec![Method::Get],
+        ["api", "webhooks", rest @ ..] | ["api", _, "webhooks", rest @ ..] => {
+            webhook::methods(rest)
+                .map(|(reading, writing)| [reading, writing].concat())
+                .unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
 
 fn route(request: &Request) -> Result<Response, Refusal> {
     match request.segments()[..] {
@@ -69,7 +83,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
 fn list(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
     let user = caller::acting(request, user, Scope::TasksRead)?;
     if request.method != Method::Get {
-        return Err(request.method_not_allowed(&[Method::Get]));
+        return Err(request.unrouted());
     }
     let mut parameters = Parameters::of(request);
     let (limit, cursor) = (parameters.limit(), parameters.cursor());

@@ -6,7 +6,7 @@
 use askama::Template;
 use rondo_contract::link_token::{Link, Purpose, UNSUBSCRIBE_LINK_LIFETIME_S};
 use rondo_contract::token::HmacKey;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use serde_json::{Value, json};
 
 /// A rendered mail; who it goes to is the mailer's to look up.
@@ -91,7 +91,7 @@ pub struct Links<'a> {
     pub public_url: &'a str,
     pub key: &'a HmacKey,
     pub user_id: i64,
-    pub now: Timestamp,
+    pub now: Instant,
 }
 
 impl Links<'_> {

@@ -68,7 +68,7 @@ impl Reminder {
 mod tests {
     use rondo_contract::link_token::Link;
     use rondo_contract::token::HmacKey;
-    use rondo_domain::jiff::Timestamp;
+    use rondo_domain::instant::Instant;
 
     use super::*;
 
@@ -99,7 +99,7 @@ mod tests {
         HmacKey::new(&[7; 32]).unwrap()
     }
 
-    fn now() -> Timestamp {
+    fn now() -> Instant {
         "2026-01-12T12:00:01Z".parse().unwrap()
     }
 

@@ -1,7 +1,6 @@
 //! What the component reads and the function that it calls.
 
-use rondo_domain::instant;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
 use rondo_guest::database::{Database, DatabaseError, Failure, Row, int, optional, text};
 use serde_json::Value;
 
@@ -65,7 +64,7 @@ impl Store {
     pub fn digest(
         &self,
         user: i64,
-        (start, end): (Timestamp, Timestamp),
+        (start, end): (Instant, Instant),
     ) -> Result<Digest, DatabaseError> {
         let parameters =
             [int(user), text(instant::format(start)), text(instant::format(end)), int(ITEMS_MAX)];

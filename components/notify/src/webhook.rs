@@ -32,20 +32,28 @@ enum Target {
     Redelivery { webhook: i64, delivery: i64 },
 }
 
-/// Answers `/api/{user_id}/webhooks` and what is under it; `rest` is the path behind that.
-pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Response, Refusal> {
-    let (reading, writing): (&[Method], &[Method]) = match rest {
+/// The methods of a path that read, and those that write.
+type ByScope = (&'static [Method], &'static [Method]);
+
+/// The methods of what is behind `…/webhooks` in a path; none when there is no such path.
+pub fn methods(rest: &[&str]) -> Option<ByScope> {
+    Some(match rest {
         [] => (&[Method::Get], &[Method::Post]),
         [_] => (&[Method::Get], &[Method::Patch, Method::Delete]),
         [_, "deliveries"] => (&[Method::Get], &[]),
         [_, "test"] | [_, "deliveries", _, "redeliver"] => (&[], &[Method::Post]),
-        _ => return Err(Refusal::not_found()),
-    };
+        _ => return None,
+    })
+}
+
+/// Answers `/api/{user_id}/webhooks` and what is under it; `rest` is the path behind that.
+pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Response, Refusal> {
+    let (reading, writing) = methods(rest).ok_or_else(Refusal::not_found)?;
     let is_reading = reading.contains(&request.method);
     let scope = if is_reading || writing.is_empty() { Scope::TasksRead } else { Scope::TasksWrite };
     let user = caller::acting(request, user, scope)?;
     if !is_reading && !writing.contains(&request.method) {
-        return Err(request.method_not_allowed(&[reading, writing].concat()));
+        return Err(request.unrouted());
     }
     let known = |text: &str| caller::number(text).ok_or_else(Refusal::not_found);
     let target = match rest {

@@ -32,7 +32,7 @@ use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::{self, Event, Unavailable};
-use rondo_guest::http::{self, Request, Response};
+use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::trace::Trace;
 use serde_json::Value;
 
@@ -42,12 +42,23 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 rondo_guest::export_consumer!(Component, bindings, handle);
 bindings::export!(Component with_types_in bindings);
+
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    match segments {
+        ["events", "recurrence"] => event::METHODS.to_vec(),
+        ["api", _, "recurrence", "preview"] | ["api", "recurrence", "preview"] => {
+            vec![Method::Post]
+        }
+        _ => Vec::new(),
+    }
+}
 
 fn route(request: &Request) -> Result<Response, Refusal> {
     match request.segments()[..] {

@@ -4,8 +4,7 @@ use rondo_contract::problem::FieldError;
 use rondo_contract::recurrence_rule;
 use rondo_domain::Violation;
 use rondo_domain::access::Scope;
-use rondo_domain::instant;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, anchor_of, describe};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Method, Request, Response};
@@ -18,7 +17,7 @@ use crate::store::Store;
 pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
     let user = caller::acting(request, user, Scope::TasksRead)?;
     if request.method != Method::Post {
-        return Err(request.method_not_allowed(&[Method::Post]));
+        return Err(request.unrouted());
     }
     Parameters::of(request).finish()?;
     let form = Form::of(body::object(request)?).map_err(Refusal::invalid)?;
@@ -49,7 +48,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
 
 /// The body.
 struct Form {
-    due_date: Option<Timestamp>,
+    due_date: Option<Instant>,
     time_zone: Option<Zone>,
     rule: Rule,
     count: usize,

@@ -1,7 +1,7 @@
 //! What the component reads and the two functions that it calls.
 
 use rondo_contract::recurrence_rule;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::Series;
@@ -78,7 +78,7 @@ pub struct Occurrence {
     pub series: Series,
     pub slot: DateTime,
     /// None for one that was deleted, or is not completed.
-    pub completed_at: Option<Timestamp>,
+    pub completed_at: Option<Instant>,
     pub zone: Zone,
     pub reminder_offset: Option<ReminderOffset>,
     pub deleted: bool,
@@ -93,8 +93,8 @@ pub struct Occurrence {
 /// A successor to be made.
 pub struct Next {
     pub slot: DateTime,
-    pub due: Timestamp,
-    pub remind_at: Option<Timestamp>,
+    pub due: Instant,
+    pub remind_at: Option<Instant>,
 }
 
 impl Next {

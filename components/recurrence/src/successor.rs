@@ -1,7 +1,7 @@
 //! What follows an occurrence.
 
 use rondo_contract::cloud_event::Disposition;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::recurrence::{Basis, CatchUp, Successor};
 use rondo_guest::clock;
@@ -51,7 +51,7 @@ pub fn follow(
 
 impl Occurrence {
     /// When the occurrence was over, if it still is and nothing follows it yet.
-    fn done_at(&self, cause: Cause, now: Timestamp) -> Option<Timestamp> {
+    fn done_at(&self, cause: Cause, now: Instant) -> Option<Instant> {
         let at = match cause {
             Cause::Completed if !self.deleted => self.completed_at,
             // One that was completed and then deleted has a successor; this one was pending.
@@ -62,7 +62,7 @@ impl Occurrence {
     }
 
     /// What follows, in order, and the slots that were passed over; none when the series is over.
-    fn successors(&self, done_at: Timestamp, now: Timestamp) -> Option<(Vec<Next>, Vec<DateTime>)> {
+    fn successors(&self, done_at: Instant, now: Instant) -> Option<(Vec<Next>, Vec<DateTime>)> {
         let after =
             |slot| match self.series.successor(slot, done_at, now, self.completions, &self.taken) {
                 Successor::Next { slot, due, skipped } => Some((self.next(slot, due), skipped)),
@@ -82,7 +82,7 @@ impl Occurrence {
         Some((next, skipped))
     }
 
-    fn next(&self, slot: DateTime, due: Timestamp) -> Next {
+    fn next(&self, slot: DateTime, due: Instant) -> Next {
         let remind_at = self.reminder_offset.map(|offset| offset.remind_at(due, &self.zone));
         Next { slot, due, remind_at }
     }

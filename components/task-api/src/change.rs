@@ -4,7 +4,7 @@
 //! to. When the task has changed in between, it starts again.
 
 use rondo_contract::task_body;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::recurrence::{Frequency, Rule};
 use rondo_domain::task::{self, EditScope, SeriesChange, Status, TaskFields};
 use rondo_domain::zone::Zone;
@@ -32,9 +32,8 @@ pub enum Action {
 /// `PATCH` or `POST …/{id}/complete` and `…/reopen`.
 pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
-    let bytes = request.body()?;
-    body::nothing(&bytes, request)?;
-    let key = Key::of(request, &bytes)?;
+    body::nothing(&request.body()?, request)?;
+    let key = Key::of(request, &Value::Null)?;
     change(request, user, task, key.as_ref(), EditScope::This, |current| {
         Ok(match action {
             Action::Complete => current.fields.clone().completed(),
@@ -107,7 +106,7 @@ fn scope(request: &Request) -> Result<EditScope, Refusal> {
 pub struct Current {
     pub fields: TaskFields,
     pub user_zone: Zone,
-    pub now: Timestamp,
+    pub now: Instant,
 }
 
 /// Writes what `rule` makes of the task as it is.
@@ -177,7 +176,7 @@ impl Current {
     /// Stands in for a task that is not there, so that a request can be checked by itself: it has
     /// what members of a patch may depend on.
     fn any() -> Result<Self, Refusal> {
-        let (zone, now) = (Zone::utc(), Timestamp::UNIX_EPOCH);
+        let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
         let mut fields = task_body::parse(&json!({ "title": "any" }), Status::Pending, &zone, now)
             .map_err(Refusal::invalid)?;
         fields.due_date = Some(now);

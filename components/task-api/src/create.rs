@@ -15,9 +15,8 @@ use crate::task_response;
 /// `POST /api/{user_id}/tasks`.
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
-    let bytes = request.body()?;
-    let value = body::value(&bytes, request, &[body::JSON])?;
-    let key = Key::of(request, &bytes)?;
+    let value = body::value(&request.body()?, request, &[body::JSON])?;
+    let key = Key::of(request, &value)?;
     let now = clock::now();
     let parse = |zone: &Zone| {
         task_body::parse(&value, Status::Pending, zone, now).map_err(Refusal::invalid)

@@ -4,6 +4,7 @@ use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_domain::Violation;
 use rondo_guest::Refusal;
 use rondo_guest::http::{Method, Request, Response};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::store::Answer;
@@ -17,13 +18,14 @@ pub struct Key {
     /// Method and path, the path without the user, whose key it is anyway.
     pub request: String,
     pub key: String,
-    /// SHA-256 of the body, hexadecimal.
+    /// SHA-256 of what the body says, hexadecimal.
     pub body_hash: String,
 }
 
 impl Key {
-    /// The key of a request. Only POST takes one; others ignore it.
-    pub fn of(request: &Request, body: &[u8]) -> Result<Option<Self>, Refusal> {
+    /// The key of a request. Only POST takes one; others ignore it. `body` is what the body says: the
+    /// same JSON is the same request, however it is written.
+    pub fn of(request: &Request, body: &impl Serialize) -> Result<Option<Self>, Refusal> {
         if request.method != Method::Post {
             return Ok(None);
         }
@@ -35,6 +37,9 @@ impl Key {
             let violation = Violation::Malformed { expected };
             return Err(Refusal::invalid(vec![FieldError::header("Idempotency-Key", violation)]));
         }
+        // Members come sorted, numbers and strings in one spelling.
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Refusal::internal(format!("a body that was read: {error}")))?;
         let (_, path) = request.path().split_once("/tasks").unwrap_or_default();
         Ok(Some(Self {
             request: format!("POST /tasks{path}"),

@@ -46,23 +46,57 @@ struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        http::serve(request, out, route);
+        http::serve(request, out, methods, route);
     }
 }
 
 bindings::export!(Component with_types_in bindings);
 
+/// The methods of a path.
+fn methods(segments: &[&str]) -> Vec<Method> {
+    use Method::{Delete, Get, Patch, Post, Put};
+    let Some((_, area, rest)) = place(segments) else {
+        return match segments {
+            ["links", "complete" | "snooze"] => rondo_guest::link::METHODS.to_vec(),
+            ["api", "health", "ready"] => vec![Method::Get],
+            _ => Vec::new(),
+        };
+    };
+    match (area, rest) {
+        ("tasks", []) => vec![Get, Post],
+        ("tasks", ["filter"]) => vec![Get],
+        ("tasks", [_]) => vec![Get, Put, Patch, Delete],
+        ("tasks", [_, "complete" | "reopen"]) => vec![Patch, Post],
+        ("tasks", [_, "skip" | "reminders"]) => vec![Post],
+        ("changes" | "tags" | "reminders", []) => vec![Get],
+        ("tags", [_]) => vec![Put, Delete],
+        ("reminders", [_]) => vec![Delete],
+        ("reminders", [_, "snooze"]) => vec![Post],
+        _ => Vec::new(),
+    }
+}
+
+/// The user in a path, if there is one, the area that it leads to, and what is behind that.
+fn place<'a>(segments: &'a [&'a str]) -> Option<(Option<&'a str>, &'a str, &'a [&'a str])> {
+    match segments {
+        ["api", area, rest @ ..] if is_area(area) => Some((None, area, rest)),
+        ["api", user, area, rest @ ..] if is_area(area) => Some((Some(user), area, rest)),
+        _ => None,
+    }
+}
+
 fn route(request: &Request) -> Result<Response, Refusal> {
     let segments = request.segments();
-    let (user, area, rest) = match segments[..] {
-        ["api", "health", "ready"] if request.method == Method::Get => {
+    let (user, area, rest) = match (&segments[..], place(&segments)) {
+        (["api", "health", "ready"], _) if request.method == Method::Get => {
             return health::ready(request);
         }
-        ["api", "health", "ready"] => return Err(request.method_not_allowed(&[Method::Get])),
-        ["links", "complete"] => return link::complete(request),
-        ["links", "snooze"] => return link::snooze(request),
-        ["api", area, ref rest @ ..] if is_area(area) => (None, area, rest),
-        ["api", user, area, ref rest @ ..] if is_area(area) => (Some(user), area, rest),
+        (["api", "health", "ready"], _) => {
+            return Err(request.method_not_allowed(&[Method::Get]));
+        }
+        (["links", "complete"], _) => return link::complete(request),
+        (["links", "snooze"], _) => return link::snooze(request),
+        (_, Some(place)) => place,
         _ => return Err(unknown_path(request)),
     };
     let scope = match request.method {
@@ -86,42 +120,35 @@ fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusa
     match (request.method, rest) {
         (Method::Get, [] | ["filter"]) => list::answer(request, user),
         (Method::Post, []) => create::answer(request, user),
-        (_, []) => Err(request.method_not_allowed(&[Method::Get, Method::Post])),
-        (_, ["filter"]) => Err(request.method_not_allowed(&[Method::Get])),
+        (_, ["filter"]) => Err(request.unrouted()),
         (method, [task]) => one(request, method, user, id(task)),
         (method, [task, action]) => act(request, method, user, id(task), action),
-        _ => Err(Refusal::not_found()),
+        _ => Err(request.unrouted()),
     }
 }
 
 fn changes(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, []) => changes::answer(request, user),
-        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
-        _ => Err(Refusal::not_found()),
+        _ => Err(request.unrouted()),
     }
 }
 
 fn tags(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, []) => tag::list(request, user),
-        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
         (Method::Put, [name]) => tag::replace(request, user, name),
         (Method::Delete, [name]) => tag::remove(request, user, name),
-        (_, [_]) => Err(request.method_not_allowed(&[Method::Put, Method::Delete])),
-        _ => Err(Refusal::not_found()),
+        _ => Err(request.unrouted()),
     }
 }
 
 fn reminders(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, []) => reminder::list(request, user),
-        (_, []) => Err(request.method_not_allowed(&[Method::Get])),
         (Method::Delete, [reminder]) => reminder::remove(request, user, id(reminder)),
-        (_, [_]) => Err(request.method_not_allowed(&[Method::Delete])),
         (Method::Post, [reminder, "snooze"]) => reminder::snooze(request, user, id(reminder)),
-        (_, [_, "snooze"]) => Err(request.method_not_allowed(&[Method::Post])),
-        _ => Err(Refusal::not_found()),
+        _ => Err(request.unrouted()),
     }
 }
 
@@ -132,12 +159,7 @@ fn one(request: &Request, method: Method, user: i64, task: i64) -> Result<Respon
         Method::Put => change::replace(request, user, task),
         Method::Patch => change::patch(request, user, task),
         Method::Delete => change::delete(request, user, task),
-        Method::Post | Method::Other => Err(request.method_not_allowed(&[
-            Method::Get,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-        ])),
+        Method::Post | Method::Other => Err(request.unrouted()),
     }
 }
 
@@ -154,12 +176,11 @@ fn act(
         ("reopen", _) => change::Action::Reopen,
         ("skip", Method::Post) => return skip::answer(request, user, task),
         ("reminders", Method::Post) => return reminder::add(request, user, task),
-        ("skip" | "reminders", _) => return Err(request.method_not_allowed(&[Method::Post])),
-        _ => return Err(Refusal::not_found()),
+        _ => return Err(request.unrouted()),
     };
     match method {
         Method::Patch | Method::Post => change::act(request, user, task, action),
-        _ => Err(request.method_not_allowed(&[Method::Patch, Method::Post])),
+        _ => Err(request.unrouted()),
     }
 }
 

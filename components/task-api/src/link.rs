@@ -2,9 +2,9 @@
 //! the API's own routes, with the same events.
 
 use rondo_contract::link_token::{Link, Purpose};
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
+use rondo_domain::moment;
 use rondo_domain::snooze::Snooze;
-use rondo_domain::{instant, moment};
 use rondo_guest::database::{int, text};
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::link::{Page, follow};
@@ -88,7 +88,7 @@ fn gone() -> Response {
 struct Reminder {
     fired: bool,
     firing: i64,
-    remind_at: Timestamp,
+    remind_at: Instant,
     title: String,
     completed: bool,
     time_zone: String,

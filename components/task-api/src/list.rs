@@ -9,11 +9,16 @@ use rondo_guest::database::{DatabaseError, Failure, boolean, int, optional, text
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
 
+use crate::create::stored_zone;
 use crate::store::Store;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
-    let query = TaskQuery::parse(request.query()).map_err(Refusal::invalid)?;
+    let mut query = TaskQuery::parse(request.query()).map_err(Refusal::invalid)?;
     let store = Store::open()?;
+    if query.names_days() {
+        let zone = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
+        query.place_days(&stored_zone(&zone)?);
+    }
     let page = match candidates(&store, user, &query)? {
         Some(tasks) => Page::found(&store, user, &query, tasks)?,
         None => Page::read(&store, user, &query)?,

@@ -2,10 +2,10 @@
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::reminder_body::{self, Moment};
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::task::Status;
-use rondo_domain::{Violation, instant, word_enum};
+use rondo_domain::{Violation, word_enum};
 use rondo_guest::database::{int, optional, text, text_list};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::{self, Parameters};
@@ -67,10 +67,9 @@ fn parse_cursor(cursor: &str) -> Option<(String, i64)> {
 /// `POST …/tasks/{id}/reminders`: a further reminder.
 pub fn add(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
-    let bytes = request.body()?;
-    let members = body::object_of(&bytes, request)?;
+    let members = body::object(request)?;
     let moment = reminder_body::parse_further(&members).map_err(Refusal::invalid)?;
-    let key = Key::of(request, &bytes)?;
+    let key = Key::of(request, &members)?;
     let condition = IfMatch::of(request);
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
@@ -122,7 +121,7 @@ fn added(reminder: String, is_replayed: bool) -> Response {
 fn planned(
     current: &Current,
     moment: Moment,
-) -> Result<(Option<ReminderOffset>, Timestamp), Refusal> {
+) -> Result<(Option<ReminderOffset>, Instant), Refusal> {
     let fields = &current.fields;
     let refuse =
         |pointer: &str, violation| Err(Refusal::invalid(vec![FieldError::of(pointer, violation)]));

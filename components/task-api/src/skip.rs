@@ -2,8 +2,7 @@
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::recurrence_rule;
-use rondo_domain::instant;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::recurrence::{Rule, Series, Successor};
 use rondo_domain::task::Status;
@@ -22,9 +21,8 @@ use crate::task_response;
 
 pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
-    let bytes = request.body()?;
-    body::nothing(&bytes, request)?;
-    let key = Key::of(request, &bytes)?;
+    body::nothing(&request.body()?, request)?;
+    let key = Key::of(request, &Value::Null)?;
     let condition = IfMatch::of(request);
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
@@ -134,10 +132,7 @@ impl Occurrence {
 
     /// The next free slot, when it is due, and the slots that were passed over; none when the series
     /// is over.
-    fn next(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<(DateTime, Timestamp, Vec<DateTime>)>, Refusal> {
+    fn next(&self, now: Instant) -> Result<Option<(DateTime, Instant, Vec<DateTime>)>, Refusal> {
         let taken: Vec<DateTime> =
             self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect();
         let slot = local(&self.slot)?;

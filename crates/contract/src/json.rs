@@ -22,12 +22,19 @@ pub enum JsonError {
     NumberOutOfRange(String),
 }
 
-/// Reads a JSON text (RFC 8259).
+/// A JSON text without a byte order mark before it, which some editors and libraries write (RFC 8259,
+/// section 8.1).
+#[must_use]
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// Reads a JSON text (RFC 8259), with or without a byte order mark.
 ///
 /// # Errors
 /// See [`JsonError`].
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let mut deserializer = serde_json::Deserializer::from_slice(without_mark(text));
     let value = Guard { depth: 0 }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
@@ -155,8 +162,15 @@ mod tests {
         };
         assert!(matches!(parse(b"[1e400]"), Err(JsonError::NumberOutOfRange(_))));
         assert!(parse(b"[99999999999999999999, 1e300, -0.0]").is_ok());
+        assert_eq!(parse(b"\xef\xbb\xbf{}").unwrap(), serde_json::json!({}));
+        check(b"\xef\xbb\xbf\xef\xbb\xbf{}", "not JSON");
+        check(b"\xef\xbb{}", "not JSON");
+        check(b"{}\xef\xbb\xbf", "not JSON");
         check(br#"{"a":1,"a":2}"#, "twice");
         check(br#"{"a":{"b":1,"b":2}}"#, "twice");
+        check(br#"[[{"a":[{"b":1,"b":1}]}]]"#, "twice");
+        check(br#"{"a":1,"\u0061":2}"#, "twice");
+        check(br#"{"":1,"":2}"#, "twice");
         check(b"{", "not JSON");
         check(b"1 2", "not JSON");
         check(b"\"\xff\"", "not JSON");

@@ -1,8 +1,8 @@
 //! Bodies of the reminder routes: a moment, or a span of time that leads to one.
 
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::Violation;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::{Violation, instant};
 use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
@@ -11,7 +11,7 @@ use crate::task_body::duration;
 /// A moment as a client names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    At(Timestamp),
+    At(Instant),
     /// Before the due date, for a further reminder; from now, for a snooze.
     Span(ReminderOffset),
 }

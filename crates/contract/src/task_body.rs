@@ -4,12 +4,12 @@
 //! is refused, so that a misspelt one is never silently lost; read-only ones may be sent back.
 
 use rondo_domain::Violation;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{self, Frequency, Rule, Series};
 use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
-use rondo_domain::{fold, instant, search};
+use rondo_domain::{fold, search};
 use serde_json::{Map, Value, json};
 
 use crate::problem::FieldError;
@@ -39,7 +39,7 @@ pub fn parse(
     body: &Value,
     default_status: Status,
     default_zone: &Zone,
-    now: Timestamp,
+    now: Instant,
 ) -> Result<TaskFields, Vec<FieldError>> {
     let Value::Object(members) = body else { return Err(vec![not_an_object("")]) };
     let mut reader = Reader::new(members);
@@ -70,7 +70,7 @@ pub fn patch(
     current: &TaskFields,
     body: &Value,
     default_zone: &Zone,
-    now: Timestamp,
+    now: Instant,
 ) -> Result<TaskFields, Vec<FieldError>> {
     let Value::Object(members) = body else { return Err(vec![not_an_object("")]) };
     let mut target = to_json(current);
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What concerns several members together.
-    fn finish(mut self, fields: TaskFields, now: Timestamp) -> Result<TaskFields, Vec<FieldError>> {
+    fn finish(mut self, fields: TaskFields, now: Instant) -> Result<TaskFields, Vec<FieldError>> {
         if fields.reminder_offset.is_some() && self.given("due_date").is_none() {
             self.errors.push(FieldError::of("/reminder_offset", Violation::NeedsDueDate));
         }
@@ -259,7 +259,7 @@ pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
 
 /// Local date and time at which a series of this task would start: its due date's, otherwise now.
 #[must_use]
-pub fn anchor(fields: &TaskFields, now: Timestamp) -> rondo_domain::jiff::civil::DateTime {
+pub fn anchor(fields: &TaskFields, now: Instant) -> rondo_domain::jiff::civil::DateTime {
     recurrence::anchor_of(fields.due_date.unwrap_or(now), &fields.time_zone)
 }
 
@@ -286,7 +286,7 @@ pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
 /// What the database functions take: the writable members and what is derived from them. `further`
 /// are the offsets of the task's further reminders.
 #[must_use]
-pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp) -> Value {
+pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) -> Value {
     let mut members = to_json(fields);
     let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
     members.insert("tag_keys".to_owned(), tag_keys.into());
@@ -311,7 +311,7 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Timestamp
 /// # Errors
 /// When another version of the rules has written it.
 pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
-    parse(task, Status::Pending, &Zone::utc(), Timestamp::UNIX_EPOCH)
+    parse(task, Status::Pending, &Zone::utc(), Instant::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     fn parsed(body: Value) -> Result<TaskFields, Vec<FieldError>> {
-        parse(&body, Status::Pending, &Zone::utc(), Timestamp::UNIX_EPOCH)
+        parse(&body, Status::Pending, &Zone::utc(), Instant::UNIX_EPOCH)
     }
 
     fn check(body: Value, expected: &[(&str, &str)]) {
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
         assert_eq!(from_answer(&answered).unwrap(), fields);
         let day = ReminderOffset::parse("P1D").unwrap();
-        let stored = to_stored(&fields, &[day], Timestamp::UNIX_EPOCH);
+        let stored = to_stored(&fields, &[day], Instant::UNIX_EPOCH);
         assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
@@ -382,7 +382,7 @@ mod tests {
         let patched = |rule: Value, body: Value| {
             let current = parsed(json!({"title": "t", "recurrence_rule": rule})).unwrap();
             let body = json!({ "recurrence_rule": body });
-            let rule = patch(&current, &body, &Zone::utc(), Timestamp::UNIX_EPOCH).unwrap();
+            let rule = patch(&current, &body, &Zone::utc(), Instant::UNIX_EPOCH).unwrap();
             recurrence_rule::to_json(&rule.recurrence_rule.unwrap())
         };
         let weekly = json!({"frequency": "weekly", "days_of_week": [0], "basis": "completion"});
@@ -400,7 +400,7 @@ mod tests {
         let current = parsed(json!({"title": "t", "priority": "high", "tags": ["a"],
             "recurrence_rule": {"frequency": "daily", "interval": 2}}))
         .unwrap();
-        let patched = |body: Value| patch(&current, &body, &Zone::utc(), Timestamp::UNIX_EPOCH);
+        let patched = |body: Value| patch(&current, &body, &Zone::utc(), Instant::UNIX_EPOCH);
         assert_eq!(patched(json!({})).unwrap(), current);
         let changed =
             patched(json!({"priority": null, "recurrence_rule": {"interval": 3}})).unwrap();

@@ -3,8 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rondo_domain::fold::{fold, title_key};
+use rondo_domain::instant::{self, Instant};
+use rondo_domain::jiff::civil::Date;
 use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
-use rondo_domain::{ID_MAX, Violation, instant, word_enum};
+use rondo_domain::zone::Zone;
+use rondo_domain::{ID_MAX, Violation, word_enum};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
@@ -123,9 +126,10 @@ pub struct TaskQuery {
     pub tags: Vec<String>,
     /// All of these, likewise.
     pub tags_all: Vec<String>,
-    /// Instants as text, both inclusive.
+    /// Instants as text, both inclusive; see also [`TaskQuery::names_days`].
     pub due_date_start: Option<String>,
     pub due_date_end: Option<String>,
+    days: Days,
     pub has_due_date: Option<bool>,
     pub parent_task_id: Option<i64>,
     pub updated_since: Option<String>,
@@ -147,14 +151,17 @@ impl TaskQuery {
         let mut reader = Reader::new(query);
         let sort_by = reader.word("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt);
         let sort_order = reader.word("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc);
+        let (due_date_start, first) = reader.bound("due_date_start");
+        let (due_date_end, last) = reader.bound("due_date_end");
         let parsed = Self {
             search: reader.one("search").and_then(|text| reader.search(&text)),
             status: reader.words("status", Status::parse),
             priority: reader.words("priority", Priority::parse),
             tags: reader.tags("tags"),
             tags_all: reader.tags("tags_all"),
-            due_date_start: reader.bound("due_date_start", "T00:00:00Z"),
-            due_date_end: reader.bound("due_date_end", "T23:59:59.999999Z"),
+            due_date_start,
+            due_date_end,
+            days: Days { first, last },
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.integer("parent_task_id", 1, ID_MAX),
             updated_since: reader.instant("updated_since"),
@@ -168,6 +175,32 @@ impl TaskQuery {
         reader.finish()?;
         Ok(parsed)
     }
+
+    /// Whether an end of the span of due dates is a date. When that day begins and ends depends on
+    /// where the user is: [`TaskQuery::place_days`].
+    #[must_use]
+    pub fn names_days(&self) -> bool {
+        self.days.first.is_some() || self.days.last.is_some()
+    }
+
+    /// Makes instants of the dates: the first of the one day, the last of the other.
+    pub fn place_days(&mut self, zone: &Zone) {
+        let text = |instant: Option<Instant>| instant::format(instant.unwrap_or(Instant::MAX));
+        let Days { first, last } = std::mem::take(&mut self.days);
+        if let Some(day) = first {
+            self.due_date_start = Some(text(zone.first_instant_of(day)));
+        }
+        if let Some(day) = last {
+            self.due_date_end = Some(text(zone.last_instant_of(day)));
+        }
+    }
+}
+
+/// Dates that stand for instants of a zone that is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Days {
+    first: Option<Date>,
+    last: Option<Date>,
 }
 
 /// Takes parameters by name; what is left at the end is unknown.
@@ -222,12 +255,7 @@ impl Reader {
 
     /// Repeated or with commas.
     fn list(&mut self, name: &str) -> Vec<String> {
-        let values: Vec<String> = self
-            .all(name)
-            .iter()
-            .flat_map(|value| value.split(','))
-            .map(|value| value.trim().to_owned())
-            .collect();
+        let values: Vec<String> = self.all(name).iter().flat_map(|list| separated(list)).collect();
         if values.len() > VALUES_MAX {
             let violation = Violation::TooMany { max: VALUES_MAX };
             self.refuse(name, violation.code(), violation.to_string());
@@ -285,12 +313,12 @@ impl Reader {
             .ok()
     }
 
-    /// An instant, or a date, which stands for the whole day in UTC; `time` completes it.
-    fn bound(&mut self, name: &str, time: &str) -> Option<String> {
-        let value = self.one(name)?;
+    /// An instant, or a date.
+    fn bound(&mut self, name: &str) -> (Option<String>, Option<Date>) {
+        let Some(value) = self.one(name) else { return (None, None) };
         match instant::parse_date(&value) {
-            Ok(date) => Some(format!("{date}{time}")),
-            Err(_) => self.instant_in(name, &value),
+            Ok(date) => (None, Some(date)),
+            Err(_) => (self.instant_in(name, &value), None),
         }
     }
 
@@ -334,6 +362,22 @@ impl Reader {
     }
 }
 
+/// The values of a list, trimmed. A comma with a backslash before it separates nothing, and a backslash
+/// with another before it is one itself.
+fn separated(list: &str) -> Vec<String> {
+    let (mut values, mut value) = (Vec::new(), String::new());
+    let mut characters = list.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escaped = characters.next_if(|next| character == '\\' && matches!(next, ',' | '\\'));
+        match (character, escaped) {
+            (',', None) => values.push(std::mem::take(&mut value)),
+            (character, escaped) => value.push(escaped.unwrap_or(character)),
+        }
+    }
+    values.push(value);
+    values.iter().map(|value| value.trim().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,8 +401,54 @@ mod tests {
         assert_eq!(query.due_date_start.as_deref(), Some("2030-12-31T23:00:00Z"));
         assert_eq!((query.sort_by, query.sort_order), (SortBy::Title, SortOrder::Asc));
         assert_eq!((query.limit, query.offset, query.has_due_date), (7, 0, Some(true)));
-        assert_eq!(query.due_date_end.as_deref(), Some("2031-02-01T23:59:59.999999Z"));
+        assert!(query.names_days() && query.due_date_end.is_none());
         assert_eq!(TaskQuery::parse("").unwrap().limit, LIMIT_DEFAULT);
+    }
+
+    #[test]
+    fn a_date_is_a_whole_day_of_the_users() {
+        let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
+            let mut query = TaskQuery::parse(query).unwrap();
+            query.place_days(&Zone::parse(zone).unwrap());
+            assert!(!query.names_days());
+            let found = (query.due_date_start.as_deref(), query.due_date_end.as_deref());
+            assert_eq!(found, expected, "in {zone}");
+        };
+        let day = "due_date_start=2031-03-30&due_date_end=2031-03-30";
+        check(day, "UTC", (Some("2031-03-30T00:00:00Z"), Some("2031-03-30T23:59:59.999999Z")));
+        let paris = (Some("2031-03-29T23:00:00Z"), Some("2031-03-30T21:59:59.999999Z"));
+        check(day, "Europe/Paris", paris);
+        let start = "due_date_start=2031-03-30";
+        check(start, "Asia/Kathmandu", (Some("2031-03-29T18:15:00Z"), None));
+        let mixed = "due_date_start=2031-03-30T01:00:00Z&due_date_end=2031-03-30";
+        let new_york = (Some("2031-03-30T01:00:00Z"), Some("2031-03-31T03:59:59.999999Z"));
+        check(mixed, "America/New_York", new_york);
+        check("due_date_end=9999-12-31", "Etc/GMT+12", (None, Some("9999-12-31T23:59:59.999999Z")));
+        check("", "Europe/Paris", (None, None));
+        assert!(!TaskQuery::parse("due_date_end=2031-03-30T00:00:00Z").unwrap().names_days());
+    }
+
+    #[test]
+    fn a_comma_may_belong_to_a_tag() {
+        let check = |list: &str, expected: &[&str]| assert_eq!(separated(list), expected, "{list}");
+        check("a,b", &["a", "b"]);
+        check(" a , b ", &["a", "b"]);
+        check(r"a\,b", &["a,b"]);
+        check(r"a\,b,c", &["a,b", "c"]);
+        check(r"a\\,b", &[r"a\", "b"]);
+        check(r"a\\\,b", &[r"a\,b"]);
+        check(r"a\b", &[r"a\b"]);
+        check(r"\", &[r"\"]);
+        check(r"a,\", &["a", r"\"]);
+        check(r"\,", &[","]);
+        check("", &[""]);
+        check(",", &["", ""]);
+        let query =
+            TaskQuery::parse("tags=E%CC%81t%C3%A9%5C%2C1,b&tags_all=C%5C%2C&tags=d").unwrap();
+        assert_eq!(
+            (query.tags, query.tags_all),
+            (vec!["été,1".to_owned(), "b".to_owned(), "d".to_owned()], vec!["c,".to_owned()],)
+        );
     }
 
     #[test]
@@ -428,6 +518,7 @@ mod tests {
         check("search=%00", &[("?search", "forbidden_character")]);
         check("status=", &[("?status", "unknown_value")]);
         check("tags=a,,b", &[("?tags", "required")]);
+        check("tags=a,%E2%80%8B", &[("?tags", "required")]);
         check(&format!("tags_all={}", "x".repeat(51)), &[("?tags_all", "too_long")]);
         check(&format!("search={}", "x".repeat(201)), &[("?search", "too_long")]);
         check(

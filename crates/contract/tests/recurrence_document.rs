@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rondo_contract::recurrence_rule;
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Series, Successor, describe};
@@ -91,7 +91,7 @@ fn refusals() {
 fn successors() {
     for (number, lines) in blocks("successor") {
         let (named, _) = named(&lines);
-        let completed: Timestamp = named["completed"].parse().expect("an instant");
+        let completed: Instant = named["completed"].parse().expect("an instant");
         let follows = series(&named).successor(local(named["slot"]), completed, completed, 1, &[]);
         let Successor::Next { slot, skipped, .. } = follows else { panic!("line {number}") };
         assert_eq!(slot, local(named["next"]), "line {number}");

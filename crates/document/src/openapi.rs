@@ -61,7 +61,13 @@ Paths with `{user_id}` also exist without it, for the token's user.
 
 Each answer has an `X-Request-Id`: the request's own, if it sent a sane one. `traceparent` (W3C Trace \
 Context) is taken up. Where the service limits requests, answers have `RateLimit` and \
-`RateLimit-Policy`. A method that a path has not is answered with 405 and `Allow`.";
+`RateLimit-Policy`. A method that a path has not is answered with 405 and `Allow`.
+
+`HEAD` answers wherever `GET` does, with the same headers and no body. `OPTIONS` answers on every path \
+with 204 and the methods in `Allow`; it needs no token.
+
+A body may begin with a byte order mark. One that is encoded in any way (`Content-Encoding`) is refused \
+with 415, and an object that has a member twice with 400.";
 
 /// Adds an operation, and its twin without the user in the path.
 fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operation: Operation) {

@@ -107,8 +107,8 @@ pub fn shared_parameters() -> Value {
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header",
             "description": "The client's name for this request, kept for 24 hours for this user, method \
-                            and path: the same key and body give the first 2xx answer again, another \
-                            body is refused. A second request that comes while the first is running \
+                            and path: the same key and body, as JSON and however it is written, give \
+                            the first 2xx answer again, another body is refused. A second request that comes while the first is running \
                             waits for its answer.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         },

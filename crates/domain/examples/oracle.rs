@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 
+use rondo_domain::jiff::SignedDuration;
 use rondo_domain::jiff::civil::{Date, DateTime};
-use rondo_domain::jiff::{SignedDuration, Timestamp};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{
     Basis, CatchUp, EndDate, Frequency, MonthEnd, RuleDraft, Series, Successor,
@@ -143,7 +143,8 @@ impl Case {
         let mut slot = self.anchor;
         for (delay, completions) in self.delays.iter().zip(1..) {
             let due = self.zone.instant_of(slot).expect("within the calendar");
-            let done: Timestamp = due + SignedDuration::from_secs(*delay);
+            let done = due.checked_add(SignedDuration::from_secs(*delay));
+            let done = done.expect("within the calendar");
             match series.successor(slot, done, done, completions, &[]) {
                 Successor::Next { slot: next, due, skipped } if next.date().year() < horizon => {
                     let skipped: Vec<_> = skipped.iter().map(|at| format!("\"{at}\"")).collect();

@@ -1,15 +1,16 @@
 //! When a daily digest is due: at the same time of each day on its reader's clock.
 
+use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
-use jiff::{Timestamp, ToSpan as _};
 
+use crate::instant::Instant;
 use crate::zone::Zone;
 
 /// The first digest after `after`: its instant and the local day that it is the digest of. A time
 /// that does not exist on a day is moved forward by the gap, one that comes twice is the first. None
 /// only at the very end of the calendar.
 #[must_use]
-pub fn next(at: Time, zone: &Zone, after: Timestamp) -> Option<(Timestamp, Date)> {
+pub fn next(at: Time, zone: &Zone, after: Instant) -> Option<(Instant, Date)> {
     // A gap can move yesterday's digest into today.
     let mut day = zone.local_of(after).date().checked_sub(1.day()).ok()?;
     loop {
@@ -23,7 +24,7 @@ pub fn next(at: Time, zone: &Zone, after: Timestamp) -> Option<(Timestamp, Date)
 
 /// The local day that a digest due at `instant` is of.
 #[must_use]
-pub fn day_of(at: Time, zone: &Zone, instant: Timestamp) -> Date {
+pub fn day_of(at: Time, zone: &Zone, instant: Instant) -> Date {
     let local = zone.local_of(instant);
     match local.date().checked_sub(1.day()) {
         Ok(before) if zone.instant_of(before.to_datetime(at)) == Some(instant) => before,

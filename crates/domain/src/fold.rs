@@ -25,12 +25,22 @@ pub fn fold(text: &str) -> String {
     for c in bare.nfc() {
         match letter_with_stroke(c) {
             Some(plain) => folded.push_str(plain),
-            // By way of upper case, which makes ß and ſ what they are in capitals.
-            None => folded
-                .extend(c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)),
+            None => folded.extend(fold_case(c)),
         }
     }
     folded
+}
+
+/// A character without case: Unicode's full case folding (section 5.18; CaseFolding.txt, C and F), but
+/// that Cherokee is folded to its small letters.
+pub fn fold_case(c: char) -> impl Iterator<Item = char> {
+    // By way of upper case, which makes ß and ſ what they are in capitals. The dotless i, whose capital
+    // is everybody's I, is a letter without case.
+    let dotless = (c == 'ı').then_some(c);
+    let folded = dotless
+        .is_none()
+        .then(|| c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    dotless.into_iter().chain(folded.into_iter().flatten())
 }
 
 /// What a task is searched in.
@@ -59,7 +69,8 @@ const fn is_accent(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Latin letters that people take for accented ones though Unicode does not decompose them.
+/// Latin letters that people take for accented ones though Unicode does not decompose them, and for `i`
+/// the dotless one.
 const fn letter_with_stroke(c: char) -> Option<&'static str> {
     Some(match c {
         'ø' | 'Ø' => "o",
@@ -68,6 +79,7 @@ const fn letter_with_stroke(c: char) -> Option<&'static str> {
         'ħ' | 'Ħ' => "h",
         'æ' | 'Æ' => "ae",
         'œ' | 'Œ' => "oe",
+        'ı' => "i",
         _ => return None,
     })
 }
@@ -97,6 +109,20 @@ mod tests {
         check("👩‍💻 ❤\u{fe0f}", "👩‍💻 ❤");
         check("\u{301}", "");
         check("a\u{ffff}b", "ab");
+    }
+
+    #[test]
+    fn case_alone() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(text.chars().flat_map(fold_case).collect::<String>(), expected, "{text}");
+        };
+        check("Straße STRASSE ẞ ſ", "strasse strasse ss s");
+        check("ΌΔΟΣ όδος", "όδοσ όδοσ");
+        check("École É", "école é");
+        check("\u{212a}\u{2126}\u{212b}µ", "kωåμ");
+        check("ﬁ ŉ ǰ ᾳ", "fi ʼn ǰ αι");
+        check("İ I ı i", "i\u{307} i ı i");
+        check("ꭰ Ꭰ", "ꭰ ꭰ");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Instants and dates as text: RFC 3339, in microseconds, within the years that every part of the
 //! system can store.
 
-use jiff::civil::Date;
-use jiff::{Timestamp, tz::TimeZone};
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Violation;
 
@@ -14,28 +17,148 @@ pub const YEAR_MAX: i16 = 9999;
 
 const EXPECTED: &str = "an RFC 3339 instant with an offset, such as 2031-03-30T14:00:00Z";
 const EXPECTED_DATE: &str = "a date such as 2031-03-30";
+const OUT_OF_CALENDAR: Violation =
+    Violation::OutOfRange { min: YEAR_MIN as i64, max: YEAR_MAX as i64, unit: " (the year)" };
+
+/// 1970-01-01T00:00:00.
+const EPOCH: DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+/// The second that a leap second may come after, in UTC.
+const LAST_SECOND: Time = jiff::civil::time(23, 59, 59, 0);
+/// Digits of a fraction that are kept.
+const FRACTION_DIGITS: usize = 6;
+const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
+
+/// A moment in whole microseconds since 1970 in UTC, up to the very end of [`YEAR_MAX`].
+///
+/// The time library's own type ends 26 hours earlier, and `9999-12-31T23:59:59Z` is what programs
+/// write for a date that never comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    pub const UNIX_EPOCH: Self = Self(0);
+    /// 0000-01-01T00:00:00Z, further back than any reminder of [`YEAR_MIN`].
+    pub const MIN: Self = Self(-62_167_219_200 * MICROSECONDS_PER_SECOND);
+    /// The shortest span of time between two instants.
+    pub(crate) const RESOLUTION: SignedDuration = SignedDuration::from_micros(1);
+    /// 9999-12-31T23:59:59.999999Z.
+    pub const MAX: Self = Self(253_402_300_800 * MICROSECONDS_PER_SECOND - 1);
+
+    /// None out of the range from [`Instant::MIN`] to [`Instant::MAX`].
+    #[must_use]
+    pub fn from_microsecond(microsecond: i64) -> Option<Self> {
+        (Self::MIN.0..=Self::MAX.0).contains(&microsecond).then_some(Self(microsecond))
+    }
+
+    /// The instant at which a clock in UTC shows `utc`.
+    pub(crate) fn of_utc(utc: DateTime) -> Option<Self> {
+        let microseconds = utc.duration_since(EPOCH).as_micros();
+        Self::from_microsecond(i64::try_from(microseconds).ok()?)
+    }
+
+    /// What a clock in UTC shows.
+    pub(crate) fn utc(self) -> DateTime {
+        // Both ends of the range are within the years 0 to 9999.
+        EPOCH.checked_add(SignedDuration::from_micros(self.0)).unwrap_or(EPOCH)
+    }
+
+    /// The same as the time library has it; none in the last 26 hours of the calendar.
+    pub(crate) fn timestamp(self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.0).ok()
+    }
+
+    #[must_use]
+    pub const fn as_second(self) -> i64 {
+        self.0.div_euclid(MICROSECONDS_PER_SECOND)
+    }
+
+    #[must_use]
+    pub const fn as_millisecond(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> SignedDuration {
+        SignedDuration::from_micros(self.0 - earlier.0)
+    }
+
+    /// None beyond the calendar.
+    #[must_use]
+    pub fn checked_add(self, duration: SignedDuration) -> Option<Self> {
+        let microseconds = i64::try_from(duration.as_micros()).ok()?;
+        Self::from_microsecond(self.0.checked_add(microseconds)?)
+    }
+
+    /// None beyond the calendar.
+    #[must_use]
+    pub fn checked_sub(self, duration: SignedDuration) -> Option<Self> {
+        self.checked_add(duration.checked_neg()?)
+    }
+}
+
+/// What is finer than a microsecond is cut off, which is all that a database keeps.
+impl From<Timestamp> for Instant {
+    fn from(timestamp: Timestamp) -> Self {
+        // The division rounds towards the past. A time library's timestamp fits.
+        let microseconds = timestamp.as_nanosecond().div_euclid(1_000);
+        Self(i64::try_from(microseconds).unwrap_or_default())
+    }
+}
+
+impl FromStr for Instant {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        parse(text)
+    }
+}
+
+/// RFC 3339 in UTC with `Z`; fractions only where there are any.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}Z", self.utc())
+    }
+}
 
 /// Reads an RFC 3339 date-time (section 5.6) with any offset. Fractions finer than a microsecond
-/// are cut off.
+/// are cut off. A leap second is the second before it.
 ///
 /// # Errors
 /// `malformed`, or `out_of_range` for a year that is out of bounds.
-pub fn parse(text: &str) -> Result<Timestamp, Violation> {
+pub fn parse(text: &str) -> Result<Instant, Violation> {
     let malformed = Violation::Malformed { expected: EXPECTED };
-    if !has_rfc3339_shape(text.as_bytes()) {
+    let (local, rest) = text.as_bytes().split_at_checked(19).ok_or(malformed)?;
+    if !matches_shape(local, b"dddd-dd-ddTdd:dd:dd") {
         return Err(malformed);
     }
-    if !text.is_char_boundary(4) || text[..4].parse::<i16>().is_ok_and(|year| year < YEAR_MIN) {
+    let number = |at: usize| two_digits(&local[at..]);
+    let year = i16::from(number(0)) * 100 + i16::from(number(2));
+    if year < YEAR_MIN {
         return Err(OUT_OF_CALENDAR);
     }
-    let instant: Timestamp = text.parse().map_err(|_| {
-        // The end of the calendar is the one moment that has the right shape, a real date and
-        // time, and still no instant.
-        if text.starts_with("9999-12-3") { OUT_OF_CALENDAR } else { malformed }
-    })?;
-    let instant = whole_microseconds(instant);
-    let year = TimeZone::UTC.to_datetime(instant).year();
-    if (YEAR_MIN..=YEAR_MAX).contains(&year) { Ok(instant) } else { Err(OUT_OF_CALENDAR) }
+    let date = Date::new(year, number(5), number(8)).map_err(|_| malformed)?;
+    let is_leap = number(17) == 60;
+    let second = if is_leap { 59 } else { number(17) };
+    let time = Time::new(number(11), number(14), second, 0).map_err(|_| malformed)?;
+    let (fraction, rest) = fraction(rest).ok_or(malformed)?;
+    let offset = offset(rest).ok_or(malformed)?;
+    let second = Instant::of_utc(date.to_datetime(time))
+        .and_then(|local| local.checked_sub(offset))
+        .ok_or(OUT_OF_CALENDAR)?;
+    let utc = second.utc();
+    if utc.year() < YEAR_MIN {
+        return Err(OUT_OF_CALENDAR);
+    }
+    if is_leap && !may_be_followed_by_leap_second(utc) {
+        return Err(malformed);
+    }
+    Ok(Instant(second.0 + fraction))
+}
+
+/// Whether a second in UTC may be followed by a leap second. Those that there were came at the end of
+/// June and December, which ITU-R TF.460 prefers (RFC 3339, appendix D).
+pub(crate) fn may_be_followed_by_leap_second(utc: DateTime) -> bool {
+    utc.time() == LAST_SECOND && matches!((utc.month(), utc.day()), (6, 30) | (12, 31))
 }
 
 /// Reads a date, `YYYY-MM-DD`.
@@ -53,39 +176,38 @@ pub fn parse_date(text: &str) -> Result<Date, Violation> {
 
 /// Writes an instant as RFC 3339 in UTC with `Z`; fractions only where there are any.
 #[must_use]
-pub fn format(instant: Timestamp) -> String {
+pub fn format(instant: Instant) -> String {
     instant.to_string()
 }
 
-/// The instant with what is finer than a microsecond cut off, which is all that a database keeps.
-#[must_use]
-pub fn whole_microseconds(instant: Timestamp) -> Timestamp {
-    // The division rounds towards the past, so it cannot leave the range of instants.
-    let micros = instant.as_nanosecond().div_euclid(1_000);
-    i64::try_from(micros).ok().and_then(|m| Timestamp::from_microsecond(m).ok()).unwrap_or(instant)
+/// A fraction of a second in microseconds, where there is one, and what comes after it.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(text) = text.strip_prefix(b".") else { return Some((0, text)) };
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(length);
+    let kept = digits.iter().chain(std::iter::repeat(&b'0')).take(FRACTION_DIGITS);
+    let microseconds = kept.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    (length > 0).then_some((microseconds, rest))
 }
 
-const OUT_OF_CALENDAR: Violation =
-    Violation::OutOfRange { min: YEAR_MIN as i64, max: YEAR_MAX as i64, unit: " (the year)" };
-
-/// The grammar of RFC 3339, which is narrower than what the time library reads: it also takes
-/// spaces, missing seconds, bare hours of offset and zone annotations.
-fn has_rfc3339_shape(text: &[u8]) -> bool {
-    let Some((head, rest)) = text.split_at_checked(19) else { return false };
-    if !matches_shape(head, b"dddd-dd-ddTdd:dd:dd") {
-        return false;
+/// `Z` or an offset from UTC (RFC 3339, section 5.6), at most 23:59.
+fn offset(text: &[u8]) -> Option<SignedDuration> {
+    if matches_shape(text, b"Z") {
+        return Some(SignedDuration::ZERO);
     }
-    let rest = match rest.strip_prefix(b".") {
-        Some(fraction) => {
-            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if !(1..=9).contains(&digits) {
-                return false;
-            }
-            &fraction[digits..]
-        }
-        None => rest,
-    };
-    matches_shape(rest, b"Z") || matches_shape(rest, b"+dd:dd") || matches_shape(rest, b"-dd:dd")
+    let is_west = matches_shape(text, b"-dd:dd");
+    if !is_west && !matches_shape(text, b"+dd:dd") {
+        return None;
+    }
+    let (hours, minutes) = (two_digits(&text[1..]), two_digits(&text[4..]));
+    let minutes =
+        (hours < 24 && minutes < 60).then(|| i64::from(hours) * 60 + i64::from(minutes))?;
+    Some(SignedDuration::from_mins(if is_west { -minutes } else { minutes }))
+}
+
+/// The number that two digits at the beginning of a text make.
+fn two_digits(text: &[u8]) -> i8 {
+    text[..2].iter().fold(0, |sum, digit| sum * 10 + (digit - b'0') as i8)
 }
 
 /// `d` in the shape stands for a digit, a letter for itself in either case.
@@ -111,25 +233,89 @@ mod tests {
         check("2026-01-12t14:00:00z", "2026-01-12T14:00:00Z");
         check("2026-01-12T14:00:00+05:45", "2026-01-12T08:15:00Z");
         check("2026-01-12T14:00:00-00:00", "2026-01-12T14:00:00Z");
+        check("2026-01-12T14:00:00+23:59", "2026-01-11T14:01:00Z");
+        check("2026-01-12T14:00:00-23:59", "2026-01-13T13:59:00Z");
         check("2026-01-12T14:00:00.5Z", "2026-01-12T14:00:00.5Z");
         check("2026-01-12T14:00:00.123456789Z", "2026-01-12T14:00:00.123456Z");
-        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z");
+        check("2026-01-12T14:00:00.1234569999999999999999-01:00", "2026-01-12T15:00:00.123456Z");
+        check("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z");
         check("1000-01-01T00:00:00Z", "1000-01-01T00:00:00Z");
-        check("9999-12-30T00:00:00Z", "9999-12-30T00:00:00Z");
         check("2026-01-12T14:00:00", "malformed");
         check("2026-01-12T14:00Z", "malformed");
         check("2026-01-12 14:00:00Z", "malformed");
         check("2026-01-12T14:00:00+01", "malformed");
         check("2026-01-12T14:00:00+01:00[Europe/Paris]", "malformed");
+        check("2026-01-12T14:00:00+24:00", "malformed");
+        check("2026-01-12T14:00:00-24:00", "malformed");
+        check("2026-01-12T14:00:00+25:30", "malformed");
+        check("2026-01-12T14:00:00+01:60", "malformed");
         check("2026-01-12T14:00:00.Z", "malformed");
         check("2026-02-30T14:00:00Z", "malformed");
         check("2026-01-12T24:00:00Z", "malformed");
+        check("2026-01-12T14:60:00Z", "malformed");
+        check("2026-01-12T14:00:61Z", "malformed");
         check("2026-01-12", "malformed");
         check("", "malformed");
         check("ééééééééééé", "malformed");
+        check("2026-01-12T14:00:0é", "malformed");
         check("0999-12-31T23:59:59Z", "out_of_range");
         check("1000-01-01T00:00:00+01:00", "out_of_range");
-        check("9999-12-31T23:59:59Z", "out_of_range");
+    }
+
+    #[test]
+    fn a_leap_second_is_the_second_before_it() {
+        let check = |text: &str, expected: &str| {
+            let answer = parse(text).map(format).unwrap_or_else(|v| v.code().to_owned());
+            assert_eq!(answer, expected, "{text}");
+        };
+        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z");
+        check("2015-06-30T23:59:60Z", "2015-06-30T23:59:59Z");
+        check("2015-07-01T01:59:60+02:00", "2015-06-30T23:59:59Z");
+        check("1990-12-31T15:59:60-08:00", "1990-12-31T23:59:59Z");
+        check("2031-12-31T23:59:60.25Z", "2031-12-31T23:59:59.25Z");
+        check("9999-12-31T23:59:60Z", "9999-12-31T23:59:59Z");
+        check("2031-03-30T14:00:60Z", "malformed");
+        check("2031-03-31T23:59:60Z", "malformed");
+        check("2031-12-31T23:58:60Z", "malformed");
+        check("2031-12-31T22:59:60Z", "malformed");
+        check("2031-12-31T23:59:60+01:00", "malformed");
+        check("2031-12-30T23:59:60Z", "malformed");
+    }
+
+    #[test]
+    fn the_calendar_goes_on_to_its_end() {
+        let check = |text: &str, expected: &str| {
+            let answer = parse(text).map(format).unwrap_or_else(|v| v.code().to_owned());
+            assert_eq!(answer, expected, "{text}");
+        };
+        check("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z");
+        check("9999-12-30T22:00:01Z", "9999-12-30T22:00:01Z");
+        check("9999-12-31T00:00:00Z", "9999-12-31T00:00:00Z");
+        check("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z");
+        check("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999999Z");
+        check("9999-12-31T23:59:59+00:01", "9999-12-31T23:58:59Z");
+        check("9999-12-31T23:59:59-00:01", "out_of_range");
+        assert_eq!(format(Instant::MAX), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(format(Instant::MIN), "0000-01-01T00:00:00Z");
+        let last = parse("9999-12-31T23:59:59Z").unwrap();
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(last.checked_add(hour), None);
+        assert_eq!(last.checked_sub(hour).map(format).as_deref(), Some("9999-12-31T22:59:59Z"));
+        assert_eq!(
+            (last.as_second(), last.as_millisecond()),
+            (253_402_300_799, 253_402_300_799_000)
+        );
+    }
+
+    #[test]
+    fn what_the_time_library_tells_is_cut_to_microseconds() {
+        for (text, expected) in [
+            ("2026-01-12T14:00:00.123456789Z", "2026-01-12T14:00:00.123456Z"),
+            ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"),
+        ] {
+            let timestamp: Timestamp = text.parse().unwrap();
+            assert_eq!(Instant::from(timestamp).to_string(), expected);
+        }
     }
 
     #[test]

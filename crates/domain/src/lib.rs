@@ -9,8 +9,10 @@
 mod word;
 
 pub mod access;
+pub mod blank;
 pub mod destination;
 pub mod digest;
+pub mod email;
 pub mod fold;
 pub mod instant;
 pub mod moment;

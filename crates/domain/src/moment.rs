@@ -1,9 +1,9 @@
 //! Instants in words, as mails and pages tell them: on the reader's clock, and never relative, for
 //! they are read whenever they are read.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::instant::Instant;
 use crate::zone::Zone;
 
 pub(crate) const WEEKDAYS: [&str; 7] =
@@ -25,7 +25,7 @@ pub(crate) const MONTHS: [&str; 12] = [
 
 /// `Monday, 12 January 2026 at 14:00 (Europe/Paris)`.
 #[must_use]
-pub fn in_words(instant: Timestamp, zone: &Zone) -> String {
+pub fn in_words(instant: Instant, zone: &Zone) -> String {
     let local = zone.local_of(instant);
     let day = day_in_words(local.date());
     format!("{day} at {:02}:{:02} ({zone})", local.hour(), local.minute())
@@ -61,5 +61,7 @@ mod tests {
         check("UTC", "2026-12-31T23:59:59Z", "Thursday, 31 December 2026 at 23:59 (UTC)");
         let kathmandu = "Friday, 1 January 2027 at 05:44 (Asia/Kathmandu)";
         check("Asia/Kathmandu", "2026-12-31T23:59:59Z", kathmandu);
+        let last = "Friday, 31 December 9999 at 23:59 (Pacific/Kiritimati)";
+        check("Pacific/Kiritimati", "9999-12-31T23:59:59Z", last);
     }
 }

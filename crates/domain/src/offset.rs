@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::Violation;
+use crate::instant::Instant;
 use crate::zone::Zone;
 
 /// Longest offset, with a day taken as 24 hours.
@@ -83,20 +84,19 @@ impl ReminderOffset {
     /// When to remind of a task that is due at `due`: the days first, on the wall clock, then the
     /// elapsed time.
     #[must_use]
-    pub fn remind_at(self, due: Timestamp, zone: &Zone) -> Timestamp {
+    pub fn remind_at(self, due: Instant, zone: &Zone) -> Instant {
         let hours = i64::from(self.days) * 24;
         let day = if self.days == 0 {
             // By way of the wall clock, the second of two equal times would become the first.
             due
         } else {
-            zone.local_of(due)
-                .checked_sub(SignedDuration::from_hours(hours))
-                .ok()
+            // The days first: at the end of the calendar the zone's clock may have stopped.
+            due.checked_sub(SignedDuration::from_hours(hours))
+                .and_then(|day| day.utc().checked_add(zone.offset_at(due)).ok())
                 .and_then(|local| zone.instant_of(local))
-                .unwrap_or(Timestamp::MIN)
+                .unwrap_or(Instant::MIN)
         };
-        day.checked_sub(SignedDuration::from_secs(i64::from(self.seconds)))
-            .unwrap_or(Timestamp::MIN)
+        day.checked_sub(SignedDuration::from_secs(i64::from(self.seconds))).unwrap_or(Instant::MIN)
     }
 }
 
@@ -104,14 +104,14 @@ impl ReminderOffset {
     /// The moment this long after `start`: the days first, on the wall clock, then the elapsed
     /// time. None beyond the calendar.
     #[must_use]
-    pub fn after(self, start: Timestamp, zone: &Zone) -> Option<Timestamp> {
+    pub fn after(self, start: Instant, zone: &Zone) -> Option<Instant> {
         let day = if self.days == 0 {
             start
         } else {
             let hours = SignedDuration::from_hours(i64::from(self.days) * 24);
             zone.instant_of(zone.local_of(start).checked_add(hours).ok()?)?
         };
-        day.checked_add(SignedDuration::from_secs(i64::from(self.seconds))).ok()
+        day.checked_add(SignedDuration::from_secs(i64::from(self.seconds)))
     }
 }
 
@@ -239,5 +239,12 @@ mod tests {
         check("P1D", "2011-12-30T19:00:00Z", "Pacific/Apia", "2011-12-30T19:00:00Z");
         check("P2D", "2011-12-30T19:00:00Z", "Pacific/Apia", "2011-12-29T19:00:00Z");
         check("P1D", "2026-06-01T03:15:00Z", "Asia/Kathmandu", "2026-05-31T03:15:00Z");
+        // Both ends of the calendar.
+        let last = "9999-12-31T23:59:59Z";
+        check("PT1H", last, "Pacific/Kiritimati", "9999-12-31T22:59:59Z");
+        check("P1D", last, "Pacific/Kiritimati", "9999-12-30T23:59:59Z");
+        check("P1DT1H", last, "America/New_York", "9999-12-30T22:59:59Z");
+        check("P200D", last, "Europe/Paris", "9999-06-14T22:59:59Z");
+        check("P366D", "1000-01-01T00:00:00Z", "Asia/Kathmandu", "0998-12-31T00:00:00Z");
     }
 }

@@ -1,7 +1,8 @@
 //! What the links of a reminder's mail put it off to.
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{SignedDuration, ToSpan as _};
 
+use crate::instant::Instant;
 use crate::zone::Zone;
 
 /// How long a reminder is put off.
@@ -17,9 +18,9 @@ impl Snooze {
     /// The moment, by the clock of `zone`, of a reminder that fired for `remind_at`. None only at
     /// the very end of the calendar.
     #[must_use]
-    pub fn until(self, remind_at: Timestamp, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
+    pub fn until(self, remind_at: Instant, now: Instant, zone: &Zone) -> Option<Instant> {
         match self {
-            Self::Hour => now.checked_add(SignedDuration::from_hours(1)).ok(),
+            Self::Hour => now.checked_add(SignedDuration::from_hours(1)),
             Self::Tomorrow => {
                 let tomorrow = zone.local_of(now).date().checked_add(1.day()).ok()?;
                 zone.instant_of(tomorrow.to_datetime(zone.local_of(remind_at).time()))

@@ -1,7 +1,10 @@
 //! A task: what its fields may hold, and what a change of it means.
 
-use jiff::Timestamp;
+use unicode_normalization::UnicodeNormalization as _;
 
+use crate::blank::is_blank;
+use crate::fold::fold_case;
+use crate::instant::Instant;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
 use crate::zone::Zone;
@@ -23,9 +26,9 @@ pub struct Task {
     pub fields: TaskFields,
     /// The first task of the series that this one is an occurrence of.
     pub parent_task_id: Option<i64>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub completed_at: Option<Timestamp>,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    pub completed_at: Option<Instant>,
     /// The user's revision that the last change took.
     pub revision: i64,
 }
@@ -38,7 +41,7 @@ pub struct TaskFields {
     pub status: Status,
     pub priority: Option<Priority>,
     pub tags: Tags,
-    pub due_date: Option<Timestamp>,
+    pub due_date: Option<Instant>,
     /// The zone that the due date was meant in.
     pub time_zone: Zone,
     /// Only with a due date.
@@ -49,7 +52,7 @@ pub struct TaskFields {
 impl TaskFields {
     /// When the task's own reminder is due.
     #[must_use]
-    pub fn remind_at(&self) -> Option<Timestamp> {
+    pub fn remind_at(&self) -> Option<Instant> {
         Some(self.reminder_offset?.remind_at(self.due_date?, &self.time_zone))
     }
 
@@ -128,11 +131,7 @@ impl ChangeEvent {
     /// When the changed task was completed: at the change for one that it completed, as before for
     /// one that was and stays completed, never for any other.
     #[must_use]
-    pub fn completed_at(
-        self,
-        before: Option<Timestamp>,
-        changed_at: Timestamp,
-    ) -> Option<Timestamp> {
+    pub fn completed_at(self, before: Option<Instant>, changed_at: Instant) -> Option<Instant> {
         match self {
             Self::Updated => before,
             Self::Completed => Some(changed_at),
@@ -185,7 +184,7 @@ word_enum! {
     }
 }
 
-/// 1 to 200 characters, trimmed.
+/// 1 to 200 characters, trimmed, which show something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Title(String);
 
@@ -193,7 +192,7 @@ impl Title {
     /// # Errors
     /// `required`, `too_long`, `forbidden_character`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        bounded(text.trim(), TITLE_CHARS_MAX).map(Self)
+        shown(text.trim(), TITLE_CHARS_MAX).map(Self)
     }
 
     #[must_use]
@@ -210,10 +209,7 @@ impl Description {
     /// # Errors
     /// `too_long`, `forbidden_character`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        if text.is_empty() {
-            return Ok(Self(String::new()));
-        }
-        bounded(text, DESCRIPTION_CHARS_MAX).map(Self)
+        limited(text, DESCRIPTION_CHARS_MAX).map(Self)
     }
 
     #[must_use]
@@ -222,8 +218,8 @@ impl Description {
     }
 }
 
-/// At most 10 tags of 1 to 50 characters: trimmed, unique ignoring case (the first spelling stays),
-/// sorted ignoring case.
+/// At most 10 tags of 1 to 50 characters: trimmed, unique by [`tag_key`] (the first spelling stays) and
+/// sorted by it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags(Vec<String>);
 
@@ -262,25 +258,33 @@ impl Tags {
     }
 }
 
-/// One tag: trimmed, 1 to 50 characters.
+/// One tag: trimmed, 1 to 50 characters, which show something.
 ///
 /// # Errors
 /// `required`, `too_long`, `forbidden_character`.
 pub fn parse_tag(tag: &str) -> Result<String, Violation> {
-    bounded(tag.trim(), TAG_CHARS_MAX)
+    shown(tag.trim(), TAG_CHARS_MAX)
 }
 
-/// What two spellings of the same tag have in common: Unicode lower case.
+/// What two spellings of the same tag have in common: they are a canonical caseless match (Unicode,
+/// section 3.13, D145).
 #[must_use]
 pub fn tag_key(tag: &str) -> String {
-    tag.to_lowercase()
+    if tag.is_ascii() {
+        return tag.to_ascii_lowercase();
+    }
+    tag.nfd().flat_map(fold_case).nfc().collect()
 }
 
-/// Text of 1 to `max` characters without NUL, which Postgres cannot store.
-fn bounded(text: &str, max: usize) -> Result<String, Violation> {
-    if text.is_empty() {
-        Err(Violation::Required)
-    } else if text.contains('\0') {
+/// Text of 1 to `max` characters, with something to see among them.
+fn shown(text: &str, max: usize) -> Result<String, Violation> {
+    let text = limited(text, max)?;
+    if is_blank(&text) { Err(Violation::Required) } else { Ok(text) }
+}
+
+/// Text of at most `max` characters without NUL, which Postgres cannot store.
+fn limited(text: &str, max: usize) -> Result<String, Violation> {
+    if text.contains('\0') {
         Err(Violation::ForbiddenCharacter)
     } else if text.chars().nth(max).is_some() {
         Err(Violation::TooLong { max })

@@ -14,6 +14,10 @@ fn titles() {
     check(&"é".repeat(201), Err("too_long"));
     check("", Err("required"));
     check(" \t\n", Err("required"));
+    check("\u{200b}", Err("required"));
+    check(" \u{2800}\u{ad} ", Err("required"));
+    check("\u{200b}tea", Ok("\u{200b}tea"));
+    check("\0", Err("forbidden_character"));
     check("a\0b", Err("forbidden_character"));
 }
 
@@ -28,6 +32,9 @@ fn descriptions() {
     check(&"x".repeat(2_000), Ok(&"x".repeat(2_000)));
     check(&"x".repeat(2_001), Err("too_long"));
     check("\0", Err("forbidden_character"));
+    check("\u{200b}", Ok("\u{200b}"));
+    check(" ", Ok(" "));
+    check(&" ".repeat(2_001), Err("too_long"));
 }
 
 #[test]
@@ -49,6 +56,12 @@ fn tags() {
     check(&[" Work ", "work", "WORK"], Ok(&["Work"]));
     check(&["b", "A", "a", "B"], Ok(&["A", "b"]));
     check(&["École", "école", "Zoo"], Ok(&["Zoo", "École"]));
+    check(&["École", "e\u{301}cole", "E\u{301}COLE"], Ok(&["École"]));
+    check(&["Straße", "STRASSE", "straẞe"], Ok(&["Straße"]));
+    check(&["\u{212a}elvin", "kelvin"], Ok(&["\u{212a}elvin"]));
+    check(&["ΟΔΟΣ", "οδος"], Ok(&["ΟΔΟΣ"]));
+    check(&["ısı", "isi"], Ok(&["isi", "ısı"]));
+    check(&["\u{200b}", "ok"], Err(&[("0", "required")]));
     check(&["ok", " ", "x\0"], Err(&[("1", "required"), ("2", "forbidden_character")]));
     let long = "t".repeat(51);
     check(&[&long[..50], &long], Err(&[("1", "too_long")]));
@@ -121,8 +134,8 @@ fn completing_and_reopening() {
 
 #[test]
 fn completed_at_is_set_once_and_cleared() {
-    let earlier: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let now: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
+    let earlier: Instant = "2026-01-01T00:00:00Z".parse().unwrap();
+    let now: Instant = "2026-02-02T00:00:00Z".parse().unwrap();
     assert_eq!(ChangeEvent::Completed.completed_at(None, now), Some(now));
     assert_eq!(ChangeEvent::Updated.completed_at(Some(earlier), now), Some(earlier));
     assert_eq!(ChangeEvent::Updated.completed_at(None, now), None);

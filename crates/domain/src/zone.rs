@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::Violation;
+use crate::instant::Instant;
 
 /// Version of the IANA time zone database that is compiled in, such as `2026e`.
 #[must_use]
@@ -56,14 +57,55 @@ impl Zone {
     /// spring night in Paris is 03:30. In an overlap, when clocks go back, it is the first of the
     /// two. None only at the very end of the calendar (year 9999).
     #[must_use]
-    pub fn instant_of(&self, local: DateTime) -> Option<Timestamp> {
-        self.rules.to_ambiguous_timestamp(local).compatible().ok()
+    pub fn instant_of(&self, local: DateTime) -> Option<Instant> {
+        self.rules
+            .to_ambiguous_timestamp(local)
+            .compatible()
+            .map(Instant::from)
+            .ok()
+            .or_else(|| self.last_instant_of_calendar(local))
     }
 
-    /// What the zone's clock shows at an instant.
+    /// What the zone's clock shows at an instant. East of UTC it stops at the end of the year 9999.
     #[must_use]
-    pub fn local_of(&self, instant: Timestamp) -> DateTime {
-        self.rules.to_datetime(instant)
+    pub fn local_of(&self, instant: Instant) -> DateTime {
+        instant.utc().checked_add(self.offset_at(instant)).unwrap_or(DateTime::MAX)
+    }
+
+    /// The first instant of a day there: midnight, or later where the clock passes midnight over.
+    /// None only at the very end of the calendar.
+    #[must_use]
+    pub fn first_instant_of(&self, day: Date) -> Option<Instant> {
+        self.instant_of(day.to_datetime(Time::midnight()))
+    }
+
+    /// The last instant of a day there; before the first for a day that the zone has not had. None
+    /// only at the very end of the calendar.
+    #[must_use]
+    pub fn last_instant_of(&self, day: Date) -> Option<Instant> {
+        let Ok(next) = day.checked_add(1.day()) else {
+            return Some(self.instant_of(DateTime::MAX).unwrap_or(Instant::MAX));
+        };
+        let before = |instant: Instant| instant.checked_sub(Instant::RESOLUTION);
+        let midnight = self.rules.to_ambiguous_timestamp(next.to_datetime(Time::midnight()));
+        // The clock may go back from shortly after midnight: then the day comes once more.
+        let second = midnight.later().ok().map(Instant::from).and_then(before);
+        second
+            .filter(|last| self.local_of(*last).date() == day)
+            .or_else(|| before(self.first_instant_of(next)?))
+    }
+
+    /// [`Zone::instant_of`] in the hours of the calendar that the time library does not have.
+    fn last_instant_of_calendar(&self, local: DateTime) -> Option<Instant> {
+        let utc = local.checked_sub(self.offset_at(Instant::MAX)).ok()?;
+        Instant::of_utc(utc).filter(|instant| instant.timestamp().is_none())
+    }
+
+    /// How far the zone's clock is ahead of UTC at an instant.
+    pub(crate) fn offset_at(&self, instant: Instant) -> SignedDuration {
+        // No zone changes its clock in the last hours of the calendar.
+        let offset = self.rules.to_offset(instant.timestamp().unwrap_or(Timestamp::MAX));
+        SignedDuration::from_secs(offset.seconds().into())
     }
 }
 
@@ -148,8 +190,66 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_calendar_is_no_instant() {
-        let local = "9999-12-31T23:00:00".parse().unwrap();
-        assert_eq!(Zone::parse("America/New_York").unwrap().instant_of(local), None);
+    fn the_end_of_the_calendar() {
+        let check = |zone: &str, local: &str, expected: Option<&str>| {
+            let zone = Zone::parse(zone).unwrap();
+            let instant = zone.instant_of(local.parse().unwrap());
+            assert_eq!(instant.map(|i| i.to_string()).as_deref(), expected, "{local} in {zone}");
+            if let Some(instant) = instant {
+                assert_eq!(zone.local_of(instant).to_string(), local, "{instant} in {zone}");
+            }
+        };
+        check("UTC", "9999-12-30T22:00:00", Some("9999-12-30T22:00:00Z"));
+        check("UTC", "9999-12-31T23:59:59", Some("9999-12-31T23:59:59Z"));
+        check("Pacific/Kiritimati", "9999-12-31T23:59:59", Some("9999-12-31T09:59:59Z"));
+        check("America/New_York", "9999-12-31T18:59:59", Some("9999-12-31T23:59:59Z"));
+        check("America/New_York", "9999-12-31T19:00:00", None);
+        check("Asia/Kathmandu", "9999-12-31T05:44:59", Some("9999-12-30T23:59:59Z"));
+        // It is the year 10000 there, which no clock of ours shows.
+        let last = "9999-12-31T23:59:59Z".parse().unwrap();
+        let local = Zone::parse("Pacific/Kiritimati").unwrap().local_of(last);
+        assert_eq!(local.to_string(), "9999-12-31T23:59:59.999999999");
+    }
+
+    #[test]
+    fn days() {
+        let check = |zone: &str, day: &str, first: &str, last: &str| {
+            let (zone, day) = (Zone::parse(zone).unwrap(), day.parse().unwrap());
+            let ends = (zone.first_instant_of(day).unwrap(), zone.last_instant_of(day).unwrap());
+            let ends = (ends.0.to_string(), ends.1.to_string());
+            assert_eq!((ends.0.as_str(), ends.1.as_str()), (first, last), "{day} in {zone}");
+        };
+        check("UTC", "2031-03-30", "2031-03-30T00:00:00Z", "2031-03-30T23:59:59.999999Z");
+        // 23 and 25 hours.
+        let paris = "Europe/Paris";
+        check(paris, "2031-03-30", "2031-03-29T23:00:00Z", "2031-03-30T21:59:59.999999Z");
+        check(paris, "2031-10-26", "2031-10-25T22:00:00Z", "2031-10-26T22:59:59.999999Z");
+        // The clock passes midnight over: the day begins at one o'clock.
+        let beirut = "Asia/Beirut";
+        check(beirut, "2026-03-28", "2026-03-27T22:00:00Z", "2026-03-28T21:59:59.999999Z");
+        check(beirut, "2026-03-29", "2026-03-28T22:00:00Z", "2026-03-29T20:59:59.999999Z");
+        // Midnight comes twice, on one day.
+        let havana = "America/Havana";
+        check(havana, "2026-10-31", "2026-10-31T04:00:00Z", "2026-11-01T03:59:59.999999Z");
+        check(havana, "2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999999Z");
+        // At midnight, the last hour of the day before comes once more.
+        let nuuk = "America/Nuuk";
+        check(nuuk, "2026-10-24", "2026-10-24T01:00:00Z", "2026-10-25T01:59:59.999999Z");
+        check(nuuk, "2026-10-25", "2026-10-25T02:00:00Z", "2026-10-26T01:59:59.999999Z");
+        // The same a minute after midnight.
+        let st_johns = "America/St_Johns";
+        check(st_johns, "2010-11-06", "2010-11-06T02:30:00Z", "2010-11-07T03:29:59.999999Z");
+        check(st_johns, "2010-11-07", "2010-11-07T02:30:00Z", "2010-11-08T03:29:59.999999Z");
+        // A day that never was has no instant.
+        let apia = "Pacific/Apia";
+        check(apia, "2011-12-29", "2011-12-29T10:00:00Z", "2011-12-30T09:59:59.999999Z");
+        check(apia, "2011-12-30", "2011-12-30T10:00:00Z", "2011-12-30T09:59:59.999999Z");
+        let end = "9999-12-31";
+        check("UTC", end, "9999-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z");
+        let kiritimati = "Pacific/Kiritimati";
+        check(kiritimati, end, "9999-12-30T10:00:00Z", "9999-12-31T09:59:59.999999Z");
+        let new_york = "America/New_York";
+        check(new_york, end, "9999-12-31T05:00:00Z", "9999-12-31T23:59:59.999999Z");
+        check("UTC", "1000-01-01", "1000-01-01T00:00:00Z", "1000-01-01T23:59:59.999999Z");
     }
 }

@@ -45,9 +45,9 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
             "/late/end" => begin_and_end(out),
             "/headers" => {
                 let headers = request.headers().entries();
-                http::serve(request, out, |_| Ok(shown(&headers)));
+                http::serve(request, out, |_| Vec::new(), |_| Ok(shown(&headers)));
             }
-            _ => http::serve(request, out, route),
+            _ => http::serve(request, out, |_| Vec::new(), route),
         }
     }
 }

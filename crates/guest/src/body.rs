@@ -22,10 +22,7 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// A body that has been read, as a JSON object.
-///
-/// # Errors
-/// 415, 400; 422 when it is another kind of value.
-pub fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
+fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
     match value(body, request, &[JSON])? {
         Value::Object(members) => Ok(members),
         _ => {
@@ -54,18 +51,57 @@ pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
 /// A body that has been read, as a JSON value.
 ///
 /// # Errors
-/// 415 when the request declares another media type than one of `accepted`, 400 when it is no JSON,
-/// 422 when a number in it is too large to be read.
+/// 415 as [`admit`], 400 when it is no JSON or has a member twice, 422 when a number in it is too large
+/// to be read.
 pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value, Refusal> {
-    let media_type = request.media_type();
-    if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
-        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
-            .detail(format!("The body must be {}.", accepted.join(" or "))));
-    }
+    admit(request, accepted)?;
     rondo_contract::json::parse(body).map_err(|error| match error {
         JsonError::Malformed(reason) => Refusal::new(ProblemCode::MalformedJson).detail(reason),
         JsonError::NumberOutOfRange(reason) => {
             Refusal::invalid(vec![FieldError::somewhere("out_of_range", reason)])
         }
     })
+}
+
+/// Refuses a body that is not what it has to be before it is looked into.
+///
+/// # Errors
+/// 415 when it is encoded, or declared as another media type than one of `accepted`.
+pub fn admit(request: &Request, accepted: &[&str]) -> Result<(), Refusal> {
+    if !request.header_list("content-encoding").is_none_or(|codings| is_plain(&codings)) {
+        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
+            .detail("The body must have no Content-Encoding.")
+            // What would do (RFC 9110, section 15.5.16).
+            .header("accept-encoding", IDENTITY));
+    }
+    let media_type = request.media_type();
+    if !media_type.is_some_and(|media_type| accepted.contains(&media_type.as_str())) {
+        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
+            .detail(format!("The body must be {}.", accepted.join(" or "))));
+    }
+    Ok(())
+}
+
+/// The coding that leaves a body as it is (RFC 9110, section 8.4.1).
+const IDENTITY: &str = "identity";
+
+/// Whether a `Content-Encoding` says that nothing has been done to the body.
+fn is_plain(codings: &str) -> bool {
+    let mut codings = codings.split(',').map(str::trim);
+    codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(IDENTITY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings() {
+        for plain in ["", "identity", " Identity ", "identity, IDENTITY", ","] {
+            assert!(is_plain(plain), "{plain}");
+        }
+        for encoded in ["gzip", "br", "identity, gzip", "gzip,", "x", "*", "identity;q=1"] {
+            assert!(!is_plain(encoded), "{encoded}");
+        }
+    }
 }

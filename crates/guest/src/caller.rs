@@ -9,8 +9,8 @@ use rondo_contract::problem::ProblemCode;
 use rondo_contract::secret;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{HmacKey, Presented, Provider, Source};
-use rondo_domain::ID_MAX;
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
+use rondo_domain::{ID_MAX, email};
 
 use crate::Refusal;
 use crate::clock;
@@ -169,7 +169,7 @@ fn by_provider(
                 text(issuer),
                 text(subject),
                 optional(email, text),
-                optional(email.map(str::to_lowercase), text),
+                optional(email.map(email::key), text),
                 optional(claims.name.as_deref(), text),
             ];
             let statement = include_str!("sql/identity_user.sql");

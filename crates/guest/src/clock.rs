@@ -2,14 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 
 /// Now, in the microseconds that the database keeps.
 #[must_use]
-pub fn now() -> Timestamp {
+pub fn now() -> Instant {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_micros())
         .ok()
-        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
-        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .and_then(Instant::from_microsecond)
+        .unwrap_or(Instant::UNIX_EPOCH)
 }

@@ -5,13 +5,13 @@
 //! the batch to the component's one function.
 
 use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition};
+use rondo_contract::json;
 use rondo_contract::problem::ProblemCode;
 
-use crate::Refusal;
 use crate::caller::bearer;
 use crate::database::DatabaseError;
 use crate::http::{Method, Request, Response};
-use crate::variable;
+use crate::{Refusal, body, variable};
 
 /// Variable with the service token.
 const TOKEN_VARIABLE: &str = "event_token";
@@ -19,6 +19,9 @@ const TOKEN_VARIABLE: &str = "event_token";
 const PREVIOUS_TOKEN_VARIABLE: &str = "event_token_previous";
 /// Most events of a batch.
 const BATCH_EVENTS_MAX: usize = 1_000;
+
+/// Methods of a route that takes batches.
+pub const METHODS: &[Method] = &[Method::Post];
 
 /// One event, whichever door it came through.
 #[derive(Debug, Clone)]
@@ -61,14 +64,11 @@ pub type Handle = fn(Vec<Event>) -> Result<Vec<Disposition>, Unavailable>;
 pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal> {
     authorize(request)?;
     if request.method != Method::Post {
-        return Err(request.method_not_allowed(&[Method::Post]));
+        return Err(request.unrouted());
     }
-    let body = request.body()?;
-    if request.media_type().as_deref() != Some(BATCH_MEDIA_TYPE) {
-        return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
-            .detail(format!("The body must be {BATCH_MEDIA_TYPE}.")));
-    }
-    let batch: Vec<CloudEvent> = serde_json::from_slice(&body)
+    let bytes = request.body()?;
+    body::admit(request, &[BATCH_MEDIA_TYPE])?;
+    let batch: Vec<CloudEvent> = serde_json::from_slice(json::without_mark(&bytes))
         .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))?;
     if batch.len() > BATCH_EVENTS_MAX {
         return Err(Refusal::new(ProblemCode::BodyTooLarge)

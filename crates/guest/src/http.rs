@@ -27,14 +27,23 @@ const WRITE_AND_FLUSH_BYTES_MAX: usize = 4096;
 
 /// Answers a request with what `route` makes of it.
 ///
+/// `HEAD` is routed as `GET`; the host sends the head of what is answered alone (RFC 9110, section
+/// 9.3.2). `OPTIONS` is answered here, and to everyone: what there is to call is in the public document.
 /// Refusals become problem responses; what an operator should know of them is logged here, once.
 pub fn serve(
     incoming: IncomingRequest,
     out: ResponseOutparam,
+    methods: Methods,
     route: impl FnOnce(&Request) -> Result<Response, Refusal>,
 ) {
-    let request = Request::new(incoming);
-    let response = route(&request).unwrap_or_else(|refusal| {
+    let is_options = matches!(incoming.method(), WasiMethod::Options);
+    let request = Request::new(incoming, methods);
+    let allow = if is_options { request.allow() } else { None };
+    let answer = match allow {
+        Some(allow) => Ok(Response::empty(204).header("allow", allow)),
+        None => route(&request),
+    };
+    let response = answer.unwrap_or_else(|refusal| {
         if let Some(cause) = refusal.cause() {
             let id = Some(request.request_id.as_str());
             trace::log(Level::Error, cause, request.trace.id(), id);
@@ -44,9 +53,13 @@ pub fn serve(
     response.header("x-request-id", &request.request_id).send(out);
 }
 
+/// Tells the methods that a path has, by its segments: none, if there is no such path.
+pub type Methods = fn(&[&str]) -> Vec<Method>;
+
 /// The methods that routes know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// Also for `HEAD`.
     Get,
     Post,
     Put,
@@ -77,15 +90,16 @@ pub struct Request {
     /// The caller's, or one made here.
     pub request_id: String,
     target: String,
+    methods: Methods,
     headers: Fields,
     incoming: RefCell<Option<IncomingRequest>>,
 }
 
 impl Request {
-    fn new(incoming: IncomingRequest) -> Self {
+    fn new(incoming: IncomingRequest, methods: Methods) -> Self {
         let headers = incoming.headers();
         let method = match incoming.method() {
-            WasiMethod::Get => Method::Get,
+            WasiMethod::Get | WasiMethod::Head => Method::Get,
             WasiMethod::Post => Method::Post,
             WasiMethod::Put => Method::Put,
             WasiMethod::Patch => Method::Patch,
@@ -97,6 +111,7 @@ impl Request {
             trace: Trace::continued(first(&headers, "traceparent").as_deref()),
             request_id: trace::request_id(first(&headers, "x-request-id").as_deref()),
             target: incoming.path_with_query().unwrap_or_default(),
+            methods,
             headers,
             incoming: RefCell::new(Some(incoming)),
         }
@@ -165,11 +180,29 @@ impl Request {
         read
     }
 
-    /// Refuses a method that a path does not have.
+    /// Refuses a request that no route takes: 405 when its path has other methods, else 404.
     #[must_use]
-    pub fn method_not_allowed(&self, allowed: &[Method]) -> Refusal {
-        let names: Vec<_> = allowed.iter().map(|method| method.as_str()).collect();
-        Refusal::new(ProblemCode::MethodNotAllowed).header("allow", names.join(", "))
+    pub fn unrouted(&self) -> Refusal {
+        match self.allow() {
+            Some(allow) => Refusal::new(ProblemCode::MethodNotAllowed).header("allow", allow),
+            None => Refusal::not_found(),
+        }
+    }
+
+    /// The methods of its path, as the header `Allow` lists them; none when there is no such path.
+    fn allow(&self) -> Option<String> {
+        let mut names = Vec::new();
+        for method in (self.methods)(&self.segments()) {
+            names.push(method.as_str());
+            if method == Method::Get {
+                names.push("HEAD");
+            }
+        }
+        if names.is_empty() {
+            return None;
+        }
+        names.push("OPTIONS");
+        Some(names.join(", "))
     }
 }
 

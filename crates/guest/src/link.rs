@@ -17,6 +17,9 @@ use crate::http::{Method, Request, Response};
 use crate::page::Parameters;
 use crate::{Refusal, clock, variable};
 
+/// Methods of a page behind a link.
+pub const METHODS: &[Method] = &[Method::Get, Method::Post];
+
 /// The query parameter of the token.
 const TOKEN_PARAMETER: &str = "token";
 
@@ -34,8 +37,8 @@ pub fn follow(
     purposes: &[Purpose],
     answer: impl FnOnce(&Link) -> Result<Response, Refusal>,
 ) -> Result<Response, Refusal> {
-    if !matches!(request.method, Method::Get | Method::Post) {
-        return Err(request.method_not_allowed(&[Method::Get, Method::Post]));
+    if !METHODS.contains(&request.method) {
+        return Err(request.unrouted());
     }
     let mut parameters = Parameters::of(request);
     let token = parameters.text(TOKEN_PARAMETER);

@@ -1,7 +1,7 @@
 //! Every answer of the HTTP API that a test sees is checked against the OpenAPI document: its status,
 //! its headers and its body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use http::{HeaderMap, Method};
@@ -24,8 +24,9 @@ pub fn assert_described(method: &Method, path_and_query: &str, answer: &Response
     let path = path_and_query.split('?').next().unwrap_or_default();
     let Some(operations) = document().operations_of(path) else { return };
     let method = method.as_str();
-    let faults = match operations.get(method) {
-        Some(operation) => operation.faults_of(answer),
+    let faults = match operations.get(if method == "HEAD" { "GET" } else { method }) {
+        Some(operation) => operation.faults_of(answer, method != "HEAD"),
+        None if method == "OPTIONS" && answer.status == 204 => wrong_methods(operations, answer),
         // Whose method it is not may learn so only with a token.
         None if matches!(answer.status.as_u16(), 401 | 403 | 429 | 503) => return,
         None => method_not_allowed(operations, answer),
@@ -109,9 +110,10 @@ impl Operation {
         Self { answers: answers.collect() }
     }
 
-    fn faults_of(&self, answer: &Response) -> Vec<String> {
+    /// Without its body, when only its head was asked for.
+    fn faults_of(&self, answer: &Response, is_whole: bool) -> Vec<String> {
         match self.answers.get(&answer.status.as_u16()) {
-            Some(described) => described.faults_of(answer),
+            Some(described) => described.faults_of(answer, is_whole),
             None => vec![format!("only {:?} are described", self.answers.keys())],
         }
     }
@@ -131,7 +133,7 @@ impl Answer {
         Self { headers: headers.collect(), body }
     }
 
-    fn faults_of(&self, answer: &Response) -> Vec<String> {
+    fn faults_of(&self, answer: &Response, is_whole: bool) -> Vec<String> {
         let mut faults = Vec::new();
         for (name, is_required, schema) in &self.headers {
             match answer.header(name) {
@@ -143,6 +145,7 @@ impl Answer {
             }
         }
         match &self.body {
+            _ if !is_whole && answer.body.is_empty() => {}
             None if answer.body.is_empty() => {}
             None => faults.push("has a body".to_owned()),
             Some((media_type, schema)) => {
@@ -174,19 +177,25 @@ impl Answer {
 
 /// 405 belongs to no operation: it says which ones there are.
 fn method_not_allowed(operations: &BTreeMap<String, Operation>, answer: &Response) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = wrong_methods(operations, answer);
     if answer.status != 405 {
         faults.push("the path has no such method".to_owned());
     }
-    let allowed = answer.header("allow").unwrap_or_default();
-    let allowed: Vec<_> = allowed.split(',').map(str::trim).collect();
-    for method in operations.keys().filter(|method| !allowed.contains(&method.as_str())) {
-        faults.push(format!("Allow has no {method}"));
-    }
-    for method in allowed.iter().filter(|method| !operations.contains_key(**method)) {
-        faults.push(format!("Allow has {method:?}, which the document has not"));
-    }
     faults
+}
+
+/// What is wrong with `Allow`: it has the methods of the document, `HEAD` where `GET` is, and `OPTIONS`.
+fn wrong_methods(operations: &BTreeMap<String, Operation>, answer: &Response) -> Vec<String> {
+    let head = operations.contains_key("GET").then_some("HEAD");
+    let known = operations.keys().map(String::as_str).chain(head).chain(["OPTIONS"]);
+    let known: BTreeSet<&str> = known.collect();
+    let allow = answer.header("allow").unwrap_or_default();
+    let allowed: BTreeSet<&str> = allow.split(',').map(str::trim).collect();
+    let missing = known.difference(&allowed).map(|method| format!("Allow has no {method}"));
+    let unknown = allowed.difference(&known);
+    missing
+        .chain(unknown.map(|method| format!("Allow has {method:?}, which the document has not")))
+        .collect()
 }
 
 /// A number is one when it is written as one.
@@ -266,13 +275,33 @@ mod tests {
     }
 
     #[test]
+    fn a_head_comes_alone_and_options_name_the_methods() {
+        const JSON: (&str, &str) = ("content-type", "application/json");
+        const ID: (&str, &str) = ("x-request-id", "a");
+        let passes = |method: Method, status: u16, headers: &[_], body: &str| {
+            let answer = answer(status, headers, body);
+            let check = || assert_described(&method, "/api/auth/me", &answer);
+            std::panic::catch_unwind(check).is_ok()
+        };
+        assert!(passes(Method::HEAD, 200, &[JSON, ID], ""));
+        assert!(!passes(Method::HEAD, 200, &[JSON], ""), "no X-Request-Id");
+        assert!(!passes(Method::HEAD, 404, &[JSON, ID], ""), "another status");
+        assert!(!passes(Method::HEAD, 200, &[JSON, ID], "{}"), "a body");
+        let all = ("allow", "GET, HEAD, PATCH, OPTIONS");
+        assert!(passes(Method::OPTIONS, 204, &[all, ID], ""));
+        assert!(!passes(Method::OPTIONS, 204, &[("allow", "GET, PATCH, OPTIONS")], ""), "no HEAD");
+        assert!(!passes(Method::OPTIONS, 204, &[ID], ""), "no Allow");
+    }
+
+    #[test]
     fn problems_name_their_request_and_allow_its_methods() {
         const PROBLEM: (&str, &str) = ("content-type", "application/problem+json");
         let body = r#"{"type": "a", "title": "a", "status": 405, "detail": "a", "code": "a", "request_id": "a"}"#;
         let refused = |headers: &[_]| passes("/api/auth/logout", 405, headers, body);
-        assert!(refused(&[PROBLEM, ("allow", "POST")]));
+        assert!(refused(&[PROBLEM, ("allow", "POST, OPTIONS")]));
         assert!(!refused(&[PROBLEM]));
-        assert!(!refused(&[PROBLEM, ("allow", "POST, PUT")]));
+        assert!(!refused(&[PROBLEM, ("allow", "POST")]));
+        assert!(!refused(&[PROBLEM, ("allow", "POST, PUT, OPTIONS")]));
         let unknown = |headers: &[_]| passes("/api/auth/tokens", 403, headers, body);
         assert!(unknown(&[PROBLEM, ("x-request-id", "a")]));
         assert!(!unknown(&[PROBLEM, ("x-request-id", "b")]));

@@ -12,7 +12,7 @@ use rondo_contract::task_body;
 use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
 use rondo_contract::token::{self, HmacKey};
 use rondo_domain::access::{Caller, Scope, Scopes};
-use rondo_domain::jiff::Timestamp;
+use rondo_domain::instant::Instant;
 use rondo_domain::task::{Priority, Status};
 use rondo_domain::zone::Zone;
 use serde_json::Value;
@@ -54,7 +54,8 @@ pub async fn list(
     let user = twin.user(&headers, Scope::TasksRead)?;
     let text = query.unwrap_or_default();
     let query = TaskQuery::parse(&text).map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
-    if query.sort_by != SortBy::CreatedAt || query.sort_order != SortOrder::Desc || query.count {
+    let is_plain = query.sort_by == SortBy::CreatedAt && query.sort_order == SortOrder::Desc;
+    if !is_plain || query.count || query.names_days() {
         return Err(Refused(StatusCode::NOT_IMPLEMENTED));
     }
     let some_of = |words: Vec<String>| Some(words).filter(|words| !words.is_empty());
@@ -110,7 +111,7 @@ pub async fn create(
         serde_json::from_slice(&body).map_err(|_| Refused(StatusCode::BAD_REQUEST))?;
     let now = i64::try_from(since_epoch().as_micros()).unwrap_or_default();
     let now =
-        Timestamp::from_microsecond(now).map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
+        Instant::from_microsecond(now).ok_or(Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
     let fields = task_body::parse(&value, Status::Pending, &Zone::utc(), now)
         .map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
     let mut stored = task_body::to_stored(&fields, &[], now);

@@ -82,16 +82,22 @@ fn filters() -> Vec<Value> {
             "Any of these; repeated or separated by commas.",
             any_of(words(Priority::ALL, Priority::as_str)),
         ),
-        query("tags", "Has any of these, in any case; repeated or separated by commas.", tags()),
+        query(
+            "tags",
+            "Has any of these, in any case; repeated or separated by commas. A comma that belongs to a \
+             tag has a backslash before it, as has a backslash before a comma or another backslash: \
+             `tags=a%5C%2Cb` is the tag `a,b`.",
+            tags(),
+        ),
         query("tags_all", "Has all of these, likewise.", tags()),
         query(
             "due_date_start",
-            "Due at this instant or later, or from the beginning of this date in UTC.",
+            "Due at this instant or later, or from the beginning of this date in the user's time zone.",
             bound(),
         ),
         query(
             "due_date_end",
-            "Due at this instant or earlier, or until the end of this date in UTC.",
+            "Due at this instant or earlier, or until the end of this date in the user's time zone.",
             bound(),
         ),
         query("has_due_date", "Whether there is a due date.", json!({"type": "boolean"})),
@@ -245,13 +251,7 @@ fn changes() -> Operation {
 
 fn tags() -> Vec<Operation> {
     const PATH: &str = "/api/{user_id}/tags/{name}";
-    let name = || {
-        path(
-            "name",
-            "The tag, in any case.",
-            schema::text::bounded(schema::text::NOT_BLANK, TAG_CHARS_MAX),
-        )
-    };
+    let name = || path("name", "The tag, in any case.", schema::text::not_blank(TAG_CHARS_MAX));
     vec![
         operation(
             READ,

@@ -3,7 +3,7 @@
 use rondo_domain::access::Scope;
 use serde_json::{Value, json};
 
-use super::text::{self, NAME, bounded};
+use super::text;
 use super::{answered, described, id, instant, named, nullable, object, words};
 
 pub fn email() -> Value {
@@ -42,7 +42,7 @@ pub fn user_patch() -> Value {
     let mut schema = object(
         json!({
             "id": ignored, "email": ignored, "email_verified": ignored,
-            "name": nullable(bounded(NAME, 200)),
+            "name": nullable(text::name(200)),
             "time_zone": text::time_zone(),
             "notifications": object(json!({
                 "email": {"type": "boolean"},
@@ -67,7 +67,7 @@ pub fn registration() -> Value {
         json!({
             "email": email(),
             "password": password(),
-            "name": nullable(bounded(NAME, 200)),
+            "name": nullable(text::name(200)),
             "time_zone": nullable(described(
                 text::time_zone(),
                 "A name of the IANA time zone database, in any case; UTC unless given.",
@@ -147,7 +147,7 @@ pub fn api_token(is_new: bool) -> Value {
 pub fn api_token_create() -> Value {
     let mut schema = object(
         json!({
-            "name": bounded(NAME, 100),
+            "name": text::name(100),
             "scopes": {
                 "type": "array", "minItems": 1,
                 "items": {"type": "string", "enum": token_scopes()},

@@ -6,7 +6,7 @@ use rondo_domain::task::{
 };
 use serde_json::{Map, Value, json};
 
-use super::text::{self, NO_NUL, NOT_BLANK, bounded};
+use super::text::{self, NO_NUL, bounded, not_blank};
 use super::{answered, described, id, instant, named, nullable, object, words};
 
 /// The members of a task that a client may write, as they are read; null is the default of each
@@ -16,8 +16,8 @@ fn writable() -> Map<String, Value> {
     let priorities = words(Priority::ALL, Priority::as_str);
     let members = json!({
         "title": described(
-            bounded(NOT_BLANK, TITLE_CHARS_MAX),
-            &format!("1 to {TITLE_CHARS_MAX} characters after trimming."),
+            not_blank(TITLE_CHARS_MAX),
+            &format!("1 to {TITLE_CHARS_MAX} characters after trimming, which show something."),
         ),
         "description": nullable(bounded(NO_NUL, DESCRIPTION_CHARS_MAX)),
         "status": nullable(json!({
@@ -28,10 +28,10 @@ fn writable() -> Map<String, Value> {
         "priority": nullable(json!({"type": "string", "enum": priorities})),
         "tags": nullable(json!({
             "type": "array",
-            "items": bounded(NOT_BLANK, TAG_CHARS_MAX),
+            "items": not_blank(TAG_CHARS_MAX),
             "description": format!(
-                "Trimmed and sorted; unique ignoring case, the first spelling stays. At most \
-                 {TAGS_MAX}, equal ones counted once."
+                "Trimmed and sorted; unique ignoring case and Unicode's forms of one text, the first \
+                 spelling stays. At most {TAGS_MAX}, equal ones counted once."
             ),
         })),
         "due_date": nullable(text::instant()),
@@ -205,7 +205,7 @@ pub fn tag() -> Value {
 pub fn tag_change() -> Value {
     let mut schema = object(
         json!({
-            "name": bounded(NOT_BLANK, TAG_CHARS_MAX),
+            "name": not_blank(TAG_CHARS_MAX),
             "color": {
                 "type": ["string", "null"],
                 "pattern": "^#[0-9a-fA-F]{6}$",

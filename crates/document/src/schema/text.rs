@@ -2,35 +2,57 @@
 //! as a pattern can be; what none can say is named by a format.
 
 use rondo_contract::task_query::SEARCH_CHARS_MAX;
+use rondo_domain::blank::INVISIBLE;
 use rondo_domain::offset::OFFSET_DAYS_MAX;
 use rondo_domain::recurrence::RRULE_CHARS_MAX;
 use rondo_domain::task::TAG_CHARS_MAX;
 use serde_json::{Value, json};
 
 /// Unicode's White_Space, which is trimmed, inside a class. `\s` is another set in each dialect.
-macro_rules! white_space {
-    () => {
-        r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-    };
+const WHITE_SPACE: &str =
+    r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+
+/// What a text that shows something has to have more than, inside a class. Characters beyond U+FFFF
+/// are left out: each dialect writes them in a way of its own.
+fn invisible() -> String {
+    let ranges = INVISIBLE.iter().filter(|(_, last)| u32::from(*last) <= 0xffff);
+    let escaped = |c: &char| format!(r"\u{:04x}", u32::from(*c));
+    let ranges = ranges.map(|(first, last)| match (escaped(first), escaped(last)) {
+        (first, last) if first == last => first,
+        (first, last) => format!("{first}-{last}"),
+    });
+    format!("{WHITE_SPACE}{CONTROL}{}", ranges.collect::<String>())
 }
 
-/// Texts without these characters that are not blank.
-macro_rules! not_blank {
-    ($forbidden:expr) => {
-        concat!("^[^", $forbidden, "]*[^", $forbidden, white_space!(), "][^", $forbidden, "]*$")
-    };
+/// Texts without these characters that show something.
+fn shown(forbidden: &str) -> String {
+    let invisible = invisible();
+    format!("^[^{forbidden}]*[^{forbidden}{invisible}][^{forbidden}]*$")
 }
 
 /// No string may have U+0000, for Postgres keeps none.
 pub const NO_NUL: &str = r"^[^\u0000]*$";
-/// The same, with something that stays after trimming.
-pub const NOT_BLANK: &str = not_blank!(r"\u0000");
+
+/// Text without U+0000 that shows something.
+pub fn not_blank(length_max: usize) -> Value {
+    bounded(&shown(r"\u0000"), length_max)
+}
+
 /// The name of a person or a token: without control characters.
-pub const NAME: &str = not_blank!(r"\u0000-\u001f\u007f-\u009f");
-/// A tag in a list that commas may separate.
-const TAG_OF_LIST: &str = not_blank!(r"\u0000,");
-/// RFC 3339, in the years that there are.
-const INSTANT: &str = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+pub fn name(length_max: usize) -> Value {
+    bounded(&shown(CONTROL), length_max)
+}
+
+/// A tag in a list that commas may separate: one of its own has a backslash before it.
+fn tag_of_list_pattern() -> String {
+    let any = r"(?:[^\u0000,\\]|\\[^\u0000])*";
+    format!(r"^{any}(?:[^\u0000,\\{}]|\\[^\u0000]){any}$", invisible())
+}
+
+/// RFC 3339, in the years that there are. Leap seconds are read, too, though no pattern can say which
+/// ones there may be.
+const INSTANT: &str = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 const DATE: &str = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$";
 /// Weeks, days, hours, minutes and seconds in this order, or seconds alone.
 const DURATION: &str =
@@ -47,7 +69,8 @@ pub fn instant() -> Value {
         "format": "date-time",
         "pattern": INSTANT,
         "description": "RFC 3339 with any offset, in the years 1000 to 9999; what is finer than a \
-                        microsecond is cut off.",
+                        microsecond is cut off. A leap second, at the end of June or December in \
+                        UTC, is the second before it.",
         "examples": ["2031-03-30T14:00:00+02:00"],
     })
 }
@@ -89,7 +112,8 @@ pub fn rrule() -> Value {
         "type": "string",
         "format": "rrule",
         "maxLength": RRULE_CHARS_MAX,
-        "description": "An RFC 5545 rule, daily or slower, with or without RRULE: before it.",
+        "description": "An RFC 5545 rule, daily or slower, in any case, with or without RRULE: before it \
+                        and a semicolon after it; answered in capitals and without these.",
         "examples": ["FREQ=MONTHLY;BYDAY=2TU"],
     })
 }
@@ -101,7 +125,7 @@ pub fn cursor() -> Value {
 
 /// A tag in a query.
 pub fn tag_of_list() -> Value {
-    bounded(TAG_OF_LIST, TAG_CHARS_MAX)
+    bounded(&tag_of_list_pattern(), TAG_CHARS_MAX)
 }
 
 /// The phrase of a search.

@@ -32,7 +32,7 @@ type LargeNumbers = Positions<6>;
 /// A rule without its end. Two rules are equal when they are written alike.
 #[derive(Debug, Clone)]
 pub struct Rrule {
-    /// As it was given, in upper case and without a leading `RRULE:`.
+    /// As it was given, in upper case and without a leading `RRULE:` and a `;` at its end.
     text: String,
     frequency: Frequency,
     /// 1 to [`RRULE_INTERVAL_MAX`].
@@ -54,7 +54,8 @@ pub struct Rrule {
 }
 
 impl Rrule {
-    /// Reads a rule, with or without a leading `RRULE:`, and its end: `UNTIL` or `COUNT`.
+    /// Reads a rule, with or without a leading `RRULE:` and a `;` at its end, and when it ends: `UNTIL`
+    /// or `COUNT`.
     ///
     /// # Errors
     /// `too_long`, `malformed`; `too_frequent` for a rule that repeats more often

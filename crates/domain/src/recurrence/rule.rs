@@ -1,10 +1,10 @@
 //! The rule of a series: valid by construction, apart from whether it ever matches, which depends
 //! on the anchor and is [`Series::validate`](super::Series::validate)'s to say.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Weekday};
 
 use super::rrule::Rrule;
+use crate::instant::Instant;
 use crate::{Fault, Violation};
 
 /// Largest interval, in units of the frequency.
@@ -90,7 +90,7 @@ pub enum End {
     /// At the end of this day in the series' zone.
     OnDate(Date),
     /// After this instant, itself included.
-    AtInstant(Timestamp),
+    AtInstant(Instant),
     /// After this wall-clock time in the series' zone, itself included; from an rrule's `UNTIL`.
     AtLocal(DateTime),
     /// After so many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
@@ -154,7 +154,7 @@ impl Weekdays {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndDate {
     Date(Date),
-    Instant(Timestamp),
+    Instant(Instant),
 }
 
 /// A rule as it is written, before its values have been checked; what is left out is `None`.

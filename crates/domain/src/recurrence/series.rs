@@ -1,13 +1,14 @@
 //! A series: a rule put on the calendar by its anchor and its zone.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::{SignedDuration, Timestamp};
 
 use super::completion::after_completion;
 use super::grid::{Grid, add_days};
 use super::rrule::Expansion;
 use super::rule::{Basis, CatchUp, End, Pattern, Rule};
 use crate::Violation;
+use crate::instant::Instant;
 use crate::zone::Zone;
 
 /// Most slots of a preview.
@@ -41,7 +42,7 @@ pub struct Slot {
     /// Wall-clock time in the series' zone. Slots are told apart by it: across a DST gap two of
     /// them can be the same instant, and then `utc` shows a later time than `local`.
     pub local: DateTime,
-    pub utc: Timestamp,
+    pub utc: Instant,
 }
 
 /// What comes after an occurrence.
@@ -49,7 +50,7 @@ pub struct Slot {
 pub enum Successor {
     Next {
         slot: DateTime,
-        due: Timestamp,
+        due: Instant,
         /// Slots that were passed over because they lie in the past, in order; at most
         /// [`SKIPPED_SLOTS_MAX`].
         skipped: Vec<DateTime>,
@@ -111,8 +112,8 @@ impl Series {
     pub fn successor(
         &self,
         completed_slot: DateTime,
-        completed_at: Timestamp,
-        now: Timestamp,
+        completed_at: Instant,
+        now: Instant,
         completions_so_far: u32,
         taken: &[DateTime],
     ) -> Successor {
@@ -194,7 +195,7 @@ impl Series {
     }
 
     /// The first slot that is not past, and those before it.
-    fn next_future(&self, after: DateTime, now: Timestamp) -> (Option<DateTime>, Vec<DateTime>) {
+    fn next_future(&self, after: DateTime, now: Instant) -> (Option<DateTime>, Vec<DateTime>) {
         let is_past = |slot| self.zone.instant_of(slot).is_some_and(|instant| instant < now);
         let mut next = self.slot_after(after);
         let mut skipped = Vec::new();
@@ -210,7 +211,7 @@ impl Series {
     }
 
     /// From a slot that is past over all others that are, without visiting each.
-    fn jump(&self, slot: DateTime, now: Timestamp) -> Option<DateTime> {
+    fn jump(&self, slot: DateTime, now: Instant) -> Option<DateTime> {
         let shortly_before = self
             .zone
             .local_of(now)
@@ -251,7 +252,7 @@ impl Series {
 
 /// The wall-clock time at which a series starts whose first task is due at an instant.
 #[must_use]
-pub fn anchor_of(due: Timestamp, zone: &Zone) -> DateTime {
+pub fn anchor_of(due: Instant, zone: &Zone) -> DateTime {
     whole_seconds(zone.local_of(due))
 }
 

@@ -1,12 +1,11 @@
 //! Reading a rule: the grammar of RFC 5545, section 3.3.10, and what it forbids.
 
 use jiff::civil::{Date, DateTime, Weekday};
-use jiff::tz::TimeZone;
 
 use super::super::rule::{COUNT_MAX, End, Frequency};
 use super::{LargeNumbers, Numbers, RRULE_CHARS_MAX, RRULE_INTERVAL_MAX, Rrule};
 use crate::Violation;
-use crate::instant::{YEAR_MAX, YEAR_MIN};
+use crate::instant::{Instant, YEAR_MAX, YEAR_MIN, may_be_followed_by_leap_second};
 
 const RULE: Violation = Violation::Malformed {
     expected: "an RFC 5545 recurrence rule such as FREQ=WEEKLY;BYDAY=MO,WE, each part once",
@@ -25,6 +24,8 @@ pub(super) fn rule(text: &str) -> Result<(Rrule, End), Violation> {
     }
     let text = text.trim().to_ascii_uppercase();
     let text = text.strip_prefix("RRULE:").unwrap_or(&text);
+    // Some programs end each part with a semicolon, the last one too.
+    let text = text.strip_suffix(';').unwrap_or(text);
     let parts = Parts::split(text)?;
     let frequency = parts.frequency()?;
     let mut rule = Rrule {
@@ -259,11 +260,16 @@ fn until(text: &str) -> Option<End> {
     }
     let (hour, minute, second) = (digits(9, 11)?, digits(11, 13)?, digits(13, 15)?);
     // A leap second ends with the second before it.
-    let time = jiff::civil::Time::new(hour as i8, minute as i8, second.min(59) as i8, 0).ok()?;
+    let is_leap = second == 60;
+    let second = if is_leap { 59 } else { second };
+    let time = jiff::civil::Time::new(hour as i8, minute as i8, second as i8, 0).ok()?;
     let local = DateTime::from_parts(date, time);
+    if is_leap && !may_be_followed_by_leap_second(local) {
+        return None;
+    }
     match &text[15..] {
         "" => Some(End::AtLocal(local)),
-        "Z" => Some(End::AtInstant(TimeZone::UTC.to_timestamp(local).ok()?)),
+        "Z" => Some(End::AtInstant(Instant::of_utc(local)?)),
         _ => None,
     }
 }

@@ -10,6 +10,8 @@ fn check(text: &str, expected: &str) {
 fn what_is_read() {
     check("FREQ=DAILY", "FREQ=DAILY");
     check(" rrule:freq=weekly;byday=mo,We ", "FREQ=WEEKLY;BYDAY=MO,WE");
+    check("RRULE:FREQ=DAILY;", "FREQ=DAILY");
+    check("freq=daily;until=20310330t140000z;", "FREQ=DAILY;UNTIL=20310330T140000Z");
     check("INTERVAL=2;FREQ=MONTHLY;BYDAY=+2TU,-1FR", "INTERVAL=2;FREQ=MONTHLY;BYDAY=+2TU,-1FR");
     check("FREQ=YEARLY;BYYEARDAY=1,-366", "FREQ=YEARLY;BYYEARDAY=1,-366");
     check("FREQ=YEARLY;BYWEEKNO=53,-1;WKST=SU", "FREQ=YEARLY;BYWEEKNO=53,-1;WKST=SU");
@@ -24,7 +26,11 @@ fn what_is_no_rule() {
         "",
         "FREQ",
         "FREQ=",
-        "FREQ=DAILY;",
+        "FREQ=DAILY;;",
+        ";FREQ=DAILY",
+        ";",
+        "RRULE:",
+        "RRULE:RRULE:FREQ=DAILY",
         "FREQ=DAILY;FREQ=DAILY",
         "FREQ=FORTNIGHTLY",
         "INTERVAL=2",
@@ -63,7 +69,8 @@ fn what_is_no_rule() {
         "FREQ=DAILY;UNTIL=20310330T1400",
         "FREQ=DAILY;UNTIL=20310330T140000X",
         "FREQ=DAILY;UNTIL=20310330T250000Z",
-        "FREQ=DAILY;UNTIL=99991231T235959Z",
+        "FREQ=DAILY;UNTIL=20310330T140060Z",
+        "FREQ=DAILY;UNTIL=20310330T140061Z",
         "FREQ=DAILY;UNTIL=2031033é",
     ] {
         check(text, "malformed");
@@ -113,4 +120,7 @@ fn ends() {
     check("UNTIL=20310330", End::OnDate("2031-03-30".parse().unwrap()));
     check("UNTIL=20310330T140000", End::AtLocal("2031-03-30T14:00:00".parse().unwrap()));
     check("UNTIL=20310330T140000Z", End::AtInstant("2031-03-30T14:00:00Z".parse().unwrap()));
+    check("UNTIL=20310330;", End::OnDate("2031-03-30".parse().unwrap()));
+    check("UNTIL=20161231T235960Z", End::AtInstant("2016-12-31T23:59:59Z".parse().unwrap()));
+    check("UNTIL=99991231T235959Z", End::AtInstant("9999-12-31T23:59:59Z".parse().unwrap()));
 }
