@@ -25,6 +25,8 @@ CREATE TABLE users (
     next_digest_at timestamptz,
     -- Scopes granted by an operator, beyond those that every account has.
     granted_scopes text[] NOT NULL DEFAULT '{}',
+    -- Access tokens that were issued before do nothing that matters any more; none: all may.
+    sessions_valid_from timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT users_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
     CONSTRAINT users_mail_needs_address CHECK (email IS NOT NULL OR NOT notify_email)

@@ -23,7 +23,7 @@ GRANT SELECT, INSERT ON audit_logs TO rondo_audit;
 GRANT EXECUTE ON FUNCTION instant TO rondo_audit;
 
 GRANT SELECT ON users TO rondo_auth;
-GRANT EXECUTE ON FUNCTION account_json, account_register, account_change, session_open, session_rotate, session_close
+GRANT EXECUTE ON FUNCTION account_json, registration_begin, account_register, account_change, session_open, session_rotate, session_close
     TO rondo_auth;
 
 GRANT SELECT ON outbox, dead_letters, transport, reminders, notifications, tasks TO rondo_bridge;

@@ -46,6 +46,15 @@ CREATE INDEX account_mails_to_send ON account_mails (next_attempt_at) WHERE stat
 CREATE INDEX account_mails_of_user ON account_mails (user_id);
 CREATE INDEX account_mails_by_time ON account_mails (created_at);
 
+-- Who may register where not everyone may, by the hash of a token that works once.
+CREATE TABLE invitations (
+    token_hash text NOT NULL CONSTRAINT invitations_pkey PRIMARY KEY,
+    -- The only address it is good for; none: any.
+    email_key text,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX invitations_by_expiry ON invitations (expires_at);
+
 -- Personal tokens for programs, by hash.
 CREATE TABLE api_tokens (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT api_tokens_pkey PRIMARY KEY,
@@ -118,16 +127,14 @@ LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
     FROM (SELECT encode(sha256(convert_to(p_email_key, 'UTF8')), 'hex') AS hash) AS h
 $$;
 
--- Takes a try at a login, before the password is verified, so that tries at the same time count too;
--- a right one is given back by login_succeeded. Who tries too often is stopped by address, and by
--- account and address together; never by account alone, or anybody could lock anybody out. An
--- account under attack from many addresses only lowers what each address may try.
+-- Takes a try at a password, before that is verified, so that tries at the same time count too; a right
+-- one is given back by login_succeeded. Who tries too often is stopped by address, and by account and
+-- address together; never by account alone, or anybody could lock anybody out. An account under attack
+-- from many addresses only lowers what each address may try.
 -- p_limits: {"pair", "pair_under_attack", "address", "account", "window_s"}.
--- Without an account there is a row all the same; retry_after_s is 0 when the try may go on.
-CREATE FUNCTION login_begin(p_email_key text, p_address text, p_limits jsonb)
-RETURNS TABLE (retry_after_s bigint, user_id bigint, password_hash text, granted_scopes text, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
+-- Answers 0, or the seconds until it is worth another try.
+CREATE FUNCTION password_try(p_email_key text, p_address text, p_limits jsonb) RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     window_s bigint := (p_limits->>'window_s')::bigint;
     keys record;
@@ -142,12 +149,26 @@ BEGIN
     IF wait_s = 0 THEN
         wait_s := throttle_hit(keys.address, (p_limits->>'address')::bigint, window_s);
     END IF;
+    IF wait_s = 0 THEN
+        -- Counts and stops nobody.
+        PERFORM throttle_hit(keys.account, 9223372036854775807, window_s);
+    END IF;
+    RETURN wait_s;
+END $$;
+
+-- Takes a try at a login; see password_try. Without an account there is a row all the same;
+-- retry_after_s is 0 when the try may go on.
+CREATE FUNCTION login_begin(p_email_key text, p_address text, p_limits jsonb)
+RETURNS TABLE (retry_after_s bigint, user_id bigint, password_hash text, granted_scopes text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    wait_s bigint := password_try(p_email_key, p_address, p_limits);
+BEGIN
     IF wait_s > 0 THEN
         RETURN QUERY SELECT wait_s, NULL::bigint, NULL::text, NULL::text, NULL::text;
         RETURN;
     END IF;
-    -- Counts and stops nobody.
-    PERFORM throttle_hit(keys.account, 9223372036854775807, window_s);
     RETURN QUERY
     SELECT 0::bigint, u.id, u.password_hash, array_to_string(u.granted_scopes, ' '), account_json(u)::text
     FROM (VALUES (p_email_key)) AS asked (email_key)
@@ -168,8 +189,9 @@ BEGIN
     RETURN QUERY SELECT 'forgotten';
 END $$;
 
--- Writes a mail with a token. p_mail: {"purpose", "token_hash", "lifetime_s", "subject", "text",
--- "html", "traceparent"}, or null: none is written. Who has no address gets none.
+-- Writes a mail, and the token of its link if it has one. p_mail: {"purpose", "lifetime_s", "subject",
+-- "text", "html", "traceparent", "token_hash"?, "verified_only"?}, or null: none is written. Who has no
+-- address gets none, nor does, where verified_only is true, one that has not been verified.
 CREATE FUNCTION account_mail_write(p_user bigint, p_mail jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -178,10 +200,23 @@ BEGIN
     INSERT INTO account_mails (user_id, email, purpose, subject, body_text, body_html, traceparent, expires_at)
     SELECT id, email, p_mail->>'purpose', p_mail->>'subject', p_mail->>'text', p_mail->>'html',
            p_mail->>'traceparent', until
-    FROM users WHERE id = p_user AND email IS NOT NULL AND p_mail IS NOT NULL;
-    IF FOUND THEN
+    FROM users
+    WHERE id = p_user AND email IS NOT NULL AND p_mail IS NOT NULL
+      AND (email_verified_at IS NOT NULL OR NOT coalesce((p_mail->>'verified_only')::boolean, false));
+    IF FOUND AND p_mail ? 'token_hash' THEN
         INSERT INTO mailed_tokens (token_hash, user_id, purpose, expires_at)
         VALUES (p_mail->>'token_hash', p_user, p_mail->>'purpose', until);
+    END IF;
+END $$;
+
+-- Tells a user what was done to the account, by a mail as account_mail_write takes it. Of one kind only
+-- so many go out in a window: "mails_max" and "window_s" of p_mail.
+CREATE FUNCTION account_notice_write(p_user bigint, p_mail jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF throttle_hit('notice ' || (p_mail->>'purpose') || ' ' || p_user, (p_mail->>'mails_max')::bigint,
+                    (p_mail->>'window_s')::bigint) = 0 THEN
+        PERFORM account_mail_write(p_user, p_mail);
     END IF;
 END $$;
 
@@ -210,21 +245,38 @@ BEGIN
     END IF;
 END $$;
 
--- Uses a verification token. Outcomes: verified; invalid (unknown, used or expired).
-CREATE FUNCTION email_verify(p_token_hash text) RETURNS TABLE (outcome text)
+-- Whom a mailed token is of, if it is good: one row in any case.
+CREATE FUNCTION mailed_token_read(p_token_hash text, p_purpose text)
+RETURNS TABLE (user_id bigint, email text, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT u.id, u.email, u.name
+    FROM (SELECT 1) AS asked
+    LEFT JOIN mailed_tokens m
+        ON m.token_hash = p_token_hash AND m.purpose = p_purpose AND m.expires_at > clock_timestamp()
+    LEFT JOIN users u ON u.id = m.user_id
+$$;
+
+-- Uses a verification token. Who follows the link has the address; whoever made the account need not
+-- have had it. So everything from before ends (access_end), unless the account's own session asks:
+-- p_session_user and the time its token was issued at, or null. Outcomes: verified; invalid (unknown,
+-- used or expired).
+CREATE FUNCTION email_verify(p_token_hash text, p_session_user bigint, p_issued_at_s bigint)
+RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    whose bigint;
+    whose bigint := (SELECT t.user_id FROM mailed_token_read(p_token_hash, 'verify_email') t);
+    is_current boolean := session_lock(whose, p_issued_at_s);
 BEGIN
-    DELETE FROM mailed_tokens
-    WHERE token_hash = p_token_hash AND purpose = 'verify_email' AND expires_at > clock_timestamp()
-    RETURNING user_id INTO whose;
-    IF whose IS NULL THEN
+    DELETE FROM mailed_tokens WHERE token_hash = p_token_hash AND user_id = whose;
+    IF NOT FOUND THEN
         RETURN QUERY SELECT 'invalid';
         RETURN;
     END IF;
     UPDATE users SET email_verified_at = coalesce(email_verified_at, clock_timestamp()) WHERE id = whose;
     DELETE FROM mailed_tokens WHERE user_id = whose AND purpose = 'verify_email';
+    IF p_session_user IS DISTINCT FROM whose OR is_current IS NOT TRUE THEN
+        PERFORM access_end(whose);
+    END IF;
     RETURN QUERY SELECT 'verified';
 END $$;
 
@@ -252,30 +304,72 @@ BEGIN
     RETURN QUERY SELECT wait_s;
 END $$;
 
--- Uses a reset token: sets the password and ends every session. Who read the mail has the address;
--- when that had not been proven before, whoever made the account's tokens may have been somebody
--- else, and they go. Outcomes: reset; invalid (unknown, used or expired).
-CREATE FUNCTION password_reset(p_token_hash text, p_password_hash text) RETURNS TABLE (outcome text)
+-- Uses a reset token: sets the password, and ends everything from before (access_end), for whoever
+-- forgot the password does not know who has it. Who read the mail has the address. The account's owner
+-- is told by p_mail. Outcomes: reset; invalid (unknown, used or expired).
+CREATE FUNCTION password_reset(p_token_hash text, p_password_hash text, p_mail jsonb)
+RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    at timestamptz := clock_timestamp();
-    whose bigint;
+    whose bigint := (SELECT t.user_id FROM mailed_token_read(p_token_hash, 'reset_password') t);
 BEGIN
-    DELETE FROM mailed_tokens
-    WHERE token_hash = p_token_hash AND purpose = 'reset_password' AND expires_at > at
-    RETURNING user_id INTO whose;
-    IF whose IS NULL THEN
+    PERFORM FROM users WHERE id = whose FOR NO KEY UPDATE;
+    DELETE FROM mailed_tokens WHERE token_hash = p_token_hash AND user_id = whose;
+    IF NOT FOUND THEN
         RETURN QUERY SELECT 'invalid';
         RETURN;
     END IF;
-    PERFORM FROM users WHERE id = whose FOR NO KEY UPDATE;
-    DELETE FROM api_tokens
-    WHERE user_id = whose AND EXISTS (SELECT FROM users WHERE id = whose AND email_verified_at IS NULL);
-    UPDATE users SET password_hash = p_password_hash, email_verified_at = coalesce(email_verified_at, at)
+    UPDATE users
+    SET password_hash = p_password_hash, email_verified_at = coalesce(email_verified_at, clock_timestamp())
     WHERE id = whose;
-    UPDATE refresh_tokens SET revoked_at = at WHERE user_id = whose AND revoked_at IS NULL;
+    PERFORM access_end(whose);
     DELETE FROM mailed_tokens WHERE user_id = whose;
+    PERFORM account_notice_write(whose, p_mail);
     RETURN QUERY SELECT 'reset';
+END $$;
+
+-- Takes a try at the password of whoever wants to change it, as a login does. Outcomes: begun;
+-- throttled; session_ended; no_password (the user logs in elsewhere).
+CREATE FUNCTION password_change_begin(p_user bigint, p_issued_at_s bigint, p_address text, p_limits jsonb)
+RETURNS TABLE (outcome text, retry_after_s bigint, password_hash text, email text, name text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    u users;
+    wait_s bigint := 0;
+BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', 0::bigint, NULL::text, NULL::text, NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO u FROM users WHERE id = p_user;
+    IF u.password_hash IS NOT NULL THEN
+        wait_s := password_try(u.email_key, p_address, p_limits);
+    END IF;
+    RETURN QUERY SELECT
+        CASE WHEN u.password_hash IS NULL THEN 'no_password' WHEN wait_s > 0 THEN 'throttled' ELSE 'begun' END,
+        wait_s, u.password_hash, u.email, u.name;
+END $$;
+
+-- Changes a password whose present hash was verified: ends every session and begins one for whoever
+-- asked, with the refresh token of p_token_hash. The account's owner is told by p_mail. valid_from_s: as
+-- of session_open. Outcomes: changed; session_ended (also when the password is another by now).
+CREATE FUNCTION password_change(p_user bigint, p_issued_at_s bigint, p_verified_hash text, p_password_hash text,
+                                p_token_hash text, p_lifetime_s bigint, p_mail jsonb)
+RETURNS TABLE (outcome text, valid_from_s bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s)
+       OR NOT EXISTS (SELECT FROM users WHERE id = p_user AND password_hash = p_verified_hash) THEN
+        RETURN QUERY SELECT 'session_ended', 0::bigint;
+        RETURN;
+    END IF;
+    UPDATE users SET password_hash = p_password_hash WHERE id = p_user;
+    PERFORM sessions_end(p_user);
+    DELETE FROM mailed_tokens WHERE user_id = p_user AND purpose = 'reset_password';
+    PERFORM session_begin(p_user, p_token_hash, p_lifetime_s);
+    PERFORM account_notice_write(p_user, p_mail);
+    RETURN QUERY SELECT 'changed', session_valid_from_s(p_user);
 END $$;
 
 -- Claims mails to send: a lease, as for notifications. A mail whose link has expired has failed.
@@ -340,15 +434,19 @@ RETURN json_build_object(
     'id', (t).id, 'name', (t).name, 'scopes', (t).scopes, 'expires_at', instant((t).expires_at),
     'last_used_at', instant((t).last_used_at), 'created_at', instant((t).created_at));
 
--- Makes a personal token. Outcomes: made; too_many (the user has p_max already).
-CREATE FUNCTION api_token_create(p_user bigint, p_token_hash text, p_name text, p_scopes text[],
-                                 p_expires_at text, p_max bigint)
+-- Makes a personal token, and tells the account's owner by p_mail. Outcomes: made; too_many (the user has
+-- p_max already); session_ended.
+CREATE FUNCTION api_token_create(p_user bigint, p_issued_at_s bigint, p_token_hash text, p_name text,
+                                 p_scopes text[], p_expires_at text, p_max bigint, p_mail jsonb)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     made api_tokens;
 BEGIN
-    PERFORM FROM users WHERE id = p_user FOR NO KEY UPDATE;
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
+        RETURN;
+    END IF;
     IF (SELECT count(*) FROM api_tokens WHERE user_id = p_user) >= p_max THEN
         RETURN QUERY SELECT 'too_many', NULL::text;
         RETURN;
@@ -356,6 +454,7 @@ BEGIN
     INSERT INTO api_tokens (user_id, token_hash, name, scopes, expires_at)
     VALUES (p_user, p_token_hash, p_name, p_scopes, p_expires_at::timestamptz)
     RETURNING * INTO made;
+    PERFORM account_notice_write(p_user, p_mail);
     RETURN QUERY SELECT 'made', api_token_json(made)::text;
 END $$;
 
@@ -409,8 +508,28 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN users u ON u.id = i.user_id
 $$;
 
+-- Takes an address from an account that has never proven it is its own. That one cannot be told from a
+-- stranger's, so its ways in go too: password, sessions, tokens, webhooks, and what waits to be mailed.
+-- Its tasks stay.
+CREATE FUNCTION address_take(p_email_key text) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    whose bigint;
+BEGIN
+    SELECT id INTO whose FROM users WHERE email_key = p_email_key AND email_verified_at IS NULL FOR NO KEY UPDATE;
+    IF whose IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM access_end(whose);
+    DELETE FROM mailed_tokens WHERE user_id = whose;
+    DELETE FROM account_mails WHERE user_id = whose AND status = 'pending';
+    UPDATE users SET email = NULL, email_key = NULL, password_hash = NULL, notify_email = false
+    WHERE id = whose;
+END $$;
+
 -- The user that a provider's subject is, made at first sight. An address that the provider has
--- verified is taken over unless an account has it: a provider opens nobody's account.
+-- verified becomes the user's, also when an account has it that has not verified it (address_take). One
+-- that has keeps it: a provider opens nobody's account.
 CREATE FUNCTION identity_user(p_issuer text, p_subject text, p_email text, p_email_key text, p_name text)
 RETURNS TABLE (user_id bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -422,6 +541,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('identity ' || p_issuer || ' ' || p_subject, 0));
     SELECT i.user_id INTO made FROM identities i WHERE i.issuer = p_issuer AND i.subject = p_subject;
     IF made IS NULL THEN
+        PERFORM address_take(p_email_key);
         INSERT INTO users (email, email_key, name, email_verified_at)
         SELECT p_email, p_email_key, p_name, clock_timestamp() WHERE p_email IS NOT NULL
         ON CONFLICT ON CONSTRAINT users_email_taken DO NOTHING
@@ -433,6 +553,36 @@ BEGIN
         INSERT INTO identities (issuer, subject, user_id) VALUES (p_issuer, p_subject, made);
     END IF;
     RETURN QUERY SELECT made;
+END $$;
+
+-- Whether an invitation is good for an address; p_token_hash is of its token.
+CREATE FUNCTION invitation_admits(p_token_hash text, p_email_key text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM invitations
+        WHERE token_hash = p_token_hash AND expires_at > clock_timestamp()
+          AND coalesce(email_key, p_email_key) = p_email_key)
+$$;
+
+-- Makes an invitation, for one address or any; answers when it ends.
+CREATE FUNCTION invitation_make(p_token_hash text, p_email_key text, p_lifetime_s bigint) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO invitations (token_hash, email_key, expires_at)
+    VALUES (p_token_hash, p_email_key, date_trunc('second', clock_timestamp()) + p_lifetime_s * interval '1 second')
+    RETURNING instant(expires_at)
+$$;
+
+-- The same, by a user who has logged in and may (the caller checks that). Outcomes: made; session_ended.
+CREATE FUNCTION invitation_create(p_user bigint, p_issued_at_s bigint, p_token_hash text, p_email_key text,
+                                  p_lifetime_s bigint)
+RETURNS TABLE (outcome text, expires_at text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'made', invitation_make(p_token_hash, p_email_key, p_lifetime_s);
+    ELSE
+        RETURN QUERY SELECT 'session_ended', NULL::text;
+    END IF;
 END $$;
 
 -- Replaces a provider's keys by what it publishes now: an array of JWKs.
@@ -463,6 +613,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
             SELECT token_hash FROM mailed_tokens WHERE expires_at < clock_timestamp()
             ORDER BY expires_at LIMIT p_limit)
         RETURNING 1
+    ), invitation AS (
+        DELETE FROM invitations WHERE token_hash IN (
+            SELECT token_hash FROM invitations WHERE expires_at < clock_timestamp()
+            ORDER BY expires_at LIMIT p_limit)
+        RETURNING 1
     ), mail AS (
         DELETE FROM account_mails WHERE id IN (
             SELECT id FROM account_mails
@@ -470,15 +625,17 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
             ORDER BY created_at LIMIT p_limit)
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM throttle) + (SELECT count(*) FROM token) + (SELECT count(*) FROM mail)
+    SELECT (SELECT count(*) FROM throttle) + (SELECT count(*) FROM token)
+           + (SELECT count(*) FROM invitation) + (SELECT count(*) FROM mail)
 $$;
 
 GRANT EXECUTE ON FUNCTION api_token_use, provider_token, identity_user
     TO rondo_task_api, rondo_recurrence, rondo_notify, rondo_audit, rondo_auth, rondo_sync;
-GRANT EXECUTE ON FUNCTION login_begin, login_succeeded, verification_resend, email_verify, password_forgot,
-    password_reset, api_tokens_of, api_token_create, api_token_delete
+GRANT EXECUTE ON FUNCTION login_begin, login_succeeded, verification_resend, mailed_token_read, email_verify,
+    password_forgot, password_reset, password_change_begin, password_change, invitation_create, api_tokens_of, api_token_create, api_token_delete
     TO rondo_auth;
-GRANT EXECUTE ON FUNCTION account_mails_claim, account_mail_settle, provider_keys_replace, accounts_retain
+GRANT EXECUTE ON FUNCTION account_mails_claim, account_mail_settle, provider_keys_replace, accounts_retain,
+    invitation_make
     TO rondo_bridge;
 
 RESET ROLE;

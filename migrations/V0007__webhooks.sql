@@ -16,7 +16,7 @@ CREATE TABLE webhooks (
     failing_since timestamptz,
     disabled_at timestamptz,
     disabled_reason text
-        CONSTRAINT webhooks_disabled_reason CHECK (disabled_reason IN ('owner', 'gone', 'failing')),
+        CONSTRAINT webhooks_disabled_reason CHECK (disabled_reason IN ('owner', 'gone', 'failing', 'recovery')),
     CONSTRAINT webhooks_disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
 );
 CREATE INDEX webhooks_of_user ON webhooks (user_id, id);
@@ -71,15 +71,20 @@ RETURN json_build_object(
     'next_attempt_at', instant((d).next_attempt_at), 'delivered_at', instant((d).delivered_at),
     'created_at', instant((d).created_at));
 
--- Makes a webhook. Outcomes: made; too_many (the user has p_max already).
-CREATE FUNCTION webhook_create(p_user bigint, p_url text, p_events text[], p_secret text, p_max bigint)
+-- Makes a webhook, and tells the account's owner by p_mail (see account_notice_write). Outcomes: made;
+-- too_many (the user has p_max already); session_ended (see session_lock).
+CREATE FUNCTION webhook_create(p_user bigint, p_issued_at_s bigint, p_url text, p_events text[], p_secret text,
+                               p_max bigint, p_mail jsonb)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
     made webhooks;
 BEGIN
-    PERFORM FROM users WHERE id = p_user FOR NO KEY UPDATE;
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
+        RETURN;
+    END IF;
     IF (SELECT count(*) FROM webhooks WHERE user_id = p_user) >= p_max THEN
         RETURN QUERY SELECT 'too_many', NULL::text;
         RETURN;
@@ -87,6 +92,7 @@ BEGIN
     INSERT INTO webhooks (user_id, url, events, secret, created_at, active_since)
     VALUES (p_user, p_url, p_events, p_secret, at, at)
     RETURNING * INTO made;
+    PERFORM account_notice_write(p_user, p_mail);
     RETURN QUERY SELECT 'made', webhook_json(made)::text;
 END $$;
 
@@ -109,22 +115,29 @@ BEGIN
     WHERE webhook_id = p_id AND status = 'pending' AND (NOT leased OR next_attempt_at <= at);
 END $$;
 
--- Changes what is not null. Another address begins without the failures of the one before.
--- Without an answer there is no such webhook.
-CREATE FUNCTION webhook_change(p_user bigint, p_id bigint, p_url text, p_events text[], p_enabled boolean)
-RETURNS TABLE (answer text)
+-- Changes what is not null. Another address begins without the failures of the one before, and the
+-- account's owner is told of it by p_mail. Outcomes: changed; unknown; session_ended.
+CREATE FUNCTION webhook_change(p_user bigint, p_issued_at_s bigint, p_id bigint, p_url text, p_events text[],
+                               p_enabled boolean, p_mail jsonb)
+RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     w webhooks;
 BEGIN
-    UPDATE webhooks
-    SET failing_since = CASE WHEN p_url <> url THEN NULL ELSE failing_since END,
-        url = coalesce(p_url, url), events = coalesce(p_events, events)
-    WHERE user_id = p_user AND id = p_id
-    RETURNING * INTO w;
-    IF NOT FOUND THEN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
         RETURN;
     END IF;
+    SELECT * INTO w FROM webhooks WHERE user_id = p_user AND id = p_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'unknown', NULL::text;
+        RETURN;
+    END IF;
+    IF p_url <> w.url THEN
+        UPDATE webhooks SET url = p_url, failing_since = NULL WHERE id = p_id;
+        PERFORM account_notice_write(p_user, p_mail);
+    END IF;
+    UPDATE webhooks SET events = p_events WHERE id = p_id AND p_events IS NOT NULL;
     IF p_enabled AND w.disabled_at IS NOT NULL THEN
         UPDATE webhooks
         SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL, active_since = clock_timestamp()
@@ -132,7 +145,7 @@ BEGIN
     ELSIF NOT p_enabled AND w.disabled_at IS NULL THEN
         PERFORM webhook_disable(p_id, 'owner');
     END IF;
-    RETURN QUERY SELECT webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
+    RETURN QUERY SELECT 'changed', webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
 END $$;
 
 -- Deletes a webhook with its deliveries. Outcomes: deleted; unknown.
@@ -143,15 +156,19 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'deleted' ELSE 'unknown' END;
 END $$;
 
--- Sends something to try a webhook out, also a disabled one. Without an answer there is no such
--- webhook.
-CREATE FUNCTION webhook_test(p_user bigint, p_id bigint, p_type text, p_trace text) RETURNS TABLE (answer text)
+-- Sends something to try a webhook out, also a disabled one. Outcomes: made; unknown; session_ended.
+CREATE FUNCTION webhook_test(p_user bigint, p_issued_at_s bigint, p_id bigint, p_type text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
     event uuid := gen_random_uuid();
     made webhook_deliveries;
 BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
+        RETURN;
+    END IF;
     INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, traceparent, created_at,
                                     next_attempt_at)
     SELECT w.id, event, p_type,
@@ -162,28 +179,38 @@ BEGIN
     FOR SHARE
     RETURNING * INTO made;
     IF FOUND THEN
-        RETURN QUERY SELECT webhook_delivery_json(made)::text;
+        RETURN QUERY SELECT 'made', webhook_delivery_json(made)::text;
+    ELSE
+        RETURN QUERY SELECT 'unknown', NULL::text;
     END IF;
 END $$;
 
 -- Sends a delivery again, at once, whatever became of it; one that is on its way is left alone.
--- Without an answer there is no such delivery.
-CREATE FUNCTION webhook_redeliver(p_user bigint, p_webhook bigint, p_id bigint) RETURNS TABLE (answer text)
+-- Outcomes: sent; unknown; session_ended.
+CREATE FUNCTION webhook_redeliver(p_user bigint, p_issued_at_s bigint, p_webhook bigint, p_id bigint)
+RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
+    d webhook_deliveries;
 BEGIN
-    PERFORM FROM webhooks WHERE user_id = p_user AND id = p_webhook FOR SHARE;
-    IF NOT FOUND THEN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
         RETURN;
     END IF;
-    UPDATE webhook_deliveries
-    SET status = 'pending', tries = 0, leased = false, next_attempt_at = at
-    WHERE id = p_id AND webhook_id = p_webhook
-      AND NOT (status = 'pending' AND leased AND next_attempt_at > at);
-    RETURN QUERY
-    SELECT webhook_delivery_json(d)::text FROM webhook_deliveries d
-    WHERE d.id = p_id AND d.webhook_id = p_webhook;
+    PERFORM FROM webhooks WHERE user_id = p_user AND id = p_webhook FOR SHARE;
+    IF FOUND THEN
+        UPDATE webhook_deliveries
+        SET status = 'pending', tries = 0, leased = false, next_attempt_at = at
+        WHERE id = p_id AND webhook_id = p_webhook
+          AND NOT (status = 'pending' AND leased AND next_attempt_at > at);
+        SELECT * INTO d FROM webhook_deliveries WHERE id = p_id AND webhook_id = p_webhook;
+    END IF;
+    IF d.id IS NULL THEN
+        RETURN QUERY SELECT 'unknown', NULL::text;
+    ELSE
+        RETURN QUERY SELECT 'sent', webhook_delivery_json(d)::text;
+    END IF;
 END $$;
 
 -- Records what is to be delivered of a batch of events, each once for each enabled webhook of its

@@ -2,12 +2,11 @@
 //! passwords cannot be tried at will, nor their owner locked out.
 
 use rondo_testkit::http::{Client, Response};
-use rondo_tests::arrangement::Up;
+use rondo_testkit::process::Program;
+use rondo_tests::arrangement::{self, Arrangement as _, Up};
 use rondo_tests::forgery::{SECRET, claims, forged, signed};
-use rondo_tests::story;
-use serde_json::json;
-
-const PASSWORD: &str = "correct horse battery";
+use rondo_tests::story::{self, PASSWORD, SOON};
+use serde_json::{Value, json};
 
 /// A route of each component that asks who calls, with the status of a good answer.
 const ROUTES: [(&str, &str, u16); 7] = [
@@ -88,14 +87,109 @@ async fn passwords_cannot_be_tried_at_will() {
     up.start_again().await;
     throttled(&login("198.51.100.1", email, PASSWORD).await);
     login("203.0.113.7", email, PASSWORD).await.expect(200);
-    // Who guesses which addresses are taken is stopped as well.
-    let taken = json!({"email": email, "password": PASSWORD});
-    let guessing = from(&up.http(), "198.51.100.9");
-    for _ in 0..20 {
-        guessing.post("/api/auth/register", &taken).await.expect("an answer").expect(409);
-    }
-    throttled(&guessing.post("/api/auth/register", &taken).await.expect("an answer"));
     up.stop().await;
+}
+
+/// Lets the limits be, high enough to be in nobody's way; registrations are limited then as always.
+const HIGH: &str = "user=100000,address=100000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_cannot_be_made_at_will() {
+    let settings = [("TRUSTED_PROXIES", "127.0.0.1".to_owned()), ("RATE_LIMITS", HIGH.to_owned())];
+    let mut up = Up::start("registrations", &settings).await;
+    let url = up.http();
+    let register = async |address: &str, email: &str| {
+        let body = json!({"email": email, "password": PASSWORD});
+        from(&url, address).post("/api/auth/register", &body).await.expect("an answer")
+    };
+    // Ten in all, good or not: who guesses which addresses are taken is stopped as well.
+    for number in 0..5 {
+        register("198.51.100.9", &format!("user{number}@example.org")).await.expect(201);
+    }
+    for number in 0..5 {
+        register("198.51.100.9", &format!("user{number}@example.org")).await.expect(409);
+    }
+    throttled(&register("198.51.100.9", "another@example.org").await);
+    throttled(&register("198.51.100.9", "user0@example.org").await);
+    // A form that is refused is no try.
+    let body = json!({"email": "another@example.org", "password": "short"});
+    let guessing = from(&url, "203.0.113.7");
+    for _ in 0..11 {
+        guessing.post("/api/auth/register", &body).await.expect("an answer").expect(422);
+    }
+    register("203.0.113.7", "another@example.org").await.expect(201);
+
+    // From everywhere at once: a thousand in an hour.
+    let session = arrangement::session(&up.postgres()).await;
+    let sql = "UPDATE throttles SET hits = 1000 WHERE key = 'register'";
+    assert_eq!(session.execute(sql, &[]).await.expect("a count"), 1);
+    throttled(&register("203.0.113.8", "late@example.org").await);
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_not_invited_makes_no_account() {
+    let mut up = Up::start("invited", &[("REGISTRATION", "invite".to_owned())]).await;
+    let url = up.http();
+    let http = Client::new(&url);
+    let register = async |email: &str, invitation: Value| {
+        let body = json!({"email": email, "password": PASSWORD, "invitation": invitation});
+        http.post("/api/auth/register", &body).await.expect("an answer")
+    };
+    let refused = |answer: Response, code: &str| {
+        assert_eq!(answer.expect(403).json()["code"], code);
+    };
+    refused(register("a@example.org", Value::Null).await, "invitation_invalid");
+    refused(register("a@example.org", json!("made up")).await, "invitation_invalid");
+
+    // By the operator, for anyone and for one.
+    let any = invite(&up, &[]).await;
+    register("root@example.org", json!(any)).await.expect(201);
+    refused(register("a@example.org", json!(any)).await, "invitation_invalid");
+    let one = invite(&up, &["Friend@example.org"]).await;
+    refused(register("a@example.org", json!(one)).await, "invitation_invalid");
+    register("friend@Example.org", json!(one)).await.expect(201);
+
+    // By whoever may administer, and nobody else.
+    let root = story::login(&url, "root@example.org").await;
+    let path = "/api/auth/invitations";
+    let nobody = root.client.post(path, &json!({})).await.expect("an answer").expect(403);
+    assert_eq!(nobody.json()["code"], "missing_scope");
+    let grant = "SELECT scope_grant('root@example.org', 'admin', true)";
+    let session = arrangement::session(&up.postgres()).await;
+    session.execute(grant, &[]).await.expect("a grant");
+    let root = story::login(&url, "root@example.org").await;
+    let made = root.client.post(path, &json!({})).await.expect("an answer").expect(201).json();
+    // One that has expired is none; of two at the same time, one is used.
+    let expired = root.client.post(path, &json!({"email": null})).await.expect("an answer");
+    let expired = expired.expect(201).json();
+    let hash = rondo_contract::secret::hash(expired["invitation"].as_str().expect("a token"));
+    let sql = "UPDATE invitations SET expires_at = now() WHERE token_hash = $1";
+    assert_eq!(session.execute(sql, &[&hash]).await.expect("an invitation"), 1);
+    refused(register("a@example.org", expired["invitation"].clone()).await, "invitation_invalid");
+    let (one, other) = tokio::join!(
+        register("a@example.org", made["invitation"].clone()),
+        register("b@example.org", made["invitation"].clone()),
+    );
+    let mut statuses = [one, other].map(|answer| answer.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 403]);
+    up.stop().await;
+
+    let mut up = Up::start("closed", &[("REGISTRATION", "off".to_owned())]).await;
+    let http = Client::new(up.http());
+    let answer = http.post("/api/auth/register", &json!({})).await.expect("an answer");
+    refused(answer, "registration_closed");
+    up.stop().await;
+}
+
+/// What `rondo user invite` prints.
+async fn invite(up: &Up, email: &[&str]) -> String {
+    let program = Program::built("rondo").arguments(["user", "invite"]).arguments(email.iter());
+    let mut process = program.env("DATABASE_URL", up.postgres()).start();
+    let token = process.line("an invitation", SOON, |line| line.len() == 43).await;
+    assert!(process.exit(SOON).await.success(), "{}", process.log());
+    token
 }
 
 /// How often a user and an address may ask in a minute, below.

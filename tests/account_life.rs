@@ -6,10 +6,8 @@ use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
 use rondo_tests::account::{RESET, VERIFY, mailed_token, mailed_tokens};
 use rondo_tests::arrangement::Up;
-use rondo_tests::story;
+use rondo_tests::story::{self, PASSWORD};
 use serde_json::{Value, json};
-
-const PASSWORD: &str = "correct horse";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_life_of_an_account() {
@@ -86,6 +84,14 @@ async fn sessions(http: &Client) {
     assert_eq!(first["expires_in"], 900);
     let taken = json!({"email": "ADA@example.ORG", "password": PASSWORD});
     assert_eq!(post(http, "/api/auth/register", &taken, 409).await.json()["code"], "email_taken");
+
+    // What is easily guessed is refused, in words.
+    let weak = json!({"email": "weak@example.org", "password": "password"});
+    let weak = post(http, "/api/auth/register", &weak, 422).await.json();
+    assert_eq!(weak["errors"][0]["pointer"], "/password");
+    assert_eq!(weak["errors"][0]["code"], "weak_password");
+    let detail = weak["errors"][0]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("Add another word or two."), "{detail}");
 
     // Wrong is wrong, whatever is.
     let second = login(http, "aDa@eXample.org", PASSWORD, 200).await;
@@ -172,8 +178,13 @@ async fn mails(http: &Client, smtp: &SmtpServer) {
     let forgot = json!({"email": "grace@EXAMPLE.org"});
     post(http, "/api/auth/password/forgot", &forgot, 202).await;
     let reset = mailed_token(smtp, email, RESET, 1).await;
+    // What is refused uses nothing up.
     let short = json!({"token": reset, "password": "short"});
     post(http, RESET, &short, 422).await;
+    let weak = json!({"token": reset, "password": email});
+    let weak = post(http, RESET, &weak, 422).await.json();
+    assert_eq!(weak["errors"][0]["pointer"], "/password");
+    assert_eq!(weak["errors"][0]["code"], "weak_password");
     let new = json!({"token": reset, "password": "another horse"});
     post(http, RESET, &new, 204).await;
     post(http, RESET, &new, 422).await;
@@ -256,6 +267,10 @@ async fn api_tokens(http: &Client) {
             client.post("/api/auth/tokens", &json!({"name": "x", "scopes": ["tasks:read"]})).await,
             client.patch("/api/auth/me", &json!({"name": "x"})).await,
             client.post("/api/auth/verify/resend", &json!({})).await,
+            client.get("/api/webhooks").await,
+            client.post("/api/webhooks", &json!({})).await,
+            client.post("/api/auth/password/change", &json!({})).await,
+            client.post("/api/auth/invitations", &json!({})).await,
             client.delete(&format!("/api/auth/tokens/{}", made["id"])).await,
             client.get(&format!("/api/{}/tasks", other.id)).await,
             client.get(&format!("/api/audit/logs?user_id={}", other.id)).await,

@@ -3,26 +3,27 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rondo_testkit::http::Client;
+use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
 use rondo_testkit::websocket::WebSocket;
+use rondo_tests::account;
 use rondo_tests::arrangement::Up;
 use rondo_tests::provider::{Key, Provider};
-use rondo_tests::story;
+use rondo_tests::story::{self, PASSWORD};
 use serde_json::{Value, json};
 
 const AUDIENCE: &str = "rondo-api";
-const PASSWORD: &str = "correct horse battery";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_openid_provider_can_stand_in() {
     let provider = Provider::start().await;
     let (rsa, ec, (ed, _)) = (Key::rsa("r"), Key::p256("e"), Key::ed25519("o"));
     provider.publish(&[&rsa, &ec, &ed]);
-    let environment =
-        [("OIDC_ISSUER", provider.url.clone()), ("OIDC_AUDIENCE", AUDIENCE.to_owned())];
-    let mut up = Up::start("provider", &environment).await;
+    let smtp = SmtpServer::start().await;
+    let mut up = Up::start("provider", &environment(&provider, &smtp)).await;
     let http = Client::new(up.http());
     story::register(&up.http(), "here@example.org").await;
+    account::verify(&up.http(), &smtp, "here@example.org").await;
 
     // The same person by each algorithm, made at first sight.
     let claims = |subject: &str| {
@@ -40,10 +41,18 @@ async fn an_openid_provider_can_stand_in() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let there = http.with_token(&rsa.sign(&claims("there")));
     there.post("/api/tasks", &json!({"title": "t"})).await.expect("an answer").expect(201);
-    there.get("/api/audit/logs").await.expect("an answer").expect(200);
+    // It names no scope of ours: tasks, and nothing else.
+    there.get("/api/audit/logs").await.expect("an answer").expect(403);
+    there.patch("/api/auth/me", &json!({"name": "B"})).await.expect("an answer").expect(403);
+    there.get("/api/webhooks").await.expect("an answer").expect(403);
+    let mut whole = claims("there");
+    whole["scp"] = json!(["tasks:read", "tasks:write", "audit:read"]);
+    let whole = http.with_token(&rsa.sign(&whole));
+    whole.get("/api/audit/logs").await.expect("an answer").expect(200);
+    whole.patch("/api/auth/me", &json!({"name": "B"})).await.expect("an answer").expect(200);
     follows(&up, &ec.sign(&claims("there"))).await;
 
-    // An account here is not opened by an address there.
+    // An account here that has its address is not opened by an address there.
     let me = accepted(&http, &rsa.sign(&claims("here"))).await;
     assert_eq!((&me["email"], &me["notifications"]["email"]), (&Value::Null, &Value::Bool(false)));
     // Nor by one that looks like it.
@@ -70,6 +79,55 @@ async fn an_openid_provider_can_stand_in() {
     assert_eq!(me["id"], ids[0]);
     let old = http.with_token(&rsa.sign(&claims("there")));
     old.get("/api/auth/me").await.expect("an answer").expect(401);
+    up.stop().await;
+}
+
+/// The settings of an installation that knows the provider.
+fn environment(provider: &Provider, smtp: &SmtpServer) -> [(&'static str, String); 4] {
+    [
+        ("OIDC_ISSUER", provider.url.clone()),
+        ("OIDC_AUDIENCE", AUDIENCE.to_owned()),
+        ("OIDC_ALLOW_LOOPBACK", "true".to_owned()),
+        ("SMTP_URL", smtp.url()),
+    ]
+}
+
+/// Whoever has an address there gets it here, and nothing of the account that only said so; nor does
+/// that account hear any more of whoever has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_takes_an_address_from_who_never_proved_it() {
+    let (provider, smtp) = (Provider::start().await, SmtpServer::start().await);
+    let key = Key::p256("e");
+    provider.publish(&[&key]);
+    let mut up = Up::start("squatter", &environment(&provider, &smtp)).await;
+    let http = Client::new(up.http());
+    let email = "grace@example.org";
+    let body = json!({"email": email, "password": PASSWORD});
+    let session = http.post("/api/auth/register", &body).await.expect("an answer").expect(201);
+    let session = session.json();
+    let squatter = http.with_token(session["access_token"].as_str().expect("a token"));
+    let body = json!({"name": "t", "scopes": ["tasks:read"]});
+    let made = squatter.post("/api/auth/tokens", &body).await.expect("an answer").expect(201);
+    let verification = account::mailed_token(&smtp, email, account::VERIFY, 1).await;
+
+    let claims = json!({"iss": provider.url, "aud": AUDIENCE, "sub": "g", "exp": now_s() + 600,
+                        "iat": now_s(), "email": "Grace@example.org", "email_verified": true});
+    let grace = accepted(&http, &key.sign(&claims)).await;
+    assert_eq!(
+        (&grace["email"], &grace["email_verified"]),
+        (&json!("Grace@example.org"), &json!(true))
+    );
+    assert_ne!(grace["id"], session["user"]["id"]);
+
+    let api_token = http.with_token(made.json()["token"].as_str().expect("a token"));
+    api_token.get("/api/tasks").await.expect("an answer").expect(401);
+    let refresh = json!({"refresh_token": session["refresh_token"]});
+    http.post("/api/auth/refresh", &refresh).await.expect("an answer").expect(401);
+    squatter.post("/api/auth/tokens", &body).await.expect("an answer").expect(401);
+    let login = json!({"email": email, "password": PASSWORD});
+    http.post("/api/auth/login", &login).await.expect("an answer").expect(401);
+    let body = json!({"token": verification});
+    http.post(account::VERIFY, &body).await.expect("an answer").expect(422);
     up.stop().await;
 }
 
@@ -104,6 +162,9 @@ async fn refused(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value, ec: 
         ("expired", with("exp", (now_s() - 1).into())),
         ("not yet valid", with("nbf", (now_s() + 600).into())),
         ("of nobody", with("sub", "".into())),
+        ("an ID token", with("nonce", "n-0S6_WzA2Mj".into())),
+        ("an ID token by its issue", with("azp", AUDIENCE.into())),
+        ("a logout token", with("events", json!({}))),
         ("a stranger's key of that name", stranger.sign(&claims("there"))),
         ("a key of another kind by that name", renamed.sign(&claims("there"))),
         ("changed", ec.sign(&claims("there")).replacen('.', ".e", 1)),

@@ -1,6 +1,7 @@
 //! What every event capability does: the audit log, poison, and a database that is away.
 
 use rondo_tests::stage::Stage;
+use rondo_tests::story::PASSWORD;
 use rondo_wasm_host::{CallError, CloudEvent};
 use serde_json::json;
 
@@ -82,7 +83,7 @@ async fn without_its_database_a_request_is_told_to_come_back() {
     let user = with.user("ada@example.org").await;
     let without = Stage::without_database().await;
     let client = without.client().with_token(&user.token);
-    let login = json!({"email": "ada@example.org", "password": "correct horse battery"});
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
     for (path, body) in [
         ("/api/tasks", None),
         ("/api/notifications", None),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use rondo_testkit::http::HttpError;
 use rondo_testkit::wait::eventually;
-use rondo_tests::probe::{Probe, event};
+use rondo_tests::probe::{FEW, Probe, event};
 use rondo_wasm_host::engine::{CALL_S_MAX, INSTANCES_MAX};
 use rondo_wasm_host::{CallError, Disposition};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -77,12 +77,7 @@ async fn without_a_free_instance_the_host_says_so() {
     // As many components as there may be, each writing to a client that does not read.
     let mut floods = Vec::new();
     for _ in 0..INSTANCES_MAX {
-        let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
-        stream.write_all(b"GET /late/flood HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a reader");
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.expect("a head");
-        assert_eq!(&head, b"HTTP/1.1 200");
-        floods.push(stream);
+        floods.push(flood(&probe, "").await);
     }
     let batch = [event("any")];
     let (answer, events) =
@@ -95,6 +90,38 @@ async fn without_a_free_instance_the_host_says_so() {
     drop(floods);
     eventually("an instance to be free", SECONDS, async || {
         let status = probe.client.get("/hello").await.expect("an answer").status;
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
+/// A component that writes to a client that does not read.
+async fn flood(probe: &Probe, prefix: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
+    let request = format!("GET {prefix}/late/flood HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("a reader");
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.expect("a head");
+    assert_eq!(&head, b"HTTP/1.1 200");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_with_few_instances_leaves_others_theirs() {
+    let probe = Probe::alone().await;
+    let only = flood(&probe, FEW).await;
+    let next = format!("{FEW}/hello");
+    let refused = async { probe.client.get(&next).await.expect("an answer").expect(503) };
+    let others = async {
+        for _ in 0..10 {
+            probe.client.get("/hello").await.expect("an answer").expect(200);
+        }
+    };
+    let (refused, ()) = tokio::join!(refused, others);
+    assert_eq!(refused.json()["code"], "overloaded");
+    drop(only);
+    eventually("its instance to be free", SECONDS, async || {
+        let status = probe.client.get(&next).await.expect("an answer").status;
         if status == 200 { Ok(()) } else { Err(status) }
     })
     .await;

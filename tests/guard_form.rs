@@ -51,7 +51,7 @@ fn bad_bodies() -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
 async fn no_bad_body_is_taken() {
     let mut up = Up::start("guard-body", &[]).await;
     let url = up.http();
-    let owner = Owner::register(&url, "owner@example.org").await;
+    let owner = Owner::admin(&up, "owner@example.org").await;
     let trace = Trace::of(&up).await;
     let before = trace.tables().await;
     for operation in operations(&url).await.iter().filter(|operation| operation.has_body) {
@@ -115,7 +115,7 @@ fn bad_members(operation: &Operation) -> Vec<(String, String)> {
 async fn no_bad_parameter_is_taken() {
     let mut up = Up::start("guard-query", &[]).await;
     let url = up.http();
-    let owner = Owner::register(&url, "owner@example.org").await;
+    let owner = Owner::admin(&up, "owner@example.org").await;
     let trace = Trace::of(&up).await;
     let before = trace.tables().await;
     for operation in &operations(&url).await {

@@ -38,6 +38,11 @@ async fn every_route_keeps_others_out() {
             let answer = asked(&nobody.with_token(&token), &path).await;
             refused(&answer, 403, "missing_scope", &format!("{what} without {scope}"));
         }
+        if operation.needs_login {
+            let token = good(owner.user.id, "tasks:read tasks:write");
+            let answer = asked(&nobody.with_token(&token), &path).await;
+            refused(&answer, 403, "forbidden", &format!("{what} without a login"));
+        }
         if operation.path.contains("{user_id}") {
             let answer = asked(&other.client, &path).await;
             refused(&answer, 403, "forbidden", &format!("{what} by another user"));

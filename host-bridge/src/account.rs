@@ -9,7 +9,7 @@ use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{self, Claims, HmacKey, Presented};
 
 use crate::jwks::{Provider, ProviderArgs};
-use crate::option::{SettingError, given, refusal};
+use crate::option::{SettingError, given, is_loopback, refusal};
 
 #[derive(Args)]
 #[command(next_help_heading = "Accounts")]
@@ -18,9 +18,12 @@ pub struct AccountArgs {
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Whether nothing but the verification goes to an address that is not verified: true or false;
-    /// otherwise true, but for an installation that listens on loopback.
+    /// otherwise true, unless RONDO_LISTEN, PUBLIC_URL and SMTP_URL are all of this machine alone.
     #[arg(long, env = "REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN")]
     pub require_verified_email: Option<String>,
+    /// Who may register: everyone, whoever has an invitation (`rondo user invite`), or nobody.
+    #[arg(long, env = "REGISTRATION", value_name = "open|invite|off")]
+    pub registration: Option<String>,
     /// Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "LIST")]
     pub trusted_proxies: Option<String>,
@@ -33,6 +36,10 @@ pub struct AccountArgs {
     /// What the `aud` of an OpenID provider's tokens has to name.
     #[arg(long, env = "OIDC_AUDIENCE", value_name = "NAME")]
     pub oidc_audience: Option<String>,
+    /// Scopes of a token of the provider that names none of ours, separated by spaces; otherwise
+    /// tasks:read and tasks:write.
+    #[arg(long, env = "OIDC_DEFAULT_SCOPES", value_name = "SCOPES")]
+    pub oidc_default_scopes: Option<String>,
     #[command(flatten)]
     pub provider: ProviderArgs,
 }
@@ -41,22 +48,28 @@ pub struct AccountArgs {
 pub struct AccountSettings {
     public_url: Option<String>,
     require_verified_email: Option<bool>,
+    /// Whether links lead nowhere else and mails go nowhere else than this machine, as far as settings
+    /// tell.
+    is_local: bool,
+    registration: &'static str,
     /// As text, and read.
     trusted_proxies: (String, TrustedProxies),
     signing_key: Option<String>,
     /// As text, and read.
     public_keys: Option<(String, Vec<Jwk>)>,
-    /// With its tokens' audience.
-    provider: Option<(Provider, String)>,
+    /// With what its tokens have to say.
+    provider: Option<(Provider, token::Provider)>,
 }
 
 /// The private key, and the document of the public ones with what is in it.
 type Signing = (Option<String>, Option<(String, Vec<Jwk>)>);
 
 impl AccountArgs {
+    /// `is_mail_local`: whether mails stay on this machine.
+    ///
     /// # Errors
     /// The setting that is malformed.
-    pub fn settings(&self) -> Result<AccountSettings, SettingError> {
+    pub fn settings(&self, is_mail_local: bool) -> Result<AccountSettings, SettingError> {
         let public_url = given(self.public_url.as_deref());
         if public_url.is_some_and(|url| !is_base(url)) {
             let reason = "must be an address such as https://tasks.example.org, without a query";
@@ -68,22 +81,38 @@ impl AccountArgs {
                 value.parse().map_err(|_| refusal("REQUIRE_VERIFIED_EMAIL", reason))
             })
             .transpose()?;
+        let registration = match given(self.registration.as_deref()) {
+            None | Some("open") => "open",
+            Some("invite") => "invite",
+            Some("off") => "off",
+            Some(_) => return Err(refusal("REGISTRATION", "must be open, invite or off")),
+        };
         let trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
         let networks = TrustedProxies::parse(&trusted_proxies)
             .map_err(|error| refusal("TRUSTED_PROXIES", error))?;
         let (signing_key, public_keys) = self.signing()?;
+        let default_scopes = ws_sync::option::default_scopes(self.oidc_default_scopes.as_deref())?;
         let provider = match (self.provider.provider()?, given(self.oidc_audience.as_deref())) {
             (None, _) => None,
-            (Some(provider), Some(audience)) => Some((provider, audience.to_owned())),
+            (Some(provider), Some(audience)) => {
+                let issuer = provider.issuer.clone();
+                let audience = audience.to_owned();
+                Some((provider, token::Provider { issuer, audience, default_scopes }))
+            }
             (Some(_), None) => {
                 let reason = "is missing: with OIDC_ISSUER, set it to what names this installation";
                 return Err(refusal("OIDC_AUDIENCE", reason));
             }
         };
+        let is_link_local = public_url.is_none_or(|url| {
+            url.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_loopback))
+        });
         let public_url = public_url.map(str::to_owned);
         Ok(AccountSettings {
             public_url,
             require_verified_email,
+            is_local: is_link_local && is_mail_local,
+            registration,
             trusted_proxies: (trusted_proxies, networks),
             signing_key,
             public_keys,
@@ -142,15 +171,21 @@ impl AccountSettings {
                 None => format!("http://{address}"),
             }),
             "require_verified_email" => {
-                let required =
-                    self.require_verified_email.unwrap_or_else(|| !address.ip().is_loopback());
+                // Other people's words go to no stranger.
+                let required = self
+                    .require_verified_email
+                    .unwrap_or_else(|| !(self.is_local && address.ip().is_loopback()));
                 Some(required.to_string())
             }
+            "registration" => Some(self.registration.to_owned()),
             "trusted_proxies" => Some(self.trusted_proxies.0.clone()),
             "jwt_signing_key" => self.signing_key.clone(),
             "jwt_public_keys" => self.public_keys.as_ref().map(|(document, _)| document.clone()),
             "oidc_issuer" => self.provider().map(|provider| provider.issuer.clone()),
-            "oidc_audience" => self.provider.as_ref().map(|(_, audience)| audience.clone()),
+            "oidc_audience" => self.provider.as_ref().map(|(_, claims)| claims.audience.clone()),
+            "oidc_default_scopes" => {
+                self.provider.as_ref().map(|(_, claims)| claims.default_scopes.to_string())
+            }
             _ => None,
         }
     }
@@ -161,10 +196,7 @@ impl AccountSettings {
         ws_sync::Keys {
             secret: Some(secret),
             own: self.public_keys.as_ref().map(|(_, keys)| keys.clone()).unwrap_or_default(),
-            provider: self.provider.as_ref().map(|(provider, audience)| token::Provider {
-                issuer: provider.issuer.clone(),
-                audience: audience.clone(),
-            }),
+            provider: self.provider.as_ref().map(|(_, claims)| claims.clone()),
         }
     }
 
@@ -192,18 +224,23 @@ mod tests {
         AccountArgs {
             public_url: Some(public_url.to_owned()),
             require_verified_email: Some(required.to_owned()),
+            registration: None,
             trusted_proxies: Some(proxies.to_owned()),
             jwt_signing_key: None,
             jwt_public_keys: None,
             oidc_audience: None,
-            provider: ProviderArgs { oidc_issuer: None, oidc_jwks_url: None },
+            oidc_default_scopes: None,
+            provider: ProviderArgs::default(),
         }
     }
 
     #[test]
     fn malformed_settings_are_named() {
         let refused = |public_url: &str, required: &str, proxies: &str| {
-            arguments(public_url, required, proxies).settings().map_err(|error| error.setting).err()
+            arguments(public_url, required, proxies)
+                .settings(true)
+                .map_err(|error| error.setting)
+                .err()
         };
         assert_eq!(refused("", "", ""), None);
         assert_eq!(refused("https://a.example/rondo", "true", "10.0.0.0/8, ::1"), None);
@@ -212,20 +249,48 @@ mod tests {
         }
         assert_eq!(refused("", "yes", ""), Some("REQUIRE_VERIFIED_EMAIL"));
         assert_eq!(refused("", "", "proxy"), Some("TRUSTED_PROXIES"));
+        let closed =
+            AccountArgs { registration: Some("closed".to_owned()), ..arguments("", "", "") };
+        assert_eq!(
+            closed.settings(true).map_err(|error| error.setting).err(),
+            Some("REGISTRATION")
+        );
     }
 
     #[test]
-    fn only_on_loopback_is_an_address_trusted_unseen() {
-        let check = |required: &str, address: &str, expected: &str| {
-            let settings = arguments("", required, "").settings().unwrap();
+    fn only_where_all_is_local_is_an_address_trusted_unseen() {
+        let check = |required: &str, address: &str, url: &str, is_mail_local: bool, expected| {
+            let settings = arguments(url, required, "").settings(is_mail_local).unwrap();
             let value = settings.variable("require_verified_email", address.parse().unwrap());
-            assert_eq!(value.as_deref(), Some(expected), "{address}");
+            assert_eq!(value.as_deref(), Some(expected), "{address} {url} {is_mail_local}");
         };
-        check("", "127.0.0.1:3000", "false");
-        check("", "[::1]:3000", "false");
-        check("", "0.0.0.0:3000", "true");
-        check("true", "127.0.0.1:3000", "true");
-        check("false", "192.0.2.1:80", "false");
+        check("", "127.0.0.1:3000", "", true, "false");
+        check("", "[::1]:3000", "http://localhost:3000/", true, "false");
+        check("", "0.0.0.0:3000", "", true, "true");
+        check("", "127.0.0.1:3000", "https://tasks.example.org", true, "true");
+        check("", "127.0.0.1:3000", "", false, "true");
+        check("true", "127.0.0.1:3000", "", true, "true");
+        check("false", "192.0.2.1:80", "https://tasks.example.org", false, "false");
+    }
+
+    #[test]
+    fn scopes_that_an_operator_presumes() {
+        let check = |scopes: &str| -> Result<_, &'static str> {
+            let args = AccountArgs {
+                oidc_audience: Some("rondo".to_owned()),
+                oidc_default_scopes: Some(scopes.to_owned()),
+                provider: ProviderArgs {
+                    oidc_issuer: Some("https://id.example".to_owned()),
+                    ..ProviderArgs::default()
+                },
+                ..arguments("", "", "")
+            };
+            let settings = args.settings(true).map_err(|error| error.setting)?;
+            Ok(settings.variable("oidc_default_scopes", "127.0.0.1:80".parse().unwrap()))
+        };
+        assert_eq!(check(""), Ok(Some("tasks:read tasks:write".to_owned())));
+        assert_eq!(check("audit:read  tasks:read"), Ok(Some("tasks:read audit:read".to_owned())));
+        assert_eq!(check("admin"), Err("OIDC_DEFAULT_SCOPES"));
     }
 
     #[test]
@@ -234,10 +299,10 @@ mod tests {
             let oidc_issuer = Some("https://id.example".to_owned());
             let args = AccountArgs {
                 oidc_audience: Some(audience.to_owned()),
-                provider: ProviderArgs { oidc_issuer, oidc_jwks_url: None },
+                provider: ProviderArgs { oidc_issuer, ..ProviderArgs::default() },
                 ..arguments("", "", "")
             };
-            let settings = args.settings().map_err(|error| error.setting)?;
+            let settings = args.settings(true).map_err(|error| error.setting)?;
             Ok(settings.variable("oidc_audience", "127.0.0.1:80".parse().unwrap()))
         };
         assert_eq!(check("rondo"), Ok(Some("rondo".to_owned())));
@@ -258,7 +323,7 @@ mod tests {
                 jwt_public_keys: Some(format!(r#"{{"keys":[{}]}}"#, public.join(","))),
                 ..arguments("", "", "")
             };
-            args.settings().map(|_| ()).map_err(|error| error.setting)
+            args.settings(true).map(|_| ()).map_err(|error| error.setting)
         };
         assert_eq!(check(&private, &[PUBLIC]), Ok(()));
         assert_eq!(check("", &[PUBLIC]), Ok(()));
@@ -270,7 +335,7 @@ mod tests {
     #[test]
     fn links_lead_to_where_users_are() {
         let check = |url: &str, address: &str, expected: &str| {
-            let settings = arguments(url, "", "").settings().unwrap();
+            let settings = arguments(url, "", "").settings(true).unwrap();
             let value = settings.variable("public_url", address.parse().unwrap());
             assert_eq!(value.as_deref(), Some(expected), "{address}");
         };

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use rondo_contract::secret::{self, INVITATION_LIFETIME_S};
 use rondo_database::Dsn;
 use rondo_telemetry::Shutdown;
+use tokio_postgres::types::ToSql;
 
 use crate::dlq::{self, Dlq};
 use crate::environment::EnvArgs;
@@ -92,6 +94,11 @@ enum User {
         #[arg(value_parser = ["admin"])]
         scope: String,
     },
+    /// Print an invitation that somebody can register with once, within a week.
+    Invite {
+        /// The only address that it is good for.
+        email: Option<String>,
+    },
 }
 
 /// This program's version, and that of the time zones it knows.
@@ -125,21 +132,32 @@ impl Cli {
                 crate::check_schema(&dsn, "rondo transport").await?;
                 pipeline::transport::switch(&dsn, name).await
             }
-            Command::User { what: User::Grant { email, scope }, database } => {
-                let dsn = database.dsn()?;
-                crate::check_schema(&dsn, "rondo user").await?;
-                let session = crate::connect(&dsn, "rondo user").await?;
-                let row = session
-                    .query_one(
-                        "SELECT outcome FROM scope_grant($1, $2, true)",
-                        &[&rondo_domain::email::key(&email), &scope],
-                    )
-                    .await?;
-                anyhow::ensure!(row.get::<_, &str>(0) == "granted", "there is no account {email}");
-                Ok(())
-            }
+            Command::User { what, database } => user(what, &database.dsn()?).await,
         }
     }
+}
+
+async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
+    crate::check_schema(dsn, "rondo user").await?;
+    let session = crate::connect(dsn, "rondo user").await?;
+    match what {
+        User::Grant { email, scope } => {
+            let sql = "SELECT outcome FROM scope_grant($1, $2, true)";
+            let row = session.query_one(sql, &[&rondo_domain::email::key(&email), &scope]).await?;
+            anyhow::ensure!(row.get::<_, &str>(0) == "granted", "there is no account {email}");
+        }
+        User::Invite { email } => {
+            let token = rondo_database::secret::generate().map_err(anyhow::Error::msg)?;
+            let key = email.as_deref().map(rondo_domain::email::key);
+            let parameters: [&(dyn ToSql + Sync); 3] =
+                [&secret::hash(&token), &key, &INVITATION_LIFETIME_S];
+            let row = session.query_one("SELECT invitation_make($1, $2, $3)", &parameters).await?;
+            println!("{token}");
+            let whom = email.as_deref().unwrap_or("anyone");
+            eprintln!("good once, for {whom}, until {}", row.get::<_, &str>(0));
+        }
+    }
+    Ok(())
 }
 
 async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {

@@ -17,10 +17,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_database::Pool;
+use rondo_domain::destination::Loopback;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::option::{SettingError, given, refusal};
+use crate::option::{SettingError, given, is_loopback, loopback, refusal};
 
 /// Pause between two looks, in seconds: how long a new key may stay unknown.
 const LOOK_S: u64 = 300;
@@ -37,7 +38,7 @@ const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 const REPLACE: &str = include_str!("../sql/provider_keys_replace.sql");
 
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(next_help_heading = "OpenID provider")]
 pub struct ProviderArgs {
     /// Provider whose tokens are accepted: their `iss`, to the letter.
@@ -46,6 +47,9 @@ pub struct ProviderArgs {
     /// Its keys; otherwise where its discovery document says.
     #[arg(long, env = "OIDC_JWKS_URL", value_name = "URL")]
     pub oidc_jwks_url: Option<String>,
+    /// Whether the provider may be on this machine, by http, for development: true or false.
+    #[arg(long, env = "OIDC_ALLOW_LOOPBACK", value_name = "BOOLEAN")]
+    pub oidc_allow_loopback: Option<String>,
 }
 
 /// A provider and where its keys are.
@@ -58,8 +62,8 @@ pub struct Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Keys {
     At(Uri),
-    /// Where the document at this address says.
-    Discovered(Uri),
+    /// Where the document at this address says, and whether that may be on this machine.
+    Discovered(Uri, Loopback),
 }
 
 type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -71,25 +75,34 @@ impl ProviderArgs {
     /// The setting that is malformed.
     pub fn provider(&self) -> Result<Option<Provider>, SettingError> {
         let Some(issuer) = given(self.oidc_issuer.as_deref()) else { return Ok(None) };
+        let loopback = loopback("OIDC_ALLOW_LOOPBACK", self.oidc_allow_loopback.as_deref())?;
         let keys = match given(self.oidc_jwks_url.as_deref()) {
-            Some(url) => Keys::At(address("OIDC_JWKS_URL", url)?),
+            Some(url) => Keys::At(address("OIDC_JWKS_URL", url, loopback)?),
             None => {
                 let base = issuer.trim_end_matches('/');
-                Keys::Discovered(address("OIDC_ISSUER", &format!("{base}{DISCOVERY_PATH}"))?)
+                let url = format!("{base}{DISCOVERY_PATH}");
+                Keys::Discovered(address("OIDC_ISSUER", &url, loopback)?, loopback)
             }
         };
         Ok(Some(Provider { issuer: issuer.to_owned(), keys }))
     }
 }
 
-fn address(setting: &'static str, url: &str) -> Result<Uri, SettingError> {
-    fetchable(url)
+fn address(setting: &'static str, url: &str, loopback: Loopback) -> Result<Uri, SettingError> {
+    fetchable(url, loopback)
         .ok_or_else(|| refusal(setting, "must be an address such as https://id.example.org"))
 }
 
-fn fetchable(url: &str) -> Option<Uri> {
+/// Whoever can change an answer on its way can be everyone: so keys come by https, or from this machine.
+fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
-    (matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).then_some(uri)
+    let host = uri.host().filter(|host| !host.is_empty())?;
+    let is_fetchable = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => loopback == Loopback::Allowed && is_loopback(host),
+        _ => false,
+    };
+    is_fetchable.then_some(uri)
 }
 
 /// Keeps the provider's keys in the database as they are published, until `shutdown`.
@@ -123,8 +136,7 @@ pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
     }
 }
 
-/// Public certificate authorities, for providers have public certificates; one inside a network of
-/// ours may be reached by `http`.
+/// Public certificate authorities, for providers have public certificates.
 fn client() -> Result<HttpsClient, rustls::Error> {
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
@@ -137,7 +149,9 @@ fn client() -> Result<HttpsClient, rustls::Error> {
 async fn refresh(pool: &Pool, client: &HttpsClient, provider: &Provider) -> anyhow::Result<usize> {
     let uri = match &provider.keys {
         Keys::At(uri) => uri.clone(),
-        Keys::Discovered(uri) => discover(client, uri.clone(), &provider.issuer).await?,
+        Keys::Discovered(uri, loopback) => {
+            discover(client, uri.clone(), &provider.issuer, *loopback).await?
+        }
     };
     let document = fetch(client, uri).await.context("JWKS")?;
     let keys = published(&document)?;
@@ -155,18 +169,23 @@ fn published(document: &str) -> anyhow::Result<Vec<Jwk>> {
     Ok(keys)
 }
 
-async fn discover(client: &HttpsClient, uri: Uri, issuer: &str) -> anyhow::Result<Uri> {
+async fn discover(
+    client: &HttpsClient,
+    uri: Uri,
+    issuer: &str,
+    loopback: Loopback,
+) -> anyhow::Result<Uri> {
     let document = fetch(client, uri).await.context("discovery document")?;
-    keys_address(&serde_json::from_str(&document)?, issuer)
+    keys_address(&serde_json::from_str(&document)?, issuer, loopback)
 }
 
 /// What a discovery document says of its keys; it has to be the issuer's (section 4.3).
-fn keys_address(document: &Value, issuer: &str) -> anyhow::Result<Uri> {
+fn keys_address(document: &Value, issuer: &str, loopback: Loopback) -> anyhow::Result<Uri> {
     ensure!(document["issuer"] == issuer, "the discovery document is another issuer's");
     document["jwks_uri"]
         .as_str()
-        .and_then(fetchable)
-        .context("the discovery document has no address of keys")
+        .and_then(|url| fetchable(url, loopback))
+        .context("the discovery document has no https address of keys")
 }
 
 async fn fetch(client: &HttpsClient, uri: Uri) -> anyhow::Result<String> {
@@ -190,26 +209,49 @@ mod tests {
 
     #[test]
     fn settings() {
-        let check = |issuer: &str, url: &str| {
-            let (issuer, url) = (Some(issuer.to_owned()), Some(url.to_owned()));
-            let args = ProviderArgs { oidc_issuer: issuer, oidc_jwks_url: url };
+        let check = |issuer: &str, url: &str, loopback: &str| {
+            let [oidc_issuer, oidc_jwks_url, oidc_allow_loopback] =
+                [issuer, url, loopback].map(|value| Some(value.to_owned()));
+            let args = ProviderArgs { oidc_issuer, oidc_jwks_url, oidc_allow_loopback };
             args.provider().map(|found| found.map(|p| p.keys)).map_err(|error| error.setting)
         };
-        assert_eq!(check("", ""), Ok(None));
+        assert_eq!(check("", "", ""), Ok(None));
         let uri = Uri::from_static("https://id.example/a/.well-known/openid-configuration");
-        assert_eq!(check("https://id.example/a/", ""), Ok(Some(Keys::Discovered(uri))));
-        let uri = Uri::from_static("http://id:8080/keys");
-        assert_eq!(check("anything", "http://id:8080/keys"), Ok(Some(Keys::At(uri))));
-        assert_eq!(check("id.example", ""), Err("OIDC_ISSUER"));
-        assert_eq!(check("https://id.example", "ftp://id/keys"), Err("OIDC_JWKS_URL"));
+        let keys = Keys::Discovered(uri, Loopback::Refused);
+        assert_eq!(check("https://id.example/a/", "", ""), Ok(Some(keys)));
+        let uri = Uri::from_static("https://id:8443/keys");
+        assert_eq!(check("anything", "https://id:8443/keys", ""), Ok(Some(Keys::At(uri))));
+        assert_eq!(check("id.example", "", ""), Err("OIDC_ISSUER"));
+        assert_eq!(check("https://id.example", "ftp://id/keys", ""), Err("OIDC_JWKS_URL"));
+        // Plainly only from this machine, and only where that is said.
+        for url in ["http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]/keys"] {
+            let uri = Uri::from_static(url);
+            assert_eq!(check("anything", url, "true"), Ok(Some(Keys::At(uri))));
+            assert_eq!(check("anything", url, "false"), Err("OIDC_JWKS_URL"), "{url}");
+        }
+        for url in ["http://id:8080/keys", "http://127.0.0.1.example/keys", "http://10.0.0.1/keys"]
+        {
+            assert_eq!(check("anything", url, "true"), Err("OIDC_JWKS_URL"), "{url}");
+        }
+        assert_eq!(check("http://id.example", "", "true"), Err("OIDC_ISSUER"));
+        assert_eq!(check("https://id.example", "", "yes"), Err("OIDC_ALLOW_LOOPBACK"));
     }
 
     #[test]
     fn documents() {
+        let address = |document: Value, issuer: &str, loopback: Loopback| {
+            keys_address(&document, issuer, loopback)
+        };
         let document = json!({"issuer": "https://id.example", "jwks_uri": "https://id.example/k"});
-        assert_eq!(keys_address(&document, "https://id.example").unwrap(), "https://id.example/k");
-        assert!(keys_address(&document, "https://id.example/").is_err());
-        assert!(keys_address(&json!({"issuer": "a", "jwks_uri": "file:///k"}), "a").is_err());
+        let found = address(document.clone(), "https://id.example", Loopback::Refused);
+        assert_eq!(found.unwrap(), "https://id.example/k");
+        assert!(address(document, "https://id.example/", Loopback::Refused).is_err());
+        for uri in ["file:///k", "http://id.example/k", "http://127.0.0.1/k"] {
+            let document = json!({"issuer": "a", "jwks_uri": uri});
+            assert!(address(document, "a", Loopback::Refused).is_err(), "{uri}");
+        }
+        let document = json!({"issuer": "a", "jwks_uri": "http://127.0.0.1/k"});
+        assert!(address(document, "a", Loopback::Allowed).is_ok());
         let key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
         let keys = |count: usize| json!({"keys": vec![key.clone(); count]}).to_string();
         assert_eq!(published(&keys(KEYS_MAX)).unwrap().len(), KEYS_MAX);

@@ -2,12 +2,14 @@
 //! anything is started. An empty value counts as absent, so that a compose file can pass on what is
 //! not set.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lettre::message::Mailbox;
 use rondo_contract::token::HmacKey;
 use rondo_database::Dsn;
+use rondo_domain::destination::Loopback;
 pub use rondo_kafka::SettingError;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_wasm_host::Manifest;
@@ -44,7 +46,8 @@ pub struct UpArgs {
     /// Key of the links in mails, at least 32 bytes; otherwise made and kept in the data folder.
     #[arg(long, env = "LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub link_secret: Option<String>,
-    /// Requests in a minute by user and by address, such as user=3000,address=6000, or off.
+    /// Requests in a minute by user and by address, such as user=3000,address=6000, or off, which lifts
+    /// the limits of registrations too.
     #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
     pub rate_limits: String,
     #[command(flatten)]
@@ -266,6 +269,15 @@ impl MailArgs {
         Ok((outlet, from))
     }
 
+    /// Whether no mail leaves this machine, as far as the setting tells.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        given(self.smtp_url.as_deref()).is_none_or(|url| {
+            let uri = url.parse::<http::Uri>();
+            uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
+        })
+    }
+
     fn authority(&self) -> Result<Option<Authority>, SettingError> {
         const SETTING: &str = "SMTP_CA";
         let path = self.smtp_ca.as_deref().filter(|path| !path.as_os_str().is_empty());
@@ -308,6 +320,27 @@ fn dsn(url: &str) -> Result<Dsn, SettingError> {
     Dsn::parse(url).map_err(|error| refusal("DATABASE_URL", error))
 }
 
+/// Whether something may be on this machine: true or false, which is the default.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn loopback(
+    setting: &'static str,
+    value: Option<&str>,
+) -> Result<Loopback, SettingError> {
+    match given(value) {
+        None | Some("false") => Ok(Loopback::Refused),
+        Some("true") => Ok(Loopback::Allowed),
+        Some(_) => Err(refusal(setting, "must be true or false")),
+    }
+}
+
+/// Whether the host of a URI is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 pub(crate) fn given(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.trim().is_empty())
 }
@@ -318,4 +351,25 @@ fn required<'a>(setting: &'static str, value: Option<&'a str>) -> Result<&'a str
 
 pub(crate) fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
     SettingError { setting, reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_mail_stays_here() {
+        let check = |url: &str, is_local: bool| {
+            let smtp_url = Some(url.to_owned());
+            let args = MailArgs { smtp_url, smtp_ca: None, smtp_from: String::new() };
+            assert_eq!(args.is_local(), is_local, "{url}");
+        };
+        check("", true);
+        check("smtp://127.0.0.1:2525", true);
+        check("smtps://user:pa%40ss@localhost", true);
+        check("smtp://[::1]:25?tls=required", true);
+        check("smtps://user:password@mail.example.org:465", false);
+        check("smtp://localhost.example.org", false);
+        check("smtp://192.168.1.2", false);
+    }
 }

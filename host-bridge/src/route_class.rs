@@ -51,6 +51,7 @@ fn api(segments: &[&str]) -> &'static str {
         ["audit", "logs"] => "/api/audit/logs",
         ["audit", "statistics"] => "/api/audit/statistics",
         ["auth", "register"] => "/api/auth/register",
+        ["auth", "invitations"] => "/api/auth/invitations",
         ["auth", "login"] => "/api/auth/login",
         ["auth", "refresh"] => "/api/auth/refresh",
         ["auth", "logout"] => "/api/auth/logout",

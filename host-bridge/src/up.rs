@@ -91,7 +91,7 @@ pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
 async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)> {
     let kafka = args.kafka.settings()?;
     let (jwt_secret, link_secret) = (args.jwt_secret()?, args.link_secret()?);
-    let account = args.account.settings()?;
+    let account = args.account.settings(args.mail.is_local())?;
     let address = listen_address(&args.listen)?;
     let (_, from) = args.mail.outlet(&args.data)?;
     let rates = args.rate_limits()?;
@@ -304,6 +304,9 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) 
         "jwt_secret" => Some(setting.jwt_secret.clone()),
         "link_secret" => Some(setting.link_secret.clone()),
         "webhook_allow_loopback" => Some((setting.loopback == Loopback::Allowed).to_string()),
+        "registration_limits" => {
+            Some(if setting.rates == RateSetting::Off { "off" } else { "on" }.to_owned())
+        }
         name => installation::variable(name, roles, secrets),
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::option::{SettingError, given, refusal};
+use crate::option::{SettingError, loopback};
 
 pub use exchange::{Resolver, system_resolver};
 
@@ -54,11 +54,7 @@ impl WebhookArgs {
     /// # Errors
     /// When the setting is neither true nor false.
     pub fn loopback(&self) -> Result<Loopback, SettingError> {
-        match given(self.webhook_allow_loopback.as_deref()) {
-            None | Some("false") => Ok(Loopback::Refused),
-            Some("true") => Ok(Loopback::Allowed),
-            Some(_) => Err(refusal("WEBHOOK_ALLOW_LOOPBACK", "must be true or false")),
-        }
+        loopback("WEBHOOK_ALLOW_LOOPBACK", self.webhook_allow_loopback.as_deref())
     }
 }
 

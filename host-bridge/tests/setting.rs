@@ -23,6 +23,7 @@ const DATABASE_ONLY: &[&[&str]] = &[
     &["dlq", "discard", "1"],
     &["transport", "switch", "local"],
     &["user", "grant", "ada@example.org", "admin"],
+    &["user", "invite"],
 ];
 
 /// What the bridge needs at least; nothing of it is reached before all settings are checked.

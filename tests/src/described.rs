@@ -6,7 +6,7 @@ use rondo_database::Session;
 use rondo_testkit::http::{Client, Pending};
 use serde_json::{Value, json};
 
-use crate::arrangement::{self, Up};
+use crate::arrangement::{self, Arrangement as _, Up};
 use crate::story::{self, SOON, User};
 
 /// One operation.
@@ -17,6 +17,8 @@ pub struct Operation {
     pub path: String,
     /// The scopes that it needs; none for one that everyone may call.
     pub scopes: Option<Vec<String>>,
+    /// Whether it is refused to a token that is less than a session's.
+    pub needs_login: bool,
     /// Whether it needs one.
     pub has_body: bool,
     /// Names and schemas of query parameters.
@@ -72,6 +74,9 @@ impl Operation {
             scopes: scopes.map(|bearer| {
                 bearer["bearer"].as_array().into_iter().flatten().map(text).collect()
             }),
+            needs_login: operation["responses"]["403"]["$ref"]
+                .as_str()
+                .is_some_and(|reference| reference.ends_with("/forbidden")),
             has_body: operation["requestBody"]["required"] == true,
             query,
             takes_key: parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key"),
@@ -140,6 +145,18 @@ impl Owner {
     /// When something cannot be made.
     pub async fn register(http: &str, email: &str) -> Self {
         Self::of(story::register(http, email).await).await
+    }
+
+    /// One who may administer, too.
+    ///
+    /// # Panics
+    /// When something cannot be made.
+    pub async fn admin(up: &Up, email: &str) -> Self {
+        let owner = Self::register(&up.http(), email).await;
+        let session = arrangement::session(&up.postgres()).await;
+        let grant = "SELECT scope_grant($1, 'admin', true)";
+        session.execute(grant, &[&email]).await.expect("a grant");
+        Self { user: story::login(&up.http(), email).await, ..owner }
     }
 
     /// A user, with new things.

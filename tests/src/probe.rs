@@ -15,6 +15,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Between the statements that `/sql` runs.
 pub const STATEMENT_SEPARATOR: &str = ";;";
 
+/// What it does there, it does as a component that has one instance at a time.
+pub const FEW: &str = "/few";
+
 /// The served component; ends when dropped.
 pub struct Probe {
     pub app: WasmApp,
@@ -92,11 +95,18 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
         [[trigger.http]]
         route = "/:first/of/..."
         component = "probe"
+        [[trigger.http]]
+        route = "{FEW}/..."
+        component = "few"
         [component.probe]
         source = {component:?}
         allowed_outbound_hosts = ["postgres://{{{{ database_host }}}}"]
         [component.probe.variables]
         database_url = "{{{{ database_url }}}}"
+        [component.few]
+        source = {component:?}
+        [component.few.tool.rondo]
+        instances = 1
         "#
     );
     std::fs::write(&spin_toml, text).expect("the folder is our own");

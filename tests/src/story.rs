@@ -34,12 +34,27 @@ pub struct User {
 pub async fn register(http: &str, email: &str) -> User {
     let body = json!({"email": email, "password": PASSWORD, "name": "Ada"});
     let answer = Client::new(http).post("/api/auth/register", &body).await.expect("an answer");
-    let answer = answer.expect(201).json();
-    let token = answer["access_token"].as_str().expect("a token").to_owned();
-    User {
-        client: Client::new(http).with_token(&token),
-        token,
-        id: answer["user"]["id"].as_i64().expect("an id"),
+    User::of(http, &answer.expect(201).json())
+}
+
+/// Logs a registered user in anew.
+///
+/// # Panics
+/// When that fails.
+pub async fn login(http: &str, email: &str) -> User {
+    let body = json!({"email": email, "password": PASSWORD});
+    let answer = Client::new(http).post("/api/auth/login", &body).await.expect("an answer");
+    User::of(http, &answer.expect(200).json())
+}
+
+impl User {
+    fn of(http: &str, answer: &Value) -> Self {
+        let token = answer["access_token"].as_str().expect("a token").to_owned();
+        Self {
+            client: Client::new(http).with_token(&token),
+            token,
+            id: answer["user"]["id"].as_i64().expect("an id"),
+        }
     }
 }
 

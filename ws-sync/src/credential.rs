@@ -87,7 +87,8 @@ impl Credential {
             Some(user_id) => user_id,
             None => store.identity_user(&provider.issuer, &claims).await?,
         };
-        let scopes = Scopes::of_provider(&claims.scope, &found.granted_scopes);
+        let scopes =
+            Scopes::of_provider(&claims.scope, &found.granted_scopes, provider.default_scopes);
         Ok(Self::of(user_id, scopes, claims.expires_at_s - now_s))
     }
 

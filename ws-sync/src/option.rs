@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use rondo_contract::token::key::read_document;
 use rondo_contract::token::{HmacKey, Provider};
 use rondo_database::Dsn;
+use rondo_domain::access::Scopes;
 use rondo_kafka::{KafkaOptions, KafkaSettings, SettingError};
 
 use crate::credential::Keys;
@@ -44,6 +45,10 @@ pub struct Options {
     /// What the `aud` of the provider's tokens has to name
     #[arg(long, env = "OIDC_AUDIENCE", value_name = "NAME")]
     pub oidc_audience: Option<String>,
+    /// Scopes of a token of the provider that names none of ours, separated by spaces; otherwise
+    /// tasks:read and tasks:write
+    #[arg(long, env = "OIDC_DEFAULT_SCOPES", value_name = "SCOPES")]
+    pub oidc_default_scopes: Option<String>,
     #[command(flatten)]
     pub kafka: KafkaOptions,
 }
@@ -100,11 +105,27 @@ impl Options {
             Some(issuer) => Some(Provider {
                 issuer: issuer.to_owned(),
                 audience: required("OIDC_AUDIENCE", self.oidc_audience.as_ref())?.to_owned(),
+                default_scopes: default_scopes(self.oidc_default_scopes.as_deref())?,
             }),
             None => None,
         };
         Ok(Keys { secret, own, provider })
     }
+}
+
+/// What OIDC_DEFAULT_SCOPES says.
+///
+/// # Errors
+/// When it names a scope that a user cannot give away.
+pub fn default_scopes(value: Option<&str>) -> Result<Scopes, SettingError> {
+    let words: Vec<_> = value.unwrap_or_default().split_ascii_whitespace().collect();
+    if words.is_empty() {
+        return Ok(Scopes::TASKS);
+    }
+    Scopes::of_request(words).map_err(|violation| SettingError {
+        setting: "OIDC_DEFAULT_SCOPES",
+        reason: violation.to_string(),
+    })
 }
 
 fn given(value: Option<&String>) -> Option<&str> {
@@ -129,6 +150,7 @@ mod tests {
             jwt_public_keys: None,
             oidc_issuer: None,
             oidc_audience: None,
+            oidc_default_scopes: None,
             kafka: KafkaOptions { kafka_brokers: Some("h:9092".to_owned()), ..Default::default() },
         };
         assert!(good().settings().is_ok());
@@ -146,6 +168,14 @@ mod tests {
         check(|options| options.jwt_secret = Some("hunter2".to_owned()), "JWT_SECRET");
         check(|options| options.jwt_public_keys = Some("[]".to_owned()), "JWT_PUBLIC_KEYS");
         check(|options| options.oidc_issuer = Some("https://id".to_owned()), "OIDC_AUDIENCE");
+        check(
+            |options| {
+                options.oidc_issuer = Some("https://id".to_owned());
+                options.oidc_audience = Some("rondo".to_owned());
+                options.oidc_default_scopes = Some("tasks:read admin".to_owned());
+            },
+            "OIDC_DEFAULT_SCOPES",
+        );
         check(|options| options.kafka = KafkaOptions::default(), "KAFKA_BROKERS");
         check(|options| options.kafka.kafka_brokers = Some("nowhere".to_owned()), "KAFKA_BROKERS");
     }

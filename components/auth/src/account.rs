@@ -22,7 +22,7 @@ pub fn show(request: &Request) -> Result<Response, Refusal> {
 }
 
 pub fn change(request: &Request) -> Result<Response, Refusal> {
-    let user = caller::logged_in(request)?;
+    let user = caller::logged_in(request)?.user_id;
     let changes = read(request)?;
     match Store::open()?.change(user, &changes)? {
         Changed::Account(json) => Ok(Response::json(200, json)),

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::bindings::wasi::random::random::get_random_bytes;
 use crate::form::{self, Form};
-use crate::store::Store;
+use crate::mail::{self, Deed};
+use crate::store::{Made, Store};
 
 /// Tokens of one user.
 const TOKENS_MAX: i64 = 100;
@@ -26,31 +27,37 @@ struct TokenForm {
 
 /// `GET /api/auth/tokens`: newest first, without the tokens themselves.
 pub fn list(request: &Request) -> Result<Response, Refusal> {
-    let user = caller::logged_in(request)?;
+    let user = caller::logged_in(request)?.user_id;
     Ok(Response::json(200, Store::open()?.api_tokens(user)?))
 }
 
 /// Makes a token and shows it, this once.
 pub fn create(request: &Request) -> Result<Response, Refusal> {
-    let user = caller::logged_in(request)?;
+    let login = caller::logged_in(request)?;
     let form = TokenForm::of(Form::read(request)?, clock::now()).map_err(Refusal::invalid)?;
     let random = secret::encode(&get_random_bytes(secret::SECRET_BYTES as u64));
     let token = format!("{}{random}", secret::API_TOKEN_PREFIX);
     let hash = secret::hash(&token).unwrap_or_default();
     let expires_at = form.expires_at.map(|at| at.to_string());
     let scopes = form.scopes.iter().map(|scope| scope.as_str().to_owned());
+    let notice = mail::notice(Deed::TokenMade(form.scopes), request)?;
     let made = Store::open()?.create_api_token(
-        user,
+        login,
         &hash,
         &form.name,
         scopes,
         expires_at.as_deref(),
         TOKENS_MAX,
+        &notice,
     )?;
-    let made = made.ok_or_else(|| {
-        Refusal::new(ProblemCode::TooManyTokens)
-            .detail(format!("A user has at most {TOKENS_MAX} tokens."))
-    })?;
+    let made = match made {
+        Made::Token(json) => json,
+        Made::TooMany => {
+            return Err(Refusal::new(ProblemCode::TooManyTokens)
+                .detail(format!("A user has at most {TOKENS_MAX} tokens.")));
+        }
+        Made::SessionEnded => return Err(caller::session_ended()),
+    };
     let mut answer: Value =
         serde_json::from_str(&made).map_err(|error| Refusal::internal(error.to_string()))?;
     answer["token"] = token.into();
@@ -59,7 +66,7 @@ pub fn create(request: &Request) -> Result<Response, Refusal> {
 
 /// `DELETE /api/auth/tokens/{token_id}`: the next request with it is refused.
 pub fn delete(request: &Request) -> Result<Response, Refusal> {
-    let user = caller::logged_in(request)?;
+    let user = caller::logged_in(request)?.user_id;
     let segments = request.segments();
     let id = segments.last().and_then(|id| caller::number(id)).ok_or_else(Refusal::not_found)?;
     if Store::open()?.delete_api_token(user, id)? {

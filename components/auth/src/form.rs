@@ -21,6 +21,8 @@ pub struct Registration {
     pub password: String,
     pub name: Option<String>,
     pub time_zone: Option<String>,
+    /// The token of one.
+    pub invitation: Option<String>,
 }
 
 impl Registration {
@@ -33,6 +35,7 @@ impl Registration {
         let password = form.required("password", password);
         let name = form.optional("name", |text| name(text.trim()));
         let time_zone = form.optional("time_zone", time_zone);
+        let invitation = form.optional("invitation", |text| Ok(text.to_owned()));
         form.finish()?;
         // A member that was refused has left an error, so these are there.
         Ok(Self {
@@ -40,6 +43,7 @@ impl Registration {
             password: password.unwrap_or_default(),
             name,
             time_zone,
+            invitation,
         })
     }
 
@@ -47,6 +51,14 @@ impl Registration {
     pub fn email_key(&self) -> String {
         email::key(&self.email)
     }
+}
+
+/// `POST /api/auth/invitations`: what finds the one account that it is good for, if it is for one.
+pub fn invitation(request: &Request) -> Result<Option<String>, Refusal> {
+    let mut form = Form::read(request)?;
+    let email = form.optional("email", |text| email(text.trim()));
+    form.finish().map_err(Refusal::invalid)?;
+    Ok(email.as_deref().map(email::key))
 }
 
 /// `POST /api/auth/login`. Whatever cannot be an account's is simply not one.
@@ -94,6 +106,25 @@ impl Reset {
         let password = form.required("password", password);
         form.finish().map_err(Refusal::invalid)?;
         Ok(Self { token: token.unwrap_or_default(), password: password.unwrap_or_default() })
+    }
+}
+
+/// `POST /api/auth/password/change`.
+pub struct PasswordChange {
+    pub current_password: String,
+    pub new_password: String,
+}
+
+impl PasswordChange {
+    pub fn read(request: &Request) -> Result<Self, Refusal> {
+        let mut form = Form::read(request)?;
+        let current_password = form.required("current_password", bounded_password);
+        let new_password = form.required("new_password", password);
+        form.finish().map_err(Refusal::invalid)?;
+        Ok(Self {
+            current_password: current_password.unwrap_or_default(),
+            new_password: new_password.unwrap_or_default(),
+        })
     }
 }
 

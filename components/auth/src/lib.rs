@@ -25,6 +25,7 @@ mod mail;
 mod page;
 mod password;
 mod recovery;
+mod registration;
 mod session;
 mod store;
 mod throttle;
@@ -36,10 +37,9 @@ use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, caller};
 
-use crate::form::{Credentials, Registration};
-use crate::mail::Purpose;
+use crate::form::Credentials;
 use crate::session::Session;
-use crate::store::{Registered, Store, Try};
+use crate::store::{Opening, Store, Try};
 
 /// What answers one method of a route.
 type Answer = fn(&Request) -> Result<Response, Refusal>;
@@ -49,6 +49,7 @@ enum Guard {
     None,
     Token,
     Login,
+    Admin,
 }
 
 struct Component;
@@ -91,7 +92,8 @@ fn route(request: &Request) -> Result<Response, Refusal> {
 fn table(rest: &[&str]) -> Option<(Guard, &'static [(Method, Answer)])> {
     use Method::{Delete, Get, Patch, Post};
     let table: (Guard, &'static [(Method, Answer)]) = match rest {
-        ["register"] => (Guard::None, &[(Post, register)]),
+        ["register"] => (Guard::None, &[(Post, registration::register)]),
+        ["invitations"] => (Guard::Admin, &[(Post, registration::invite)]),
         ["login"] => (Guard::None, &[(Post, login)]),
         ["refresh"] => (Guard::None, &[(Post, refresh)]),
         ["logout"] => (Guard::None, &[(Post, logout)]),
@@ -99,6 +101,7 @@ fn table(rest: &[&str]) -> Option<(Guard, &'static [(Method, Answer)])> {
         ["verify", "resend"] => (Guard::Login, &[(Post, recovery::resend)]),
         ["password", "forgot"] => (Guard::None, &[(Post, recovery::forgot)]),
         ["password", "reset"] => (Guard::None, &[(Post, recovery::reset), (Get, page::reset)]),
+        ["password", "change"] => (Guard::Login, &[(Post, recovery::change)]),
         ["me"] => (Guard::Token, &[(Get, account::show), (Patch, account::change)]),
         ["tokens"] => (Guard::Login, &[(Get, api_token::list), (Post, api_token::create)]),
         ["tokens", _] => (Guard::Login, &[(Delete, api_token::delete)]),
@@ -121,24 +124,8 @@ impl Guard {
             Self::None => None,
             Self::Token => caller::authenticate(request).err(),
             Self::Login => caller::logged_in(request).err(),
+            Self::Admin => caller::admin(request).err(),
         }
-    }
-}
-
-fn register(request: &Request) -> Result<Response, Refusal> {
-    let registration = Registration::read(request)?;
-    let address = caller::client_address(request)?;
-    let hash = password::hash(&registration.password)?;
-    let mail = mail::write(Purpose::VerifyEmail, request)?;
-    let store = Store::open()?;
-    let limits = throttle::registration_limits();
-    match store.register(&registration, &hash, address.as_deref(), &limits, &mail)? {
-        Registered::Account(account) => match Session::open(&store, &account, &hash)? {
-            Some(session) => Ok(session.answer(201, Some(&account.json))),
-            None => Err(Refusal::internal("a fresh account has another password")),
-        },
-        Registered::EmailTaken => Err(Refusal::new(ProblemCode::EmailTaken)),
-        Registered::Throttled { retry_after_s } => Err(throttle::refusal(retry_after_s)),
     }
 }
 
@@ -157,7 +144,8 @@ fn login(request: &Request) -> Result<Response, Refusal> {
     let session = match &login {
         Some(login) if matches => {
             store.login_succeeded(email_key, address)?;
-            let session = Session::open(&store, &login.account, &login.password_hash)?;
+            let opening = Opening::Login { password_hash: &login.password_hash };
+            let session = Session::open(&store, &login.account, &opening)?;
             session.map(|session| session.answer(200, Some(&login.account.json)))
         }
         _ => None,

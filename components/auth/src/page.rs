@@ -13,7 +13,7 @@ const NONCE_BYTES: u64 = 16;
 /// `GET /api/auth/verify`.
 pub fn verify(_: &Request) -> Result<Response, Refusal> {
     let button = "<button>Verify</button>";
-    Ok(page("Verify your e-mail address", button, "Your address is verified."))
+    Ok(page("Verify your e-mail address", button, "Your address is verified: log in again."))
 }
 
 /// `GET /api/auth/password/reset`.

@@ -1,7 +1,9 @@
-//! Passwords: argon2id with the parameters that OWASP's password storage cheat sheet recommends.
+//! Passwords: how easily one is guessed, and its hash by argon2id with the parameters that OWASP's password
+//! storage cheat sheet recommends.
 
 use argon2::password_hash::{PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use rondo_contract::problem::FieldError;
 use rondo_guest::Refusal;
 
 use crate::bindings::wasi::random::random::get_random_bytes;
@@ -15,6 +17,44 @@ const SALT_BYTES: u64 = 16;
 /// e-mail is verified against, so that it takes as long.
 const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$cm9uZG8tbm9ib2R5c2FsdA\
                             $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Least score that a password may have, from 0 to 4. That of 3 is for one that takes some 10^8 guesses,
+/// which throttled logins do not get to, and a stolen hash of this kind holds off for weeks.
+const SCORE_MIN: u8 = 3;
+
+/// Refuses a password that is easily guessed: words and names that many have in theirs, patterns of
+/// keys, repeats, dates, and what is known of the user. `member` is where it stands in the body.
+///
+/// This is as much work as a hash, so it comes after everything else that may refuse.
+pub fn judge(
+    member: &str,
+    password: &str,
+    email: Option<&str>,
+    name: Option<&str>,
+) -> Result<(), Refusal> {
+    let known = [email, name].into_iter().flatten();
+    let parts = known.clone().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let known: Vec<&str> = known.chain(parts).filter(|text| !text.is_empty()).collect();
+    // Only an empty one cannot be judged, and the form has refused that.
+    let judged = zxcvbn::zxcvbn(password, &known).map_err(failed)?;
+    if judged.score() >= SCORE_MIN {
+        return Ok(());
+    }
+    let mut detail = "is too easy to guess.".to_owned();
+    if let Some(feedback) = judged.feedback() {
+        let warning = feedback.warning().map(|warning| warning.to_string());
+        let suggestions = feedback.suggestions().iter().map(ToString::to_string);
+        for sentence in warning.into_iter().chain(suggestions) {
+            detail += " ";
+            detail += &sentence;
+        }
+    }
+    Err(Refusal::invalid(vec![FieldError {
+        pointer: format!("/{member}"),
+        code: "weak_password".into(),
+        detail,
+    }]))
+}
 
 /// The password's hash in PHC string format, with a salt of its own.
 pub fn hash(password: &str) -> Result<String, Refusal> {
@@ -55,6 +95,36 @@ mod tests {
         assert!(verify("correct horse", Some(&hash)).unwrap());
         assert!(!verify("correct horsf", Some(&hash)).unwrap());
         assert!(verify("", Some("no hash")).is_err());
+    }
+
+    #[test]
+    fn what_is_easily_guessed_is_refused() {
+        let judged = |password: &str| {
+            judge("password", password, Some("ada.lovelace@engine.example"), Some("Ada King"))
+        };
+        for good in
+            ["correct horse", "Tr0ub4dor&3", "water the plants", "пароль на Марсе", "x7#kQ!pzW9"]
+        {
+            assert!(judged(good).is_ok(), "{good}");
+        }
+        let known = ["ada.lovelace@engine.example", "adalovelace", "AdaKing1", "engineada"];
+        let common = [
+            "password",
+            "12345678",
+            "qwertyuiop",
+            "aaaaaaaaaaaa",
+            "iloveyou1",
+            "19910101",
+            "P@ssw0rd",
+        ];
+        for bad in known.iter().chain(&common) {
+            assert!(judged(bad).is_err(), "{bad}");
+        }
+        // Anything that a body can have is judged, to the longest.
+        for odd in ["\u{301}\u{200d}\u{202e}é🎉👍🏽日本", &"Aa1!".repeat(32), &"ß".repeat(128)]
+        {
+            let _ = judged(odd);
+        }
     }
 
     /// The time of a login does not tell whether there is an account: what is verified without one

@@ -10,7 +10,7 @@ use rondo_guest::{Refusal, caller, clock, variable};
 use serde_json::json;
 
 use crate::bindings::wasi::random::random::get_random_bytes;
-use crate::store::{Account, Store};
+use crate::store::{Account, Opening, Rotated, Store};
 
 const REFRESH_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
 /// Variable with the lifetime of access tokens, in seconds.
@@ -28,19 +28,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session of an account whose password was verified against `password_hash`. None when
-    /// the password has been changed in the meantime.
+    /// Begins a session of an account. None when it may not begin any more: see [`Opening`].
     pub fn open(
         store: &Store,
         account: &Account,
-        password_hash: &str,
+        opening: &Opening<'_>,
     ) -> Result<Option<Self>, Refusal> {
         let refresh_token = new_refresh_token();
         let hash = secret::hash(&refresh_token).unwrap_or_default();
-        if !store.open_session(account.id, password_hash, &hash, REFRESH_LIFETIME_S)? {
-            return Ok(None);
+        match store.open_session(account.id, opening, &hash, REFRESH_LIFETIME_S)? {
+            Some(valid_from_s) => Self::of(account, refresh_token, valid_from_s).map(Some),
+            None => Ok(None),
         }
-        Self::of(account, refresh_token).map(Some)
     }
 
     /// Goes on with the session of a refresh token. None when the token is not valid; when it was
@@ -49,13 +48,15 @@ impl Session {
         let Some(hash) = secret::hash(refresh_token) else { return Ok(None) };
         let next = new_refresh_token();
         let next_hash = secret::hash(&next).unwrap_or_default();
-        let user = store.rotate_session(&hash, &next_hash, REFRESH_LIFETIME_S)?;
-        let account = user.map(|user| store.account(user)).transpose()?.flatten();
-        account.map(|account| Self::of(&account, next)).transpose()
+        let rotated = store.rotate_session(&hash, &next_hash, REFRESH_LIFETIME_S)?;
+        let Some(Rotated { user_id, valid_from_s }) = rotated else { return Ok(None) };
+        let account = store.account(user_id)?;
+        account.map(|account| Self::of(&account, next, valid_from_s)).transpose()
     }
 
-    fn of(account: &Account, refresh_token: String) -> Result<Self, Refusal> {
-        let issued_at_s = clock::now().as_second();
+    /// `valid_from_s`: what was issued before does nothing that matters.
+    fn of(account: &Account, refresh_token: String, valid_from_s: i64) -> Result<Self, Refusal> {
+        let issued_at_s = clock::now().as_second().max(valid_from_s);
         let expires_in_s = access_lifetime_s()?;
         let claims = Claims {
             user_id: account.id,

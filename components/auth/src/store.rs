@@ -1,9 +1,11 @@
 //! Accounts, sessions and tokens in the database.
 
+use rondo_guest::caller::Login;
 use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text, text_list};
 use serde_json::Value;
 
 use crate::form::Registration;
+use crate::mail::Purpose;
 
 pub struct Store(Database);
 
@@ -12,12 +14,35 @@ impl Store {
         Database::open("database_url").map(Self)
     }
 
+    /// Takes a try at a registration; `invitation` is the hash of the token of the one that it needs.
+    pub fn begin_registration(
+        &self,
+        email_key: &str,
+        invitation: Option<&str>,
+        address: Option<&str>,
+        limits: Option<&Value>,
+    ) -> Result<RegistrationTry, DatabaseError> {
+        let parameters = [
+            text(email_key),
+            optional(invitation, text),
+            optional(address, text),
+            optional(limits.map(ToString::to_string), text),
+        ];
+        let statement = include_str!("sql/registration_begin.sql");
+        let mut row = self.0.query_one(statement, &parameters)?;
+        Ok(match row.text("outcome")?.as_str() {
+            "begun" => RegistrationTry::Taken,
+            "throttled" => RegistrationTry::Throttled { retry_after_s: row.int("retry_after_s")? },
+            "invitation_invalid" => RegistrationTry::InvitationInvalid,
+            _ => RegistrationTry::EmailTaken,
+        })
+    }
+
     pub fn register(
         &self,
         registration: &Registration,
         password_hash: &str,
-        address: Option<&str>,
-        limits: &Value,
+        invitation: Option<&str>,
         mail: &Value,
     ) -> Result<Registered, DatabaseError> {
         let parameters = [
@@ -26,8 +51,7 @@ impl Store {
             text(password_hash),
             optional(registration.name.as_deref(), text),
             optional(registration.time_zone.as_deref(), text),
-            optional(address, text),
-            text(limits.to_string()),
+            optional(invitation, text),
             text(mail.to_string()),
         ];
         let mut row = self.0.query_one(include_str!("sql/account_register.sql"), &parameters)?;
@@ -37,9 +61,28 @@ impl Store {
                 granted_scopes: String::new(),
                 json: row.text("answer")?,
             }),
-            "throttled" => Registered::Throttled { retry_after_s: row.int("retry_after_s")? },
+            "invitation_invalid" => Registered::InvitationInvalid,
             _ => Registered::EmailTaken,
         })
+    }
+
+    /// When the invitation ends; none when the session has ended.
+    pub fn invite(
+        &self,
+        login: Login,
+        token_hash: &str,
+        email_key: Option<&str>,
+        lifetime_s: i64,
+    ) -> Result<Option<String>, DatabaseError> {
+        let parameters = [
+            int(login.user_id),
+            int(login.issued_at_s),
+            text(token_hash),
+            optional(email_key, text),
+            int(lifetime_s),
+        ];
+        let statement = include_str!("sql/invitation_create.sql");
+        self.0.query_one(statement, &parameters)?.optional_text("expires_at")
     }
 
     /// Takes a try at a login.
@@ -57,7 +100,7 @@ impl Store {
         }
         let login = match row.optional_int("user_id")? {
             None => None,
-            Some(id) => Some(Login {
+            Some(id) => Some(Candidate {
                 password_hash: row.text("password_hash")?,
                 account: Account::read(id, &mut row)?,
             }),
@@ -91,29 +134,50 @@ impl Store {
         })
     }
 
-    /// False when the password is another by now.
+    /// Since when access tokens are valid for what matters, in seconds since the epoch; none when there
+    /// is no session: see [`Opening`].
     pub fn open_session(
         &self,
         user: i64,
-        password_hash: &str,
+        opening: &Opening<'_>,
         token_hash: &str,
         lifetime_s: i64,
-    ) -> Result<bool, DatabaseError> {
-        let parameters = [int(user), text(password_hash), text(token_hash), int(lifetime_s)];
-        let mut row = self.0.query_one(include_str!("sql/session_open.sql"), &parameters)?;
-        Ok(row.text("outcome")? == "opened")
+    ) -> Result<Option<i64>, DatabaseError> {
+        let mut row = match opening {
+            Opening::Login { password_hash } => {
+                let parameters =
+                    [int(user), text(*password_hash), text(token_hash), int(lifetime_s)];
+                self.0.query_one(include_str!("sql/session_open.sql"), &parameters)?
+            }
+            Opening::PasswordChange { login, verified_hash, hash, notice } => {
+                let parameters = [
+                    int(user),
+                    int(login.issued_at_s),
+                    text(*verified_hash),
+                    text(*hash),
+                    text(token_hash),
+                    int(lifetime_s),
+                    text(notice.to_string()),
+                ];
+                self.0.query_one(include_str!("sql/password_change.sql"), &parameters)?
+            }
+        };
+        let is_open = matches!(row.text("outcome")?.as_str(), "opened" | "changed");
+        let valid_from_s = row.int("valid_from_s")?;
+        Ok(is_open.then_some(valid_from_s))
     }
 
-    /// The user whose session goes on; none when the token is not valid.
+    /// None when the token is not valid.
     pub fn rotate_session(
         &self,
         token_hash: &str,
         next_hash: &str,
         lifetime_s: i64,
-    ) -> Result<Option<i64>, DatabaseError> {
+    ) -> Result<Option<Rotated>, DatabaseError> {
         let parameters = [text(token_hash), text(next_hash), int(lifetime_s)];
         let mut row = self.0.query_one(include_str!("sql/session_rotate.sql"), &parameters)?;
-        row.optional_int("user_id")
+        let valid_from_s = row.int("valid_from_s")?;
+        Ok(row.optional_int("user_id")?.map(|user_id| Rotated { user_id, valid_from_s }))
     }
 
     pub fn close_session(&self, token_hash: &str) -> Result<(), DatabaseError> {
@@ -122,9 +186,13 @@ impl Store {
     }
 
     /// Whether the token was good.
-    pub fn verify(&self, token_hash: &str) -> Result<bool, DatabaseError> {
-        let mut row =
-            self.0.query_one(include_str!("sql/email_verify.sql"), &[text(token_hash)])?;
+    pub fn verify(&self, token_hash: &str, session: Option<Login>) -> Result<bool, DatabaseError> {
+        let parameters = [
+            text(token_hash),
+            optional(session.map(|login| login.user_id), int),
+            optional(session.map(|login| login.issued_at_s), int),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/email_verify.sql"), &parameters)?;
         Ok(row.text("outcome")? == "verified")
     }
 
@@ -155,11 +223,55 @@ impl Store {
         self.0.query_one(statement, &parameters)?.int("retry_after_s")
     }
 
+    /// Whose mailed token it is; none when it is not good.
+    pub fn token_owner(
+        &self,
+        token_hash: &str,
+        purpose: Purpose,
+    ) -> Result<Option<TokenOwner>, DatabaseError> {
+        let parameters = [text(token_hash), text(purpose.as_str())];
+        let mut row = self.0.query_one(include_str!("sql/mailed_token.sql"), &parameters)?;
+        let (email, name) = (row.optional_text("email")?, row.optional_text("name")?);
+        Ok(row.optional_int("user_id")?.map(|_| TokenOwner { email, name }))
+    }
+
     /// Whether the token was good.
-    pub fn reset(&self, token_hash: &str, password_hash: &str) -> Result<bool, DatabaseError> {
-        let parameters = [text(token_hash), text(password_hash)];
+    pub fn reset(
+        &self,
+        token_hash: &str,
+        password_hash: &str,
+        notice: &Value,
+    ) -> Result<bool, DatabaseError> {
+        let parameters = [text(token_hash), text(password_hash), text(notice.to_string())];
         let mut row = self.0.query_one(include_str!("sql/password_reset.sql"), &parameters)?;
         Ok(row.text("outcome")? == "reset")
+    }
+
+    /// Takes a try at the present password.
+    pub fn begin_password_change(
+        &self,
+        login: Login,
+        address: Option<&str>,
+        limits: &Value,
+    ) -> Result<PasswordTry, DatabaseError> {
+        let parameters = [
+            int(login.user_id),
+            int(login.issued_at_s),
+            optional(address, text),
+            text(limits.to_string()),
+        ];
+        let statement = include_str!("sql/password_change_begin.sql");
+        let mut row = self.0.query_one(statement, &parameters)?;
+        Ok(match row.text("outcome")?.as_str() {
+            "begun" => PasswordTry::Taken(Present {
+                hash: row.text("password_hash")?,
+                email: row.text("email")?,
+                name: row.optional_text("name")?,
+            }),
+            "throttled" => PasswordTry::Throttled { retry_after_s: row.int("retry_after_s")? },
+            "no_password" => PasswordTry::NoPassword,
+            _ => PasswordTry::SessionEnded,
+        })
     }
 
     /// A JSON array.
@@ -167,26 +279,34 @@ impl Store {
         self.0.query_one(include_str!("sql/api_tokens.sql"), &[int(user)])?.text("answer")
     }
 
-    /// The token's JSON; none when the user has `tokens_max` already.
+    #[allow(clippy::too_many_arguments)]
     pub fn create_api_token(
         &self,
-        user: i64,
+        login: Login,
         token_hash: &str,
         name: &str,
         scopes: impl IntoIterator<Item = String>,
         expires_at: Option<&str>,
         tokens_max: i64,
-    ) -> Result<Option<String>, DatabaseError> {
+        notice: &Value,
+    ) -> Result<Made, DatabaseError> {
         let parameters = [
-            int(user),
+            int(login.user_id),
+            int(login.issued_at_s),
             text(token_hash),
             text(name),
             text_list(scopes),
             optional(expires_at, text),
             int(tokens_max),
+            text(notice.to_string()),
         ];
         let statement = include_str!("sql/api_token_create.sql");
-        self.0.query_one(statement, &parameters)?.optional_text("answer")
+        let mut row = self.0.query_one(statement, &parameters)?;
+        Ok(match row.text("outcome")?.as_str() {
+            "made" => Made::Token(row.text("answer")?),
+            "too_many" => Made::TooMany,
+            _ => Made::SessionEnded,
+        })
     }
 
     /// False when the user has no such token.
@@ -200,8 +320,16 @@ impl Store {
 /// What became of a registration.
 pub enum Registered {
     Account(Account),
+    InvitationInvalid,
     EmailTaken,
+}
+
+/// A try at a registration.
+pub enum RegistrationTry {
+    Taken,
     Throttled { retry_after_s: i64 },
+    InvitationInvalid,
+    EmailTaken,
 }
 
 /// What became of a change of an account.
@@ -213,9 +341,54 @@ pub enum Changed {
     NoUser,
 }
 
+/// What became of an API token.
+pub enum Made {
+    /// As it is answered, but for the token itself.
+    Token(String),
+    TooMany,
+    SessionEnded,
+}
+
+/// What a session begins by.
+pub enum Opening<'a> {
+    /// The password of this hash was right; it may have been changed in the meantime.
+    Login { password_hash: &'a str },
+    /// The password is changed and every other session ends, unless this one has ended or the verified
+    /// hash is not the present one any more.
+    PasswordChange { login: Login, verified_hash: &'a str, hash: &'a str, notice: Value },
+}
+
+/// A session that goes on.
+pub struct Rotated {
+    pub user_id: i64,
+    /// See [`Store::open_session`].
+    pub valid_from_s: i64,
+}
+
+/// Whom a mailed token is of.
+pub struct TokenOwner {
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// A try at the password of whoever has logged in.
+pub enum PasswordTry {
+    Taken(Present),
+    Throttled { retry_after_s: i64 },
+    SessionEnded,
+    NoPassword,
+}
+
+/// The password as it is, by hash, and whose it is.
+pub struct Present {
+    pub hash: String,
+    pub email: String,
+    pub name: Option<String>,
+}
+
 /// A try at a login; without an account there is nothing to verify against.
 pub enum Try {
-    Taken(Option<Login>),
+    Taken(Option<Candidate>),
     Throttled { retry_after_s: i64 },
 }
 
@@ -235,7 +408,7 @@ impl Account {
 }
 
 /// An account with what its password is verified against.
-pub struct Login {
+pub struct Candidate {
     pub password_hash: String,
     pub account: Account,
 }

@@ -4,7 +4,7 @@
 //! instance. Nobody can be locked out by others: see `login_begin` in the migrations.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_guest::Refusal;
+use rondo_guest::{Refusal, variable};
 use serde_json::{Value, json};
 
 /// Wrong passwords for one account from one address, in [`LOGIN_WINDOW_S`].
@@ -18,9 +18,13 @@ const LOGIN_ADDRESS_MAX: i64 = 50;
 const LOGIN_ACCOUNT_MAX: i64 = 30;
 const LOGIN_WINDOW_S: i64 = 15 * 60;
 
-/// Answers to one address that an e-mail is taken.
-const TAKEN_MAX: i64 = 20;
-const TAKEN_WINDOW_S: i64 = 60 * 60;
+/// Registrations from one address, and in all, whatever comes of them: one tells whether an e-mail is
+/// taken, costs the work of a hash, and mails to whomever it likes.
+const REGISTRATIONS_ADDRESS_MAX: i64 = 10;
+const REGISTRATIONS_MAX: i64 = 1_000;
+const REGISTRATION_WINDOW_S: i64 = 60 * 60;
+/// Variable with whether these are `on` or `off`.
+const REGISTRATION_LIMITS_VARIABLE: &str = "registration_limits";
 
 /// Mails of one kind to one account, and requests for them from one address.
 const MAILS_MAX: i64 = 5;
@@ -37,8 +41,14 @@ pub fn login_limits() -> Value {
     })
 }
 
-pub fn registration_limits() -> Value {
-    json!({"taken": TAKEN_MAX, "taken_window_s": TAKEN_WINDOW_S})
+/// None where an operator has lifted them.
+pub fn registration_limits() -> Result<Option<Value>, Refusal> {
+    let limits = json!({
+        "address": REGISTRATIONS_ADDRESS_MAX,
+        "all": REGISTRATIONS_MAX,
+        "window_s": REGISTRATION_WINDOW_S,
+    });
+    Ok((variable::get(REGISTRATION_LIMITS_VARIABLE)? != "off").then_some(limits))
 }
 
 pub fn mail_limits() -> Value {

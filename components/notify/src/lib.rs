@@ -43,6 +43,9 @@ use crate::store::Store;
 /// What mails are made of.
 const MAILED: [EventType; 2] = [EventType::ReminderDue, EventType::DigestDue];
 
+/// Variable with whether nothing but the verification goes to an address that is not verified.
+const VERIFIED_ONLY_VARIABLE: &str = "require_verified_email";
+
 struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
@@ -60,9 +63,7 @@ fn methods(segments: &[&str]) -> Vec<Method> {
         ["events", "notify"] => event::METHODS.to_vec(),
         ["api", "notifications"] | ["api", _, "notifications"] => vec![Method::Get],
         ["api", "webhooks", rest @ ..] | ["api", _, "webhooks", rest @ ..] => {
-            webhook::methods(rest)
-                .map(|(reading, writing)| [reading, writing].concat())
-                .unwrap_or_default()
+            webhook::methods(rest).unwrap_or_default().to_vec()
         }
         _ => Vec::new(),
     }

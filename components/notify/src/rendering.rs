@@ -12,13 +12,13 @@ use rondo_guest::event::Event;
 use rondo_guest::trace::Trace;
 use rondo_guest::{clock, variable};
 
+use crate::VERIFIED_ONLY_VARIABLE;
 use crate::decision::{self, Decision, Firing};
 use crate::digest;
 use crate::mail::Links;
 use crate::store::Store;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";
-const VERIFIED_ONLY_VARIABLE: &str = "require_verified_email";
 
 /// What mails are rendered with.
 pub struct Rendering {

@@ -7,18 +7,20 @@ mod store;
 
 pub use record::record;
 
+use rondo_contract::account_mail;
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::webhook::{SECRET_BYTES, WEBHOOKS_MAX, secret};
-use rondo_domain::access::Scope;
 use rondo_domain::destination::Loopback;
+use rondo_guest::caller::Login;
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::page::{self, Parameters};
 use rondo_guest::{Refusal, body, caller, variable};
 use serde_json::Value;
 
+use crate::VERIFIED_ONLY_VARIABLE;
 use crate::bindings::wasi::random::random::get_random_bytes;
 use form::{NewWebhook, WebhookChange};
-use store::Store;
+use store::{Outcome, Store};
 
 /// Variable with whether a webhook may be on this machine: `true` or `false`.
 const ALLOW_LOOPBACK_VARIABLE: &str = "webhook_allow_loopback";
@@ -32,27 +34,24 @@ enum Target {
     Redelivery { webhook: i64, delivery: i64 },
 }
 
-/// The methods of a path that read, and those that write.
-type ByScope = (&'static [Method], &'static [Method]);
-
 /// The methods of what is behind `…/webhooks` in a path; none when there is no such path.
-pub fn methods(rest: &[&str]) -> Option<ByScope> {
+pub fn methods(rest: &[&str]) -> Option<&'static [Method]> {
     Some(match rest {
-        [] => (&[Method::Get], &[Method::Post]),
-        [_] => (&[Method::Get], &[Method::Patch, Method::Delete]),
-        [_, "deliveries"] => (&[Method::Get], &[]),
-        [_, "test"] | [_, "deliveries", _, "redeliver"] => (&[], &[Method::Post]),
+        [] => &[Method::Get, Method::Post],
+        [_] => &[Method::Get, Method::Patch, Method::Delete],
+        [_, "deliveries"] => &[Method::Get],
+        [_, "test"] | [_, "deliveries", _, "redeliver"] => &[Method::Post],
         _ => return None,
     })
 }
 
 /// Answers `/api/{user_id}/webhooks` and what is under it; `rest` is the path behind that.
 pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Response, Refusal> {
-    let (reading, writing) = methods(rest).ok_or_else(Refusal::not_found)?;
-    let is_reading = reading.contains(&request.method);
-    let scope = if is_reading || writing.is_empty() { Scope::TasksRead } else { Scope::TasksWrite };
-    let user = caller::acting(request, user, scope)?;
-    if !is_reading && !writing.contains(&request.method) {
+    let methods = methods(rest).ok_or_else(Refusal::not_found)?;
+    // Reading too: a URL can have a secret in it.
+    let login = caller::logged_in_as(request, user)?;
+    let user = login.user_id;
+    if !methods.contains(&request.method) {
         return Err(request.unrouted());
     }
     let known = |text: &str| caller::number(text).ok_or_else(Refusal::not_found);
@@ -68,14 +67,14 @@ pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Res
     };
     match (target, &request.method) {
         (Target::All, Method::Get) => list(request, user),
-        (Target::All, _) => create(request, user),
+        (Target::All, _) => create(request, login),
         (Target::One(id), Method::Get) => show(request, user, id),
-        (Target::One(id), Method::Patch) => change(request, user, id),
+        (Target::One(id), Method::Patch) => change(request, login, id),
         (Target::One(id), _) => delete(request, user, id),
-        (Target::Test(id), _) => test(request, user, id),
+        (Target::Test(id), _) => test(request, login, id),
         (Target::Deliveries(id), _) => deliveries(request, user, id),
         (Target::Redelivery { webhook, delivery }, _) => {
-            redeliver(request, user, webhook, delivery)
+            redeliver(request, login, webhook, delivery)
         }
     }
 }
@@ -86,14 +85,16 @@ fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
 }
 
 /// Makes a webhook and shows its secret, this once.
-fn create(request: &Request, user: i64) -> Result<Response, Refusal> {
+fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let form = NewWebhook::read(body::object(request)?, loopback()?).map_err(Refusal::invalid)?;
     let random: [u8; SECRET_BYTES] = get_random_bytes(SECRET_BYTES as u64)
         .try_into()
         .map_err(|_| Refusal::internal("too few random bytes"))?;
     let secret = secret(&random);
-    let made = Store::open()?.create(user, &form, &secret, WEBHOOKS_MAX)?.ok_or_else(|| {
+    let notice = notice(&form.url, request)?;
+    let outcome = Store::open()?.create(login, &form, &secret, WEBHOOKS_MAX, &notice)?;
+    let made = answer(outcome, || {
         Refusal::new(ProblemCode::TooManyWebhooks)
             .detail(format!("A user has at most {WEBHOOKS_MAX} webhooks."))
     })?;
@@ -112,12 +113,13 @@ fn show(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
     Ok(Response::json(200, webhook))
 }
 
-fn change(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
+fn change(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let patch = body::value(&request.body()?, request, &[body::JSON, body::MERGE_PATCH])?;
     let change = WebhookChange::read(patch, loopback()?).map_err(Refusal::invalid)?;
-    let changed = Store::open()?.change(user, id, &change)?.ok_or_else(Refusal::not_found)?;
-    Ok(Response::json(200, changed))
+    let notice = change.url.as_deref().map(|url| notice(url, request)).transpose()?;
+    let outcome = Store::open()?.change(login, id, &change, notice.as_ref())?;
+    Ok(Response::json(200, answer(outcome, Refusal::not_found)?))
 }
 
 fn delete(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
@@ -129,11 +131,11 @@ fn delete(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
     }
 }
 
-fn test(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
+fn test(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     body::nothing(&request.body()?, request)?;
-    let delivery = Store::open()?.test(user, id, &request.trace.traceparent())?;
-    Ok(Response::json(202, delivery.ok_or_else(Refusal::not_found)?))
+    let outcome = Store::open()?.test(login, id, &request.trace.traceparent())?;
+    Ok(Response::json(202, answer(outcome, Refusal::not_found)?))
 }
 
 fn deliveries(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
@@ -148,14 +150,35 @@ fn deliveries(request: &Request, user: i64, id: i64) -> Result<Response, Refusal
 
 fn redeliver(
     request: &Request,
-    user: i64,
+    login: Login,
     webhook: i64,
     delivery: i64,
 ) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     body::nothing(&request.body()?, request)?;
-    let delivery = Store::open()?.redeliver(user, webhook, delivery)?;
-    Ok(Response::json(202, delivery.ok_or_else(Refusal::not_found)?))
+    let outcome = Store::open()?.redeliver(login, webhook, delivery)?;
+    Ok(Response::json(202, answer(outcome, Refusal::not_found)?))
+}
+
+/// What was asked for, or why not: `otherwise`, unless the session has ended.
+fn answer(outcome: Outcome, otherwise: impl FnOnce() -> Refusal) -> Result<String, Refusal> {
+    match outcome {
+        Outcome::Done(json) => Ok(json),
+        Outcome::SessionEnded => Err(caller::session_ended()),
+        Outcome::Refused => Err(otherwise()),
+    }
+}
+
+/// The mail about where a user's data goes from now on.
+fn notice(url: &str, request: &Request) -> Result<Value, Refusal> {
+    let verified_only = variable::get(VERIFIED_ONLY_VARIABLE)? == "true";
+    let what = format!(
+        "what happens to your tasks at Rondo is told to a webhook at {} from now on.",
+        account_mail::host(url)
+    );
+    let mut mail = account_mail::notice("webhook_made", "A new webhook", what, verified_only);
+    mail["traceparent"] = request.trace.traceparent().into();
+    Ok(mail)
 }
 
 fn loopback() -> Result<Loopback, Refusal> {

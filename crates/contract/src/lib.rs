@@ -4,6 +4,7 @@
 //! Components, the bridge and the sync service all speak through these types, so that a change of
 //! the wire shows up as a change of this crate.
 
+pub mod account_mail;
 pub mod address;
 pub mod change_position;
 pub mod cloud_event;

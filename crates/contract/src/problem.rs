@@ -74,6 +74,8 @@ pub enum ProblemCode {
     InvalidCredentials,
     Forbidden,
     MissingScope,
+    RegistrationClosed,
+    InvitationInvalid,
     NotFound,
     MethodNotAllowed,
     EmailTaken,
@@ -94,12 +96,14 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedJson,
         Self::Unauthenticated,
         Self::InvalidCredentials,
         Self::Forbidden,
         Self::MissingScope,
+        Self::RegistrationClosed,
+        Self::InvitationInvalid,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::EmailTaken,
@@ -141,6 +145,16 @@ impl ProblemCode {
             Self::MissingScope => {
                 (403, "missing_scope", "Missing scope", "The token's scopes do not allow this.")
             }
+            Self::RegistrationClosed => {
+                (403, "registration_closed", "Registration closed", "Nobody can register here.")
+            }
+            Self::InvitationInvalid => (
+                403,
+                "invitation_invalid",
+                "Invitation invalid",
+                "Registering takes an invitation that has not been used, has not expired and is for \
+                 this address.",
+            ),
             Self::NotFound => (404, "not_found", "Not found", "There is nothing here."),
             Self::MethodNotAllowed => (
                 405,

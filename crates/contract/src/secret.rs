@@ -1,5 +1,5 @@
-//! Secrets that are handed out as random text: refresh tokens, tokens in mails, personal API tokens.
-//! Only a hash of them is stored.
+//! Secrets that are handed out as random text: refresh tokens, tokens in mails, invitations, personal
+//! API tokens. Only a hash of them is stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 pub const SECRET_BYTES: usize = 32;
 /// How a personal API token begins, so that it is told from a JWT, and found where it has leaked.
 pub const API_TOKEN_PREFIX: &str = "rondo_";
+/// How long an invitation is good, in seconds: a week.
+pub const INVITATION_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
 /// Longest secret that is looked at, in bytes.
 const SECRET_TEXT_BYTES_MAX: usize = 256;
 

@@ -4,6 +4,17 @@
 //! provider's with RSA, ECDSA or Ed25519. What a token says of its algorithm and key only finds the
 //! key that it is checked with, and each key knows the one algorithm that it is for: so neither
 //! `none` nor a public key taken for a secret proves anything.
+//!
+//! A token that says it is something else than an access token is none, whoever has signed it:
+//! - `typ`, if there is one, is `JWT` or `at+jwt` (RFC 9068, section 2.1), so no `logout+jwt` or
+//!   `dpop+jwt`;
+//! - an ID token (OpenID Connect Core 1.0, section 2) has `nonce`, `at_hash` or `c_hash`, a logout token
+//!   (Back-Channel Logout 1.0, section 2.4) and a security event (RFC 8417) have `events`: one with any of
+//!   these is refused;
+//! - `azp` says whom a token was issued to. An ID token was issued to its own audience, an access token to a
+//!   client that asks on somebody's behalf, whichever that is. So a token whose `azp` is our audience is
+//!   taken only when something that ID tokens do not have says what it is: `typ` of `at+jwt`, `client_id`
+//!   (RFC 9068, section 2.2), or a scope.
 
 pub mod key;
 
@@ -12,6 +23,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
+use rondo_domain::access::Scopes;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use sha2::Sha256;
@@ -47,6 +60,9 @@ pub struct ProviderClaims {
     pub subject: String,
     /// Seconds since the epoch; the token is valid before this moment.
     pub expires_at_s: i64,
+    /// Seconds since the epoch; 0 when it does not say.
+    pub issued_at_s: i64,
+    /// Space-separated scopes.
     pub scope: String,
     /// Only one that the provider says it has verified.
     pub email: Option<String>,
@@ -60,6 +76,8 @@ pub struct Provider {
     pub issuer: String,
     /// What `aud` has to name: a token for somebody else is none for us.
     pub audience: String,
+    /// What a token allows that names none of our scopes.
+    pub default_scopes: Scopes,
 }
 
 /// A shared secret for signing and checking.
@@ -87,6 +105,8 @@ pub enum TokenError {
     BadSignature,
     #[error("the token is from another issuer")]
     WrongIssuer,
+    #[error("the token is no access token")]
+    WrongKind,
     #[error("the token is for somebody else")]
     WrongAudience,
     #[error("the token has expired")]
@@ -144,6 +164,8 @@ pub struct Presented<'a> {
     pub algorithm: Algorithm,
     /// Which key it says it is signed with.
     pub key_id: Option<String>,
+    /// Whether its `typ` says that it is an access token.
+    is_typed: bool,
     signed: &'a str,
     payload: &'a str,
     signature: Vec<u8>,
@@ -163,13 +185,18 @@ pub enum Source {
 }
 
 /// What a token says once its signature is right.
-pub struct Proven(Payload);
+pub struct Proven {
+    payload: Payload,
+    is_typed: bool,
+}
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
+    #[serde(default)]
+    typ: Option<String>,
     #[serde(default)]
     crit: Option<Value>,
 }
@@ -187,8 +214,23 @@ struct Payload {
     iss: String,
     #[serde(default)]
     aud: Value,
+    /// By RFC 8693 (section 4.2) a string of words, by some providers an array, or called `scp`.
+    #[serde(default, deserialize_with = "words")]
+    scope: Vec<String>,
+    #[serde(default, deserialize_with = "words")]
+    scp: Vec<String>,
     #[serde(default)]
-    scope: String,
+    azp: Option<String>,
+    #[serde(default)]
+    client_id: Option<IgnoredAny>,
+    #[serde(default)]
+    nonce: Option<IgnoredAny>,
+    #[serde(default)]
+    at_hash: Option<IgnoredAny>,
+    #[serde(default)]
+    c_hash: Option<IgnoredAny>,
+    #[serde(default)]
+    events: Option<IgnoredAny>,
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
@@ -232,8 +274,8 @@ impl<'a> Presented<'a> {
     /// Takes a token apart.
     ///
     /// # Errors
-    /// When it is no compact JWS, too long, or of an algorithm or with a critical extension that is
-    /// not accepted.
+    /// When it is no compact JWS, too long, or of a type, of an algorithm or with a critical extension
+    /// that is not accepted.
     pub fn read(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed);
@@ -245,11 +287,18 @@ impl<'a> Presented<'a> {
         if header.crit.is_some() {
             return Err(TokenError::Unsupported);
         }
+        let typ = header.typ.map(|typ| typ.to_ascii_lowercase());
+        let typ = typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
+        let is_typed = match typ {
+            None | Some("jwt") => false,
+            Some("at+jwt") => true,
+            Some(_) => return Err(TokenError::WrongKind),
+        };
         if !header.kid.as_deref().is_none_or(is_clean) {
             return Err(TokenError::Malformed);
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
-        Ok(Self { algorithm, key_id: header.kid, signed, payload, signature })
+        Ok(Self { algorithm, key_id: header.kid, is_typed, signed, payload, signature })
     }
 
     /// What the token has to be checked with.
@@ -279,7 +328,7 @@ impl<'a> Presented<'a> {
         if !key.has_signed(self.signed.as_bytes(), &self.signature) {
             return Err(TokenError::BadSignature);
         }
-        Ok(Proven(json_of(self.payload)?))
+        self.proven()
     }
 
     /// Checks the signature with the key that the token names, of those that fit its algorithm; one
@@ -299,7 +348,12 @@ impl<'a> Presented<'a> {
         if !key.has_signed(self.signed.as_bytes(), &self.signature) {
             return Err(TokenError::BadSignature);
         }
-        Ok(Proven(json_of(self.payload)?))
+        self.proven()
+    }
+
+    /// To be called when the signature is right.
+    fn proven(&self) -> Result<Proven, TokenError> {
+        Ok(Proven { payload: json_of(self.payload)?, is_typed: self.is_typed })
     }
 }
 
@@ -310,45 +364,52 @@ impl Proven {
     /// When it is another's or not valid now.
     pub fn own(self, now_s: i64) -> Result<Claims, TokenError> {
         self.valid(ISSUER, now_s)?;
+        let Payload { sub, exp, iat, .. } = &self.payload;
         Ok(Claims {
-            user_id: self.0.sub.parse().map_err(|_| TokenError::Malformed)?,
-            expires_at_s: self.0.exp,
-            issued_at_s: self.0.iat.ok_or(TokenError::Malformed)?,
-            scope: self.0.scope,
+            user_id: sub.parse().map_err(|_| TokenError::Malformed)?,
+            expires_at_s: *exp,
+            issued_at_s: iat.ok_or(TokenError::Malformed)?,
+            scope: self.payload.scope.join(" "),
         })
     }
 
     /// The claims of a provider's token.
     ///
     /// # Errors
-    /// When it is another's, for another, or not valid now.
+    /// When it is another's, for another, no access token, or not valid now.
     pub fn of_provider(
         self,
         provider: &Provider,
         now_s: i64,
     ) -> Result<ProviderClaims, TokenError> {
         self.valid(&provider.issuer, now_s)?;
+        let Self { payload, is_typed } = self;
         let named = |value: &Value| value.as_str() == Some(&provider.audience);
-        let is_for_us = match &self.0.aud {
+        let is_for_us = match &payload.aud {
             Value::Array(audiences) => audiences.iter().any(named),
             one => named(one),
         };
         if !is_for_us {
             return Err(TokenError::WrongAudience);
         }
-        if self.0.sub.is_empty() {
+        if payload.sub.is_empty() {
             return Err(TokenError::Malformed);
         }
+        let scope = [payload.scope, payload.scp].concat().join(" ");
+        let is_access = is_typed || payload.client_id.is_some() || !scope.is_empty();
+        if !is_access && payload.azp.as_ref() == Some(&provider.audience) {
+            return Err(TokenError::WrongKind);
+        }
         // Some providers write the boolean as a string.
-        let is_verified = self.0.email_verified == Value::Bool(true)
-            || self.0.email_verified.as_str() == Some("true");
+        let is_verified = payload.email_verified == Value::Bool(true)
+            || payload.email_verified.as_str() == Some("true");
         Ok(ProviderClaims {
-            subject: self.0.sub,
-            expires_at_s: self.0.exp,
-            scope: self.0.scope,
-            email: self.0.email.filter(|email| is_verified && is_clean(email)),
-            name: self
-                .0
+            subject: payload.sub,
+            expires_at_s: payload.exp,
+            issued_at_s: payload.iat.unwrap_or_default(),
+            scope,
+            email: payload.email.filter(|email| is_verified && is_clean(email)),
+            name: payload
                 .name
                 .filter(|name| is_clean(name))
                 .map(|name| name.chars().take(NAME_CHARS_MAX).collect()),
@@ -357,11 +418,14 @@ impl Proven {
 
     fn valid(&self, issuer: &str, now_s: i64) -> Result<(), TokenError> {
         let latest = now_s.saturating_add(CLOCK_SKEW_S_MAX);
-        if self.0.iss != issuer {
+        let Payload { iss, exp, iat, nbf, nonce, at_hash, c_hash, events, .. } = &self.payload;
+        if iss != issuer {
             Err(TokenError::WrongIssuer)
-        } else if self.0.exp <= now_s {
+        } else if [nonce, at_hash, c_hash, events].iter().any(|claim| claim.is_some()) {
+            Err(TokenError::WrongKind)
+        } else if *exp <= now_s {
             Err(TokenError::Expired)
-        } else if self.0.iat.max(self.0.nbf).is_some_and(|begin| begin > latest) {
+        } else if (*iat).max(*nbf).is_some_and(|begin| begin > latest) {
             Err(TokenError::NotYetValid)
         } else {
             Ok(())
@@ -387,6 +451,22 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         .as_i64()
         .or_else(|| number.as_f64().and_then(whole))
         .ok_or_else(|| serde::de::Error::custom("no moment"))
+}
+
+/// Words separated by spaces, or an array of them.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Many(Vec<String>),
+    }
+    let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    Ok(match Option::<Words>::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(Words::One(text)) => words(&text),
+        Some(Words::Many(many)) => many.iter().flat_map(|text| words(text)).collect(),
+    })
 }
 
 fn optional_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

@@ -66,11 +66,21 @@ fn what_is_refused_of_our_own() {
         (signed(HEADER, &payload.replace("1900000900", "\"1900000900\"")), TokenError::Malformed),
         (signed(HEADER, &with(r#""nbf":1900000061"#)), TokenError::NotYetValid),
         (signed(HEADER, "[]"), TokenError::Malformed),
+        (signed(r#"{"alg":"HS256","typ":"logout+jwt"}"#, payload), TokenError::WrongKind),
+        (signed(r#"{"alg":"HS256","typ":""}"#, payload), TokenError::WrongKind),
+        (signed(r#"{"alg":"HS256","typ":7}"#, payload), TokenError::Malformed),
+        (signed(HEADER, &with(r#""nonce":"n""#)), TokenError::WrongKind),
+        (signed(HEADER, &with(r#""events":{}"#)), TokenError::WrongKind),
+        (signed(HEADER, &with(r#""scope":7"#)), TokenError::Malformed),
     ];
     for (token, expected) in cases {
         assert_eq!(verify(&token, &key(1), NOW_S), Err(expected), "{token}");
     }
     assert!(verify(&signed(HEADER, &with(r#""nbf":1900000060.5"#)), &key(1), NOW_S).is_ok());
+    for typ in ["jwt", "JWT", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"] {
+        let header = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
+        assert!(verify(&signed(&header, payload), &key(1), NOW_S).is_ok(), "{typ}");
+    }
     assert_eq!(HmacKey::new(b"short").unwrap_err(), TokenError::WeakSecret);
 }
 
@@ -185,8 +195,7 @@ fn keys_are_found_by_their_id_and_know_their_algorithm() {
 
 #[test]
 fn a_provider_is_believed_what_is_meant_for_us() {
-    let provider =
-        Provider { issuer: "https://id.example".to_owned(), audience: "rondo-api".to_owned() };
+    let provider = provider();
     let good = serde_json::json!({
         "iss": "https://id.example", "sub": "a|1", "aud": ["other", "rondo-api"],
         "exp": NOW_S + 60, "nbf": NOW_S, "scope": "openid tasks:read",
@@ -213,6 +222,75 @@ fn a_provider_is_believed_what_is_meant_for_us() {
     check(&|p| p["nbf"] = (NOW_S + 61).into(), Err(TokenError::NotYetValid));
     check(&|p| p["sub"] = "".into(), Err(TokenError::Malformed));
     check(&|p| p["email"] = "a\0@b".into(), Ok(None));
+}
+
+fn provider() -> Provider {
+    Provider {
+        issuer: "https://id.example".to_owned(),
+        audience: "rondo-api".to_owned(),
+        default_scopes: Scopes::default(),
+    }
+}
+
+/// The claims of a provider's token with this `typ`, whose payload has these members besides.
+fn claims_of_provider(typ: Option<&str>, members: Value) -> Result<ProviderClaims, TokenError> {
+    let header = match typ {
+        Some(typ) => serde_json::json!({"alg": "HS256", "typ": typ}),
+        None => serde_json::json!({"alg": "HS256"}),
+    };
+    let mut payload = serde_json::json!(
+        {"iss": "https://id.example", "sub": "a", "aud": "rondo-api", "exp": NOW_S + 60}
+    );
+    for (name, value) in members.as_object().unwrap() {
+        payload[name] = value.clone();
+    }
+    let token = signed(&header.to_string(), &payload.to_string());
+    let proven = Presented::read(&token)?.proven_by_secret(&key(1))?;
+    proven.of_provider(&provider(), NOW_S)
+}
+
+#[test]
+fn what_is_no_access_token_is_refused() {
+    use serde_json::json;
+    let check = |typ: Option<&str>, members: Value, is_taken: bool| {
+        let expected = if is_taken { None } else { Some(TokenError::WrongKind) };
+        assert_eq!(claims_of_provider(typ, members.clone()).err(), expected, "{typ:?} {members}");
+    };
+    check(None, json!({"nonce": null}), true);
+    for claim in ["nonce", "at_hash", "c_hash"] {
+        check(None, json!({claim: "x"}), false);
+        check(Some("at+jwt"), json!({claim: "x"}), false);
+    }
+    let logout = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    check(None, json!({"events": logout}), false);
+    check(Some("logout+jwt"), json!({}), false);
+    check(Some("dpop+jwt"), json!({}), false);
+    // Issued to a client, on behalf of whom it is about.
+    check(None, json!({"azp": "web"}), true);
+    // Issued to its audience: an ID token, unless something says that it is none.
+    check(None, json!({"azp": "rondo-api"}), false);
+    check(Some("JWT"), json!({"azp": "rondo-api", "scope": ""}), false);
+    check(Some("at+jwt"), json!({"azp": "rondo-api"}), true);
+    check(None, json!({"azp": "rondo-api", "client_id": "rondo-api"}), true);
+    check(None, json!({"azp": "rondo-api", "scope": "openid"}), true);
+}
+
+#[test]
+fn a_providers_scopes_have_several_forms() {
+    use serde_json::json;
+    let check = |members: Value, expected: Result<&str, TokenError>| {
+        let claims = claims_of_provider(None, members.clone());
+        let scope = claims.as_ref().map(|claims| claims.scope.as_str()).map_err(|error| *error);
+        assert_eq!(scope, expected, "{members}");
+    };
+    check(json!({}), Ok(""));
+    check(json!({"scope": "openid tasks:read"}), Ok("openid tasks:read"));
+    check(json!({"scope": ["openid", "tasks:read"]}), Ok("openid tasks:read"));
+    check(json!({"scp": "tasks:read  tasks:write"}), Ok("tasks:read tasks:write"));
+    check(json!({"scp": ["tasks:read"], "scope": null}), Ok("tasks:read"));
+    check(json!({"scp": ["tasks:read"], "scope": "openid"}), Ok("openid tasks:read"));
+    check(json!({"scope": 7}), Err(TokenError::Malformed));
+    check(json!({"scp": [7]}), Err(TokenError::Malformed));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub enum Access {
     Open,
     /// Whoever has a token.
     Token,
+    /// Whoever has logged in: no API token, and no provider's token that allows less than a session.
+    Login,
     /// A token with this scope, of the user in the path if there is one.
     Scope(Scope),
 }
@@ -169,6 +171,9 @@ impl Operation {
         match self.access {
             Access::Open => {}
             Access::Token => self.problems.push(ProblemCode::Unauthenticated),
+            Access::Login => {
+                self.problems.extend([ProblemCode::Unauthenticated, ProblemCode::Forbidden]);
+            }
             Access::Scope(_) => {
                 self.problems.extend([
                     ProblemCode::Unauthenticated,
@@ -202,7 +207,7 @@ impl Operation {
         }
         operation["security"] = match self.access {
             Access::Open => json!([]),
-            Access::Token => json!([{BEARER: []}]),
+            Access::Token | Access::Login => json!([{BEARER: []}]),
             Access::Scope(scope) => json!([{BEARER: [scope.as_str()]}]),
         };
         operation

@@ -23,6 +23,10 @@ impl Scopes {
     /// What a session's token carries: every scope but `admin`.
     pub const SESSION: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
 
+    /// What a provider's token allows that names none of ours, unless an operator says otherwise: tasks,
+    /// and not the account.
+    pub const TASKS: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite]);
+
     #[must_use]
     pub const fn of(scopes: &[Scope]) -> Self {
         let mut bits = 0;
@@ -50,13 +54,14 @@ impl Scopes {
         Self::of_token(granted).iter().fold(Self::SESSION, Self::with)
     }
 
-    /// What a provider's token allows its user: those of our scopes that it names; all of a
-    /// session's when it names none, for then it says who somebody is and not what for. Never more
-    /// than the user has: `admin` is an operator's to grant, and no provider's.
+    /// What a provider's token allows its user: those of our scopes that it names, or `default` when
+    /// it names none, for then it says who somebody is and not what for. Never more than the user has:
+    /// `admin` is an operator's to grant, and no provider's.
     #[must_use]
-    pub fn of_provider(scope: &str, granted: &str) -> Self {
+    pub fn of_provider(scope: &str, granted: &str, default: Self) -> Self {
         let (named, granted) = (Self::of_token(scope), Self::of_session(granted));
-        if named == Self::default() { granted } else { Self(named.0 & granted.0) }
+        let allowed = if named == Self::default() { default } else { named };
+        Self(allowed.0 & granted.0)
     }
 
     /// Reads the scopes that a user asks for a token of their own.
@@ -79,6 +84,12 @@ impl Scopes {
     #[must_use]
     pub const fn contains(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0
+    }
+
+    /// Whether these are all that a session's token carries: less is not for the account itself.
+    #[must_use]
+    pub const fn is_session(self) -> bool {
+        self.0 & Self::SESSION.0 == Self::SESSION.0
     }
 
     /// The scopes of the set, in the order of definition.
@@ -185,14 +196,19 @@ mod tests {
     #[test]
     fn scopes_of_a_providers_token() {
         let check = |scope: &str, granted: &str, expected: &str| {
-            assert_eq!(Scopes::of_provider(scope, granted).to_string(), expected, "{scope:?}");
+            let scopes = Scopes::of_provider(scope, granted, Scopes::TASKS);
+            assert_eq!(scopes.to_string(), expected, "{scope:?}");
         };
-        check("openid profile", "", "tasks:read tasks:write audit:read");
-        check("", "admin", "tasks:read tasks:write audit:read admin");
+        check("openid profile", "", "tasks:read tasks:write");
+        check("", "admin", "tasks:read tasks:write");
         check("openid tasks:read", "admin", "tasks:read");
+        check("tasks:read tasks:write audit:read", "", "tasks:read tasks:write audit:read");
         check("tasks:read admin", "", "tasks:read");
         check("admin", "", "");
         check("admin audit:read", "admin", "audit:read admin");
+        let none = Scopes::of_provider("openid", "admin", Scopes::of(&[Scope::Admin]));
+        assert_eq!(none.to_string(), "admin", "an operator grants it, and may also presume it");
+        assert!(!Scopes::TASKS.is_session() && Scopes::SESSION.with(Scope::Admin).is_session());
     }
 
     #[test]

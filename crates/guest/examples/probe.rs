@@ -32,12 +32,15 @@ use rondo_guest::{Refusal, database};
 /// Between the statements of a body.
 const STATEMENT_SEPARATOR: &str = ";;";
 
+/// Before the path of what is asked of it as a component with few instances.
+const FEW: &str = "/few";
+
 struct Component;
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
-        match target.as_str() {
+        match target.strip_prefix(FEW).unwrap_or(&target) {
             "/late/trap" => begin(out, |_| panic!("as asked")),
             "/late/loop" => begin(out, |_| calculate()),
             "/late/flood" => begin(out, |stream| while write(&stream) {}),
@@ -56,7 +59,7 @@ rondo_guest::export_consumer!(Component, bindings, consume);
 bindings::export!(Component with_types_in bindings);
 
 fn route(request: &Request) -> Result<Response, Refusal> {
-    match request.path() {
+    match request.path().strip_prefix(FEW).unwrap_or(request.path()) {
         "/hello" => Ok(text("hello")),
         "/trap" => panic!("as asked"),
         "/loop" => calculate(),

@@ -25,6 +25,8 @@ const JWT_PUBLIC_KEYS_VARIABLE: &str = "jwt_public_keys";
 /// Variables with the OpenID provider's `iss` and what its tokens' `aud` has to name; may be empty.
 const ISSUER_VARIABLE: &str = "oidc_issuer";
 const AUDIENCE_VARIABLE: &str = "oidc_audience";
+/// Variable with the scopes of a provider's token that names none of ours, separated by spaces.
+const DEFAULT_SCOPES_VARIABLE: &str = "oidc_default_scopes";
 /// Variable with the proxies whose `X-Forwarded-For` is believed; may be empty.
 const TRUSTED_PROXIES_VARIABLE: &str = "trusted_proxies";
 /// Every component that asks who calls has a database of its own by this variable.
@@ -33,10 +35,20 @@ const DATABASE_VARIABLE: &str = "database_url";
 /// Where a token comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Somebody has logged in, with us or at the provider.
-    Login,
+    /// Somebody has logged in, with us or at the provider, before the token was issued: seconds since
+    /// the epoch.
+    Login { issued_at_s: i64 },
     /// Made by a user for a program.
     ApiToken,
+}
+
+/// A user who has logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Login {
+    pub user_id: i64,
+    /// When the token was issued, in seconds since the epoch. Sessions may have been ended since: what
+    /// matters asks the database (`session_lock` in the migrations) in the statement that does it.
+    pub issued_at_s: i64,
 }
 
 /// The caller that the request's bearer token stands for.
@@ -57,23 +69,54 @@ pub fn identify(request: &Request) -> Result<(Caller, Origin), Refusal> {
     if token.starts_with(secret::API_TOKEN_PREFIX) {
         return Ok((by_api_token(token)?, Origin::ApiToken));
     }
-    let caller = by_jwt(token)?.ok_or_else(Refusal::unauthenticated)?;
-    Ok((caller, Origin::Login))
+    let (caller, issued_at_s) = by_jwt(token)?.ok_or_else(Refusal::unauthenticated)?;
+    Ok((caller, Origin::Login { issued_at_s }))
 }
 
-/// The user who has logged in: what concerns the account itself is not for a program's token, nor
-/// for a provider's token that allows less than a session.
+/// The user who has logged in: what concerns the account itself, and where its data goes, is not for a
+/// program's token, nor for a provider's token that allows less than a session.
 ///
 /// # Errors
 /// 401 without a valid token, 403 with a lesser one.
-pub fn logged_in(request: &Request) -> Result<i64, Refusal> {
+pub fn logged_in(request: &Request) -> Result<Login, Refusal> {
     match identify(request)? {
-        (caller, Origin::Login) if Scopes::SESSION.iter().all(|s| caller.scopes.contains(s)) => {
-            Ok(caller.user_id)
+        (caller, Origin::Login { issued_at_s }) if caller.scopes.is_session() => {
+            Ok(Login { user_id: caller.user_id, issued_at_s })
         }
         _ => Err(Refusal::new(ProblemCode::Forbidden)
             .detail("This token cannot do that; log in instead.")),
     }
+}
+
+/// The user who has logged in and has been granted to administer.
+///
+/// # Errors
+/// 401 without a valid token, 403 with a lesser one.
+pub fn admin(request: &Request) -> Result<Login, Refusal> {
+    match identify(request)? {
+        (caller, Origin::Login { issued_at_s }) if caller.scopes.contains(Scope::Admin) => {
+            Ok(Login { user_id: caller.user_id, issued_at_s })
+        }
+        _ => Err(denied(Denial::MissingScope(Scope::Admin))),
+    }
+}
+
+/// As [`logged_in`], for the user in a path, if there is one.
+///
+/// # Errors
+/// As there, and 403 when the path is another's.
+pub fn logged_in_as(request: &Request, path: Option<&str>) -> Result<Login, Refusal> {
+    let login = logged_in(request)?;
+    match path.map_or(Ok(login.user_id), path_user)? {
+        user if user == login.user_id => Ok(login),
+        _ => Err(denied(Denial::OtherUser)),
+    }
+}
+
+/// 401: sessions have been ended since the token was issued.
+#[must_use]
+pub fn session_ended() -> Refusal {
+    Refusal::unauthenticated().detail("This session has ended; log in again.")
 }
 
 /// The user for whom a request acts: the one in its path, or the caller where the path has none.
@@ -110,8 +153,8 @@ pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
     Ok(address::client(&peer, &forwarded, &trusted))
 }
 
-/// None when the token is not valid.
-fn by_jwt(token: &str) -> Result<Option<Caller>, Refusal> {
+/// The caller, and when the token was issued; none when it is not valid.
+fn by_jwt(token: &str) -> Result<Option<(Caller, i64)>, Refusal> {
     let Ok(presented) = Presented::read(token) else { return Ok(None) };
     let Ok(source) = presented.source() else { return Ok(None) };
     let now_s = clock::now().as_second();
@@ -125,8 +168,10 @@ fn by_jwt(token: &str) -> Result<Option<Caller>, Refusal> {
         }
     };
     let claims = proven.and_then(|proven| proven.own(now_s)).ok();
-    Ok(claims
-        .map(|claims| Caller { user_id: claims.user_id, scopes: Scopes::of_token(&claims.scope) }))
+    Ok(claims.map(|claims| {
+        let scopes = Scopes::of_token(&claims.scope);
+        (Caller { user_id: claims.user_id, scopes }, claims.issued_at_s)
+    }))
 }
 
 fn own_keys() -> Result<Vec<Jwk>, Refusal> {
@@ -144,10 +189,11 @@ fn by_provider(
     issuer: &str,
     subject: &str,
     now_s: i64,
-) -> Result<Option<Caller>, Refusal> {
+) -> Result<Option<(Caller, i64)>, Refusal> {
     let provider = Provider {
         issuer: variable::get(ISSUER_VARIABLE)?,
         audience: variable::get(AUDIENCE_VARIABLE)?,
+        default_scopes: Scopes::of_token(&variable::get(DEFAULT_SCOPES_VARIABLE)?),
     };
     if provider.issuer.is_empty() || provider.audience.is_empty() || issuer != provider.issuer {
         return Ok(None);
@@ -177,7 +223,8 @@ fn by_provider(
         }
     };
     let granted = row.optional_text("granted_scopes")?.unwrap_or_default();
-    Ok(Some(Caller { user_id, scopes: Scopes::of_provider(&claims.scope, &granted) }))
+    let scopes = Scopes::of_provider(&claims.scope, &granted, provider.default_scopes);
+    Ok(Some((Caller { user_id, scopes }, claims.issued_at_s)))
 }
 
 /// Looked up on each request, so that a token that is taken back is none from then on.

@@ -74,6 +74,14 @@ struct Loaded {
     proxy: ProxyPre<State>,
     capability: Option<CapabilityPre<State>>,
     grant: Arc<Grant>,
+    /// Where the manifest limits them.
+    instances: Option<Arc<Semaphore>>,
+}
+
+/// The right to an instance of a component.
+struct Permit {
+    _any: OwnedSemaphorePermit,
+    _own: Option<OwnedSemaphorePermit>,
 }
 
 impl WasmApp {
@@ -117,6 +125,11 @@ impl WasmApp {
                 capability: CapabilityPre::new(pre.clone()).ok(),
                 pre,
                 grant: Arc::new(grant),
+                instances: declared
+                    .tool
+                    .rondo
+                    .instances
+                    .map(|count| Arc::new(Semaphore::new(count.get() as usize))),
             };
             components.insert(id.clone(), loaded);
         }
@@ -156,7 +169,8 @@ impl WasmApp {
         };
         // Only now, so that slow clients keep nobody out.
         let Ok(waiting) = self.0.waiting.try_acquire() else { return overloaded() };
-        let Some(permit) = self.instance().await else { return overloaded() };
+        let permit = self.instance(&self.0.components[&*route.component]).await;
+        let Some(permit) = permit else { return overloaded() };
         drop(waiting);
         self.answer(&route.component, Request::from_parts(parts, body), permit).await
     }
@@ -165,7 +179,7 @@ impl WasmApp {
         &self,
         component: &str,
         request: Request<WholeBody>,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> Response<HyperOutgoingBody> {
         let loaded = &self.0.components[component];
         let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -237,7 +251,7 @@ impl WasmApp {
         let (loaded, capability) = loaded
             .and_then(|loaded| Some((loaded, loaded.capability.as_ref()?)))
             .ok_or_else(|| unavailable(format!("{component} takes no events")))?;
-        let permit = self.instance().await;
+        let permit = self.instance(loaded).await;
         let _permit = permit.ok_or_else(|| unavailable("too many calls at once".to_owned()))?;
         let mut store = self.store(loaded);
         let call = async {
@@ -270,12 +284,25 @@ impl WasmApp {
     }
 
     /// Waits for the right to an instance; none when there are too many at work for too long.
-    async fn instance(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.0.instances.clone().try_acquire_owned() {
-            return Some(permit);
-        }
+    async fn instance(&self, loaded: &Loaded) -> Option<Permit> {
         let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
-        tokio::time::timeout(limit, self.0.instances.clone().acquire_owned()).await.ok()?.ok()
+        let permit = async {
+            // Its own first: who waits for that keeps no other component from working.
+            let own = match &loaded.instances {
+                Some(instances) => Some(acquire(instances).await?),
+                None => None,
+            };
+            Some(Permit { _any: acquire(&self.0.instances).await?, _own: own })
+        };
+        tokio::time::timeout(limit, permit).await.ok()?
+    }
+}
+
+/// Without waiting where there is one.
+async fn acquire(instances: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    match instances.clone().try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        Err(_) => instances.clone().acquire_owned().await.ok(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! that nothing is silently ignored that Spin would act on.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -53,6 +54,24 @@ pub struct Component {
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     pub build: Option<Build>,
+    #[serde(default)]
+    pub tool: Tool,
+}
+
+/// `[component.<id>.tool]`: for programs other than Spin, which ignores it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    #[serde(default)]
+    pub rondo: HostTool,
+}
+
+/// `[component.<id>.tool.rondo]`: what this host acts on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostTool {
+    /// Most instances of the component at once; further calls wait. None: as many as there may be in all.
+    pub instances: Option<NonZeroU32>,
 }
 
 /// `[component.<id>.build]`: read so that it is not refused; `spin build` runs it.
@@ -187,6 +206,8 @@ mod tests {
         t = "{{ token }}"
         [component.a.build]
         command = "make"
+        [component.a.tool.rondo]
+        instances = 2
     "#;
 
     #[test]
@@ -194,6 +215,7 @@ mod tests {
         let manifest = Manifest::parse(GOOD, PathBuf::new()).unwrap();
         assert_eq!(manifest.routes, [("/a/...".to_owned(), "a".to_owned())]);
         assert!(manifest.variables["token"].secret);
+        assert_eq!(manifest.components["a"].tool.rondo.instances, NonZeroU32::new(2));
     }
 
     #[test]
@@ -207,6 +229,9 @@ mod tests {
             (SOURCE, "source = \"a.wasm\"\ndependencies = { }", "dependencies"),
             (SOURCE, "source = { url = \"x\", digest = \"y\" }", "source"),
             (SOURCE, "", "source"),
+            ("instances = 2", "instances = 0", "instances"),
+            ("instances = 2", "memory = 2", "memory"),
+            ("tool.rondo", "tool.other", "other"),
             ("command = \"make\"", "command = \"make\"\nenvironment = { }", "environment"),
             ("[[trigger.http]]", "[[trigger.redis]]", "redis"),
             ("route = \"/a/...\"", "route = { private = true }", "route"),

@@ -67,7 +67,8 @@ impl Separate {
              SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS={EVENT_TOKEN_PREVIOUS}\n\
              COMPONENTS_URL=http://{}\n\
              # As `rondo up` has it on loopback: the story does not wait for an address to be verified.\n\
-             SPIN_VARIABLE_REQUIRE_VERIFIED_EMAIL=false\n",
+             SPIN_VARIABLE_REQUIRE_VERIFIED_EMAIL=false\n\
+             SPIN_VARIABLE_REGISTRATION_LIMITS=off\n",
             listen(host_port)
         );
         let kafka = kafka_settings(&broker, listener);

@@ -8,9 +8,8 @@ use rondo_testkit::wait::eventually;
 use serde_json::{Value, json};
 
 use crate::account;
-use crate::story::{self, SOON};
+use crate::story::{self, PASSWORD, SOON};
 
-const PASSWORD: &str = "correct horse battery";
 /// How long before a reminder the clock is set, in seconds: one that is too early fires then, and one
 /// that is right is sent within that time, or soon after it.
 const BEFORE_S: i64 = 2;

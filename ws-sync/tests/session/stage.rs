@@ -130,7 +130,7 @@ impl Stage {
 }
 
 pub async fn register(database: &TestDatabase, email: &str) -> i64 {
-    let sql = "SELECT user_id FROM account_register($1, $1, 'hash', NULL, NULL, NULL, NULL, NULL)";
+    let sql = "SELECT user_id FROM account_register($1, $1, 'hash', NULL, NULL, NULL, NULL)";
     database.session_as(Role::Auth).await.query_one(sql, &[&email]).await.unwrap().get(0)
 }
 

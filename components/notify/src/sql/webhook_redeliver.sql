@@ -1,2 +1,2 @@
--- $1 user, $2 webhook, $3 delivery
-SELECT f.answer FROM (SELECT 1) AS one LEFT JOIN webhook_redeliver($1::int8, $2::int8, $3::int8) f ON true
+-- $1 user, $2 when the token was issued, $3 webhook, $4 delivery
+SELECT outcome, answer FROM webhook_redeliver($1::int8, $2::int8, $3::int8, $4::int8)

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use rondo_contract::webhook::TEST_TYPE;
+use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
+use rondo_guest::caller::Login;
 use rondo_guest::database::{Database, DatabaseError, boolean, int, optional, text, text_list};
+use serde_json::Value;
 
 use super::form::{NewWebhook, WebhookChange};
 use super::record::Occasion;
@@ -34,42 +37,46 @@ impl Store {
         Ok(only.map(str::trim).filter(|webhook| !webhook.is_empty()).map(str::to_owned))
     }
 
-    /// The webhook as JSON; none when the user has `webhooks_max` already.
+    /// Refused when the user has `webhooks_max` already.
     pub fn create(
         &self,
-        user: i64,
+        login: Login,
         form: &NewWebhook,
         secret: &str,
         webhooks_max: i64,
-    ) -> Result<Option<String>, DatabaseError> {
+        notice: &Value,
+    ) -> Result<Outcome, DatabaseError> {
         let parameters = [
-            int(user),
+            int(login.user_id),
+            int(login.issued_at_s),
             text(form.url.as_str()),
             text_list(form.events.iter().map(|event_type| event_type.as_str().to_owned())),
             text(secret),
             int(webhooks_max),
+            text(notice.to_string()),
         ];
-        let sql = include_str!("../sql/webhook_create.sql");
-        self.0.query_one(sql, &parameters)?.optional_text("answer")
+        self.outcome(include_str!("../sql/webhook_create.sql"), &parameters)
     }
 
     pub fn change(
         &self,
-        user: i64,
+        login: Login,
         id: i64,
         change: &WebhookChange,
-    ) -> Result<Option<String>, DatabaseError> {
+        notice: Option<&Value>,
+    ) -> Result<Outcome, DatabaseError> {
         let events = change.events.as_ref();
         let names = events.map(|events| events.iter().map(|one| one.as_str().to_owned()));
         let parameters = [
-            int(user),
+            int(login.user_id),
+            int(login.issued_at_s),
             int(id),
             optional(change.url.as_deref(), text),
             optional(names, text_list),
             optional(change.enabled, boolean),
+            optional(notice.map(ToString::to_string), text),
         ];
-        let sql = include_str!("../sql/webhook_change.sql");
-        self.0.query_one(sql, &parameters)?.optional_text("answer")
+        self.outcome(include_str!("../sql/webhook_change.sql"), &parameters)
     }
 
     /// False when there is no such webhook.
@@ -79,26 +86,20 @@ impl Store {
         Ok(row.text("outcome")? == "deleted")
     }
 
-    pub fn test(
-        &self,
-        user: i64,
-        id: i64,
-        traceparent: &str,
-    ) -> Result<Option<String>, DatabaseError> {
-        let parameters = [int(user), int(id), text(TEST_TYPE), text(traceparent)];
-        let sql = include_str!("../sql/webhook_test.sql");
-        self.0.query_one(sql, &parameters)?.optional_text("answer")
+    pub fn test(&self, login: Login, id: i64, traceparent: &str) -> Result<Outcome, DatabaseError> {
+        let (user, issued_at_s) = (login.user_id, login.issued_at_s);
+        let parameters = [int(user), int(issued_at_s), int(id), text(TEST_TYPE), text(traceparent)];
+        self.outcome(include_str!("../sql/webhook_test.sql"), &parameters)
     }
 
     pub fn redeliver(
         &self,
-        user: i64,
+        login: Login,
         webhook: i64,
         delivery: i64,
-    ) -> Result<Option<String>, DatabaseError> {
-        let parameters = [int(user), int(webhook), int(delivery)];
-        let sql = include_str!("../sql/webhook_redeliver.sql");
-        self.0.query_one(sql, &parameters)?.optional_text("answer")
+    ) -> Result<Outcome, DatabaseError> {
+        let parameters = [int(login.user_id), int(login.issued_at_s), int(webhook), int(delivery)];
+        self.outcome(include_str!("../sql/webhook_redeliver.sql"), &parameters)
     }
 
     /// None when there is no such webhook.
@@ -143,4 +144,23 @@ impl Store {
         self.0.query_one(include_str!("../sql/webhook_deliveries_record.sql"), &parameters)?;
         Ok(())
     }
+
+    /// What became of something that only a present session may do.
+    fn outcome(&self, sql: &str, parameters: &[ParameterValue]) -> Result<Outcome, DatabaseError> {
+        let mut row = self.0.query_one(sql, parameters)?;
+        let answer = row.optional_text("answer")?;
+        Ok(match (row.text("outcome")?.as_str(), answer) {
+            ("session_ended", _) => Outcome::SessionEnded,
+            (_, Some(answer)) => Outcome::Done(answer),
+            (_, None) => Outcome::Refused,
+        })
+    }
+}
+
+/// What became of something that was asked for.
+pub enum Outcome {
+    /// A JSON object.
+    Done(String),
+    SessionEnded,
+    Refused,
 }

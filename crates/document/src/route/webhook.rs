@@ -1,7 +1,6 @@
 //! Webhooks.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_domain::access::Scope;
 use serde_json::Value;
 
 use super::{WEBHOOKS, path, shared};
@@ -9,17 +8,14 @@ use crate::operation::{Access, Operation};
 use crate::schema::{self, list_of, named};
 
 const JSON: &str = "application/json";
-const READ: Access = Access::Scope(Scope::TasksRead);
-const WRITE: Access = Access::Scope(Scope::TasksWrite);
 
 fn operation(
-    access: Access,
     method: &'static str,
     path: &'static str,
     id: &'static str,
     summary: &'static str,
 ) -> Operation {
-    Operation::new(WEBHOOKS, access, method, path, id, summary)
+    Operation::new(WEBHOOKS, Access::Login, method, path, id, summary)
 }
 
 fn webhook_id() -> Value {
@@ -36,12 +32,12 @@ fn webhooks() -> Vec<Operation> {
     const ALL: &str = "/api/{user_id}/webhooks";
     const ONE: &str = "/api/{user_id}/webhooks/{webhook_id}";
     vec![
-        operation(READ, "get", ALL, "listWebhooks", "A user's webhooks").answers(
+        operation("get", ALL, "listWebhooks", "A user's webhooks").answers(
             200,
             "Newest first, without their secrets",
             list_of("Webhook"),
         ),
-        operation(WRITE, "post", ALL, "createWebhook", "Be told of events at an address")
+        operation("post", ALL, "createWebhook", "Be told of events at an address")
             .describe(SENDING)
             .body(named("WebhookCreate"))
             .answers_with(
@@ -51,11 +47,11 @@ fn webhooks() -> Vec<Operation> {
                 &["Location"],
             )
             .problems(&[ProblemCode::TooManyWebhooks]),
-        operation(READ, "get", ONE, "getWebhook", "A webhook")
+        operation("get", ONE, "getWebhook", "A webhook")
             .parameter(webhook_id())
             .answers(200, "The webhook", named("Webhook"))
             .problems(&[ProblemCode::NotFound]),
-        operation(WRITE, "patch", ONE, "changeWebhook", "Change, disable or enable a webhook")
+        operation("patch", ONE, "changeWebhook", "Change, disable or enable a webhook")
             .describe(
                 "What waits to be delivered is cancelled when a webhook is disabled. One that is \
                  enabled again is told what happens from then on.",
@@ -64,7 +60,7 @@ fn webhooks() -> Vec<Operation> {
             .merge_patch(named("WebhookPatch"))
             .answers(200, "The webhook", named("Webhook"))
             .problems(&[ProblemCode::NotFound]),
-        operation(WRITE, "delete", ONE, "deleteWebhook", "Delete a webhook with its deliveries")
+        operation("delete", ONE, "deleteWebhook", "Delete a webhook with its deliveries")
             .parameter(webhook_id())
             .answers_empty(204, "Nothing is sent there any more")
             .problems(&[ProblemCode::NotFound]),
@@ -74,7 +70,6 @@ fn webhooks() -> Vec<Operation> {
 fn deliveries() -> Vec<Operation> {
     vec![
         operation(
-            WRITE,
             "post",
             "/api/{user_id}/webhooks/{webhook_id}/test",
             "testWebhook",
@@ -89,7 +84,6 @@ fn deliveries() -> Vec<Operation> {
         .answers(202, "The delivery", named("WebhookDelivery"))
         .problems(&[ProblemCode::NotFound]),
         operation(
-            READ,
             "get",
             "/api/{user_id}/webhooks/{webhook_id}/deliveries",
             "listWebhookDeliveries",
@@ -100,7 +94,6 @@ fn deliveries() -> Vec<Operation> {
         .answers_with(200, "A page", Some((JSON, list_of("WebhookDelivery"))), &["Link"])
         .problems(&[ProblemCode::NotFound]),
         operation(
-            WRITE,
             "post",
             "/api/{user_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
             "redeliverWebhook",
@@ -127,4 +120,4 @@ after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, or later when Ret
 disables the webhook at once, and failing for 5 days does. A request can come twice, and events in \
 another order than they happened; `revision` tells it.
 
-The URL is `https` and leads to a public address.";
+The URL is `https` and leads to a public address. A mail tells the user of a new one.";

@@ -11,7 +11,11 @@ pub fn email() -> Value {
 }
 
 pub fn password() -> Value {
-    json!({"type": "string", "minLength": 8, "maxLength": 128})
+    json!({
+        "type": "string", "minLength": 8, "maxLength": 128,
+        "description": "Refused (`weak_password`) when it is easily guessed: common words and names, \
+                        patterns, what the account itself says.",
+    })
 }
 
 pub fn user() -> Value {
@@ -72,6 +76,10 @@ pub fn registration() -> Value {
                 text::time_zone(),
                 "A name of the IANA time zone database, in any case; UTC unless given.",
             )),
+            "invitation": {
+                "type": ["string", "null"],
+                "description": "Where registering takes one.",
+            },
         }),
         &["email", "password"],
     );
@@ -177,5 +185,33 @@ pub fn password_reset() -> Value {
     let members = json!({"token": {"type": "string"}, "password": password()});
     let mut schema = object(members, &["token", "password"]);
     schema["examples"] = json!([{"token": SECRET_EXAMPLE, "password": "battery staple"}]);
+    schema
+}
+
+pub fn password_change() -> Value {
+    let members = json!({"current_password": {"type": "string"}, "new_password": password()});
+    let mut schema = object(members, &["current_password", "new_password"]);
+    schema["examples"] =
+        json!([{"current_password": "correct horse", "new_password": "battery staple"}]);
+    schema
+}
+
+pub fn invitation_create() -> Value {
+    let email = nullable(described(email(), "The only address it is good for; any unless given."));
+    let mut schema = object(json!({"email": email}), &[]);
+    schema["examples"] = json!([{"email": "friend@example.org"}, {}]);
+    schema
+}
+
+pub fn invitation() -> Value {
+    let mut schema = answered(json!({
+        "invitation": {"type": "string", "description": "A member of a registration. Shown this once."},
+        "email": {"type": ["string", "null"]},
+        "expires_at": instant(),
+    }));
+    schema["examples"] = json!([{
+        "invitation": SECRET_EXAMPLE, "email": "friend@example.org",
+        "expires_at": "2026-01-12T09:12:44Z",
+    }]);
     schema
 }

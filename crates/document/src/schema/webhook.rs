@@ -32,8 +32,9 @@ pub fn webhook(with_secret: bool) -> Value {
         "events": events(),
         "enabled": {"type": "boolean"},
         "disabled_reason": {
-            "enum": ["owner", "gone", "failing", null],
-            "description": "By its owner, by a 410, or after days of failing; null while it is enabled.",
+            "enum": ["owner", "gone", "failing", "recovery", null],
+            "description": "By its owner, by a 410, after days of failing, or because it is older than \
+                            a password reset or a verification; null while it is enabled.",
         },
         "disabled_at": nullable(instant()),
         "failing_since": nullable(instant()),
