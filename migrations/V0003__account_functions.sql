@@ -205,7 +205,8 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'closed' ELSE 'unknown' END;
 END $$;
 
--- Grants or takes back a scope beyond those that every account has. Outcomes: granted; no_user.
+-- Grants or takes back a scope beyond those that every account has. For who owns the schema alone: no
+-- service's role may make an administrator. Outcomes: granted; no_user.
 CREATE FUNCTION scope_grant(p_email_key text, p_scope text, p_granted boolean)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

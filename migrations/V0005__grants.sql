@@ -28,7 +28,7 @@ GRANT EXECUTE ON FUNCTION account_json, registration_begin, account_register, ac
 
 GRANT SELECT ON outbox, dead_letters, transport, reminders, notifications, tasks TO rondo_bridge;
 GRANT EXECUTE ON FUNCTION instant, outbox_remove, reminders_fire, notifications_claim, notification_settle,
-    dead_letter_record, dead_letter_move, transport_set, scope_grant,
+    dead_letter_record, dead_letter_move, transport_set,
     audit_retain, deletions_retain, idempotency_retain, refresh_tokens_retain
     TO rondo_bridge;
 

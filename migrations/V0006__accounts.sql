@@ -564,7 +564,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
           AND coalesce(email_key, p_email_key) = p_email_key)
 $$;
 
--- Makes an invitation, for one address or any; answers when it ends.
+-- Makes an invitation, for one address or any; answers when it ends. For who owns the schema alone.
 CREATE FUNCTION invitation_make(p_token_hash text, p_email_key text, p_lifetime_s bigint) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO invitations (token_hash, email_key, expires_at)
@@ -634,8 +634,7 @@ GRANT EXECUTE ON FUNCTION api_token_use, provider_token, identity_user
 GRANT EXECUTE ON FUNCTION login_begin, login_succeeded, verification_resend, mailed_token_read, email_verify,
     password_forgot, password_reset, password_change_begin, password_change, invitation_create, api_tokens_of, api_token_create, api_token_delete
     TO rondo_auth;
-GRANT EXECUTE ON FUNCTION account_mails_claim, account_mail_settle, provider_keys_replace, accounts_retain,
-    invitation_make
+GRANT EXECUTE ON FUNCTION account_mails_claim, account_mail_settle, provider_keys_replace, accounts_retain
     TO rondo_bridge;
 
 RESET ROLE;

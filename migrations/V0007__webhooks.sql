@@ -9,6 +9,9 @@ CREATE TABLE webhooks (
     events text[] NOT NULL,
     -- What deliveries are signed with, so it cannot be a hash. Only the claim of the sender reads it.
     secret text NOT NULL,
+    -- The one before, which is signed with too until then, so that a receiver can change over.
+    previous_secret text,
+    previous_secret_until timestamptz,
     created_at timestamptz NOT NULL,
     -- What happened before is not told: a replay tells a new webhook nothing.
     active_since timestamptz NOT NULL,
@@ -17,7 +20,8 @@ CREATE TABLE webhooks (
     disabled_at timestamptz,
     disabled_reason text
         CONSTRAINT webhooks_disabled_reason CHECK (disabled_reason IN ('owner', 'gone', 'failing', 'recovery')),
-    CONSTRAINT webhooks_disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
+    CONSTRAINT webhooks_disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL)),
+    CONSTRAINT webhooks_previous_secret CHECK ((previous_secret IS NULL) = (previous_secret_until IS NULL))
 );
 CREATE INDEX webhooks_of_user ON webhooks (user_id, id);
 
@@ -148,6 +152,28 @@ BEGIN
     RETURN QUERY SELECT 'changed', webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
 END $$;
 
+-- Gives a webhook another secret. The one that it had is signed with too for p_overlap_s; one from
+-- before that is not any more. Outcomes: renewed; unknown; session_ended.
+CREATE FUNCTION webhook_secret_renew(p_user bigint, p_issued_at_s bigint, p_id bigint, p_secret text,
+                                     p_overlap_s bigint)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    w webhooks;
+BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', NULL::text;
+        RETURN;
+    END IF;
+    UPDATE webhooks
+    SET secret = p_secret, previous_secret = secret,
+        previous_secret_until = clock_timestamp() + p_overlap_s * interval '1 second'
+    WHERE user_id = p_user AND id = p_id
+    RETURNING * INTO w;
+    RETURN QUERY SELECT CASE WHEN FOUND THEN 'renewed' ELSE 'unknown' END,
+                        CASE WHEN FOUND THEN webhook_json(w)::text END;
+END $$;
+
 -- Deletes a webhook with its deliveries. Outcomes: deleted; unknown.
 CREATE FUNCTION webhook_delete(p_user bigint, p_id bigint) RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -246,10 +272,10 @@ END $$;
 
 -- Claims deliveries that are due: a lease, as for mails. Of one webhook at most p_per_webhook are
 -- under way, and one of a webhook that is failing, so that a receiver that hangs holds no other.
--- One claim at a time, for the count of what is under way.
+-- One claim at a time, for the count of what is under way. Secrets: each is to be signed with.
 CREATE FUNCTION webhook_deliveries_claim(p_limit integer, p_per_webhook integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, webhook_id bigint, attempts integer, tries integer, event_id text, event_type text,
-               url text, secret text, payload text, traceparent text)
+               url text, secrets text[], payload text, traceparent text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -307,8 +333,9 @@ BEGIN
         FROM due WHERE d.id = due.id
         RETURNING d.*
     )
-    SELECT c.id, c.webhook_id, c.attempts, c.tries, c.event_id::text, c.event_type, w.url, w.secret, c.payload,
-           c.traceparent
+    SELECT c.id, c.webhook_id, c.attempts, c.tries, c.event_id::text, c.event_type, w.url,
+           array_remove(ARRAY[w.secret, CASE WHEN w.previous_secret_until > at THEN w.previous_secret END], NULL),
+           c.payload, c.traceparent
     FROM claimed c JOIN webhooks w ON w.id = c.webhook_id
     ORDER BY c.id;
 END $$;
@@ -385,7 +412,7 @@ $$;
 GRANT SELECT (id, user_id, disabled_at) ON webhooks TO rondo_notify;
 GRANT SELECT ON webhook_deliveries TO rondo_notify;
 GRANT EXECUTE ON FUNCTION webhook_delivery_json, webhook_create, webhooks_of, webhook_change, webhook_delete,
-    webhook_test, webhook_redeliver, webhook_deliveries_record
+    webhook_secret_renew, webhook_test, webhook_redeliver, webhook_deliveries_record
     TO rondo_notify;
 GRANT EXECUTE ON FUNCTION webhook_deliveries_claim, webhook_delivery_settle, webhook_deliveries_retain
     TO rondo_bridge;

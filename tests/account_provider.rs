@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rondo_testkit::http::Client;
 use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
-use rondo_testkit::websocket::WebSocket;
+use rondo_testkit::websocket::{Frame, WebSocket};
 use rondo_tests::account;
 use rondo_tests::arrangement::Up;
+use rondo_tests::forgery::signed;
 use rondo_tests::provider::{Key, Provider};
 use rondo_tests::story::{self, PASSWORD};
 use serde_json::{Value, json};
@@ -212,6 +213,17 @@ async fn own_tokens_may_be_signed_with_a_private_key() {
                         "exp": now_s() + 600, "scope": "tasks:read"});
     let forged = Client::new(up.http()).with_token(&other.sign(&claims));
     forged.get("/api/tasks").await.expect("an answer").expect(401);
+    // The secret that a data folder keeps makes no token here.
+    let kept = std::fs::read_to_string(up.folder.path().join("data/secrets")).expect("secrets");
+    let kept = kept.lines().find_map(|line| line.strip_prefix("jwt_secret=")).expect("a secret");
+    let token = signed(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, kept.as_bytes());
+    let forged = Client::new(up.http()).with_token(&token);
+    for path in ["/api/tasks", "/api/audit/logs", "/api/notifications", "/api/auth/me"] {
+        forged.get(path).await.expect("an answer").expect(401);
+    }
+    let device = WebSocket::connect(&format!("{}?token={token}", up.ws())).await;
+    let end = device.expect("a handshake").next(story::SOON).await;
+    assert!(matches!(end, Frame::Closed { code: 4401, .. }), "{end:?}");
     let body = json!({"email": "ada@example.org", "password": PASSWORD});
     let http = Client::new(up.http());
     http.post("/api/auth/login", &body).await.expect("an answer").expect(200);

@@ -69,6 +69,17 @@ async fn the_life_of_a_webhook() {
     assert_eq!(get(client, &location).await, webhook);
     assert_eq!(get(client, "/api/webhooks").await, json!([webhook]));
 
+    // Another one has the same form and is shown once too.
+    let renewed = client.post(&format!("{location}/secret"), &json!({})).await;
+    let renewed = renewed.expect("an answer").expect(200);
+    assert_eq!(renewed.header("cache-control"), Some("no-store"));
+    let mut renewed = renewed.json();
+    let other = renewed.as_object_mut().expect("an object").remove("secret");
+    let other = other.as_ref().and_then(Value::as_str).expect("a secret").to_owned();
+    assert!(other.starts_with("whsec_") && other.len() == 50 && other != secret, "{other}");
+    assert_eq!(renewed, webhook);
+    assert_eq!(get(client, &location).await, webhook);
+
     let patch = async |body: Value| {
         client.patch(&location, &body).await.expect("an answer").expect(200).json()
     };
@@ -102,6 +113,7 @@ async fn the_life_of_a_webhook() {
         client.get(&location).await,
         client.delete(&location).await,
         client.post(&test, &json!({})).await,
+        client.post(&format!("{location}/secret"), &json!({})).await,
     ] {
         gone.expect("an answer").expect(404);
     }
@@ -130,6 +142,7 @@ async fn a_user_has_so_many_and_sees_nobody_elses() {
         client.patch(&path, &json!({"enabled": false})).await,
         client.delete(&path).await,
         client.post(&format!("{path}/test"), &json!({})).await,
+        client.post(&format!("{path}/secret"), &json!({})).await,
         client.get(&format!("{path}/deliveries")).await,
     ] {
         answer.expect("an answer").expect(404);

@@ -10,7 +10,7 @@ use rondo_tests::source::root;
 use serde_json::Value;
 
 /// What each package may depend on of ours. One that is not listed fails: decide where it belongs.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-guest", &["rondo-contract", "rondo-domain"]),
@@ -21,13 +21,21 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("auth", COMPONENT),
     ("docs", COMPONENT),
     ("rondo-document", &["rondo-contract", "rondo-domain"]),
-    ("rondo-database", &[]),
+    ("rondo-setting", &[]),
+    ("rondo-database", &["rondo-setting"]),
     ("rondo-telemetry", &[]),
-    ("rondo-kafka", &[]),
+    ("rondo-kafka", &["rondo-setting"]),
     ("rondo-wasm-host", &["rondo-database"]),
     (
         "ws-sync",
-        &["rondo-contract", "rondo-domain", "rondo-database", "rondo-kafka", "rondo-telemetry"],
+        &[
+            "rondo-contract",
+            "rondo-domain",
+            "rondo-database",
+            "rondo-kafka",
+            "rondo-setting",
+            "rondo-telemetry",
+        ],
     ),
     (
         "host-bridge",
@@ -36,6 +44,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "rondo-domain",
             "rondo-database",
             "rondo-kafka",
+            "rondo-setting",
             "rondo-telemetry",
             "rondo-wasm-host",
             "ws-sync",

@@ -32,14 +32,23 @@ async fn task(user: &User, title: &str) -> Value {
     user.client.post("/api/tasks", &body).await.expect("an answer").expect(201).json()
 }
 
-/// What the specification tells receivers to do, on our own.
-fn verified(received: &Received, secret: &str) -> Value {
+/// Whether one of a request's signatures is by this secret, as the specification tells receivers to
+/// look.
+fn is_signed_with(received: &Received, secret: &str) -> bool {
     let (id, timestamp) = (received.header("webhook-id"), received.header("webhook-timestamp"));
     let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("the prefix")).expect("base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
     mac.update(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", &received.body].concat());
-    let given = received.header("webhook-signature").strip_prefix("v1,").expect("version 1");
-    mac.verify_slice(&STANDARD.decode(given).expect("base64")).expect("a valid signature");
+    received.header("webhook-signature").split(' ').any(|given| {
+        let given = given.strip_prefix("v1,").expect("version 1");
+        mac.clone().verify_slice(&STANDARD.decode(given).expect("base64")).is_ok()
+    })
+}
+
+/// What the specification tells receivers to do, on our own.
+fn verified(received: &Received, secret: &str) -> Value {
+    assert!(is_signed_with(received, secret), "no signature is valid");
+    let (id, timestamp) = (received.header("webhook-id"), received.header("webhook-timestamp"));
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     assert!(now.as_secs().abs_diff(timestamp.parse().expect("seconds")) < CLOCK_S_MAX);
@@ -196,6 +205,46 @@ async fn a_disabled_or_deleted_webhook_is_told_nothing() {
     let received = gone.await_received(3, SOON).await;
     let event: Value = serde_json::from_slice(&received[2].body).expect("JSON");
     assert_eq!(event["task_data"]["title"], "three");
+    up.stop().await;
+}
+
+/// While a receiver changes over to another secret, it may know the new one or the one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_replaced_with_an_overlap() {
+    let mut up = up("webhook-secret").await;
+    let (receiver, session) = (Receiver::start().await, session(&up.postgres()).await);
+    let user = story::register(&up.http(), "ada@example.org").await;
+    let webhook = subscribe(&user.client, &receiver.url(), &["task.created"]).await;
+    let path = format!("/api/webhooks/{}", webhook["id"]);
+    let renew = async || {
+        let renewed = user.client.post(&format!("{path}/secret"), &json!({})).await;
+        let renewed = renewed.expect("an answer").expect(200);
+        assert_eq!(renewed.header("cache-control"), Some("no-store"));
+        renewed.json()["secret"].as_str().expect("a secret").to_owned()
+    };
+    let told = async |count: usize| {
+        task(&user, "one more").await;
+        receiver.await_received(count, SOON).await.pop().expect("a request")
+    };
+    let signed = |received: &Received, secrets: [&str; 3]| -> (usize, [bool; 3]) {
+        let count = received.header("webhook-signature").split(' ').count();
+        (count, secrets.map(|secret| is_signed_with(received, secret)))
+    };
+    let first = webhook["secret"].as_str().expect("a secret").to_owned();
+    let second = renew().await;
+    assert_ne!(first, second);
+    assert_eq!(signed(&told(1).await, [&first, &second, &second]), (2, [true, true, true]));
+    // What leaked first does not live on by another renewal.
+    let third = renew().await;
+    assert_eq!(signed(&told(2).await, [&first, &second, &third]), (2, [false, true, true]));
+    let shown = user.client.get(&path).await.expect("an answer").expect(200);
+    assert!(!shown.text().contains("whsec_"), "{}", shown.text());
+    let left = "SELECT extract(epoch FROM previous_secret_until - now())::bigint FROM webhooks";
+    let left: i64 = session.query_one(left, &[]).await.expect("a moment").get(0);
+    assert!((86_000..=86_400).contains(&left), "{left} s");
+    let over = "UPDATE webhooks SET previous_secret_until = now()";
+    session.execute(over, &[]).await.expect("the end of the overlap");
+    assert_eq!(signed(&told(3).await, [&first, &second, &third]), (1, [false, false, true]));
     up.stop().await;
 }
 

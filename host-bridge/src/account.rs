@@ -1,17 +1,22 @@
 //! Settings of accounts, which `rondo up` hands to its components.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use http::Uri;
 use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{self, Claims, HmacKey, Presented};
+use rondo_setting::{SettingError, environment, given, is_this_machine, refusal, secret};
 
 use crate::jwks::{Provider, ProviderArgs};
-use crate::option::{SettingError, given, is_loopback, refusal};
+use crate::option;
 
-#[derive(Args)]
+const SIGNING_KEY: &str = "JWT_SIGNING_KEY";
+
+#[derive(Args, Default)]
 #[command(next_help_heading = "Accounts")]
 pub struct AccountArgs {
     /// Where users reach this installation, for links in mails; otherwise where it listens.
@@ -27,9 +32,18 @@ pub struct AccountArgs {
     /// Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "LIST")]
     pub trusted_proxies: Option<String>,
-    /// A private Ed25519 JWK that access tokens are signed with instead of the secret.
-    #[arg(long, env = "JWT_SIGNING_KEY", hide_env_values = true, value_name = "JWK")]
-    pub jwt_signing_key: Option<String>,
+    #[arg(skip = environment("JWT_SECRET"))]
+    pub jwt_secret: Option<OsString>,
+    /// File with the key of access tokens, at least 32 bytes; JWT_SECRET may have it itself. Otherwise
+    /// made and kept in the data folder.
+    #[arg(long, env = "JWT_SECRET_FILE", value_name = "FILE")]
+    pub jwt_secret_file: Option<PathBuf>,
+    #[arg(skip = environment(SIGNING_KEY))]
+    pub jwt_signing_key: Option<OsString>,
+    /// File with a private Ed25519 JWK that access tokens are signed with instead of the secret;
+    /// JWT_SIGNING_KEY may have it itself.
+    #[arg(long, env = "JWT_SIGNING_KEY_FILE", value_name = "FILE")]
+    pub jwt_signing_key_file: Option<PathBuf>,
     /// Its public half, and that of the key before it: a JWKS document.
     #[arg(long, env = "JWT_PUBLIC_KEYS", value_name = "JWKS")]
     pub jwt_public_keys: Option<String>,
@@ -54,15 +68,20 @@ pub struct AccountSettings {
     registration: &'static str,
     /// As text, and read.
     trusted_proxies: (String, TrustedProxies),
-    signing_key: Option<String>,
+    signing: Signing,
     /// As text, and read.
     public_keys: Option<(String, Vec<Jwk>)>,
     /// With what its tokens have to say.
     provider: Option<(Provider, token::Provider)>,
 }
 
-/// The private key, and the document of the public ones with what is in it.
-type Signing = (Option<String>, Option<(String, Vec<Jwk>)>);
+/// What access tokens are signed with.
+enum Signing {
+    /// JWT_SECRET, or what the data folder keeps. Whoever checks tokens can make them, too.
+    Secret(Option<String>),
+    /// A key that only `auth` has.
+    Private(String),
+}
 
 impl AccountArgs {
     /// `is_mail_local`: whether mails stay on this machine.
@@ -90,7 +109,14 @@ impl AccountArgs {
         let trusted_proxies = self.trusted_proxies.clone().unwrap_or_default();
         let networks = TrustedProxies::parse(&trusted_proxies)
             .map_err(|error| refusal("TRUSTED_PROXIES", error))?;
-        let (signing_key, public_keys) = self.signing()?;
+        let public_keys = given(self.jwt_public_keys.as_deref())
+            .map(|document| {
+                let keys = key::read_document(document);
+                keys.map(|keys| (document.to_owned(), keys))
+                    .map_err(|error| refusal("JWT_PUBLIC_KEYS", error))
+            })
+            .transpose()?;
+        let signing = self.signing(public_keys.as_ref().map_or(&[], |(_, keys)| keys))?;
         let default_scopes = ws_sync::option::default_scopes(self.oidc_default_scopes.as_deref())?;
         let provider = match (self.provider.provider()?, given(self.oidc_audience.as_deref())) {
             (None, _) => None,
@@ -105,7 +131,7 @@ impl AccountArgs {
             }
         };
         let is_link_local = public_url.is_none_or(|url| {
-            url.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_loopback))
+            url.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_this_machine))
         });
         let public_url = public_url.map(str::to_owned);
         Ok(AccountSettings {
@@ -114,39 +140,38 @@ impl AccountArgs {
             is_local: is_link_local && is_mail_local,
             registration,
             trusted_proxies: (trusted_proxies, networks),
-            signing_key,
+            signing,
             public_keys,
             provider,
         })
     }
 
-    /// The key that tokens are signed with and those that they are checked with.
-    fn signing(&self) -> Result<Signing, SettingError> {
-        let public_keys = given(self.jwt_public_keys.as_deref())
-            .map(|document| {
-                let keys = key::read_document(document);
-                keys.map(|keys| (document.to_owned(), keys))
-                    .map_err(|error| refusal("JWT_PUBLIC_KEYS", error))
-            })
-            .transpose()?;
-        let signing_key = given(self.jwt_signing_key.as_deref());
-        if let Some(private) = signing_key {
-            let token = key::SigningKey::read(private)
-                .map_err(|error| refusal("JWT_SIGNING_KEY", error))?
-                .sign(&Claims {
-                    user_id: 0,
-                    issued_at_s: 0,
-                    expires_at_s: i64::MAX,
-                    scope: String::new(),
-                });
-            let keys = public_keys.as_ref().map_or(&[][..], |(_, keys)| keys);
-            let presented = Presented::read(&token);
-            if presented.and_then(|token| token.proven_by_key(keys)).is_err() {
-                let reason = "must have the public half of JWT_SIGNING_KEY";
-                return Err(refusal("JWT_PUBLIC_KEYS", reason));
-            }
+    fn signing(&self, public_keys: &[Jwk]) -> Result<Signing, SettingError> {
+        let file = self.jwt_secret_file.as_deref();
+        let jwt_secret = option::key("JWT_SECRET", self.jwt_secret.as_ref(), file)?;
+        let file = self.jwt_signing_key_file.as_deref();
+        let Some(private) = secret(SIGNING_KEY, self.jwt_signing_key.as_deref(), file)? else {
+            return Ok(Signing::Secret(jwt_secret));
+        };
+        if jwt_secret.is_some() {
+            let reason = "is set beside JWT_SIGNING_KEY, and every component could make tokens with \
+                          it: leave it out; sessions go on by their refresh tokens";
+            return Err(refusal("JWT_SECRET", reason));
         }
-        Ok((signing_key.map(str::to_owned), public_keys))
+        let token = key::SigningKey::read(&private)
+            .map_err(|error| refusal(SIGNING_KEY, error))?
+            .sign(&Claims {
+                user_id: 0,
+                issued_at_s: 0,
+                expires_at_s: i64::MAX,
+                scope: String::new(),
+            });
+        let presented = Presented::read(&token);
+        if presented.and_then(|token| token.proven_by_key(public_keys)).is_err() {
+            let reason = "must have the public half of JWT_SIGNING_KEY";
+            return Err(refusal("JWT_PUBLIC_KEYS", reason));
+        }
+        Ok(Signing::Private(private))
     }
 }
 
@@ -155,6 +180,16 @@ impl AccountSettings {
     #[must_use]
     pub fn trusted_proxies(&self) -> TrustedProxies {
         self.trusted_proxies.1.clone()
+    }
+
+    /// The secret that tokens are signed and checked with, `kept` unless another is set; none where
+    /// they are signed with a private key.
+    #[must_use]
+    pub fn jwt_secret<'a>(&'a self, kept: &'a str) -> Option<&'a str> {
+        match &self.signing {
+            Signing::Secret(given) => Some(given.as_deref().unwrap_or(kept)),
+            Signing::Private(_) => None,
+        }
     }
 
     /// The value of a variable of spin.toml that these settings are for; `address` is where the
@@ -179,7 +214,10 @@ impl AccountSettings {
             }
             "registration" => Some(self.registration.to_owned()),
             "trusted_proxies" => Some(self.trusted_proxies.0.clone()),
-            "jwt_signing_key" => self.signing_key.clone(),
+            "jwt_signing_key" => match &self.signing {
+                Signing::Secret(_) => None,
+                Signing::Private(key) => Some(key.clone()),
+            },
             "jwt_public_keys" => self.public_keys.as_ref().map(|(document, _)| document.clone()),
             "oidc_issuer" => self.provider().map(|provider| provider.issuer.clone()),
             "oidc_audience" => self.provider.as_ref().map(|(_, claims)| claims.audience.clone()),
@@ -190,11 +228,11 @@ impl AccountSettings {
         }
     }
 
-    /// What live sync checks tokens with, beside the secret.
+    /// What tokens are checked with, beside the secret.
     #[must_use]
-    pub fn sync_keys(&self, secret: HmacKey) -> ws_sync::Keys {
+    pub fn keys(&self, secret: Option<HmacKey>) -> ws_sync::Keys {
         ws_sync::Keys {
-            secret: Some(secret),
+            secret,
             own: self.public_keys.as_ref().map(|(_, keys)| keys.clone()).unwrap_or_default(),
             provider: self.provider.as_ref().map(|(_, claims)| claims.clone()),
         }
@@ -226,11 +264,7 @@ mod tests {
             require_verified_email: Some(required.to_owned()),
             registration: None,
             trusted_proxies: Some(proxies.to_owned()),
-            jwt_signing_key: None,
-            jwt_public_keys: None,
-            oidc_audience: None,
-            oidc_default_scopes: None,
-            provider: ProviderArgs::default(),
+            ..AccountArgs::default()
         }
     }
 
@@ -319,7 +353,7 @@ mod tests {
         let private = PUBLIC.replace('}', r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
         let check = |private: &str, public: &[&str]| {
             let args = AccountArgs {
-                jwt_signing_key: Some(private.to_owned()),
+                jwt_signing_key: Some(private.into()),
                 jwt_public_keys: Some(format!(r#"{{"keys":[{}]}}"#, public.join(","))),
                 ..arguments("", "", "")
             };
@@ -330,6 +364,31 @@ mod tests {
         assert_eq!(check(&private, &[]), Err("JWT_PUBLIC_KEYS"));
         assert_eq!(check(&private, &[STRANGERS]), Err("JWT_PUBLIC_KEYS"));
         assert_eq!(check(PUBLIC, &[PUBLIC]), Err("JWT_SIGNING_KEY"));
+    }
+
+    #[test]
+    fn beside_a_signing_key_nobody_has_a_secret() {
+        const KEPT: &str = "the secret that the data folder keeps";
+        const OTHER: &str = "the secret that an operator has chosen";
+        let public =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let private = public.replace('}', r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
+        let check = |secret: &str, private: &str| {
+            let args = AccountArgs {
+                jwt_secret: Some(secret.into()),
+                jwt_signing_key: Some(private.into()),
+                jwt_public_keys: Some(format!(r#"{{"keys":[{public}]}}"#)),
+                ..AccountArgs::default()
+            };
+            let settings = args.settings().map_err(|error| error.setting)?;
+            let signing_key = settings.variable("jwt_signing_key", "127.0.0.1:80".parse().unwrap());
+            Ok((settings.jwt_secret(KEPT).map(str::to_owned), signing_key))
+        };
+        assert_eq!(check("", ""), Ok((Some(KEPT.to_owned()), None)));
+        assert_eq!(check(OTHER, ""), Ok((Some(OTHER.to_owned()), None)));
+        assert_eq!(check("", &private), Ok((None, Some(private.clone()))));
+        assert_eq!(check(OTHER, &private), Err("JWT_SECRET"));
+        assert_eq!(check("short", ""), Err("JWT_SECRET"));
     }
 
     #[test]

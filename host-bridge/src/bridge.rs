@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rondo_setting::Cleartext;
 use rondo_telemetry::{Metrics, Readiness, Shutdown};
 use rondo_wasm_host::serve;
 use tokio::sync::Notify;
@@ -23,12 +24,16 @@ use crate::{host, jwks, retention};
 ///
 /// # Errors
 /// When a setting is missing, the schema is another version's, or Kafka or Postgres refuse.
-pub async fn run(args: BridgeArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
+pub async fn run(
+    args: BridgeArgs,
+    cleartext: &Cleartext,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
     let address = listen_address(&args.listen)?;
-    let dsn = args.database()?;
-    let kafka = args.kafka()?;
-    let delivery = HttpDelivery::new(args.components()?, args.event_token()?);
-    let (outlet, from) = args.mail.outlet(&args.data)?;
+    let dsn = args.database.dsn_for("BRIDGE_DATABASE_URL", cleartext)?;
+    let kafka = args.kafka(cleartext)?;
+    let delivery = HttpDelivery::new(args.components()?, &args.event_token()?);
+    let (outlet, from) = args.mail.outlet(&args.data, cleartext)?;
     let provider = args.provider.provider()?;
     let loopback = args.webhook.loopback()?;
     let listener = host::listen(address).await?;

@@ -1,23 +1,27 @@
-//! The command line of `rondo`. Every option is an environment variable too.
+//! The command line of `rondo`. Every option is an environment variable too; secrets are no options.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use rondo_contract::secret::{self, INVITATION_LIFETIME_S};
-use rondo_database::Dsn;
+use rondo_database::{DatabaseOptions, Dsn};
+use rondo_setting::CleartextOption;
 use rondo_telemetry::Shutdown;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::dlq::{self, Dlq};
 use crate::environment::EnvArgs;
-use crate::option::{BridgeArgs, DatabaseArgs, HostArgs, UpArgs};
+use crate::option::{BridgeArgs, HostArgs, UpArgs};
 use crate::{bridge, environment, host, pipeline, up};
 
 /// Tasks that recur, remind and are kept in sync.
 #[derive(Parser)]
 #[command(name = "rondo", version = version(), after_help = rondo_telemetry::log::HELP)]
 pub struct Cli {
+    #[command(flatten)]
+    cleartext: CleartextOption,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,7 +39,7 @@ enum Command {
         #[command(subcommand)]
         what: Migrate,
         #[command(flatten)]
-        database: DatabaseArgs,
+        database: DatabaseOptions,
     },
     /// Print what spin.toml, `rondo bridge` and `rondo-sync` need to be told, or write it into a .env file.
     Env(EnvArgs),
@@ -44,21 +48,21 @@ enum Command {
         #[command(subcommand)]
         what: Dlq,
         #[command(flatten)]
-        database: DatabaseArgs,
+        database: DatabaseOptions,
     },
     /// What the events of the database at DATABASE_URL travel by.
     Transport {
         #[command(subcommand)]
         what: TransportCommand,
         #[command(flatten)]
-        database: DatabaseArgs,
+        database: DatabaseOptions,
     },
     /// Accounts.
     User {
         #[command(subcommand)]
         what: User,
         #[command(flatten)]
-        database: DatabaseArgs,
+        database: DatabaseOptions,
     },
 }
 
@@ -88,7 +92,7 @@ enum TransportCommand {
 
 #[derive(Subcommand)]
 enum User {
-    /// Grant a scope beyond those that every account has.
+    /// Grant a scope beyond those that every account has, with the login of `rondo migrate`.
     Grant {
         email: String,
         #[arg(value_parser = ["admin"])]
@@ -116,23 +120,24 @@ impl Cli {
     /// # Errors
     /// What went wrong, in one line that tells what to do.
     pub async fn run(self) -> anyhow::Result<()> {
+        let cleartext = self.cleartext.allowed()?;
         match self.command {
-            Command::Up(args) => up::run(*args, &Shutdown::on_signal()?).await,
-            Command::Host(args) => host::run(args, &Shutdown::on_signal()?).await,
-            Command::Bridge(args) => bridge::run(*args, &Shutdown::on_signal()?).await,
-            Command::Migrate { what, database } => migrate(what, &database.dsn()?).await,
-            Command::Env(args) => environment::run(args).await,
-            Command::Dlq { what, database } => dlq::run(what, &database.dsn()?).await,
+            Command::Up(args) => up::run(*args, &cleartext, &Shutdown::on_signal()?).await,
+            Command::Host(args) => host::run(args, &cleartext, &Shutdown::on_signal()?).await,
+            Command::Bridge(args) => bridge::run(*args, &cleartext, &Shutdown::on_signal()?).await,
+            Command::Migrate { what, database } => migrate(what, &database.dsn(&cleartext)?).await,
+            Command::Env(args) => environment::run(args, &cleartext).await,
+            Command::Dlq { what, database } => dlq::run(what, &database.dsn(&cleartext)?).await,
             Command::Transport { what: TransportCommand::Switch { to }, database } => {
                 let name = match to {
                     TransportName::Local => "local",
                     TransportName::Kafka => "kafka",
                 };
-                let dsn = database.dsn()?;
+                let dsn = database.dsn(&cleartext)?;
                 crate::check_schema(&dsn, "rondo transport").await?;
                 pipeline::transport::switch(&dsn, name).await
             }
-            Command::User { what, database } => user(what, &database.dsn()?).await,
+            Command::User { what, database } => user(what, &database.dsn(&cleartext)?).await,
         }
     }
 }
@@ -141,9 +146,11 @@ async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
     crate::check_schema(dsn, "rondo user").await?;
     let session = crate::connect(dsn, "rondo user").await?;
     match what {
+        // The services' own logins may not, so that none of them can make an administrator.
         User::Grant { email, scope } => {
             let sql = "SELECT outcome FROM scope_grant($1, $2, true)";
-            let row = session.query_one(sql, &[&rondo_domain::email::key(&email), &scope]).await?;
+            let parameters: [&(dyn ToSql + Sync); 2] = [&rondo_domain::email::key(&email), &scope];
+            let row = session.query_one(sql, &parameters).await.map_err(with_advice)?;
             anyhow::ensure!(row.get::<_, &str>(0) == "granted", "there is no account {email}");
         }
         User::Invite { email } => {
@@ -151,13 +158,21 @@ async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
             let key = email.as_deref().map(rondo_domain::email::key);
             let parameters: [&(dyn ToSql + Sync); 3] =
                 [&secret::hash(&token), &key, &INVITATION_LIFETIME_S];
-            let row = session.query_one("SELECT invitation_make($1, $2, $3)", &parameters).await?;
+            let sql = "SELECT invitation_make($1, $2, $3)";
+            let row = session.query_one(sql, &parameters).await.map_err(with_advice)?;
             println!("{token}");
             let whom = email.as_deref().unwrap_or("anyone");
             eprintln!("good once, for {whom}, until {}", row.get::<_, &str>(0));
         }
     }
     Ok(())
+}
+
+fn with_advice(error: tokio_postgres::Error) -> anyhow::Error {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return error.into();
+    }
+    anyhow::anyhow!("the login in DATABASE_URL may not do this: use the one of `rondo migrate`")
 }
 
 async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {

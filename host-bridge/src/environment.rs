@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, CommandFactory as _};
-use rondo_database::{Role, Secrets, role};
+use rondo_database::{DatabaseOptions, Role, Secrets, role};
 use rondo_kafka::KafkaOptions;
+use rondo_setting::Cleartext;
 use rondo_wasm_host::Manifest;
 use rondo_wasm_host::variable::ENVIRONMENT_PREFIX;
 
 use crate::installation;
-use crate::option::{DatabaseArgs, manifest, reachable_by_components};
+use crate::option::{manifest, reachable_by_components};
 
 /// Where `spin up` listens unless it is told otherwise.
 const COMPONENTS_URL: &str = "http://127.0.0.1:3000";
@@ -32,7 +33,7 @@ pub struct EnvArgs {
     #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
     spin_toml: PathBuf,
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: DatabaseOptions,
 }
 
 /// One setting.
@@ -58,9 +59,9 @@ impl Entry {
 /// # Errors
 /// When the database's roles have not been made with the secrets of the data folder, or the file cannot
 /// be read or written.
-pub async fn run(args: EnvArgs) -> anyhow::Result<()> {
+pub async fn run(args: EnvArgs, cleartext: &Cleartext) -> anyhow::Result<()> {
     let manifest = manifest(&args.spin_toml)?;
-    let admin = reachable_by_components(args.database.dsn()?)?;
+    let admin = reachable_by_components(args.database.dsn(cleartext)?)?;
     let secrets = Secrets::load_or_create(&args.data)?;
     let roles = role::logins(&admin, &secrets).await?;
     let entries = entries(&manifest, &roles, &secrets)?;
@@ -130,6 +131,9 @@ fn kafka() -> impl Iterator<Item = Entry> {
         .get_arguments()
         .filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned))
         .collect();
+    // A secret is a variable, or in a file that one names.
+    let secrets = names.iter().filter_map(|name| name.strip_suffix("_FILE").map(str::to_owned));
+    let names: Vec<String> = secrets.chain(names.iter().cloned()).collect();
     names.into_iter().filter_map(|name| {
         let given = std::env::var(&name).ok().filter(|value| !value.trim().is_empty());
         let value = given.or_else(|| (name == "KAFKA_BROKERS").then(|| KAFKA_BROKERS.to_owned()));

@@ -18,10 +18,11 @@ use hyper_util::rt::TokioExecutor;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
+use rondo_setting::{SettingError, given, is_this_machine, refusal};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::option::{SettingError, given, is_loopback, loopback, refusal};
+use crate::option::loopback;
 
 /// Pause between two looks, in seconds: how long a new key may stay unknown.
 const LOOK_S: u64 = 300;
@@ -99,7 +100,7 @@ fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
     let host = uri.host().filter(|host| !host.is_empty())?;
     let is_fetchable = match uri.scheme_str() {
         Some("https") => true,
-        Some("http") => loopback == Loopback::Allowed && is_loopback(host),
+        Some("http") => loopback == Loopback::Allowed && is_this_machine(host),
         _ => false,
     };
     is_fetchable.then_some(uri)

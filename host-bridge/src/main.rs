@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use host_bridge::command::Cli;
-use host_bridge::option::SettingError;
+use rondo_setting::SettingError;
 use rondo_telemetry::log;
 use rondo_wasm_host::variable::VariableError;
 

@@ -1,25 +1,27 @@
 //! Options of the commands, each with its environment variable, and the checks that happen before
-//! anything is started. An empty value counts as absent, so that a compose file can pass on what is
-//! not set.
+//! anything is started. A secret is in the environment or in a file, never an argument.
 
-use std::net::IpAddr;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lettre::message::Mailbox;
-use rondo_contract::token::HmacKey;
-use rondo_database::Dsn;
+use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
+use rondo_database::{DatabaseOptions, Dsn};
 use rondo_domain::destination::Loopback;
-pub use rondo_kafka::SettingError;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
+use rondo_setting::{
+    Cleartext, Service, SettingError, environment, given, is_this_machine, refusal, required, secret,
+};
 use rondo_wasm_host::Manifest;
 
 use crate::account::AccountArgs;
 use crate::jwks::ProviderArgs;
-use crate::outlet::{Authority, Outlet};
+use crate::outlet::{Authority, Outlet, exposed_to};
 use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
 
+const SMTP_URL: &str = "SMTP_URL";
 /// Longest that audit entries can be kept, in days.
 const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
 /// Longest that a reminder may be late, in minutes: a year.
@@ -38,14 +40,19 @@ pub struct UpArgs {
     pub spin_toml: PathBuf,
     /// A database of yours, with a login that may create roles or is a member of ours; otherwise a
     /// private server is started.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
-    /// Key of access tokens, at least 32 bytes; otherwise made and kept in the data folder.
-    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
-    pub jwt_secret: Option<String>,
-    /// Key of the links in mails, at least 32 bytes; otherwise made and kept in the data folder.
-    #[arg(long, env = "LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
-    pub link_secret: Option<String>,
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    #[arg(skip = environment("LINK_SECRET"))]
+    pub link_secret: Option<OsString>,
+    /// File with the key of the links in mails, at least 32 bytes; LINK_SECRET may have it itself.
+    /// Otherwise made and kept in the data folder.
+    #[arg(long, env = "LINK_SECRET_FILE", value_name = "FILE")]
+    pub link_secret_file: Option<PathBuf>,
+    #[arg(skip = environment("LINK_SECRET_PREVIOUS"))]
+    pub link_secret_previous: Option<OsString>,
+    /// File with the key before it, whose links still work; LINK_SECRET_PREVIOUS may have it itself.
+    #[arg(long, env = "LINK_SECRET_PREVIOUS_FILE", value_name = "FILE")]
+    pub link_secret_previous_file: Option<PathBuf>,
     /// Requests in a minute by user and by address, such as user=3000,address=6000, or off, which lifts
     /// the limits of registrations too.
     #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
@@ -82,17 +89,18 @@ pub struct BridgeArgs {
     /// Folder that mail is written to when there is no SMTP_URL.
     #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
     pub data: PathBuf,
-    /// Postgres as role rondo_bridge, as `rondo env` writes it; otherwise DATABASE_URL.
-    #[arg(long, env = "BRIDGE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub bridge_database_url: Option<String>,
+    /// BRIDGE_DATABASE_URL, as `rondo env` writes it, comes first.
     #[command(flatten)]
-    pub database: DatabaseArgs,
+    pub database: DatabaseOptions,
     /// Where the components are, such as http://rondo.default.svc:80.
     #[arg(long, env = "COMPONENTS_URL", value_name = "URL")]
     pub components_url: Option<String>,
-    /// What the components know the bridge by.
-    #[arg(long, env = "EVENT_TOKEN", hide_env_values = true, value_name = "SECRET")]
-    pub event_token: Option<String>,
+    #[arg(skip = environment("EVENT_TOKEN"))]
+    pub event_token: Option<OsString>,
+    /// File with what the components know the bridge by, at least 32 bytes; EVENT_TOKEN may have it
+    /// itself.
+    #[arg(long, env = "EVENT_TOKEN_FILE", value_name = "FILE")]
+    pub event_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub kafka: KafkaOptions,
     #[command(flatten)]
@@ -108,18 +116,14 @@ pub struct BridgeArgs {
 }
 
 #[derive(Args)]
-pub struct DatabaseArgs {
-    /// postgres://user:password@host:port/database; of the bridge the login of role rondo_bridge.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
-}
-
-#[derive(Args)]
 #[command(next_help_heading = "Mail")]
 pub struct MailArgs {
-    /// smtp://host:port (`?tls=required` for STARTTLS) or smtps://host:port, with user and password.
-    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
-    pub smtp_url: Option<String>,
+    #[arg(skip = environment("SMTP_URL"))]
+    pub smtp_url: Option<OsString>,
+    /// File with smtps://user:password@host:port or smtp://user:password@host:port?tls=required, which
+    /// is STARTTLS; SMTP_URL may have that itself.
+    #[arg(long, env = "SMTP_URL_FILE", value_name = "FILE")]
+    pub smtp_url_file: Option<PathBuf>,
     /// Certificates, in PEM, that the mail server's may be from beside the usual authorities.
     #[arg(long, env = "SMTP_CA", value_name = "FILE")]
     pub smtp_ca: Option<PathBuf>,
@@ -155,30 +159,28 @@ impl UpArgs {
     /// The database of DATABASE_URL, when it is set.
     ///
     /// # Errors
-    /// When it is malformed.
-    pub fn database(&self) -> Result<Option<Dsn>, SettingError> {
-        let dsn = given(self.database_url.as_deref()).map(dsn).transpose()?;
-        dsn.map(reachable_by_components).transpose()
-    }
-
-    /// The key of JWT_SECRET, when it is set.
-    ///
-    /// # Errors
-    /// When it is too short.
-    pub fn jwt_secret(&self) -> Result<Option<&str>, SettingError> {
-        key("JWT_SECRET", self.jwt_secret.as_deref())
+    /// When it is malformed, or components cannot reach it.
+    pub fn database(&self, cleartext: &Cleartext) -> Result<Option<Dsn>, SettingError> {
+        self.database.given(cleartext)?.map(reachable_by_components).transpose()
     }
 
     /// The key of LINK_SECRET, when it is set.
     ///
     /// # Errors
-    /// When it is too short.
-    pub fn link_secret(&self) -> Result<Option<&str>, SettingError> {
-        key("LINK_SECRET", self.link_secret.as_deref())
+    /// When it is too short, or cannot be read.
+    pub fn link_secret(&self) -> Result<Option<String>, SettingError> {
+        key("LINK_SECRET", self.link_secret.as_ref(), self.link_secret_file.as_deref())
     }
-}
 
-impl UpArgs {
+    /// The key of LINK_SECRET_PREVIOUS, when it is set.
+    ///
+    /// # Errors
+    /// As [`UpArgs::link_secret`].
+    pub fn link_secret_previous(&self) -> Result<Option<String>, SettingError> {
+        let file = self.link_secret_previous_file.as_deref();
+        key("LINK_SECRET_PREVIOUS", self.link_secret_previous.as_ref(), file)
+    }
+
     /// # Errors
     /// When RATE_LIMITS is malformed.
     pub fn rate_limits(&self) -> Result<RateSetting, SettingError> {
@@ -188,19 +190,10 @@ impl UpArgs {
 
 impl BridgeArgs {
     /// # Errors
-    /// When there is neither BRIDGE_DATABASE_URL nor DATABASE_URL, or it is malformed.
-    pub fn database(&self) -> Result<Dsn, SettingError> {
-        match given(self.bridge_database_url.as_deref()) {
-            Some(url) => Dsn::parse(url).map_err(|error| refusal("BRIDGE_DATABASE_URL", error)),
-            None => self.database.dsn(),
-        }
-    }
-
-    /// # Errors
     /// When COMPONENTS_URL is missing or malformed.
     pub fn components(&self) -> Result<&str, SettingError> {
         const SETTING: &str = "COMPONENTS_URL";
-        let url = required(SETTING, self.components_url.as_deref())?;
+        let url = required(SETTING, given(self.components_url.as_deref()))?;
         let uri: http::Uri = url.parse().map_err(|_| {
             refusal(SETTING, "is no URL: it must be such as http://rondo.default.svc:80")
         })?;
@@ -211,20 +204,25 @@ impl BridgeArgs {
     }
 
     /// # Errors
-    /// When EVENT_TOKEN is missing, or cannot be in a header.
-    pub fn event_token(&self) -> Result<&str, SettingError> {
-        let token = required("EVENT_TOKEN", self.event_token.as_deref())?;
-        if token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(token)
-        } else {
-            Err(refusal("EVENT_TOKEN", "must be visible ASCII characters"))
+    /// When EVENT_TOKEN is missing, too short, or cannot be in a header.
+    pub fn event_token(&self) -> Result<String, SettingError> {
+        const SETTING: &str = "EVENT_TOKEN";
+        let file = self.event_token_file.as_deref();
+        let token = required(SETTING, secret(SETTING, self.event_token.as_deref(), file)?)?;
+        if token.len() < SECRET_BYTES_MIN {
+            let reason = format!("is shorter than {SECRET_BYTES_MIN} bytes: make a random one");
+            return Err(refusal(SETTING, reason));
         }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(refusal(SETTING, "must be visible ASCII characters"));
+        }
+        Ok(token)
     }
 
     /// # Errors
     /// When a setting of Kafka is missing or malformed.
-    pub fn kafka(&self) -> Result<KafkaSettings, SettingError> {
-        self.kafka.settings()?.ok_or_else(|| {
+    pub fn kafka(&self, cleartext: &Cleartext) -> Result<KafkaSettings, SettingError> {
+        self.kafka.settings(cleartext)?.ok_or_else(|| {
             refusal("KAFKA_BROKERS", "is missing: the bridge carries events by Kafka")
         })
     }
@@ -242,27 +240,28 @@ pub fn reachable_by_components(dsn: Dsn) -> Result<Dsn, SettingError> {
     Ok(dsn)
 }
 
-impl DatabaseArgs {
-    /// # Errors
-    /// When DATABASE_URL is missing or malformed.
-    pub fn dsn(&self) -> Result<Dsn, SettingError> {
-        dsn(required("DATABASE_URL", self.database_url.as_deref())?)
-    }
-}
-
 impl MailArgs {
     /// Where mails go, the folder `mail` of `data` when there is no server, and whom they are from.
     ///
     /// # Errors
-    /// The setting that is malformed.
-    pub fn outlet(&self, data: &Path) -> Result<(Outlet, Mailbox), SettingError> {
+    /// The setting that is malformed, and a login that would be sent in the clear although that is
+    /// not allowed.
+    pub fn outlet(
+        &self,
+        data: &Path,
+        cleartext: &Cleartext,
+    ) -> Result<(Outlet, Mailbox), SettingError> {
         let from = self.smtp_from.parse().map_err(|_| {
             refusal("SMTP_FROM", "must be an address such as Rondo <rondo@example.org>")
         })?;
-        let outlet = match given(self.smtp_url.as_deref()) {
+        let outlet = match self.smtp_url()? {
             Some(url) => {
                 let authority = self.authority()?;
-                Outlet::smtp(url, authority).map_err(|error| refusal("SMTP_URL", error))?
+                let outlet = Outlet::smtp(&url, authority);
+                let outlet = outlet.map_err(|error| refusal(SMTP_URL, error))?;
+                let remedy = "begin it with smtps:// or add ?tls=required";
+                cleartext.check(Service::Smtp, SMTP_URL, exposed_to(&url), remedy)?;
+                outlet
             }
             None => Outlet::Folder(data.join("mail")),
         };
@@ -270,12 +269,18 @@ impl MailArgs {
     }
 
     /// Whether no mail leaves this machine, as far as the setting tells.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        given(self.smtp_url.as_deref()).is_none_or(|url| {
+    ///
+    /// # Errors
+    /// When the setting cannot be read.
+    pub fn is_local(&self) -> Result<bool, SettingError> {
+        Ok(self.smtp_url()?.is_none_or(|url| {
             let uri = url.parse::<http::Uri>();
-            uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
-        })
+            uri.is_ok_and(|uri| uri.host().is_some_and(is_this_machine))
+        }))
+    }
+
+    fn smtp_url(&self) -> Result<Option<String>, SettingError> {
+        secret(SMTP_URL, self.smtp_url.as_deref(), self.smtp_url_file.as_deref())
     }
 
     fn authority(&self) -> Result<Option<Authority>, SettingError> {
@@ -310,14 +315,16 @@ pub fn manifest(path: &Path) -> Result<Manifest, SettingError> {
     Manifest::read(path).map_err(|error| refusal("RONDO_SPIN_TOML", error))
 }
 
-fn key<'a>(setting: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, SettingError> {
-    let Some(secret) = given(value) else { return Ok(None) };
+pub(crate) fn key(
+    setting: &'static str,
+    value: Option<&OsString>,
+    file: Option<&Path>,
+) -> Result<Option<String>, SettingError> {
+    let Some(secret) = secret(setting, value.map(OsString::as_os_str), file)? else {
+        return Ok(None);
+    };
     HmacKey::new(secret.as_bytes()).map_err(|error| refusal(setting, error))?;
     Ok(Some(secret))
-}
-
-fn dsn(url: &str) -> Result<Dsn, SettingError> {
-    Dsn::parse(url).map_err(|error| refusal("DATABASE_URL", error))
 }
 
 /// Whether something may be on this machine: true or false, which is the default.
@@ -335,24 +342,6 @@ pub(crate) fn loopback(
     }
 }
 
-/// Whether the host of a URI is this machine.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-pub(crate) fn given(value: Option<&str>) -> Option<&str> {
-    value.filter(|value| !value.trim().is_empty())
-}
-
-fn required<'a>(setting: &'static str, value: Option<&'a str>) -> Result<&'a str, SettingError> {
-    given(value).ok_or_else(|| refusal(setting, "is missing: set it"))
-}
-
-pub(crate) fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
-    SettingError { setting, reason: reason.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,9 +349,13 @@ mod tests {
     #[test]
     fn which_mail_stays_here() {
         let check = |url: &str, is_local: bool| {
-            let smtp_url = Some(url.to_owned());
-            let args = MailArgs { smtp_url, smtp_ca: None, smtp_from: String::new() };
-            assert_eq!(args.is_local(), is_local, "{url}");
+            let args = MailArgs {
+                smtp_url: Some(url.into()),
+                smtp_url_file: None,
+                smtp_ca: None,
+                smtp_from: String::new(),
+            };
+            assert_eq!(args.is_local(), Ok(is_local), "{url}");
         };
         check("", true);
         check("smtp://127.0.0.1:2525", true);

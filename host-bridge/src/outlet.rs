@@ -104,6 +104,28 @@ impl Outlet {
     }
 }
 
+/// The host that a URL's password would be sent to without TLS being certain; none when there is no
+/// password, or TLS is.
+pub(crate) fn exposed_to(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (login, address) = authority.rsplit_once('@')?;
+    let is_certain = scheme.eq_ignore_ascii_case("smtps") || tls_wish(url) == Some("required");
+    if is_certain || !login.contains(':') {
+        return None;
+    }
+    // The port is behind the last colon, unless that is inside of an address in brackets.
+    let host = address.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
+    Some(host.map_or(address, |(host, _)| host))
+}
+
+/// What a URL says of TLS, as lettre reads it.
+fn tls_wish(url: &str) -> Option<&str> {
+    let url = url.split('#').next().unwrap_or_default();
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("tls="))
+}
+
 fn is_about_us(error: &lettre::transport::smtp::Error) -> bool {
     error.status().is_some_and(|code| AUTHENTICATION_CODES.contains(&code.into()))
 }
@@ -113,12 +135,7 @@ fn trusting(url: &str, authority: Authority) -> anyhow::Result<Tls> {
     let uri: Uri = url.parse().map_err(|_| anyhow::anyhow!("cannot be read as a URL"))?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let parameters = TlsParameters::builder(host).add_root_certificate(authority.0).build()?;
-    let wish = uri
-        .query()
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .find_map(|pair| pair.strip_prefix("tls="));
-    match (uri.scheme_str(), wish) {
+    match (uri.scheme_str(), tls_wish(url)) {
         (Some("smtps"), _) => Ok(Tls::Wrapper(parameters)),
         (_, Some("required")) => Ok(Tls::Required(parameters)),
         (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
@@ -138,4 +155,29 @@ async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<Path
     file.sync_all().await?;
     tokio::fs::rename(&fresh, &path).await?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_password_is_exposed_to() {
+        for (url, expected) in [
+            ("smtp://ada:hunter2@mail.example.org", Some("mail.example.org")),
+            ("SMTP://ada:hunter2@mail.example.org:25/helo", Some("mail.example.org")),
+            ("smtp://ada:p@ss:w@mail.example.org:25?a=b", Some("mail.example.org")),
+            // Whoever is in between says that there is no TLS.
+            ("smtp://ada:hunter2@10.0.0.1:587?tls=opportunistic", Some("10.0.0.1")),
+            ("smtp://ada:hunter2@[fd00::1]:25", Some("[fd00::1]")),
+            ("smtp://ada:hunter2@[fd00::1]", Some("[fd00::1]")),
+            ("smtp://ada:hunter2@mail.example.org#?tls=required", Some("mail.example.org")),
+            ("smtp://ada:hunter2@mail.example.org?tls=required", None),
+            ("smtps://ada:hunter2@mail.example.org", None),
+            ("smtp://mail.example.org:25", None),
+            ("smtp://ada@mail.example.org:25", None),
+        ] {
+            assert_eq!(exposed_to(url), expected, "{url}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rondo_contract::address::{self, TrustedProxies};
-use rondo_contract::token::{self, HmacKey};
+use ws_sync::Keys;
 
 /// Requests in a minute that a user, and an address, may make unless set otherwise: more than a
 /// person with several devices makes, and a household or a small office.
@@ -89,7 +89,7 @@ struct Buckets {
 pub struct RateLimits {
     users: Buckets,
     addresses: Buckets,
-    key: HmacKey,
+    keys: Keys,
     trusted: TrustedProxies,
     hasher: RandomState,
     requests: AtomicU32,
@@ -105,15 +105,15 @@ pub struct Standing {
 }
 
 impl RateLimits {
-    /// None when they are off. `key` tells whose a token of our own is, for a forged one must not
+    /// None when they are off. `keys` tell whose a token of our own is, for a forged one must not
     /// use up what its user has.
     #[must_use]
-    pub fn new(setting: RateSetting, key: HmacKey, trusted: TrustedProxies) -> Option<Self> {
+    pub fn new(setting: RateSetting, keys: Keys, trusted: TrustedProxies) -> Option<Self> {
         let RateSetting::PerMinute { user, address } = setting else { return None };
         Some(Self {
             users: Buckets::new("user", user),
             addresses: Buckets::new("address", address),
-            key,
+            keys,
             trusted,
             hasher: RandomState::new(),
             requests: AtomicU32::new(0),
@@ -148,9 +148,9 @@ impl RateLimits {
         }
         let token = token.trim();
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-        Some(match token::verify(token, &self.key, i64::try_from(now_s).ok()?) {
-            Ok(claims) => Holder::User(claims.user_id),
-            Err(_) => Holder::Token(self.hasher.hash_one(token)),
+        Some(match self.keys.own_claims(token, i64::try_from(now_s).ok()?) {
+            Some(claims) => Holder::User(claims.user_id),
+            None => Holder::Token(self.hasher.hash_one(token)),
         })
     }
 
@@ -211,14 +211,21 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use rondo_contract::token::key::{SigningKey, read_document};
+    use rondo_contract::token::{self, HmacKey};
+
     use super::*;
 
     const SECRET: &[u8] = b"a secret of thirty-two bytes....";
+    /// The key of RFC 8037, appendix A.
+    const PUBLIC: &str =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
     fn limits(setting: &str, trusted: &str) -> RateLimits {
-        let key = HmacKey::new(SECRET).unwrap();
+        let own = read_document(&format!(r#"{{"keys":[{PUBLIC}]}}"#)).unwrap();
+        let keys = Keys { own, ..Keys::from(HmacKey::new(SECRET).unwrap()) };
         let trusted = TrustedProxies::parse(trusted).unwrap();
-        RateLimits::new(setting.parse().unwrap(), key, trusted).unwrap()
+        RateLimits::new(setting.parse().unwrap(), keys, trusted).unwrap()
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -286,20 +293,23 @@ mod tests {
         let limits = limits("user=1", "");
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
         let now_s = now.unwrap();
+        let claims = |issued_at_s| token::Claims {
+            user_id: 7,
+            issued_at_s,
+            expires_at_s: now_s + 60,
+            scope: "tasks:read".to_owned(),
+        };
+        let header = |token: &str| headers(&[("authorization", &format!("Bearer {token}"))]);
         let bearer = |secret: &[u8], issued_at_s| {
-            let claims = token::Claims {
-                user_id: 7,
-                issued_at_s,
-                expires_at_s: now_s + 60,
-                scope: "tasks:read".to_owned(),
-            };
-            let token = token::sign(&claims, &HmacKey::new(secret).unwrap());
-            headers(&[("authorization", &format!("Bearer {token}"))])
+            header(&token::sign(&claims(issued_at_s), &HmacKey::new(secret).unwrap()))
         };
         let forged = bearer(b"another secret of more than 32 bytes", now_s);
         let from = |n: u32| peer(&format!("192.0.2.{n}:1"));
         assert_eq!(limits.count(from(1), &forged).refused_s, None);
         assert_eq!(limits.count(from(2), &bearer(SECRET, now_s)).refused_s, None);
         assert!(limits.count(from(3), &bearer(SECRET, now_s - 1)).refused_s.is_some());
+        let private = PUBLIC.replace('}', r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
+        let token = SigningKey::read(&private).unwrap().sign(&claims(now_s));
+        assert!(limits.count(from(4), &header(&token)).refused_s.is_some());
     }
 }

@@ -11,6 +11,7 @@ use rondo_database::secret::Secret;
 use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
+use rondo_setting::Cleartext;
 use rondo_telemetry::{Metrics, Part, Readiness, Shutdown};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{Manifest, WasmApp, serve};
@@ -45,8 +46,10 @@ struct Setting {
     kafka: Option<KafkaSettings>,
     manifest: Manifest,
     listener: TcpListener,
-    jwt_secret: String,
+    /// None where tokens are signed with a private key.
+    jwt_secret: Option<String>,
     link_secret: String,
+    link_secret_previous: String,
     rates: RateSetting,
     account: AccountSettings,
     outlet: Outlet,
@@ -60,9 +63,9 @@ struct Setting {
 ///
 /// # Errors
 /// What could not be started, in one line that tells what to do.
-pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let external = args.database()?;
-    let (setting, data, secrets) = settle(&args).await?;
+pub async fn run(args: UpArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let external = args.database(cleartext)?;
+    let (setting, data, secrets) = settle(&args, cleartext).await?;
     let (home, token) = (Home { data: data.path(), secrets: &secrets }, shutdown.token());
     let endpoints = data.path().join(ENDPOINTS);
     let result = match external {
@@ -88,12 +91,16 @@ pub async fn run(args: UpArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
 
 /// Checks every setting, then takes the port and the data folder, so that one in use is told at
 /// once.
-async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)> {
-    let kafka = args.kafka.settings()?;
-    let (jwt_secret, link_secret) = (args.jwt_secret()?, args.link_secret()?);
-    let account = args.account.settings(args.mail.is_local())?;
+async fn settle(
+    args: &UpArgs,
+    cleartext: &Cleartext,
+) -> anyhow::Result<(Setting, DataFolder, Secrets)> {
+    let kafka = args.kafka.settings(cleartext)?;
+    let link_secret = args.link_secret()?;
+    let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
+    let account = args.account.settings(args.mail.is_local()?)?;
     let address = listen_address(&args.listen)?;
-    let (_, from) = args.mail.outlet(&args.data)?;
+    let (_, from) = args.mail.outlet(&args.data, cleartext)?;
     let rates = args.rate_limits()?;
     let loopback = args.webhook.loopback()?;
     let manifest = manifest(&args.spin_toml)?;
@@ -101,9 +108,9 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
     let data = DataFolder::open(&args.data)?;
     let secrets = Secrets::load_or_create(data.path())?;
     // With the folder's full path, for whoever looks for a mail.
-    let (outlet, _) = args.mail.outlet(data.path())?;
-    let jwt_secret = jwt_secret.unwrap_or_else(|| secrets.expose(Secret::Jwt)).to_owned();
-    let link_secret = link_secret.unwrap_or_else(|| secrets.expose(Secret::Link)).to_owned();
+    let (outlet, _) = args.mail.outlet(data.path(), cleartext)?;
+    let jwt_secret = account.jwt_secret(secrets.expose(Secret::Jwt)).map(str::to_owned);
+    let link_secret = link_secret.unwrap_or_else(|| secrets.expose(Secret::Link).to_owned());
     let audit_days = args.retention.audit_retention_days;
     let setting = Setting {
         kafka,
@@ -111,6 +118,7 @@ async fn settle(args: &UpArgs) -> anyhow::Result<(Setting, DataFolder, Secrets)>
         listener,
         jwt_secret,
         link_secret,
+        link_secret_previous,
         rates,
         account,
         outlet,
@@ -175,10 +183,11 @@ async fn serve_all(
         ..
     } = setting;
 
-    let key = HmacKey::new(jwt_secret.as_bytes())?;
-    let limits = RateLimits::new(rates, key.clone(), account.trusted_proxies());
+    let key = jwt_secret.map(|secret| HmacKey::new(secret.as_bytes())).transpose()?;
+    let keys = account.keys(key);
+    let limits = RateLimits::new(rates, keys.clone(), account.trusted_proxies());
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
-    let sync = SyncService::with_metrics(store, account.sync_keys(key), metrics.clone());
+    let sync = SyncService::with_metrics(store, keys, metrics.clone());
     let address = address.to_string();
     write_endpoints(&address, admin, kafka.as_ref(), home.data)?;
     let mut tasks = JoinSet::new();
@@ -301,8 +310,10 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
 /// What `up` itself knows of the variables of spin.toml.
 fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) -> Option<String> {
     match name {
-        "jwt_secret" => Some(setting.jwt_secret.clone()),
+        // Empty beside a signing key, whatever the environment has for it.
+        "jwt_secret" => Some(setting.jwt_secret.clone().unwrap_or_default()),
         "link_secret" => Some(setting.link_secret.clone()),
+        "link_secret_previous" => Some(setting.link_secret_previous.clone()),
         "webhook_allow_loopback" => Some((setting.loopback == Loopback::Allowed).to_string()),
         "registration_limits" => {
             Some(if setting.rates == RateSetting::Off { "off" } else { "on" }.to_owned())

@@ -18,12 +18,13 @@ use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
+use rondo_setting::{SettingError, given, refusal};
 use rondo_telemetry::{Metrics, Part, TraceContext};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::option::{SettingError, loopback};
+use crate::option::loopback;
 
 pub use exchange::{Resolver, system_resolver};
 
@@ -197,7 +198,7 @@ impl Sender {
             message: Message {
                 id: row.get("event_id"),
                 url: row.get("url"),
-                secret: row.get("secret"),
+                secrets: row.get("secrets"),
                 body: row.get::<_, String>("payload").into(),
             },
         });
@@ -312,7 +313,7 @@ mod tests {
             message: Message {
                 id: "e".to_owned(),
                 url: "https://example.org".to_owned(),
-                secret: String::new(),
+                secrets: Vec::new(),
                 body: bytes::Bytes::new(),
             },
         };

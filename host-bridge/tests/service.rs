@@ -6,6 +6,8 @@ mod clock;
 mod dead_letter;
 #[path = "service/digest.rs"]
 mod digest;
+#[path = "service/grant.rs"]
+mod grant;
 #[path = "service/mailer.rs"]
 mod mailer;
 #[path = "service/outlet.rs"]

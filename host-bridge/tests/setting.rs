@@ -30,7 +30,7 @@ const DATABASE_ONLY: &[&[&str]] = &[
 const BRIDGE_SETTINGS: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://rondo_bridge:hunter2@127.0.0.1:1/rondo"),
     ("COMPONENTS_URL", "http://127.0.0.1:1"),
-    ("EVENT_TOKEN", "hunter2-hunter2"),
+    ("EVENT_TOKEN", "hunter2-hunter2-hunter2-hunter2-hunter2"),
     ("KAFKA_BROKERS", "127.0.0.1:1"),
 ];
 
@@ -103,6 +103,7 @@ async fn settings_of_kafka_go_together() {
 async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("JWT_SECRET", SECRET), "JWT_SECRET").await;
     refused(UP, &[], ("LINK_SECRET", SECRET), "LINK_SECRET").await;
+    refused(UP, &[], ("LINK_SECRET_PREVIOUS", SECRET), "LINK_SECRET_PREVIOUS").await;
     let smtp = &[("SMTP_URL", "smtps://ada:hunter2@127.0.0.1:1")];
     refused(UP, smtp, ("SMTP_CA", "/nonexistent/ca.pem"), "SMTP_CA").await;
     refused(UP, smtp, ("SMTP_CA", "spin.toml"), "SMTP_CA").await;
@@ -125,13 +126,145 @@ async fn up_and_host_name_what_they_cannot_use() {
 }
 
 #[tokio::test]
+async fn the_host_names_variables_that_would_fail_when_they_are_used() {
+    const LONG: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
+    const ROLES: [&str; 5] = ["TASK_API", "RECURRENCE", "NOTIFY", "AUDIT", "AUTH"];
+    let urls = ROLES.map(|role| format!("SPIN_VARIABLE_{role}_DATABASE_URL"));
+    let mut good: Vec<(&str, &str)> =
+        urls.iter().map(|name| (&**name, "postgres://u:hunter2@127.0.0.1:1/rondo")).collect();
+    good.extend([
+        ("SPIN_VARIABLE_DATABASE_HOST", "127.0.0.1:1"),
+        ("SPIN_VARIABLE_JWT_SECRET", LONG),
+        ("SPIN_VARIABLE_LINK_SECRET", LONG),
+        ("SPIN_VARIABLE_EVENT_TOKEN", LONG),
+    ]);
+    for (name, value) in [
+        ("SPIN_VARIABLE_JWT_SECRET", ""),
+        ("SPIN_VARIABLE_JWT_SECRET", SECRET),
+        ("SPIN_VARIABLE_LINK_SECRET", SECRET),
+        ("SPIN_VARIABLE_LINK_SECRET_PREVIOUS", SECRET),
+        ("SPIN_VARIABLE_EVENT_TOKEN", SECRET),
+        ("SPIN_VARIABLE_EVENT_TOKEN_PREVIOUS", SECRET),
+        ("SPIN_VARIABLE_AUTH_DATABASE_URL", SECRET),
+        ("SPIN_VARIABLE_AUTH_DATABASE_URL", "postgres://u:hunter2@db/rondo"),
+    ] {
+        refused(HOST, &good, (name, value), name).await;
+    }
+    // Beside a signing key, no component may have what makes tokens.
+    let key = ("SPIN_VARIABLE_JWT_SIGNING_KEY", "{}");
+    refused(HOST, &good, key, "SPIN_VARIABLE_JWT_SECRET").await;
+}
+
+/// Each secret of each command.
+const SECRETS: &[(&[&str], &[(&str, &str)], &[&str])] = &[
+    (
+        UP,
+        &[
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"),
+            ("KAFKA_USERNAME", "ada"),
+            ("KAFKA_PASSWORD", SECRET),
+        ],
+        &[
+            "DATABASE_URL",
+            "JWT_SECRET",
+            "JWT_SIGNING_KEY",
+            "LINK_SECRET",
+            "LINK_SECRET_PREVIOUS",
+            "SMTP_URL",
+            "KAFKA_PASSWORD",
+        ],
+    ),
+    (BRIDGE, BRIDGE_SETTINGS, &["DATABASE_URL", "EVENT_TOKEN", "SMTP_URL", "KAFKA_PASSWORD"]),
+    (&["dlq", "list"], &[], &["DATABASE_URL"]),
+];
+
+#[tokio::test]
+async fn a_secret_comes_from_the_environment_or_from_a_file_and_from_no_argument() {
+    for (command, good, names) in SECRETS {
+        let (code, help) = run(&[command[0], "--help"], &[]).await;
+        assert_eq!(code, Some(0), "{help}");
+        for name in *names {
+            let file = format!("{name}_FILE");
+            assert!(help.contains(&format!("[env: {file}=]")), "{file} is not in {help}");
+            let good: Vec<_> = good.iter().copied().filter(|(of, _)| of != name).collect();
+            refused(command, &good, (&file, "/nonexistent/key"), &file).await;
+            let both = [&good[..], &[(*name, SECRET)]].concat();
+            refused(command, &both, (&file, "/nonexistent/key"), &file).await;
+            refused(command, &both, (&file, "/nonexistent/key"), &format!("{name}: ")).await;
+            let option = format!("--{}", name.to_lowercase().replace('_', "-"));
+            let argument = [command, &[&*option, SECRET][..]].concat();
+            refused(&argument, &good, ("RONDO_LOG", ""), &option).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_what_the_variable_would_have() {
+    let folder = Folder::new("setting");
+    let path = folder.path().join("url");
+    std::fs::write(&path, "postgres://ada:hunter2@127.0.0.1:1/rondo\n").unwrap();
+    let file = ("DATABASE_URL_FILE", path.to_str().unwrap());
+    let (code, printed) = run(&["dlq", "list"], &[file]).await;
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("127.0.0.1:1") && !printed.contains(SECRET), "{printed}");
+    std::fs::write(&path, "hunter2-hunter2").unwrap();
+    refused(UP, &[], ("JWT_SECRET_FILE", path.to_str().unwrap()), "JWT_SECRET").await;
+}
+
+#[tokio::test]
+async fn secrets_leave_this_machine_by_tls_unless_that_is_said() {
+    let database = ("DATABASE_URL", "postgres://rondo:hunter2@db.example.org/rondo");
+    let mail = ("SMTP_URL", "smtp://ada:hunter2@10.0.0.1:25");
+    let kafka = [
+        ("KAFKA_BROKERS", "broker.example.org:1"),
+        ("KAFKA_USERNAME", "ada"),
+        ("KAFKA_PASSWORD", SECRET),
+    ];
+    let sasl = ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT");
+    for command in [UP, BRIDGE] {
+        let good = |without: &[&str]| -> Vec<_> {
+            let settings = BRIDGE_SETTINGS.iter().filter(|(name, _)| !without.contains(name));
+            settings.copied().filter(|_| command == BRIDGE).collect()
+        };
+        refused(command, &good(&[]), database, "ALLOW_CLEARTEXT=postgres").await;
+        refused(command, &good(&[]), mail, "ALLOW_CLEARTEXT=smtp").await;
+        let settings = [&good(&["KAFKA_BROKERS"])[..], &kafka].concat();
+        refused(command, &settings, sasl, "ALLOW_CLEARTEXT=kafka").await;
+        // What is allowed is not refused: the next setting is.
+        let allowed = ("ALLOW_CLEARTEXT", "smtp,postgres,kafka");
+        let settings = [&settings[..], &[sasl, mail, allowed]].concat();
+        refused(command, &settings, ("SMTP_CA", "/nonexistent.pem"), "SMTP_CA").await;
+        refused(command, &good(&[]), ("ALLOW_CLEARTEXT", "all"), "ALLOW_CLEARTEXT").await;
+    }
+    for command in DATABASE_ONLY {
+        refused(command, &[], database, "ALLOW_CLEARTEXT=postgres").await;
+    }
+    let (code, printed) = run(
+        &["dlq", "list"],
+        &[("DATABASE_URL", "postgres://a:hunter2@db.invalid/d"), ("ALLOW_CLEARTEXT", "postgres")],
+    )
+    .await;
+    assert_eq!(code, Some(1), "it has been tried: {printed}");
+}
+
+#[tokio::test]
+async fn a_signing_key_stands_alone() {
+    let private = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    let secret = ("JWT_SECRET", "hunter2-hunter2-hunter2-hunter2-hunter2");
+    refused(UP, &[secret], ("JWT_SIGNING_KEY", private), "JWT_SECRET").await;
+    refused(UP, &[secret], ("JWT_SIGNING_KEY", private), "JWT_SIGNING_KEY").await;
+}
+
+#[tokio::test]
 async fn the_bridge_names_what_it_misses() {
     for (setting, _) in BRIDGE_SETTINGS {
         refused(BRIDGE, BRIDGE_SETTINGS, (setting, ""), setting).await;
     }
     for wrong in [
         ("COMPONENTS_URL", "https://"),
-        ("EVENT_TOKEN", "hunter2 \u{7f}"),
+        ("EVENT_TOKEN", "hunter2-hunter2-hunter2-hunter2"),
+        ("EVENT_TOKEN", "hunter2-hunter2-hunter2-hunter2 \u{7f}"),
         ("OIDC_ISSUER", "id.example.org"),
     ] {
         refused(BRIDGE, BRIDGE_SETTINGS, wrong, wrong.0).await;

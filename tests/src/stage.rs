@@ -37,10 +37,18 @@ impl Stage {
     /// # Panics
     /// When a component has not been built, or there is no Postgres.
     pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with other values of these variables.
+    ///
+    /// # Panics
+    /// As [`Stage::new`].
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await;
         let address = database.dsn(Role::Audit);
         let address = format!("{}:{}", address.host(), address.port());
-        let app = load(&address, |role| database.dsn(role).expose_url());
+        let app = load(&address, variables, |role| database.dsn(role).expose_url());
         let (http, server) = serve(app.clone()).await;
         Self { database, app, http, _server: server }
     }
@@ -52,7 +60,7 @@ impl Stage {
     pub async fn without_database() -> Self {
         let database = TestDatabase::new().await;
         let nowhere = format!("127.0.0.1:{}", rondo_testkit::port::free());
-        let app = load(&nowhere, |role| format!("postgres://{role}:x@{nowhere}/rondo"));
+        let app = load(&nowhere, &[], |role| format!("postgres://{role}:x@{nowhere}/rondo"));
         let (http, server) = serve(app.clone()).await;
         Self { database, app, http, _server: server }
     }
@@ -149,9 +157,11 @@ impl Stage {
 }
 
 /// The application of spin.toml, each component with the database login that `url` gives its role.
-fn load(address: &str, url: impl Fn(Role) -> String) -> WasmApp {
+fn load(address: &str, variables: &[(&str, &str)], url: impl Fn(Role) -> String) -> WasmApp {
     let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
+    let other = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
     let values = Values::resolve(&manifest.variables, |name| match name {
+        _ if other(name).is_some() => other(name).map(str::to_owned),
         "database_host" => Some(address.to_owned()),
         "jwt_secret" | "link_secret" | "event_token" => Some(SECRET.to_owned()),
         // Nobody here reads a mail that would verify an address.

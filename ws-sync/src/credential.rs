@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rondo_contract::token::key::Jwk;
-use rondo_contract::token::{HmacKey, Presented, Provider, Source};
+use rondo_contract::token::{Claims, HmacKey, Presented, Provider, Source};
 use rondo_domain::access::{Scope, Scopes};
 use tokio::time::Instant;
 
@@ -31,6 +31,21 @@ impl From<HmacKey> for Keys {
     }
 }
 
+impl Keys {
+    /// What a token of our own says; none when it is another's, or not valid at `now_s` (seconds
+    /// since the epoch).
+    #[must_use]
+    pub fn own_claims(&self, token: &str, now_s: i64) -> Option<Claims> {
+        let presented = Presented::read(token).ok()?;
+        let proven = match (presented.source().ok()?, &self.secret) {
+            (Source::Secret, Some(secret)) => presented.proven_by_secret(secret),
+            (Source::OwnKey, _) => presented.proven_by_key(&self.own),
+            _ => return None,
+        };
+        proven.ok()?.own(now_s).ok()
+    }
+}
+
 /// A verified token's user and time.
 #[derive(Debug, Clone, Copy)]
 pub struct Credential {
@@ -50,20 +65,15 @@ impl Credential {
         keys: &Keys,
         store: &Store,
     ) -> Result<Option<Self>, StoreError> {
-        let Ok(presented) = Presented::read(token) else { return Ok(None) };
-        let Ok(source) = presented.source() else { return Ok(None) };
         let now_s = now_s();
-        let proven = match (source, &keys.provider, &keys.secret) {
-            (Source::Secret, _, Some(secret)) => presented.proven_by_secret(secret),
-            (Source::OwnKey, _, _) => presented.proven_by_key(&keys.own),
-            (Source::Provider { issuer, subject }, Some(provider), _)
-                if issuer == provider.issuer =>
-            {
-                return Self::of_provider(&presented, provider, &subject, now_s, store).await;
-            }
-            _ => return Ok(None),
-        };
-        let claims = proven.and_then(|proven| proven.own(now_s)).ok();
+        let Ok(presented) = Presented::read(token) else { return Ok(None) };
+        if let (Ok(Source::Provider { issuer, subject }), Some(provider)) =
+            (presented.source(), &keys.provider)
+            && issuer == provider.issuer
+        {
+            return Self::of_provider(&presented, provider, &subject, now_s, store).await;
+        }
+        let claims = keys.own_claims(token, now_s);
         Ok(claims.and_then(|claims| {
             let scopes = Scopes::of_token(&claims.scope);
             Self::of(claims.user_id, scopes, claims.expires_at_s - now_s)

@@ -1,12 +1,16 @@
-//! Settings of the program `rondo-sync`: options, each with its environment variable.
+//! Settings of the program `rondo-sync`: options, each with its environment variable, and secrets,
+//! which are no options.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use rondo_contract::token::key::read_document;
 use rondo_contract::token::{HmacKey, Provider};
-use rondo_database::Dsn;
+use rondo_database::{DatabaseOptions, Dsn};
 use rondo_domain::access::Scopes;
-use rondo_kafka::{KafkaOptions, KafkaSettings, SettingError};
+use rondo_kafka::{KafkaOptions, KafkaSettings};
+use rondo_setting::{CleartextOption, SettingError, environment, given, refusal, required, secret};
 
 use crate::credential::Keys;
 
@@ -27,16 +31,17 @@ pub struct Options {
         value_name = "ADDRESS:PORT"
     )]
     pub listen: String,
-    /// Postgres, as a role that may do what `rondo_sync` may: postgres://…
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
-    /// Postgres as role rondo_sync, as `rondo env` writes it; otherwise DATABASE_URL
-    #[arg(long, env = "SYNC_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub sync_database_url: Option<String>,
-    /// The secret that access tokens are signed with; better given by the environment
-    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
-    pub jwt_secret: Option<String>,
-    /// Instead of it, or beside it: public keys of access tokens, a JWKS document
+    #[command(flatten)]
+    pub cleartext: CleartextOption,
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    #[arg(skip = environment("JWT_SECRET"))]
+    pub jwt_secret: Option<OsString>,
+    /// File with the secret that access tokens are signed with; JWT_SECRET may have it itself
+    #[arg(long, env = "JWT_SECRET_FILE", value_name = "FILE")]
+    pub jwt_secret_file: Option<PathBuf>,
+    /// Instead of it, or beside it while one takes the place of the other: public keys of access
+    /// tokens, a JWKS document
     #[arg(long, env = "JWT_PUBLIC_KEYS", value_name = "JWKS")]
     pub jwt_public_keys: Option<String>,
     /// OpenID provider whose tokens are accepted: their `iss`, to the letter
@@ -65,46 +70,40 @@ impl Options {
     /// # Errors
     /// The first setting that is missing or malformed; none is ever quoted that may be a secret.
     pub fn settings(&self) -> Result<Settings, SettingError> {
-        let listen = self.listen.parse().map_err(|_| SettingError {
-            setting: "RONDO_LISTEN",
-            reason: format!("{:?} is no address and port such as 127.0.0.1:3002", self.listen),
+        let listen = self.listen.parse().map_err(|_| {
+            let reason = format!("{:?} is no address and port such as 127.0.0.1:3002", self.listen);
+            refusal("RONDO_LISTEN", reason)
         })?;
-        let (setting, url) = match given(self.sync_database_url.as_ref()) {
-            Some(url) => ("SYNC_DATABASE_URL", url),
-            None => ("DATABASE_URL", required("DATABASE_URL", self.database_url.as_ref())?),
-        };
-        let database =
-            Dsn::parse(url).map_err(|error| SettingError { setting, reason: error.to_string() })?;
+        let cleartext = self.cleartext.allowed()?;
+        let database = self.database.dsn_for("SYNC_DATABASE_URL", &cleartext)?;
         let keys = self.keys()?;
-        let kafka = self.kafka.settings()?.ok_or_else(|| SettingError {
-            setting: "KAFKA_BROKERS",
-            reason: "is missing; without Kafka, `rondo up` has sync in it".to_owned(),
+        let kafka = self.kafka.settings(&cleartext)?.ok_or_else(|| {
+            refusal("KAFKA_BROKERS", "is missing; without Kafka, `rondo up` has sync in it")
         })?;
         Ok(Settings { listen, database, keys, kafka })
     }
 
     fn keys(&self) -> Result<Keys, SettingError> {
-        let own = match given(self.jwt_public_keys.as_ref()) {
-            Some(document) => read_document(document).map_err(|error| SettingError {
-                setting: "JWT_PUBLIC_KEYS",
-                reason: error.to_string(),
-            })?,
+        const SECRET: &str = "JWT_SECRET";
+        let own = match given(self.jwt_public_keys.as_deref()) {
+            Some(document) => {
+                read_document(document).map_err(|error| refusal("JWT_PUBLIC_KEYS", error))?
+            }
             None => Vec::new(),
         };
-        let secret = match given(self.jwt_secret.as_ref()) {
+        let file = self.jwt_secret_file.as_deref();
+        let secret = match secret(SECRET, self.jwt_secret.as_deref(), file)? {
             None if !own.is_empty() => None,
-            _ => {
-                let secret = required("JWT_SECRET", self.jwt_secret.as_ref())?;
-                Some(HmacKey::new(secret.as_bytes()).map_err(|error| SettingError {
-                    setting: "JWT_SECRET",
-                    reason: error.to_string(),
-                })?)
+            secret => {
+                let key = HmacKey::new(required(SECRET, secret)?.as_bytes());
+                Some(key.map_err(|error| refusal(SECRET, error))?)
             }
         };
-        let provider = match given(self.oidc_issuer.as_ref()) {
+        let provider = match given(self.oidc_issuer.as_deref()) {
             Some(issuer) => Some(Provider {
                 issuer: issuer.to_owned(),
-                audience: required("OIDC_AUDIENCE", self.oidc_audience.as_ref())?.to_owned(),
+                audience: required("OIDC_AUDIENCE", given(self.oidc_audience.as_deref()))?
+                    .to_owned(),
                 default_scopes: default_scopes(self.oidc_default_scopes.as_deref())?,
             }),
             None => None,
@@ -122,31 +121,25 @@ pub fn default_scopes(value: Option<&str>) -> Result<Scopes, SettingError> {
     if words.is_empty() {
         return Ok(Scopes::TASKS);
     }
-    Scopes::of_request(words).map_err(|violation| SettingError {
-        setting: "OIDC_DEFAULT_SCOPES",
-        reason: violation.to_string(),
-    })
-}
-
-fn given(value: Option<&String>) -> Option<&str> {
-    value.map(String::as_str).filter(|value| !value.trim().is_empty())
-}
-
-fn required<'a>(setting: &'static str, value: Option<&'a String>) -> Result<&'a str, SettingError> {
-    given(value).ok_or_else(|| SettingError { setting, reason: "is missing: set it".to_owned() })
+    Scopes::of_request(words).map_err(|violation| refusal("OIDC_DEFAULT_SCOPES", violation))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn database(url: &str) -> DatabaseOptions {
+        DatabaseOptions { database_url: Some(url.into()), database_url_file: None }
+    }
+
     #[test]
     fn what_is_wrong_is_named_and_not_quoted() {
         let good = || Options {
             listen: "127.0.0.1:0".to_owned(),
-            database_url: Some("postgres://rondo_sync:hunter2@localhost/rondo".to_owned()),
-            sync_database_url: None,
-            jwt_secret: Some("s".repeat(32)),
+            cleartext: CleartextOption::default(),
+            database: database("postgres://rondo_sync:hunter2@localhost/rondo"),
+            jwt_secret: Some("s".repeat(32).into()),
+            jwt_secret_file: None,
             jwt_public_keys: None,
             oidc_issuer: None,
             oidc_audience: None,
@@ -162,10 +155,16 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
         };
         check(|options| options.listen = "3001".to_owned(), "RONDO_LISTEN");
-        check(|options| options.database_url = None, "DATABASE_URL");
-        check(|options| options.database_url = Some("hunter2".to_owned()), "DATABASE_URL");
-        check(|options| options.jwt_secret = Some(String::new()), "JWT_SECRET");
-        check(|options| options.jwt_secret = Some("hunter2".to_owned()), "JWT_SECRET");
+        check(|options| options.database = DatabaseOptions::default(), "DATABASE_URL");
+        check(|options| options.database = database("hunter2"), "DATABASE_URL");
+        check(|options| options.database = database("postgres://u:hunter2@h/d"), "DATABASE_URL");
+        check(
+            |options| options.cleartext.allow_cleartext = Some("all".to_owned()),
+            "ALLOW_CLEARTEXT",
+        );
+        check(|options| options.jwt_secret = Some(OsString::new()), "JWT_SECRET");
+        check(|options| options.jwt_secret = Some("hunter2".into()), "JWT_SECRET");
+        check(|options| options.jwt_secret_file = Some("/key".into()), "JWT_SECRET");
         check(|options| options.jwt_public_keys = Some("[]".to_owned()), "JWT_PUBLIC_KEYS");
         check(|options| options.oidc_issuer = Some("https://id".to_owned()), "OIDC_AUDIENCE");
         check(

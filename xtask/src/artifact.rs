@@ -23,6 +23,10 @@ pub const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
 /// The program that writes the documents.
 const DOCUMENT: &str = "rondo-document";
 
+/// The program that writes the bill of materials, and the name of that file.
+const BILL: &str = "rondo-bill";
+const BILL_FILE: &str = "rondo.cdx.json";
+
 /// The profile of components, see the workspace's Cargo.toml.
 pub const WASM_PROFILE: &str = "wasm";
 
@@ -50,11 +54,13 @@ pub fn build_binaries() -> Result<()> {
     build_native(&BINARIES)
 }
 
-/// Builds everything as it is deployed, the programs into `target/dist`.
+/// Builds everything as it is deployed: the programs into `target/dist`, and a bill of materials.
 pub fn build_dist() -> Result<()> {
     build_components()?;
     let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
-    run(native(["build", "--profile", "dist"]).args(binaries))
+    run(native(["build", "--profile", "dist"]).args(binaries))?;
+    build_native(&[BILL])?;
+    run(Command::new(binary(BILL)).arg(target_directory().join("dist").join(BILL_FILE)))
 }
 
 /// Builds native programs of the workspace by their names.

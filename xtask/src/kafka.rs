@@ -129,7 +129,7 @@ fn java_major(text: &str) -> Option<u32> {
 }
 
 /// `$XDG_CACHE_HOME/rondo` or `~/.cache/rondo`, as testkit looks for it.
-fn cache_directory() -> Result<PathBuf> {
+pub fn cache_directory() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(named) if !named.is_empty() => PathBuf::from(named),
         _ => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),

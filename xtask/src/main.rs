@@ -14,6 +14,7 @@ mod planted;
 mod python;
 mod report;
 mod service;
+mod tool;
 mod up;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ cargo xtask <command>
                          what follows `--` goes to the test programs
   planted-bugs [BUG]...  plant bugs in a copy and see that the tests notice them
   build [--dist]         build the components and the two binaries; for a server, optimized as a whole
+                         and with a bill of materials
   document               write docs/openapi.json and docs/asyncapi.json anew from the types
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]

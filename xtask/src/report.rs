@@ -14,7 +14,6 @@ use crate::cargo::shown;
 pub enum Outcome {
     Passed,
     Tested(TestCount),
-    Skipped(&'static str),
     Failed,
 }
 
@@ -107,7 +106,7 @@ impl Report {
 impl Outcome {
     fn has_failed(&self) -> bool {
         match self {
-            Self::Passed | Self::Skipped(_) => false,
+            Self::Passed => false,
             Self::Tested(count) => count.has_failed,
             Self::Failed => true,
         }
@@ -118,14 +117,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut total = TestCount::default();
         for (name, outcome, took) in &self.parts {
-            let verdict = match outcome {
-                Outcome::Skipped(_) => "skipped",
-                _ if outcome.has_failed() => "FAILED",
-                _ => "ok",
-            };
+            let verdict = if outcome.has_failed() { "FAILED" } else { "ok" };
             let detail = match outcome {
                 Outcome::Passed | Outcome::Failed => String::new(),
-                Outcome::Skipped(why) => (*why).to_owned(),
                 Outcome::Tested(count) => {
                     total = total + *count;
                     format!(
@@ -134,7 +128,7 @@ impl fmt::Display for Report {
                     )
                 }
             };
-            writeln!(f, "{name:<12} {verdict:<7} {:>7.1} s  {detail}", took.as_secs_f64())?;
+            writeln!(f, "{name:<12} {verdict:<6} {:>7.1} s  {detail}", took.as_secs_f64())?;
         }
         writeln!(
             f,

@@ -68,6 +68,13 @@ impl Session {
         let access_token = if signing_key.is_empty() {
             token::sign(&claims, &caller::key()?)
         } else {
+            if caller::has_secret()? {
+                // With it, every component could make tokens.
+                return Err(Refusal::internal(format!(
+                    "variables {SIGNING_KEY_VARIABLE} and {} are both set",
+                    caller::JWT_SECRET_VARIABLE
+                )));
+            }
             let key = SigningKey::read(&signing_key).map_err(|error| {
                 Refusal::internal(format!("variable {SIGNING_KEY_VARIABLE}: {error}"))
             })?;

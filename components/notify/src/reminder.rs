@@ -137,7 +137,7 @@ mod tests {
             mail.text.lines().filter_map(|line| line.split_once("?token=")).collect();
         let read = |later_s: i64| -> Vec<_> {
             let now_s = now().as_second() + later_s;
-            tokens.iter().map(|(_, token)| Link::read(token, &key(), now_s).ok()).collect()
+            tokens.iter().map(|(_, token)| Link::read(token, &[key()], now_s).ok()).collect()
         };
         let found = read(TASK_LINK_LIFETIME_S - 1).into_iter().map(|link| {
             let link = link.unwrap();

@@ -9,7 +9,7 @@ pub use record::record;
 
 use rondo_contract::account_mail;
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::webhook::{SECRET_BYTES, WEBHOOKS_MAX, secret};
+use rondo_contract::webhook::{SECRET_BYTES, SECRET_OVERLAP_S, WEBHOOKS_MAX, secret};
 use rondo_domain::destination::Loopback;
 use rondo_guest::caller::Login;
 use rondo_guest::http::{Method, Request, Response};
@@ -29,6 +29,7 @@ const ALLOW_LOOPBACK_VARIABLE: &str = "webhook_allow_loopback";
 enum Target {
     All,
     One(i64),
+    Secret(i64),
     Test(i64),
     Deliveries(i64),
     Redelivery { webhook: i64, delivery: i64 },
@@ -40,7 +41,7 @@ pub fn methods(rest: &[&str]) -> Option<&'static [Method]> {
         [] => &[Method::Get, Method::Post],
         [_] => &[Method::Get, Method::Patch, Method::Delete],
         [_, "deliveries"] => &[Method::Get],
-        [_, "test"] | [_, "deliveries", _, "redeliver"] => &[Method::Post],
+        [_, "secret" | "test"] | [_, "deliveries", _, "redeliver"] => &[Method::Post],
         _ => return None,
     })
 }
@@ -58,6 +59,7 @@ pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Res
     let target = match rest {
         [] => Target::All,
         [id] => Target::One(known(id)?),
+        [id, "secret"] => Target::Secret(known(id)?),
         [id, "test"] => Target::Test(known(id)?),
         [id, "deliveries"] => Target::Deliveries(known(id)?),
         [id, _, delivery, ..] => {
@@ -71,6 +73,7 @@ pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Res
         (Target::One(id), Method::Get) => show(request, user, id),
         (Target::One(id), Method::Patch) => change(request, login, id),
         (Target::One(id), _) => delete(request, user, id),
+        (Target::Secret(id), _) => renew_secret(request, login, id),
         (Target::Test(id), _) => test(request, login, id),
         (Target::Deliveries(id), _) => deliveries(request, user, id),
         (Target::Redelivery { webhook, delivery }, _) => {
@@ -88,23 +91,43 @@ fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
 fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let form = NewWebhook::read(body::object(request)?, loopback()?).map_err(Refusal::invalid)?;
-    let random: [u8; SECRET_BYTES] = get_random_bytes(SECRET_BYTES as u64)
-        .try_into()
-        .map_err(|_| Refusal::internal("too few random bytes"))?;
-    let secret = secret(&random);
+    let secret = new_secret()?;
     let notice = notice(&form.url, request)?;
     let outcome = Store::open()?.create(login, &form, &secret, WEBHOOKS_MAX, &notice)?;
     let made = answer(outcome, || {
         Refusal::new(ProblemCode::TooManyWebhooks)
             .detail(format!("A user has at most {WEBHOOKS_MAX} webhooks."))
     })?;
-    let mut answer: Value =
-        serde_json::from_str(&made).map_err(|error| Refusal::internal(error.to_string()))?;
+    let answer = with_secret(&made, secret)?;
     let location = format!("{}/{}", request.path().trim_end_matches('/'), answer["id"]);
-    answer["secret"] = secret.into();
-    Ok(Response::json(201, answer.to_string())
-        .header("location", location)
-        .header("cache-control", "no-store"))
+    Ok(shown_once(201, &answer).header("location", location))
+}
+
+/// Gives a webhook another secret and shows it, this once.
+fn renew_secret(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
+    Parameters::of(request).finish()?;
+    body::nothing(&request.body()?, request)?;
+    let secret = new_secret()?;
+    let outcome = Store::open()?.renew_secret(login, id, &secret, SECRET_OVERLAP_S)?;
+    Ok(shown_once(200, &with_secret(&answer(outcome, Refusal::not_found)?, secret)?))
+}
+
+fn new_secret() -> Result<String, Refusal> {
+    let random: [u8; SECRET_BYTES] = get_random_bytes(SECRET_BYTES as u64)
+        .try_into()
+        .map_err(|_| Refusal::internal("too few random bytes"))?;
+    Ok(secret(&random))
+}
+
+fn with_secret(webhook: &str, secret: String) -> Result<Value, Refusal> {
+    let mut webhook: Value =
+        serde_json::from_str(webhook).map_err(|error| Refusal::internal(error.to_string()))?;
+    webhook["secret"] = secret.into();
+    Ok(webhook)
+}
+
+fn shown_once(status: u16, webhook: &Value) -> Response {
+    Response::json(status, webhook.to_string()).header("cache-control", "no-store")
 }
 
 fn show(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {

@@ -12,6 +12,8 @@ use crate::token::HmacKey;
 
 /// Variable that holds the key.
 pub const LINK_SECRET_VARIABLE: &str = "link_secret";
+/// Variable that holds the key before it, whose links still work; may be empty.
+pub const LINK_SECRET_PREVIOUS_VARIABLE: &str = "link_secret_previous";
 /// Longest token that is looked at, in bytes.
 pub const LINK_TOKEN_BYTES_MAX: usize = 256;
 /// How long a link to change a task works, in seconds.
@@ -79,17 +81,17 @@ impl Link {
         format!("{words}.{signature}")
     }
 
-    /// Reads a token that was signed with `key` and has not expired.
+    /// Reads a token that was signed with one of these keys and has not expired.
     ///
     /// # Errors
     /// [`LinkError`].
-    pub fn read(token: &str, key: &HmacKey, now_s: i64) -> Result<Self, LinkError> {
+    pub fn read(token: &str, keys: &[HmacKey], now_s: i64) -> Result<Self, LinkError> {
         if token.len() > LINK_TOKEN_BYTES_MAX {
             return Err(LinkError::Forged);
         }
         let (words, signature) = token.rsplit_once('.').ok_or(LinkError::Forged)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| LinkError::Forged)?;
-        if !key.has_signed(words.as_bytes(), &signature) {
+        if !keys.iter().any(|key| key.has_signed(words.as_bytes(), &signature)) {
             return Err(LinkError::Forged);
         }
         let link = Self::of_words(words).ok_or(LinkError::Forged)?;
@@ -134,8 +136,11 @@ mod tests {
     #[test]
     fn a_link_says_what_was_signed_until_it_expires() {
         let token = link().sign(&key("a"));
-        assert_eq!(Link::read(&token, &key("a"), NOW_S), Ok(link()));
-        assert_eq!(Link::read(&token, &key("a"), NOW_S + 1), Err(LinkError::Expired));
+        let keys = [key("a"), key("b")];
+        assert_eq!(Link::read(&token, &keys[..1], NOW_S), Ok(link()));
+        assert_eq!(Link::read(&token, &keys[..1], NOW_S + 1), Err(LinkError::Expired));
+        // While one key takes the place of another, both are good.
+        assert_eq!(Link::read(&link().sign(&keys[1]), &keys, NOW_S), Ok(link()));
         assert!(token.len() < LINK_TOKEN_BYTES_MAX / 2, "{token}");
         let url = link().url("https://a.example/rondo", &key("a"));
         assert_eq!(url, format!("https://a.example/rondo/links/snooze?token={token}"));
@@ -161,7 +166,7 @@ mod tests {
             ("too long", format!("{}{token}", "0".repeat(LINK_TOKEN_BYTES_MAX))),
             ("letters beyond ASCII", "é".repeat(40)),
         ] {
-            assert_eq!(Link::read(&token, &key("a"), NOW_S), Err(LinkError::Forged), "{what}");
+            assert_eq!(Link::read(&token, &[key("a")], NOW_S), Err(LinkError::Forged), "{what}");
         }
     }
 
@@ -175,7 +180,7 @@ mod tests {
             scope: String::new(),
         };
         let token = crate::token::sign(&claims, &key("a"));
-        assert_eq!(Link::read(&token, &key("a"), NOW_S), Err(LinkError::Forged));
+        assert_eq!(Link::read(&token, &[key("a")], NOW_S), Err(LinkError::Forged));
         assert!(crate::token::verify(&link().sign(&key("a")), &key("a"), NOW_S).is_err());
     }
 }

@@ -12,12 +12,15 @@ use crate::event::EventType;
 pub const ID_HEADER: &str = "webhook-id";
 /// When the attempt was made, in seconds since 1970.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+/// One signature, or several with spaces between them.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
 /// Webhooks of one user.
 pub const WEBHOOKS_MAX: i64 = 10;
 /// Random bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
+/// How long a secret is signed with beside the one that has taken its place, in seconds: a day.
+pub const SECRET_OVERLAP_S: i64 = 24 * 60 * 60;
 /// How a secret begins.
 const SECRET_PREFIX: &str = "whsec_";
 /// Which signature it is: HMAC-SHA256.

@@ -40,6 +40,14 @@ pub enum TlsMode {
     VerifyFull,
 }
 
+impl TlsMode {
+    /// Whether there is TLS or no connection.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        matches!(self, Self::Require | Self::VerifyFull)
+    }
+}
+
 /// Why a connection string was refused. Never quotes the string.
 #[derive(Debug, thiserror::Error)]
 pub enum DsnError {

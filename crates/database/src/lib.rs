@@ -19,6 +19,7 @@ pub mod admin;
 pub mod data_folder;
 pub mod dsn;
 pub mod migration;
+pub mod option;
 pub mod pool;
 pub mod role;
 pub mod secret;
@@ -27,6 +28,7 @@ pub mod tls;
 
 pub use data_folder::{DataFolder, DataFolderError};
 pub use dsn::{Dsn, DsnError, TlsMode};
+pub use option::DatabaseOptions;
 pub use pool::{ConnectError, Pool, PoolOptions, Session, SessionOptions};
 pub use role::{Role, RoleDsns};
 pub use secret::{SecretError, Secrets};

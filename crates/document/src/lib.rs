@@ -7,6 +7,7 @@
 //! the component `docs` serves it.
 
 pub mod asyncapi;
+pub mod bill;
 pub mod openapi;
 mod operation;
 mod route;

@@ -139,6 +139,14 @@ pub fn key() -> Result<HmacKey, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {JWT_SECRET_VARIABLE}: {error}")))
 }
 
+/// Whether access tokens are signed with a secret.
+///
+/// # Errors
+/// 500 when the variable is missing.
+pub fn has_secret() -> Result<bool, Refusal> {
+    Ok(!variable::get(JWT_SECRET_VARIABLE)?.is_empty())
+}
+
 /// Whom the request is counted for; see [`address::client`]. None when the host does not tell.
 ///
 /// # Errors
@@ -160,7 +168,7 @@ fn by_jwt(token: &str) -> Result<Option<(Caller, i64)>, Refusal> {
     let now_s = clock::now().as_second();
     let proven = match source {
         // Without a secret nobody has signed anything with it.
-        Source::Secret if variable::get(JWT_SECRET_VARIABLE)?.is_empty() => return Ok(None),
+        Source::Secret if !has_secret()? => return Ok(None),
         Source::Secret => presented.proven_by_secret(&key()?),
         Source::OwnKey => presented.proven_by_key(&own_keys()?),
         Source::Provider { issuer, subject } => {

@@ -7,6 +7,7 @@
 use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition};
 use rondo_contract::json;
 use rondo_contract::problem::ProblemCode;
+use rondo_contract::token::SECRET_BYTES_MIN;
 
 use crate::caller::bearer;
 use crate::database::DatabaseError;
@@ -85,11 +86,25 @@ pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal
 fn authorize(request: &Request) -> Result<(), Refusal> {
     let header = request.header("authorization").ok_or_else(Refusal::unauthenticated)?;
     let given = bearer(&header).ok_or_else(Refusal::unauthenticated)?;
-    let current = variable::get(TOKEN_VARIABLE)?;
-    let previous = variable::get(PREVIOUS_TOKEN_VARIABLE)?;
+    let current = token(TOKEN_VARIABLE)?;
+    // Without a previous one, only the current one is valid.
+    let previous = match variable::get(PREVIOUS_TOKEN_VARIABLE)?.is_empty() {
+        true => String::new(),
+        false => token(PREVIOUS_TOKEN_VARIABLE)?,
+    };
     // Both are always compared, so that the time does not tell which one was close.
     let matches = is_token(given, &current) | is_token(given, &previous);
     if matches { Ok(()) } else { Err(Refusal::unauthenticated()) }
+}
+
+/// A service token; one that could be guessed opens nothing.
+fn token(name: &str) -> Result<String, Refusal> {
+    let token = variable::get(name)?;
+    if token.len() < SECRET_BYTES_MIN {
+        let reason = format!("variable {name} is shorter than {SECRET_BYTES_MIN} bytes");
+        return Err(Refusal::internal(reason));
+    }
+    Ok(token)
 }
 
 /// Compares in a time that depends on the lengths alone. An empty token is no token.

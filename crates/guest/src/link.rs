@@ -8,7 +8,9 @@
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rondo_contract::link_token::{LINK_SECRET_VARIABLE, Link, LinkError, Purpose};
+use rondo_contract::link_token::{
+    LINK_SECRET_PREVIOUS_VARIABLE, LINK_SECRET_VARIABLE, Link, LinkError, Purpose,
+};
 use rondo_contract::token::HmacKey;
 use rondo_domain::Violation;
 use sha2::{Digest as _, Sha256};
@@ -48,7 +50,7 @@ pub fn follow(
     }
     parameters.finish()?;
     let now_s = clock::now().as_second();
-    match Link::read(&token.unwrap_or_default(), &key()?, now_s) {
+    match Link::read(&token.unwrap_or_default(), &keys()?, now_s) {
         Ok(link) if purposes.contains(&link.purpose) => answer(&link),
         Err(LinkError::Expired) => Ok(Page::new("This link has expired")
             .line("It was mailed too long ago to be safe. Nothing has changed.")
@@ -60,13 +62,19 @@ pub fn follow(
     }
 }
 
-/// The key that links are signed with.
-///
-/// # Errors
-/// 500 when the variable is missing or too short.
-pub fn key() -> Result<HmacKey, Refusal> {
-    HmacKey::new(variable::get(LINK_SECRET_VARIABLE)?.as_bytes())
-        .map_err(|error| Refusal::internal(format!("variable {LINK_SECRET_VARIABLE}: {error}")))
+/// The keys whose links work.
+fn keys() -> Result<Vec<HmacKey>, Refusal> {
+    let mut keys = vec![key(LINK_SECRET_VARIABLE, &variable::get(LINK_SECRET_VARIABLE)?)?];
+    let previous = variable::get(LINK_SECRET_PREVIOUS_VARIABLE)?;
+    if !previous.is_empty() {
+        keys.push(key(LINK_SECRET_PREVIOUS_VARIABLE, &previous)?);
+    }
+    Ok(keys)
+}
+
+fn key(name: &str, secret: &str) -> Result<HmacKey, Refusal> {
+    HmacKey::new(secret.as_bytes())
+        .map_err(|error| Refusal::internal(format!("variable {name}: {error}")))
 }
 
 /// What a reader sees. What is in it may be whatever somebody typed: it is escaped.

@@ -2,6 +2,4 @@
 
 mod settings;
 
-pub use settings::{
-    KafkaOptions, KafkaSettings, SaslLogin, SaslMechanism, SecurityProtocol, SettingError,
-};
+pub use settings::{KafkaOptions, KafkaSettings, SaslLogin, SaslMechanism, SecurityProtocol};

@@ -1,9 +1,13 @@
 //! `KAFKA_…` settings, checked before anything connects.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use rdkafka::ClientConfig;
+use rondo_setting::{Cleartext, Service, SettingError, refusal, secret};
+
+const PASSWORD: &str = "KAFKA_PASSWORD";
 
 /// How the brokers are reached. Without `KAFKA_BROKERS` there is none of it, and any other of these
 /// settings is refused.
@@ -62,21 +66,14 @@ pub struct KafkaOptions {
     /// User for SASL
     #[arg(long, env = "KAFKA_USERNAME", value_name = "USER")]
     pub kafka_username: Option<String>,
-    /// Password for SASL; better given by the environment than on the command line
-    #[arg(long, env = "KAFKA_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    pub kafka_password: Option<String>,
+    #[arg(skip = rondo_setting::environment(PASSWORD))]
+    pub kafka_password: Option<OsString>,
+    /// File with the password for SASL; KAFKA_PASSWORD may have it itself
+    #[arg(long, env = "KAFKA_PASSWORD_FILE", value_name = "FILE")]
+    pub kafka_password_file: Option<PathBuf>,
     /// PEM file of the certificate authorities to trust instead of the system's
     #[arg(long, env = "KAFKA_CA", value_name = "FILE")]
     pub kafka_ca: Option<PathBuf>,
-}
-
-/// A setting that cannot be used: which, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{setting}: {reason}")]
-pub struct SettingError {
-    /// Name of the environment variable.
-    pub setting: &'static str,
-    pub reason: String,
 }
 
 impl KafkaSettings {
@@ -119,8 +116,9 @@ impl KafkaOptions {
     /// The settings, or none when no brokers are named.
     ///
     /// # Errors
-    /// The first setting that is malformed, missing, or has no effect beside the others.
-    pub fn settings(&self) -> Result<Option<KafkaSettings>, SettingError> {
+    /// The first setting that is malformed, missing, or has no effect beside the others; a login
+    /// that would be sent in the clear although that is not allowed.
+    pub fn settings(&self, cleartext: &Cleartext) -> Result<Option<KafkaSettings>, SettingError> {
         let ca = self.kafka_ca.clone().filter(|path| !path.as_os_str().is_empty());
         let Some(brokers) = given(self.kafka_brokers.as_ref()) else {
             return self.refuse_any(ca.is_some());
@@ -131,6 +129,12 @@ impl KafkaOptions {
             None => SecurityProtocol::default(),
         };
         let login = self.login(protocol)?;
+        if protocol.is_sasl() && !protocol.is_tls() {
+            let hosts = brokers.split(',').filter_map(|broker| broker.rsplit_once(':'));
+            let hosts = hosts.map(|(host, _)| host);
+            let remedy = "set KAFKA_SECURITY_PROTOCOL to SASL_SSL";
+            cleartext.check(Service::Kafka, "KAFKA_SECURITY_PROTOCOL", hosts, remedy)?;
+        }
         if let Some(path) = &ca {
             if !protocol.is_tls() {
                 return refused(
@@ -148,15 +152,15 @@ impl KafkaOptions {
     fn login(&self, protocol: SecurityProtocol) -> Result<Option<SaslLogin>, SettingError> {
         let mechanism = given(self.kafka_sasl_mechanism.as_ref());
         let username = given(self.kafka_username.as_ref());
-        let password = given(self.kafka_password.as_ref());
+        let password = self.password()?;
         if !protocol.is_sasl() {
             let unused = [
-                ("KAFKA_SASL_MECHANISM", mechanism),
-                ("KAFKA_USERNAME", username),
-                ("KAFKA_PASSWORD", password),
+                ("KAFKA_SASL_MECHANISM", mechanism.is_some()),
+                ("KAFKA_USERNAME", username.is_some()),
+                (PASSWORD, password.is_some()),
             ];
             // A login that would silently not be used is worse than a start that fails.
-            return match unused.iter().find(|(_, value)| value.is_some()) {
+            return match unused.iter().find(|(_, is_set)| *is_set) {
                 Some((setting, _)) => refused(
                     setting,
                     "set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT, or leave it out",
@@ -169,13 +173,13 @@ impl KafkaOptions {
             return refused("KAFKA_USERNAME", "is needed with SASL: set it");
         };
         let Some(password) = password else {
-            return refused("KAFKA_PASSWORD", "is needed with SASL: set it");
+            return refused(PASSWORD, "is needed with SASL: set it");
         };
-        Ok(Some(SaslLogin {
-            mechanism,
-            username: username.to_owned(),
-            password: password.to_owned(),
-        }))
+        Ok(Some(SaslLogin { mechanism, username: username.to_owned(), password }))
+    }
+
+    fn password(&self) -> Result<Option<String>, SettingError> {
+        secret(PASSWORD, self.kafka_password.as_deref(), self.kafka_password_file.as_deref())
     }
 
     fn refuse_any(&self, has_ca: bool) -> Result<Option<KafkaSettings>, SettingError> {
@@ -183,7 +187,7 @@ impl KafkaOptions {
             ("KAFKA_SECURITY_PROTOCOL", given(self.kafka_security_protocol.as_ref()).is_some()),
             ("KAFKA_SASL_MECHANISM", given(self.kafka_sasl_mechanism.as_ref()).is_some()),
             ("KAFKA_USERNAME", given(self.kafka_username.as_ref()).is_some()),
-            ("KAFKA_PASSWORD", given(self.kafka_password.as_ref()).is_some()),
+            (PASSWORD, self.password()?.is_some()),
             ("KAFKA_CA", has_ca),
         ];
         match lonely.iter().find(|(_, is_set)| *is_set) {
@@ -221,9 +225,10 @@ impl SecurityProtocol {
         [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl]
             .into_iter()
             .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
-            .ok_or_else(|| SettingError {
-                setting: "KAFKA_SECURITY_PROTOCOL",
-                reason: format!("{name:?} is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+            .ok_or_else(|| {
+                let reason =
+                    format!("{name:?} is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL");
+                refusal("KAFKA_SECURITY_PROTOCOL", reason)
             })
     }
 }
@@ -242,9 +247,9 @@ impl SaslMechanism {
         [Self::Plain, Self::ScramSha256, Self::ScramSha512]
             .into_iter()
             .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name))
-            .ok_or_else(|| SettingError {
-                setting: "KAFKA_SASL_MECHANISM",
-                reason: format!("{name:?} is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+            .ok_or_else(|| {
+                let reason = format!("{name:?} is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512");
+                refusal("KAFKA_SASL_MECHANISM", reason)
             })
     }
 }
@@ -290,8 +295,8 @@ fn given(value: Option<&String>) -> Option<&str> {
     value.map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
-fn refused<T>(setting: &'static str, reason: impl Into<String>) -> Result<T, SettingError> {
-    Err(SettingError { setting, reason: reason.into() })
+fn refused<T>(setting: &'static str, reason: impl ToString) -> Result<T, SettingError> {
+    Err(refusal(setting, reason))
 }
 
 #[cfg(test)]
@@ -307,7 +312,8 @@ mod tests {
             kafka_security_protocol: of("SECURITY_PROTOCOL"),
             kafka_sasl_mechanism: of("SASL_MECHANISM"),
             kafka_username: of("USERNAME"),
-            kafka_password: of("PASSWORD"),
+            kafka_password: of("PASSWORD").map(OsString::from),
+            kafka_password_file: of("PASSWORD_FILE").map(PathBuf::from),
             kafka_ca: of("CA").map(PathBuf::from),
         }
     }
@@ -324,7 +330,7 @@ mod tests {
             ("PASSWORD", "hunter2"),
             ("CA", ca),
         ])
-        .settings()
+        .settings(&Cleartext::default())
         .unwrap()
         .unwrap();
         let config = settings.client_config();
@@ -345,15 +351,38 @@ mod tests {
 
     #[test]
     fn without_brokers_there_is_no_kafka() {
-        assert_eq!(options(&[]).settings(), Ok(None));
-        assert_eq!(options(&[("BROKERS", " "), ("PASSWORD", "")]).settings(), Ok(None));
-        let plain = options(&[("BROKERS", "a:1"), ("USERNAME", "")]).settings();
+        let settings = |words| options(words).settings(&Cleartext::default());
+        assert_eq!(settings(&[]), Ok(None));
+        assert_eq!(settings(&[("BROKERS", " "), ("PASSWORD", "")]), Ok(None));
+        // Nothing of it is secret.
+        let plain = settings(&[("BROKERS", "a:1"), ("USERNAME", "")]);
         assert_eq!(plain, Ok(Some(KafkaSettings::plaintext("a:1"))));
     }
 
     #[test]
+    fn a_password_stays_on_this_machine_or_goes_by_tls() {
+        let settings = |brokers: &str, protocol: &str| {
+            let words = [
+                ("BROKERS", brokers),
+                ("SECURITY_PROTOCOL", protocol),
+                ("USERNAME", "u"),
+                ("PASSWORD", "hunter2"),
+            ];
+            options(&words).settings(&Cleartext::default())
+        };
+        for local in ["localhost:1", "127.0.0.1:1,[::1]:2"] {
+            assert!(settings(local, "SASL_PLAINTEXT").is_ok(), "{local}");
+        }
+        assert!(settings("broker:1", "SASL_SSL").is_ok());
+        let error = settings("localhost:1,broker:2", "SASL_PLAINTEXT").unwrap_err();
+        assert_eq!(error.setting, "KAFKA_SECURITY_PROTOCOL");
+        assert!(error.reason.contains("broker without TLS"), "{error}");
+        assert!(error.reason.contains("ALLOW_CLEARTEXT=kafka"), "{error}");
+    }
+
+    #[test]
     fn what_is_refused_is_named() {
-        let cases: [(&[(&str, &str)], &str); 11] = [
+        let cases: [(&[(&str, &str)], &str); 12] = [
             (&[("BROKERS", "a")], "KAFKA_BROKERS"),
             (&[("BROKERS", "a:1,")], "KAFKA_BROKERS"),
             (&[("BROKERS", "a:0")], "KAFKA_BROKERS"),
@@ -364,13 +393,11 @@ mod tests {
             (&[("BROKERS", "a:1"), ("USERNAME", "u")], "KAFKA_USERNAME"),
             (&[("BROKERS", "a:1"), ("CA", "/x")], "KAFKA_CA"),
             (&[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "SSL"), ("CA", "/absent")], "KAFKA_CA"),
-            (
-                &[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "SASL_SSL"), ("USERNAME", "u")],
-                "KAFKA_PASSWORD",
-            ),
+            (&[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "SASL_SSL"), ("USERNAME", "u")], PASSWORD),
+            (&[("BROKERS", "a:1"), ("PASSWORD", "p"), ("PASSWORD_FILE", "/p")], PASSWORD),
         ];
         for (words, setting) in cases {
-            let error = options(words).settings().unwrap_err();
+            let error = options(words).settings(&Cleartext::default()).unwrap_err();
             assert_eq!(error.setting, setting, "{words:?}: {error}");
         }
     }

@@ -7,11 +7,13 @@ use crate::manifest::Variable;
 /// Prefix under which Spin's environment provider looks for a variable.
 pub const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// Why a variable has no value.
+/// Why a variable has no value, or none that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
     #[error("variable {name} has no value: set {ENVIRONMENT_PREFIX}{upper}", upper = name.to_uppercase())]
     Missing { name: String },
+    #[error("{ENVIRONMENT_PREFIX}{upper}: {reason}", upper = name.to_uppercase())]
+    Refused { name: String, reason: String },
     #[error("template {template:?} names {name}, which is no variable of the application")]
     Unknown { template: String, name: String },
     #[error("template {template:?} has an opening {{{{ without its end")]
@@ -39,6 +41,17 @@ impl Values {
             values.insert(name.clone(), value);
         }
         Ok(Self(values))
+    }
+
+    /// The value of a variable; none when there is no such variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Every variable with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// What Spin's environment provider has for a variable.

@@ -62,7 +62,8 @@ pub struct Message {
     /// The event's.
     pub id: String,
     pub url: String,
-    pub secret: String,
+    /// Each is signed with: a receiver that changes its secret knows one of them.
+    pub secrets: Vec<String>,
     pub body: Bytes,
 }
 
@@ -199,8 +200,9 @@ impl Exchange {
 fn request(message: &Message, uri: &Uri, now_s: i64) -> Result<Request<Full<Bytes>>, Failure> {
     let host = uri.authority().ok_or(Failure::Forbidden)?.as_str();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let signature =
-        signature(&message.secret, &message.id, now_s, &message.body).ok_or(Failure::Forbidden)?;
+    let sign = |secret: &String| signature(secret, &message.id, now_s, &message.body);
+    let signatures: Option<Vec<_>> = message.secrets.iter().map(sign).collect();
+    let signatures = signatures.ok_or(Failure::Forbidden)?.join(" ");
     Request::builder()
         .method(Method::POST)
         .uri(target)
@@ -209,7 +211,7 @@ fn request(message: &Message, uri: &Uri, now_s: i64) -> Result<Request<Full<Byte
         .header(header::CONTENT_TYPE, "application/json")
         .header(ID_HEADER, &message.id)
         .header(TIMESTAMP_HEADER, now_s)
-        .header(SIGNATURE_HEADER, signature)
+        .header(SIGNATURE_HEADER, signatures)
         .header(header::CONNECTION, "close")
         .body(Full::new(message.body.clone()))
         .map_err(|_| Failure::Forbidden)

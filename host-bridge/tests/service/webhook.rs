@@ -141,6 +141,32 @@ async fn what_is_sent() {
     sender.stop().await;
 }
 
+/// With the secret before it too, until its time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_signed_while_a_secret_is_replaced() {
+    const BEFORE: &str = "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGUgLi4=";
+    let (seed, receiver) = (Seed::new().await, Receiver::start().await);
+    let hook = webhook(&seed, &receiver.url()).await;
+    let sender = Running::start(&seed);
+    for (until, secrets) in [("1 hour", &[SECRET, BEFORE][..]), ("0", &[SECRET][..])] {
+        seed.run(&format!(
+            "UPDATE webhooks SET previous_secret = '{BEFORE}', previous_secret_until = now() + interval '{until}'"
+        ))
+        .await;
+        let id = pending(&seed, hook, 1).await;
+        with_status(&seed, id, "delivered").await;
+        let request = receiver.received().pop().unwrap();
+        let timestamp: i64 = request.header("webhook-timestamp").parse().unwrap();
+        let id = request.header("webhook-id");
+        let signatures = secrets.iter().map(|secret| {
+            rondo_contract::webhook::signature(secret, id, timestamp, &request.body).unwrap()
+        });
+        let expected = signatures.collect::<Vec<_>>().join(" ");
+        assert_eq!(request.header("webhook-signature"), expected, "{until}");
+    }
+    sender.stop().await;
+}
+
 /// Each of these is a failure, and tried again later with the same id.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_is_tried_again() {

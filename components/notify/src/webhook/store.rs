@@ -79,6 +79,19 @@ impl Store {
         self.outcome(include_str!("../sql/webhook_change.sql"), &parameters)
     }
 
+    /// The webhook as JSON; none when there is no such webhook.
+    pub fn renew_secret(
+        &self,
+        login: Login,
+        id: i64,
+        secret: &str,
+        overlap_s: i64,
+    ) -> Result<Outcome, DatabaseError> {
+        let (user, issued_at_s) = (login.user_id, login.issued_at_s);
+        let parameters = [int(user), int(issued_at_s), int(id), text(secret), int(overlap_s)];
+        self.outcome(include_str!("../sql/webhook_secret_renew.sql"), &parameters)
+    }
+
     /// False when there is no such webhook.
     pub fn delete(&self, user: i64, id: i64) -> Result<bool, DatabaseError> {
         let sql = include_str!("../sql/webhook_delete.sql");

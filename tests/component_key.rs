@@ -1,0 +1,84 @@
+//! What the keys of components open, and what is refused about them.
+
+use http::Method;
+use rondo_contract::link_token::{Link, Purpose};
+use rondo_contract::token::HmacKey;
+use rondo_testkit::http::Client;
+use rondo_tests::provider::Key;
+use rondo_tests::stage::Stage;
+use rondo_tests::story::PASSWORD;
+use serde_json::json;
+
+const OLD: &str = "the key that is being replaced by another";
+const NEW: &str = "the key that takes the place of the other";
+
+/// A token that is too short to be a secret opens nothing, not even for who knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_token_that_could_be_guessed_is_refused() {
+    const SHORT: &str = "31_bytes_which_is_one_too_few__";
+    let asked = async |current: &str, previous: &str, token: &str| {
+        let variables = [("event_token", current), ("event_token_previous", previous)];
+        let stage = Stage::with(&variables).await;
+        let client = stage.client();
+        let request = client
+            .request(Method::POST, "/events/audit")
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", "application/cloudevents-batch+json")
+            .body("[]");
+        request.send().await.expect("an answer").status.as_u16()
+    };
+    assert_eq!(asked(NEW, "", NEW).await, 200);
+    assert_eq!(asked(NEW, OLD, OLD).await, 200);
+    assert_eq!(asked(NEW, "", OLD).await, 401);
+    assert_eq!(asked(SHORT, "", SHORT).await, 500);
+    assert_eq!(asked("", NEW, NEW).await, 500);
+    assert_eq!(asked(NEW, SHORT, SHORT).await, 500);
+}
+
+/// Whoever checks tokens with a secret could make them, so `auth` signs nothing with its private key
+/// while there is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_stands_alone() {
+    let (_, private) = Key::ed25519("one");
+    let mut public = private.clone();
+    public.as_object_mut().expect("a key").remove("d");
+    let (private, public) = (private.to_string(), json!({"keys": [public]}).to_string());
+    let registered = async |secret: &str| {
+        let keys =
+            [("jwt_secret", secret), ("jwt_signing_key", &private), ("jwt_public_keys", &public)];
+        let stage = Stage::with(&keys).await;
+        let body = json!({"email": "ada@example.org", "password": PASSWORD});
+        stage.client().post("/api/auth/register", &body).await.expect("an answer").status.as_u16()
+    };
+    assert_eq!(registered("").await, 201);
+    assert_eq!(registered(NEW).await, 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_the_key_before_work_as_long_as_it_is_set() {
+    let link = |purpose, secret: &str| {
+        let link = Link {
+            purpose,
+            user_id: 1,
+            subject_id: 1,
+            firing: 0,
+            expires_at_s: i64::from(i32::MAX),
+        };
+        link.url("", &HmacKey::new(secret.as_bytes()).expect("a key"))
+    };
+    let looked = async |client: &Client, purpose, secret| {
+        client.get(&link(purpose, secret)).await.expect("an answer").status.as_u16()
+    };
+    // Each component that follows links; the task is nobody's.
+    for (purpose, found) in [(Purpose::Unsubscribe, 200), (Purpose::Complete, 404)] {
+        let changing = Stage::with(&[("link_secret", NEW), ("link_secret_previous", OLD)]).await;
+        for secret in [NEW, OLD] {
+            assert_eq!(looked(&changing.client(), purpose, secret).await, found, "{secret}");
+        }
+        let another = "a key that never was one of this stage";
+        assert_eq!(looked(&changing.client(), purpose, another).await, 403);
+        let changed = Stage::with(&[("link_secret", NEW)]).await;
+        assert_eq!(looked(&changed.client(), purpose, NEW).await, found);
+        assert_eq!(looked(&changed.client(), purpose, OLD).await, 403);
+    }
+}
