@@ -1,14 +1,18 @@
 //! Components that fail, calculate, flood or take too much: the Wasm host bounds each of them, and
 //! serves the others meanwhile.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::Method;
 use rondo_testkit::http::HttpError;
 use rondo_testkit::wait::eventually;
 use rondo_tests::probe::{FEW, Probe, event};
+use rondo_wasm_host::app::{INSTANCE_WAIT_S_MAX, REQUEST_INSTANCES_MAX};
 use rondo_wasm_host::engine::{CALL_S_MAX, INSTANCES_MAX};
+use rondo_wasm_host::serve::STALLED_WRITE_S_MAX;
 use rondo_wasm_host::{CallError, Disposition};
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -36,10 +40,9 @@ async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
         }
     };
     let ((first, second, late, events), ()) = tokio::join!(calculating, others);
-    for answer in [first, second] {
+    for answer in [first, second, late] {
         assert_eq!(answer.expect("an answer").expect(504).json()["code"], "deadline");
     }
-    assert!(matches!(late, Err(HttpError::Connection(_))), "{late:?}");
     assert_eq!(events.err(), Some(CallError::Deadline));
     assert!(begun.elapsed() >= Duration::from_secs(CALL_S_MAX));
 }
@@ -47,15 +50,12 @@ async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_fails_harms_only_its_own_call() {
     let probe = Probe::alone().await;
-    for path in ["/trap", "/memory"] {
+    // Nothing is sent before the whole is there: so nobody takes what has broken off for it, nor waits
+    // for what has no end.
+    for path in ["/trap", "/memory", "/late/trap", "/late/drop", "/late/flood"] {
         let answer = probe.client.get(path).await.expect("an answer").expect(500);
         assert_eq!(answer.json()["code"], "internal", "{path}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    }
-    // What has begun is cut off, so that nobody takes it for the whole; so is what has no end.
-    for path in ["/late/trap", "/late/drop", "/late/flood"] {
-        let answer = probe.client.get(path).await;
-        assert!(matches!(answer, Err(HttpError::Connection(_))), "{path}: {answer:?}");
     }
     assert_eq!(probe.client.get("/late/end").await.expect("an answer").expect(200).text(), "whole");
 
@@ -72,57 +72,92 @@ async fn a_component_that_fails_harms_only_its_own_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_free_instance_the_host_says_so() {
+async fn without_a_free_instance_the_host_says_so_and_events_go_on() {
     let probe = Probe::alone().await;
-    // As many components as there may be, each writing to a client that does not read.
-    let mut floods = Vec::new();
-    for _ in 0..INSTANCES_MAX {
-        floods.push(flood(&probe, "").await);
+    // As many requests as there may be at work.
+    let mut waiting = Vec::new();
+    for _ in 0..REQUEST_INSTANCES_MAX {
+        waiting.push(ask(probe.address, "/wait").await);
     }
     let batch = [event("any")];
-    let (answer, events) =
-        tokio::join!(probe.client.get("/hello"), probe.app.consume("probe", &batch));
+    let (answer, events, delivered) = tokio::join!(
+        probe.client.get("/hello"),
+        probe.app.consume("probe", &batch),
+        probe.client.get("/events/hello"),
+    );
     let answer = answer.expect("an answer").expect(503);
     assert_eq!(answer.json()["code"], "overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert!(matches!(events, Err(CallError::Unavailable(_))), "{:?}", events.err());
+    assert!(matches!(events.as_deref(), Ok([Disposition::Done])), "{:?}", events.err());
+    delivered.expect("an answer").expect(200);
 
-    drop(floods);
-    eventually("an instance to be free", SECONDS, async || {
+    drop(waiting);
+    eventually("an instance to be free", Duration::from_secs(2 * CALL_S_MAX), async || {
         let status = probe.client.get("/hello").await.expect("an answer").status;
         if status == 200 { Ok(()) } else { Err(status) }
     })
     .await;
 }
 
-/// A component that writes to a client that does not read.
-async fn flood(probe: &Probe, prefix: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
-    let request = format!("GET {prefix}/late/flood HTTP/1.1\r\nhost: x\r\n\r\n");
+/// A connection that has asked for something and whose client reads nothing.
+async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    // As little as a client far away takes without reading; on loopback it would be megabytes.
+    socket.set_recv_buffer_size(4 << 10).expect("a size");
+    socket.set_tcp_mss(1_400).expect("a size");
+    socket.connect(&address.into()).expect("a connection");
+    socket.set_nonblocking(true).expect("a socket");
+    let mut stream = TcpStream::from_std(socket.into()).expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a reader");
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).await.expect("a head");
-    assert_eq!(&head, b"HTTP/1.1 200");
     stream
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_with_few_instances_leaves_others_theirs() {
     let probe = Probe::alone().await;
-    let only = flood(&probe, FEW).await;
+    let only = ask(probe.address, &format!("{FEW}/wait")).await;
     let next = format!("{FEW}/hello");
-    let refused = async { probe.client.get(&next).await.expect("an answer").expect(503) };
-    let others = async {
-        for _ in 0..10 {
-            probe.client.get("/hello").await.expect("an answer").expect(200);
-        }
-    };
-    let (refused, ()) = tokio::join!(refused, others);
-    assert_eq!(refused.json()["code"], "overloaded");
+    // Until the first has its instance, there is one for this.
+    eventually("its instance to be taken", SECONDS, async || {
+        let status = probe.client.get(&next).await.expect("an answer").status;
+        if status == 503 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    for _ in 0..10 {
+        probe.client.get("/hello").await.expect("an answer").expect(200);
+    }
     drop(only);
-    eventually("its instance to be free", SECONDS, async || {
+    let free = Duration::from_secs(2 * CALL_S_MAX);
+    eventually("its instance to be free", free, async || {
         let status = probe.client.get(&next).await.expect("an answer").status;
         if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_holds_no_instance_and_is_cut() {
+    let probe = Probe::alone().await;
+    let mut hogs = Vec::new();
+    for _ in 0..INSTANCES_MAX + 10 {
+        hogs.push(ask(probe.address, "/large").await);
+    }
+    // Held up, it would be refused, or have its answer when the components are stopped.
+    for _ in 0..50 {
+        let begun = Instant::now();
+        probe.client.get("/hello").await.expect("an answer").expect(200);
+        assert!(begun.elapsed() < Duration::from_secs(INSTANCE_WAIT_S_MAX), "held up");
+    }
+    // The same component's large answer, which somebody reads.
+    let whole = probe.client.get("/large").await.expect("an answer").expect(200);
+    assert_eq!(whole.body.len(), MIB);
+    // What is sent on a connection that the host has given up is answered by a reset.
+    let cut = Duration::from_secs(STALLED_WRITE_S_MAX) + SECONDS;
+    let last = hogs.last_mut().expect("a hog");
+    eventually("a hog to be cut", cut, async || match last.write_all(b"x").await {
+        Err(_) => Ok(()),
+        Ok(()) => Err("it is there"),
     })
     .await;
 }
@@ -177,6 +212,22 @@ async fn a_head_has_a_bound() {
         request = request.header(&format!("x-{number}"), "y");
     }
     assert_eq!(request.send().await.expect("an answer").status, 431);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_nobodys_to_keep_or_to_run_without_any_help_of_the_host() {
+    let probe = Probe::alone().await;
+    for (path, status) in [("/hello", 200), ("/nowhere", 404)] {
+        let answer = probe.client.get(path).await.expect("an answer").expect(status);
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

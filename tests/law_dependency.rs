@@ -25,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("rondo-database", &["rondo-setting"]),
     ("rondo-telemetry", &[]),
     ("rondo-kafka", &["rondo-setting"]),
-    ("rondo-wasm-host", &["rondo-database"]),
+    ("rondo-wasm-host", &["rondo-database", "rondo-telemetry"]),
     (
         "ws-sync",
         &[

@@ -192,19 +192,23 @@ impl AccountSettings {
         }
     }
 
+    /// Where users reach this installation, which listens at `address`.
+    #[must_use]
+    pub fn public_url(&self, address: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            // Everywhere is no place to go.
+            None if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+            None => format!("http://{address}"),
+        }
+    }
+
     /// The value of a variable of spin.toml that these settings are for; `address` is where the
     /// program listens.
     #[must_use]
     pub fn variable(&self, name: &str, address: SocketAddr) -> Option<String> {
         match name {
-            "public_url" => Some(match &self.public_url {
-                Some(url) => url.clone(),
-                // Everywhere is no place to go.
-                None if address.ip().is_unspecified() => {
-                    format!("http://localhost:{}", address.port())
-                }
-                None => format!("http://{address}"),
-            }),
+            "public_url" => Some(self.public_url(address)),
             "require_verified_email" => {
                 // Other people's words go to no stranger.
                 let required = self

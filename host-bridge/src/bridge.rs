@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use rondo_setting::Cleartext;
 use rondo_telemetry::{Metrics, Readiness, Shutdown};
-use rondo_wasm_host::serve;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::front::Front;
+use crate::edge::{Edge, Facing};
 use crate::health::{self, Health};
 use crate::mailer::Mailer;
+use crate::operations::Operations;
 use crate::option::{BridgeArgs, listen_address};
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
@@ -36,7 +36,7 @@ pub async fn run(
     let (outlet, from) = args.mail.outlet(&args.data, cleartext)?;
     let provider = args.provider.provider()?;
     let loopback = args.webhook.loopback()?;
-    let listener = host::listen(address).await?;
+    let listener = host::listen(address, host::LISTEN_OPTION).await?;
     crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
@@ -70,17 +70,10 @@ pub async fn run(
     if let Some(provider) = provider {
         tasks.spawn(jwks::run(pool.clone(), provider, token.clone()));
     }
-    let front = Front {
-        limits: None,
-        app: None,
-        sync: None,
-        health: Health::new(readiness, pool.clone(), health::ADVICE),
-        metrics: metrics.clone(),
-        wake: wake.clone(),
-    };
-    let serving =
-        serve::serve(listener, move |request| front.clone().handle(request), token.clone());
-    tasks.spawn(serving);
+    let health = Health::new(readiness, pool.clone(), health::ADVICE);
+    let operations = Operations { health, metrics: metrics.clone() };
+    let edge = Edge::new(metrics.clone(), Facing::operators());
+    tasks.spawn(operations.serve(edge, listener, token.clone()));
 
     let delivery = Delivery::Http(Box::new(delivery));
     let pipeline = Pipeline { dsn, pool, delivery, metrics, flow, wake };

@@ -2,16 +2,24 @@
 
 use std::io::ErrorKind;
 
+use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Shutdown};
+use rondo_telemetry::{Metrics, Shutdown, connection, open_files_raised};
+use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
+use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
 use rondo_wasm_host::variable::{Values, VariableError};
 use rondo_wasm_host::{WasmApp, serve};
 use tokio::net::TcpListener;
 
-use crate::front::observed;
-use crate::option::{HostArgs, listen_address, manifest};
+use crate::edge::{Edge, Facing};
+use crate::option::{HostArgs, listen_address, manifest, refusal};
+
+/// What the help calls the main listener's address.
+pub const LISTEN_OPTION: &str = "--listen (RONDO_LISTEN)";
+/// The setting of the variable that components know the trusted proxies by.
+const TRUSTED_SETTING: &str = "SPIN_VARIABLE_TRUSTED_PROXIES";
 
 /// Serves until `shutdown`.
 ///
@@ -19,19 +27,25 @@ use crate::option::{HostArgs, listen_address, manifest};
 /// When the manifest, a variable or a component is not right, or the address is in use.
 pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
     let address = listen_address(&args.listen)?;
+    let origins = args.web.origins()?;
     let manifest = manifest(&args.spin_toml)?;
     let values = Values::resolve(&manifest.variables, Values::from_environment)?;
     check(&values, cleartext)?;
-    let listener = listen(address).await?;
+    let trusted = TrustedProxies::parse(values.get("trusted_proxies").unwrap_or_default())
+        .map_err(|error| refusal(TRUSTED_SETTING, error))?;
+    let public_url = values.get("public_url").unwrap_or_default().to_owned();
+    let facing = Facing { trusted, trusted_setting: TRUSTED_SETTING, origins, public_url };
+    let listener = listen(address, LISTEN_OPTION).await?;
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
     // Spin has no /metrics, so nobody reads them; the log lines are the same as everywhere.
-    let metrics = Metrics::new();
+    let edge = Edge::new(Metrics::new(), facing);
+    let gate = edge.gate(listener, limits());
     let handler = move |request| {
-        let (app, metrics) = (app.clone(), metrics.clone());
-        async move { observed(&metrics, request, |request| app.handle(request)).await }
+        let (app, edge) = (app.clone(), edge.clone());
+        async move { edge.pass(request, |request| app.handle(request)).await }
     };
-    serve::serve(listener, handler, shutdown.token()).await;
+    serve::serve(gate, handler, shutdown.token()).await;
     Ok(())
 }
 
@@ -68,13 +82,28 @@ fn check(values: &Values, cleartext: &Cleartext) -> Result<(), VariableError> {
     Ok(())
 }
 
-/// Binds an address.
+/// Raises what the system limits and tells all limits, once; gives how many connections there may be.
+pub fn limits() -> usize {
+    let open_files = open_files_raised();
+    let connections = connection::connections_max(open_files);
+    tracing::info!(
+        open_files,
+        connections,
+        connections_of_an_address = connection::ADDRESS_CONNECTIONS_MAX.min(connections),
+        instances_for_requests = REQUEST_INSTANCES_MAX,
+        instances_for_events = EVENT_INSTANCES_MIN,
+        "limits"
+    );
+    connections
+}
+
+/// Binds an address, which `option` chooses.
 ///
 /// # Errors
 /// When it is in use or not this machine's.
-pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+pub async fn listen(address: &str, option: &str) -> anyhow::Result<TcpListener> {
     rondo_telemetry::listen(address).await.map_err(|error| {
-        let advice = "or choose another address with --listen (RONDO_LISTEN)";
+        let advice = format!("or choose another address with {option}");
         match error.kind() {
             ErrorKind::AddrInUse => {
                 anyhow::anyhow!("{address} is in use: stop what listens there, {advice}")

@@ -3,10 +3,13 @@
 
 pub mod account;
 pub mod bridge;
+pub mod client;
 pub mod clock;
 pub mod command;
+pub mod cors;
 pub mod digest;
 pub mod dlq;
+pub mod edge;
 pub mod environment;
 pub mod front;
 pub mod health;
@@ -14,11 +17,13 @@ pub mod host;
 pub mod installation;
 pub mod jwks;
 pub mod mailer;
+pub mod operations;
 pub mod option;
 pub mod outlet;
 pub mod pipeline;
 pub mod private_server;
 pub mod rate_limit;
+pub mod refusal;
 pub mod retention;
 pub mod route_class;
 pub mod up;

@@ -11,11 +11,14 @@ use rondo_database::{DatabaseOptions, Dsn};
 use rondo_domain::destination::Loopback;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{
-    Cleartext, Service, SettingError, environment, given, is_this_machine, refusal, required, secret,
+    Cleartext, Service, SettingError, environment, given, is_this_machine, refusal, required,
+    secret,
 };
+use rondo_telemetry::operations;
 use rondo_wasm_host::Manifest;
 
 use crate::account::AccountArgs;
+use crate::cors::CorsOrigins;
 use crate::jwks::ProviderArgs;
 use crate::outlet::{Authority, Outlet, exposed_to};
 use crate::rate_limit::RateSetting;
@@ -32,6 +35,10 @@ pub struct UpArgs {
     /// Where to listen.
     #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
     pub listen: String,
+    /// Where to listen for operators, who have /metrics and the reasons of /health/ready there and nowhere
+    /// else; otherwise at RONDO_LISTEN when that is on loopback, and at 127.0.0.1:3009 when it is not.
+    #[arg(long, env = operations::SETTING, value_name = "HOST:PORT")]
+    pub operations_listen: Option<String>,
     /// Folder for what this installation keeps.
     #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
     pub data: PathBuf,
@@ -58,6 +65,8 @@ pub struct UpArgs {
     #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
     pub rate_limits: String,
     #[command(flatten)]
+    pub web: WebArgs,
+    #[command(flatten)]
     pub account: AccountArgs,
     #[command(flatten)]
     pub kafka: KafkaOptions,
@@ -79,11 +88,22 @@ pub struct HostArgs {
     /// The components and their routes; their variables come from SPIN_VARIABLE_<NAME>.
     #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
     pub spin_toml: PathBuf,
+    #[command(flatten)]
+    pub web: WebArgs,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Web clients")]
+pub struct WebArgs {
+    /// Origins whose scripts may call the API, such as https://app.example.org, separated by commas;
+    /// otherwise only pages of this one may.
+    #[arg(long, env = "CORS_ORIGINS", default_value = "", value_name = "ORIGINS")]
+    pub cors_origins: String,
 }
 
 #[derive(Args)]
 pub struct BridgeArgs {
-    /// Where to listen for /health and /metrics.
+    /// Where to listen for operators, who alone should get here: /health, /health/ready with reasons, /metrics.
     #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3001", value_name = "HOST:PORT")]
     pub listen: String,
     /// Folder that mail is written to when there is no SMTP_URL.
@@ -185,6 +205,25 @@ impl UpArgs {
     /// When RATE_LIMITS is malformed.
     pub fn rate_limits(&self) -> Result<RateSetting, SettingError> {
         self.rate_limits.parse().map_err(|error| refusal("RATE_LIMITS", error))
+    }
+}
+
+impl UpArgs {
+    /// The address of OPERATIONS_LISTEN, when it is set.
+    ///
+    /// # Errors
+    /// When it is no host and port.
+    pub fn operations_listen(&self) -> Result<Option<&str>, SettingError> {
+        let given = given(self.operations_listen.as_deref());
+        given.map(|address| host_and_port(operations::SETTING, address)).transpose()
+    }
+}
+
+impl WebArgs {
+    /// # Errors
+    /// When CORS_ORIGINS is malformed.
+    pub fn origins(&self) -> Result<CorsOrigins, SettingError> {
+        self.cors_origins.parse().map_err(|error| refusal("CORS_ORIGINS", error))
     }
 }
 
@@ -300,10 +339,14 @@ impl MailArgs {
 /// # Errors
 /// When it is not.
 pub fn listen_address(address: &str) -> Result<&str, SettingError> {
+    host_and_port("RONDO_LISTEN", address)
+}
+
+fn host_and_port<'a>(setting: &'static str, address: &'a str) -> Result<&'a str, SettingError> {
     let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     match port.map(|(_, port)| port.parse::<u16>()) {
         Some(Ok(_)) => Ok(address),
-        _ => Err(refusal("RONDO_LISTEN", "must be host and port, such as 127.0.0.1:3000")),
+        _ => Err(refusal(setting, "must be host and port, such as 127.0.0.1:3000")),
     }
 }
 

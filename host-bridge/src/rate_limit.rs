@@ -5,7 +5,6 @@
 //! stands by the fields of draft-ietf-httpapi-ratelimit-headers-10, and 429 says when to come back.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,8 +15,10 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use rondo_contract::address::{self, TrustedProxies};
+use rondo_wasm_host::serve::Client;
 use ws_sync::Keys;
+
+use crate::refusal::{RATE_ADDRESS, RATE_USER, Reason};
 
 /// Requests in a minute that a user, and an address, may make unless set otherwise: more than a
 /// person with several devices makes, and a household or a small office.
@@ -31,7 +32,6 @@ const LOOK_REQUESTS: u32 = 1_024;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The setting `RATE_LIMITS`: `off`, or requests in a minute such as `user=3000,address=6000`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,7 @@ impl FromStr for RateSetting {
 /// Whose requests are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
-    /// An address as [`address::client`] tells it.
-    Address(String),
+    Address(Client),
     User(i64),
     /// Another token, by its hash: whose it is, only the components find out.
     Token(u64),
@@ -79,6 +78,8 @@ enum Holder {
 /// One kind of bucket.
 struct Buckets {
     name: &'static str,
+    /// Why a request is refused that finds none.
+    reason: Reason,
     per_minute: NonZeroU32,
     limiter:
         RateLimiter<Holder, HashMapStateStore<Holder>, DefaultClock, StateInformationMiddleware>,
@@ -90,7 +91,6 @@ pub struct RateLimits {
     users: Buckets,
     addresses: Buckets,
     keys: Keys,
-    trusted: TrustedProxies,
     hasher: RandomState,
     requests: AtomicU32,
 }
@@ -100,21 +100,27 @@ pub struct RateLimits {
 pub struct Standing {
     policies: Vec<String>,
     standings: Vec<String>,
-    /// Seconds until the next request is let through, when this one is not.
-    pub refused_s: Option<u64>,
+    /// When this request is not let through.
+    pub refused: Option<Refused>,
+}
+
+/// Why a request is not let through, and how long it is until the next one is.
+#[derive(Debug)]
+pub struct Refused {
+    pub reason: Reason,
+    pub wait_s: u64,
 }
 
 impl RateLimits {
     /// None when they are off. `keys` tell whose a token of our own is, for a forged one must not
     /// use up what its user has.
     #[must_use]
-    pub fn new(setting: RateSetting, keys: Keys, trusted: TrustedProxies) -> Option<Self> {
+    pub fn new(setting: RateSetting, keys: Keys) -> Option<Self> {
         let RateSetting::PerMinute { user, address } = setting else { return None };
         Some(Self {
-            users: Buckets::new("user", user),
-            addresses: Buckets::new("address", address),
+            users: Buckets::new("user", RATE_USER, user),
+            addresses: Buckets::new("address", RATE_ADDRESS, address),
             keys,
-            trusted,
             hasher: RandomState::new(),
             requests: AtomicU32::new(0),
         })
@@ -122,17 +128,14 @@ impl RateLimits {
 
     /// Counts a request.
     #[must_use]
-    pub fn count(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Standing {
+    pub fn count(&self, client: Option<&Client>, headers: &HeaderMap) -> Standing {
         self.forget();
         let mut standing = Standing::default();
-        let forwarded: Vec<&str> =
-            headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-        let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
-        if let Some(client) = address::client(&peer, &forwarded.join(","), &self.trusted) {
-            self.addresses.count(Holder::Address(client), &mut standing);
+        if let Some(client) = client {
+            self.addresses.count(Holder::Address(client.clone()), &mut standing);
         }
         // Who is refused by address has not used a user's share.
-        if standing.refused_s.is_none()
+        if standing.refused.is_none()
             && let Some(holder) = self.bearer(headers)
         {
             self.users.count(holder, &mut standing);
@@ -169,9 +172,9 @@ impl RateLimits {
 }
 
 impl Buckets {
-    fn new(name: &'static str, per_minute: NonZeroU32) -> Self {
+    fn new(name: &'static str, reason: Reason, per_minute: NonZeroU32) -> Self {
         let limiter = RateLimiter::hashmap(Quota::per_minute(per_minute)).with_middleware();
-        Self { name, per_minute, limiter, clock: DefaultClock::default() }
+        Self { name, reason, per_minute, limiter, clock: DefaultClock::default() }
     }
 
     fn count(&self, holder: Holder, standing: &mut Standing) {
@@ -183,7 +186,8 @@ impl Buckets {
             }
             Err(until) => {
                 let wait = until.wait_time_from(self.clock.now());
-                standing.refused_s = Some(wait.as_secs() + 1);
+                let (reason, wait_s) = (self.reason, wait.as_secs() + 1);
+                standing.refused = Some(Refused { reason, wait_s });
                 (0, WINDOW_S)
             }
         };
@@ -203,8 +207,8 @@ impl Standing {
                 headers.insert(name, value);
             }
         }
-        if let Some(seconds) = self.refused_s {
-            headers.insert(header::RETRY_AFTER, seconds.into());
+        if let Some(refused) = &self.refused {
+            headers.insert(header::RETRY_AFTER, refused.wait_s.into());
         }
     }
 }
@@ -221,11 +225,10 @@ mod tests {
     const PUBLIC: &str =
         r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
-    fn limits(setting: &str, trusted: &str) -> RateLimits {
+    fn limits(setting: &str) -> RateLimits {
         let own = read_document(&format!(r#"{{"keys":[{PUBLIC}]}}"#)).unwrap();
         let keys = Keys { own, ..Keys::from(HmacKey::new(SECRET).unwrap()) };
-        let trusted = TrustedProxies::parse(trusted).unwrap();
-        RateLimits::new(setting.parse().unwrap(), keys, trusted).unwrap()
+        RateLimits::new(setting.parse().unwrap(), keys).unwrap()
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -235,8 +238,8 @@ mod tests {
             .collect()
     }
 
-    fn peer(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
+    fn from(host: u32) -> Client {
+        Client(format!("192.0.2.{host}").into())
     }
 
     #[test]
@@ -259,38 +262,30 @@ mod tests {
 
     #[test]
     fn an_address_is_stopped_and_told_when_to_come_back_and_others_go_on() {
-        let limits = limits("address=2,user=100", "");
+        let limits = limits("address=2,user=100");
         let none = HeaderMap::new();
         let mut fields = HeaderMap::new();
-        let first = limits.count(peer("192.0.2.1:5000"), &none);
+        let first = limits.count(Some(&from(1)), &none);
         first.write(&mut fields);
         assert_eq!(fields["ratelimit-policy"], "\"address\";q=2;w=60");
         assert_eq!(fields["ratelimit"], "\"address\";r=1;t=30");
         assert!(!fields.contains_key("retry-after"));
-        assert_eq!(limits.count(peer("192.0.2.1:6000"), &none).refused_s, None);
-        let refused = limits.count(peer("192.0.2.1:7000"), &none);
-        assert!((1..=31).contains(&refused.refused_s.unwrap()), "{refused:?}");
-        refused.write(&mut fields);
+        assert!(limits.count(Some(&from(1)), &none).refused.is_none());
+        let standing = limits.count(Some(&from(1)), &none);
+        let refused = standing.refused.as_ref().unwrap();
+        assert!(
+            (1..=31).contains(&refused.wait_s) && refused.reason == RATE_ADDRESS,
+            "{refused:?}"
+        );
+        standing.write(&mut fields);
         assert_eq!(fields["ratelimit"], "\"address\";r=0;t=60");
         assert!(fields.contains_key("retry-after"));
-        assert_eq!(limits.count(peer("192.0.2.2:5000"), &none).refused_s, None);
-    }
-
-    #[test]
-    fn what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy() {
-        let forged = |n: u32| headers(&[("x-forwarded-for", &format!("198.51.100.{n}"))]);
-        let alone = limits("address=1", "");
-        assert_eq!(alone.count(peer("192.0.2.1:1"), &forged(1)).refused_s, None);
-        assert!(alone.count(peer("192.0.2.1:2"), &forged(2)).refused_s.is_some());
-        let behind = limits("address=1", "192.0.2.0/24");
-        assert_eq!(behind.count(peer("192.0.2.1:1"), &forged(1)).refused_s, None);
-        assert_eq!(behind.count(peer("192.0.2.1:1"), &forged(2)).refused_s, None);
-        assert!(behind.count(peer("192.0.2.1:1"), &forged(2)).refused_s.is_some());
+        assert!(limits.count(Some(&from(2)), &none).refused.is_none());
     }
 
     #[test]
     fn a_user_is_counted_over_all_tokens_and_a_forged_token_uses_up_nothing() {
-        let limits = limits("user=1", "");
+        let limits = limits("user=1");
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
         let now_s = now.unwrap();
         let claims = |issued_at_s| token::Claims {
@@ -304,12 +299,13 @@ mod tests {
             header(&token::sign(&claims(issued_at_s), &HmacKey::new(secret).unwrap()))
         };
         let forged = bearer(b"another secret of more than 32 bytes", now_s);
-        let from = |n: u32| peer(&format!("192.0.2.{n}:1"));
-        assert_eq!(limits.count(from(1), &forged).refused_s, None);
-        assert_eq!(limits.count(from(2), &bearer(SECRET, now_s)).refused_s, None);
-        assert!(limits.count(from(3), &bearer(SECRET, now_s - 1)).refused_s.is_some());
+        let refused = |host, headers: &HeaderMap| limits.count(Some(&from(host)), headers).refused;
+        assert!(refused(1, &forged).is_none());
+        assert!(refused(2, &bearer(SECRET, now_s)).is_none());
+        let again = refused(3, &bearer(SECRET, now_s - 1)).unwrap();
+        assert_eq!(again.reason, RATE_USER);
         let private = PUBLIC.replace('}', r#","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#);
         let token = SigningKey::read(&private).unwrap().sign(&claims(now_s));
-        assert!(limits.count(from(4), &header(&token)).refused_s.is_some());
+        assert!(refused(4, &header(&token)).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! `rondo up`: everything in one process, on one origin.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Part, Readiness, Shutdown};
+use rondo_telemetry::{Metrics, Part, Readiness, Shutdown, operations};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{Manifest, WasmApp, serve};
 use tokio::net::TcpListener;
@@ -23,9 +24,12 @@ use ws_sync::{Publisher, SyncService};
 
 use crate::account::AccountSettings;
 use crate::clock::Clock;
+use crate::cors::CorsOrigins;
+use crate::edge::{Edge, Facing};
 use crate::front::Front;
 use crate::health::{self, Health};
 use crate::mailer::Mailer;
+use crate::operations::Operations;
 use crate::option::{UpArgs, listen_address, manifest};
 use crate::outlet::Outlet;
 use crate::pipeline::Pipeline;
@@ -40,17 +44,22 @@ use crate::{host, installation, jwks, retention};
 
 /// File in the data folder with the addresses of what runs.
 const ENDPOINTS: &str = "endpoints.json";
+/// Where operators are served when the main listener is not on loopback.
+const OPERATIONS_LISTEN: &str = "127.0.0.1:3009";
 
 /// What is known before the database is there.
 struct Setting {
     kafka: Option<KafkaSettings>,
     manifest: Manifest,
     listener: TcpListener,
+    /// For operators alone; none when the other serves them too.
+    operations: Option<TcpListener>,
     /// None where tokens are signed with a private key.
     jwt_secret: Option<String>,
     link_secret: String,
     link_secret_previous: String,
     rates: RateSetting,
+    origins: CorsOrigins,
     account: AccountSettings,
     outlet: Outlet,
     from: Mailbox,
@@ -100,11 +109,18 @@ async fn settle(
     let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
     let account = args.account.settings(args.mail.is_local()?)?;
     let address = listen_address(&args.listen)?;
+    let operations = args.operations_listen()?;
+    let origins = args.web.origins()?;
     let (_, from) = args.mail.outlet(&args.data, cleartext)?;
     let rates = args.rate_limits()?;
     let loopback = args.webhook.loopback()?;
     let manifest = manifest(&args.spin_toml)?;
-    let listener = host::listen(address).await?;
+    let listener = host::listen(address, host::LISTEN_OPTION).await?;
+    let own = operations::own_address(listener.local_addr()?, operations, OPERATIONS_LISTEN);
+    let operations = match own {
+        Some(own) => Some(host::listen(own, "--operations-listen (OPERATIONS_LISTEN)").await?),
+        None => None,
+    };
     let data = DataFolder::open(&args.data)?;
     let secrets = Secrets::load_or_create(data.path())?;
     // With the folder's full path, for whoever looks for a mail.
@@ -116,10 +132,12 @@ async fn settle(
         kafka,
         manifest,
         listener,
+        operations,
         jwt_secret,
         link_secret,
         link_secret_previous,
         rates,
+        origins,
         account,
         outlet,
         from,
@@ -172,10 +190,12 @@ async fn serve_all(
     let Setting {
         kafka,
         listener,
+        operations,
         outlet,
         from,
         jwt_secret,
         rates,
+        origins,
         audit_days,
         lateness_minutes,
         account,
@@ -185,18 +205,29 @@ async fn serve_all(
 
     let key = jwt_secret.map(|secret| HmacKey::new(secret.as_bytes())).transpose()?;
     let keys = account.keys(key);
-    let limits = RateLimits::new(rates, keys.clone(), account.trusted_proxies());
+    let limits = RateLimits::new(rates, keys.clone());
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
     let sync = SyncService::with_metrics(store, keys, metrics.clone());
+    let edge = Edge::new(
+        metrics.clone(),
+        Facing {
+            trusted: account.trusted_proxies(),
+            trusted_setting: "TRUSTED_PROXIES",
+            origins,
+            public_url: account.public_url(address),
+        },
+    );
     let address = address.to_string();
-    write_endpoints(&address, admin, kafka.as_ref(), home.data)?;
+    let own = operations.as_ref().map(TcpListener::local_addr).transpose()?;
+    write_endpoints(&address, own, admin, kafka.as_ref(), home.data)?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(announce(
-        health.clone(),
-        address,
-        home.data.display().to_string(),
-        outlet.announcement(),
-    ));
+    let operators = Operations { health: health.clone(), metrics: metrics.clone() };
+    let is_for_operators = operations.is_none();
+    if let Some(listener) = operations {
+        println!("For operators: http://{}", listener.local_addr()?);
+        tasks.spawn(operators.clone().serve(edge.clone(), listener, shutdown.clone()));
+    }
+    tasks.spawn(announce(health, address, home.data.display().to_string(), outlet.announcement()));
     let clock = Clock {
         pool: pool.clone(),
         lateness_minutes,
@@ -219,16 +250,18 @@ async fn serve_all(
     if let Some(provider) = account.provider() {
         tasks.spawn(jwks::run(pool.clone(), provider.clone(), shutdown.clone()));
     }
+    let gate = edge.gate(listener, host::limits());
     let front = Front {
-        app: Some(app.clone()),
-        sync: Some(ws_sync::router(sync.clone())),
-        health,
+        edge,
+        app: app.clone(),
+        sync: ws_sync::router(sync.clone()),
+        operations: operators,
+        is_for_operators,
         limits: limits.map(Arc::new),
-        metrics: metrics.clone(),
         wake: wake.clone(),
     };
     let handler = move |request| front.clone().handle(request);
-    tasks.spawn(serve::serve(listener, handler, shutdown.clone()));
+    tasks.spawn(serve::serve(gate, handler, shutdown.clone()));
     let pipeline = Pipeline {
         dsn: roles.get(Role::Bridge).clone(),
         pool,
@@ -326,6 +359,7 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) 
 /// has a password.
 fn write_endpoints(
     address: &str,
+    operations: Option<SocketAddr>,
     admin: &Dsn,
     kafka: Option<&KafkaSettings>,
     data: &Path,
@@ -335,6 +369,9 @@ fn write_endpoints(
         "ws": format!("ws://{address}/ws"),
         "postgres": admin.expose_url(),
     });
+    if let Some(operations) = operations {
+        endpoints["operations"] = format!("http://{operations}").into();
+    }
     if let Some(kafka) = kafka {
         endpoints["kafka"] = kafka.brokers.clone().into();
     }

@@ -117,6 +117,12 @@ async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("REQUIRE_VERIFIED_EMAIL", "maybe"), "REQUIRE_VERIFIED_EMAIL").await;
     refused(UP, &[], ("TRUSTED_PROXIES", "proxy"), "TRUSTED_PROXIES").await;
     refused(UP, &[], ("RATE_LIMITS", "many"), "RATE_LIMITS").await;
+    refused(UP, &[], ("OPERATIONS_LISTEN", "3009"), "OPERATIONS_LISTEN").await;
+    for command in [UP, HOST] {
+        refused(command, &[], ("CORS_ORIGINS", "*"), "CORS_ORIGINS").await;
+        let with_path = ("CORS_ORIGINS", "https://app.example.org, https://app.example.org/app");
+        refused(command, &[], with_path, "CORS_ORIGINS").await;
+    }
     refused(UP, &[], ("JWT_SIGNING_KEY", "{\"d\":\"hunter2\"}"), "JWT_SIGNING_KEY").await;
     refused(UP, &[], ("JWT_PUBLIC_KEYS", "no document"), "JWT_PUBLIC_KEYS").await;
     refused(UP, &[], ("OIDC_ISSUER", "https://id.example.org"), "OIDC_AUDIENCE").await;

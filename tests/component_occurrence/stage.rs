@@ -6,7 +6,8 @@ use rondo_database::{Role, Session};
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::root;
-use rondo_wasm_host::serve::serve;
+use rondo_tests::stage::CONNECTIONS_MAX;
+use rondo_wasm_host::serve::{Gate, serve};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{CloudEvent, Disposition, Manifest, WasmApp};
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ impl Stage {
                 async move { app.handle(request).await }
             }
         };
-        tokio::spawn(serve(listener, handler, serving.clone()));
+        tokio::spawn(serve(Gate::inner(listener, CONNECTIONS_MAX), handler, serving.clone()));
         let _serving = serving.drop_guard();
         Self { app, session, client, user, _serving, _database: database }
     }

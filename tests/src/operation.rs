@@ -31,9 +31,17 @@ impl Running {
     /// # Panics
     /// When it does not get there in time.
     pub async fn start(name: &str, settings: &[(&str, String)]) -> Self {
+        Self::start_at("127.0.0.1:0", name, settings).await
+    }
+
+    /// The same at another address.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn start_at(listen: &str, name: &str, settings: &[(&str, String)]) -> Self {
         let folder = Folder::new(name);
         let mut program = Program::built("rondo")
-            .arguments(["up", "--listen", "127.0.0.1:0", "--data"])
+            .arguments(["up", "--listen", listen, "--data"])
             .argument(folder.path().join("data"))
             .env("RONDO_LOG", "info,host_bridge=debug,rondo_telemetry=debug");
         for (name, value) in settings {
@@ -52,7 +60,12 @@ impl Running {
         self.folder.path().join("data")
     }
 
-    fn endpoints(&self) -> Value {
+    /// What it wrote of its addresses.
+    ///
+    /// # Panics
+    /// When it has written none.
+    #[must_use]
+    pub fn endpoints(&self) -> Value {
         let text = std::fs::read_to_string(self.data().join("endpoints.json")).expect("written");
         serde_json::from_str(&text).expect("JSON")
     }

@@ -7,10 +7,14 @@ use rondo_database::Dsn;
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::target_directory;
+use rondo_wasm_host::serve::Gate;
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{CloudEvent, Manifest, WasmApp, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Most connections of a test's clients.
+const CONNECTIONS_MAX: usize = 1_000;
 
 /// Between the statements that `/sql` runs.
 pub const STATEMENT_SEPARATOR: &str = ";;";
@@ -60,7 +64,11 @@ impl Probe {
                 async move { app.handle(request).await }
             }
         };
-        tokio::spawn(serve::serve(listener, handler, serving.clone()));
+        tokio::spawn(serve::serve(
+            Gate::inner(listener, CONNECTIONS_MAX),
+            handler,
+            serving.clone(),
+        ));
         let client = Client::new(format!("http://{address}"));
         Self { app, client, address, _serving: serving.drop_guard() }
     }
@@ -91,6 +99,9 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
         database_host = {{ required = true }}
         [[trigger.http]]
         route = "/..."
+        component = "probe"
+        [[trigger.http]]
+        route = "/events/..."
         component = "probe"
         [[trigger.http]]
         route = "/:first/of/..."

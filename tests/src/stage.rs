@@ -9,6 +9,7 @@ use rondo_testkit::database::TestDatabase;
 use rondo_testkit::event_schema::assert_event_valid;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::root;
+use rondo_wasm_host::serve::Gate;
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{CallError, CloudEvent, Disposition, Manifest, WasmApp, serve};
 use serde_json::Value;
@@ -19,6 +20,9 @@ use crate::story::{self, User};
 
 /// Key of access tokens, key of links and service token of these tests.
 pub const SECRET: &str = "a secret for the tests of components";
+
+/// Most connections of a test's clients.
+pub const CONNECTIONS_MAX: usize = 1_000;
 
 /// Most reminders that come due in one call.
 const REMINDERS_MAX: i32 = 100;
@@ -184,6 +188,6 @@ async fn serve(app: WasmApp) -> (String, DropGuard) {
         let app = app.clone();
         async move { app.handle(request).await }
     };
-    tokio::spawn(serve::serve(listener, handler, shutdown.clone()));
+    tokio::spawn(serve::serve(Gate::inner(listener, CONNECTIONS_MAX), handler, shutdown.clone()));
     (http, shutdown.drop_guard())
 }

@@ -5,14 +5,19 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::key::read_document;
 use rondo_contract::token::{HmacKey, Provider};
 use rondo_database::{DatabaseOptions, Dsn};
 use rondo_domain::access::Scopes;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{CleartextOption, SettingError, environment, given, refusal, required, secret};
+use rondo_telemetry::operations;
 
 use crate::credential::Keys;
+
+/// Where operators are served when the main listener is not on loopback.
+const OPERATIONS_LISTEN: &str = "127.0.0.1:3010";
 
 /// As they were given. `Debug` is left out because secrets are among them.
 #[derive(clap::Parser)]
@@ -23,7 +28,7 @@ use crate::credential::Keys;
     after_help = rondo_telemetry::log::HELP
 )]
 pub struct Options {
-    /// Address and port for WebSockets (/ws), /health and /metrics
+    /// Address and port for WebSockets (/ws) and /health
     #[arg(
         long,
         env = "RONDO_LISTEN",
@@ -31,6 +36,14 @@ pub struct Options {
         value_name = "ADDRESS:PORT"
     )]
     pub listen: String,
+    /// Address and port for operators, who have /metrics and the reasons of /health/ready there and nowhere
+    /// else; otherwise at RONDO_LISTEN when that is on loopback, and at 127.0.0.1:3010 when it is not
+    #[arg(long, env = operations::SETTING, value_name = "ADDRESS:PORT")]
+    pub operations_listen: Option<String>,
+    /// Proxies, which stand for many clients: addresses and networks, separated by commas. Those in
+    /// private networks are known as such without
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "LIST")]
+    pub trusted_proxies: Option<String>,
     #[command(flatten)]
     pub cleartext: CleartextOption,
     #[command(flatten)]
@@ -61,6 +74,9 @@ pub struct Options {
 /// Checked settings.
 pub struct Settings {
     pub listen: SocketAddr,
+    /// Of a listener for operators alone; none when the other serves them too.
+    pub operations_listen: Option<SocketAddr>,
+    pub trusted_proxies: TrustedProxies,
     pub database: Dsn,
     pub keys: Keys,
     pub kafka: KafkaSettings,
@@ -70,17 +86,20 @@ impl Options {
     /// # Errors
     /// The first setting that is missing or malformed; none is ever quoted that may be a secret.
     pub fn settings(&self) -> Result<Settings, SettingError> {
-        let listen = self.listen.parse().map_err(|_| {
-            let reason = format!("{:?} is no address and port such as 127.0.0.1:3002", self.listen);
-            refusal("RONDO_LISTEN", reason)
-        })?;
+        let listen = address("RONDO_LISTEN", &self.listen)?;
+        let own =
+            operations::own_address(listen, self.operations_listen.as_deref(), OPERATIONS_LISTEN);
+        let operations_listen = own.map(|own| address(operations::SETTING, own)).transpose()?;
+        let trusted_proxies = self.trusted_proxies.as_deref().unwrap_or_default();
+        let trusted_proxies = TrustedProxies::parse(trusted_proxies)
+            .map_err(|error| refusal("TRUSTED_PROXIES", error))?;
         let cleartext = self.cleartext.allowed()?;
         let database = self.database.dsn_for("SYNC_DATABASE_URL", &cleartext)?;
         let keys = self.keys()?;
         let kafka = self.kafka.settings(&cleartext)?.ok_or_else(|| {
             refusal("KAFKA_BROKERS", "is missing; without Kafka, `rondo up` has sync in it")
         })?;
-        Ok(Settings { listen, database, keys, kafka })
+        Ok(Settings { listen, operations_listen, trusted_proxies, database, keys, kafka })
     }
 
     fn keys(&self) -> Result<Keys, SettingError> {
@@ -124,6 +143,12 @@ pub fn default_scopes(value: Option<&str>) -> Result<Scopes, SettingError> {
     Scopes::of_request(words).map_err(|violation| refusal("OIDC_DEFAULT_SCOPES", violation))
 }
 
+fn address(setting: &'static str, text: &str) -> Result<SocketAddr, SettingError> {
+    text.parse().map_err(|_| {
+        refusal(setting, format!("{text:?} is no address and port such as 127.0.0.1:3002"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +161,8 @@ mod tests {
     fn what_is_wrong_is_named_and_not_quoted() {
         let good = || Options {
             listen: "127.0.0.1:0".to_owned(),
+            operations_listen: None,
+            trusted_proxies: None,
             cleartext: CleartextOption::default(),
             database: database("postgres://rondo_sync:hunter2@localhost/rondo"),
             jwt_secret: Some("s".repeat(32).into()),
@@ -155,6 +182,8 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
         };
         check(|options| options.listen = "3001".to_owned(), "RONDO_LISTEN");
+        check(|options| options.operations_listen = Some("x".to_owned()), "OPERATIONS_LISTEN");
+        check(|options| options.trusted_proxies = Some("x".to_owned()), "TRUSTED_PROXIES");
         check(|options| options.database = DatabaseOptions::default(), "DATABASE_URL");
         check(|options| options.database = database("hunter2"), "DATABASE_URL");
         check(|options| options.database = database("postgres://u:hunter2@h/d"), "DATABASE_URL");

@@ -1,15 +1,22 @@
 //! The program `rondo-sync`: the sync service alone, fed by Kafka, with what an operator asks it.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use rondo_telemetry::{Metrics, Part, Readiness, RequestLog, Shutdown, health, metric};
+use rondo_contract::address;
+use rondo_telemetry::{
+    Gate, Metrics, Part, Readiness, Report, RequestLog, Shutdown, connection, health, metric,
+    open_files_raised, operations,
+};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::kafka;
@@ -23,24 +30,45 @@ const DATABASE_CHECK_S: u64 = 5;
 /// Time between attempts to reach Postgres at the start, in milliseconds.
 const DATABASE_RETRY_MS: u64 = 500;
 
+/// What every answer says.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
 /// Runs until `shutdown`, then tells every device to resume elsewhere.
 ///
 /// # Errors
 /// When the port is taken, or the database has the schema of another release.
 pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let listener = rondo_telemetry::listen(settings.listen).await.with_context(|| {
-        format!("cannot listen on {}: choose another RONDO_LISTEN", settings.listen)
-    })?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
+    let listener = listen(settings.listen, "RONDO_LISTEN").await?;
+    let own = match settings.operations_listen {
+        Some(address) => Some(listen(address, operations::SETTING).await?),
+        None => None,
+    };
     let (metrics, readiness) = (Metrics::new(), Readiness::new());
     let store = Store::open(&settings.database).context("DATABASE_URL")?;
     let service = SyncService::with_metrics(store, settings.keys, metrics.clone());
     let (database, feed) = (readiness.part("database"), readiness.part("feed"));
     let token = shutdown.token();
-    let routes = router(service.clone())
-        .merge(operator_routes(metrics.clone(), readiness))
-        .layer(from_fn_with_state(metrics.clone(), observe));
-    let serving = serve::run(listener, routes, &token);
+    let operators = Operators { metrics: metrics.clone(), readiness, is_alone: own.is_none() };
+    let observed = |routes: Router| routes.layer(from_fn_with_state(metrics.clone(), observe));
+    let public = router(service.clone()).merge(operators.public_routes());
+    let open_files = open_files_raised();
+    let connections = connection::connections_max(open_files);
+    tracing::info!(open_files, connections, "limits");
+    let proxies = settings.trusted_proxies;
+    let gate = Gate::new(listener, connections, move |peer| {
+        address::of_connection(peer, &proxies).map(Arc::from)
+    });
+    let serving = serve::run(gate, observed(public), &token);
+    let serving_operators = async {
+        if let Some(listener) = own {
+            let gate = Gate::inner(listener, connection::OPERATORS_CONNECTIONS_MAX);
+            serve::run(gate, observed(operators.routes()), &token).await;
+        }
+    };
     let working = async {
         let result = work(&service, &settings.kafka, &metrics, database, feed, &token).await;
         token.cancel();
@@ -48,7 +76,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
         service.hub().emptied().await;
         result
     };
-    let both = async { tokio::join!(serving, working).1 };
+    let both = async { tokio::join!(serving, serving_operators, working).2 };
     match shutdown.drain(both).await {
         Ok(result) => result,
         // Those devices notice by themselves.
@@ -123,26 +151,88 @@ async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -
     let route = ROUTES.into_iter().find(|known| *known == path).unwrap_or("other");
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let log = RequestLog::begin(&metrics, route, request.method().as_str(), path, header);
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     log.finish(response.status().as_u16());
     response
 }
 
-fn operator_routes(metrics: Metrics, readiness: Readiness) -> Router {
-    let ready = move || {
-        let report = readiness.report();
-        let status = StatusCode::from_u16(report.status_code());
-        let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        let answer = (status, [(header::CONTENT_TYPE, "application/json")], report.to_json());
-        std::future::ready(answer.into_response())
-    };
-    let figures = move || {
-        let headers = [(header::CONTENT_TYPE, metric::CONTENT_TYPE)];
-        std::future::ready((headers, metrics.encode()).into_response())
-    };
-    let live = || async { ([(header::CONTENT_TYPE, "application/json")], health::LIVE) };
-    Router::new()
-        .route("/health", get(live))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(figures))
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let listener = rondo_telemetry::listen(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another {setting}"))?;
+    tracing::info!(address = %listener.local_addr()?, setting, "listening");
+    Ok(listener)
+}
+
+/// What operators ask.
+#[derive(Clone)]
+struct Operators {
+    metrics: Metrics,
+    readiness: Readiness,
+    /// Whether nobody else is at the main listener.
+    is_alone: bool,
+}
+
+impl Operators {
+    fn routes(&self) -> Router {
+        let (ready, metrics) = (self.readiness.clone(), self.metrics.clone());
+        Router::new()
+            .route("/health", get(live))
+            .route("/health/ready", get(async move || reasons(&ready)))
+            .route("/metrics", get(async move || figures(&metrics)))
+    }
+
+    /// What of it the main listener has.
+    fn public_routes(&self) -> Router {
+        let (ready, figured) = (self.clone(), self.clone());
+        Router::new()
+            .route("/health", get(live))
+            .route(
+                "/health/ready",
+                get(async move |headers: HeaderMap| match ready.are_asking(&headers) {
+                    true => reasons(&ready.readiness),
+                    false => status(&ready.readiness),
+                }),
+            )
+            .route(
+                "/metrics",
+                get(async move |headers: HeaderMap| match figured.are_asking(&headers) {
+                    true => figures(&figured.metrics),
+                    false => StatusCode::NOT_FOUND.into_response(),
+                }),
+            )
+    }
+
+    fn are_asking(&self, headers: &HeaderMap) -> bool {
+        self.is_alone && !operations::is_forwarded(|name| headers.contains_key(name))
+    }
+}
+
+async fn live() -> Response {
+    json(StatusCode::OK, health::LIVE.to_owned())
+}
+
+fn reasons(readiness: &Readiness) -> Response {
+    let report = readiness.report();
+    json(status_code(&report), report.to_json())
+}
+
+fn status(readiness: &Readiness) -> Response {
+    let report = readiness.report();
+    json(status_code(&report), report.status_json())
+}
+
+fn figures(metrics: &Metrics) -> Response {
+    ([(header::CONTENT_TYPE, metric::CONTENT_TYPE)], metrics.encode()).into_response()
+}
+
+fn status_code(report: &Report) -> StatusCode {
+    StatusCode::from_u16(report.status_code()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn json(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -12,16 +12,19 @@ use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
 use rondo_telemetry::Metrics;
 
+use crate::close::CloseReason;
 use crate::credential::Keys;
 use crate::hub::Hub;
-use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, Handshake, Since};
+use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, End, Handshake, Since};
 use crate::store::Store;
 
 /// Bytes that a connection reads at a time: clients say little, and every connection holds this.
 const READ_BUFFER_BYTES: usize = 512;
-/// Kind of connections in the metrics.
 /// By which a request is followed; what `rondo up` passes on has one.
 const REQUEST_ID: &str = "x-request-id";
+/// Sessions that end because of whose they are, or how many there are, count as refusals.
+const REFUSALS: [CloseReason; 2] = [CloseReason::Unauthenticated, CloseReason::TooManyConnections];
+/// Kind of connections in the metrics.
 const WEBSOCKET: &str = "websocket";
 /// Bytes of frames that are gathered for one write.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
@@ -48,6 +51,7 @@ impl SyncService {
     #[must_use]
     pub fn with_metrics(store: Store, keys: impl Into<Keys>, metrics: Metrics) -> Self {
         metrics.announce_connections(WEBSOCKET);
+        metrics.announce_refusals(&REFUSALS.map(|reason| (reason.code(), reason.as_str())));
         metrics.watch_pool("sync", store.pool_use());
         let keys = keys.into();
         Self(Arc::new(Parts { hub: Arc::default(), store, keys, metrics }))
@@ -102,6 +106,11 @@ async fn connect(
         .on_upgrade(move |socket| async move {
             let _counted = service.0.metrics.connection(WEBSOCKET);
             let ended = session::run(socket, handshake, &service).await;
+            if let End::Closed(reason) = ended
+                && REFUSALS.contains(&reason)
+            {
+                service.0.metrics.refused(reason.code(), reason.as_str());
+            }
             tracing::debug!(?ended, "a session ended");
         })
 }

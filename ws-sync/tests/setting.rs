@@ -20,6 +20,8 @@ const GOOD: [(&str, &str); 4] = [
 async fn what_is_missing_or_malformed_is_named() {
     for (name, value) in [
         ("RONDO_LISTEN", "3002"),
+        ("OPERATIONS_LISTEN", "3010"),
+        ("TRUSTED_PROXIES", "proxy"),
         ("DATABASE_URL", ""),
         ("DATABASE_URL", SECRET),
         ("DATABASE_URL", "postgres://rondo_sync:hunter2@db.example.org/rondo"),

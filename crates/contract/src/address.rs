@@ -1,7 +1,7 @@
 //! The address that a request comes from, to count by. The host knows the peer of the connection;
 //! what a client says of itself is believed only where a proxy that we trust has said it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Most entries of `X-Forwarded-For` that are looked at.
 const HOPS_MAX: usize = 16;
@@ -39,7 +39,10 @@ impl TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    /// Whether an address is that of such a proxy; one of IPv4 in the form of IPv6 is the former.
+    #[must_use]
+    pub fn contain(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.0.iter().any(|(network, bits)| match (*network, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 prefix(network.to_bits().into(), 32 - bits)
@@ -50,6 +53,26 @@ impl TrustedProxies {
             }
             _ => false,
         })
+    }
+}
+
+/// Whom to count a connection for, of which it is not known yet who asks; none when the peer may be a
+/// proxy, which stands for many: a trusted one, or one that is [near](is_near).
+#[must_use]
+pub fn of_connection(peer: IpAddr, trusted: &TrustedProxies) -> Option<String> {
+    let is_proxy = is_near(peer) || trusted.contain(peer);
+    if is_proxy { None } else { Some(household(peer.to_canonical())) }
+}
+
+/// Whether a peer that sends `X-Forwarded-For` seems to be a proxy of one's own: it is on this machine or
+/// in a private network (RFC 1918, RFC 4193).
+#[must_use]
+pub fn is_near(peer: IpAddr) -> bool {
+    match peer.to_canonical() {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
+        IpAddr::V6(peer) => {
+            peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local()
+        }
     }
 }
 
@@ -75,12 +98,16 @@ pub fn client(peer: &str, forwarded_for: &str, trusted: &TrustedProxies) -> Opti
             None => break,
         }
     }
-    Some(match client {
+    Some(household(client))
+}
+
+fn household(address: IpAddr) -> String {
+    match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
         }
-    })
+    }
 }
 
 /// An address with or without a port; one of IPv4 in the form of IPv6 is the former.
@@ -91,11 +118,7 @@ fn address(text: &str) -> Option<IpAddr> {
         .parse()
         .ok()
         .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
-    let mapped = |address: Ipv6Addr| -> Option<Ipv4Addr> { address.to_ipv4_mapped() };
-    Some(match address {
-        IpAddr::V6(v6) => mapped(v6).map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
-    })
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -136,6 +159,28 @@ mod tests {
         assert!(TrustedProxies::parse("10.0.0.0/8,::1,fd00::/8").is_ok());
         for bad in ["proxy", "10.0.0.0/33", "::/129", "10.0.0.0/x", "10.0.0/8"] {
             assert!(TrustedProxies::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn connections_count_by_address_but_those_of_proxies() {
+        let trusted = TrustedProxies::parse("192.0.2.0/24").unwrap();
+        let of = |peer: &str| of_connection(peer.parse().unwrap(), &trusted);
+        assert_eq!(of("203.0.113.9").as_deref(), Some("203.0.113.9"));
+        assert_eq!(of("::ffff:203.0.113.9").as_deref(), Some("203.0.113.9"));
+        assert_eq!(of("2001:db8:1:2:3::4").as_deref(), Some("2001:db8:1:2::/64"));
+        for proxy in ["192.0.2.7", "127.0.0.1", "10.0.0.7", "::1", "fd00::1"] {
+            assert_eq!(of(proxy), None, "{proxy}");
+        }
+    }
+
+    #[test]
+    fn who_is_near() {
+        for near in ["127.0.0.1", "10.1.2.3", "192.168.0.9", "::1", "fd00::1", "::ffff:10.0.0.1"] {
+            assert!(is_near(near.parse().unwrap()), "{near}");
+        }
+        for far in ["192.0.2.1", "8.8.8.8", "2001:db8::1"] {
+            assert!(!is_near(far.parse().unwrap()), "{far}");
         }
     }
 }

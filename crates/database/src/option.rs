@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rondo_setting::{
-    Cleartext, Service, SettingError, environment, refusal, required, secret,
-};
+use rondo_setting::{Cleartext, Service, SettingError, environment, refusal, required, secret};
 
 use crate::dsn::Dsn;
 

@@ -21,6 +21,7 @@ mod bindings {
 use rondo_contract::cloud_event::Disposition;
 use rondo_guest::bindings::fermyon::spin::variables;
 use rondo_guest::bindings::spin::postgres::postgres::{Connection, DbValue, Error, QueryError};
+use rondo_guest::bindings::wasi::clocks::monotonic_clock;
 use rondo_guest::bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
@@ -28,6 +29,11 @@ use rondo_guest::bindings::wasi::io::streams::OutputStream;
 use rondo_guest::event::{Event, Unavailable};
 use rondo_guest::http::{self, Request, Response};
 use rondo_guest::{Refusal, database};
+
+/// Length of a large answer.
+const LARGE_BYTES: usize = 1 << 20;
+/// Longer than a call may take.
+const WAIT_NS: u64 = 60_000_000_000;
 
 /// Between the statements of a body.
 const STATEMENT_SEPARATOR: &str = ";;";
@@ -60,7 +66,9 @@ bindings::export!(Component with_types_in bindings);
 
 fn route(request: &Request) -> Result<Response, Refusal> {
     match request.path().strip_prefix(FEW).unwrap_or(request.path()) {
-        "/hello" => Ok(text("hello")),
+        "/hello" | "/events/hello" => Ok(text("hello")),
+        "/large" => Ok(text("x".repeat(LARGE_BYTES))),
+        "/wait" => wait(),
         "/trap" => panic!("as asked"),
         "/loop" => calculate(),
         "/memory" => fill_memory(),
@@ -79,6 +87,12 @@ fn consume(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
         _ => Ok(Disposition::Done),
     };
     batch.into_iter().map(consume).collect()
+}
+
+fn wait() -> ! {
+    loop {
+        monotonic_clock::subscribe_duration(WAIT_NS).block();
+    }
 }
 
 fn calculate() -> ! {

@@ -25,6 +25,15 @@ const READ_BYTES_MAX: u64 = 64 * 1024;
 /// Most that `blocking-write-and-flush` takes (wasi:io/streams).
 const WRITE_AND_FLUSH_BYTES_MAX: usize = 4096;
 
+/// What an answer says unless it says otherwise: it is somebody's own and nobody's to keep, it is what
+/// its type says, and nothing in it is to be run, loaded or framed.
+const HEADER_DEFAULTS: [(&str, &str); 4] = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+];
+
 /// Answers a request with what `route` makes of it.
 ///
 /// `HEAD` is routed as `GET`; the host sends the head of what is answered alone (RFC 9110, section
@@ -50,7 +59,7 @@ pub fn serve(
         }
         refusal.into_response(&request.request_id)
     });
-    response.header("x-request-id", &request.request_id).send(out);
+    response.header("x-request-id", &request.request_id).with_defaults().send(out);
 }
 
 /// Tells the methods that a path has, by its segments: none, if there is no such path.
@@ -282,6 +291,13 @@ impl Response {
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().as_bytes().to_vec()));
         self
+    }
+
+    fn with_defaults(self) -> Self {
+        HEADER_DEFAULTS.into_iter().fold(self, |response, (name, value)| {
+            let is_said = response.headers.iter().any(|(said, _)| said == name);
+            if is_said { response } else { response.header(name, value) }
+        })
     }
 
     /// Hands the response to the host. When the client has gone there is nobody to tell.

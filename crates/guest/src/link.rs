@@ -118,9 +118,6 @@ impl<'a> Page<'a> {
         );
         Response::of("text/html; charset=utf-8", status, html.into_bytes())
             .header("content-security-policy", policy)
-            .header("referrer-policy", "no-referrer")
-            .header("cache-control", "no-store")
-            .header("x-content-type-options", "nosniff")
     }
 }
 

@@ -64,7 +64,7 @@ impl Part {
         self.set(State::Ready);
     }
 
-    /// `reason` is shown to whoever asks: no secret, address or SQL in it.
+    /// `reason` is shown to operators: no secret, address or SQL in it.
     pub fn not_ready(&self, reason: impl Into<String>) {
         self.set(State::NotReady(reason.into()));
     }
@@ -133,7 +133,12 @@ impl Report {
         if self.is_ready() { 200 } else { 503 }
     }
 
-    /// The body, `application/json`.
+    /// The body for the public, which learns no reasons: `{"status": "ready"}`.
+    pub fn status_json(&self) -> String {
+        format!(r#"{{"status":"{}"}}"#, self.status)
+    }
+
+    /// The body for operators, `application/json`.
     pub fn to_json(&self) -> String {
         // Strings in maps with string keys always serialise.
         serde_json::to_string(self).unwrap_or_default()
@@ -172,6 +177,7 @@ mod tests {
                 .to_json()
                 .contains(r#""relay":{"status":"not ready","reason":"the broker is away"}"#)
         );
+        assert_eq!(report.status_json(), r#"{"status":"not ready"}"#);
         relay.ready();
         drop(database);
         assert!(readiness.report().to_json().contains("stopped"));

@@ -7,18 +7,23 @@
 //! RequestLog ─ one per request       Shutdown     ─ one per process, its token for all that runs
 //! ```
 
+pub mod connection;
 pub mod health;
 pub mod listener;
 pub mod log;
 pub mod metric;
+pub mod operations;
 pub mod request;
+pub mod share;
 pub mod shutdown;
 pub mod trace;
 
+pub use connection::{Connection, Gate};
 pub use health::{Part, Readiness, Report};
-pub use listener::listen;
+pub use listener::{listen, open_files_raised};
 pub use log::LogError;
 pub use metric::{Metrics, PoolUse};
 pub use request::RequestLog;
+pub use share::{Full, Share, Shares};
 pub use shutdown::{DrainError, Shutdown};
 pub use trace::TraceContext;

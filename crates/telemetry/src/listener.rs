@@ -3,12 +3,16 @@
 use std::io;
 use std::net::SocketAddr;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
 
 /// Connections that may wait to be accepted. The standard library asks for 128, so that a burst, such as
 /// every device coming back after a restart, has the rest try again a second later (listen(2); the kernel
 /// caps it at its own limit, 4,096 on Linux, net.core.somaxconn).
 const BACKLOG: u32 = 4_096;
+
+/// What systems give a process at least, for one that does not tell.
+const OPEN_FILES_UNKNOWN: usize = 256;
 
 /// Binds the first address that permits it.
 ///
@@ -23,6 +27,17 @@ pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
         }
     }
     Err(refusal)
+}
+
+/// Lets this process have as many files open as the system permits it (setrlimit(2)): each connection is
+/// one. Gives the number.
+pub fn open_files_raised() -> usize {
+    let most = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
+        // macOS refuses what Linux takes for no limit; what there was is left then.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        getrlimit(Resource::RLIMIT_NOFILE)
+    });
+    most.map_or(OPEN_FILES_UNKNOWN, |(most, _)| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -58,6 +73,13 @@ mod tests {
             streams.push(stream.unwrap_or_else(|_| panic!("no room for connection {number}")));
         }
         assert_eq!(streams.iter().filter(|stream| stream.is_ok()).count(), BURST);
+    }
+
+    #[test]
+    fn open_files_are_raised_to_what_is_permitted() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, hard - 1, hard).unwrap();
+        assert_eq!(u64::try_from(open_files_raised()), Ok(hard));
     }
 
     #[tokio::test]

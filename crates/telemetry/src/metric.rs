@@ -36,6 +36,9 @@ pub struct Families {
     request_duration: DurationFamily<RequestLabels>,
     /// `rondo_http_requests_in_flight`.
     requests_in_flight: Gauge,
+    /// `rondo_refusals_total{status,reason}`: requests refused because of who asks, or how often; of a
+    /// WebSocket, status is the code that it was closed with.
+    refusals: Family<RefusalLabels, Counter>,
     /// `rondo_outbox_rows`: events not yet handed to the transport.
     pub outbox_rows: Gauge,
     /// `rondo_outbox_oldest_age_seconds`: of the oldest such event; 0 when there is none.
@@ -77,6 +80,12 @@ struct RequestLabels {
     route: &'static str,
     method: &'static str,
     status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
+    status: u16,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -132,6 +141,7 @@ impl Metrics {
         Self(Arc::new(Families {
             request_duration: Family::new_with_constructor(durations),
             requests_in_flight: Gauge::default(),
+            refusals: Family::default(),
             outbox_rows: Gauge::default(),
             outbox_oldest_age: Gauge::default(),
             relayed: Counter::default(),
@@ -183,6 +193,18 @@ impl Metrics {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
         let labels = RequestLabels { route, method, status: status_class(status) };
         self.request_duration.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// Begins the series of refusals, of these statuses and reasons, at 0.
+    pub fn announce_refusals(&self, refusals: &[(u16, &'static str)]) {
+        for &(status, reason) in refusals {
+            let _ = self.refusals.get_or_create(&RefusalLabels { status, reason });
+        }
+    }
+
+    /// Counts a refused request; `reason` is one of a fixed set.
+    pub fn refused(&self, status: u16, reason: &'static str) {
+        self.refusals.get_or_create(&RefusalLabels { status, reason }).inc();
     }
 
     /// Records that a consumer has finished with an event.
@@ -314,6 +336,8 @@ impl Metrics {
         for (name, help, family) in by_consumer {
             registry.register(name, help, family.clone());
         }
+        let about = "Requests refused because of who asks, or how often";
+        registry.register("refusals", about, all.refusals.clone());
         let about = "Events that a consumer has yet to finish";
         registry.register("consumer_lag", about, all.consumer_lag.clone());
         registry.register("mails", "Mails by the outcome of an attempt", all.mails.clone());

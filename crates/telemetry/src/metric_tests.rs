@@ -5,6 +5,8 @@ fn the_text_has_what_was_counted() {
     let metrics = Metrics::new();
     metrics.request("/api/tasks", "GET", 200, Duration::from_millis(3));
     metrics.request("/api/tasks", "BREW", 503, Duration::from_secs(2));
+    metrics.announce_refusals(&[(401, "no_token"), (429, "rate_user")]);
+    metrics.refused(401, "no_token");
     metrics.announce_mail();
     metrics.mail("sent");
     metrics.announce_webhook();
@@ -21,6 +23,8 @@ fn the_text_has_what_was_counted() {
     for line in [
         "rondo_http_request_duration_seconds_bucket{le=\"0.005\",route=\"/api/tasks\",method=\"GET\",status=\"2xx\"} 1",
         "rondo_http_request_duration_seconds_count{route=\"/api/tasks\",method=\"other\",status=\"5xx\"} 1",
+        "rondo_refusals_total{status=\"401\",reason=\"no_token\"} 1",
+        "rondo_refusals_total{status=\"429\",reason=\"rate_user\"} 0",
         "# TYPE rondo_mails_total counter",
         "rondo_mails_total{outcome=\"sent\"} 1",
         "rondo_mails_total{outcome=\"failed\"} 0",

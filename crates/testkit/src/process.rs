@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -247,6 +248,19 @@ impl Log {
         let skipped = lines.len().saturating_sub(count);
         lines.iter().skip(skipped).map(String::as_str).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Lets this process, and the children that it starts from then on, have as many files open as the system
+/// permits; gives the number.
+///
+/// # Panics
+/// When the system does not tell.
+#[must_use]
+pub fn open_files_raised() -> usize {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    usize::try_from(soft).unwrap_or(usize::MAX)
 }
 
 /// The root of the clone.

@@ -47,7 +47,9 @@ pub fn name_request(response: &mut Response<HyperOutgoingBody>, id: &str) {
     }
 }
 
-pub(crate) fn not_found() -> Response<HyperOutgoingBody> {
+/// 404: there is nothing at a path.
+#[must_use]
+pub fn not_found() -> Response<HyperOutgoingBody> {
     problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
 }
 
@@ -55,7 +57,9 @@ pub(crate) fn bad_request(detail: &str) -> Response<HyperOutgoingBody> {
     problem(StatusCode::BAD_REQUEST, "bad_request", detail)
 }
 
-pub(crate) fn internal() -> Response<HyperOutgoingBody> {
+/// 500: a fault of ours, of which the client learns nothing.
+#[must_use]
+pub fn internal() -> Response<HyperOutgoingBody> {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
 }
 

@@ -19,23 +19,34 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::allowed_host::AllowedHosts;
-use crate::answer::{bad_request, internal, not_found, overloaded, too_slow};
-pub use crate::answer::{body, name_request, problem};
+use crate::answer::{bad_request, overloaded, too_slow};
+pub use crate::answer::{body, internal, name_request, not_found, problem};
+use crate::buffer::{Answers, Broken, Progress};
 use crate::call::Call;
-use crate::cut_off::Progress;
 use crate::engine::bindings::CapabilityPre;
 use crate::engine::bindings::exports::rondo::events::consumer as wit;
-use crate::engine::{CALL_S_MAX, Grant, INSTANCES_MAX, State, engine, linker};
-use crate::intake::{Intake, Refused, WholeBody};
+use crate::engine::{CALL_S_MAX, EVENT_INSTANCES_MIN, Grant, INSTANCES_MAX, State, engine, linker};
+use crate::intake::{Intake, REQUEST_BODY_BYTES_MAX, Refused, WholeBody};
 use crate::manifest::Manifest;
 use crate::postgres::Databases;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
+use crate::serve::{BodyBytesMax, Client};
 use crate::variable::Values;
 
 /// Requests that may wait for an instance at once; beyond that, 503.
 pub const WAITING_REQUESTS_MAX: usize = 4096;
 /// How long a call waits for a free instance, in seconds.
 pub const INSTANCE_WAIT_S_MAX: u64 = 5;
+/// What the routes begin with by which events come over HTTP.
+const EVENT_ROUTES: &str = "/events/";
+
+/// Instances that requests may have at once.
+pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) as usize;
+
+/// The right to an instance.
+struct Permit {
+    _held: [Option<OwnedSemaphorePermit>; 3],
+}
 
 /// An event as the typed door takes it; see `wit/events.wit`.
 pub type CloudEvent = wit::CloudEvent;
@@ -65,8 +76,11 @@ struct Inner {
     routes: Routes,
     components: HashMap<String, Loaded>,
     instances: Arc<Semaphore>,
+    /// Those that requests may have of them.
+    request_instances: Arc<Semaphore>,
     waiting: Semaphore,
     intake: Intake,
+    answers: Answers,
 }
 
 struct Loaded {
@@ -76,12 +90,6 @@ struct Loaded {
     grant: Arc<Grant>,
     /// Where the manifest limits them.
     instances: Option<Arc<Semaphore>>,
-}
-
-/// The right to an instance of a component.
-struct Permit {
-    _any: OwnedSemaphorePermit,
-    _own: Option<OwnedSemaphorePermit>,
 }
 
 impl WasmApp {
@@ -138,8 +146,10 @@ impl WasmApp {
             routes: Routes::new(&manifest.routes)?,
             components,
             instances: Arc::new(Semaphore::new(INSTANCES_MAX as usize)),
+            request_instances: Arc::new(Semaphore::new(REQUEST_INSTANCES_MAX)),
             waiting: Semaphore::new(WAITING_REQUESTS_MAX),
             intake: Intake::new(),
+            answers: Answers::new(),
         })))
     }
 
@@ -149,7 +159,7 @@ impl WasmApp {
         self.0.routes.find(path).map(|route| route.pattern.as_str())
     }
 
-    /// Handles a request. Never fails: what goes wrong is an answer, or the end of one that began.
+    /// Handles a request. Never fails: what goes wrong is an answer.
     pub async fn handle<B>(&self, mut request: Request<B>) -> Response<HyperOutgoingBody>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -160,24 +170,36 @@ impl WasmApp {
             return if own == "health" { Response::new(body("OK")) } else { not_found() };
         }
         let Some(route) = self.0.routes.take(&mut request) else { return not_found() };
+        let is_event = route.pattern.starts_with(EVENT_ROUTES);
         let (parts, body) = request.into_parts();
-        let body = match self.0.intake.read(body).await {
+        // One bridge brings the events of everyone.
+        let client = parts.extensions.get::<Client>().filter(|_| !is_event);
+        let client = client.map(|client| client.0.clone());
+        let kept_max = parts.extensions.get::<BodyBytesMax>();
+        let kept_max = kept_max.map_or(REQUEST_BODY_BYTES_MAX, |kept_max| kept_max.0);
+        let body = match self.0.intake.read(client.clone(), body, kept_max).await {
             Ok(body) => body,
             Err(Refused::Slow) => return too_slow(),
             Err(Refused::NoRoom) => return overloaded(),
             Err(Refused::BrokenOff) => return bad_request("The body broke off."),
         };
         // Only now, so that slow clients keep nobody out.
-        let Ok(waiting) = self.0.waiting.try_acquire() else { return overloaded() };
-        let permit = self.instance(&self.0.components[&*route.component]).await;
+        let loaded = &self.0.components[&*route.component];
+        let permit = if is_event {
+            self.instance(loaded).await
+        } else {
+            let Ok(_waiting) = self.0.waiting.try_acquire() else { return overloaded() };
+            self.request_instance(loaded).await
+        };
         let Some(permit) = permit else { return overloaded() };
-        drop(waiting);
-        self.answer(&route.component, Request::from_parts(parts, body), permit).await
+        let request = Request::from_parts(parts, body);
+        self.answer(&route.component, client, request, permit).await
     }
 
     async fn answer(
         &self,
         component: &str,
+        client: Option<Arc<str>>,
         request: Request<WholeBody>,
         permit: Permit,
     ) -> Response<HyperOutgoingBody> {
@@ -193,7 +215,7 @@ impl WasmApp {
             return bad_request("The request has no host.");
         };
         let proxy = loaded.proxy.clone();
-        let component = component.to_owned();
+        let (told, component) = (component, component.to_owned());
         let progress = Progress::default();
         let verdict = progress.verdict();
         // Locals go in the reverse of their order. The permit and the instance are the call's own until
@@ -219,8 +241,15 @@ impl WasmApp {
             match receiver.await {
                 Ok(Ok(response)) => {
                     let (head, body) = response.into_parts();
-                    let body = progress.watch(body).await.ok()?;
-                    Some(Response::from_parts(head, body.boxed_unsync()))
+                    match self.0.answers.take(client, body, &progress).await {
+                        Ok(body) => Some(Response::from_parts(head, body.boxed_unsync())),
+                        Err(Broken::Component) => None,
+                        Err(Broken::NoRoom) => Some(overloaded()),
+                        Err(Broken::TooLong) => {
+                            tracing::error!(component = told, "an answer is too long");
+                            Some(internal())
+                        }
+                    }
                 }
                 Ok(Err(_)) => Some(internal()),
                 Err(_) => None,
@@ -285,24 +314,33 @@ impl WasmApp {
 
     /// Waits for the right to an instance; none when there are too many at work for too long.
     async fn instance(&self, loaded: &Loaded) -> Option<Permit> {
-        let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
-        let permit = async {
-            // Its own first: who waits for that keeps no other component from working.
-            let own = match &loaded.instances {
-                Some(instances) => Some(acquire(instances).await?),
-                None => None,
-            };
-            Some(Permit { _any: acquire(&self.0.instances).await?, _own: own })
-        };
-        tokio::time::timeout(limit, permit).await.ok()?
+        within_wait(self.permit(loaded, None)).await
+    }
+
+    /// The same for a request, which leaves some to events.
+    async fn request_instance(&self, loaded: &Loaded) -> Option<Permit> {
+        within_wait(self.permit(loaded, Some(&self.0.request_instances))).await
+    }
+
+    async fn permit(&self, loaded: &Loaded, also: Option<&Arc<Semaphore>>) -> Option<Permit> {
+        // The component's own first: who waits for that keeps no other component from working.
+        let own = acquire(loaded.instances.as_ref()).await?;
+        let request = acquire(also).await?;
+        let any = acquire(Some(&self.0.instances)).await?;
+        Some(Permit { _held: [own, request, any] })
     }
 }
 
-/// Without waiting where there is one.
-async fn acquire(instances: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    match instances.clone().try_acquire_owned() {
-        Ok(permit) => Some(permit),
-        Err(_) => instances.clone().acquire_owned().await.ok(),
+async fn within_wait(permit: impl Future<Output = Option<Permit>>) -> Option<Permit> {
+    tokio::time::timeout(Duration::from_secs(INSTANCE_WAIT_S_MAX), permit).await.ok()?
+}
+
+/// None of nothing; otherwise waits, unless there is one.
+async fn acquire(permits: Option<&Arc<Semaphore>>) -> Option<Option<OwnedSemaphorePermit>> {
+    let Some(permits) = permits else { return Some(None) };
+    match permits.clone().try_acquire_owned() {
+        Ok(permit) => Some(Some(permit)),
+        Err(_) => permits.clone().acquire_owned().await.ok().map(Some),
     }
 }
 

@@ -22,7 +22,7 @@ impl<T: Send + 'static> Call<T> {
     }
 
     /// Works at the call until there is an answer, which is made of what the call gives away on its
-    /// way: it is there at the latest when the call has ended.
+    /// way: once the call has ended, it waits for nothing more of it.
     pub(crate) async fn until<A>(&mut self, answer: impl Future<Output = A>) -> A {
         let mut answer = std::pin::pin!(answer);
         std::future::poll_fn(move |context| {

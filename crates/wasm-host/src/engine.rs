@@ -24,6 +24,8 @@ pub const MEMORY_BYTES_MAX: usize = 64 << 20;
 /// then although it has room: a slot can become free in a shard that was looked through already while
 /// the last one is taken in the next.
 pub const INSTANCES_MAX: u32 = 120;
+/// Those of them that requests cannot take: events go on however many ask.
+pub const EVENT_INSTANCES_MIN: u32 = 16;
 /// Core instances that one component instance consists of, at most.
 const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
 /// Tables that these have together, at most.

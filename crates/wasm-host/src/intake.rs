@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use rondo_telemetry::{Share, Shares};
 use wasmtime_wasi_http::Error;
 
 /// Most of a request body that a component can read, in bytes; more than the 1 MiB at which
@@ -19,12 +19,14 @@ pub const REQUEST_BODY_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 const DISCARDED_BYTES_MAX: usize = 16 << 20;
 /// How long a client may take over its request's body, in seconds.
 const BODY_READ_S_MAX: u64 = 15;
-/// Most that all bodies together may take, in KiB.
-const BODIES_KIB_MAX: usize = 64 << 10;
+/// Most that the bodies of one client may take, in bytes.
+const CLIENT_BODIES_BYTES_MAX: usize = 8 << 20;
+/// Most that all bodies together may take, in bytes.
+const BODIES_BYTES_MAX: usize = 64 << 20;
 
 /// Where bodies are read, with the room that there is for them.
 pub(crate) struct Intake {
-    room_kib: Arc<Semaphore>,
+    room_bytes: Arc<Shares>,
     read_limit: Duration,
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Intake {
 pub(crate) enum Refused {
     /// The client did not send it in time.
     Slow,
-    /// There are too many at once.
+    /// There are too many at once, of the same client or of all.
     NoRoom,
     /// The client did not send what it promised.
     BrokenOff,
@@ -42,39 +44,51 @@ pub(crate) enum Refused {
 impl Intake {
     pub(crate) fn new() -> Self {
         Self {
-            room_kib: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            room_bytes: Shares::new(CLIENT_BODIES_BYTES_MAX, BODIES_BYTES_MAX),
             read_limit: Duration::from_secs(BODY_READ_S_MAX),
         }
     }
 
-    /// Reads a body to its end, or as much of it as is kept.
-    pub(crate) async fn read<B>(&self, body: B) -> Result<WholeBody, Refused>
+    /// Reads a body to its end, and keeps so much of it.
+    pub(crate) async fn read<B>(
+        &self,
+        client: Option<Arc<str>>,
+        body: B,
+        kept_max: usize,
+    ) -> Result<WholeBody, Refused>
     where
         B: Body<Data = Bytes>,
     {
         if body.is_end_stream() {
             return Ok(WholeBody::default());
         }
-        let whole = tokio::time::timeout(self.read_limit, self.read_all(body)).await;
+        let reading = self.read_all(client, body, kept_max.min(REQUEST_BODY_BYTES_MAX));
+        let whole = tokio::time::timeout(self.read_limit, reading).await;
         whole.unwrap_or(Err(Refused::Slow))
     }
 
-    async fn read_all<B>(&self, body: B) -> Result<WholeBody, Refused>
+    async fn read_all<B>(
+        &self,
+        client: Option<Arc<str>>,
+        body: B,
+        kept_max: usize,
+    ) -> Result<WholeBody, Refused>
     where
         B: Body<Data = Bytes>,
     {
         let mut body = std::pin::pin!(body);
         let mut whole = WholeBody::default();
+        let mut room = self.room_bytes.of(client);
         let mut more = BytesMut::new();
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let Ok(mut data) = frame.map_err(|_| Refused::BrokenOff)?.into_data() else { continue };
             // What is kept is so long that a component with a bound of its own sees it passed.
-            let kept = data.len().min(REQUEST_BODY_BYTES_MAX.saturating_sub(length));
+            let kept = data.len().min(kept_max.saturating_sub(length));
             length += data.len();
             data.truncate(kept);
-            whole.is_cut = length > REQUEST_BODY_BYTES_MAX;
-            whole.take_room(&self.room_kib, length.min(REQUEST_BODY_BYTES_MAX))?;
+            whole.is_cut = length > kept_max;
+            room.grow(kept).map_err(|_| Refused::NoRoom)?;
             // Most bodies are one frame, which needs no copy.
             match whole.data.take() {
                 None if more.is_empty() => whole.data = Some(data),
@@ -90,6 +104,7 @@ impl Intake {
         if !more.is_empty() {
             whole.data = Some(more.freeze());
         }
+        whole.room = Some(room);
         Ok(whole)
     }
 }
@@ -100,21 +115,7 @@ impl Intake {
 pub(crate) struct WholeBody {
     data: Option<Bytes>,
     is_cut: bool,
-    room: Option<OwnedSemaphorePermit>,
-}
-
-impl WholeBody {
-    /// Takes as much room as `length` bytes need.
-    fn take_room(&mut self, room_kib: &Arc<Semaphore>, length: usize) -> Result<(), Refused> {
-        let taken = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(length.div_ceil(1024) - taken).map_err(|_| Refused::NoRoom)?;
-        let room = room_kib.clone().try_acquire_many_owned(missing).map_err(|_| Refused::NoRoom)?;
-        match &mut self.room {
-            Some(taken) => taken.merge(room),
-            none => *none = Some(room),
-        }
-        Ok(())
-    }
+    room: Option<Share>,
 }
 
 impl Body for WholeBody {
@@ -184,31 +185,48 @@ mod tests {
             (1000 * KIB, 3, 1088 * KIB, true),
             (40_000 * KIB, 1, 1088 * KIB, true),
         ] {
-            let body = intake.read(chunks(length, count)).await.unwrap();
+            let body =
+                intake.read(None, chunks(length, count), REQUEST_BODY_BYTES_MAX).await.unwrap();
             assert_eq!(read_back(body).await, (kept, is_cut), "{count} of {length}");
         }
-        assert_eq!(intake.room_kib.available_permits(), BODIES_KIB_MAX);
+        let body = intake.read(None, chunks(KIB, 1088), 64 * KIB).await.unwrap();
+        assert_eq!(read_back(body).await, (64 * KIB, true), "kept in part");
     }
 
     #[tokio::test]
     async fn room_is_bounded_and_given_back() {
         let intake = Intake::new();
-        let mut held = Vec::new();
-        let refused = loop {
-            match intake.read(chunks(1 << 20, 1)).await {
-                Ok(body) => held.push(body),
-                Err(refused) => break refused,
-            }
+        let read = async |client: &str| {
+            let client = Some(Arc::from(client));
+            intake.read(client, chunks(1 << 20, 1), REQUEST_BODY_BYTES_MAX).await
         };
-        assert_eq!((held.len(), refused), (64, Refused::NoRoom));
+        let mut held = Vec::new();
+        let mut count = 0;
+        for client in 0..BODIES_BYTES_MAX / CLIENT_BODIES_BYTES_MAX {
+            let client = client.to_string();
+            let refused = loop {
+                match read(&client).await {
+                    Ok(body) => held.push(body),
+                    Err(refused) => break refused,
+                }
+            };
+            count += 8;
+            assert_eq!((held.len(), refused), (count, Refused::NoRoom), "{client}");
+        }
+        assert_eq!(read("another").await.err(), Some(Refused::NoRoom));
         held.pop();
-        assert!(intake.read(chunks(1 << 20, 1)).await.is_ok());
+        assert!(read("another").await.is_ok());
+        held.clear();
+        assert!(read("0").await.is_ok());
     }
 
     #[tokio::test]
     async fn a_slow_client_is_given_up() {
         let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let intake = Intake { read_limit: Duration::from_millis(10), ..Intake::new() };
-        assert_eq!(intake.read(body).await.err(), Some(Refused::Slow));
+        assert_eq!(
+            intake.read(None, body, REQUEST_BODY_BYTES_MAX).await.err(),
+            Some(Refused::Slow)
+        );
     }
 }

@@ -8,8 +8,8 @@
 pub mod allowed_host;
 mod answer;
 pub mod app;
+mod buffer;
 mod call;
-mod cut_off;
 pub mod engine;
 mod intake;
 pub mod manifest;

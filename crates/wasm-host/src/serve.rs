@@ -11,15 +11,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+pub use rondo_telemetry::Gate;
+pub use rondo_telemetry::connection::STALLED_WRITE_S_MAX;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// Most connections at once.
-pub const CONNECTIONS_MAX: usize = 20_000;
-/// How long a client may take over its request's head, in seconds.
+/// How long a client may take over its request's head, in seconds; an idle connection ends by it too.
 const HEADER_READ_S_MAX: u64 = 15;
 /// How long requests in flight may take after the end was asked for, in seconds.
 pub const DRAIN_S_MAX: u64 = 10;
@@ -33,36 +31,31 @@ const HEADER_FIELDS_MAX: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
 
+/// Whom a request counts for, among its extensions: what one client may hold goes by it. One without
+/// counts for nobody in particular.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Client(pub Arc<str>);
+
+/// Of a request's body, how many bytes are kept, among its extensions; the rest is read and thrown away.
+/// Without it, as many as a component can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyBytesMax(pub usize);
+
 /// Accepts connections until `shutdown`, then lets what is in flight finish.
-pub async fn serve<F, A>(listener: TcpListener, handler: F, shutdown: CancellationToken)
+pub async fn serve<F, A>(gate: Gate, handler: F, shutdown: CancellationToken)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Response<HyperOutgoingBody>> + Send + 'static,
 {
     let tasks = TaskTracker::new();
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let permit = tokio::select! {
-            () = shutdown.cancelled() => break,
-            permit = connections.clone().acquire_owned() => permit,
-        };
         let (stream, client) = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: let some connections end.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
+            accepted = gate.accept() => accepted,
         };
-        let _ = stream.set_nodelay(true);
         let handler = handler.clone();
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
-            let _permit = permit;
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(ClientAddress(client));
                 let answer = handler(request);
@@ -85,7 +78,7 @@ where
             }
         });
     }
-    drop(listener);
+    drop(gate);
     tasks.close();
     let _ = tokio::time::timeout(Duration::from_secs(DRAIN_S_MAX), tasks.wait()).await;
 }

@@ -8,6 +8,8 @@ use rondo_contract::event::TaskEvent;
 use rondo_contract::token::{self, Claims, HmacKey};
 use rondo_contract::topic::{TASK_UPDATES, topics_of};
 use rondo_database::{Role, Session};
+use rondo_telemetry::Gate;
+use rondo_telemetry::connection::CONNECTIONS_MAX;
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::websocket::{Frame, WebSocket};
 use serde_json::Value;
@@ -44,7 +46,7 @@ impl Stage {
         let shutdown = CancellationToken::new();
         tokio::spawn({
             let (router, shutdown) = (router(service.clone()), shutdown.clone());
-            async move { serve::run(listener, router, &shutdown).await }
+            async move { serve::run(Gate::inner(listener, CONNECTIONS_MAX), router, &shutdown).await }
         });
         let user_id = register(&database, "ada@example.org").await;
         let writer = database.session_as(Role::TaskApi).await;

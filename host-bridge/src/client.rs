@@ -1,0 +1,103 @@
+//! Whom a request counts for: the address that it comes from, as far as it is known.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::HeaderMap;
+use rondo_contract::address::{self, TrustedProxies};
+use rondo_wasm_host::serve::Client;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// What tells clients apart.
+pub struct Clients {
+    trusted: TrustedProxies,
+    /// What lists the trusted proxies.
+    setting: &'static str,
+    is_warned: AtomicBool,
+}
+
+impl Clients {
+    #[must_use]
+    pub fn new(trusted: TrustedProxies, setting: &'static str) -> Self {
+        Self { trusted, setting, is_warned: AtomicBool::new(false) }
+    }
+
+    /// Whom a request counts for; none when the peer is not known.
+    pub fn of(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<Client> {
+        let peer = peer?;
+        let forwarded: Vec<&str> =
+            headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+        if !forwarded.is_empty() && self.is_forgotten(peer.ip()) {
+            self.warn(peer.ip());
+        }
+        let client = address::client(&peer.to_string(), &forwarded.join(","), &self.trusted);
+        client.map(|client| Client(client.into()))
+    }
+
+    /// See [`address::of_connection`].
+    #[must_use]
+    pub fn of_connection(&self, peer: IpAddr) -> Option<Arc<str>> {
+        address::of_connection(peer, &self.trusted).map(Arc::from)
+    }
+
+    /// Whether a peer that passes requests on seems to be the operator's own proxy, and is not trusted.
+    fn is_forgotten(&self, peer: IpAddr) -> bool {
+        address::is_near(peer) && !self.trusted.contain(peer)
+    }
+
+    /// Once: otherwise whoever sends the header fills the log.
+    fn warn(&self, peer: IpAddr) {
+        if !self.is_warned.swap(true, Ordering::Relaxed) {
+            let setting = self.setting;
+            tracing::warn!(
+                %peer,
+                setting,
+                "a proxy that is not trusted passes requests on: all its clients count as one, and \
+                 one of them can lock the others out of login; if it is yours, add {peer} to {setting}"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn forwarded_for(address: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(FORWARDED_FOR.parse().unwrap(), HeaderValue::from_static(address))])
+    }
+
+    fn clients(trusted: &str) -> Clients {
+        Clients::new(TrustedProxies::parse(trusted).unwrap(), "TRUSTED_PROXIES")
+    }
+
+    #[test]
+    fn what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy() {
+        let peer = "192.0.2.1:1".parse().ok();
+        let of =
+            |trusted: &str| clients(trusted).of(peer, &forwarded_for("198.51.100.1")).unwrap().0;
+        assert_eq!(&*of(""), "192.0.2.1");
+        assert_eq!(&*of("192.0.2.0/24"), "198.51.100.1");
+        assert_eq!(clients("").of(None, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn only_a_proxy_of_ones_own_can_be_forgotten() {
+        let check = |peer: &str, trusted: &str, headers: &HeaderMap, expected: bool| {
+            let clients = clients(trusted);
+            clients.of(format!("{peer}:1").parse().ok(), headers);
+            assert_eq!(clients.is_warned.into_inner(), expected, "{peer} {trusted:?}");
+        };
+        let forwarded = forwarded_for("198.51.100.1");
+        check("10.0.0.7", "", &forwarded, true);
+        check("127.0.0.1", "10.0.0.0/8", &forwarded, true);
+        check("10.0.0.7", "10.0.0.0/8", &forwarded, false);
+        check("10.0.0.7", "", &HeaderMap::new(), false);
+        // A stranger who makes it up.
+        check("203.0.113.9", "", &forwarded, false);
+    }
+}

@@ -1,0 +1,207 @@
+//! Web clients from elsewhere: which origins' scripts may call the API (the Fetch standard, "CORS
+//! protocol"). The API knows callers by their tokens alone, so none of this is with credentials.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+    VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+
+/// What is called from elsewhere; pages, health and metrics are not.
+const PREFIX: &str = "/api/";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// Headers that a script may send, beside those that every script may.
+const SENT: &str =
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent";
+/// Headers of an answer that a script may read, beside those that every script may.
+const READ: &str =
+    "ETag, Link, Location, X-Total-Count, X-Request-Id, Idempotency-Replayed, Retry-After";
+/// How long a browser may keep the answer to a preflight, in seconds; no browser keeps it for longer than
+/// a day.
+const KEPT_S: &str = "86400";
+
+/// The setting `CORS_ORIGINS`: origins such as `https://app.example.org`, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsOrigins(HashSet<HeaderValue>);
+
+impl FromStr for CorsOrigins {
+    type Err = String;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let origins = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        origins.map(origin).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// An origin as browsers send it (RFC 6454, section 6.2), or it would never be equal to theirs.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let malformed = || {
+        format!(
+            "{text:?} is no origin such as https://app.example.org: scheme, host in lower case and, \
+             where it is not the scheme's own, port"
+        )
+    };
+    let uri: Uri = text.parse().map_err(|_| malformed())?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
+    let (Some(scheme), Some(host)) = (scheme, uri.host()) else { return Err(malformed()) };
+    let own_port = if scheme == "https" { 443 } else { 80 };
+    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    let is_exact = text == format!("{scheme}://{host}{port}")
+        && uri.port_u16() != Some(own_port)
+        && !host.is_empty()
+        && !host.contains('*')
+        && !host.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !is_exact {
+        return Err(malformed());
+    }
+    HeaderValue::from_str(text).map_err(|_| malformed())
+}
+
+/// What the answer to a request says of its origin.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No origin is allowed anything, or the path is not called from elsewhere.
+    Unconcerned,
+    /// Other origins would get another answer, which a cache has to know.
+    Varies,
+    Allowed(HeaderValue),
+}
+
+impl CorsOrigins {
+    #[must_use]
+    pub fn standing<B>(&self, request: &Request<B>) -> Standing {
+        if self.0.is_empty() || !request.uri().path().starts_with(PREFIX) {
+            return Standing::Unconcerned;
+        }
+        match request.headers().get(ORIGIN) {
+            Some(origin) if self.0.contains(origin) => Standing::Allowed(origin.clone()),
+            _ => Standing::Varies,
+        }
+    }
+}
+
+impl Standing {
+    /// The answer to a preflight of an allowed origin; none for any other request.
+    #[must_use]
+    pub fn preflight<B, A: Default>(&self, request: &Request<B>) -> Option<Response<A>> {
+        let is_preflight = request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        if !is_preflight || !matches!(self, Self::Allowed(_)) {
+            return None;
+        }
+        let mut response = Response::new(A::default());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        for (name, value) in [
+            (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+            (ACCESS_CONTROL_ALLOW_HEADERS, SENT),
+            (ACCESS_CONTROL_MAX_AGE, KEPT_S),
+        ] {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        Some(response)
+    }
+
+    /// Tells the browser what it may hand to the script.
+    pub fn write(self, headers: &mut HeaderMap) {
+        if self == Self::Unconcerned {
+            return;
+        }
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        if let Self::Allowed(origin) = self {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_exact() {
+        let read = |list: &str| list.parse::<CorsOrigins>().map(|origins| origins.0.len());
+        assert_eq!(read(""), Ok(0));
+        assert_eq!(read("https://app.example.org, http://127.0.0.1:8080,"), Ok(2));
+        assert_eq!(read("http://[::1]:8080"), Ok(1));
+        for bad in [
+            "*",
+            "null",
+            "app.example.org",
+            "https://",
+            "https://*.example.org",
+            "https://app.example.org/",
+            "https://app.example.org/app",
+            "https://app.example.org?x",
+            "https://ada@app.example.org",
+            "https://App.example.org",
+            "HTTPS://app.example.org",
+            "https://app.example.org:443",
+            "http://app.example.org:80",
+            "https://app.example.org:",
+            "ftp://app.example.org",
+            "https://app.example.org https://b.example.org",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_origin_may_read_and_another_may_not() {
+        let origins: CorsOrigins = "https://app.example.org".parse().unwrap();
+        let request =
+            |path: &str, origin: &str| Request::get(path).header(ORIGIN, origin).body(()).unwrap();
+        let written = |origins: &CorsOrigins, path: &str, origin: &str| {
+            let mut headers = HeaderMap::new();
+            origins.standing(&request(path, origin)).write(&mut headers);
+            headers
+        };
+        let headers = written(&origins, "/api/tasks", "https://app.example.org");
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example.org");
+        assert_eq!(
+            (&headers[VARY], &headers[ACCESS_CONTROL_EXPOSE_HEADERS]),
+            (&HeaderValue::from_static("Origin"), &HeaderValue::from_static(READ))
+        );
+        for stranger in [
+            "https://evil.example.org",
+            "http://app.example.org",
+            "null",
+            "https://app.example.org:8443",
+        ] {
+            let headers = written(&origins, "/api/tasks", stranger);
+            assert_eq!(
+                (headers.len(), &headers[VARY]),
+                (1, &HeaderValue::from_static("Origin")),
+                "{stranger}"
+            );
+        }
+        assert!(written(&origins, "/metrics", "https://app.example.org").is_empty());
+        let none = CorsOrigins::default();
+        assert!(written(&none, "/api/tasks", "https://app.example.org").is_empty());
+    }
+
+    #[test]
+    fn only_an_allowed_origins_preflight_is_answered() {
+        let origins: CorsOrigins = "https://app.example.org".parse().unwrap();
+        let ask = |method: Method, origin: &str, asks: Option<&str>| {
+            let mut request = Request::builder().method(method).uri("/api/tasks");
+            request = request.header(ORIGIN, origin);
+            if let Some(asks) = asks {
+                request = request.header(ACCESS_CONTROL_REQUEST_METHOD, asks);
+            }
+            let request = request.body(()).unwrap();
+            origins.standing(&request).preflight::<_, ()>(&request)
+        };
+        let allowed = "https://app.example.org";
+        let answer = ask(Method::OPTIONS, allowed, Some("PATCH")).unwrap();
+        assert_eq!(answer.status(), 204);
+        assert_eq!(answer.headers()[ACCESS_CONTROL_MAX_AGE], KEPT_S);
+        assert!(ask(Method::OPTIONS, "https://evil.example.org", Some("PATCH")).is_none());
+        assert!(ask(Method::OPTIONS, allowed, None).is_none());
+        assert!(ask(Method::GET, allowed, Some("PATCH")).is_none());
+    }
+}

@@ -1,0 +1,171 @@
+//! What every request passes, whichever program it reaches: it gets a place in a trace and a client to
+//! count for, its answer the headers that every answer has, and both are told in log and metrics.
+
+use std::sync::Arc;
+
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use rondo_contract::address::TrustedProxies;
+use rondo_telemetry::{Gate, Metrics, RequestLog};
+use rondo_wasm_host::app::name_request;
+use rondo_wasm_host::serve::{BodyBytesMax, ClientAddress};
+use tokio::net::TcpListener;
+use tracing::Instrument as _;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use crate::client::Clients;
+use crate::cors::CorsOrigins;
+use crate::refusal::Refusals;
+use crate::route_class::route_class;
+
+/// Names of the headers by which a request is followed.
+const TRACE_PARENT: &str = "traceparent";
+const REQUEST_ID: &str = "x-request-id";
+/// What is no document is nobody's to keep; the documents say otherwise themselves. A component's
+/// answers have these by themselves too (`crates/guest/src/http.rs`), for a Spin host adds none.
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+/// A year (RFC 6797); without subdomains, which may be somebody else's.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// How much is kept of a body whose request has nothing that looks like a token, in bytes. Whether a token
+/// is good, only a component finds out, which refuses a request without one before it looks at the body:
+/// so this takes nothing from anyone honest, and who makes a token up is bound by what a client may hold.
+const ANONYMOUS_BODY_BYTES_MAX: BodyBytesMax = BodyBytesMax(64 << 10);
+/// Where bodies are for those who have no token yet, or another proof.
+const ANONYMOUS_PATHS: [&str; 2] = ["/api/auth/", "/links/"];
+
+/// What a program's requests pass; a clone is another handle on the same.
+#[derive(Clone)]
+pub struct Edge(Arc<Parts>);
+
+struct Parts {
+    metrics: Metrics,
+    clients: Clients,
+    origins: CorsOrigins,
+    is_https: bool,
+    refusals: Refusals,
+}
+
+/// How a program meets the public.
+pub struct Facing {
+    /// Proxies whose word is taken, and the setting that lists them.
+    pub trusted: TrustedProxies,
+    pub trusted_setting: &'static str,
+    pub origins: CorsOrigins,
+    /// Where users reach it; empty when that is not known.
+    pub public_url: String,
+}
+
+impl Facing {
+    /// Not at all: only operators ask.
+    #[must_use]
+    pub fn operators() -> Self {
+        Self {
+            trusted: TrustedProxies::default(),
+            trusted_setting: "",
+            origins: CorsOrigins::default(),
+            public_url: String::new(),
+        }
+    }
+}
+
+impl Edge {
+    #[must_use]
+    pub fn new(metrics: Metrics, facing: Facing) -> Self {
+        Self(Arc::new(Parts {
+            clients: Clients::new(facing.trusted, facing.trusted_setting),
+            origins: facing.origins,
+            is_https: facing.public_url.starts_with("https://"),
+            refusals: Refusals::new(metrics.clone()),
+            metrics,
+        }))
+    }
+
+    /// The way in for the public.
+    #[must_use]
+    pub fn gate(&self, listener: TcpListener, connections_max: usize) -> Gate {
+        let edge = self.clone();
+        Gate::new(listener, connections_max, move |peer| edge.0.clients.of_connection(peer))
+    }
+
+    /// Has a request answered.
+    pub async fn pass<A>(
+        &self,
+        mut request: Request<Incoming>,
+        answer: impl FnOnce(Request<Incoming>) -> A,
+    ) -> Response<HyperOutgoingBody>
+    where
+        A: Future<Output = Response<HyperOutgoingBody>>,
+    {
+        let log = self.begin(&request);
+        if let Ok(trace) = HeaderValue::try_from(log.trace().to_string()) {
+            request.headers_mut().insert(TRACE_PARENT, trace);
+        }
+        let id = HeaderValue::from_str(log.request_id()).ok();
+        if let Some(id) = &id {
+            request.headers_mut().insert(REQUEST_ID, id.clone());
+        }
+        let peer = request.extensions().get::<ClientAddress>().map(|client| client.0);
+        let client = self.0.clients.of(peer, request.headers());
+        if let Some(client) = &client {
+            request.extensions_mut().insert(client.clone());
+        }
+        let has_token = has_token(request.headers());
+        let is_anonymous = |path: &str| ANONYMOUS_PATHS.iter().any(|of| path.starts_with(of));
+        if !has_token && !is_anonymous(request.uri().path()) {
+            request.extensions_mut().insert(ANONYMOUS_BODY_BYTES_MAX);
+        }
+        let standing = self.0.origins.standing(&request);
+        let answering = async {
+            match standing.preflight(&request) {
+                Some(answer) => answer,
+                None => {
+                    let answer = answer(request).await;
+                    self.0.refusals.see(answer, client.as_ref(), has_token).await
+                }
+            }
+        };
+        let mut response = answering.instrument(log.span()).await;
+        name_request(&mut response, log.request_id());
+        let headers = response.headers_mut();
+        if let Some(id) = id {
+            headers.entry(REQUEST_ID).or_insert(id);
+        }
+        self.complete(headers);
+        standing.write(headers);
+        log.finish(response.status().as_u16());
+        response
+    }
+
+    fn begin(&self, request: &Request<Incoming>) -> RequestLog {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let path = request.uri().path();
+        let method = request.method().as_str();
+        RequestLog::begin(&self.0.metrics, route_class(path), method, path, header)
+    }
+
+    fn complete(&self, headers: &mut HeaderMap) {
+        for (name, value) in ALWAYS {
+            headers.entry(name).or_insert(value);
+        }
+        if self.0.is_https {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+        }
+    }
+}
+
+/// Whether a request has what looks like a token (RFC 6750, section 2.1).
+fn has_token(headers: &HeaderMap) -> bool {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    value.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
+        scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
+    })
+}

@@ -1,0 +1,178 @@
+//! Refusals because of who asks, or how often (401 and 429): counted by reason, and logged as far as a
+//! log can bear it.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use rondo_contract::problem::ProblemCode;
+use rondo_telemetry::Metrics;
+use rondo_wasm_host::app::{body, internal};
+use rondo_wasm_host::serve::Client;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+/// Why a request is refused, among the extensions of its answer, where the answer's code does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason(pub &'static str);
+
+/// More requests than an address, and a user, may make in a minute.
+pub const RATE_ADDRESS: Reason = Reason("rate_address");
+pub const RATE_USER: Reason = Reason("rate_user");
+/// A component's own throttle, such as that of logins.
+const THROTTLED: &str = "throttled";
+const NO_TOKEN: &str = "no_token";
+const INVALID_TOKEN: &str = "invalid_token";
+/// A code that is none of the contract's.
+const OTHER: &str = "other";
+/// Those that an alert may be about from the first on.
+const ANNOUNCED: [(u16, &str); 6] = [
+    (401, NO_TOKEN),
+    (401, INVALID_TOKEN),
+    (401, ProblemCode::InvalidCredentials.as_str()),
+    (429, RATE_ADDRESS.0),
+    (429, RATE_USER.0),
+    (429, THROTTLED),
+];
+
+/// For how long an address is not named again with the same reason, in seconds, and how many lines there
+/// are in that time: the log shows who is refused, the metrics show how often.
+const WINDOW_S: u64 = 10;
+const WINDOW_LINES_MAX: usize = 50;
+
+/// Counts and logs the refusals of a process.
+pub struct Refusals {
+    metrics: Metrics,
+    window: Mutex<Window>,
+}
+
+struct Window {
+    begun: Instant,
+    /// Who was named in it.
+    named: HashSet<(String, &'static str)>,
+    /// Refusals since the last line.
+    suppressed: u64,
+}
+
+impl Refusals {
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        metrics.announce_refusals(&ANNOUNCED);
+        let window = Window { begun: Instant::now(), named: HashSet::new(), suppressed: 0 };
+        Self { metrics, window: Mutex::new(window) }
+    }
+
+    /// Looks at an answer; `has_token` is whether the request had one.
+    pub async fn see(
+        &self,
+        response: Response<HyperOutgoingBody>,
+        client: Option<&Client>,
+        has_token: bool,
+    ) -> Response<HyperOutgoingBody> {
+        let status = response.status();
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) {
+            return response;
+        }
+        let told = response.extensions().get::<Reason>().map(|reason| reason.0);
+        let (response, reason) = match told {
+            Some(reason) => (response, reason),
+            None => match with_code(response).await {
+                Some((response, code)) => {
+                    let code = code.as_deref();
+                    (response, reason(status, code, has_token))
+                }
+                // A component's answer is here as a whole, so this is none of its faults.
+                None => return internal(),
+            },
+        };
+        self.metrics.refused(status.as_u16(), reason);
+        let client = client.map_or("", |client| &*client.0);
+        if let Some(suppressed) = self.line(client, reason, Instant::now()) {
+            tracing::info!(status = status.as_u16(), reason, client, suppressed, "refused");
+        }
+        response
+    }
+
+    /// Whether there is a line for this one: then with the number of those before it that had none.
+    fn line(&self, client: &str, reason: &'static str, now: Instant) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(window.begun) >= Duration::from_secs(WINDOW_S) {
+            window.begun = now;
+            window.named.clear();
+        }
+        if window.named.len() < WINDOW_LINES_MAX && window.named.insert((client.to_owned(), reason))
+        {
+            return Some(std::mem::take(&mut window.suppressed));
+        }
+        window.suppressed += 1;
+        None
+    }
+}
+
+/// An answer as it came, and the code that it tells, if it is a problem.
+async fn with_code(
+    response: Response<HyperOutgoingBody>,
+) -> Option<(Response<HyperOutgoingBody>, Option<String>)> {
+    let (head, content) = response.into_parts();
+    let content = content.collect().await.ok()?.to_bytes();
+    let problem: Option<serde_json::Value> = serde_json::from_slice(&content).ok();
+    let code = problem.and_then(|problem| Some(problem["code"].as_str()?.to_owned()));
+    Some((Response::from_parts(head, body(content)), code))
+}
+
+/// An answer to HEAD has no code, and is taken for the usual one of its status.
+fn reason(status: StatusCode, code: Option<&str>, has_token: bool) -> &'static str {
+    let usual = match status {
+        StatusCode::UNAUTHORIZED => ProblemCode::Unauthenticated,
+        _ => ProblemCode::TooManyRequests,
+    };
+    let code = code.unwrap_or(usual.as_str());
+    match ProblemCode::ALL.into_iter().find(|known| known.as_str() == code) {
+        Some(ProblemCode::Unauthenticated) if has_token => INVALID_TOKEN,
+        Some(ProblemCode::Unauthenticated) => NO_TOKEN,
+        Some(ProblemCode::TooManyRequests) => THROTTLED,
+        Some(known) => known.as_str(),
+        None => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_of_a_fixed_set() {
+        for (status, code, has_token, expected) in [
+            (401, Some("unauthenticated"), false, "no_token"),
+            (401, Some("unauthenticated"), true, "invalid_token"),
+            (401, None, false, "no_token"),
+            (401, Some("invalid_credentials"), false, "invalid_credentials"),
+            (429, Some("too_many_requests"), true, "throttled"),
+            (429, None, true, "throttled"),
+            (429, Some("made_up"), true, "other"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(reason(status, code, has_token), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_names_each_once_in_a_while_and_tells_how_many_it_left_out() {
+        let refusals = Refusals::new(Metrics::new());
+        let begin = Instant::now();
+        let at = |s| begin + Duration::from_secs(s);
+        assert_eq!(refusals.line("a", "no_token", at(1)), Some(0));
+        for _ in 0..7 {
+            assert_eq!(refusals.line("a", "no_token", at(2)), None);
+        }
+        assert_eq!(refusals.line("a", "rate_address", at(2)), Some(7));
+        assert_eq!(refusals.line("b", "no_token", at(3)), Some(0));
+        for other in 0..200 {
+            refusals.line(&other.to_string(), "no_token", at(4));
+        }
+        assert_eq!(refusals.line("c", "no_token", at(5)), None);
+        let left_out = 200 - (WINDOW_LINES_MAX as u64 - 3) + 1;
+        assert_eq!(refusals.line("a", "no_token", at(20)), Some(left_out));
+    }
+}
