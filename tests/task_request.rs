@@ -276,8 +276,8 @@ async fn end_of_calendar(user: &User) {
         let reminders = format!("/api/reminders?task_id={}", task["id"]);
         let reminders = user.client.get(&reminders).await.expect("an answer").expect(200).json();
         assert_eq!(reminders[0]["remind_at"], remind_at, "{zone}");
-        let further = user.client.post(&format!("{path}/reminders"), &json!({"offset": "PT2H"}));
-        let further = further.await.expect("an answer").expect(201).json();
+        let (own, offset) = (format!("{path}/reminders"), json!({"offset": "PT2H"}));
+        let further = user.client.post(&own, &offset).await.expect("an answer").expect(201).json();
         assert_eq!(further["remind_at"], "9999-12-31T21:59:59Z", "{zone}");
         let renamed = user.client.patch(&path, &json!({"title": "renamed"})).await;
         assert_eq!(renamed.expect("an answer").expect(200).json()["due_date"], END);

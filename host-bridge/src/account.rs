@@ -384,7 +384,7 @@ mod tests {
                 jwt_public_keys: Some(format!(r#"{{"keys":[{public}]}}"#)),
                 ..AccountArgs::default()
             };
-            let settings = args.settings().map_err(|error| error.setting)?;
+            let settings = args.settings(true).map_err(|error| error.setting)?;
             let signing_key = settings.variable("jwt_signing_key", "127.0.0.1:80".parse().unwrap());
             Ok((settings.jwt_secret(KEPT).map(str::to_owned), signing_key))
         };

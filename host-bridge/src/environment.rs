@@ -99,9 +99,12 @@ fn entries(
     secrets: &Secrets,
 ) -> anyhow::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.required) {
-        let value = installation::variable(name, &roles.for_spin(), secrets)
-            .with_context(|| format!("spin.toml requires {name}, which Rondo knows nothing of"))?;
+    let for_spin = roles.for_spin();
+    for (name, variable) in &manifest.variables {
+        let Some(value) = installation::variable(name, &for_spin, secrets) else {
+            ensure!(!variable.required, "spin.toml requires {name}, which Rondo knows nothing of");
+            continue;
+        };
         let entry = Entry::new(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase()), value);
         entries.push(entry.with_twin(name.to_uppercase()));
     }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
-use rondo_setting::Cleartext;
+use rondo_setting::{Cleartext, refusal};
 use rondo_telemetry::{Metrics, Shutdown, connection, open_files_raised};
 use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
 use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
@@ -14,7 +14,7 @@ use rondo_wasm_host::{WasmApp, serve};
 use tokio::net::TcpListener;
 
 use crate::edge::{Edge, Facing};
-use crate::option::{HostArgs, listen_address, manifest, refusal};
+use crate::option::{HostArgs, listen_address, manifest};
 
 /// What the help calls the main listener's address.
 pub const LISTEN_OPTION: &str = "--listen (RONDO_LISTEN)";

@@ -18,7 +18,7 @@ use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
-use rondo_setting::{SettingError, given, refusal};
+use rondo_setting::SettingError;
 use rondo_telemetry::{Metrics, Part, TraceContext};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

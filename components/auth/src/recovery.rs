@@ -3,6 +3,7 @@
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::secret;
+use rondo_domain::email;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::{Refusal, body, caller};
 

@@ -92,7 +92,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
             return health::ready(request);
         }
         (["api", "health", "ready"], _) => {
-            return Err(request.method_not_allowed(&[Method::Get]));
+            return Err(request.unrouted());
         }
         (["links", "complete"], _) => return link::complete(request),
         (["links", "snooze"], _) => return link::snooze(request),

@@ -60,12 +60,6 @@ impl Values {
         std::env::var(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase())).ok()
     }
 
-    /// The value of a variable, if there is such a one.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
     /// Fills a template.
     ///
     /// # Errors

@@ -66,7 +66,6 @@ fn webhooks() -> Vec<Operation> {
             .answers_empty(204, "Nothing is sent there any more")
             .problems(&[ProblemCode::NotFound]),
         operation(
-            WRITE,
             "post",
             "/api/{user_id}/webhooks/{webhook_id}/secret",
             "renewWebhookSecret",
