@@ -161,8 +161,12 @@ async fn the_host_names_variables_that_would_fail_when_they_are_used() {
     refused(HOST, &good, key, "SPIN_VARIABLE_JWT_SECRET").await;
 }
 
+/// A command, settings that are good for it, and the names of its secrets.
+type Taker =
+    (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// Each secret of each command.
-const SECRETS: &[(&[&str], &[(&str, &str)], &[&str])] = &[
+const SECRETS: &[Taker] = &[
     (
         UP,
         &[
