@@ -120,7 +120,7 @@ mod tests {
         check("ΌΔΟΣ όδος", "όδοσ όδοσ");
         check("École É", "école é");
         check("\u{212a}\u{2126}\u{212b}µ", "kωåμ");
-        check("ﬁ ŉ ǰ ᾳ", "fi ʼn ǰ αι");
+        check("ﬁ ŉ \u{1f0} ᾳ", "fi ʼn j\u{30c} αι");
         check("İ I ı i", "i\u{307} i ı i");
         check("ꭰ Ꭰ", "ꭰ ꭰ");
     }

@@ -86,6 +86,7 @@ impl Drop for Leash {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
@@ -108,12 +109,24 @@ mod tests {
         held.wait().unwrap();
     }
 
+    /// A process that SIGQUIT ends, as it does a postmaster, also where it is ignored by inheritance: in
+    /// what a script runs in the background.
+    fn postmaster() -> Child {
+        let script = "$SIG{QUIT} = 'DEFAULT'; $| = 1; print \"ready\\n\"; sleep 100";
+        let mut perl = Command::new("perl");
+        let mut server = perl.args(["-e", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        server
+    }
+
     #[test]
     fn a_postgres_in_a_folder_is_stopped_before_the_folder_goes() {
         let folder = Folder::new("leash");
         let data = folder.path().join("data/postgres");
         std::fs::create_dir_all(&data).unwrap();
-        let mut server = Command::new("/bin/sleep").arg("100").spawn().unwrap();
+        let mut server = postmaster();
         std::fs::write(data.join("postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
         // A zombie would still answer to signal 0, as no postmaster of a killed program does.
         let waiter = std::thread::spawn(move || server.wait().unwrap().signal());
