@@ -1,0 +1,144 @@
+use super::*;
+
+fn check(query: &str, expected: &[(&str, &str)]) {
+    let errors = TaskQuery::parse(query).err().unwrap_or_default();
+    let found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), &*e.code)).collect();
+    assert_eq!(found, expected, "{query}");
+}
+
+#[test]
+fn parameters_are_read() {
+    let query = TaskQuery::parse(
+        "search=A%25b&status=pending,completed&status=in_progress&tags=Home&has_due_date=true\
+         &due_date_start=2031-01-01T00:00:00%2B01:00&due_date_end=2031-02-01&sort_by=title&sort_order=asc&limit=7",
+    )
+    .unwrap();
+    assert_eq!(query.search.as_deref(), Some("a%b"));
+    assert_eq!(query.status, [Status::Pending, Status::Completed, Status::InProgress]);
+    assert_eq!(query.tags, ["home"]);
+    assert_eq!(query.due_date_start.as_deref(), Some("2030-12-31T23:00:00Z"));
+    assert_eq!((query.sort_by, query.sort_order), (SortBy::Title, SortOrder::Asc));
+    assert_eq!((query.limit, query.offset, query.has_due_date), (7, 0, Some(true)));
+    assert!(query.names_days() && query.due_date_end.is_none());
+    assert_eq!(TaskQuery::parse("").unwrap().limit, LIMIT_DEFAULT);
+}
+
+#[test]
+fn a_date_is_a_whole_day_of_the_users() {
+    let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
+        let mut query = TaskQuery::parse(query).unwrap();
+        query.place_days(&Zone::parse(zone).unwrap());
+        assert!(!query.names_days());
+        let found = (query.due_date_start.as_deref(), query.due_date_end.as_deref());
+        assert_eq!(found, expected, "in {zone}");
+    };
+    let day = "due_date_start=2031-03-30&due_date_end=2031-03-30";
+    check(day, "UTC", (Some("2031-03-30T00:00:00Z"), Some("2031-03-30T23:59:59.999999Z")));
+    let paris = (Some("2031-03-29T23:00:00Z"), Some("2031-03-30T21:59:59.999999Z"));
+    check(day, "Europe/Paris", paris);
+    let start = "due_date_start=2031-03-30";
+    check(start, "Asia/Kathmandu", (Some("2031-03-29T18:15:00Z"), None));
+    let mixed = "due_date_start=2031-03-30T01:00:00Z&due_date_end=2031-03-30";
+    let new_york = (Some("2031-03-30T01:00:00Z"), Some("2031-03-31T03:59:59.999999Z"));
+    check(mixed, "America/New_York", new_york);
+    check("due_date_end=9999-12-31", "Etc/GMT+12", (None, Some("9999-12-31T23:59:59.999999Z")));
+    check("", "Europe/Paris", (None, None));
+    assert!(!TaskQuery::parse("due_date_end=2031-03-30T00:00:00Z").unwrap().names_days());
+}
+
+#[test]
+fn a_comma_may_belong_to_a_tag() {
+    let check = |list: &str, expected: &[&str]| assert_eq!(separated(list), expected, "{list}");
+    check("a,b", &["a", "b"]);
+    check(" a , b ", &["a", "b"]);
+    check(r"a\,b", &["a,b"]);
+    check(r"a\,b,c", &["a,b", "c"]);
+    check(r"a\\,b", &[r"a\", "b"]);
+    check(r"a\\\,b", &[r"a\,b"]);
+    check(r"a\b", &[r"a\b"]);
+    check(r"\", &[r"\"]);
+    check(r"a,\", &["a", r"\"]);
+    check(r"\,", &[","]);
+    check("", &[""]);
+    check(",", &["", ""]);
+    let query = TaskQuery::parse("tags=E%CC%81t%C3%A9%5C%2C1,b&tags_all=C%5C%2C&tags=d").unwrap();
+    assert_eq!(
+        (query.tags, query.tags_all),
+        (vec!["été,1".to_owned(), "b".to_owned(), "d".to_owned()], vec!["c,".to_owned()],)
+    );
+}
+
+#[test]
+fn a_cursor_is_for_its_order() {
+    use SortBy::{CreatedAt, DueDate, Priority, Title};
+    let check = |sort_by: SortBy, key: Option<&str>, id: i64, accepted: bool| {
+        let cursor = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), id);
+        let of = |order| {
+            let query = format!("sort_by={sort_by}&sort_order={order}&cursor={}", cursor.encode());
+            TaskQuery::parse(&query).ok().and_then(|query| query.cursor)
+        };
+        assert_eq!(of("asc").is_some(), accepted, "{cursor:?}");
+        assert_eq!(of("desc"), None, "{cursor:?}");
+    };
+    check(CreatedAt, Some("2031-01-01T00:00:00.123456Z"), 9, true);
+    check(CreatedAt, None, 9, false);
+    check(CreatedAt, Some("infinity"), 9, false);
+    check(DueDate, None, 9, true);
+    check(DueDate, Some("1"), 9, false);
+    check(Priority, Some("4"), 9, true);
+    check(Priority, Some("5"), 9, false);
+    check(Title, Some(""), 9, true);
+    check(Title, Some("\0"), 9, false);
+    check(Title, Some("a"), 0, false);
+}
+
+#[test]
+fn a_page_begins_after_a_task() {
+    let check = |sort_by, task: serde_json::Value, key: Option<&str>| {
+        let cursor = Cursor::after(sort_by, SortOrder::Asc, &task.to_string()).unwrap();
+        let expected = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), 7);
+        assert_eq!(cursor, expected);
+    };
+    let task = serde_json::json!({
+        "id": 7, "title": "Öl", "description": null, "status": "pending", "priority": "urgent",
+        "due_date": "2031-01-01T08:00:00Z", "created_at": "2030-01-01T08:00:00.123456Z",
+        "updated_at": "2030-01-02T08:00:00Z",
+    });
+    check(SortBy::CreatedAt, task.clone(), Some("2030-01-01T08:00:00.123456Z"));
+    check(SortBy::UpdatedAt, task.clone(), Some("2030-01-02T08:00:00Z"));
+    check(SortBy::DueDate, task.clone(), Some("2031-01-01T08:00:00Z"));
+    check(SortBy::Priority, task.clone(), Some("4"));
+    check(SortBy::Title, task.clone(), Some("ol"));
+    let mut task = task;
+    task["priority"] = serde_json::Value::Null;
+    task["due_date"] = serde_json::Value::Null;
+    check(SortBy::DueDate, task.clone(), None);
+    check(SortBy::Priority, task, None);
+    assert!(Cursor::after(SortBy::Title, SortOrder::Asc, "{}").is_err());
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    check("limit=0", &[("?limit", "out_of_range")]);
+    check("parent_task_id=9007199254740991", &[]);
+    check("parent_task_id=9007199254740992", &[("?parent_task_id", "out_of_range")]);
+    check("parent_task_id=0", &[("?parent_task_id", "out_of_range")]);
+    check("limit=501&limitt=1", &[("?limit", "out_of_range"), ("?limitt", "unknown_parameter")]);
+    check("limit=1&limit=2", &[("?limit", "repeated")]);
+    check("status=done", &[("?status", "unknown_value")]);
+    check("count=yes", &[("?count", "malformed")]);
+    check("cursor=x", &[("?cursor", "malformed")]);
+    check("search=%00", &[("?search", "forbidden_character")]);
+    check("status=", &[("?status", "unknown_value")]);
+    check("tags=a,,b", &[("?tags", "required")]);
+    check("tags=a,%E2%80%8B", &[("?tags", "required")]);
+    check(&format!("tags_all={}", "x".repeat(51)), &[("?tags_all", "too_long")]);
+    check(&format!("search={}", "x".repeat(201)), &[("?search", "too_long")]);
+    check(
+        "limit=&sort_by=&cursor=",
+        &[("?sort_by", "unknown_value"), ("?limit", "out_of_range"), ("?cursor", "malformed")],
+    );
+    check("search=", &[]);
+    check("due_date_end=2031-02-30", &[("?due_date_end", "malformed")]);
+    check("updated_since=yesterday", &[("?updated_since", "malformed")]);
+}
