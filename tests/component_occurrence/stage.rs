@@ -48,6 +48,7 @@ impl Stage {
             "task_api_database_url" => Some(dsn(Role::TaskApi)),
             "recurrence_database_url" => Some(dsn(Role::Recurrence)),
             "database_host" => Some(format!("{host}:{port}")),
+            "jwt_secret" => Some(secret.clone()),
             _ if manifest
                 .variables
                 .get(name)
