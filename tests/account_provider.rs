@@ -58,6 +58,7 @@ async fn an_openid_provider_can_stand_in() {
     assert_eq!((&me["email"], &me["notifications"]["email"]), (&Value::Null, &Value::Bool(false)));
     // Nor by one that looks like it.
     story::register(&up.http(), "kin@kiosk.example").await;
+    account::verify(&up.http(), &smtp, "kin@kiosk.example").await;
     let mut alike = claims("alike");
     alike["email"] = json!("KIN@\u{212a}iosk.example");
     let me = accepted(&http, &rsa.sign(&alike)).await;

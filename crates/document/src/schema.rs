@@ -200,7 +200,7 @@ fn field_error() -> Value {
 
 /// Codes of what is wrong with a member, a parameter or a header. The last of them are no rule's of
 /// rondo-domain.
-const FIELD_CODES: [(&str, &str); 19] = [
+const FIELD_CODES: [(&str, &str); 21] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
@@ -220,4 +220,6 @@ const FIELD_CODES: [(&str, &str); 19] = [
     ("unknown_parameter", "is not known"),
     ("repeated", "is given more than once"),
     ("invalid_token", "is not known, was used, or has expired"),
+    ("weak_password", "is easily guessed"),
+    ("wrong_password", "is not the account's"),
 ];
