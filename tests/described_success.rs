@@ -86,7 +86,7 @@ async fn every_path_has_head_where_it_has_get_and_options() {
     let settings = [("LINK_SECRET", LINK_SECRET.to_owned()), ("RATE_LIMITS", "off".to_owned())];
     let mut up = Up::start("described-head", &settings).await;
     let nobody = Client::new(up.http());
-    let owner = Owner::register(&up.http(), EMAIL).await;
+    let owner = Owner::admin(&up, EMAIL).await;
     let client = &owner.user.client;
     // What is listed stays as it is.
     Trace::of(&up).await.tables().await;
