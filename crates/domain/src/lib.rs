@@ -17,6 +17,7 @@ pub mod fold;
 pub mod instant;
 pub mod moment;
 pub mod offset;
+pub mod quick_add;
 pub mod recurrence;
 pub mod search;
 pub mod snooze;

@@ -65,7 +65,7 @@ impl ReminderOffset {
         Self::new(0, u64::try_from(seconds).map_err(|_| OUT_OF_RANGE)?)
     }
 
-    fn new(days: u64, seconds: u64) -> Result<Self, Violation> {
+    pub(crate) fn new(days: u64, seconds: u64) -> Result<Self, Violation> {
         let days = u32::try_from(days).map_err(|_| OUT_OF_RANGE)?;
         let seconds = u32::try_from(seconds).map_err(|_| OUT_OF_RANGE)?;
         let total = u64::from(days) * u64::from(SECONDS_PER_DAY) + u64::from(seconds);
@@ -73,6 +73,11 @@ impl ReminderOffset {
             return Err(OUT_OF_RANGE);
         }
         Ok(Self { days, seconds })
+    }
+
+    /// Calendar days and elapsed seconds.
+    pub(crate) const fn parts(self) -> (u32, u32) {
+        (self.days, self.seconds)
     }
 
     /// Whether the reminder's moment depends on the task's zone.

@@ -1,0 +1,192 @@
+//! Quick add: one line of text, and the task that it means.
+//!
+//! `Call Bob tomorrow at 9 every friday #home p1 !30 min before // about the roof` is a title and
+//! what the other phrases say. [`parse`] finds the phrases, by the words of one language, and
+//! leaves in the title whatever might belong there. `docs/quick-add.md` has what is understood.
+
+mod calendar;
+mod date;
+mod due;
+mod language;
+mod mark;
+mod number;
+mod outcome;
+mod phrase;
+mod reading;
+mod reminder;
+mod repetition;
+mod scan;
+mod schedule;
+mod span;
+mod time;
+mod token;
+
+use std::ops::Range;
+
+use jiff::civil::{Date, DateTime};
+
+use crate::Violation;
+use crate::instant::Instant;
+use crate::offset::ReminderOffset;
+use crate::recurrence::Rule;
+use crate::task::{DESCRIPTION_CHARS_MAX, Priority, TITLE_CHARS_MAX};
+use crate::zone::Zone;
+
+pub use language::Language;
+
+/// Most characters of the phrases of a line.
+const PHRASE_CHARS_MAX: usize = 800;
+/// Longest line, in Unicode scalar values: a title, phrases and a description.
+pub const LINE_CHARS_MAX: usize = TITLE_CHARS_MAX + PHRASE_CHARS_MAX + DESCRIPTION_CHARS_MAX;
+/// Hour of a reminder that names a day alone.
+pub const REMINDER_HOUR: i8 = 9;
+
+/// What a line is relative to.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub now: Instant,
+    /// The zone that days and times are meant in.
+    pub zone: &'a Zone,
+    pub language: Language,
+    /// Bytes of the line that are words of the title after all: a span that shares one with them is
+    /// switched off. No other phrase takes its place.
+    pub ignored: &'a [Range<usize>],
+}
+
+/// A line as it was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuickAdd {
+    /// What is left of the line, with one space where there was white space or a span. It may be
+    /// empty, or longer than a title.
+    pub title: String,
+    /// Not empty. It may be longer than a description.
+    pub description: Option<String>,
+    pub priority: Option<Priority>,
+    /// Each once, as [`Tags`](crate::task::Tags) takes them.
+    pub tags: Vec<String>,
+    /// That of the first occurrence, when there is a recurrence.
+    pub due: Option<Due>,
+    pub recurrence: Option<Recurrence>,
+    pub reminders: Vec<Reminder>,
+    /// By their place; none overlaps another.
+    pub spans: Vec<Span>,
+    language: Language,
+}
+
+/// When a task is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// On a day, at no time of it. The caller decides how that is stored.
+    Day(Date),
+    At(Moment),
+}
+
+impl Due {
+    #[must_use]
+    pub fn date(self) -> Date {
+        match self {
+            Self::Day(date) => date,
+            Self::At(moment) => moment.local.date(),
+        }
+    }
+}
+
+/// An instant with what the zone's clock shows at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub local: DateTime,
+    pub utc: Instant,
+}
+
+impl Moment {
+    /// None at the end of the calendar.
+    fn of(local: DateTime, zone: &Zone) -> Option<Self> {
+        Some(Self::at(zone.instant_of(local)?, zone))
+    }
+
+    fn at(utc: Instant, zone: &Zone) -> Self {
+        Self { local: zone.local_of(utc), utc }
+    }
+}
+
+/// How the task repeats, from its due date on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recurrence {
+    pub rule: Rule,
+    schedule: schedule::Schedule,
+    /// The rule in words.
+    words: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reminder {
+    /// Before the task is due, if it is.
+    Offset(ReminderOffset),
+    At(Moment),
+}
+
+/// A part of the line that is no title.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Bytes of the line, with the punctuation that goes with the phrase.
+    pub range: Range<usize>,
+    pub kind: SpanKind,
+    /// What it means, independent of how it is written: a word of [`Priority`], a tag, a date
+    /// `2031-03-27`, a local time `2031-03-27T09:00:00`, a time alone `09:00:00` beside the day of
+    /// another span, the rule in words, an offset `PT30M`, or the description.
+    pub meaning: String,
+}
+
+word_enum! {
+    /// What a span is about.
+    pub enum SpanKind {
+        Priority = "priority",
+        Tag = "tag",
+        Due = "due",
+        Recurrence = "recurrence",
+        Reminder = "reminder",
+        Description = "description",
+        /// A backslash, which keeps the word after it in the title.
+        Escape = "escape",
+    }
+}
+
+/// Reads a line.
+///
+/// # Errors
+/// `too_long` above [`LINE_CHARS_MAX`].
+pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
+    if line.chars().nth(LINE_CHARS_MAX).is_some() {
+        return Err(Violation::TooLong { max: LINE_CHARS_MAX });
+    }
+    let mut tokens = token::tokens(line);
+    let backslashes = mark::make_literal(&mut tokens);
+    #[cfg(test)]
+    let steps = std::cell::Cell::new(0);
+    let scan = |tokens| scan::Scan {
+        tokens,
+        #[cfg(test)]
+        steps: &steps,
+        words: context.language.words(),
+        now: context.zone.local_of(context.now),
+        zone: context.zone,
+    };
+    let description = scan(&tokens).description();
+    let title = &tokens[..description.unwrap_or(tokens.len())];
+    let mut phrases = phrase::phrases(&scan(title), line, context.now);
+    phrases.extend(backslashes.into_iter().filter(|at| *at < title.len()).map(phrase::escape));
+    phrases.extend(description.map(|at| phrase::description(at, tokens.len())));
+    phrases.sort_by_key(|phrase| phrase.tokens.start);
+    outcome::drop_repeated(&mut phrases, &scan(title));
+    let ranges = span::ranges(line, &tokens, &phrases);
+    let is_on = |range: &Range<usize>| {
+        context.ignored.iter().all(|other| range.end <= other.start || other.end <= range.start)
+    };
+    let (ranges, phrases): (Vec<_>, Vec<_>) =
+        ranges.into_iter().zip(phrases).filter(|(range, _)| is_on(range)).unzip();
+    Ok(outcome::quick_add(line, &scan(title), context.language, &ranges, phrases))
+}
+
+#[cfg(test)]
+#[path = "quick_add/property_tests.rs"]
+mod property_tests;

@@ -1,0 +1,249 @@
+//! The words of each language. What is understood beyond them is the same for all: another
+//! language is another table.
+//!
+//! Words stand as [`fold`](crate::fold::fold) leaves them, without case and accents, and phrases
+//! with one space between their words.
+
+mod english;
+mod german;
+
+use jiff::civil::Time;
+
+use crate::recurrence::Frequency;
+use crate::task::Priority;
+
+word_enum! {
+    /// The language of a line, by its ISO 639 code.
+    pub enum Language {
+        English = "en",
+        German = "de",
+    }
+}
+
+impl Language {
+    pub(super) fn words(self) -> &'static Words {
+        match self {
+            Self::English => &english::WORDS,
+            Self::German => &german::WORDS,
+        }
+    }
+}
+
+/// Phrases and what each stands for.
+pub(super) type Table<T> = &'static [(&'static str, T)];
+pub(super) type List = &'static [&'static str];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Fortnight,
+    Month,
+    Quarter,
+    Year,
+}
+
+/// The first or the last day of a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    First,
+    Last,
+}
+
+/// A week, month or year: this one is 0, the next 1.
+pub(super) type Period = (Unit, i32);
+
+/// What one word says of a repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adverb {
+    /// Every so many units.
+    Every(u16, Unit),
+    Workdays,
+    Weekend,
+}
+
+#[derive(Debug)]
+pub(super) struct Words {
+    pub date: DateWords,
+    pub time: TimeWords,
+    pub repetition: RepetitionWords,
+    pub reminder: ReminderWords,
+    pub title: TitleWords,
+    pub number: NumberWords,
+    pub priorities: Table<Priority>,
+    pub reading: ReadingWords,
+}
+
+#[derive(Debug)]
+pub(super) struct NumberWords {
+    /// Words for small numbers, the indefinite article among them.
+    pub cardinals: Table<u32>,
+    /// Words for places, with -1 for the last.
+    pub ordinals: Table<i8>,
+    /// What is glued to the digits of an ordinal; empty where that is a full stop.
+    pub ordinal_suffixes: List,
+    pub units: Table<Unit>,
+    pub and: List,
+}
+
+#[derive(Debug)]
+pub(super) struct DateWords {
+    /// Days from today.
+    pub days: Table<i32>,
+    /// From Monday, in full. They may stand anywhere.
+    pub weekdays: [List; 7],
+    /// From Monday, abbreviated, perhaps with a full stop.
+    pub short_weekdays: [List; 7],
+    pub months: [List; 12],
+    /// Names of months that are other words too.
+    pub doubtful_months: List,
+    /// Between a day and its month.
+    pub of: List,
+    /// Before a day of the month.
+    pub article: List,
+    /// Before the date on which something is due.
+    pub lead: List,
+    pub this: List,
+    pub next: List,
+    pub weekend: List,
+    /// Periods that stand for their first day.
+    pub periods: Table<Period>,
+    pub edges: Table<Edge>,
+    /// Periods after an edge.
+    pub edge_periods: Table<Period>,
+    /// Edge and period in one.
+    pub edge_words: Table<(Edge, Unit)>,
+    /// Before a length of time from now.
+    pub within: List,
+    /// After a length of time from now.
+    pub from_now: List,
+    /// Whether 3.5. is a day and a month.
+    pub is_dotted: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct TimeWords {
+    pub lead: List,
+    pub times: Table<Time>,
+    /// After an hour.
+    pub clock: List,
+    pub before_noon: List,
+    pub after_noon: List,
+    /// Minutes from the hour that follows.
+    pub fractions: Table<i32>,
+    /// Parts of the day, by the hour at which they begin; only beside a day.
+    pub parts: Table<i8>,
+    /// Before a part of the day.
+    pub part_lead: List,
+    /// Parts of the day that need no more.
+    pub part_adverbs: Table<i8>,
+    /// Parts of today.
+    pub today_parts: Table<i8>,
+}
+
+#[derive(Debug)]
+pub(super) struct RepetitionWords {
+    pub every: List,
+    /// Counts from the completion; only before a length of time.
+    pub after: List,
+    /// Every second one.
+    pub other: List,
+    /// Anywhere in the line.
+    pub adverbs: Table<Adverb>,
+    /// Where nothing of the title follows, for they may be adjectives.
+    pub doubtful_adverbs: Table<Adverb>,
+    /// What makes an adverb of a weekday, glued to it.
+    pub weekday_suffix: Option<&'static str>,
+    pub workday: List,
+    pub of_month: List,
+    /// Before the day of a repetition.
+    pub on: List,
+    pub start: List,
+    pub until: List,
+    /// Before and after a length of time.
+    pub during: List,
+    pub long: List,
+    pub times: List,
+    /// Whether "every second Monday" is every other Monday, and not the second of a month.
+    pub ordinal_is_interval: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct ReminderWords {
+    pub before: List,
+}
+
+/// What keeps a phrase in the title.
+#[derive(Debug)]
+pub(super) struct TitleWords {
+    /// Before a date, they make it part of what is said.
+    pub binding: List,
+    /// After a phrase, they show that it ended there.
+    pub linking: List,
+    /// Names that a date is part of.
+    pub names: List,
+    /// Whether only names and titles are written with capitals.
+    pub is_capital_telling: bool,
+}
+
+/// Texts of [`reading`](super::QuickAdd::reading).
+#[derive(Debug)]
+pub(super) struct ReadingWords {
+    pub weekdays: [&'static str; 7],
+    pub months: [&'static str; 12],
+    /// `{weekday}`, `{day}`, `{month}`, `{year}`.
+    pub date: &'static str,
+    /// Between a date and a time.
+    pub at: &'static str,
+    pub due: &'static str,
+    pub remind: &'static str,
+    /// `{length}`.
+    pub before: &'static str,
+    pub at_due: &'static str,
+    pub priority: &'static str,
+    pub priorities: Table<Priority>,
+    pub tags: &'static str,
+    pub and: &'static str,
+    pub description: &'static str,
+    /// One and many of minute, hour and day.
+    pub lengths: [(&'static str, &'static str); 3],
+    /// None where the rule describes itself in this language.
+    pub rule: Option<RuleWords>,
+}
+
+/// Texts for a rule.
+#[derive(Debug)]
+pub(super) struct RuleWords {
+    /// One and many of each frequency; `{n}`.
+    pub every: Table2<Frequency>,
+    /// `{days}`.
+    pub on_weekdays: &'static str,
+    pub from_monday_to_friday: &'static str,
+    pub on_days: &'static str,
+    /// `{n}`: a day of the month, and of a year with `{month}`.
+    pub day: &'static str,
+    pub last_day: &'static str,
+    pub on_date: &'static str,
+    pub shorter_month: &'static str,
+    /// `{nth}`, `{weekday}`.
+    pub numbered_weekday: &'static str,
+    pub workday: &'static str,
+    pub last: &'static str,
+    /// `{n}`.
+    pub nth: &'static str,
+    pub after_completion: &'static str,
+    /// `{date}`.
+    pub until: &'static str,
+    pub once: &'static str,
+    /// `{n}`.
+    pub times: &'static str,
+}
+
+/// Each with a form for one and a form for many.
+pub(super) type Table2<T> = &'static [(T, &'static str, &'static str)];
+
+#[cfg(test)]
+#[path = "language_tests.rs"]
+mod tests;

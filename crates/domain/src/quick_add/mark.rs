@@ -1,0 +1,103 @@
+//! What marks introduce: tags, priorities, descriptions, and text that is meant literally.
+
+use super::scan::Scan;
+use super::token::{Kind, Token};
+use crate::task::{Priority, TAG_CHARS_MAX};
+
+/// Marks with which quoted text begins, and those with which it ends.
+const OPENING_QUOTES: [char; 4] = ['"', '“', '„', '«'];
+const CLOSING_QUOTES: [char; 4] = ['"', '”', '“', '»'];
+const TAG_MARKS: [char; 2] = ['#', '@'];
+/// Marks that a backslash takes the meaning from.
+const MEANT: [char; 8] = ['#', '@', '!', '/', '"', '“', '„', '«'];
+
+/// Marks what is quoted, or follows a backslash, as literal, and returns the backslashes.
+pub(super) fn make_literal(tokens: &mut [Token]) -> Vec<usize> {
+    let mut backslashes = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let begins = !tokens[at].is_glued;
+        if begins && tokens[at].is_mark('\\') && escapes(tokens.get(at + 1)) {
+            tokens[at].is_literal = true;
+            tokens[at + 1].is_literal = true;
+            backslashes.push(at);
+            at += 2;
+        } else if begins && is_one_of(&tokens[at], &OPENING_QUOTES) {
+            let closing = (at + 1..tokens.len()).find(|end| closes(tokens, *end));
+            let end = closing.unwrap_or(at);
+            tokens[at..=end].iter_mut().for_each(|token| token.is_literal = true);
+            at = end + 1;
+        } else {
+            at += 1;
+        }
+    }
+    backslashes
+}
+
+fn escapes(token: Option<&Token>) -> bool {
+    token.is_some_and(|token| {
+        token.is_glued && (!matches!(token.kind, Kind::Mark(_)) || is_one_of(token, &MEANT))
+    })
+}
+
+fn is_one_of(token: &Token, marks: &[char]) -> bool {
+    matches!(token.kind, Kind::Mark(mark) if marks.contains(&mark))
+}
+
+/// A quotation mark after text, and with no text glued to it.
+fn closes(tokens: &[Token], at: usize) -> bool {
+    let next = tokens.get(at + 1);
+    let is_open_end = next.is_none_or(|next| !next.is_glued || matches!(next.kind, Kind::Mark(_)));
+    is_one_of(&tokens[at], &CLOSING_QUOTES) && tokens[at].is_glued && is_open_end
+}
+
+impl Scan<'_> {
+    /// Two slashes between white space: where the description begins.
+    pub fn description(&self) -> Option<usize> {
+        (0..self.tokens.len()).find(|at| {
+            let is_slashes = self.mark(*at, '/') && self.glued_mark(at + 1, '/');
+            is_slashes && !self.is_glued(*at) && !self.is_glued(at + 2)
+        })
+    }
+
+    /// `#tag`, `@tag`, `#"two words"`: the tag, and the token after it.
+    pub fn tag<'t>(&self, at: usize, line: &'t str) -> Option<(&'t str, usize)> {
+        let mark = self.token(at).filter(|token| is_one_of(token, &TAG_MARKS))?;
+        let start = mark.range.end;
+        let rest = &line[start..];
+        let (tag, end) = match rest.chars().next().filter(|first| OPENING_QUOTES.contains(first)) {
+            Some(quote) => {
+                let inner = &rest[quote.len_utf8()..];
+                let close = inner.find(|c| CLOSING_QUOTES.contains(&c))?;
+                let after = inner[close..].chars().next().map_or(0, char::len_utf8);
+                (inner[..close].trim(), start + quote.len_utf8() + close + after)
+            }
+            None => {
+                let word = rest.split(char::is_whitespace).next()?;
+                let word = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']']);
+                // An hour may follow @, a number #: neither is a tag.
+                let first = word.chars().next()?;
+                let is_hour = mark.is_mark('@') && first.is_ascii_digit();
+                let is_tag = first.is_alphanumeric() && !is_hour;
+                (Some(word).filter(|_| is_tag)?, start + word.len())
+            }
+        };
+        let has_letter = tag.chars().any(char::is_alphabetic);
+        let is_short = tag.chars().nth(TAG_CHARS_MAX).is_none();
+        let next = (at..self.tokens.len()).find(|next| self.tokens[*next].range.start >= end);
+        (has_letter && is_short).then_some((tag, next.unwrap_or(self.tokens.len())))
+    }
+
+    /// `p1` to `p4`, or `!high`.
+    pub fn priority(&self, at: usize) -> Option<(Priority, usize)> {
+        if self.mark(at, '!') && self.is_glued(at + 1) {
+            return self.lookup(at + 1, self.words.priorities);
+        }
+        let place = self.number(at + 1).filter(|_| {
+            let is_letter = self.word(at) == Some("p") && !self.is_capitalised(at);
+            is_letter && self.is_glued(at + 1) && self.digits(at + 1) == 1
+        })?;
+        let index = Priority::ALL.len().checked_sub(place as usize)?;
+        Some((*Priority::ALL.get(index)?, at + 2))
+    }
+}

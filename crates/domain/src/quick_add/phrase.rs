@@ -1,0 +1,176 @@
+//! The phrases of a line, and which of them are more than words of its title.
+
+use std::ops::Range;
+
+use super::due::When;
+use super::reminder::ReminderPhrase;
+use super::repetition::Repetition;
+use super::scan::{Scan, Strength};
+use super::token::Kind;
+use crate::instant::Instant;
+use crate::task::Priority;
+
+/// A phrase, by the tokens that it consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Phrase {
+    pub tokens: Range<usize>,
+    pub item: Item,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Item {
+    Tag(String),
+    Priority(Priority),
+    When(When),
+    Repetition(Repetition),
+    Reminder(ReminderPhrase),
+    /// A backslash that took the meaning from what follows.
+    Escape,
+    Description,
+}
+
+/// What stands in the line, from left to right, none overlapping another.
+pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> {
+    let count = scan.tokens.len();
+    let names = names(scan);
+    // From right to left: whether a phrase stands at the edge of the title depends on what follows.
+    let mut found: Vec<Option<Phrase>> = vec![None; count];
+    // Of each phrase that is none, its end: what it consists of is no phrase either.
+    let mut refused = vec![0; count];
+    for at in (0..count).rev() {
+        if names[at] || !scan.begins(at) {
+            continue;
+        }
+        let candidate = candidate(scan, line, at, now);
+        let Some((phrase, strength)) = candidate.filter(|(phrase, _)| scan.ends(phrase.tokens.end))
+        else {
+            continue;
+        };
+        if belongs_to_title(scan, &found, &phrase, strength) {
+            refused[at] = phrase.tokens.end;
+        } else {
+            found[at] = Some(phrase);
+        }
+    }
+    let mut next = 0;
+    let mut phrases: Vec<Phrase> = Vec::new();
+    for (at, phrase) in found.into_iter().enumerate() {
+        if at < next {
+            continue;
+        }
+        next = refused[at];
+        let Some(phrase) = phrase else { continue };
+        next = phrase.tokens.end;
+        let is_after_phrase = phrases.last().is_some_and(|last| last.tokens.end == at);
+        if is_after_phrase || !is_bound(scan, &phrase) {
+            phrases.push(phrase);
+        }
+    }
+    phrases
+}
+
+fn candidate(scan: &Scan<'_>, line: &str, at: usize, now: Instant) -> Option<(Phrase, Strength)> {
+    let phrase = |item, end| Phrase { tokens: at..end, item };
+    if let Some((tag, end)) = scan.tag(at, line) {
+        return Some((phrase(Item::Tag(tag.to_owned()), end), Strength::Sure));
+    }
+    if let Some((priority, end)) = scan.priority(at) {
+        return Some((phrase(Item::Priority(priority), end), Strength::Sure));
+    }
+    if let Some((reminder, end)) = scan.reminder(at, now) {
+        return Some((phrase(Item::Reminder(reminder), end), Strength::Sure));
+    }
+    if let Some(found) = scan.repetition(at) {
+        return Some((phrase(Item::Repetition(found.value), found.end), found.strength));
+    }
+    let found = scan.when(at, now)?;
+    Some((phrase(Item::When(found.value), found.end), found.strength))
+}
+
+/// The tokens of names that a date is part of.
+fn names(scan: &Scan<'_>) -> Vec<bool> {
+    let mut names = vec![false; scan.tokens.len()];
+    for at in 0..names.len() {
+        if let Some(end) = scan.any(at, scan.words.title.names) {
+            names[at..end].fill(true);
+        }
+    }
+    names
+}
+
+fn belongs_to_title(
+    scan: &Scan<'_>,
+    found: &[Option<Phrase>],
+    phrase: &Phrase,
+    strength: Strength,
+) -> bool {
+    let Range { start, end } = phrase.tokens;
+    if strength == Strength::Never {
+        return true;
+    }
+    if !matches!(phrase.item, Item::When(_) | Item::Repetition(_)) {
+        return false;
+    }
+    let is_edge = is_edge(scan, found, phrase);
+    let is_followed = found.get(end).is_some_and(Option::is_some);
+    let is_title = !is_followed && is_capitalised(scan, start, end);
+    strength != Strength::Sure && !is_edge || is_title
+}
+
+/// Whether the word before the phrase makes it part of what is said: "the sunday papers".
+fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
+    let start = phrase.tokens.start;
+    let is_led = match phrase.item {
+        Item::When(_) => scan.any(start, scan.words.date.lead).is_some(),
+        Item::Priority(_) => scan.mark(start, '!'),
+        _ => return false,
+    };
+    let before = start.checked_sub(1).and_then(|before| scan.word(before));
+    !is_led && before.is_some_and(|word| scan.words.title.binding.contains(&word))
+}
+
+/// Whether no more of the title follows, or what shows that an introduced phrase is over: "on the
+/// 17th with Bob".
+fn is_edge(scan: &Scan<'_>, found: &[Option<Phrase>], phrase: &Phrase) -> bool {
+    let Range { start, end } = phrase.tokens;
+    let words = scan.words;
+    let mut next = end;
+    while scan.is_glued(next) && next < scan.tokens.len() {
+        next += 1;
+    }
+    let is_closed = next > end;
+    let is_followed = found.get(next).is_none_or(Option::is_some);
+    let leads = [words.date.lead, words.time.lead, words.date.article];
+    let is_led = matches!(phrase.item, Item::Repetition(_))
+        || leads.iter().any(|leads| scan.any(start, leads).is_some());
+    let link = scan.any(next, words.title.linking).filter(|end| !scan.is_glued(*end));
+    let is_linked = start > 0 && is_led && link.is_some();
+    is_closed || is_followed || is_linked
+}
+
+/// Whether the phrase is written as part of a title: "Friday Night Lights", "The Day After
+/// Tomorrow". Weekdays and people have capitals too, so that more than one other word must.
+fn is_capitalised(scan: &Scan<'_>, start: usize, end: usize) -> bool {
+    let is_word = |at: usize| {
+        scan.tokens
+            .get(at)
+            .is_some_and(|token| matches!(token.kind, Kind::Word(_)) && !token.is_glued)
+    };
+    let has_capital = |at: usize| is_word(at) && scan.is_capitalised(at);
+    let is_written = (start..end).all(has_capital);
+    let is_further = start > 0 || has_capital(end + 1) || !is_word(end + 1);
+    let is_name = |at: usize| scan.any_weekday(at).is_some() || scan.month(at).is_some();
+    let common = (start..end).filter(|at| !is_name(*at)).count();
+    let is_title = has_capital(end) && is_further || common > 2 || start > 0 && common > 1;
+    scan.words.title.is_capital_telling && is_written && is_title
+}
+
+/// A backslash that was taken for what it is.
+pub(super) fn escape(at: usize) -> Phrase {
+    Phrase { tokens: at..at + 1, item: Item::Escape }
+}
+
+/// The two slashes and all that follows.
+pub(super) fn description(at: usize, end: usize) -> Phrase {
+    Phrase { tokens: at..end, item: Item::Description }
+}

@@ -1,0 +1,318 @@
+//! Phrases that say that something repeats.
+
+use jiff::civil::{Date, Time};
+
+use super::language::{Adverb, Unit};
+use super::number::Length;
+use super::scan::{Found, Scan, Strength};
+use super::schedule::{Days, Schedule, WEEKEND, WORKDAYS};
+use crate::recurrence::{Basis, Frequency, INTERVAL_MAX};
+
+/// What may follow a repetition, each at most once: days, time, start, end.
+const CLAUSES_MAX: usize = 4;
+/// Days or weekdays in one list.
+const LIST_MAX: usize = 31;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Repetition {
+    pub schedule: Schedule,
+    pub basis: Basis,
+    pub time: Option<Time>,
+    pub start: Option<Date>,
+    pub ending: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// This day included.
+    On(Date),
+    /// So long from the first date on, which is the first of its days.
+    During(Length),
+    Times(u32),
+}
+
+impl Scan<'_> {
+    /// "every 3rd friday at 9 until june 30th", "after 3 days", "daily".
+    pub fn repetition(&self, at: usize) -> Option<Found<Repetition>> {
+        let words = &self.words.repetition;
+        let (schedule, time, end, basis, strength) = if let Some(end) = self.any(at, words.every) {
+            let is_from_completion = self.glued_mark(end, '!');
+            let basis = if is_from_completion { Basis::Completion } else { Basis::Schedule };
+            let body = end + usize::from(is_from_completion);
+            let (schedule, time, end) = self.every(body).filter(|_| !self.is_glued(body))?;
+            (schedule, time, end, basis, Strength::Sure)
+        } else if let Some(start) = self.any(at, words.after) {
+            let (schedule, end) = self.interval(start)?;
+            (schedule, None, end, Basis::Completion, Strength::Edge)
+        } else {
+            let (schedule, end, strength) = self.adverb(at)?;
+            (schedule, None, end, Basis::Schedule, strength)
+        };
+        let value = Repetition { schedule, basis, time, start: None, ending: None };
+        let found = Found { value, end: self.skip(end, words.of_month), strength };
+        Some(self.clauses(found))
+    }
+
+    fn adverb(&self, at: usize) -> Option<(Schedule, usize, Strength)> {
+        let words = &self.words.repetition;
+        let sure = self.lookup(at, words.adverbs).map(|(word, end)| (word, end, Strength::Sure));
+        let adverb = sure.or_else(|| {
+            let (word, end) = self.lookup(at, words.doubtful_adverbs)?;
+            Some((word, end, Strength::Edge))
+        });
+        let Some((adverb, end, strength)) = adverb else {
+            let (days, end) = self.weekday_adverbs(at)?;
+            return Some((Schedule::weekly(days), end, Strength::Sure));
+        };
+        let schedule = match adverb {
+            Adverb::Every(number, unit) => every(number, unit)?,
+            Adverb::Workdays => Schedule::weekly(WORKDAYS.to_vec()),
+            Adverb::Weekend => Schedule::weekly(WEEKEND.to_vec()),
+        };
+        Some((schedule, end, strength))
+    }
+
+    /// "montags und donnerstags"
+    fn weekday_adverbs(&self, at: usize) -> Option<(Vec<u8>, usize)> {
+        let suffix = self.words.repetition.weekday_suffix?;
+        self.list(at, |at| {
+            let name = self.word(at)?.strip_suffix(suffix)?;
+            let weekdays = self.words.date.weekdays;
+            let day = weekdays.iter().position(|names| names.contains(&name))?;
+            Some((day as u8, at + 1))
+        })
+    }
+
+    /// What stands after "every", and the time that it may name.
+    fn every(&self, at: usize) -> Option<(Schedule, Option<Time>, usize)> {
+        let words = &self.words.repetition;
+        if let Some((part, end)) = self.lookup(at, self.words.time.parts) {
+            let time = self.clock_in_part(part, end);
+            return Some((Schedule::every(1, Frequency::Daily), Some(time.value), time.end));
+        }
+        let other = self.any(at, words.other);
+        let start = other.unwrap_or(at);
+        let plain = self.unit(start).and_then(|(unit, end)| Some((every(1, unit)?, end)));
+        let days = plain.or_else(|| {
+            let (days, end) = self.weekday_set(start)?;
+            Some((Schedule::weekly(days), end))
+        });
+        if other.is_some() {
+            let (schedule, end) = days?;
+            return Some((Schedule { interval: schedule.interval * 2, ..schedule }, None, end));
+        }
+        // A month before a weekday: "mar" and "mai" are no days, but "27 march" is one.
+        let found = self.interval(at).or_else(|| self.day_of_year(at)).or_else(|| self.placed(at));
+        let (schedule, end) = found.or(days)?;
+        Some((schedule, None, end))
+    }
+
+    /// "3 days", "two weeks".
+    fn interval(&self, at: usize) -> Option<(Schedule, usize)> {
+        let (length, end) = self.length(at)?;
+        Some((every(u16::try_from(length.number).ok()?, length.unit)?, end))
+    }
+
+    /// "jan 27th", "27 january"
+    fn day_of_year(&self, at: usize) -> Option<(Schedule, usize)> {
+        let first = self.month(at).and_then(|(month, next)| {
+            let (day, end, _) = self.day_number(next)?;
+            Some((day, month, end))
+        });
+        let (day, month, end) = first.or_else(|| {
+            let (day, next, _) = self.day_number(at)?;
+            let (month, end) = self.month(self.skip(next, self.words.date.of))?;
+            Some((day, month, end))
+        })?;
+        // A leap year has every date that there is.
+        Date::new(2000, month, day).ok()?;
+        let days = Days::OfYear(day, month);
+        Some((Schedule { days, ..Schedule::every(1, Frequency::Yearly) }, end))
+    }
+
+    /// "3rd friday", "last day", "15th workday", "1st and 15th", "3rd week".
+    fn placed(&self, at: usize) -> Option<(Schedule, usize)> {
+        let words = &self.words.repetition;
+        let (places, end) = self.list(at, |at| self.ordinal(at))?;
+        let only = (places.len() == 1).then_some(places[0]);
+        if let Some(after) = self.any(end, words.workday) {
+            return Some((Schedule::monthly(Days::Workday(only?)), after));
+        }
+        if let Some(weekday) = self.any_weekday(end) {
+            let day = weekday.value.to_monday_zero_offset() as u8;
+            let is_of_month = self.any(weekday.end, words.of_month).is_some();
+            if words.ordinal_is_interval && !is_of_month && places.iter().all(|place| *place > 0) {
+                let interval = u16::try_from(only?).ok()?;
+                return Some((Schedule { interval, ..Schedule::weekly(vec![day]) }, weekday.end));
+            }
+            let is_within_month = places.iter().all(|place| (-2..=5).contains(place));
+            return is_within_month
+                .then_some((Schedule::monthly(Days::Numbered(places, day)), weekday.end));
+        }
+        if let Some((unit, after)) = self.unit(end) {
+            let is_of_month = self.any(after, words.of_month).is_some();
+            return match (unit, only) {
+                (Unit::Day, Some(-1)) => Some((Schedule::monthly(Days::OfMonth(places)), after)),
+                (Unit::Day, _) if is_of_month => Some((of_month(places)?, after)),
+                (unit, only) => {
+                    Some((every(u16::try_from(only?).ok().filter(|n| *n > 0)?, unit)?, after))
+                }
+            };
+        }
+        // A place in words needs the thing that it counts.
+        let is_written = self.number(at).is_some();
+        is_written.then_some((of_month(places)?, end))
+    }
+
+    /// "weekday", "weekend", "mon, wed and fri".
+    fn weekday_set(&self, at: usize) -> Option<(Vec<u8>, usize)> {
+        if let Some(end) = self.any(at, self.words.repetition.workday) {
+            return Some((WORKDAYS.to_vec(), end));
+        }
+        if let Some(end) = self.any(at, self.words.date.weekend) {
+            return Some((WEEKEND.to_vec(), end));
+        }
+        self.list(at, |at| {
+            let day = self.any_weekday(at)?;
+            Some((day.value.to_monday_zero_offset() as u8, day.end))
+        })
+    }
+
+    /// Items with commas or "and" between them.
+    fn list<T>(
+        &self,
+        at: usize,
+        item: impl Fn(usize) -> Option<(T, usize)>,
+    ) -> Option<(Vec<T>, usize)> {
+        let (first, mut end) = item(at)?;
+        let mut items = vec![first];
+        while items.len() < LIST_MAX {
+            let comma = self.skip_mark(end, ',');
+            let next = self.skip(comma, self.words.number.and);
+            match item(next).filter(|_| next > end) {
+                Some((found, after)) => {
+                    items.push(found);
+                    end = after;
+                }
+                None => break,
+            }
+        }
+        Some((items, end))
+    }
+
+    fn clauses(&self, mut found: Found<Repetition>) -> Found<Repetition> {
+        for _ in 0..CLAUSES_MAX {
+            let next = self.skip_mark(found.end, ',');
+            if self.is_glued(next) {
+                break;
+            }
+            let repetition = &mut found.value;
+            let end = self
+                .days_clause(next, &mut repetition.schedule)
+                .or_else(|| self.time_clause(next, &mut repetition.time))
+                .or_else(|| self.start_clause(next, repetition))
+                .or_else(|| self.end_clause(next, &mut repetition.ending));
+            let Some(end) = end.filter(|end| self.ends(*end)) else { break };
+            found.end = end;
+            if repetition.time.is_some() || repetition.schedule.days != Days::Anchor {
+                found.strength = Strength::Sure;
+            }
+        }
+        found
+    }
+
+    /// "on monday" after a week, "on the 15th" after a month, "on 27 january" after a year.
+    fn days_clause(&self, at: usize, schedule: &mut Schedule) -> Option<usize> {
+        if schedule.days != Days::Anchor {
+            return None;
+        }
+        let start = self.any(at, self.words.repetition.on);
+        let (days, end) = match schedule.frequency {
+            Frequency::Daily => return None,
+            Frequency::Weekly => {
+                let named = start.and_then(|start| self.weekday_set(start));
+                let (days, end) = named.or_else(|| self.weekday_adverbs(at))?;
+                (Schedule::weekly(days).days, end)
+            }
+            Frequency::Monthly => {
+                let (placed, end) = self.placed(start?)?;
+                if placed.frequency != Frequency::Monthly {
+                    return None;
+                }
+                (placed.days, self.skip(end, self.words.repetition.of_month))
+            }
+            Frequency::Yearly => {
+                let (placed, end) = self.day_of_year(start?)?;
+                (placed.days, end)
+            }
+        };
+        schedule.days = days;
+        Some(end)
+    }
+
+    fn time_clause(&self, at: usize, time: &mut Option<Time>) -> Option<usize> {
+        if time.is_some() {
+            return None;
+        }
+        let found = self.time_of_day(at)?;
+        *time = Some(found.value);
+        Some(found.end)
+    }
+
+    fn start_clause(&self, at: usize, repetition: &mut Repetition) -> Option<usize> {
+        if repetition.start.is_some() {
+            return None;
+        }
+        let day = self.date(self.any(at, self.words.repetition.start)?)?;
+        repetition.start = Some(day.value);
+        self.time_clause(day.end, &mut repetition.time).or(Some(day.end))
+    }
+
+    fn end_clause(&self, at: usize, ending: &mut Option<Ending>) -> Option<usize> {
+        if ending.is_some() {
+            return None;
+        }
+        let words = &self.words.repetition;
+        let (found, end) = if let Some(start) = self.any(at, words.until) {
+            let day = self.date(start)?;
+            (Ending::On(day.value), day.end)
+        } else {
+            let start = self.skip(at, words.during);
+            let counted = self.cardinal(start);
+            let counted = counted.and_then(|(n, end)| Some((n, self.any(end, words.times)?)));
+            match counted {
+                Some((number, end)) => (Ending::Times(number), end),
+                None => {
+                    let (length, end) = self.length(start)?;
+                    let long = self.any(end, words.long);
+                    if start == at && long.is_none() {
+                        return None;
+                    }
+                    (Ending::During(length), long.unwrap_or(end))
+                }
+            }
+        };
+        *ending = Some(found);
+        Some(end)
+    }
+}
+
+/// So many units, if a rule can have them.
+fn every(number: u16, unit: Unit) -> Option<Schedule> {
+    let (each, frequency) = match unit {
+        Unit::Minute | Unit::Hour => return None,
+        Unit::Day => (1, Frequency::Daily),
+        Unit::Week => (1, Frequency::Weekly),
+        Unit::Fortnight => (2, Frequency::Weekly),
+        Unit::Month => (1, Frequency::Monthly),
+        Unit::Quarter => (3, Frequency::Monthly),
+        Unit::Year => (1, Frequency::Yearly),
+    };
+    let interval = number.checked_mul(each)?;
+    (1..=INTERVAL_MAX).contains(&interval).then_some(Schedule::every(interval, frequency))
+}
+
+fn of_month(places: Vec<i8>) -> Option<Schedule> {
+    let is_within = places.iter().all(|place| *place >= -1);
+    is_within.then_some(Schedule::monthly(Days::OfMonth(places)))
+}
