@@ -89,21 +89,23 @@ impl Scan<'_> {
     fn place_in_period(&self, at: usize) -> Option<Found<Date>> {
         let words = &self.words.date;
         let today = self.today();
+        // The end of year party
+        let doubtful = |value, end| Found { value, end, strength: Strength::Doubtful };
         if let Some(((wanted, unit), end)) = self.lookup(at, words.edge_words) {
             let offset = i32::from(wanted == Edge::First);
-            return Some(Found::sure(edge(today, wanted, (unit, offset))?, end));
+            return Some(doubtful(edge(today, wanted, (unit, offset))?, end));
         }
         let (wanted, next) = self.lookup(at, words.edges)?;
         if let Some((period, end)) = self.lookup(next, words.edge_periods) {
-            return Some(Found::sure(edge(today, wanted, period)?, end));
+            return Some(doubtful(edge(today, wanted, period)?, end));
         }
         let (month, end) = self.month(next)?;
         match self.year(end) {
             Some((year, end)) => {
                 let first = Date::new(year, month, 1).ok()?;
-                Some(Found::sure(edge(first, wanted, (Unit::Month, 0))?, end))
+                Some(doubtful(edge(first, wanted, (Unit::Month, 0))?, end))
             }
-            None => Some(Found::sure(month_edge(today, wanted, month)?, end)),
+            None => Some(doubtful(month_edge(today, wanted, month)?, end)),
         }
     }
 

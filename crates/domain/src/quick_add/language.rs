@@ -69,7 +69,8 @@ pub(super) struct Words {
     pub date: DateWords,
     pub time: TimeWords,
     pub repetition: RepetitionWords,
-    pub reminder: ReminderWords,
+    /// After the length of a reminder.
+    pub before: List,
     pub title: TitleWords,
     pub number: NumberWords,
     pub priorities: Table<Priority>,
@@ -170,16 +171,13 @@ pub(super) struct RepetitionWords {
     pub ordinal_is_interval: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct ReminderWords {
-    pub before: List,
-}
-
 /// What keeps a phrase in the title.
 #[derive(Debug)]
 pub(super) struct TitleWords {
     /// Before a date, they make it part of what is said.
     pub binding: List,
+    /// Between two dates, they make one expression of them: "monday to friday".
+    pub joining: List,
     /// After a phrase, they show that it ended there.
     pub linking: List,
     /// Names that a date is part of.
@@ -217,7 +215,7 @@ pub(super) struct ReadingWords {
 #[derive(Debug)]
 pub(super) struct RuleWords {
     /// One and many of each frequency; `{n}`.
-    pub every: Table2<Frequency>,
+    pub every: &'static [(Frequency, &'static str, &'static str)],
     /// `{days}`.
     pub on_weekdays: &'static str,
     pub from_monday_to_friday: &'static str,
@@ -240,9 +238,6 @@ pub(super) struct RuleWords {
     /// `{n}`.
     pub times: &'static str,
 }
-
-/// Each with a form for one and a form for many.
-pub(super) type Table2<T> = &'static [(T, &'static str, &'static str)];
 
 #[cfg(test)]
 #[path = "language_tests.rs"]

@@ -34,8 +34,9 @@ fn all(words: &Words) -> Vec<&'static str> {
         repetition.during,
         repetition.long,
         repetition.times,
-        words.reminder.before,
+        words.before,
         words.title.binding,
+        words.title.joining,
         words.title.linking,
         words.title.names,
     ];

@@ -37,6 +37,8 @@ pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> 
     let mut found: Vec<Option<Phrase>> = vec![None; count];
     // Of each phrase that is none, its end: what it consists of is no phrase either.
     let mut refused = vec![0; count];
+    // Where a day or time is written, the end of it and of those that are joined to it.
+    let mut written = vec![0; count];
     for at in (0..count).rev() {
         if names[at] || !scan.begins(at) {
             continue;
@@ -46,8 +48,19 @@ pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> 
         else {
             continue;
         };
+        let end = phrase.tokens.end;
+        let is_when = matches!(phrase.item, Item::When(_));
+        if let Some(other) = joined(scan, end).filter(|other| is_when && written[*other] > 0) {
+            let end = written[other];
+            found[other] = None;
+            (written[at], refused[at], refused[other]) = (end, end, end);
+            continue;
+        }
+        if is_when {
+            written[at] = end;
+        }
         if belongs_to_title(scan, &found, &phrase, strength) {
-            refused[at] = phrase.tokens.end;
+            refused[at] = end;
         } else {
             found[at] = Some(phrase);
         }
@@ -117,6 +130,14 @@ fn belongs_to_title(
     strength != Strength::Sure && !is_edge || is_title
 }
 
+/// Where another day or time would make a range or a choice of the one that ends here, which no task
+/// has: "monday to friday", "today or tomorrow", "mon, wed".
+fn joined(scan: &Scan<'_>, end: usize) -> Option<usize> {
+    let comma = scan.skip_mark(end, ',');
+    let word = scan.any(comma, scan.words.title.joining);
+    word.or((comma > end).then_some(comma)).filter(|other| *other < scan.tokens.len())
+}
+
 /// Whether the word before the phrase makes it part of what is said: "the sunday papers".
 fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
     let start = phrase.tokens.start;
@@ -125,7 +146,12 @@ fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
         Item::Priority(_) => scan.mark(start, '!'),
         _ => return false,
     };
-    let before = start.checked_sub(1).and_then(|before| scan.word(before));
+    let Some(before) = start.checked_sub(1) else { return false };
+    // von 9 bis 17 Uhr
+    if scan.number(before).is_some() && scan.any(start, scan.words.title.joining).is_some() {
+        return true;
+    }
+    let before = scan.word(before);
     !is_led && before.is_some_and(|word| scan.words.title.binding.contains(&word))
 }
 

@@ -40,13 +40,16 @@ impl QuickAdd {
         if self.description.is_some() {
             sentences.push(words.description.to_owned());
         }
-        sentences.iter().map(|sentence| capitalised(sentence) + ".").collect::<Vec<_>>().join(" ")
+        let sentences = sentences.iter().map(|text| sentence(text));
+        sentences.collect::<Vec<_>>().join(" ")
     }
 }
 
-fn capitalised(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+/// With a capital and a full stop, unless it ends with one: "am 26."
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).chain(['.']).collect()
 }
 
 fn listed(items: &[String], and: &str) -> String {

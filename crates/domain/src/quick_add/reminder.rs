@@ -31,7 +31,7 @@ impl Scan<'_> {
             seconds += u64::try_from(elapsed.as_secs()).ok()?;
         }
         let offset = ReminderOffset::new(days, seconds).ok()?;
-        let end = self.any(end, self.words.reminder.before).unwrap_or(end);
+        let end = self.any(end, self.words.before).unwrap_or(end);
         self.ends(end).then_some((ReminderPhrase::Offset(offset), end))
     }
 }

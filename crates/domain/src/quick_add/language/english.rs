@@ -3,8 +3,8 @@
 use jiff::civil::time;
 
 use super::{
-    Adverb, DateWords, Edge, NumberWords, ReadingWords, ReminderWords, RepetitionWords, TimeWords,
-    TitleWords, Unit, Words,
+    Adverb, DateWords, Edge, NumberWords, ReadingWords, RepetitionWords, TimeWords, TitleWords,
+    Unit, Words,
 };
 use crate::moment::{MONTHS, WEEKDAYS};
 use crate::task::Priority;
@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
     date: DATE,
     time: TIME,
     repetition: REPETITION,
-    reminder: ReminderWords { before: &["before", "earlier", "prior", "in advance"] },
+    before: &["before", "earlier", "prior", "in advance"],
     title: TITLE,
     number: NUMBER,
     priorities: &[
@@ -249,6 +249,7 @@ const TITLE: TitleWords = TitleWords {
         "to", "between", "than", "per", "through", "and", "or", "no", "not", "like", "starting",
         "via",
     ],
+    joining: &["and", "or", "to", "through", "thru", "until", "till", "&", "-", "–"],
     linking: &[
         "with", "for", "to", "and", "about", "in", "at", "from", "by", "on", "because", "so",
     ],

@@ -3,8 +3,8 @@
 use jiff::civil::time;
 
 use super::{
-    Adverb, DateWords, Edge, NumberWords, ReadingWords, ReminderWords, RepetitionWords, RuleWords,
-    TimeWords, TitleWords, Unit, Words,
+    Adverb, DateWords, Edge, NumberWords, ReadingWords, RepetitionWords, RuleWords, TimeWords,
+    TitleWords, Unit, Words,
 };
 use crate::recurrence::Frequency;
 use crate::task::Priority;
@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
     date: DATE,
     time: TIME,
     repetition: REPETITION,
-    reminder: ReminderWords { before: &["vorher", "davor", "zuvor", "fruher", "frueher"] },
+    before: &["vorher", "davor", "zuvor", "fruher", "frueher"],
     title: TITLE,
     number: NUMBER,
     priorities: &[
@@ -284,6 +284,7 @@ const TITLE: TitleWords = TitleWords {
         "ab",
         "bis",
     ],
+    joining: &["und", "oder", "bis", "&", "-", "–"],
     linking: &[
         "mit", "fur", "fuer", "zu", "und", "uber", "ueber", "in", "im", "bei", "von", "um", "weil",
     ],
