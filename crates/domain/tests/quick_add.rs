@@ -19,7 +19,7 @@ const TABLES: [(&str, &str); 9] = [
     ("german_recurrence", include_str!("quick_add/german_recurrence.txt")),
     ("german_title", include_str!("quick_add/german_title.txt")),
 ];
-const PHRASES_MIN: usize = 400;
+const PHRASES_MIN: usize = 1_000;
 
 /// Date and time as the tables write them.
 fn minute(local: DateTime) -> String {

@@ -41,7 +41,8 @@ impl Scan<'_> {
                 // Around the World in 80 Days
                 let is_title = self.words.title.is_capital_telling
                     && (length_at..end).any(|at| self.is_capitalised(at));
-                (!is_title).then_some((length, end))?
+                let is_related = self.any(end, words.relating).is_some();
+                (!is_title && !is_related).then_some((length, end))?
             }
             None => {
                 let (length, end) = self.length(at)?;

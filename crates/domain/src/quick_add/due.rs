@@ -1,7 +1,7 @@
 //! Days and times together.
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, Time, Weekday};
 
 use super::calendar::weekday_after;
 use super::language::Unit;
@@ -28,6 +28,10 @@ impl Scan<'_> {
             return Some(found);
         }
         let lead = self.any(at, self.words.date.lead);
+        // "am Morgen" is no day.
+        if self.part(at).is_some() {
+            return self.time_and_day(at, None);
+        }
         let led = lead.and_then(|start| self.day_and_time(start, true));
         led.or_else(|| self.day_and_time(at, false)).or_else(|| self.time_and_day(at, lead))
     }
@@ -43,7 +47,7 @@ impl Scan<'_> {
             }
         };
         let has_clock = |length: &Length| matches!(length.unit, Unit::Minute | Unit::Hour);
-        if !lengths.iter().all(has_clock) {
+        if !lengths.iter().all(has_clock) || self.any(end, words.relating).is_some() {
             return None;
         }
         let mut elapsed = SignedDuration::ZERO;
@@ -99,19 +103,22 @@ impl Scan<'_> {
 
     /// "Freitagabend", in one word.
     fn part_of_weekday(&self, at: usize) -> Option<Found<When>> {
-        let word = self.word(at)?;
-        let weekdays = self.words.date.weekdays.iter().zip(0..);
-        let (day, part) = weekdays
-            .flat_map(|(names, day)| names.iter().map(move |name| (*name, day)))
-            .find_map(|(name, day)| {
-                let rest = word.strip_prefix(name)?;
-                let parts = self.words.time.parts.iter().chain(self.words.time.part_adverbs);
-                let (_, part) = parts.into_iter().find(|(known, _)| *known == rest)?;
-                Some((day, *part))
-            })?;
-        let weekday = jiff::civil::Weekday::from_monday_zero_offset(day).ok()?;
+        let (weekday, part) = self.weekday_with_part(at)?;
         let day = weekday_after(self.today(), weekday)?;
         Some(self.day_time(day, self.clock_in_part(part, at + 1)))
+    }
+
+    /// A weekday and a part of it in one word.
+    pub fn weekday_with_part(&self, at: usize) -> Option<(Weekday, i8)> {
+        let word = self.word(at)?;
+        let weekdays = self.words.date.weekdays.iter().zip(0..);
+        let names = weekdays.flat_map(|(names, day)| names.iter().map(move |name| (*name, day)));
+        let (day, part) = names.into_iter().find_map(|(name, day)| {
+            let rest = word.strip_prefix(name)?;
+            let mut parts = self.words.time.parts.iter().chain(self.words.time.part_adverbs);
+            Some((day, parts.find(|(known, _)| *known == rest)?.1))
+        })?;
+        Some((Weekday::from_monday_zero_offset(day).ok()?, part))
     }
 
     /// The time of 2031-03-26T18:30.

@@ -120,6 +120,8 @@ pub(super) struct DateWords {
     pub within: List,
     /// After a length of time from now.
     pub from_now: List,
+    /// After a length of time that is not from now.
+    pub relating: List,
     /// Whether 3.5. is a day and a month.
     pub is_dotted: bool,
 }
@@ -162,6 +164,8 @@ pub(super) struct RepetitionWords {
     /// Before the day of a repetition.
     pub on: List,
     pub start: List,
+    /// Those that leave no doubt apart from the repetition.
+    pub start_apart: List,
     pub until: List,
     /// Before and after a length of time.
     pub during: List,

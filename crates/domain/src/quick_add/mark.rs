@@ -78,7 +78,7 @@ impl Scan<'_> {
                 // An hour may follow @, a number #: neither is a tag.
                 let first = word.chars().next()?;
                 let is_hour = mark.is_mark('@') && first.is_ascii_digit();
-                let is_tag = first.is_alphanumeric() && !is_hour;
+                let is_tag = first.is_alphanumeric() && !is_hour && !word.contains(',');
                 (Some(word).filter(|_| is_tag)?, start + word.len())
             }
         };

@@ -9,7 +9,7 @@ use super::due::When;
 use super::phrase::{Item, Phrase};
 use super::reading::rule_in_words;
 use super::reminder::ReminderPhrase;
-use super::repetition::{Ending, Repetition};
+use super::repetition::{Bound, Ending, Repetition};
 use super::scan::Scan;
 use super::span::title;
 use super::token::Kind;
@@ -36,6 +36,12 @@ pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
         Item::When(When::Instant(_)) => repeated.is_none(),
         _ => false,
     });
+    let start = last(&|item| {
+        matches!(item, Item::Bound(Bound::Start(_))) && repeated.is_some_and(|r| r.start.is_none())
+    });
+    let until = last(&|item| {
+        matches!(item, Item::Bound(Bound::Until(_))) && repeated.is_some_and(|r| r.ending.is_none())
+    });
     let is_timed = day.is_some_and(|at| !matches!(phrases[at].item, Item::When(When::Day(_))));
     let is_timed = is_timed || repeated.is_some_and(|repetition| repetition.time.is_some());
     let time = last(&|item| matches!(item, Item::When(When::Time(_)))).filter(|_| !is_timed);
@@ -49,6 +55,7 @@ pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
             Item::Repetition(_) => here == repetition,
             Item::When(When::Time(_)) => here == time,
             Item::When(_) => here == day,
+            Item::Bound(_) => here == start || here == until,
             Item::Tag(tag) => {
                 let key = tag_key(tag);
                 let is_known = tags.contains(&key);
@@ -69,6 +76,8 @@ struct Parts<'a> {
     day: Option<&'a Phrase>,
     time: Option<Time>,
     repetition: Option<&'a Repetition>,
+    start: Option<Date>,
+    until: Option<Date>,
 }
 
 impl<'a> Parts<'a> {
@@ -79,6 +88,8 @@ impl<'a> Parts<'a> {
                 Item::When(When::Time(time)) => parts.time = Some(*time),
                 Item::When(_) => parts.day = Some(phrase),
                 Item::Repetition(repetition) => parts.repetition = Some(repetition),
+                Item::Bound(Bound::Start(day)) => parts.start = Some(*day),
+                Item::Bound(Bound::Until(day)) => parts.until = Some(*day),
                 _ => {}
             }
         }
@@ -122,7 +133,7 @@ impl<'a> Parts<'a> {
             _ => (None, None),
         };
         let time = repetition.time.or(day_time).or(self.time);
-        let from = match repetition.start.or(day) {
+        let from = match repetition.start.or(self.start).or(day) {
             Some(start) => start,
             None => time.map_or(Some(scan.now), |time| next(scan, time))?.date(),
         };
@@ -132,7 +143,8 @@ impl<'a> Parts<'a> {
             None => Due::Day(first),
         };
         let anchor = first.to_datetime(time.unwrap_or(Time::midnight()));
-        let series = series(scan, repetition, anchor)?;
+        let ending = repetition.ending.or(self.until.map(Ending::On));
+        let series = series(scan, repetition, ending, anchor)?;
         let slots = series.preview(1);
         slots.first().filter(|slot| slot.local == anchor)?;
         let schedule = repetition.schedule.clone();
@@ -141,9 +153,14 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn series(scan: &Scan<'_>, repetition: &Repetition, anchor: DateTime) -> Option<Series> {
+fn series(
+    scan: &Scan<'_>,
+    repetition: &Repetition,
+    ending: Option<Ending>,
+    anchor: DateTime,
+) -> Option<Series> {
     let draft = repetition.schedule.draft(repetition.basis);
-    let draft = match repetition.ending {
+    let draft = match ending {
         None => draft,
         Some(Ending::On(date)) => RuleDraft { end_date: Some(EndDate::Date(date)), ..draft },
         Some(Ending::Times(number)) => RuleDraft { count: Some(number.into()), ..draft },
@@ -243,6 +260,10 @@ fn take(
             Due::At(moment) => (SpanKind::Due, moment.local.to_string()),
         },
         Item::Repetition(_) => (SpanKind::Recurrence, task.recurrence.as_ref()?.words.clone()),
+        Item::Bound(Bound::Start(day) | Bound::Until(day)) => {
+            task.recurrence.as_ref()?;
+            (SpanKind::Recurrence, day.to_string())
+        }
         Item::Reminder(phrase) => {
             let reminder = reminder(scan, *phrase, task.due)?;
             if !task.reminders.contains(&reminder) {

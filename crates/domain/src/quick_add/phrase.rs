@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::due::When;
 use super::reminder::ReminderPhrase;
-use super::repetition::Repetition;
+use super::repetition::{Bound, Repetition};
 use super::scan::{Scan, Strength};
 use super::token::Kind;
 use crate::instant::Instant;
@@ -23,6 +23,8 @@ pub(super) enum Item {
     Priority(Priority),
     When(When),
     Repetition(Repetition),
+    /// Of the repetition elsewhere in the line.
+    Bound(Bound),
     Reminder(ReminderPhrase),
     /// A backslash that took the meaning from what follows.
     Escape,
@@ -33,6 +35,10 @@ pub(super) enum Item {
 pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> {
     let count = scan.tokens.len();
     let names = names(scan);
+    let repeats = (0..count).any(|at| {
+        let found = scan.repetition(at).filter(|_| scan.begins(at));
+        found.is_some_and(|found| scan.ends(found.end))
+    });
     // From right to left: whether a phrase stands at the edge of the title depends on what follows.
     let mut found: Vec<Option<Phrase>> = vec![None; count];
     // Of each phrase that is none, its end: what it consists of is no phrase either.
@@ -43,15 +49,17 @@ pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> 
         if names[at] || !scan.begins(at) {
             continue;
         }
-        let candidate = candidate(scan, line, at, now);
+        let candidate = candidate(scan, line, at, now, repeats);
         let Some((phrase, strength)) = candidate.filter(|(phrase, _)| scan.ends(phrase.tokens.end))
         else {
             continue;
         };
         let end = phrase.tokens.end;
         let is_when = matches!(phrase.item, Item::When(_));
-        if let Some(other) = joined(scan, end).filter(|other| is_when && written[*other] > 0) {
-            let end = written[other];
+        let other =
+            joined(scan, &phrase).filter(|at| written[*at] > 0 || is_number(scan, end, *at));
+        if let Some(other) = other {
+            let end = written[other].max(other);
             found[other] = None;
             (written[at], refused[at], refused[other]) = (end, end, end);
             continue;
@@ -82,7 +90,13 @@ pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> 
     phrases
 }
 
-fn candidate(scan: &Scan<'_>, line: &str, at: usize, now: Instant) -> Option<(Phrase, Strength)> {
+fn candidate(
+    scan: &Scan<'_>,
+    line: &str,
+    at: usize,
+    now: Instant,
+    repeats: bool,
+) -> Option<(Phrase, Strength)> {
     let phrase = |item, end| Phrase { tokens: at..end, item };
     if let Some((tag, end)) = scan.tag(at, line) {
         return Some((phrase(Item::Tag(tag.to_owned()), end), Strength::Sure));
@@ -95,6 +109,9 @@ fn candidate(scan: &Scan<'_>, line: &str, at: usize, now: Instant) -> Option<(Ph
     }
     if let Some(found) = scan.repetition(at) {
         return Some((phrase(Item::Repetition(found.value), found.end), found.strength));
+    }
+    if let Some(found) = scan.bound(at).filter(|_| repeats) {
+        return Some((phrase(Item::Bound(found.value), found.end), found.strength));
     }
     let found = scan.when(at, now)?;
     Some((phrase(Item::When(found.value), found.end), found.strength))
@@ -121,7 +138,7 @@ fn belongs_to_title(
     if strength == Strength::Never {
         return true;
     }
-    if !matches!(phrase.item, Item::When(_) | Item::Repetition(_)) {
+    if !matches!(phrase.item, Item::When(_) | Item::Repetition(_) | Item::Bound(_)) {
         return false;
     }
     let is_edge = is_edge(scan, found, phrase);
@@ -131,11 +148,22 @@ fn belongs_to_title(
 }
 
 /// Where another day or time would make a range or a choice of the one that ends here, which no task
-/// has: "monday to friday", "today or tomorrow", "mon, wed".
-fn joined(scan: &Scan<'_>, end: usize) -> Option<usize> {
+/// has: "monday to friday", "today or tomorrow", "mon, wed", "every day at 9 and 21".
+fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
+    let end = phrase.tokens.end;
     let comma = scan.skip_mark(end, ',');
     let word = scan.any(comma, scan.words.title.joining);
-    word.or((comma > end).then_some(comma)).filter(|other| *other < scan.tokens.len())
+    let other = match phrase.item {
+        Item::When(_) => word.or((comma > end).then_some(comma)),
+        Item::Repetition(_) => word,
+        _ => None,
+    };
+    other.filter(|other| *other < scan.tokens.len())
+}
+
+/// Whether a number alone follows the word that joins it to what ends here.
+fn is_number(scan: &Scan<'_>, end: usize, at: usize) -> bool {
+    at > scan.skip_mark(end, ',') && scan.number(at).is_some()
 }
 
 /// Whether the word before the phrase makes it part of what is said: "the sunday papers".
@@ -151,8 +179,12 @@ fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
     if scan.number(before).is_some() && scan.any(start, scan.words.title.joining).is_some() {
         return true;
     }
-    let before = scan.word(before);
-    !is_led && before.is_some_and(|word| scan.words.title.binding.contains(&word))
+    let is_binding = scan.word(before).is_some_and(|word| {
+        let suffixes = scan.words.number.ordinal_suffixes;
+        scan.words.title.binding.contains(&word)
+            || scan.is_glued(before) && suffixes.contains(&word)
+    });
+    !is_led && (is_binding || scan.lookup(before, scan.words.number.ordinals).is_some())
 }
 
 /// Whether no more of the title follows, or what shows that an introduced phrase is over: "on the

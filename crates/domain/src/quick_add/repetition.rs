@@ -31,6 +31,13 @@ pub(super) enum Ending {
     Times(u32),
 }
 
+/// The first or the last day on which something repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Start(Date),
+    Until(Date),
+}
+
 impl Scan<'_> {
     /// "every 3rd friday at 9 until june 30th", "after 3 days", "daily".
     pub fn repetition(&self, at: usize) -> Option<Found<Repetition>> {
@@ -89,6 +96,11 @@ impl Scan<'_> {
         if let Some((part, end)) = self.lookup(at, self.words.time.parts) {
             let time = self.clock_in_part(part, end);
             return Some((Schedule::every(1, Frequency::Daily), Some(time.value), time.end));
+        }
+        if let Some((weekday, part)) = self.weekday_with_part(at) {
+            let days = vec![weekday.to_monday_zero_offset() as u8];
+            let time = self.clock_in_part(part, at + 1);
+            return Some((Schedule::weekly(days), Some(time.value), time.end));
         }
         let other = self.any(at, words.other);
         let start = other.unwrap_or(at);
@@ -266,6 +278,16 @@ impl Scan<'_> {
         let day = self.date(self.any(at, self.words.repetition.start)?)?;
         repetition.start = Some(day.value);
         self.time_clause(day.end, &mut repetition.time).or(Some(day.end))
+    }
+
+    /// A start or an end that stands apart from its repetition.
+    pub fn bound(&self, at: usize) -> Option<Found<Bound>> {
+        let words = &self.words.repetition;
+        let bound = |list, bound: fn(Date) -> Bound| {
+            let day = self.date(self.any(at, list)?)?;
+            Some(Found { strength: day.strength.max(Strength::Doubtful), ..day.map(bound) })
+        };
+        bound(words.start_apart, Bound::Start).or_else(|| bound(words.until, Bound::Until))
     }
 
     fn end_clause(&self, at: usize, ending: &mut Option<Ending>) -> Option<usize> {

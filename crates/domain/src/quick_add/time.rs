@@ -52,11 +52,8 @@ impl Scan<'_> {
 
     /// A part of the day, and perhaps a time in it.
     fn part_and_clock(&self, at: usize, is_bare: bool) -> Option<Found<Time>> {
-        let words = &self.words.time;
-        let (part, end) = self.lookup(at, words.part_adverbs).or_else(|| {
-            let led = self.any(at, words.part_lead).and_then(|next| self.lookup(next, words.parts));
-            led.or_else(|| self.lookup(at, words.parts).filter(|_| is_bare))
-        })?;
+        let bare = || self.lookup(at, self.words.time.parts).filter(|_| is_bare);
+        let (part, end) = self.part(at).or_else(bare)?;
         Some(self.clock_in_part(part, end))
     }
 
@@ -126,7 +123,8 @@ impl Scan<'_> {
                 end = at + 3;
             }
         }
-        Some(self.clock_word(Found { value: clock, end, strength }))
+        let found = self.clock_word(Found { value: clock, end, strength });
+        Some(self.part_after(found))
     }
 
     /// What follows a time and makes it one for sure: "am", "pm", "o'clock".
@@ -152,6 +150,21 @@ impl Scan<'_> {
             }
         }
         found
+    }
+
+    /// "8 in the evening", "8 Uhr abends".
+    fn part_after(&self, found: Found<Clock>) -> Found<Clock> {
+        match self.part(found.end).filter(|(_, end)| self.begins(found.end) && self.ends(*end)) {
+            Some((part, end)) => Found::sure(found.value.within(part), end),
+            None => found,
+        }
+    }
+
+    /// A part of the day that needs no day beside it.
+    pub fn part(&self, at: usize) -> Option<(i8, usize)> {
+        let words = &self.words.time;
+        let led = || self.lookup(self.any(at, words.part_lead)?, words.parts);
+        self.lookup(at, words.part_adverbs).or_else(led)
     }
 
     /// The half of the day, before or after noon.

@@ -180,6 +180,7 @@ const DATE: DateWords = DateWords {
     ],
     within: &["in"],
     from_now: &["from now", "from today"],
+    relating: &["before", "after", "of", "prior"],
     is_dotted: false,
 };
 
@@ -235,6 +236,7 @@ const REPETITION: RepetitionWords = RepetitionWords {
     of_month: &["of the month", "of every month", "of each month", "in the month", "of a month"],
     on: &["on", "on the"],
     start: &["starting", "starting on", "starts", "from", "beginning", "beginning on"],
+    start_apart: &["starting", "starting on", "beginning", "beginning on"],
     until: &["until", "till", "ending", "ending on", "ends", "through", "up to"],
     during: &["for"],
     long: &[],
@@ -249,7 +251,9 @@ const TITLE: TitleWords = TitleWords {
         "to", "between", "than", "per", "through", "and", "or", "no", "not", "like", "starting",
         "via",
     ],
-    joining: &["and", "or", "to", "through", "thru", "until", "till", "&", "-", "–"],
+    joining: &[
+        "and", "or", "to", "through", "thru", "until", "till", "except", "but", "&", "-", "–",
+    ],
     linking: &[
         "with", "for", "to", "and", "about", "in", "at", "from", "by", "on", "because", "so",
     ],

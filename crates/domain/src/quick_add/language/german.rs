@@ -169,6 +169,7 @@ const DATE: DateWords = DateWords {
     ],
     within: &["in"],
     from_now: &[],
+    relating: &["vor", "nach"],
     is_dotted: true,
 };
 
@@ -227,6 +228,7 @@ const REPETITION: RepetitionWords = RepetitionWords {
     of_month: &["im monat", "des monats", "eines monats", "jedes monats", "jeden monats"],
     on: &["am", "an jedem"],
     start: &["ab", "ab dem", "beginnend", "beginnend am", "startend", "startend am", "von"],
+    start_apart: &["ab", "ab dem", "beginnend", "beginnend am"],
     until: &["bis", "bis zum", "bis am", "endend", "endend am"],
     during: &["fur", "fuer"],
     long: &["lang"],
@@ -284,7 +286,7 @@ const TITLE: TitleWords = TitleWords {
         "ab",
         "bis",
     ],
-    joining: &["und", "oder", "bis", "&", "-", "–"],
+    joining: &["und", "oder", "bis", "ausser", "&", "-", "–"],
     linking: &[
         "mit", "fur", "fuer", "zu", "und", "uber", "ueber", "in", "im", "bei", "von", "um", "weil",
     ],
