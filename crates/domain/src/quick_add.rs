@@ -113,9 +113,8 @@ impl Moment {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recurrence {
     pub rule: Rule,
-    schedule: schedule::Schedule,
-    /// The rule in words.
-    words: String,
+    /// The rule in words of the line's language.
+    pub words: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +132,8 @@ pub struct Span {
     pub kind: SpanKind,
     /// What it means, independent of how it is written: a word of [`Priority`], a tag, a date
     /// `2031-03-27`, a local time `2031-03-27T09:00:00`, a time alone `09:00:00` beside the day of
-    /// another span, the rule in words, an offset `PT30M`, or the description.
+    /// another span, the rule in words, the day of a start or end that stands apart from it, an
+    /// offset `PT30M`, or the description. Empty for a backslash.
     pub meaning: String,
 }
 

@@ -15,6 +15,8 @@ const MEANT: [char; 8] = ['#', '@', '!', '/', '"', '“', '„', '«'];
 pub(super) fn make_literal(tokens: &mut [Token]) -> Vec<usize> {
     let mut backslashes = Vec::new();
     let mut at = 0;
+    // Once a quotation mark has none that closes it, no later one has.
+    let mut search_end = tokens.len();
     while at < tokens.len() {
         let begins = !tokens[at].is_glued;
         if begins && tokens[at].is_mark('\\') && escapes(tokens.get(at + 1)) {
@@ -23,7 +25,10 @@ pub(super) fn make_literal(tokens: &mut [Token]) -> Vec<usize> {
             backslashes.push(at);
             at += 2;
         } else if begins && is_one_of(&tokens[at], &OPENING_QUOTES) {
-            let closing = (at + 1..tokens.len()).find(|end| closes(tokens, *end));
+            let closing = (at + 1..search_end).find(|end| closes(tokens, *end));
+            if closing.is_none() {
+                search_end = 0;
+            }
             let end = closing.unwrap_or(at);
             tokens[at..=end].iter_mut().for_each(|token| token.is_literal = true);
             at = end + 1;
@@ -84,8 +89,11 @@ impl Scan<'_> {
         };
         let has_letter = tag.chars().any(char::is_alphabetic);
         let is_short = tag.chars().nth(TAG_CHARS_MAX).is_none();
+        if !has_letter || !is_short {
+            return None;
+        }
         let next = (at..self.tokens.len()).find(|next| self.tokens[*next].range.start >= end);
-        (has_letter && is_short).then_some((tag, next.unwrap_or(self.tokens.len())))
+        Some((tag, next.unwrap_or(self.tokens.len())))
     }
 
     /// `p1` to `p4`, or `!high`.

@@ -147,9 +147,8 @@ impl<'a> Parts<'a> {
         let series = series(scan, repetition, ending, anchor)?;
         let slots = series.preview(1);
         slots.first().filter(|slot| slot.local == anchor)?;
-        let schedule = repetition.schedule.clone();
-        let words = rule_in_words(&scan.words.reading, &schedule, &series);
-        Some((Recurrence { rule: series.rule().clone(), schedule, words }, due))
+        let words = rule_in_words(&scan.words.reading, &repetition.schedule, &series);
+        Some((Recurrence { rule: series.rule().clone(), words }, due))
     }
 }
 
