@@ -112,13 +112,16 @@ BEGIN
 END $$;
 
 -- Ends every session of a user whose row is locked: refresh tokens at once, access tokens for what
--- matters. These have whole seconds, so the next one begins; tokens that are issued from now on say so.
+-- matters. These have whole seconds, so the next one begins; tokens that are issued from now on say so, and
+-- if sessions are ended again within that second, it is the one after that.
 CREATE FUNCTION sessions_end(p_user bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
-    UPDATE users SET sessions_valid_from = date_trunc('second', at) + interval '1 second' WHERE id = p_user;
+    UPDATE users
+    SET sessions_valid_from = greatest(date_trunc('second', at), sessions_valid_from) + interval '1 second'
+    WHERE id = p_user;
     UPDATE refresh_tokens SET revoked_at = at WHERE user_id = p_user AND revoked_at IS NULL;
 END $$;
 
