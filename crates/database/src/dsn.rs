@@ -174,7 +174,7 @@ impl Dsn {
     #[must_use]
     pub fn for_spin(mut self) -> Self {
         self.tls_mode = match self.tls_mode {
-            TlsMode::Prefer if self.is_loopback() => TlsMode::Disable,
+            TlsMode::Prefer if self.is_on_this_machine() => TlsMode::Disable,
             TlsMode::Disable => TlsMode::Disable,
             TlsMode::Prefer | TlsMode::Require | TlsMode::VerifyFull => TlsMode::Require,
         };
@@ -184,10 +184,8 @@ impl Dsn {
         self
     }
 
-    fn is_loopback(&self) -> bool {
-        self.addresses().iter().all(|(host, _)| {
-            host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        })
+    fn is_on_this_machine(&self) -> bool {
+        self.addresses().iter().all(|(host, _)| rondo_setting::is_this_machine(host))
     }
 
     /// Everything that a connection may be made to, hosts and `hostaddr`s, each with its port.
@@ -447,5 +445,33 @@ mod tests {
             assert!(shown.contains(part), "{text}: {shown}");
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+    }
+
+    #[test]
+    fn spin_gets_words_that_it_knows() {
+        let check = |url: &str, expected: &str| {
+            let text = Dsn::parse(url).unwrap().for_spin().expose_url();
+            let bounds = "connect_timeout=5&tcp_user_timeout=30&keepalives_idle=30";
+            assert_eq!(text, format!("{expected}&{bounds}"), "{url}");
+        };
+        check("postgres://u:p@127.0.0.1:1/d", "postgres://u:p@127.0.0.1:1/d?sslmode=disable");
+        check("postgres://u:p@db:1/d", "postgres://u:p@db:1/d?sslmode=require");
+        check(
+            "postgres://u:p@db:1/d?sslmode=verify-full&sslrootcert=/ca.pem",
+            "postgres://u:p@db:1/d?sslmode=require",
+        );
+        check("postgres://u:p@db:1/d?sslmode=disable", "postgres://u:p@db:1/d?sslmode=disable");
+    }
+
+    #[test]
+    fn components_reach_one_host_by_tcp() {
+        let check = |url: &str, expected: Option<&str>| {
+            assert_eq!(Dsn::parse(url).unwrap().tcp_address().as_deref(), expected, "{url}");
+        };
+        check("postgres://u@db/d", Some("db:5432"));
+        check("postgres://u@[::1]:7/d", Some("[::1]:7"));
+        check("postgres://u@a,b/d", None);
+        check("postgres://u@%2Frun%2Fpostgresql/d", None);
+        check("host=a hostaddr=10.0.0.1 user=u", None);
     }
 }
