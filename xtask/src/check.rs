@@ -45,17 +45,29 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 /// Packages that only exist for Wasm, beside the components.
 const WASM_PACKAGES: [&str; 3] = ["rondo-guest", "rondo-domain", "rondo-contract"];
 
-/// The package of the black-box tests; its test files, in tests/, are sorted into parts by name.
+/// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program of the
+/// part that names it; one that no part names is end-to-end.
 const BLACK_BOX: &str = "rondo-tests";
-
-/// The test file, the folder in xtask/ and the virtual environment of the part of that name.
+const LAW: &str = "law";
+const COMPONENT: &str = "component";
+/// Also the folder in xtask/ and the virtual environment.
 const CONFORMANCE: &str = "conformance";
+/// Starts the name of every test program that needs a broker, in any package.
+const KAFKA: &str = "kafka";
+
+/// Tells libtest how many tests to run at once.
+const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
 
 /// Names schemathesis for the test program.
 const SCHEMATHESIS_VARIABLE: &str = "RONDO_TEST_SCHEMATHESIS";
 
-/// Test programs at once inside one process of the black-box parts: each starts whole servers.
+/// Tests at once in a black-box program. Each starts whole servers, which share the processors and whose
+/// effects have deadlines.
 const BLACK_BOX_THREADS: &str = "2";
+
+/// Tests at once in a program that needs brokers: beside a second JVM with its Rondo, a broker that a
+/// test kills and restarts would miss heartbeats of its own.
+const KAFKA_THREADS: &str = "1";
 
 /// What the parts of one run share.
 struct Run {
@@ -172,60 +184,58 @@ fn oracle(_: &Run) -> Result<Outcome> {
 
 fn laws(run: &Run) -> Result<Outcome> {
     artifact::build_components()?;
-    run.black_box(|name| name.starts_with("law"))
+    run.black_box(|name| name == LAW)
 }
 
 fn components(run: &Run) -> Result<Outcome> {
     artifact::build_components()?;
     artifact::build_probe()?;
-    run.black_box(|name| name.starts_with("component"))
+    run.black_box(|name| name == COMPONENT)
 }
 
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    run.black_box(|name| {
-        !["law", "component", CONFORMANCE].iter().any(|part| name.starts_with(part))
-            && !is_kafka(name)
-    })
+    run.black_box(|name| ![LAW, COMPONENT, CONFORMANCE].contains(&name) && !is_kafka(name))
 }
 
 fn conformance(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
     let programs = python::environment(CONFORMANCE, "xtask/conformance")?;
-    let mut command = native(["test", "--release", "--test", CONFORMANCE]);
+    let mut command = programs_of(black_box_options(|name| name == CONFORMANCE)?)?;
     command.env(SCHEMATHESIS_VARIABLE, programs.join("schemathesis"));
-    Ok(Outcome::Tested(run.tests(&mut command)?))
+    run.few_at_once(&mut command, BLACK_BOX_THREADS)
 }
 
-/// The tests named after Kafka, of every crate.
+/// The test programs named after Kafka, of every package.
 fn kafka_suite(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    let mut options = Vec::new();
+    let mut options = black_box_options(is_kafka)?;
     for (folder, package) in native_folders()? {
-        let tests = if package == BLACK_BOX { folder } else { folder.join("tests") };
-        options.extend(target_options(&tests, is_kafka)?);
+        if package != BLACK_BOX {
+            options.extend(target_options(&folder.join("tests"), is_kafka)?);
+        }
     }
-    run.whole_servers(options)
+    run.few_at_once(&mut programs_of(options)?, KAFKA_THREADS)
 }
 
 fn is_kafka(name: &str) -> bool {
-    name.starts_with("kafka")
+    name.starts_with(KAFKA)
 }
 
 impl Run {
-    /// Runs those test files of the black-box package that `is_wanted` picks by name.
+    /// Runs those black-box programs that `is_wanted` picks by name.
     fn black_box(&self, is_wanted: fn(&str) -> bool) -> Result<Outcome> {
-        self.whole_servers(target_options(&root().join("tests"), is_wanted)?)
+        let mut command = programs_of(black_box_options(is_wanted)?)?;
+        self.few_at_once(&mut command, BLACK_BOX_THREADS)
     }
 
-    /// Runs test files, few tests at once, for each starts whole servers.
-    fn whole_servers(&self, test_files: Vec<String>) -> Result<Outcome> {
-        if test_files.is_empty() {
-            bail!("there is no test file of this part");
+    /// Runs test programs one after the other, with `threads` tests at once unless the caller's
+    /// environment says how many.
+    fn few_at_once(&self, command: &mut Command, threads: &str) -> Result<Outcome> {
+        if std::env::var_os(THREADS_VARIABLE).is_none() {
+            command.env(THREADS_VARIABLE, threads);
         }
-        let mut command = native(["test", "--release", "--no-fail-fast"]);
-        command.args(test_files).env("RUST_TEST_THREADS", threads());
-        Ok(Outcome::Tested(self.tests(&mut command)?))
+        Ok(Outcome::Tested(self.tests(command)?))
     }
 
     /// Runs test programs with the shared services; shows what they print, and counts.
@@ -256,8 +266,19 @@ impl Run {
     }
 }
 
-fn threads() -> String {
-    std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| BLACK_BOX_THREADS.to_owned())
+/// The `cargo test` command of some test programs.
+fn programs_of(options: Vec<String>) -> Result<Command> {
+    if options.is_empty() {
+        bail!("there is no test program of this part");
+    }
+    let mut command = native(["test", "--release", "--no-fail-fast"]);
+    command.args(options);
+    Ok(command)
+}
+
+/// `--test NAME` for each black-box program that `is_wanted` picks by name.
+fn black_box_options(is_wanted: fn(&str) -> bool) -> Result<Vec<String>> {
+    target_options(&root().join("tests"), is_wanted)
 }
 
 /// Folder and name of each native package in the workspace.
@@ -265,7 +286,7 @@ fn native_folders() -> Result<Vec<(PathBuf, String)>> {
     Ok(artifact::packages()?.into_iter().filter(|(_, name)| artifact::is_native(name)).collect())
 }
 
-/// `--test NAME` for each test file in a folder that `is_wanted` picks by its name.
+/// `--test NAME` for each test program in a folder that `is_wanted` picks by its name.
 fn target_options(folder: &Path, is_wanted: fn(&str) -> bool) -> Result<Vec<String>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

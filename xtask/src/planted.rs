@@ -22,25 +22,32 @@ use crate::kafka;
 /// `tests/planted/<name>.patch`.
 struct Bug {
     name: &'static str,
+    /// Programs, of whose tests [`FILTER`] picks some.
     tests: &'static [&'static str],
     /// What a test says that has noticed this mistake, one of these: a machine that is too slow makes
     /// a test fail, too.
     notices: &'static [&'static str],
 }
 
+/// The module with the kill tests, in each program that has them.
+const FILTER: &str = "kill::";
+/// Programs by the transport between a change and its effects.
+const LOCAL: &str = "end_to_end";
+const KAFKA: &str = "kafka";
+
 /// An event of something that is not there, as [`COUNTS`] for one that is there too often or not.
 const GHOST: &str = "which does not exist";
 const COUNTS: &str = "audited creations, completions, and successors are";
 
 const BUGS: [Bug; 4] = [
-    Bug { name: "publish-before-commit", tests: &["kill"], notices: &[GHOST, COUNTS] },
-    Bug { name: "row-deleted-before-the-ack", tests: &["kill", "kafka_kill"], notices: &[COUNTS] },
-    Bug { name: "offset-stored-before-the-effect", tests: &["kafka_kill"], notices: &[COUNTS] },
-    Bug { name: "successor-without-its-key", tests: &["kill"], notices: &[COUNTS] },
+    Bug { name: "publish-before-commit", tests: &[LOCAL], notices: &[GHOST, COUNTS] },
+    Bug { name: "row-deleted-before-the-ack", tests: &[LOCAL, KAFKA], notices: &[COUNTS] },
+    Bug { name: "offset-stored-before-the-effect", tests: &[KAFKA], notices: &[COUNTS] },
+    Bug { name: "successor-without-its-key", tests: &[LOCAL], notices: &[COUNTS] },
 ];
 
 /// No bug: the tests pass.
-const NONE: Bug = Bug { name: "none", tests: &["kill", "kafka_kill"], notices: &[] };
+const NONE: Bug = Bug { name: "none", tests: &[LOCAL, KAFKA], notices: &[] };
 
 /// What is built from a clone, below its target folder, for the host and for Wasm.
 const BUILT: [&str; 3] = ["release", "wasm", "wasm32-wasip2/wasm"];
@@ -176,7 +183,8 @@ impl Copy {
             let program = programs.iter().find(is_it);
             let program = program.with_context(|| format!("there is no test {test}"))?;
             let start = Instant::now();
-            let output = Command::new(program).env(kafka::KAFKA_VARIABLE, jars).output()?;
+            let mut command = Command::new(program);
+            let output = command.arg(FILTER).env(kafka::KAFKA_VARIABLE, jars).output()?;
             let log = log(&output);
             fs::write(self.folder.join(format!("{}.{test}.log", bug.name)), &log)?;
             let failure = (!output.status.success()).then(|| failure(&log));
@@ -275,8 +283,7 @@ mod tests {
 
     #[test]
     fn the_reason_of_a_failure_is_found() {
-        let log =
-            "running 1 test\n\nthread 'kill' (7) panicked at tests/kill.rs:1:2:\nlost: 7\nnote";
+        let log = "running 1 test\n\nthread 'kill' (7) panicked at tests/end_to_end/kill.rs:1:2:\nlost: 7\nnote";
         assert_eq!(failure(log), "lost: 7");
         assert_eq!(failure("error: linking"), "fails, see its log");
     }

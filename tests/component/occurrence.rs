@@ -1,12 +1,11 @@
 //! The recurrence component with the task API, built, on the Wasm host, with a real Postgres: what
 //! follows an occurrence, and that it is one, however the events come.
 
-#[path = "component_occurrence/stage.rs"]
 mod stage;
 
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use stage::Stage;
 
 /// Consumers that get the same events at once.
 const CONSUMERS: usize = 12;

@@ -266,10 +266,7 @@ pub fn open_files_raised() -> usize {
 /// The root of the clone.
 #[must_use]
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("crates/testkit is in the clone")
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/testkit is in the clone")
 }
 
 /// Where cargo puts what it builds. A test program is in `TARGET/release/deps`.

@@ -1,0 +1,7 @@
+//! What needs a real Kafka broker.
+
+mod kill;
+mod operation;
+mod separate;
+mod story;
+mod two_years;

@@ -1,0 +1,8 @@
+//! Laws: what ARCHITECTURE.md demands of the sources, the schema and the built components.
+
+mod dependency;
+mod event;
+mod plan;
+mod source;
+mod sql;
+mod wasm;

@@ -1,0 +1,6 @@
+//! The task API on `rondo up`, as its clients see it.
+
+mod change;
+mod list;
+mod request;
+mod tag;
