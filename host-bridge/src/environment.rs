@@ -108,9 +108,8 @@ fn entries(
         let entry = Entry::new(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase()), value);
         entries.push(entry.with_twin(name.to_uppercase()));
     }
-    for role in [Role::Bridge, Role::Sync] {
-        let name = installation::dsn_variable(role).to_uppercase();
-        entries.push(Entry::new(name, roles.get(role).expose_url()));
+    for role in Role::ALL.into_iter().filter(|role| role.component().is_none()) {
+        entries.push(Entry::new(role.dsn_variable().to_uppercase(), roles.get(role).expose_url()));
     }
     for name in ["jwt_secret", "event_token"] {
         let value = installation::variable(name, roles, secrets).unwrap_or_default();

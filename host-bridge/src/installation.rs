@@ -12,14 +12,8 @@ pub fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets) -> Option<Strin
         "event_token" => Some(secrets.expose(Secret::EventService).to_owned()),
         "database_host" => roles.get(Role::TaskApi).tcp_address(),
         name => {
-            let role = Role::ALL.into_iter().find(|role| dsn_variable(*role) == name)?;
+            let role = Role::ALL.into_iter().find(|role| role.dsn_variable() == name)?;
             Some(roles.get(role).expose_url())
         }
     }
-}
-
-/// The variable with a role's DSN.
-#[must_use]
-pub fn dsn_variable(role: Role) -> String {
-    format!("{}_database_url", role.name().trim_start_matches("rondo_"))
 }

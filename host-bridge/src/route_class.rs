@@ -1,68 +1,90 @@
-//! The class of a path in the metrics: what the contract lists, ids left out. Everything else is
-//! one class, so that nobody can make time series by asking for paths.
+//! The route of a request, as a label of metrics and log lines.
+//!
+//! Labels are the path templates of the API's document, without the user's id: `/api/7/tasks/12` and
+//! `/api/tasks/12` are both `/api/tasks/{id}`. Any other path is [`OTHER`], so that a client can't create
+//! time series by asking for paths.
 
-/// Anything that is no route of the contract.
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rondo_contract::topic::CAPABILITIES;
+use serde_json::value::RawValue;
+
+/// Every path that is not a route.
 pub const OTHER: &str = "other";
 
-/// The class of a path. `/api/7/tasks` and `/api/tasks` are the same route.
-#[must_use]
-pub fn route_class(path: &str) -> &'static str {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let segments: Vec<&str> = path.split('/').collect();
-    match segments.as_slice() {
-        ["api", user, rest @ ..] if is_number(user) => api(rest),
-        ["api", rest @ ..] => api(rest),
-        [""] => "/",
-        ["links", "complete"] => "/links/complete",
-        ["links", "snooze"] => "/links/snooze",
-        ["links", "unsubscribe"] => "/links/unsubscribe",
-        ["ws"] => "/ws",
-        ["health"] => "/health",
-        ["health", "ready"] => "/health/ready",
-        ["metrics"] => "/metrics",
-        ["events", "audit"] => "/events/audit",
-        ["events", "notify"] => "/events/notify",
-        ["events", "recurrence"] => "/events/recurrence",
-        _ => OTHER,
+/// Routes that the API's document leaves out: pages, live sync, and what operators read. `...` matches any
+/// further segments, as in spin.toml.
+const UNDOCUMENTED: [&str; 6] =
+    ["/", "/api/docs/...", "/health", "/health/ready", "/metrics", "/ws"];
+
+/// Sorted, so that `/api/tasks/filter` is tried before `/api/tasks/{id}`.
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let events = CAPABILITIES.iter().map(|capability| format!("/events/{}", capability.name));
+    let undocumented = UNDOCUMENTED.iter().map(|&template| template.to_owned());
+    let mut routes: Vec<Route> =
+        documented().chain(undocumented).chain(events).map(Route::new).collect();
+    routes.sort_by(|one, other| one.template.cmp(&other.template));
+    routes.dedup_by(|one, other| one.template == other.template);
+    routes
+});
+
+/// One route, by its path template.
+struct Route {
+    template: String,
+    segments: Vec<Segment>,
+}
+
+enum Segment {
+    Literal(String),
+    Parameter,
+    Rest,
+}
+
+impl Route {
+    fn new(template: String) -> Self {
+        let segments = template.split('/').skip(1).map(|segment| match segment {
+            "..." => Segment::Rest,
+            name if name.starts_with('{') => Segment::Parameter,
+            literal => Segment::Literal(literal.to_owned()),
+        });
+        Self { segments: segments.collect(), template }
+    }
+
+    fn matches(&self, path: &[&str]) -> bool {
+        let (segments, has_rest) = match self.segments.split_last() {
+            Some((Segment::Rest, before)) => (before, true),
+            _ => (self.segments.as_slice(), false),
+        };
+        let fits = path.len() == segments.len() || (has_rest && path.len() > segments.len());
+        fits && segments.iter().zip(path).all(|(segment, part)| match segment {
+            Segment::Literal(literal) => literal == part,
+            Segment::Parameter | Segment::Rest => !part.is_empty(),
+        })
     }
 }
 
-fn api(segments: &[&str]) -> &'static str {
-    match segments {
-        ["tasks"] => "/api/tasks",
-        ["tasks", "filter"] => "/api/tasks/filter",
-        ["tasks", _] => "/api/tasks/:id",
-        ["tasks", _, "complete"] => "/api/tasks/:id/complete",
-        ["tasks", _, "reopen"] => "/api/tasks/:id/reopen",
-        ["tasks", _, "skip"] => "/api/tasks/:id/skip",
-        ["tasks", _, "reminders"] => "/api/tasks/:id/reminders",
-        ["health", "ready"] => "/api/health/ready",
-        ["changes"] => "/api/changes",
-        ["tags"] => "/api/tags",
-        ["tags", _] => "/api/tags/:name",
-        ["reminders"] => "/api/reminders",
-        ["reminders", _] => "/api/reminders/:id",
-        ["reminders", _, "snooze"] => "/api/reminders/:id/snooze",
-        ["notifications"] => "/api/notifications",
-        ["webhooks"] => "/api/webhooks",
-        ["webhooks", _] => "/api/webhooks/:id",
-        ["webhooks", _, "test"] => "/api/webhooks/:id/test",
-        ["recurrence", "preview"] => "/api/recurrence/preview",
-        ["audit", "logs"] => "/api/audit/logs",
-        ["audit", "statistics"] => "/api/audit/statistics",
-        ["auth", "register"] => "/api/auth/register",
-        ["auth", "invitations"] => "/api/auth/invitations",
-        ["auth", "login"] => "/api/auth/login",
-        ["auth", "refresh"] => "/api/auth/refresh",
-        ["auth", "logout"] => "/api/auth/logout",
-        ["auth", "me"] => "/api/auth/me",
-        ["auth", "tokens"] => "/api/auth/tokens",
-        ["auth", "tokens", _] => "/api/auth/tokens/:id",
-        ["auth", "verify", ..] => "/api/auth/verify",
-        ["auth", "password", ..] => "/api/auth/password",
-        ["openapi.json" | "asyncapi.json" | "docs", ..] => "/api/docs",
-        _ => OTHER,
+/// The path templates of the API's document, each without the user's id.
+fn documented() -> impl Iterator<Item = String> {
+    let members = |json: &'static str| {
+        serde_json::from_str::<BTreeMap<String, &RawValue>>(json)
+            .unwrap_or_else(|error| unreachable!("docs/openapi.json: {error}"))
+    };
+    let document = members(include_str!("../../docs/openapi.json"));
+    let paths = document.get("paths").map_or_else(BTreeMap::new, |paths| members(paths.get()));
+    paths.into_keys().map(|path| path.replacen("/{user_id}", "", 1))
+}
+
+/// The route that a path belongs to.
+#[must_use]
+pub fn route_class(path: &str) -> &'static str {
+    let mut segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    if let ["api", user, _, ..] = segments.as_slice()
+        && is_number(user)
+    {
+        segments.remove(1);
     }
+    ROUTES.iter().find(|route| route.matches(&segments)).map_or(OTHER, |route| &route.template)
 }
 
 fn is_number(segment: &str) -> bool {
@@ -74,22 +96,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_left_out_and_what_is_unknown_is_one_class() {
+    fn a_path_has_its_template_and_an_unknown_path_is_other() {
         for (path, class) in [
             ("/", "/"),
             ("/api/tasks", "/api/tasks"),
             ("/api/7/tasks", "/api/tasks"),
-            ("/api/7/tasks/12/complete", "/api/tasks/:id/complete"),
-            ("/api/tasks/not-a-number", "/api/tasks/:id"),
-            ("/api/auth/verify/resend", "/api/auth/verify"),
+            ("/api/7/tasks/12/complete", "/api/tasks/{id}/complete"),
+            ("/api/tasks/filter", "/api/tasks/filter"),
+            ("/api/tasks/not-a-number", "/api/tasks/{id}"),
+            ("/api/webhooks/3/deliveries", "/api/webhooks/{webhook_id}/deliveries"),
+            ("/api/auth/verify/resend", "/api/auth/verify/resend"),
+            ("/api/docs", "/api/docs/..."),
+            ("/api/docs/page.js", "/api/docs/..."),
+            ("/events/notify", "/events/notify"),
             ("/health/ready", "/health/ready"),
             ("/wp-login.php", OTHER),
             ("/api/7", OTHER),
             ("/api//tasks", OTHER),
-            ("/api/tasks/", "/api/tasks/:id"),
+            ("/api/tasks/", OTHER),
+            ("/events/nobody", OTHER),
             ("", "/"),
         ] {
             assert_eq!(route_class(path), class, "{path}");
+        }
+    }
+
+    /// Each documented path, with ids in it, is a class of its own.
+    #[test]
+    fn every_documented_route_has_its_class() {
+        for template in documented() {
+            let path: Vec<&str> = template
+                .split('/')
+                .map(|segment| if segment.starts_with('{') { "7" } else { segment })
+                .collect();
+            let path = path.join("/");
+            assert_eq!(route_class(&path), template, "{path}");
+            let own = path.replacen("/api/", "/api/12/", 1);
+            assert_eq!(route_class(&own), template, "{own}");
         }
     }
 }

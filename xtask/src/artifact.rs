@@ -1,15 +1,15 @@
 //! What the commands build: components for Wasm, and the native binaries.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{WASM_TARGET, cargo, root, run, target_directory};
 
-/// The packages in components/, one WebAssembly component each.
-pub const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
+/// The folder of the packages that are built into one WebAssembly component each.
+const COMPONENTS: &str = "components";
 
 /// The library of components; with them, all that only exists for Wasm.
 const GUEST: &str = "rondo-guest";
@@ -38,16 +38,20 @@ pub fn build_all() -> Result<()> {
 /// Builds the components, as the build commands in spin.toml do.
 pub fn build_components() -> Result<()> {
     add_wasm_target()?;
-    run(cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET])
-        .args(COMPONENTS.iter().flat_map(|component| ["-p", component])))
+    run(&mut component_build()?)
+}
+
+/// A command that builds the components.
+pub fn component_build() -> Result<Command> {
+    let mut build = cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET]);
+    select(&mut build, "--package", components()?);
+    Ok(build)
 }
 
 /// Builds the component that only tests use.
 pub fn build_probe() -> Result<()> {
     add_wasm_target()?;
-    run(cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET])
-        .args(COMPONENTS.iter().chain([&GUEST]).flat_map(|package| ["-p", package]))
-        .args(["--example", PROBE]))
+    run(component_build()?.args(["--package", GUEST, "--example", PROBE]))
 }
 
 pub fn build_binaries() -> Result<()> {
@@ -58,14 +62,15 @@ pub fn build_binaries() -> Result<()> {
 pub fn build_dist() -> Result<()> {
     build_components()?;
     let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
-    run(native(["build", "--profile", "dist"]).args(binaries))?;
+    run(native(["build", "--profile", "dist"])?.args(binaries))?;
     build_native(&[BILL])?;
-    run(Command::new(binary(BILL)).arg(target_directory().join("dist").join(BILL_FILE)))
+    let file = target_directory().join("dist").join(BILL_FILE);
+    run(Command::new(binary(BILL)).arg(file).args(BINARIES))
 }
 
 /// Builds native programs of the workspace by their names.
 pub fn build_native(binaries: &[&str]) -> Result<()> {
-    run(native(["build", "--release"]).args(binaries.iter().flat_map(|binary| ["--bin", binary])))
+    run(native(["build", "--release"])?.args(binaries.iter().flat_map(|binary| ["--bin", binary])))
 }
 
 /// Writes the documents of the interfaces, which the component `docs` serves.
@@ -78,16 +83,32 @@ pub fn document() -> Result<()> {
 /// this, and picks what it wants by target: cargo joins the features of a dependency over the
 /// packages that are selected, so `-p host-bridge` here and `-p rondo-tests` there would compile
 /// wasmtime and librdkafka once for each.
-pub fn native<const N: usize>(arguments: [&str; N]) -> Command {
+pub fn native<const N: usize>(arguments: [&str; N]) -> Result<Command> {
     let mut command = cargo(arguments);
     command.arg("--workspace");
-    command.args(COMPONENTS.iter().chain([&GUEST]).flat_map(|package| ["--exclude", package]));
-    command
+    select(&mut command, "--exclude", wasm_packages()?);
+    Ok(command)
 }
 
-/// Whether a package is one that [`native`] selects.
-pub fn is_native(package: &str) -> bool {
-    package != GUEST && !COMPONENTS.contains(&package)
+/// The packages in components/.
+pub fn components() -> Result<Vec<String>> {
+    let folder = root().join(COMPONENTS);
+    let components = packages()?.into_iter().filter(|(path, _)| path.starts_with(&folder));
+    Ok(components.map(|(_, name)| name).collect())
+}
+
+/// The packages that only exist for Wasm: the components and their library.
+pub fn wasm_packages() -> Result<Vec<String>> {
+    let mut packages = components()?;
+    packages.push(GUEST.to_owned());
+    Ok(packages)
+}
+
+/// Repeats an option of cargo for each package.
+pub fn select(command: &mut Command, option: &str, packages: Vec<String>) {
+    for package in packages {
+        command.arg(option).arg(package);
+    }
 }
 
 /// Folder and name of each package in the workspace.
@@ -98,18 +119,34 @@ pub fn packages() -> Result<Vec<(PathBuf, String)>> {
         .and_then(|(_, rest)| rest.split_once(']'))
         .context("Cargo.toml lists no members")?
         .0;
-    let mut packages = Vec::new();
+    let mut folders = Vec::new();
     for member in members.split('"').skip(1).step_by(2) {
-        let folder = root().join(member);
-        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
-        let name = manifest
-            .lines()
-            .find_map(|line| line.strip_prefix("name = "))
-            .with_context(|| format!("{member}/Cargo.toml has no name"))?
-            .trim_matches('"');
-        packages.push((folder, name.to_owned()));
+        match member.strip_suffix("/*") {
+            Some(parent) => {
+                for entry in fs::read_dir(root().join(parent))? {
+                    folders.push(entry?.path());
+                }
+            }
+            None => folders.push(root().join(member)),
+        }
     }
-    Ok(packages)
+    folders.sort();
+    folders
+        .into_iter()
+        .map(|folder| {
+            let name = package_name(&folder)?;
+            Ok((folder, name))
+        })
+        .collect()
+}
+
+fn package_name(folder: &Path) -> Result<String> {
+    let manifest = folder.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    let name = text.lines().find_map(|line| line.strip_prefix("name = "));
+    let name = name.with_context(|| format!("{} has no name", manifest.display()))?;
+    Ok(name.trim_matches('"').to_owned())
 }
 
 /// The path of a built native binary.

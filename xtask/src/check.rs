@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::artifact::{self, COMPONENTS, WASM_PROFILE, native};
+use crate::artifact::{self, WASM_PROFILE, native, select};
 use crate::cargo::{WASM_TARGET, cargo, root, run as run_command};
 use crate::kafka;
 use crate::oracle;
@@ -42,8 +42,8 @@ const PARTS: [Part; 11] = [
 /// Pinned: a later one may know further licences and lints, and fail without a change of ours.
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
-/// Packages that only exist for Wasm, beside the components.
-const WASM_PACKAGES: [&str; 3] = ["rondo-guest", "rondo-domain", "rondo-contract"];
+/// Packages that are built for Wasm and for the machine.
+const SHARED_PACKAGES: [&str; 2] = ["rondo-domain", "rondo-contract"];
 
 /// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program of the
 /// part that names it; one that no part names is end-to-end.
@@ -139,11 +139,12 @@ fn format(_: &Run) -> Result<Outcome> {
 
 fn lint(_: &Run) -> Result<Outcome> {
     artifact::add_wasm_target()?;
-    let mut clippy = native(["clippy", "--release", "--all-targets"]);
+    let mut clippy = native(["clippy", "--release", "--all-targets"])?;
     run_command(clippy.args(["--", "-D", "warnings"]))?;
     let mut wasm = cargo(["clippy", "--profile", WASM_PROFILE, "--target", WASM_TARGET]);
-    let packages = COMPONENTS.iter().chain(&WASM_PACKAGES).flat_map(|package| ["-p", package]);
-    run_command(wasm.args(packages).args(["--", "-D", "warnings"]))?;
+    select(&mut wasm, "--package", artifact::wasm_packages()?);
+    select(&mut wasm, "--package", SHARED_PACKAGES.map(str::to_owned).into());
+    run_command(wasm.args(["--", "-D", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -162,7 +163,7 @@ fn build(_: &Run) -> Result<Outcome> {
 
 /// Libraries, binaries and tests/ of each native crate, but for what needs a broker.
 fn unit(run: &Run) -> Result<Outcome> {
-    let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"]);
+    let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"])?;
     for (folder, package) in native_folders()? {
         if package != BLACK_BOX {
             command.args(target_options(&folder.join("tests"), |name| !is_kafka(name))?);
@@ -171,9 +172,9 @@ fn unit(run: &Run) -> Result<Outcome> {
     let mut count = run.tests(&mut command)?;
     // What only exists for Wasm has tables of its own, which need no host.
     let mut guests = cargo(["test", "--release", "--no-fail-fast", "--lib"]);
-    guests.args(COMPONENTS.iter().chain(&WASM_PACKAGES[..1]).flat_map(|package| ["-p", package]));
+    select(&mut guests, "--package", artifact::wasm_packages()?);
     count = count + run.tests(&mut guests)?;
-    let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"]);
+    let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"])?;
     Ok(Outcome::Tested(count + TestCount::of(&mut examples)?))
 }
 
@@ -283,7 +284,8 @@ fn black_box_options(is_wanted: fn(&str) -> bool) -> Result<Vec<String>> {
 
 /// Folder and name of each native package in the workspace.
 fn native_folders() -> Result<Vec<(PathBuf, String)>> {
-    Ok(artifact::packages()?.into_iter().filter(|(_, name)| artifact::is_native(name)).collect())
+    let wasm = artifact::wasm_packages()?;
+    Ok(artifact::packages()?.into_iter().filter(|(_, name)| !wasm.contains(name)).collect())
 }
 
 /// `--test NAME` for each test program in a folder that `is_wanted` picks by its name.

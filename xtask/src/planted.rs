@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::artifact::{self, BINARIES, COMPONENTS, WASM_PROFILE, native};
-use crate::cargo::{WASM_TARGET, cargo, root, run as run_command, target_directory};
+use crate::artifact::{self, BINARIES, native};
+use crate::cargo::{root, run as run_command, target_directory};
 use crate::kafka;
 
 /// A mistake, and the black-box tests that have to notice it. The patch is
@@ -153,11 +153,9 @@ impl Copy {
 
     /// Builds components, binaries and the bug's tests; gives the test programs.
     fn build(&self, bug: &Bug) -> Result<Vec<PathBuf>> {
-        let mut components = cargo(["build", "--profile", WASM_PROFILE, "--target", WASM_TARGET]);
-        components.args(COMPONENTS.iter().flat_map(|component| ["-p", component]));
-        run_command(self.here(&mut components))?;
+        run_command(self.here(&mut artifact::component_build()?))?;
         let mut programs =
-            native(["build", "--release", "--message-format=json-render-diagnostics"]);
+            native(["build", "--release", "--message-format=json-render-diagnostics"])?;
         programs.args(BINARIES.iter().flat_map(|binary| ["--bin", binary]));
         programs.args(bug.tests.iter().flat_map(|test| ["--test", test]));
         let output = self.here(&mut programs).stderr(Stdio::inherit()).output()?;

@@ -115,9 +115,8 @@ impl Stage {
             .env("SPIN_VARIABLE_JWT_SECRET", JWT_SECRET)
             .env("SPIN_VARIABLE_LINK_SECRET", LINK_SECRET)
             .env("SPIN_VARIABLE_EVENT_TOKEN", EVENT_TOKEN);
-        for role in [Role::TaskApi, Role::Recurrence, Role::Notify, Role::Audit, Role::Auth] {
-            let component = role.name().trim_start_matches("rondo_").to_uppercase();
-            let variable = format!("SPIN_VARIABLE_{component}_DATABASE_URL");
+        for role in Role::ALL.into_iter().filter(|role| role.component().is_some()) {
+            let variable = format!("SPIN_VARIABLE_{}", role.dsn_variable().to_uppercase());
             program = program.env(&variable, self.roles.get(role).expose_url());
         }
         start("product", |listen| program.env("RONDO_LISTEN", listen)).await

@@ -15,6 +15,8 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
+/// What the name of each role begins with.
+const PREFIX: &str = "rondo_";
 /// Owns tables and functions; nobody logs in as it.
 pub const OWNER: &str = "rondo_owner";
 /// Advisory lock under which roles are made, in the database that all clusters have.
@@ -57,6 +59,19 @@ pub enum ConnectionLimit {
     Lifted,
 }
 
+/// The facts about a role.
+struct Row {
+    /// The component, or the native program, that logs in with the role.
+    program: &'static str,
+    is_component: bool,
+    /// Connections at a time, in the whole cluster. A component's are bounded by the host's pool too
+    /// (Spin's: 64 per address). Together they stay under the private server's `max_connections`.
+    connections_max: u32,
+    statement_seconds: u32,
+    /// How a prepared statement is planned, see `plan_cache_mode` in Postgres' documentation.
+    plan_cache_mode: &'static str,
+}
+
 impl Role {
     pub const ALL: [Self; 7] = [
         Self::TaskApi,
@@ -68,59 +83,77 @@ impl Role {
         Self::Sync,
     ];
 
-    /// Its name in the database.
-    pub const fn name(self) -> &'static str {
+    /// The one place for what distinguishes the roles.
+    const fn row(self) -> Row {
+        const fn component(program: &'static str, connections_max: u32) -> Row {
+            Row {
+                program,
+                is_component: true,
+                connections_max,
+                statement_seconds: 10,
+                plan_cache_mode: "auto",
+            }
+        }
+        const fn service(program: &'static str, connections_max: u32, seconds: u32) -> Row {
+            let row = component(program, connections_max);
+            Row { is_component: false, statement_seconds: seconds, ..row }
+        }
         match self {
-            Self::TaskApi => "rondo_task_api",
-            Self::Recurrence => "rondo_recurrence",
-            Self::Notify => "rondo_notify",
-            Self::Audit => "rondo_audit",
-            Self::Auth => "rondo_auth",
-            Self::Bridge => "rondo_bridge",
-            Self::Sync => "rondo_sync",
+            // A list's plan is the same whatever it is asked for: along the index of its order. Filters
+            // that are not given make a plan for the arguments seem cheaper, so Postgres would plan each
+            // request anew, which takes three times as long as running the plan.
+            Self::TaskApi => {
+                Row { plan_cache_mode: "force_generic_plan", ..component("task-api", 64) }
+            }
+            Self::Recurrence => component("recurrence", 24),
+            Self::Notify => component("notify", 24),
+            Self::Audit => Row { statement_seconds: 20, ..component("audit", 16) },
+            Self::Auth => component("auth", 24),
+            // Retention works through many rows.
+            Self::Bridge => service("bridge", 32, 60),
+            // A snapshot reads many rows.
+            Self::Sync => service("sync", 24, 30),
         }
     }
 
-    /// A component's connections are bounded by the host's pool too (Spin's: 64 per address).
-    /// Together they stay under the private server's `max_connections`.
+    /// Its name in the database: `rondo_` and the program's name.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{PREFIX}{}", self.identifier())
+    }
+
+    /// The component, by its folder in `components/`, that logs in with the role; none for a native program.
+    #[must_use]
+    pub const fn component(self) -> Option<&'static str> {
+        let Row { program, is_component, .. } = self.row();
+        if is_component { Some(program) } else { None }
+    }
+
+    /// The variable of spin.toml, or in capitals of the environment, with the role's DSN.
+    #[must_use]
+    pub fn dsn_variable(self) -> String {
+        format!("{}_database_url", self.identifier())
+    }
+
+    fn identifier(self) -> String {
+        self.row().program.replace('-', "_")
+    }
+
     pub const fn limit(self) -> RoleLimit {
-        let (connections_max, statement_seconds) = match self {
-            Self::TaskApi => (64, 10),
-            Self::Recurrence | Self::Notify | Self::Auth => (24, 10),
-            Self::Audit => (16, 20),
-            // Retention works through many rows, a snapshot reads many.
-            Self::Bridge => (32, 60),
-            Self::Sync => (24, 30),
-        };
+        let Row { connections_max, statement_seconds, is_component, .. } = self.row();
         RoleLimit {
             connections_max,
             statement_timeout_ms: statement_seconds * 1000,
             idle_in_transaction_ms: 10_000,
             // Spin never gives a session of its pools back, and the limit is for all replicas together.
-            idle_session_ms: if self.is_component() { 300_000 } else { 0 },
-        }
-    }
-
-    /// Whether it is that of a component, and not of a native program.
-    const fn is_component(self) -> bool {
-        !matches!(self, Self::Bridge | Self::Sync)
-    }
-
-    /// Which plans a prepared statement is carried out by. A list's plan is the same whatever it is
-    /// asked for, along the index of its order; but Postgres would make one anew for each request,
-    /// for filters that are not given seem to make it cheaper, and that takes three times as long as
-    /// carrying it out.
-    const fn plan_cache_mode(self) -> &'static str {
-        match self {
-            Self::TaskApi => "force_generic_plan",
-            _ => "auto",
+            idle_session_ms: if is_component { 300_000 } else { 0 },
         }
     }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(&self.name())
     }
 }
 
@@ -236,7 +269,7 @@ async fn create(
     limit: ConnectionLimit,
 ) -> Result<(), tokio_postgres::Error> {
     let present: Vec<String> = session
-        .query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'rondo\\_%'", &[])
+        .query("SELECT rolname::text FROM pg_roles WHERE starts_with(rolname, $1)", &[&PREFIX])
         .await?
         .iter()
         .map(|row| row.get(0))
@@ -250,7 +283,7 @@ async fn create(
         session.batch_execute(&format!("GRANT {OWNER} TO CURRENT_USER")).await?;
     }
     for role in Role::ALL {
-        let was_present = is_present(role.name());
+        let was_present = is_present(&role.name());
         if !was_present {
             session.batch_execute(&format!("CREATE ROLE {role} LOGIN")).await?;
         }
@@ -288,8 +321,8 @@ fn login_dsn(admin: &Dsn, role: Role, password: &str) -> Dsn {
     admin
         .clone()
         .with_dbname(&dbname)
-        .with_user(role.name(), password)
-        .with_application_name(role.name())
+        .with_user(&role.name(), password)
+        .with_application_name(&role.name())
 }
 
 fn login_dsns(admin: &Dsn, secrets: &Secrets) -> RoleDsns {
@@ -308,9 +341,9 @@ fn member_dsns(admin: &Dsn) -> RoleDsns {
              -c idle_session_timeout={idle_session_ms} \
              -c default_transaction_isolation=read\\ committed \
              -c random_page_cost={RANDOM_PAGE_COST} -c plan_cache_mode={}",
-            role.plan_cache_mode()
+            role.row().plan_cache_mode
         );
-        admin.clone().with_options(&options).with_application_name(role.name())
+        admin.clone().with_options(&options).with_application_name(&role.name())
     };
     RoleDsns(Role::ALL.into_iter().map(|role| (role, dsn(role))).collect())
 }
@@ -331,8 +364,8 @@ async fn verify(dsns: &RoleDsns) -> Result<(), ProvisionError> {
 
 /// Those of Rondo's roles that the session's user cannot act as, with whether they exist.
 async fn not_member_of(session: &Client) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
-    let names: Vec<&str> =
-        std::iter::once(OWNER).chain(Role::ALL.iter().map(|role| role.name())).collect();
+    let names: Vec<String> =
+        std::iter::once(OWNER.to_owned()).chain(Role::ALL.map(Role::name)).collect();
     // Since 16, being a member and being allowed to SET ROLE are two things.
     let rows = session
         .query(
@@ -376,6 +409,6 @@ fn settings(role: Role, limit: ConnectionLimit) -> String {
          ALTER ROLE {role} SET default_transaction_isolation = 'read committed';
          ALTER ROLE {role} SET random_page_cost = {RANDOM_PAGE_COST};
          ALTER ROLE {role} SET plan_cache_mode = {}",
-        role.plan_cache_mode()
+        role.row().plan_cache_mode
     )
 }

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// What a release consists of: the programs, and the WebAssembly components that they serve.
-const PRODUCTS: [&str; 8] =
-    ["host-bridge", "ws-sync", "task-api", "recurrence", "notify", "audit", "auth", "docs"];
+/// The folder of the packages that are built into WebAssembly components.
+const COMPONENTS: &str = "/components/";
 
-/// Makes the bill from what `cargo metadata --format-version 1` prints and the text of `Cargo.lock`.
-/// What only tests need is left out, what the build needs is not. None when they are not what cargo
-/// writes.
+/// Makes the bill of the programs in `binaries` and of all components. Dependencies of tests are left
+/// out; those of the build are not.
+///
+/// `metadata` is what `cargo metadata --format-version 1` prints, `lock` the text of `Cargo.lock`; none
+/// when they are not what cargo writes.
 #[must_use]
-pub fn bill(metadata: &Value, lock: &str) -> Option<Value> {
+pub fn bill(metadata: &Value, lock: &str, binaries: &[String]) -> Option<Value> {
     let packages: BTreeMap<&str, &Value> = metadata["packages"]
         .as_array()?
         .iter()
@@ -25,9 +26,7 @@ pub fn bill(metadata: &Value, lock: &str) -> Option<Value> {
         .filter_map(|node| Some((node["id"].as_str()?, needed(node)?)))
         .collect();
     let products = packages.iter().filter(|(_, package)| is_ours(package));
-    let products = products.filter(|(_, package)| {
-        package["name"].as_str().is_some_and(|name| PRODUCTS.contains(&name))
-    });
+    let products = products.filter(|(_, package)| is_product(package, binaries));
     let products: BTreeSet<&str> = products.map(|(id, _)| *id).collect();
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<&str> = products.iter().copied().collect();
@@ -56,6 +55,14 @@ pub fn bill(metadata: &Value, lock: &str) -> Option<Value> {
         "components": components.collect::<Option<Vec<_>>>()?,
         "dependencies": dependencies,
     }))
+}
+
+/// Whether a package of ours is built into a component, or into one of `binaries`.
+fn is_product(package: &Value, binaries: &[String]) -> bool {
+    let is_component = package["manifest_path"].as_str().is_some_and(|at| at.contains(COMPONENTS));
+    let targets = package["targets"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut names = targets.iter().filter_map(|target| target["name"].as_str());
+    is_component || names.any(|name| binaries.iter().any(|binary| binary == name))
 }
 
 /// What a package is built with, as ids.
@@ -133,7 +140,12 @@ mod tests {
         let package = |name: &str, license: Value, source: Value| {
             let version = if name == "building" { "1.2.3+4" } else { "1.2.3" };
             json!({"id": format!("id of {name}"), "name": name, "version": version,
-                   "license": license, "source": source})
+                   "license": license, "source": source,
+                   "manifest_path": match name {
+                       "host-bridge" => "/clone/host-bridge/Cargo.toml".to_owned(),
+                       _ => format!("/elsewhere/components/{name}/Cargo.toml"),
+                   },
+                   "targets": [{"name": name}]})
         };
         let node = |name: &str, on: &[(&str, &[Value])]| {
             let deps = on.iter().map(|(name, kinds)| {
@@ -165,7 +177,7 @@ mod tests {
         let lock = "version = 4\n\n[[package]]\nname = \"used\"\nversion = \"1.2.3\"\n\
                     source = \"registry\"\nchecksum = \"00ff\"\n\n[[package]]\nname = \"used\"\n\
                     version = \"1.2.4\"\nchecksum = \"11ff\"\n";
-        let bill = bill(&metadata, lock).unwrap();
+        let bill = bill(&metadata, lock, &["host-bridge".to_owned()]).unwrap();
         assert_eq!(
             bill["components"],
             json!([
@@ -189,6 +201,6 @@ mod tests {
                 {"ref": "pkg:cargo/used@1.2.3", "dependsOn": []},
             ])
         );
-        assert_eq!(super::bill(&json!({}), lock), None);
+        assert_eq!(super::bill(&json!({}), lock, &[]), None);
     }
 }

@@ -1,5 +1,5 @@
 //! Writes the bill of materials of a release on this machine, for `cargo xtask build --dist`:
-//! `rondo-bill FILE`.
+//! `rondo-bill FILE BINARY...`, with the programs that the release consists of beside the components.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,9 @@ const WASM_TARGET: &str = "wasm32-wasip2";
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let file = std::env::args_os().nth(1).ok_or("the file is missing: rondo-bill FILE")?;
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().ok_or("the file is missing: rondo-bill FILE BINARY...")?;
+    let binaries: Vec<String> = arguments.collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let host = Command::new("rustc").arg("-vV").current_dir(&root).output()?;
@@ -26,8 +28,8 @@ fn main() -> Result<(), Failure> {
     }
     let metadata = serde_json::from_slice(&metadata.stdout)?;
     let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
-    let bill =
-        rondo_document::bill::bill(&metadata, &lock).ok_or("what cargo says is not known")?;
+    let bill = rondo_document::bill::bill(&metadata, &lock, &binaries)
+        .ok_or("cargo's answer has another form than expected")?;
     std::fs::write(file, rondo_document::rendered(&bill))?;
     Ok(())
 }
