@@ -1,11 +1,10 @@
 //! What every event capability does: the audit log, poison, and a database that is away.
 
+use rondo_contract::topic::CAPABILITIES;
 use rondo_tests::stage::Stage;
 use rondo_tests::story::PASSWORD;
 use rondo_wasm_host::{CallError, CloudEvent};
 use serde_json::json;
-
-const CAPABILITIES: [&str; 3] = ["recurrence", "notify", "audit"];
 
 fn event(id: &str, event_type: &str, data: &str) -> CloudEvent {
     CloudEvent {
@@ -67,7 +66,7 @@ async fn poison_is_rejected_and_spoils_nothing_else_in_its_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_database_a_capability_is_unavailable() {
     let stage = Stage::without_database().await;
-    for capability in CAPABILITIES {
+    for capability in CAPABILITIES.map(|capability| capability.name) {
         let event_type = if capability == "notify" { "reminder.due" } else { "task.completed" };
         let answer = stage.outcomes(capability, &[valid(event_type)]).await;
         let Err(CallError::Unavailable(reason)) = answer else {

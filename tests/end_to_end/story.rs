@@ -1,5 +1,6 @@
 //! The main job on `rondo up` without a broker.
 
+use rondo_contract::topic::CAPABILITIES;
 use rondo_testkit::http::Client;
 use rondo_testkit::smtp::SmtpServer;
 use rondo_tests::arrangement::Up;
@@ -13,7 +14,7 @@ async fn the_story_comes_true_on_one_machine() {
     is_shut_to_events(&up.http()).await;
     story::play(&up.http(), &up.ws(), &smtp, "ada@example.org").await;
     // Components get their events by the typed door; the other one is for a Spin host.
-    for capability in ["recurrence", "notify", "audit"] {
+    for capability in CAPABILITIES.map(|capability| capability.name) {
         let path = format!("/events/{capability}");
         let answer = Client::new(up.http()).post(&path, &json!([])).await.expect("an answer");
         answer.expect(404);

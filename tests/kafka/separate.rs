@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rondo_contract::topic::CAPABILITIES;
 use rondo_testkit::http::Client;
 use rondo_testkit::published::FOREIGN_SOURCE;
 use rondo_testkit::smtp::SmtpServer;
@@ -13,8 +14,6 @@ use serde_json::{Value, json};
 
 /// How long an effect may take, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
-
-const CAPABILITIES: [&str; 3] = ["recurrence", "notify", "audit"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_comes_true_in_separate_processes_over_tls_with_a_login() {
@@ -90,7 +89,7 @@ async fn event_routes_take_either_of_two_tokens_and_nothing_else() {
         let row = postgres.query_one("SELECT count(*) FROM audit_logs", &[]).await;
         row.expect("a count").get::<_, i64>(0)
     };
-    for capability in CAPABILITIES {
+    for capability in CAPABILITIES.map(|capability| capability.name) {
         let almost = format!("{}!", &EVENT_TOKEN[..EVENT_TOKEN.len() - 1]);
         for (client, who) in [
             (nobody.clone(), "nobody"),
@@ -110,7 +109,7 @@ async fn event_routes_take_either_of_two_tokens_and_nothing_else() {
     }
     assert_eq!(audited().await, 0, "no work was done");
     for token in [EVENT_TOKEN, EVENT_TOKEN_PREVIOUS] {
-        for capability in CAPABILITIES {
+        for capability in CAPABILITIES.map(|capability| capability.name) {
             let answer = send(&nobody.with_token(token), capability, batch.to_string()).await;
             let answer = answer.expect(200).json();
             assert_eq!(answer["dispositions"], json!([{"disposition": "done"}]), "{capability}");

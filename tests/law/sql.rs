@@ -9,15 +9,15 @@ use rondo_tests::source::{files, text};
 use tokio_postgres::SimpleQueryMessage;
 
 /// Where statements are, and who runs them.
-const FOLDERS: [(&str, Role); 7] = [
-    ("components/task-api", Role::TaskApi),
-    ("components/recurrence", Role::Recurrence),
-    ("components/notify", Role::Notify),
-    ("components/audit", Role::Audit),
-    ("components/auth", Role::Auth),
-    ("host-bridge", Role::Bridge),
-    ("ws-sync", Role::Sync),
-];
+fn folders() -> Vec<(PathBuf, Role)> {
+    let folder = |role: Role| match (role, role.component()) {
+        (_, Some(component)) => Path::new("components").join(component),
+        (Role::Bridge, _) => PathBuf::from("host-bridge"),
+        (Role::Sync, _) => PathBuf::from("ws-sync"),
+        (role, None) => unreachable!("where are the statements of {role}?"),
+    };
+    Role::ALL.into_iter().map(|role| (folder(role), role)).collect()
+}
 
 /// Statements that components share: each runs them with its own role.
 const SHARED: &str = "crates/guest";
@@ -33,16 +33,15 @@ const WRITE_GRANTS: [(&str, &str, &str); 1] = [("rondo_audit", "audit_logs", "IN
 /// The statements of the program, each with the role that runs it.
 fn statements() -> Vec<(PathBuf, Role)> {
     let files = files("sql").into_iter().filter(|path| !path.starts_with("migrations"));
+    let folders = folders();
     let role_of = |path: &Path| {
-        FOLDERS.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, role)| *role)
+        folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, role)| *role)
     };
     files
         .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
         .flat_map(|path| {
-            let component =
-                |(folder, role): &(&str, Role)| folder.starts_with("components").then_some(*role);
             let roles = if path.starts_with(SHARED) {
-                FOLDERS.iter().filter_map(component).collect()
+                Role::ALL.into_iter().filter(|role| role.component().is_some()).collect()
             } else {
                 vec![role_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()))]
             };
@@ -79,9 +78,9 @@ async fn every_statement_works_with_its_role() {
     let database = TestDatabase::new().await;
     let mut broken = Vec::new();
     let statements = statements();
-    for folder in FOLDERS {
-        let is_there = statements.iter().any(|(path, _)| path.starts_with(folder.0));
-        assert!(is_there, "{} has no statements: has its folder moved?", folder.0);
+    for (folder, _) in folders() {
+        let is_there = statements.iter().any(|(path, _)| path.starts_with(&folder));
+        assert!(is_there, "{} has no statements: has its folder moved?", folder.display());
     }
     for (path, role) in statements {
         // A session each: an error leaves nothing behind for the next.
@@ -200,7 +199,7 @@ async fn rows(session: &Session, sql: &str, values: &[&str]) -> Option<usize> {
 async fn tables_are_written_through_functions_alone() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
-    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+    let roles = Role::ALL.map(Role::name).to_vec();
     let rows = session
         .query(
             "SELECT r.rolname::text, c.relname::text, p.privilege
@@ -228,7 +227,7 @@ async fn tables_are_written_through_functions_alone() {
 async fn login_roles_can_become_nobody_else_and_create_nothing() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
-    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+    let roles = Role::ALL.map(Role::name).to_vec();
     let rows = session
         .query(
             "SELECT r.rolname::text,

@@ -4,12 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use rondo_testkit::process::target_directory;
-use rondo_tests::source::root;
+use rondo_tests::source::{components, root};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
-
-/// The components; each has a world of its name.
-const COMPONENTS: [&str; 6] = ["task-api", "recurrence", "notify", "audit", "auth", "docs"];
 
 /// Names of what a world imports and exports.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +62,7 @@ fn component_path(name: &str) -> PathBuf {
 /// is not used. Exports have to be all there.
 #[test]
 fn components_have_the_doors_of_their_world() {
-    for name in COMPONENTS {
+    for name in &components() {
         let (declared, built) = (Doors::declared(name), Doors::built(name));
         let undeclared: Vec<_> = built.imports.difference(&declared.imports).collect();
         assert!(undeclared.is_empty(), "{name} imports what its world does not: {undeclared:?}");
@@ -78,7 +75,7 @@ fn components_have_the_doors_of_their_world() {
 #[test]
 fn worlds_grant_nothing_without_use() {
     let standard = Doors::declared("std");
-    for name in COMPONENTS {
+    for name in &components() {
         let (declared, built) = (Doors::declared(name), Doors::built(name));
         let granted = declared.imports.difference(&standard.imports);
         let unused: Vec<_> = granted.filter(|import| !built.imports.contains(*import)).collect();
@@ -89,7 +86,7 @@ fn worlds_grant_nothing_without_use() {
 /// No component may touch files or sockets, whatever a world says.
 #[test]
 fn no_component_reaches_files_or_sockets() {
-    for name in COMPONENTS {
+    for name in &components() {
         for doors in [Doors::declared(name), Doors::built(name)] {
             let reached: Vec<_> = doors
                 .imports

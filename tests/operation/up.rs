@@ -93,7 +93,7 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
     let metrics = rondo.metrics().await;
     for line in [
         "rondo_http_request_duration_seconds_count{route=\"/api/tasks\",method=\"POST\",status=\"2xx\"} 1",
-        "rondo_http_request_duration_seconds_count{route=\"/api/tasks/:id\",method=\"GET\",status=\"4xx\"} 1",
+        "rondo_http_request_duration_seconds_count{route=\"/api/tasks/{id}\",method=\"GET\",status=\"4xx\"} 1",
         "rondo_mails_total{outcome=\"failed\"} 0",
         "rondo_reminders_fired_total 1",
         "rondo_event_retries_total{consumer=\"audit\"} 0",

@@ -16,6 +16,19 @@ pub fn files(extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The components, by their folders in components/, sorted.
+///
+/// # Panics
+/// When the folder cannot be read.
+#[must_use]
+pub fn components() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("components")).expect("components/");
+    let names = entries.map(|entry| entry.expect("a folder that can be read").file_name());
+    let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 /// The text of a file, by its path relative to the root.
 ///
 /// # Panics

@@ -172,10 +172,7 @@ fn load(address: &str, variables: &[(&str, &str)], url: impl Fn(Role) -> String)
         "require_verified_email" => Some("false".to_owned()),
         // Everybody here is at one address.
         "registration_limits" => Some("off".to_owned()),
-        _ => {
-            let role = format!("rondo_{}", name.strip_suffix("_database_url")?);
-            Role::ALL.into_iter().find(|known| known.name() == role).map(&url)
-        }
+        _ => Role::ALL.into_iter().find(|role| role.dsn_variable() == name).map(&url),
     });
     WasmApp::load(&manifest, &values.expect("every variable has a value")).expect("components")
 }

@@ -45,8 +45,6 @@ impl Stage {
         let secret = "0".repeat(32);
         let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
         let values = Values::resolve(&manifest.variables, |name| match name {
-            "task_api_database_url" => Some(dsn(Role::TaskApi)),
-            "recurrence_database_url" => Some(dsn(Role::Recurrence)),
             "database_host" => Some(format!("{host}:{port}")),
             "jwt_secret" => Some(secret.clone()),
             _ if manifest
@@ -56,7 +54,10 @@ impl Stage {
             {
                 None
             }
-            _ => Some(secret.clone()),
+            _ => {
+                let role = Role::ALL.into_iter().find(|role| role.dsn_variable() == name);
+                Some(role.map_or_else(|| secret.clone(), dsn))
+            }
         });
         let values = values.expect("every variable has a value");
         let app = WasmApp::load(&manifest, &values).expect("components");
