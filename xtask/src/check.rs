@@ -272,7 +272,7 @@ fn programs_of(options: Vec<String>) -> Result<Command> {
     if options.is_empty() {
         bail!("there is no test program of this part");
     }
-    let mut command = native(["test", "--release", "--no-fail-fast"]);
+    let mut command = native(["test", "--release", "--no-fail-fast"])?;
     command.args(options);
     Ok(command)
 }
