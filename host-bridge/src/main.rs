@@ -9,8 +9,7 @@ use rondo_setting::SettingError;
 use rondo_telemetry::log;
 use rondo_wasm_host::variable::VariableError;
 
-/// The Wasm host takes an eighth to a sixth less time than with the system's; see ARCHITECTURE.md,
-/// "Where the time goes".
+/// Saves the Wasm host an eighth to a sixth of its CPU time; see bench/README.md, "Where the time goes".
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
