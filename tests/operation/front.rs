@@ -1,8 +1,10 @@
 //! The front of `rondo up` and `rondo host` as the public meets it: what it learns, which headers every
 //! answer has, which web clients may call, and who is refused.
 
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use http::Method;
 use rondo_testkit::http::{Client, Response};
 use rondo_testkit::process::Program;
@@ -146,6 +148,44 @@ fn guarded(answer: &Response, what: &str) {
     ] {
         assert_eq!(answer.header(name), Some(value), "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_compressed_for_clients_that_accept_gzip() {
+    let rondo = Running::start("front-documents", &[]).await;
+    for path in [
+        "/api/docs",
+        "/api/docs/page.css",
+        "/api/docs/page.js",
+        "/api/docs/swagger-ui.css",
+        "/api/docs/swagger-ui-bundle.js",
+        "/api/openapi.json",
+        "/api/asyncapi.json",
+    ] {
+        let plain = get(&rondo.http, path).await.expect(200);
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        for (accepted, encoding) in [
+            ("gzip, br", Some("gzip")),
+            ("br, GZIP;q=0.5", Some("gzip")),
+            ("gzip;q=0", None),
+            ("identity", None),
+        ] {
+            let what = format!("{path} for {accepted}");
+            let client = rondo.http.with_header("accept-encoding", accepted);
+            let answer = get(&client, path).await.expect(200);
+            assert_eq!(answer.header("vary"), Some("accept-encoding"), "{what}");
+            assert_eq!(answer.header("content-encoding"), encoding, "{what}");
+            let mut content = Vec::new();
+            match encoding {
+                Some(_) => {
+                    GzDecoder::new(&answer.body[..]).read_to_end(&mut content).expect("gzip")
+                }
+                None => (&answer.body[..]).read_to_end(&mut content).expect("bytes"),
+            };
+            assert!(content == plain.body, "{what}: another content");
+        }
+    }
+    rondo.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
