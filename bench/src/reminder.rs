@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rondo_database::pool::Session;
 use rondo_testkit::wait::eventually;
-use rondo_tests::arrangement::separate::Listener;
-use rondo_tests::arrangement::{Arrangement as _, Separate, session};
+use rondo_tests::arrangement::separate::{Listener, Separate};
+use rondo_tests::arrangement::{Arrangement as _, session};
 use rondo_tests::story::{self, User};
 use serde_json::json;
 

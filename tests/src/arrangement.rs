@@ -13,8 +13,6 @@ use rondo_testkit::process::{Process, Program, root};
 use rondo_testkit::wait::eventually;
 use serde_json::Value;
 
-pub use separate::Separate;
-
 /// How long a start may take; the first one compiles the components.
 pub const START: Duration = Duration::from_secs(120);
 /// How long a stop may take.

@@ -8,8 +8,8 @@ use http::{HeaderMap, Method};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::http::Response;
 use crate::process::root;
+use crate::response::Response;
 
 /// The kept document, which is the served one.
 const DOCUMENT: &str = "docs/openapi.json";

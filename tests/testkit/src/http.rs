@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +13,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::described_answer::assert_described;
+
+pub use crate::response::Response;
 
 /// Longest wait for an answer and its body.
 const ANSWER_SECONDS_MAX: u64 = 30;
@@ -195,46 +197,6 @@ fn cause(error: &dyn std::error::Error) -> HttpError {
         error = source;
     }
     HttpError::Connection(error.to_string())
-}
-
-/// A whole answer.
-#[derive(Debug, Clone)]
-pub struct Response {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Response {
-    /// This response, if it has the status.
-    ///
-    /// # Panics
-    /// When it has another; the message has the body.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}", self.text());
-        self
-    }
-
-    /// # Panics
-    /// When the body is not JSON.
-    #[must_use]
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{} is no JSON ({error}): {}", self.status, self.text()))
-    }
-
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// A header's value, when it is there and text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
 }
 
 #[cfg(test)]

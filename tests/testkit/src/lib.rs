@@ -29,6 +29,7 @@ pub mod port;
 pub mod process;
 pub mod published;
 pub mod receiver;
+mod response;
 pub mod smtp;
 pub mod wait;
 pub mod websocket;
