@@ -10,7 +10,7 @@ use std::process::Command;
 
 use http::Method;
 use rondo_database::{Dsn, Session, SessionOptions, pool};
-use rondo_testkit::process::Program;
+use rondo_testkit::process::{Program, Signal};
 use rondo_testkit::wait::eventually;
 use rondo_tests::arrangement::STOP;
 use rondo_tests::operation::{Running, SOON, TRACE_ID, audited, create};
@@ -23,8 +23,8 @@ async fn session(rondo: &Running) -> Session {
     pool::connect(&dsn, &SessionOptions::default()).await.expect("a session")
 }
 
-fn signal(name: &str, pid: &str) {
-    assert!(Command::new("kill").args([name, pid]).status().expect("kill").success());
+fn kill(pid: &str) {
+    assert!(Command::new("kill").args(["-KILL", pid]).status().expect("kill").success());
 }
 
 fn mode(path: &Path) -> u32 {
@@ -120,7 +120,7 @@ async fn a_private_postgres_that_is_killed_is_started_again() {
     let user = story::register(rondo.http.base(), "ada@example.org").await;
     let url = rondo.database_url();
     for _ in 0..2 {
-        signal("-KILL", &rondo.postmaster());
+        kill(&rondo.postmaster());
         rondo.not_ready("database", |reason| reason.contains("Postgres")).await;
         rondo.ready().await;
         // Requests are answered and events flow again, and programs find it at the same address.
@@ -132,7 +132,7 @@ async fn a_private_postgres_that_is_killed_is_started_again() {
     // A server that cannot be started again ends the program, with one line that says why.
     let control = rondo.data().join("postgres/global/pg_control");
     std::fs::rename(&control, control.with_extension("away")).expect("our own");
-    signal("-KILL", &rondo.postmaster());
+    kill(&rondo.postmaster());
     let status = rondo.process.exit(SOON + STOP).await;
     assert_eq!(status.code(), Some(1));
     let is_reason = |line: &str| line.starts_with("rondo: the private Postgres ended");
@@ -211,9 +211,16 @@ async fn a_second_signal_ends_at_once() {
     slow.write_all(head.as_bytes()).expect("written");
     // And the one that asks.
     rondo.measured("rondo_http_requests_in_flight 2").await;
-    signal("-TERM", &rondo.process.pid().to_string());
+    rondo.process.signal(Signal::SIGTERM);
     rondo.process.line("the first signal", SOON, |line| line.contains("\"stopping\"")).await;
     assert_eq!(rondo.process.exited(), None, "{}", rondo.process.log());
-    signal("-TERM", &rondo.process.pid().to_string());
+    rondo.process.signal(Signal::SIGTERM);
     assert_eq!(rondo.process.exit(SOON).await.code(), Some(130));
+}
+
+/// A shell without job control starts what it runs in the background with SIGINT ignored, and the private
+/// Postgres, which SIGINT stops, inherits that.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigint_shuts_down_cleanly_in_the_background_too() {
+    Running::start_in_background("background").await.stop_by(Signal::SIGINT).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
-use rondo_testkit::process::{Process, Program};
+use rondo_testkit::process::{Process, Program, Signal};
 use rondo_testkit::wait::eventually;
 use serde_json::{Value, json};
 
@@ -40,13 +40,24 @@ impl Running {
     /// When it does not get there in time.
     pub async fn start_at(listen: &str, name: &str, settings: &[(&str, String)]) -> Self {
         let folder = Folder::new(name);
-        let mut program = Program::built("rondo")
-            .arguments(["up", "--listen", listen, "--data"])
-            .argument(folder.path().join("data"))
-            .env("RONDO_LOG", "info,host_bridge=debug,rondo_telemetry=debug");
+        let mut program = up(listen, &folder);
         for (name, value) in settings {
             program = program.env(name, value);
         }
+        Self::announced(&program, folder).await
+    }
+
+    /// Starts it without settings, as [`Program::in_background`] does.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn start_in_background(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let program = up("127.0.0.1:0", &folder).in_background();
+        Self::announced(&program, folder).await
+    }
+
+    async fn announced(program: &Program, folder: Folder) -> Self {
         let mut process = program.start();
         let is_up = |line: &str| line.starts_with("Rondo is up: ");
         let line = process.line("the announcement", START, is_up).await;
@@ -145,17 +156,37 @@ impl Running {
         lines.map(|line| serde_json::from_str(line).expect("logs are JSON lines")).collect()
     }
 
-    /// SIGTERM; it has to end in order and to leave nothing running.
+    /// Shuts it down by SIGTERM, see [`Self::stop_by`].
     ///
     /// # Panics
-    /// When it does not.
-    pub async fn stop(mut self) {
+    /// When the shutdown is not clean.
+    pub async fn stop(self) {
+        self.stop_by(Signal::SIGTERM).await;
+    }
+
+    /// Sends a signal and waits for a clean shutdown: exit status 0, and Postgres has shut down, too.
+    ///
+    /// # Panics
+    /// When the shutdown is not clean.
+    pub async fn stop_by(mut self, signal: Signal) {
         let postmaster = self.postmaster();
-        let status = self.process.terminate(STOP).await;
+        self.process.signal(signal);
+        let status = self.process.exit(STOP).await;
         assert_eq!(status.code(), Some(0), "{}", self.process.log());
         assert!(!self.data().join("endpoints.json").exists());
         assert!(!is_running(&postmaster), "Postgres outlives rondo");
+        // An immediate shutdown, which leaves a recovery to the next start, does not say so.
+        let log = std::fs::read_to_string(self.data().join("postgres.log")).expect("its log");
+        assert!(log.trim_end().ends_with("database system is shut down"), "{log}");
     }
+}
+
+/// `rondo up`, with its data in a folder.
+fn up(listen: &str, folder: &Folder) -> Program {
+    Program::built("rondo")
+        .arguments(["up", "--listen", listen, "--data"])
+        .argument(folder.path().join("data"))
+        .env("RONDO_LOG", "info,host_bridge=debug,rondo_telemetry=debug")
 }
 
 fn is_running(pid: &str) -> bool {

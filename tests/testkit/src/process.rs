@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use crate::leash::Leash;
 use crate::wait::eventually;
+
+pub use nix::sys::signal::Signal;
 
 /// Lines of a child's log that are kept.
 const LOG_LINES_MAX: usize = 20_000;
@@ -82,6 +84,16 @@ impl Program {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// The same program as a script starts it in the background: with SIGINT and SIGQUIT ignored, as are
+    /// then those of its children.
+    #[must_use]
+    pub fn in_background(mut self) -> Self {
+        let script = r#"trap "" INT QUIT; exec "$0" "$@""#;
+        let program = std::mem::replace(&mut self.path, "/bin/sh".into());
+        self.arguments.splice(0..0, ["-c".into(), script.into(), program.into_os_string()]);
         self
     }
 
@@ -289,6 +301,14 @@ mod tests {
 
     fn is_running(pid: u32) -> bool {
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), None).is_ok()
+    }
+
+    #[tokio::test]
+    async fn sigint_and_sigquit_are_ignored_in_the_background() {
+        let script = "kill -INT $$; kill -QUIT $$; echo still here";
+        let program = Program::new("/bin/sh").arguments(["-c", script]).in_background();
+        let mut process = program.start();
+        process.line("the end of the script", SECONDS, |line| line == "still here").await;
     }
 
     #[tokio::test]
