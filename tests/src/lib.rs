@@ -1,8 +1,7 @@
-//! What the black-box tests share: finding things in the clone, starting the program in each of its
-//! arrangements, and the story that has to come true in all of them.
+//! What the black-box tests share: the files of the clone, the program in each of its arrangements, and
+//! the story that every arrangement plays.
 //!
-//! The tests themselves are the files beside this folder. They know the program only from outside,
-//! by what it promises.
+//! The tests are in the folders beside this one. They know the program only from outside.
 
 pub mod account;
 pub mod arrangement;

@@ -1,9 +1,8 @@
 //! A real Apache Kafka broker (KRaft, one node, no Docker), from jars that `cargo xtask test` has
 //! fetched.
 //!
-//! A broker takes about two seconds to start and 250 MB. Topics have fixed names, so tests that
-//! must not see each other's events need a broker each; where they may, [`shared`] is one for the
-//! whole test program.
+//! A broker takes about two seconds to start and 250 MB. Topics have fixed names, so each test has a
+//! broker of its own.
 
 mod record;
 mod secure;
@@ -19,7 +18,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::sync::OnceCell;
 
 use crate::folder::Folder;
 use crate::port;
@@ -48,15 +46,6 @@ const STOP_SECONDS_MAX: u64 = 30;
 const ANSWER_SECONDS_MAX: u64 = 10;
 
 const JVM_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-
-/// One broker for the whole test program, started when first asked for.
-///
-/// # Panics
-/// When it does not start.
-pub async fn shared() -> &'static Broker {
-    static BROKER: OnceCell<Broker> = OnceCell::const_new();
-    BROKER.get_or_init(|| Broker::builder().start()).await
-}
 
 /// A broker that runs until this is dropped.
 #[derive(Debug)]
