@@ -1,5 +1,5 @@
-//! What keeps others out: forged tokens are refused on every route that asks who calls, and
-//! passwords cannot be tried at will, nor their owner locked out.
+//! Who is kept out: every protected route refuses forged tokens. Passwords cannot be guessed at will, and an
+//! attacker cannot lock an owner out.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_testkit::process::Program;

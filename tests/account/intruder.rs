@@ -1,5 +1,5 @@
-//! Who got in before or beside an account's owner, and what is left to them when the owner has proven
-//! whose the account is: nothing that lets them in, and nobody who tells them.
+//! What an intruder keeps once an owner has proven whose the account is: no way in, and no messages. The
+//! intruder may have come before the owner or beside them.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_testkit::receiver::Receiver;

@@ -1,5 +1,5 @@
-//! The life of an account, as its owner sees it: registered, verified, logged in and out, its
-//! password forgotten and set anew, and what is made for programs.
+//! The life of an account as its owner sees it: registration, verification, login and logout, a forgotten
+//! password, and API tokens.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_testkit::smtp::SmtpServer;

@@ -1,4 +1,4 @@
-//! Who logs in somewhere else: an OpenID provider's tokens, and our own with a public key.
+//! Logins through an OpenID provider, and our own tokens signed with a public key.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

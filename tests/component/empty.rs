@@ -1,6 +1,6 @@
-//! Where there is nothing: every route, every link and every event door answers for a user who has
-//! nothing, for what does not exist and for a user who is gone. The Wasm host refuses a query that
-//! answers no row, which on Spin 4.0 would never return; here each is provoked.
+//! Every route, link and event entry point answers for a user without data, for ids that do not exist, and
+//! for a deleted user. The Wasm host refuses a query that returns no row, which never returns on Spin 4.0;
+//! these tests provoke each such query.
 
 use http::Method;
 use rondo_contract::link_token::{Link, Purpose};

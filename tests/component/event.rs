@@ -1,4 +1,5 @@
-//! What every event capability does: the audit log, poison, and a database that is away.
+//! What event capabilities have in common: each event is audited once, poison harms nothing else in its
+//! batch, and a capability without its database is unavailable.
 
 use rondo_contract::topic::CAPABILITIES;
 use rondo_tests::stage::Stage;

@@ -1,5 +1,5 @@
-//! Components that fail, calculate, flood or take too much: the Wasm host bounds each of them, and
-//! serves the others meanwhile.
+//! Components that trap, loop, flood or allocate too much: the Wasm host bounds each of them and serves the
+//! others meanwhile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the keys of components open, and what is refused about them.
+//! What each key of a component grants, and which keys are refused.
 
 use http::Method;
 use rondo_contract::link_token::{Link, Purpose};

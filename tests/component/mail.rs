@@ -1,5 +1,5 @@
-//! Mails from their rendering to their claim: links that do one thing for one user, and a look at
-//! the task at the moment of sending.
+//! Mails from rendering to claim: a link does one thing for one user, and a claim checks the task at the
+//! moment of sending.
 
 use rondo_contract::link_token::{Link, Purpose};
 use rondo_contract::token::HmacKey;

@@ -1,4 +1,4 @@
-//! The notify component: one notification for each firing of a reminder, by the task as it is then.
+//! The notify component: one notification for each firing of a reminder, with the task's current state.
 
 use rondo_tests::stage::Stage;
 use rondo_tests::story::{User, from_now};

@@ -1,5 +1,5 @@
-//! The recurrence component with the task API, built, on the Wasm host, with a real Postgres: what
-//! follows an occurrence, and that it is one, however the events come.
+//! The recurrence component and the task API on the Wasm host: each occurrence has exactly one successor, in
+//! whatever order and however often its events arrive.
 
 mod stage;
 

@@ -1,4 +1,4 @@
-//! The recurrence component: what follows an occurrence, and that nothing follows twice.
+//! The recurrence component: which task follows an occurrence, and that none follows twice.
 
 use rondo_tests::stage::Stage;
 use rondo_tests::story::User;

@@ -1,5 +1,4 @@
-//! What one call of a component leaves in a database session, no other call sees; with a real
-//! Postgres.
+//! A call of a component leaves nothing in a database session that another call can see.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Webhooks as the notify component keeps them: their life by HTTP, and what of a batch of events is
-//! to be delivered to whom.
+//! Webhooks in the notify component: their life through the API, and which deliveries a batch of events
+//! makes.
 
 use std::time::Duration;
 

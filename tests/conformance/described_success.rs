@@ -1,6 +1,5 @@
-//! Every operation of the served OpenAPI document, asked as it wants to be: each success that the
-//! document has is reached, with each header that it names. That the answers fit is checked by the
-//! client of the tests, here as everywhere.
+//! Asks every operation of the served OpenAPI document for each of its successes, with each header that the
+//! document names. The test client checks the responses against the document, as in every test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

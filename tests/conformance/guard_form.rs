@@ -1,5 +1,5 @@
-//! Bodies and parameters that no honest client sends, to every route of the served OpenAPI document:
-//! each is refused with a problem that says why, and leaves nothing in the database.
+//! Malformed bodies and parameters, sent to every route of the served OpenAPI document: each is refused with
+//! a problem that says why, and leaves nothing in the database.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_tests::arrangement::Up;

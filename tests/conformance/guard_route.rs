@@ -1,4 +1,4 @@
-//! Every route of the served OpenAPI document, asked by those whom it is not for: each is refused as
+//! Requests by callers without the right, to every route of the served OpenAPI document: each is refused as
 //! the contract says, and leaves nothing in the database.
 
 use rondo_testkit::http::{Client, Response};

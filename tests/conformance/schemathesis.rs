@@ -1,6 +1,6 @@
-//! schemathesis against the served OpenAPI document: it makes requests from the document, good and
-//! bad ones, and checks that each answer is one that the document has. `cargo xtask test` names the
-//! program, which is in a virtual environment; what it is told of Rondo is in xtask/conformance.
+//! schemathesis generates valid and invalid requests from the served OpenAPI document and checks each
+//! response against it. `cargo xtask test` installs it in a virtual environment; its settings are in
+//! xtask/conformance.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

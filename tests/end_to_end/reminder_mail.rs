@@ -1,5 +1,5 @@
-//! A reminder's mail and a digest as their reader meets them: they come by TLS and a password, and
-//! their links work, also the one that a mail program follows by itself.
+//! A reminder's mail and a digest as their reader meets them: they arrive over TLS with a login, and their
+//! links work, including the one-click link that mail programs call.
 
 use http::Method;
 use rondo_testkit::certificate::Certificate;

@@ -1,4 +1,4 @@
-//! The main job on `rondo up` without a broker.
+//! The story on `rondo up` without a broker.
 
 use rondo_contract::topic::CAPABILITIES;
 use rondo_testkit::http::Client;

@@ -1,4 +1,4 @@
-//! The story of a recurring task over two years, on `rondo up` without a broker.
+//! Two years of a recurring task on `rondo up` without a broker.
 
 use rondo_testkit::clock::Clock;
 use rondo_testkit::smtp::SmtpServer;

@@ -1,4 +1,4 @@
-//! Webhooks as a user and a receiver see them, on `rondo up`.
+//! Webhooks on `rondo up`, as users and receivers see them.
 
 use std::time::Duration;
 

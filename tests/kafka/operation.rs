@@ -1,4 +1,4 @@
-//! `rondo up` with Kafka as its operator sees it, while the broker is there and while it is away.
+//! `rondo up` with Kafka as its operator sees it, with the broker up and down.
 
 use rondo_testkit::kafka::Broker;
 use rondo_tests::operation::{Running, audited, create};

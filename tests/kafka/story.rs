@@ -1,4 +1,4 @@
-//! The main job on `rondo up` with a real Kafka broker in the middle.
+//! The story on `rondo up` with a real Kafka broker.
 
 use rondo_testkit::kafka;
 use rondo_testkit::published::assert_published_valid;

@@ -1,4 +1,4 @@
-//! The story of a recurring task over two years, with a real Kafka broker in the middle.
+//! Two years of a recurring task, with a real Kafka broker.
 
 use rondo_contract::topic::TOPICS;
 use rondo_testkit::clock::Clock;

@@ -1,8 +1,7 @@
-//! Law: what a user asks for touches no row of another user, and what an index can give in order is
-//! not sorted.
+//! Law: a statement touches no rows of other users, and does not sort what an index gives in order.
 //!
-//! Every reading statement of the task API runs with the component's role on a large database, once
-//! with a plan for its very parameters and once with the plan that serves any.
+//! Every reading statement of the task API runs with the component's role on a large database, once with a
+//! custom plan and once with the generic plan.
 
 use rondo_database::{Role, Session};
 use rondo_domain::search;

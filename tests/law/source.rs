@@ -1,4 +1,4 @@
-//! Laws about the text of the sources: what a compiler does not see.
+//! Laws about the text of the sources that a compiler does not check.
 
 use std::path::Path;
 

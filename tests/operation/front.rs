@@ -1,5 +1,5 @@
-//! The front of `rondo up` and `rondo host` as the public meets it: what it learns, which headers every
-//! answer has, which web clients may call, and who is refused.
+//! The front of `rondo up` and `rondo host` as the public sees it: what it reveals, the headers of every
+//! response, allowed origins, and refusals.
 
 use std::io::Read as _;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Clients that send a byte a second and clients that never read: they hold up nobody else, and are cut.
+//! Clients that send a byte a second and clients that never read: they delay nobody else, and are
+//! disconnected.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

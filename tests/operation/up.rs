@@ -1,5 +1,4 @@
-//! `rondo up` as its operator sees it: files, logs, metrics, readiness, signals, and a Postgres that
-//! dies.
+//! `rondo up` as its operator sees it: files, logs, metrics, readiness, signals, and a Postgres that crashes.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

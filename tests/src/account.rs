@@ -1,4 +1,4 @@
-//! What is mailed about accounts.
+//! Mails about accounts.
 
 use std::time::Duration;
 

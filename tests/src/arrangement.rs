@@ -1,4 +1,4 @@
-//! The program, started as its users start it, in each of its arrangements.
+//! Rondo as its users start it, in each of its arrangements.
 
 pub mod separate;
 

@@ -1,5 +1,4 @@
-//! The operations of the HTTP API as the served OpenAPI document tells them, and a user with one of
-//! everything that they can be about.
+//! The operations of the served OpenAPI document, and a user who owns one of everything that they are about.
 
 use http::Method;
 use rondo_database::Session;

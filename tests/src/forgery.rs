@@ -1,4 +1,4 @@
-//! Access tokens that prove nothing, or less than they should.
+//! Access tokens that the test makes: valid, forged, expired.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

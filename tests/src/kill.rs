@@ -1,9 +1,9 @@
-//! kill -9 under load: every acknowledged write is there, every completion has exactly one
-//! successor, every event is audited once, and nothing is audited that has not happened.
+//! kill -9 under load: every acknowledged write survives, every completion has exactly one successor, every
+//! event is audited once, and nothing is audited that did not happen.
 //!
-//! A kill proves little when hardly anything is on its way. So before each one the audit log is
-//! locked, as a slow disk would hold it up: events are then somewhere between the outbox and their
-//! effects, many of them, and for longer than Kafka's offsets take to be committed.
+//! A kill proves little while hardly any events are in flight. So each kill follows a lock on the audit log,
+//! which acts like a slow disk: many events are then between the outbox and their effects, for longer than
+//! Kafka takes to commit offsets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `rondo up` with what its operator looks at: files, log, readiness, metrics.
+//! `rondo up` with what its operator watches: files, log, readiness, metrics.
 
 use std::path::PathBuf;
 use std::process::Command;

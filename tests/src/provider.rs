@@ -1,4 +1,4 @@
-//! An OpenID provider on loopback: it publishes keys and signs tokens with them.
+//! An OpenID provider on loopback, which publishes keys and signs tokens with them.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,6 +1,5 @@
-//! The built components on the Wasm host, with a database of their own and nothing that carries
-//! events: those stay in the outbox until a test takes them and delivers them by the typed door, as
-//! often and in whatever order it likes.
+//! The built components on the Wasm host, with their own database and no bridge. Events stay in the outbox
+//! until a test delivers them to the typed entry point, as often and in whatever order it likes.
 
 use rondo_contract::event::EventType;
 use rondo_contract::topic::topics_of;

@@ -1,6 +1,6 @@
-//! The main job, as a user sees it: a recurring task with a reminder is completed, the next
-//! occurrence is there a moment later, its reminder comes due and a mail goes out, the audit log has
-//! every event once, and a device has seen each change as it happened.
+//! The main job as a user sees it. A recurring task with a reminder is completed; the next occurrence
+//! follows; its reminder fires and a mail goes out; the audit log has every event once; and a device has seen
+//! each change as it happened.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};

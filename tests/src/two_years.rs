@@ -1,9 +1,8 @@
-//! Two years of one recurring task, in Paris, with a clock that the test sets: what its user does on
-//! which day, what follows, and when mail goes out.
+//! Two years of one recurring task in Paris, with a clock that the test sets: what its user does on which
+//! day, what follows, and when mail goes out.
 //!
-//! Moments are on the wall clock of Paris, with the offset from UTC that it has on that day: +02 in
-//! summer, +01 in winter. So a reader sees where the clock was changed, and no time zone is worked
-//! out by what is tested.
+//! Moments are in local time with that day's offset from UTC: +02 in summer, +01 in winter. So a reader sees
+//! the changes of the clock, and the test does not rely on the time-zone code that it checks.
 
 mod diary;
 

@@ -1,5 +1,4 @@
-//! The feed of changes: whoever follows it ends with exactly the server's state, whatever else is
-//! writing.
+//! The change feed: whoever follows it ends with exactly the server's state, whatever else is being written.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

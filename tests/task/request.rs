@@ -1,5 +1,4 @@
-//! What holds for every request about tasks: conditions, idempotency keys, and how what is wrong is
-//! told.
+//! What every request about tasks has in common: conditions, idempotency keys, and the report of errors.
 
 use http::Method;
 use rondo_testkit::http::{Client, Response};

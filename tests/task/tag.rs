@@ -1,4 +1,4 @@
-//! Tags across tasks, and reminders beside those of tasks.
+//! Tags across tasks, and reminders of their own beside those of tasks.
 
 use std::time::Duration;
 

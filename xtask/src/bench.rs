@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: build what is measured, then run the benchmark's own program.
+//! `cargo xtask bench`: builds what is measured, then runs the benchmark program.
 
 use std::process::Command;
 
@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use crate::cargo::{cargo, root, run as run_command, target_directory};
 use crate::{artifact, kafka, python};
 
-/// The benchmark's program.
+/// The benchmark program.
 const PROGRAM: &str = "rondo-bench";
-/// In the target folder: what `bench/api` is built into, and the environment of the Python twin. Both
-/// names are known to the benchmark's program.
+/// Folders in the target folder: the build of `bench/api`, and the environment of the Python twin. The
+/// benchmark program knows both names.
 const API_FOLDER: &str = "bench-api";
 const TWIN_FOLDER: &str = "bench-twin";
 
@@ -27,12 +27,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
             artifact::build_native(&[PROGRAM])?;
             build_api()?;
             python::environment(TWIN_FOLDER, "bench/twin")?;
-            // Thousands of connections: as many open files as the system permits.
+            // Thousands of connections need as many open files as the system permits.
             let raise = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
             let mut program = Command::new("sh");
             run_command(program.args(["-c", raise]).arg(artifact::binary(PROGRAM)).args(arguments))
         }
-        _ => bail!("which benchmark? `cargo xtask bench` and events, reminders or api"),
+        _ => bail!("which benchmark? `cargo xtask bench events`, `reminders` or `api`"),
     }
 }
 

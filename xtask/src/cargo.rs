@@ -14,8 +14,8 @@ pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Comman
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
-    // What cargo told this program of its own package would be told on, and build scripts that look
-    // at it (ring's) would run again each time a person calls cargo directly and then through here.
+    // Cargo sets these for this program's own package. If they were passed on, build scripts that read
+    // them (ring's) would run again whenever cargo is called directly and then through xtask.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -25,7 +25,7 @@ pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Comman
     command
 }
 
-/// Runs a command to its end; an exit status other than 0 is an error that shows the command.
+/// Runs a command and waits for it; an exit status other than 0 is an error that quotes the command.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
@@ -50,8 +50,8 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, relative to the caller as cargo reads it,
-/// or `target` in the clone.
+/// Cargo's target folder: `CARGO_TARGET_DIR`, relative to the caller's folder as for cargo, or `target` in
+/// the clone.
 pub fn target_directory() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(named) if !named.is_empty() => {

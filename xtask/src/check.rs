@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check of the project, in parts. All parts run, all are reported.
+//! `cargo xtask test`: every check of the project, in parts. A failed part does not stop the others.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -24,7 +24,7 @@ struct Part {
     run: fn(&Run) -> Result<Outcome>,
 }
 
-/// In the order in which they run: what is quick to fail comes first.
+/// In the order in which they run: the quickest to fail come first.
 const PARTS: [Part; 11] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
@@ -32,27 +32,27 @@ const PARTS: [Part; 11] = [
     Part { name: "build", about: "the components and the binaries", run: build },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
     Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
-    Part { name: "laws", about: "what the design demands of the sources", run: laws },
+    Part { name: "laws", about: "the rules that sources and schema obey", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
     Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
 ];
 
-/// Pinned: a later one may know further licences and lints, and fail without a change of ours.
+/// Pinned, because a later version may know more lints and fail without a change here.
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
 /// Packages that are built for Wasm and for the machine.
 const SHARED_PACKAGES: [&str; 2] = ["rondo-domain", "rondo-contract"];
 
-/// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program of the
-/// part that names it; one that no part names is end-to-end.
+/// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program. The
+/// end-to-end part runs those that no other part names.
 const BLACK_BOX: &str = "rondo-tests";
 const LAW: &str = "law";
 const COMPONENT: &str = "component";
-/// Also the folder in xtask/ and the virtual environment.
+/// Also names a folder in xtask/ and a virtual environment.
 const CONFORMANCE: &str = "conformance";
-/// Starts the name of every test program that needs a broker, in any package.
+/// The prefix of each test program, in any package, that needs a broker.
 const KAFKA: &str = "kafka";
 
 /// Tells libtest how many tests to run at once.
@@ -61,12 +61,12 @@ const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
 /// Names schemathesis for the test program.
 const SCHEMATHESIS_VARIABLE: &str = "RONDO_TEST_SCHEMATHESIS";
 
-/// Tests at once in a black-box program. Each starts whole servers, which share the processors and whose
-/// effects have deadlines.
+/// Tests that a black-box program runs at once. Each starts whole servers, which compete for the
+/// processors, and waits for their effects with deadlines.
 const BLACK_BOX_THREADS: &str = "2";
 
-/// Tests at once in a program that needs brokers: beside a second JVM with its Rondo, a broker that a
-/// test kills and restarts would miss heartbeats of its own.
+/// The same for programs that need a broker. A broker that a test kills and restarts has a session of 2 s; a
+/// second JVM on a small machine could make it miss heartbeats.
 const KAFKA_THREADS: &str = "1";
 
 /// What the parts of one run share.
@@ -148,7 +148,7 @@ fn lint(_: &Run) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Advisories are left out: they change without a change of ours, and a workflow looks at them.
+/// Leaves out advisories, which change without a change here; a workflow checks them.
 fn deny(_: &Run) -> Result<Outcome> {
     let program = tool::installed("cargo-deny", CARGO_DENY_VERSION)?;
     let what = ["--all-features", "check", "bans", "licenses", "sources"];
@@ -161,7 +161,7 @@ fn build(_: &Run) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Libraries, binaries and tests/ of each native crate, but for what needs a broker.
+/// Libraries, binaries and tests/ of each native crate, except what needs a broker.
 fn unit(run: &Run) -> Result<Outcome> {
     let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"])?;
     for (folder, package) in native_folders()? {
@@ -170,7 +170,7 @@ fn unit(run: &Run) -> Result<Outcome> {
         }
     }
     let mut count = run.tests(&mut command)?;
-    // What only exists for Wasm has tables of its own, which need no host.
+    // The crates that exist for Wasm alone have unit tests that need no host.
     let mut guests = cargo(["test", "--release", "--no-fail-fast", "--lib"]);
     select(&mut guests, "--package", artifact::wasm_packages()?);
     count = count + run.tests(&mut guests)?;
@@ -253,14 +253,14 @@ impl Run {
         Ok(count)
     }
 
-    /// The shared Postgres, started when first asked for. One that the caller names is used as is.
+    /// The shared Postgres: the one that the caller's environment names, or one started at first use.
     fn postgres(&self) -> Result<String> {
         if let Ok(named) = std::env::var(POSTGRES_VARIABLE) {
             return Ok(named);
         }
         if self.postgres.get().is_none() {
             let service = Service::postgres().context("no Postgres for the tests")?;
-            // Nobody else can have set it: one thread.
+            // Cannot fail: there is one thread.
             let _ = self.postgres.set(service);
         }
         Ok(self.postgres.get().map(|service| service.address.clone()).unwrap_or_default())

@@ -1,6 +1,6 @@
 //! Kafka's jars, fetched once by Maven into a cache that outlives the clone.
 //!
-//! Tests run against a real broker and never download anything themselves; this is the download.
+//! Tests run against a real broker and never download anything themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{is_installed, run};
 
-/// Pinned: the tests' timing and settings were tried with this release.
+/// Pinned, because the timing and settings of the tests were tried with this release.
 pub const KAFKA_VERSION: &str = "4.3.1";
 
-/// Oldest Java that runs the broker.
+/// The oldest Java that runs the broker.
 const JAVA_MAJOR_MIN: u32 = 17;
 
-/// Names the folder with the jars for the test programs (testkit reads it).
+/// Tells the test programs (testkit) where the jars are.
 pub const KAFKA_VARIABLE: &str = "RONDO_TEST_KAFKA";
 
 /// The folder with the broker's jars; fetches them first when this machine has none.
@@ -29,7 +29,7 @@ pub fn fetched() -> Result<PathBuf> {
     Ok(jars)
 }
 
-/// Fetches next to the goal and renames, so that an aborted fetch is never taken for a whole one.
+/// Fetches into a folder beside the goal and renames it, so that an aborted fetch never looks complete.
 fn fetch(goal: &Path) -> Result<()> {
     if !is_installed("mvn", "--version") {
         bail!(
@@ -44,7 +44,7 @@ fn fetch(goal: &Path) -> Result<()> {
     let outcome = copy_jars(&unfinished).and_then(|()| {
         let broker = unfinished.join(format!("kafka_2.13-{KAFKA_VERSION}.jar"));
         if !broker.is_file() {
-            bail!("Maven ended well but {} is not there", broker.display());
+            bail!("Maven succeeded, but {} is missing", broker.display());
         }
         match fs::rename(&unfinished, goal) {
             // Another run may have finished its own copy in the meantime.
@@ -61,15 +61,15 @@ fn copy_jars(folder: &Path) -> Result<()> {
     let pom = folder.join("pom.xml");
     fs::write(&pom, pom_text()).with_context(|| format!("cannot write {}", pom.display()))?;
     run(Command::new("mvn")
-        // Batch mode, and a wrong checksum is an error.
+        // A wrong checksum is an error.
         .args(["--quiet", "--batch-mode", "--strict-checksums", "--file"])
         .arg(&pom)
         .arg("dependency:copy-dependencies")
         .arg(format!("-DoutputDirectory={}", folder.display())))
-    .context("Kafka could not be fetched; is the network there?")
+    .context("Kafka could not be fetched; is there a network connection?")
 }
 
-/// The broker, and the log binding that its SLF4J 1.x wants.
+/// The broker, and the log binding for its SLF4J 1.x.
 fn pom_text() -> String {
     format!(
         r#"<project>
@@ -118,7 +118,7 @@ fn check_java() -> Result<()> {
     }
 }
 
-/// The major version in what `java -version` prints; 8 and older call themselves 1.8 and so on.
+/// The major version in the output of `java -version`; 8 and older call themselves 1.8 and so on.
 fn java_major(text: &str) -> Option<u32> {
     let version = text.split('"').nth(1)?;
     let mut numbers = version.split(['.', '-', '+', '_']).map(str::parse::<u32>);
@@ -128,7 +128,7 @@ fn java_major(text: &str) -> Option<u32> {
     }
 }
 
-/// `$XDG_CACHE_HOME/rondo` or `~/.cache/rondo`, as testkit looks for it.
+/// `$XDG_CACHE_HOME/rondo` or `~/.cache/rondo`, where testkit looks, too.
 pub fn cache_directory() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(named) if !named.is_empty() => PathBuf::from(named),

@@ -1,8 +1,7 @@
 //! `cargo xtask`: the one task runner. A person and CI run the same commands.
 //!
-//! It only depends on the standard library and anyhow, because the alias compiles it before
-//! anything else happens; whatever needs the program's own crates is a binary of testkit or bench
-//! that it starts.
+//! It depends on the standard library and anyhow alone, because cargo compiles it before anything else.
+//! What needs the project's crates is a binary of testkit or bench, which it starts.
 
 mod artifact;
 mod bench;
@@ -25,10 +24,10 @@ cargo xtask <command>
   up [ARGS...]           build everything and start Rondo; ARGS go to `rondo up`
   test [--only PART]...  run every check, or just the named parts (`test --list` names them);
                          what follows `--` goes to the test programs
-  planted-bugs [BUG]...  plant bugs in a copy and see that the tests notice them
-  build [--dist]         build the components and the two binaries; for a server, optimized as a whole
-                         and with a bill of materials
-  document               write docs/openapi.json and docs/asyncapi.json anew from the types
+  planted-bugs [BUG]...  plant bugs in a copy and check that the tests notice them
+  build [--dist]         build the components and the two binaries; --dist: with link-time
+                         optimization and a bill of materials, for servers
+  document               write docs/openapi.json and docs/asyncapi.json from the types
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil

@@ -9,9 +9,9 @@ use crate::artifact::native;
 use crate::cargo::{root, run as run_command, target_directory};
 use crate::python;
 
-/// Rules of one run when nothing else is said, and in `cargo xtask test`.
+/// The default number of rules, also for `cargo xtask test`.
 const RULES: u64 = 10_000;
-/// What `cargo xtask test` checks is the same each time.
+/// The default seed, so that `cargo xtask test` checks the same rules each time.
 const SEED: u64 = 5_545;
 /// Its folder in the clone.
 const FOLDER: &str = "xtask/oracle";
@@ -28,7 +28,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             _ => bail!("unknown option {option:?}: `cargo xtask oracle [--rules N] [--seed N]`"),
         };
         let value = arguments.next().with_context(|| format!("{option} needs a number"))?;
-        *target = value.parse().with_context(|| format!("{option} {value:?} is no number"))?;
+        *target = value.parse().with_context(|| format!("{option} {value:?} is not a number"))?;
     }
     check(rules, seed)
 }
@@ -38,7 +38,7 @@ pub fn check_default() -> Result<()> {
     check(RULES, SEED)
 }
 
-/// Shares the rules out to as many pairs of programs as there are processors.
+/// Divides the rules among as many pairs of programs as there are processors.
 fn check(rules: u64, seed: u64) -> Result<()> {
     let python = python::environment("oracle", FOLDER)?.join("python");
     run_command(&mut native(["build", "--release", "--example", GENERATOR])?)?;
@@ -76,7 +76,7 @@ impl Pair {
         let rules = generator.stdout.take().context("the generator has no output")?;
         let oracle = Command::new(python)
             .arg(root().join(FOLDER).join("oracle.py"))
-            // Empty: the database of the package, not that of the machine.
+            // Empty, so that it uses the package's time zones and not the machine's.
             .env("PYTHONTZPATH", "")
             .stdin(rules)
             .spawn()

@@ -1,8 +1,8 @@
-//! `cargo xtask planted-bugs`: proof that the tests of the pipeline can fail.
+//! `cargo xtask planted-bugs`: proves that the tests of the pipeline can fail.
 //!
-//! Each patch in tests/planted/ makes one mistake that the design excludes. It is applied to a copy
-//! of the clone below the target folder, the copy is built, and the test that is there for this kind
-//! of mistake has to fail; without any patch it has to pass. Nothing outside the copy is touched.
+//! Each patch in tests/planted/ makes one mistake that the design excludes. This command applies it to a
+//! copy of the clone below the target folder and builds the copy. The tests for that kind of mistake then
+//! have to fail; without a patch they have to pass. Nothing outside the copy changes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,18 +24,17 @@ struct Bug {
     name: &'static str,
     /// Programs, of whose tests [`FILTER`] picks some.
     tests: &'static [&'static str],
-    /// What a test says that has noticed this mistake, one of these: a machine that is too slow makes
-    /// a test fail, too.
+    /// The failure has to contain one of these phrases, because a slow machine makes a test fail, too.
     notices: &'static [&'static str],
 }
 
 /// The module with the kill tests, in each program that has them.
 const FILTER: &str = "kill::";
-/// Programs by the transport between a change and its effects.
+/// The programs, by transport.
 const LOCAL: &str = "end_to_end";
 const KAFKA: &str = "kafka";
 
-/// An event of something that is not there, as [`COUNTS`] for one that is there too often or not.
+/// An event about something that does not exist; [`COUNTS`]: events that are missing or duplicated.
 const GHOST: &str = "which does not exist";
 const COUNTS: &str = "audited creations, completions, and successors are";
 
@@ -46,7 +45,7 @@ const BUGS: [Bug; 4] = [
     Bug { name: "successor-without-its-key", tests: &[LOCAL], notices: &[COUNTS] },
 ];
 
-/// No bug: the tests pass.
+/// Without a bug, the tests pass.
 const NONE: Bug = Bug { name: "none", tests: &[LOCAL, KAFKA], notices: &[] };
 
 /// What is built from a clone, below its target folder, for the host and for Wasm.
@@ -78,7 +77,7 @@ pub fn run(names: &[String]) -> Result<()> {
     }
     print!("\n{table}");
     if wrong > 0 {
-        bail!("{wrong} times a test did not tell right from wrong");
+        bail!("{wrong} verdicts were wrong");
     }
     Ok(())
 }
@@ -102,8 +101,8 @@ struct Copy {
 }
 
 impl Copy {
-    /// Brings the copy in line with the clone as it is now, uncommitted changes included. What it
-    /// has built before stays, and so does the time of files that have not changed.
+    /// Copies the files of the clone that have changed, uncommitted changes included. Earlier build output
+    /// and the times of other files stay, so that cargo builds no more than it must.
     fn of_clone() -> Result<Self> {
         let copy = Self { folder: target_directory().join("planted") };
         let mut wanted = BTreeSet::new();
@@ -112,7 +111,7 @@ impl Copy {
         let listed = listed.context("cannot run git")?;
         for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
             let (from, to) = (root().join(name), copy.folder.join(name));
-            // One that was removed and not committed is still listed.
+            // A file that was removed without a commit is still listed.
             let Ok(text) = fs::read(&from) else { continue };
             if fs::read(&to).ok().as_ref() != Some(&text) {
                 fs::create_dir_all(to.parent().context("a file has a folder")?)?;
@@ -134,7 +133,7 @@ impl Copy {
             self.apply(bug, &[])?;
         }
         let outcome = self.build(bug).and_then(|programs| self.test(bug, &programs, jars));
-        // Taken back also after a failure. What is left after a kill, the next start puts right.
+        // Also after a failure. After a kill, the next run restores the files.
         if bug.is_planted() {
             self.apply(bug, &["--reverse"])?;
         }
@@ -144,14 +143,14 @@ impl Copy {
     fn apply(&self, bug: &Bug, options: &[&str]) -> Result<()> {
         let mut git = Command::new("git");
         git.arg("apply").args(options).arg(bug.patch()).current_dir(&self.folder);
-        // The copy is no clone of its own, and git is not to find the one around it.
+        // The copy is not a repository, and git must not find the one around it.
         git.env("GIT_CEILING_DIRECTORIES", self.folder.parent().unwrap_or(&self.folder));
         run_command(&mut git).with_context(|| {
             format!("the patch {} has to be brought up to date", bug.patch().display())
         })
     }
 
-    /// Builds components, binaries and the bug's tests; gives the test programs.
+    /// Builds components, binaries and the bug's tests; returns the paths of the test programs.
     fn build(&self, bug: &Bug) -> Result<Vec<PathBuf>> {
         run_command(self.here(&mut artifact::component_build()?))?;
         let mut programs =
@@ -173,7 +172,7 @@ impl Copy {
     fn test(&self, bug: &Bug, programs: &[PathBuf], jars: &Path) -> Result<Vec<Seen>> {
         let mut seen = Vec::new();
         for &test in bug.tests {
-            // Cargo calls it by the test's name and a hash.
+            // Its file is named NAME-HASH.
             let is_it = |path: &&PathBuf| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 name.rsplit_once('-').is_some_and(|(name, _)| name == test)
@@ -191,12 +190,12 @@ impl Copy {
         Ok(seen)
     }
 
-    /// Makes a cargo command one of the copy.
+    /// Runs a cargo command in the copy instead of the clone.
     fn here<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.current_dir(&self.folder).env_remove("CARGO_TARGET_DIR")
     }
 
-    /// Takes over what the clone has built of other people's crates, so that only ours are compiled.
+    /// Reuses the dependencies that the clone has built, so that only the workspace is compiled.
     fn borrow_dependencies(&self) -> Result<()> {
         let (from, to) = (target_directory(), self.folder.join("target"));
         if to.is_dir() || !from.join("release").is_dir() {
@@ -215,7 +214,7 @@ impl Copy {
                 for entry in entries {
                     let name = entry?.file_name();
                     let name_text = name.to_string_lossy();
-                    // Programs and lists of sources in `deps` are ours, or nobody's any more.
+                    // Everything else in `deps` belongs to the workspace or is stale.
                     let is_library = part != "deps" || name_text.starts_with("lib");
                     if is_library && is_foreign(&name_text) {
                         let path = folder.join(&name);
@@ -224,14 +223,14 @@ impl Copy {
                 }
             }
         }
-        // By this file the tests know the folder with the programs.
+        // The tests find the folder of the built programs by this file.
         fs::copy(from.join("CACHEDIR.TAG"), to.join("CACHEDIR.TAG"))?;
         Ok(())
     }
 }
 
-/// Takes a file, or all in a folder: libraries by a hard link, for cargo writes them anew under that
-/// name or not at all; what it notes down of them as a copy of the same age, for it writes into those.
+/// Takes a file, or all in a folder. Libraries are hard links, because cargo replaces them and never writes
+/// into them; cargo's records are copies of the same age, because it does write into those.
 fn borrow(from: &Path, to: &Path, by_link: bool) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;
@@ -250,7 +249,7 @@ fn borrow(from: &Path, to: &Path, by_link: bool) -> io::Result<()> {
     fs::File::options().write(true).open(to)?.set_modified(age)
 }
 
-/// Removes every file below a folder that is not `wanted`, but for what was built there.
+/// Removes every file below a folder that is not `wanted`, except build output.
 fn remove_others(folder: &Path, wanted: &BTreeSet<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,4 +1,4 @@
-//! Python programs that checks need, each in a virtual environment of its own under target/.
+//! Python programs that checks need, each in its own virtual environment below target/.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use anyhow::{Context, Result};
 
 use crate::cargo::{root, run, target_directory};
 
-/// The folder with the programs of the virtual environment `target/NAME`, which has what
-/// `requirements.txt` in a folder of the clone pins; made once for each set of pinned versions.
+/// The folder of programs of the virtual environment `target/NAME`, with the versions that
+/// `requirements.txt` in `folder` pins. It is made again when that file changes.
 pub fn environment(name: &str, folder: &str) -> Result<PathBuf> {
     let pinned = root().join(folder).join("requirements.txt");
     let wanted = fs::read_to_string(&pinned)
         .with_context(|| format!("cannot read {folder}/requirements.txt"))?;
     let environment = target_directory().join(name);
     let programs = environment.join("bin");
-    // Written last: an environment that is half made has no stamp.
+    // Written last, so that an incomplete environment has no stamp.
     let stamp = environment.join("made-for.txt");
     if fs::read_to_string(&stamp).is_ok_and(|made_for| made_for == wanted) {
         return Ok(programs);

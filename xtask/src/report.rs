@@ -1,4 +1,4 @@
-//! What `cargo xtask test` says at its end.
+//! The summary of `cargo xtask test`.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -23,12 +23,12 @@ pub struct TestCount {
     pub passed: u32,
     pub failed: u32,
     pub ignored: u32,
-    /// The command failed, perhaps without any test having failed: it did not compile, or crashed.
+    /// The command failed. Without a failed test, it did not compile or it crashed.
     pub has_failed: bool,
 }
 
 impl TestCount {
-    /// Runs a `cargo test` command, shows what it prints as it comes, and counts.
+    /// Runs a `cargo test` command, passes its output on as it comes, and counts.
     pub fn of(command: &mut Command) -> Result<Self> {
         let shown = shown(command);
         let mut child = command
@@ -47,7 +47,7 @@ impl TestCount {
         let status = child.wait()?;
         if !status.success() {
             count.has_failed = true;
-            // Says more than the counts when nothing ran: it did not compile, or was killed.
+            // When nothing ran, the counts do not tell why.
             println!("`{shown}` ended with {status}");
         }
         Ok(count)

@@ -1,6 +1,5 @@
-//! Services that tests share: started by a small program of testkit, which prints one line with
-//! their address and stops when its standard input closes. So whatever becomes of this process,
-//! nothing is left running.
+//! Services that tests share. A small program of testkit starts them, prints one line with their address,
+//! and stops when its standard input closes, so nothing is left running however this process ends.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -11,7 +10,7 @@ use crate::artifact;
 use crate::cargo::{run, shown};
 use crate::kafka as jars;
 
-/// Names the shared Postgres for the test programs (testkit reads it).
+/// Tells the test programs (testkit) where the shared Postgres is.
 pub const POSTGRES_VARIABLE: &str = "RONDO_TEST_POSTGRES";
 
 /// The program of testkit that runs a service.
@@ -19,7 +18,7 @@ const TEST_SERVICE: &str = "test-service";
 
 /// A service that runs until this is dropped.
 pub struct Service {
-    /// What the service printed: how to reach it. It may contain a password.
+    /// The line that the service printed. It may contain a password.
     pub address: String,
     input: Option<ChildStdin>,
     child: Child,
@@ -58,18 +57,18 @@ impl Drop for Service {
     }
 }
 
-/// `cargo xtask postgres`: until the standard input closes or Ctrl-C.
+/// `cargo xtask postgres`: runs until standard input closes or Ctrl-C.
 pub fn postgres(arguments: &[String]) -> Result<()> {
     run(program("postgres")?.args(arguments))
 }
 
-/// `cargo xtask kafka`: until the standard input closes or Ctrl-C.
+/// `cargo xtask kafka`: runs until standard input closes or Ctrl-C.
 pub fn kafka(arguments: &[String]) -> Result<()> {
     let folder = jars::fetched()?;
     run(program("kafka")?.args(arguments).env(jars::KAFKA_VARIABLE, folder))
 }
 
-/// A service of testkit's program, which is built first.
+/// Builds testkit's program and names the service for it to run.
 fn program(service: &str) -> Result<Command> {
     artifact::build_native(&[TEST_SERVICE])?;
     let mut command = Command::new(artifact::binary(TEST_SERVICE));

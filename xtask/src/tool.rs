@@ -1,5 +1,4 @@
-//! Cargo's plugins that checks need, each installed once for each version into a cache that outlives
-//! the clone.
+//! Cargo plugins that checks need. Each version is installed once, into a cache that outlives the clone.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +8,8 @@ use anyhow::{Context, Result};
 use crate::cargo::{cargo, run};
 use crate::kafka::cache_directory;
 
-/// The program of a plugin, which is compiled first when this machine has none. It is compiled as
-/// fast as can be: it runs for seconds, and on a machine of CI perhaps once.
+/// The path of a plugin's program, which is compiled first when the cache has none. The build is not
+/// optimized, because a CI machine may run the program once, for seconds.
 pub fn installed(name: &str, version: &str) -> Result<PathBuf> {
     let goal = cache_directory()?.join(format!("{name}-{version}"));
     let program = goal.join("bin").join(name);
@@ -29,11 +28,11 @@ pub fn installed(name: &str, version: &str) -> Result<PathBuf> {
         install.env(format!("CARGO_PROFILE_RELEASE_{option}"), value);
     }
     let outcome = run(&mut install)
-        .with_context(|| format!("{name} could not be installed; is the network there?"))
+        .with_context(|| format!("{name} could not be installed; is there a network connection?"))
         .and_then(|()| {
             fs::remove_dir_all(unfinished.join("target"))?;
             match fs::rename(&unfinished, &goal) {
-                // Another run may have finished its own in the meantime.
+                // Another run may have finished in the meantime.
                 Err(_) if program.is_file() => Ok(()),
                 renamed => renamed.with_context(|| format!("cannot create {}", goal.display())),
             }

@@ -1,4 +1,4 @@
-//! `cargo xtask up`: build, then become `rondo up`.
+//! `cargo xtask up`: builds everything, then becomes `rondo up`.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The arrangement of production on one machine: `rondo migrate`, `rondo host`, `rondo bridge` and
-//! `rondo-sync` as processes of their own, with a database of the operator's and a real Kafka.
+//! The production arrangement on one machine: `rondo migrate`, `rondo host`, `rondo bridge` and `rondo-sync`
+//! as separate processes, with the operator's database and a real Kafka.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;

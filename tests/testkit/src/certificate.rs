@@ -1,4 +1,4 @@
-//! Certificates for servers on loopback, from an authority that nobody else knows.
+//! Certificates for servers on loopback, from an authority that nobody else trusts.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,8 @@
 //! A clock that a test sets, for whole programs: `rondo up` with its private Postgres.
 //!
-//! The programs have no hook for it. libfaketime, preloaded into each of them, adds to the system's
-//! time what a file says, and reads that file anew at every look. Only the calendar is set: waiting
-//! and deadlines go by the monotonic clock, as ever, and between two settings time passes at its
-//! usual pace.
+//! The programs have no hook for it. libfaketime, preloaded into each of them, adds an offset to the
+//! system's time, which it reads from a file at every call. It changes calendar time alone: waiting and
+//! deadlines use the monotonic clock, and between two settings time passes at its usual pace.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,11 +16,11 @@ use crate::database;
 use crate::folder::Folder;
 
 const LIBRARY: &str = "libfaketimeMT.so.1";
-/// Folders of libraries, in some of which each architecture has one of its own.
+/// Library folders, some with a folder for each architecture.
 const LIBRARY_FOLDERS: [&str; 3] = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
-/// Programs of Postgres that start with the clock.
+/// The program of Postgres that starts with the clock.
 const POSTGRES: &str = "postgres";
-/// Ones that `rondo up` looks for beside it.
+/// Programs that `rondo up` expects beside it.
 const POSTGRES_OTHERS: [&str; 1] = ["initdb"];
 
 /// A clock for the programs that were started with its [environment](Self::environment).
@@ -45,7 +44,7 @@ impl Clock {
         clock
     }
 
-    /// What a program is started with so that it, and a Postgres that it starts, goes by this clock.
+    /// The environment that makes a program, and a Postgres that it starts, use this clock.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = self.preload();
@@ -62,13 +61,13 @@ impl Clock {
         let (new, file) = (self.folder.path().join("offset.new"), self.file());
         fs::write(&new, format!("{:+}", now.as_second() - system_second()))
             .expect("our own folder");
-        // As whom Postgres runs is another user, under root.
+        // Under root, Postgres runs as another user.
         fs::set_permissions(&new, PermissionsExt::from_mode(0o644)).expect("our own file");
-        // Renamed, so that nobody reads half of it.
+        // A rename, so that nobody reads half a file.
         fs::rename(&new, &file).expect("our own folder");
     }
 
-    /// What it shows.
+    /// The time it shows.
     ///
     /// # Panics
     /// Never: it was set to a time in range.
@@ -91,7 +90,7 @@ impl Clock {
             ("FAKETIME_TIMESTAMP_FILE", text(&self.file())),
             ("FAKETIME_NO_CACHE", on()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", on()),
-            // Its shared memory would belong to one user, and Postgres may be another.
+            // Shared memory would belong to one user, and Postgres may run as another.
             ("FAKETIME_DISABLE_SHM", on()),
             ("NO_FAKE_STAT", on()),
         ]
@@ -101,7 +100,7 @@ impl Clock {
         self.folder.path().join("condition.so")
     }
 
-    /// Builds what libfaketime lacks with the C compiler that building Rondo takes anyway.
+    /// Builds what libfaketime lacks, with the C compiler that Rondo's build needs anyway.
     fn build_condition(&self) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/clock/condition.c");
         let mut compiler = Command::new("cc");
@@ -110,8 +109,8 @@ impl Clock {
         assert!(status.success(), "cc: {status}");
     }
 
-    /// Puts programs before those of the machine in PATH that start them with the clock: Rondo gives
-    /// Postgres no variable of its own environment.
+    /// Puts wrappers that set the clock ahead of Postgres' programs in PATH, because Rondo starts Postgres
+    /// with an empty environment.
     fn wrap_postgres(&self, programs: &Path) {
         let variables: Vec<_> =
             self.preload().iter().map(|(name, value)| format!("{name}='{value}'")).collect();
@@ -132,7 +131,7 @@ fn system_second() -> i64 {
     i64::try_from(since.as_secs()).expect("a time in range")
 }
 
-/// Where the library is: Debian has it in a folder of the architecture.
+/// The path of the library; Debian has it in the architecture's folder.
 fn library() -> Option<PathBuf> {
     let folders = LIBRARY_FOLDERS.iter().flat_map(|folder| {
         let inner = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());

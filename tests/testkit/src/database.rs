@@ -1,9 +1,8 @@
-//! Databases for tests: each test has its own, copied in some 50 ms from a template that has all
-//! migrations, and dropped at its end.
+//! Databases for tests. Each test has its own, copied in some 50 ms from a template with all migrations and
+//! dropped at the end.
 //!
-//! All test programs of one `cargo xtask test` share a Postgres; a program that is started alone
-//! starts one for itself. Roles, which belong to the whole server, are made once, and have no
-//! connection limits there.
+//! All test programs of one `cargo xtask test` share a Postgres; a program that runs alone starts its own.
+//! Roles belong to the server, so they are made once; they have no connection limits here.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::folder::Folder;
 
-/// Names the data folder of the shared server (`cargo xtask test` sets it).
+/// The data folder of the shared server; `cargo xtask test` sets it.
 const SERVER_VARIABLE: &str = "RONDO_TEST_POSTGRES";
 
 /// In the data folder: the port that the server listens on.
@@ -28,7 +27,7 @@ const PORT_FILE: &str = "port";
 /// Advisory lock, in database `postgres`, under which the template is made.
 const TEMPLATE_LOCK_KEY: i64 = 0x526f_6e64_6f00_0010;
 
-/// Starts the names of tests' databases; the process id follows.
+/// The prefix of a test database's name; the process id follows.
 const TEST_PREFIX: &str = "rondo_test_";
 
 /// A test's own database.
@@ -71,13 +70,13 @@ impl TestDatabase {
         &self.name
     }
 
-    /// The superuser's way in.
+    /// The superuser's connection string.
     #[must_use]
     pub fn admin(&self) -> Dsn {
         self.server.admin.clone().with_dbname(&self.name)
     }
 
-    /// The way in of one component or service.
+    /// The connection string of one component or service.
     #[must_use]
     pub fn dsn(&self, role: Role) -> Dsn {
         self.server.roles.get(role).clone().with_dbname(&self.name)
@@ -104,7 +103,7 @@ impl Drop for TestDatabase {
     /// Also ends every session that is still in the database.
     fn drop(&mut self) {
         let (server, name) = (self.server, self.name.clone());
-        // The test's own runtime may be about to end, and cannot be waited on from inside.
+        // The test's own runtime may be ending, and cannot block on itself.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
@@ -113,7 +112,7 @@ impl Drop for TestDatabase {
                 anyhow::Ok(())
             })
         });
-        // What stays is swept by the next run, or goes with the server.
+        // The next run sweeps what is left, or it goes with the server.
         if let Ok(Err(error)) = dropping.join() {
             eprintln!("database {} could not be dropped: {error:#}", self.name);
         }
@@ -138,7 +137,7 @@ struct TestServer {
     admin: Dsn,
     roles: RoleDsns,
     template: String,
-    /// Only when this program has started it; dropped never, see [`crate::leash`].
+    /// Only when this program has started it. A static is never dropped, see [`crate::leash`].
     _own: Option<(PrivateServer, DataFolder, Folder)>,
 }
 
@@ -185,8 +184,8 @@ async fn connect(dsn: &Dsn) -> Session {
     pool::connect(dsn, &SessionOptions::default()).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Starts a private Postgres in a folder, for the tests of one program or one run. It keeps nothing
-/// safe from a crash of the machine: nobody needs its data after that.
+/// Starts a private Postgres in a folder, for the tests of one program or one run. Its data does not
+/// survive a crash of the machine, which saves time.
 ///
 /// # Errors
 /// When there are no Postgres binaries, or they do not start.
@@ -208,8 +207,8 @@ pub async fn start(
     Ok((server, data))
 }
 
-/// The name of the template for this build's migrations; makes it when there is none. A template
-/// gets its name when it is whole.
+/// The name of the template for this build's migrations, which is made first when there is none. It gets
+/// its name when it is complete.
 async fn template(admin: &Dsn, session: &Session) -> anyhow::Result<String> {
     let migrations = migration::embedded();
     let name = format!("rondo_template_{}", migration::fingerprint(migrations));
@@ -225,7 +224,7 @@ async fn template(admin: &Dsn, session: &Session) -> anyhow::Result<String> {
         let has_ended = filling.ended();
         drop(filling);
         has_ended.cancelled().await;
-        // Closed for sessions, because a database that somebody is in cannot be copied.
+        // Closed to sessions, because Postgres copies no database that is in use.
         session
             .batch_execute(&format!(
                 "ALTER DATABASE {unfinished} ALLOW_CONNECTIONS false;
@@ -282,7 +281,7 @@ mod tests {
     async fn what_a_killed_program_left_is_swept() {
         let server = TestServer::get().await;
         let session = server.session(SUPERUSER).await;
-        // Above every system's highest process id.
+        // Above the highest process id of any system.
         let left = format!("{TEST_PREFIX}99999999_left");
         admin::create_database(&session, &left, None).await.unwrap();
         sweep(&session).await.unwrap();

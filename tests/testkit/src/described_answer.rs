@@ -1,5 +1,5 @@
-//! Every answer of the HTTP API that a test sees is checked against the OpenAPI document: its status,
-//! its headers and its body.
+//! Checks every response of the HTTP API that a test sees against the OpenAPI document: status, headers,
+//! body.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! Every event that a test sees is checked against the published JSON Schemas, and for what may
-//! never be in one.
+//! Checks every event that a test sees against the published JSON Schemas, and for data that must never be in
+//! one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

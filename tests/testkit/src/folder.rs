@@ -1,4 +1,4 @@
-//! Folders of a test's own.
+//! Temporary folders of tests.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::leash::Leash;
 
-/// A folder under the system's temporary one. It is removed on drop, or when the test program ends
-/// in any other way; a Postgres that has its data in it is stopped first.
+/// A folder below the system's temporary one. It is removed on drop or when the test program ends in any
+/// other way, after any Postgres with its data in it has stopped.
 ///
-/// Others may pass through it: a Postgres that was started by root runs as somebody else.
+/// Other users may pass through it, because a Postgres that root starts runs as another user.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -25,7 +25,7 @@ impl Folder {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("rondo-{name}-{}-{number}", std::process::id()));
-        // One that a process of the same number left behind.
+        // An earlier process with the same id may have left one.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("the temporary folder is writable");
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o711)).expect("it is our own");

@@ -25,16 +25,16 @@ pub struct Client {
     base: String,
     headers: HeaderMap,
     connections: legacy::Client<HttpConnector, Full<Bytes>>,
-    /// Whether the server is Rondo, whose answers have to be those of its document.
+    /// Whether the server is Rondo, whose responses have to match the OpenAPI document.
     is_described: bool,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 pub enum HttpError {
-    /// The server could not be reached, or the connection broke before the whole answer.
+    /// The server is unreachable, or the connection broke before the end of the response.
     Connection(String),
-    /// No whole answer within [`ANSWER_SECONDS_MAX`].
+    /// No complete response within [`ANSWER_SECONDS_MAX`].
     Deadline,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for HttpError {
 impl std::error::Error for HttpError {}
 
 impl Client {
-    /// `base` as in `http://127.0.0.1:3000`; paths are appended to it.
+    /// `base` is like `http://127.0.0.1:3000`; paths are appended to it.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
         let connections = legacy::Client::builder(TokioExecutor::new()).build_http();
@@ -58,7 +58,7 @@ impl Client {
         Self { base, headers: HeaderMap::new(), connections, is_described: true }
     }
 
-    /// A client of a server that only resembles Rondo: its answers are taken as they come.
+    /// A client of a server that only resembles Rondo, whose responses are not checked.
     #[must_use]
     pub fn of_twin(base: impl Into<String>) -> Self {
         Self { is_described: false, ..Self::new(base) }
@@ -165,8 +165,7 @@ impl Pending<'_> {
     /// When there is no whole answer; any status is an answer.
     ///
     /// # Panics
-    /// When the path cannot be in a URL; when the answer is none of those that the OpenAPI document
-    /// has for this request.
+    /// When the path cannot be in a URL, or the OpenAPI document has no such response to this request.
     pub async fn send(self) -> Result<Response, HttpError> {
         let url = format!("{}{}", self.client.base, self.path);
         let mut request = Request::new(Full::new(self.body));
@@ -190,7 +189,7 @@ impl Pending<'_> {
     }
 }
 
-/// The innermost cause says most: "connection refused" instead of "client error".
+/// The innermost cause says the most: "connection refused" instead of "client error".
 fn cause(error: &dyn std::error::Error) -> HttpError {
     let mut error = error;
     while let Some(source) = error.source() {

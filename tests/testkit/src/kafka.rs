@@ -27,19 +27,19 @@ use crate::wait::eventually;
 pub use record::Record;
 pub use secure::SecureListener;
 
-/// Names the folder with the broker's jars; without it, they are looked for in the cache.
+/// The folder with the broker's jars; by default the cache of `cargo xtask test`.
 const JARS_VARIABLE: &str = "RONDO_TEST_KAFKA";
 
 /// The release that `cargo xtask test` fetches.
 const KAFKA_VERSION: &str = "4.3.1";
 
-/// 16 bytes in base64url, as Kafka wants its cluster's id.
+/// Kafka's form of a cluster id: 16 bytes in base64url.
 const CLUSTER_ID: &str = "cm9uZG8tdGVzdC1rYWZrYQ";
 
 /// Longest wait for a start, also after a kill and on a busy machine.
 const START_SECONDS_MAX: u64 = 60;
 
-/// Longest wait for an orderly end.
+/// Longest wait for a clean shutdown.
 const STOP_SECONDS_MAX: u64 = 30;
 
 /// Longest wait for one answer of the broker.
@@ -54,11 +54,11 @@ pub struct Broker {
     secure: Option<SecureListener>,
     program: Program,
     process: Mutex<Option<Process>>,
-    // After the process: its data goes when nobody writes it any more.
+    // Dropped after the process, which writes into it.
     _folder: Folder,
 }
 
-/// What a broker is to be like.
+/// Options of a broker.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BrokerBuilder {
     is_killable: bool,
@@ -66,8 +66,8 @@ pub struct BrokerBuilder {
 }
 
 impl BrokerBuilder {
-    /// Makes a restart after [`Broker::kill`] take 3 s instead of 11: the killed broker's session
-    /// has to expire first. Leave it alone otherwise, because a busy machine may miss heartbeats.
+    /// Shortens the broker's session, which has to expire before a restart after [`Broker::kill`]: the
+    /// restart takes 3 s instead of 11. Only for tests that kill it: a busy machine may miss heartbeats.
     #[must_use]
     pub const fn killable(mut self) -> Self {
         self.is_killable = true;
@@ -140,8 +140,8 @@ impl BrokerBuilder {
             ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
             ("log.dirs", folder.join("data").display().to_string()),
         ];
-        // One node keeps every topic alone; small files and buffers; nobody waits for more members
-        // of a group; a topic that the program forgot to create is an error, not a topic.
+        // One node holds every topic; files and buffers are small; a group does not wait for more members;
+        // a topic that the program forgot to create is an error.
         let fixed = [
             ("offsets.topic.replication.factor", "1"),
             ("offsets.topic.num.partitions", "3"),
@@ -195,12 +195,12 @@ impl Broker {
         self.secure.as_ref().expect("a broker that was built with `secure()`")
     }
 
-    /// Settings of a client of the plain listener, whose session ends soon after the broker does.
+    /// Settings for a client of the plain listener, with a short session.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap()).set("session.timeout.ms", "6000");
-        // What a client says of a broker that was killed on purpose tells a test nothing.
+        // Clients would complain about brokers that were killed on purpose.
         config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
         config
     }
@@ -236,10 +236,10 @@ impl Broker {
         }
     }
 
-    /// Makes a topic that keeps every record, however long ago it says it was made.
+    /// Creates a topic that keeps records of any age.
     ///
     /// # Panics
-    /// When the broker refuses, for example because the topic is there.
+    /// When the broker refuses, for example because the topic exists.
     pub async fn create_topic(&self, name: &str, partitions: i32) {
         let admin: AdminClient<DefaultClientContext> =
             self.client_config().create().expect("an admin client");
@@ -251,10 +251,10 @@ impl Broker {
         }
     }
 
-    /// Puts a record into a topic, as a program of somebody else's would.
+    /// Publishes a record, as a foreign program would.
     ///
     /// # Panics
-    /// When the broker does not take it.
+    /// When the broker rejects it.
     pub async fn publish(&self, topic: &str, key: &str, headers: &[(&str, &str)], value: &str) {
         let producer: FutureProducer = self.client_config().create().expect("a producer");
         let headers = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| {
@@ -265,7 +265,7 @@ impl Broker {
         sent.unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
     }
 
-    /// Everything in a topic up to now; by partition, then offset.
+    /// All records of a topic up to now, by partition and offset.
     ///
     /// # Panics
     /// When the topic does not exist or the broker does not answer.
@@ -279,7 +279,7 @@ impl Broker {
         read.expect("the topic can be read")
     }
 
-    /// Waits for an answer to a question about the cluster: the port is open long before.
+    /// Waits until the broker answers a metadata request; its port is open long before.
     async fn await_answer(&self) {
         let config = self.client_config();
         let mut first_error = None;
@@ -309,8 +309,7 @@ impl Broker {
     }
 }
 
-/// Asks for the cluster's metadata, and whether a leader could be found for a group: the last thing
-/// to come up.
+/// Requests the cluster's metadata.
 fn has_answer(config: &ClientConfig) -> Result<(), String> {
     let consumer: BaseConsumer = config.create().map_err(|error| error.to_string())?;
     let metadata =

@@ -1,9 +1,9 @@
-//! Ends what a test program has started with that program, however it ends.
+//! Ends what a test program has started, however that program ends.
 //!
-//! A destructor does not run when the program is killed, and a static's never does. So a small
-//! shell reads from a pipe whose other end this process has: when the pipe closes, for whatever
-//! reason, the shell does the cleaning. Linux' parent-death signal would not do: it fires when the
-//! *thread* that started a child ends, and each test has a thread of its own.
+//! Destructors do not run when the program is killed, and those of statics never run. So a small shell
+//! reads from a pipe whose other end this process holds, and cleans up when the pipe closes. Linux'
+//! parent-death signal does not serve: it fires when the *thread* that started a child ends, and each test
+//! has its own thread.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -16,8 +16,8 @@ while read -r _; do :; done
 kill -KILL "$1" 2>/dev/null
 "#;
 
-/// Removes folder `$1`, after stopping any Postgres that has its data in it: a killed `rondo up`
-/// leaves one running on purpose. Tries again while somebody who is not dead yet writes into it.
+/// Stops any Postgres with its data in folder `$1`, which a killed `rondo up` leaves running on purpose, and
+/// removes the folder. Tries again while a dying process still writes into it.
 const REMOVE: &str = r#"
 while read -r _; do :; done
 find "$1" -name postmaster.pid 2>/dev/null | while read -r file; do
@@ -62,14 +62,14 @@ impl Leash {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own: Ctrl-C ends the tests, and only then this.
+            // In its own process group, so that Ctrl-C ends the tests first.
             .process_group(0)
             .spawn()
             .expect("/bin/sh starts");
         Self { shell }
     }
 
-    /// Lets go; the holder cleans up itself from here on.
+    /// Lets go; from here on the caller cleans up.
     pub fn release(&mut self) {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
@@ -77,7 +77,7 @@ impl Leash {
 }
 
 impl Drop for Leash {
-    /// Returns when the cleaning is done.
+    /// Returns when the cleanup is done.
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::folder::Folder;
 
-    /// Dropping closes the pipe as the end of this process would.
+    /// Dropping closes the pipe, as the end of this process would.
     #[test]
     fn what_is_held_ends_with_the_leash() {
         let mut held = Command::new("/bin/sleep").arg("100").spawn().unwrap();
@@ -109,8 +109,8 @@ mod tests {
         held.wait().unwrap();
     }
 
-    /// A process that SIGQUIT ends, as it does a postmaster, also where it is ignored by inheritance: in
-    /// what a script runs in the background.
+    /// A process that SIGQUIT ends, like a postmaster, even if it inherits that SIGQUIT is ignored: what a
+    /// script runs in the background does.
     fn postmaster() -> Child {
         let script = "$SIG{QUIT} = 'DEFAULT'; $| = 1; print \"ready\\n\"; sleep 100";
         let mut perl = Command::new("perl");
@@ -128,7 +128,7 @@ mod tests {
         std::fs::create_dir_all(&data).unwrap();
         let mut server = postmaster();
         std::fs::write(data.join("postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
-        // A zombie would still answer to signal 0, as no postmaster of a killed program does.
+        // Reaped at once: a zombie would still answer signal 0.
         let waiter = std::thread::spawn(move || server.wait().unwrap().signal());
         let path = folder.path().to_owned();
         drop(folder);

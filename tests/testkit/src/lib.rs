@@ -1,17 +1,16 @@
 //! What tests share. Only ever a dev-dependency.
 //!
-//! Everything here is real: Postgres, Kafka, SMTP, the built binaries. What a test starts ends with
-//! the test program, also when that panics or is killed (see [`leash`]).
+//! Postgres, Kafka, SMTP and the built binaries are the real ones. Whatever a test starts ends with the
+//! test program, even when that panics or is killed (see [`leash`]).
 //!
 //! - [`database`]: a fresh database for each test, with a session for each role;
 //! - [`clock`]: a clock that a test sets, for the built programs and their Postgres;
-//! - [`kafka`]: a broker on free ports, to be killed and restarted;
-//! - [`smtp`]: a mail server that records, and fails as it is told;
-//! - [`receiver`]: a receiver of webhooks, likewise;
+//! - [`kafka`]: a broker on free ports, which tests kill and restart;
+//! - [`smtp`]: a mail server that records mails and fails on demand;
+//! - [`receiver`]: a webhook receiver that does the same;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
-//! - [`described_answer`]: every answer of the HTTP API against the OpenAPI document, without a test
-//!   having to ask for it;
-//! - [`event_schema`], [`published`]: every event against the published schemas, and as it is on Kafka;
+//! - [`described_answer`]: checks every response of the HTTP API against the OpenAPI document;
+//! - [`event_schema`], [`published`]: check every event against its schema, and its record on Kafka;
 //! - [`population`]: many users with many tasks, for plans and measurements;
 //! - [`wait`]: waiting for a condition, never for a time.
 

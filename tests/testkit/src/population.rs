@@ -1,5 +1,5 @@
-//! A database full of users and tasks, for plans and measurements: many users with a few tasks each,
-//! and one with very many, whose rows lie scattered among those of the others.
+//! A database full of users and tasks, for plans and measurements: many users with a few tasks each, and one
+//! with very many, whose rows are scattered among those of the others.
 
 use rondo_database::Session;
 use rondo_domain::search;

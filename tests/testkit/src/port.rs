@@ -1,17 +1,16 @@
-//! Ports for programs that cannot bind port 0 themselves, or must come back on the same one.
+//! Ports for programs that cannot bind port 0, or must return to the same port.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 
-/// Below the range that systems take outgoing connections' ports from (Linux: from 32768). In that
-/// range any client of anybody could take the port before the program binds it or while it is
-/// down, even the very client that tries to reach it.
+/// Below the ephemeral ports (Linux: from 32768). From that range, any outgoing connection could take the
+/// port before the program binds it or while it is down, even that of the client that tries to reach it.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
-/// A port on loopback that nobody listens on.
+/// A free port on loopback.
 ///
 /// # Panics
-/// When there seems to be none.
+/// When none is found.
 #[must_use]
 pub fn free() -> u16 {
     let random = RandomState::new();

@@ -1,4 +1,4 @@
-//! Programs as children of a test: their environment, their log, their end.
+//! Programs as children of a test: environment, log, exit.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -24,8 +24,8 @@ const LOG_LINES_MAX: usize = 20_000;
 /// Lines of a child's log that are shown when a test fails.
 const LOG_LINES_SHOWN: usize = 150;
 
-/// Settings of ours that a child inherits; everything else it is told by the test alone, so that a
-/// developer's `KAFKA_BROKERS` or `DATABASE_URL` changes no test.
+/// The variables that a child inherits. All others come from the test, so that a developer's
+/// `KAFKA_BROKERS` or `DATABASE_URL` changes no test.
 const INHERITED: [&str; 7] =
     ["PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "RUST_BACKTRACE", "JAVA_HOME"];
 
@@ -87,8 +87,8 @@ impl Program {
         self
     }
 
-    /// The same program as a script starts it in the background: with SIGINT and SIGQUIT ignored, as are
-    /// then those of its children.
+    /// Starts the program as a script starts one in the background: with SIGINT and SIGQUIT ignored, which
+    /// its children inherit.
     #[must_use]
     pub fn in_background(mut self) -> Self {
         let script = r#"trap "" INT QUIT; exec "$0" "$@""#;
@@ -130,7 +130,7 @@ impl Program {
 pub struct Process {
     name: String,
     child: Child,
-    // After the child has been cleared away, its number may be another's: see `drop`.
+    // Released first, see `drop`: once the child is reaped, its process id may belong to another.
     leash: Leash,
     log: Log,
 }
@@ -163,7 +163,7 @@ impl Process {
         is_it: impl Fn(&str) -> bool,
     ) -> String {
         let found = eventually(what, within, async || {
-            // Its last lines may be on their way when it has ended.
+            // After its exit, the last lines may still be on their way.
             let has_ended = self.exited().filter(|_| self.log.is_whole());
             match (self.log.find(&is_it), has_ended) {
                 (Some(line), _) => Ok(Ok(line)),
@@ -202,8 +202,8 @@ impl Process {
         self.exit(within).await
     }
 
-    /// SIGKILL, then waits until the system has cleared the child away. What the child has started
-    /// itself stays, as it would on a user's machine.
+    /// Sends SIGKILL and reaps the child. The child's own children keep running, as they would on a user's
+    /// machine.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -224,12 +224,12 @@ impl Drop for Process {
 #[derive(Debug, Clone, Default)]
 struct Log {
     lines: Arc<Mutex<VecDeque<String>>>,
-    /// One for each stream that has not come to its end.
+    /// The number of streams that have not ended.
     readers: Arc<AtomicUsize>,
 }
 
 impl Log {
-    /// Reads a stream to its end on a thread of its own, so that the child never waits for us.
+    /// Reads a stream to its end on its own thread, so that the child never blocks on a full pipe.
     fn follow(&self, stream: impl Read + Send + 'static) {
         let (lines, readers) = (Arc::clone(&self.lines), Arc::clone(&self.readers));
         readers.fetch_add(1, Ordering::AcqRel);
@@ -262,8 +262,8 @@ impl Log {
     }
 }
 
-/// Lets this process, and the children that it starts from then on, have as many files open as the system
-/// permits; gives the number.
+/// Raises the limit of open files, for this process and the children that it starts from then on, to what
+/// the system permits; returns the limit.
 ///
 /// # Panics
 /// When the system does not tell.
@@ -281,7 +281,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/testkit is in the clone")
 }
 
-/// Where cargo puts what it builds. A test program is in `TARGET/release/deps`.
+/// Cargo's target folder. A test program is in `TARGET/release/deps`.
 #[must_use]
 pub fn target_directory() -> PathBuf {
     let program = std::env::current_exe().expect("the path of this program");

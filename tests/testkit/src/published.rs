@@ -1,5 +1,4 @@
-//! Everything on Kafka is checked as another team's consumer would read it: topic, key, headers,
-//! value, order.
+//! Checks everything on Kafka as a foreign consumer reads it: topic, key, headers, value, order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,4 @@
-//! A receiver of webhooks on loopback: an HTTP/1.1 server that records what it is sent and answers as
-//! it is told.
+//! A webhook receiver on loopback: an HTTP/1.1 server that records its requests and responds on demand.
 
 use std::collections::VecDeque;
 use std::io;

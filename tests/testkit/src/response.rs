@@ -1,4 +1,4 @@
-//! What an HTTP server has answered.
+//! A response of an HTTP server.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};

@@ -1,7 +1,7 @@
-//! A mail server on loopback (RFC 5321) that records what it accepts and fails as it is told.
+//! A mail server on loopback (RFC 5321) that records what it accepts and fails on demand.
 //!
-//! It speaks EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, RSET, NOOP and QUIT, in plain text or with
-//! TLS; it relays nothing.
+//! It speaks EHLO, HELO, STARTTLS, AUTH, MAIL, RCPT, DATA, RSET, NOOP and QUIT, in plain text or with TLS,
+//! and relays nothing.
 
 mod session;
 

@@ -1,13 +1,13 @@
-//! Waiting for a condition, with a deadline, instead of for a time.
+//! Waits for a condition, with a deadline, instead of sleeping.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// First pause between two looks; they grow to [`PAUSE_MS_MAX`].
+/// The first pause between two looks; pauses double up to [`PAUSE_MS_MAX`].
 const PAUSE_MS_MIN: u64 = 2;
 const PAUSE_MS_MAX: u64 = 50;
 
-/// Looks again and again until `look` succeeds, and returns what it found.
+/// Calls `look` until it succeeds and returns its result.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -24,7 +24,7 @@ const PAUSE_MS_MAX: u64 = 50;
 /// ```
 ///
 /// # Panics
-/// When `within` has passed; the message has `what` was awaited and what was seen last.
+/// When `within` has passed. The message has `what` and the last error of `look`.
 pub async fn eventually<T, E: Display>(
     what: &str,
     within: Duration,
@@ -34,12 +34,12 @@ pub async fn eventually<T, E: Display>(
     let mut pause_ms = PAUSE_MS_MIN;
     let mut seen = "no answer at all".to_owned();
     loop {
-        // Without a bound on the look itself, one that hangs would hide what was awaited.
+        // Bounded, because a look that hangs would hide what was awaited.
         let left = within.saturating_sub(start.elapsed()).max(Duration::from_millis(PAUSE_MS_MAX));
         match tokio::time::timeout(left, look()).await {
             Ok(Ok(found)) => return found,
             Ok(Err(other)) => seen = other.to_string(),
-            // What was seen before says more than that the last look was cut.
+            // The error before says more than this timeout.
             Err(_) => {}
         }
         assert!(

@@ -1,7 +1,7 @@
 //! `test-service postgres|kafka [--secure]`: one service for many test programs, or for a person.
 //!
-//! It prints one line with how to reach the service and ends when its standard input closes, so
-//! that it cannot outlive who has started it.
+//! It prints one line that says how to reach the service and exits when its standard input closes, so that it
+//! cannot outlive its parent.
 
 use std::io::{Read, Write};
 

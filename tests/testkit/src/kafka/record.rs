@@ -1,4 +1,4 @@
-//! What is in a topic.
+//! The records of a topic.
 
 use std::time::Duration;
 
