@@ -13,7 +13,7 @@ pub mod transport;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rondo_contract::topic::CAPABILITIES;
+use rondo_contract::capability::CAPABILITIES;
 use rondo_database::{ConnectError, Dsn, Pool, Session};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::Metrics;

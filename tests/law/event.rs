@@ -7,7 +7,7 @@ use rondo_testkit::event_schema::known_types;
 
 #[test]
 fn every_event_type_has_a_schema() {
-    let types: BTreeSet<_> = EventType::ALL.iter().map(|event_type| event_type.as_str()).collect();
+    let types: BTreeSet<_> = EventType::all().map(EventType::as_str).collect();
     let schemas: BTreeSet<_> = known_types().into_iter().collect();
     assert_eq!(types, schemas);
 }

@@ -2,7 +2,6 @@
 //! until a test delivers them to the typed entry point, as often and in whatever order it likes.
 
 use rondo_contract::event::EventType;
-use rondo_contract::topic::topics_of;
 use rondo_database::Role;
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::event_schema::assert_event_valid;
@@ -98,7 +97,7 @@ impl Stage {
                 subject: row.get::<_, Option<i64>>(2).map(|task| format!("tasks/{task}")),
                 time: row.get(3),
                 traceparent: row.get(4),
-                topic: topics_of(known)[0].name.to_owned(),
+                topic: known.topics()[0].name.to_owned(),
                 event_type,
                 data,
             }

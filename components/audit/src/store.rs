@@ -18,7 +18,7 @@ impl Store {
             std::array::from_fn(|_| Vec::with_capacity(rows));
         for record in records {
             let row = [
-                Some(record.event_id),
+                Some(record.event_id.to_string()),
                 Some(record.action_type),
                 record.user_id.map(|id| id.to_string()),
                 record.task_id.map(|id| id.to_string()),

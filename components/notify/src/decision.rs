@@ -1,32 +1,6 @@
 //! Whether a reminder that came due is still worth a mail.
 
-use rondo_contract::event::TaskEvent;
-use rondo_domain::instant::Instant;
-
-use crate::reminder::Reminder;
-
-/// What `reminder.due` tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Firing {
-    pub reminder_id: i64,
-    /// How often the reminder has come due, this time included.
-    pub number: i64,
-    pub remind_at: Instant,
-}
-
-impl Firing {
-    /// # Errors
-    /// When a member is missing or no instant.
-    pub fn of(event: &TaskEvent) -> Result<Self, String> {
-        let missing = |member: &str| format!("{member} is missing");
-        let remind_at = event.remind_at.as_deref().ok_or_else(|| missing("remind_at"))?;
-        Ok(Self {
-            reminder_id: event.reminder_id.ok_or_else(|| missing("reminder_id"))?,
-            number: event.firing.ok_or_else(|| missing("firing"))?.into(),
-            remind_at: remind_at.parse().map_err(|_| "remind_at is no instant".to_owned())?,
-        })
-    }
-}
+use crate::reminder::{Firing, Reminder};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {

@@ -1,12 +1,36 @@
 //! The mail of a reminder.
 
+use rondo_contract::event::TaskEvent;
 use rondo_contract::link_token::{Purpose, TASK_LINK_LIFETIME_S};
+use rondo_domain::instant::Instant;
 use rondo_domain::moment;
 use rondo_domain::zone::Zone;
 use serde_json::Value;
 
-use crate::decision::Firing;
 use crate::mail::{Block, LabelledUrl, Links, Mail, Reader, one_line};
+
+/// One time that a reminder fired, as `reminder.due` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firing {
+    pub reminder_id: i64,
+    /// How often the reminder has come due, this time included.
+    pub number: i64,
+    pub remind_at: Instant,
+}
+
+impl Firing {
+    /// # Errors
+    /// When a member is missing, or `remind_at` is not an instant.
+    pub fn of(event: &TaskEvent) -> Result<Self, String> {
+        let missing = |member: &str| format!("{member} is missing");
+        let remind_at = event.remind_at.as_deref().ok_or_else(|| missing("remind_at"))?;
+        Ok(Self {
+            reminder_id: event.reminder_id.ok_or_else(|| missing("reminder_id"))?,
+            number: event.firing.ok_or_else(|| missing("firing"))?.into(),
+            remind_at: remind_at.parse().map_err(|_| "remind_at is not an instant".to_owned())?,
+        })
+    }
+}
 
 /// A reminder, its task and its user, as they are now.
 pub struct Reminder {
@@ -66,11 +90,9 @@ impl Reminder {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use rondo_contract::link_token::Link;
     use rondo_contract::token::HmacKey;
-    use rondo_domain::instant::Instant;
-
-    use super::*;
 
     const PUBLIC_URL: &str = "https://a.example/rondo";
 

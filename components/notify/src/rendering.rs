@@ -13,9 +13,10 @@ use rondo_guest::trace::Trace;
 use rondo_guest::{clock, variable};
 
 use crate::VERIFIED_ONLY_VARIABLE;
-use crate::decision::{self, Decision, Firing};
+use crate::decision::{self, Decision};
 use crate::digest;
 use crate::mail::Links;
+use crate::reminder::Firing;
 use crate::store::Store;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";

@@ -4,10 +4,9 @@ use rondo_domain::instant::{self, Instant};
 use rondo_guest::database::{Database, DatabaseError, Failure, Row, int, optional, text};
 use serde_json::Value;
 
-use crate::decision::Firing;
 use crate::digest::{Digest, Entry, Group, ITEMS_MAX};
 use crate::mail::{Mail, Reader};
-use crate::reminder::Reminder;
+use crate::reminder::{Firing, Reminder};
 
 pub struct Store(Database);
 

@@ -90,7 +90,7 @@ fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
 /// Makes a webhook and shows its secret, this once.
 fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
-    let form = NewWebhook::read(body::object(request)?, loopback()?).map_err(Refusal::invalid)?;
+    let form = NewWebhook::read(&body::object(request)?, loopback()?).map_err(Refusal::invalid)?;
     let secret = new_secret()?;
     let notice = notice(&form.url, request)?;
     let outcome = Store::open()?.create(login, &form, &secret, WEBHOOKS_MAX, &notice)?;
@@ -139,7 +139,7 @@ fn show(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
 fn change(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
     let patch = body::value(&request.body()?, request, &[body::JSON, body::MERGE_PATCH])?;
-    let change = WebhookChange::read(patch, loopback()?).map_err(Refusal::invalid)?;
+    let change = WebhookChange::read(&patch, loopback()?).map_err(Refusal::invalid)?;
     let notice = change.url.as_deref().map(|url| notice(url, request)).transpose()?;
     let outcome = Store::open()?.change(login, id, &change, notice.as_ref())?;
     Ok(Response::json(200, answer(outcome, Refusal::not_found)?))

@@ -133,7 +133,7 @@ struct Stored {
     reminder_offset: Option<String>,
     deleted: bool,
     followed: bool,
-    taken: String,
+    taken: Vec<String>,
     completions: i64,
 }
 
@@ -150,7 +150,7 @@ impl Stored {
             reminder_offset: row.optional_text("reminder_offset")?,
             deleted: row.boolean("deleted")?,
             followed: row.boolean("followed")?,
-            taken: row.optional_text("taken")?.unwrap_or_default(),
+            taken: row.json("taken")?,
             completions: row.int("completions")?,
         })
     }
@@ -175,7 +175,7 @@ impl Stored {
                 .map_err(|error| format!("stored reminder_offset {error}"))?,
             deleted: self.deleted,
             followed: self.followed,
-            taken: self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect(),
+            taken: self.taken.iter().filter_map(|slot| slot.parse().ok()).collect(),
             completions: u32::try_from(self.completions).unwrap_or(u32::MAX),
         })
     }

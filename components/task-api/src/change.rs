@@ -6,18 +6,18 @@
 use rondo_contract::task_body;
 use rondo_domain::instant::Instant;
 use rondo_domain::recurrence::{Frequency, Rule};
-use rondo_domain::task::{self, EditScope, SeriesChange, Status, TaskFields};
+use rondo_domain::task::{self, EditScope, SeriesChange, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::{Value, json};
 
+use crate::answer::{Answer, replayed, task_response};
 use crate::create::stored_zone;
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
-use crate::store::{Answer, Change, Deletion, ForChange, Outcome, Store};
-use crate::task_response;
+use crate::store::{Change, Deletion, ForChange, Outcome, Store};
 
 /// How often the rules are applied anew when the task changes in between.
 pub const ATTEMPTS_MAX: usize = 3;
@@ -54,7 +54,7 @@ pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refu
     Parameters::of(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
     change(request, user, task, None, EditScope::This, |current| {
-        task_body::parse(&value, current.fields.status, &current.user_zone, current.now)
+        task_body::replace(&current.fields, &value, &current.user_zone, current.now)
             .map_err(Refusal::invalid)
     })
 }
@@ -96,10 +96,9 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
 /// `scope`: which occurrences of a series are meant.
 fn scope(request: &Request) -> Result<EditScope, Refusal> {
     let mut parameters = Parameters::of(request);
-    let words = EditScope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>();
-    let scope = parameters.word("scope", &words, "this, future, all");
+    let scope = parameters.word("scope", EditScope::parse);
     parameters.finish()?;
-    Ok(scope.and_then(|word| EditScope::parse(word).ok()).unwrap_or(EditScope::This))
+    Ok(scope.unwrap_or(EditScope::This))
 }
 
 /// A task as it is, with what its rules need besides.
@@ -126,7 +125,7 @@ fn change(
                 let current = Current::read(&answer, &user_time_zone)?;
                 (answer, further, current)
             }
-            ForChange::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
+            ForChange::Replayed(answer) => return Ok(replayed(200, answer)),
             ForChange::KeyReused => return Err(idempotency::reused()),
             // What is wrong with the request by itself comes first.
             ForChange::NotFound => {
@@ -154,7 +153,7 @@ fn change(
         };
         match store.change(user, task, change, key, &request.trace.traceparent())? {
             Outcome::Done(answer) => return Ok(task_response(200, answer)),
-            Outcome::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
+            Outcome::Replayed(answer) => return Ok(replayed(200, answer)),
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
@@ -177,8 +176,8 @@ impl Current {
     /// what members of a patch may depend on.
     fn any() -> Result<Self, Refusal> {
         let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
-        let mut fields = task_body::parse(&json!({ "title": "any" }), Status::Pending, &zone, now)
-            .map_err(Refusal::invalid)?;
+        let mut fields =
+            task_body::create(&json!({ "title": "any" }), &zone, now).map_err(Refusal::invalid)?;
         fields.due_date = Some(now);
         fields.recurrence_rule = Some(Rule::every(Frequency::Daily));
         Ok(Self { fields, user_zone: zone, now })

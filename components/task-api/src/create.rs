@@ -1,16 +1,16 @@
 //! Creating a task.
 
 use rondo_contract::task_body;
-use rondo_domain::task::{Status, TaskFields};
+use rondo_domain::task::TaskFields;
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::Value;
 
+use crate::answer::{replayed, task_response};
 use crate::idempotency::{self, Key};
 use crate::store::{Outcome, Store};
-use crate::task_response;
 
 /// `POST /api/{user_id}/tasks`.
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
@@ -18,23 +18,21 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let value = body::value(&request.body()?, request, &[body::JSON])?;
     let key = Key::of(request, &value)?;
     let now = clock::now();
-    let parse = |zone: &Zone| {
-        task_body::parse(&value, Status::Pending, zone, now).map_err(Refusal::invalid)
-    };
-    let mut fields = parse(&Zone::utc())?;
+    let mut fields = task_body::create(&value, &Zone::utc(), now).map_err(Refusal::invalid)?;
     let store = Store::open()?;
-    // The user's own zone is asked for only where something is calculated in it; otherwise the
-    // function that creates the task fills it in, and creating is one round trip.
-    let fill_in = !task_body::names_zone(&value) && !is_calculated_in_zone(&fields);
-    if !task_body::names_zone(&value) && is_calculated_in_zone(&fields) {
+    // Creating is one round trip: `task_create` fills in the user's zone. Only where something is
+    // calculated in that zone is it read first.
+    let needs_zone = !task_body::names_zone(&value);
+    let is_calculated = is_calculated_in_zone(&fields);
+    if needs_zone && is_calculated {
         let name = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        fields = parse(&stored_zone(&name)?)?;
+        fields = task_body::in_zone(fields, stored_zone(&name)?, now).map_err(Refusal::invalid)?;
     }
     let mut stored = task_body::to_stored(&fields, &[], now);
-    if fill_in {
+    if needs_zone && !is_calculated {
         stored["time_zone"] = Value::Null;
     }
-    let (task, replayed) =
+    let (task, is_replayed) =
         match store.create(user, stored.to_string(), key.as_ref(), &request.trace.traceparent())? {
             Outcome::Done(task) => (task, false),
             Outcome::Replayed(task) => (task, true),
@@ -45,17 +43,16 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
             }
         };
     let location = format!("/api/{user}/tasks/{}", task.id());
-    let response =
-        if replayed { idempotency::replayed(201, task) } else { task_response(201, task) };
+    let response = if is_replayed { replayed(201, task) } else { task_response(201, task) };
     Ok(response.header("location", location))
 }
 
-/// Whether what is derived from the fields is another in another zone.
+/// Whether a derived value depends on the time zone.
 fn is_calculated_in_zone(fields: &TaskFields) -> bool {
     fields.recurrence_rule.is_some() || fields.reminder_offset.is_some_and(|o| o.has_days())
 }
 
-/// A zone that the database keeps; it was checked when it came in.
+/// A stored zone, which was checked when it came in.
 pub fn stored_zone(name: &str) -> Result<Zone, Refusal> {
     Zone::parse(name).map_err(|violation| Refusal::internal(format!("stored zone: {violation}")))
 }

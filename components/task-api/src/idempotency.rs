@@ -7,9 +7,6 @@ use rondo_guest::http::{Method, Request, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::store::Answer;
-use crate::task_response;
-
 /// Longest key.
 const KEY_CHARS_MAX: usize = 255;
 
@@ -47,11 +44,6 @@ impl Key {
             body_hash: hexadecimal(&Sha256::digest(body)),
         }))
     }
-}
-
-/// The first answer again.
-pub fn replayed(status: u16, answer: Answer) -> Response {
-    mark(task_response(status, answer))
 }
 
 /// Says that an answer is the first one again.

@@ -20,6 +20,7 @@ mod bindings {
     });
 }
 
+mod answer;
 mod change;
 mod changes;
 mod create;
@@ -40,7 +41,8 @@ use rondo_guest::caller;
 use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::page::Parameters;
 
-use crate::store::{Answer, Store};
+use crate::answer::task_response;
+use crate::store::Store;
 
 struct Component;
 
@@ -197,13 +199,7 @@ fn read(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     })
 }
 
-/// A response with a task.
-fn task_response(status: u16, answer: Answer) -> Response {
-    Response::json(status, answer.task).header("etag", etag::of(answer.revision))
-}
-
-/// The id in a path. What is no number is the id of no task; the database says so in its turn, so
-/// that what is wrong with the request itself comes first.
+/// The id in a path. A non-numeric id becomes 0, so that request errors still win over 404.
 fn id(segment: &str) -> i64 {
     caller::number(segment).unwrap_or(0)
 }

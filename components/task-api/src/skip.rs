@@ -12,12 +12,12 @@ use rondo_guest::page::Parameters;
 use rondo_guest::{Refusal, body};
 use serde_json::{Map, Value, json};
 
+use crate::answer::{replayed, task_response};
 use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
 use crate::create::stored_zone;
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{ForChange, Outcome, Store, key_parameters};
-use crate::task_response;
 
 pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     Parameters::of(request).finish()?;
@@ -31,7 +31,7 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
                 let current = Current::read(&answer, &user_time_zone)?;
                 (answer, further, current)
             }
-            ForChange::Replayed(kept) => return Ok(idempotency::replayed(200, kept)),
+            ForChange::Replayed(kept) => return Ok(replayed(200, kept)),
             ForChange::KeyReused => return Err(idempotency::reused()),
             ForChange::NotFound => return Err(Refusal::not_found()),
         };
@@ -69,7 +69,7 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
         let mut row = store.0.query_one(include_str!("sql/task_skip.sql"), &values)?;
         match Outcome::read(&mut row)? {
             Outcome::Done(answer) => return Ok(task_response(200, answer)),
-            Outcome::Replayed(answer) => return Ok(idempotency::replayed(200, answer)),
+            Outcome::Replayed(answer) => return Ok(replayed(200, answer)),
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
@@ -99,7 +99,7 @@ pub struct Occurrence {
     time_zone: String,
     slot: String,
     /// Slots after it that other occurrences have.
-    taken: String,
+    taken: Vec<String>,
     completions: i64,
 }
 
@@ -110,7 +110,7 @@ impl Occurrence {
             anchor: row.text("anchor")?,
             time_zone: row.text("time_zone")?,
             slot: row.text("slot")?,
-            taken: row.optional_text("taken")?.unwrap_or_default(),
+            taken: row.json("taken")?,
             completions: row.int("completions")?,
         })
     }
@@ -133,8 +133,7 @@ impl Occurrence {
     /// The next free slot, when it is due, and the slots that were passed over; none when the series
     /// is over.
     fn next(&self, now: Instant) -> Result<Option<(DateTime, Instant, Vec<DateTime>)>, Refusal> {
-        let taken: Vec<DateTime> =
-            self.taken.split_whitespace().filter_map(|slot| slot.parse().ok()).collect();
+        let taken: Vec<DateTime> = self.taken.iter().filter_map(|slot| slot.parse().ok()).collect();
         let slot = local(&self.slot)?;
         Ok(match self.series()?.successor(slot, now, now, self.completions(), &taken) {
             Successor::Next { slot, due, skipped } => Some((slot, due, skipped)),

@@ -3,8 +3,8 @@
 use rondo_domain::offset::ReminderOffset;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text};
-use serde::Deserialize;
 
+use crate::answer::Answer;
 use crate::idempotency::Key;
 
 pub struct Store(pub Database);
@@ -43,7 +43,7 @@ impl Store {
             None => match row.optional_text("answer")? {
                 Some(task) => ForChange::Task {
                     answer: Answer { revision: row.int("revision")?, task },
-                    further: offsets(row.optional_text("further")?),
+                    further: offsets(&row.json::<Vec<String>>("further")?),
                     user_time_zone: row.text("time_zone")?,
                 },
                 None => ForChange::NotFound,
@@ -120,37 +120,6 @@ pub struct Change<'a> {
     pub series: &'a str,
 }
 
-/// A task as it is answered.
-pub struct Answer {
-    pub revision: i64,
-    /// JSON.
-    pub task: String,
-}
-
-impl Answer {
-    /// From the JSON alone. A kept answer's revision is the one that the task had then.
-    fn of(task: String) -> Self {
-        let revision = Identity::of(&task).revision;
-        Self { revision, task }
-    }
-
-    pub fn id(&self) -> i64 {
-        Identity::of(&self.task).id
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Identity {
-    id: i64,
-    revision: i64,
-}
-
-impl Identity {
-    fn of(task: &str) -> Self {
-        serde_json::from_str(task).unwrap_or_default()
-    }
-}
-
 /// What was found when a task is about to be changed.
 pub enum ForChange {
     Task {
@@ -203,9 +172,8 @@ pub enum Deletion {
 }
 
 /// Offsets as they are stored, which were checked when they came in.
-fn offsets(stored: Option<String>) -> Vec<ReminderOffset> {
-    let stored = stored.unwrap_or_default();
-    stored.split(' ').filter_map(|offset| ReminderOffset::parse(offset).ok()).collect()
+fn offsets(stored: &[String]) -> Vec<ReminderOffset> {
+    stored.iter().filter_map(|offset| ReminderOffset::parse(offset).ok()).collect()
 }
 
 pub fn key_parameters(key: Option<&Key>) -> [ParameterValue; 3] {

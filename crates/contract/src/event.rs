@@ -1,17 +1,19 @@
 //! Events: facts about a task, a reminder or a notification, in the past tense.
 //!
-//! The value is written by the database in the transaction that made the fact true; these types
-//! read it. `schemas/` beside this crate's source has the JSON Schema of each type. Within 1.x a
-//! member is only ever added, so readers ignore what they do not know.
+//! [`EVENTS`] says of each type of event what it is called, which topics carry it, who can subscribe
+//! to it and which members its value has. The database writes the value in the transaction that makes
+//! the fact true; [`TaskEvent`] and [`DigestEvent`] read it. Within 1.x a member is only ever added,
+//! so readers ignore what they do not know.
 
 use std::fmt;
 use std::str::FromStr;
 
+use rondo_domain::task::{EditScope, Status};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// Version of the value's shape.
-pub const SCHEMA_VERSION: &str = "1.0";
+use crate::member::{Kind, Member};
+use crate::topic::{DLQ_EVENTS, REMINDERS, TASK_EVENTS, TASK_UPDATES, Topic};
 
 /// What happened: `event_type` in the value, `ce_type` in the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,70 +34,179 @@ pub enum EventType {
     EventDeadLettered,
 }
 
-impl EventType {
-    pub const ALL: [Self; 14] = [
-        Self::TaskCreated,
-        Self::TaskUpdated,
-        Self::TaskCompleted,
-        Self::TaskReopened,
-        Self::TaskSkipped,
-        Self::TaskDeleted,
-        Self::SeriesEnded,
-        Self::ReminderScheduled,
-        Self::ReminderDue,
-        Self::ReminderCancelled,
-        Self::NotificationSent,
-        Self::NotificationFailed,
-        Self::DigestDue,
-        Self::EventDeadLettered,
-    ];
+/// A type of event.
+#[derive(Debug)]
+pub struct EventFacts {
+    pub event_type: EventType,
+    pub name: &'static str,
+    /// The topics that carry it. The same event id travels on each.
+    pub topics: &'static [&'static Topic],
+    /// Whether the event is a change of a task, which takes a revision of its user's.
+    pub takes_revision: bool,
+    /// Whether webhooks can subscribe to it.
+    pub is_for_webhooks: bool,
+    pub task_data: TaskData,
+    /// The members that only some types have.
+    pub members: &'static [Member],
+}
 
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TaskCreated => "task.created",
-            Self::TaskUpdated => "task.updated",
-            Self::TaskCompleted => "task.completed",
-            Self::TaskReopened => "task.reopened",
-            Self::TaskSkipped => "task.skipped",
-            Self::TaskDeleted => "task.deleted",
-            Self::SeriesEnded => "series.ended",
-            Self::ReminderScheduled => "reminder.scheduled",
-            Self::ReminderDue => "reminder.due",
-            Self::ReminderCancelled => "reminder.cancelled",
-            Self::NotificationSent => "notification.sent",
-            Self::NotificationFailed => "notification.failed",
-            Self::DigestDue => "digest.due",
-            Self::EventDeadLettered => "event.dead_lettered",
-        }
+/// What a value says of the task that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskData {
+    /// It is about no task.
+    None,
+    /// `task_id`, `revision`, and the task, whose status is one of these.
+    Whole(&'static [&'static str]),
+    /// The same, but an empty object in place of a task that has been deleted meanwhile.
+    UnlessDeleted,
+}
+
+const REMINDER_MEMBERS: &[Member] = &[
+    Member::new("reminder_id", Kind::Id),
+    Member::new("remind_at", Kind::Instant),
+    Member::nullable("due_date", Kind::Instant),
+];
+const NOTIFICATION_MEMBERS: &[Member] = &[
+    Member::new("notification_id", Kind::Id),
+    Member::new("reminder_id", Kind::Id),
+    Member::new("channel", Kind::Words(&["email"])),
+];
+
+/// A change of a task.
+const fn change(event_type: EventType, name: &'static str) -> EventFacts {
+    EventFacts {
+        event_type,
+        name,
+        topics: &[&TASK_EVENTS, &TASK_UPDATES],
+        takes_revision: true,
+        is_for_webhooks: true,
+        task_data: TaskData::Whole(Status::WORDS),
+        members: &[],
     }
 }
 
+/// What happened to a reminder.
+const fn reminder(event_type: EventType, name: &'static str) -> EventFacts {
+    EventFacts {
+        topics: &[&REMINDERS],
+        takes_revision: false,
+        is_for_webhooks: false,
+        members: REMINDER_MEMBERS,
+        ..change(event_type, name)
+    }
+}
+
+/// What became of a mail about a reminder.
+const fn notification(event_type: EventType, name: &'static str) -> EventFacts {
+    EventFacts {
+        is_for_webhooks: true,
+        task_data: TaskData::UnlessDeleted,
+        members: NOTIFICATION_MEMBERS,
+        ..reminder(event_type, name)
+    }
+}
+
+/// Every type, in the order of [`EventType`].
+pub const EVENTS: &[EventFacts] = &[
+    change(EventType::TaskCreated, "task.created"),
+    change(EventType::TaskUpdated, "task.updated"),
+    EventFacts {
+        task_data: TaskData::Whole(&[Status::Completed.as_str()]),
+        ..change(EventType::TaskCompleted, "task.completed")
+    },
+    EventFacts {
+        task_data: TaskData::Whole(&[Status::Pending.as_str(), Status::InProgress.as_str()]),
+        ..change(EventType::TaskReopened, "task.reopened")
+    },
+    change(EventType::TaskSkipped, "task.skipped"),
+    EventFacts {
+        members: &[
+            // By its user, or by a predecessor that was reopened.
+            Member::new("reason", Kind::Words(&["deleted", "withdrawn"])),
+            // For an occurrence.
+            Member::optional("scope", Kind::Words(EditScope::WORDS)),
+        ],
+        ..change(EventType::TaskDeleted, "task.deleted")
+    },
+    EventFacts {
+        topics: &[&TASK_EVENTS],
+        takes_revision: false,
+        ..change(EventType::SeriesEnded, "series.ended")
+    },
+    reminder(EventType::ReminderScheduled, "reminder.scheduled"),
+    EventFacts {
+        is_for_webhooks: true,
+        members: &[
+            Member::new("reminder_id", Kind::Id),
+            Member::new("remind_at", Kind::Instant),
+            Member::nullable("due_date", Kind::Instant),
+            // How often the reminder has fired, this time included.
+            Member::new("firing", Kind::Integer { min: 1 }),
+        ],
+        ..reminder(EventType::ReminderDue, "reminder.due")
+    },
+    reminder(EventType::ReminderCancelled, "reminder.cancelled"),
+    notification(EventType::NotificationSent, "notification.sent"),
+    notification(EventType::NotificationFailed, "notification.failed"),
+    EventFacts {
+        task_data: TaskData::None,
+        members: &[
+            Member::new("user_id", Kind::Id),
+            // The user's local day that the digest is for.
+            Member::new("day", Kind::Date),
+        ],
+        ..reminder(EventType::DigestDue, "digest.due")
+    },
+    EventFacts {
+        topics: &[&DLQ_EVENTS],
+        task_data: TaskData::None,
+        members: &[
+            Member::new("consumer", Kind::Text { chars_max: None }),
+            Member::new("attempts", Kind::Integer { min: 1 }),
+            Member::new(
+                "error",
+                Kind::Object(&[
+                    Member::new("code", Kind::Text { chars_max: None }),
+                    Member::new("message", Kind::Text { chars_max: None }),
+                ]),
+            ),
+            Member::new(
+                "original",
+                Kind::Object(&[
+                    Member::new("topic", Kind::Text { chars_max: None }),
+                    // Null without Kafka, as is the offset.
+                    Member::nullable("partition", Kind::Integer { min: 0 }),
+                    Member::nullable("offset", Kind::Integer { min: 0 }),
+                    Member::new("key", Kind::Text { chars_max: None }),
+                    Member::new("headers", Kind::Object(&[])),
+                    Member::new("value", Kind::Text { chars_max: None }),
+                ]),
+            ),
+        ],
+        ..reminder(EventType::EventDeadLettered, "event.dead_lettered")
+    },
+];
+
 impl EventType {
-    /// The JSON Schema of the value, as it is published.
+    /// Every type.
+    pub fn all() -> impl Iterator<Item = Self> {
+        EVENTS.iter().map(|facts| facts.event_type)
+    }
+
     #[must_use]
-    pub const fn schema(self) -> &'static str {
-        macro_rules! schema {
-            ($name:literal) => {
-                include_str!(concat!("../schemas/", $name, ".json"))
-            };
-        }
-        match self {
-            Self::TaskCreated => schema!("task.created"),
-            Self::TaskUpdated => schema!("task.updated"),
-            Self::TaskCompleted => schema!("task.completed"),
-            Self::TaskReopened => schema!("task.reopened"),
-            Self::TaskSkipped => schema!("task.skipped"),
-            Self::TaskDeleted => schema!("task.deleted"),
-            Self::SeriesEnded => schema!("series.ended"),
-            Self::ReminderScheduled => schema!("reminder.scheduled"),
-            Self::ReminderDue => schema!("reminder.due"),
-            Self::ReminderCancelled => schema!("reminder.cancelled"),
-            Self::NotificationSent => schema!("notification.sent"),
-            Self::NotificationFailed => schema!("notification.failed"),
-            Self::DigestDue => schema!("digest.due"),
-            Self::EventDeadLettered => schema!("event.dead_lettered"),
-        }
+    pub const fn facts(self) -> &'static EventFacts {
+        &EVENTS[self as usize]
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The topics that carry an event of this type.
+    #[must_use]
+    pub const fn topics(self) -> &'static [&'static Topic] {
+        self.facts().topics
     }
 }
 
@@ -121,8 +232,7 @@ impl FromStr for EventType {
     type Err = UnknownEventType;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
+        Self::all()
             .find(|event_type| event_type.as_str() == name)
             .ok_or_else(|| UnknownEventType(name.to_owned()))
     }
@@ -141,11 +251,9 @@ impl<'de> Deserialize<'de> for EventType {
     }
 }
 
-/// The value of every event but `event.dead_lettered`.
+/// The value of an event about a task.
 ///
-/// Members that only some types have are optional here: `reminder_id`, `remind_at`, `due_date` and
-/// `firing` come with reminders, `notification_id` and `channel` with notifications, `reason` and
-/// `scope` with `task.deleted`.
+/// Members that only some types have are optional here; [`EVENTS`] says which types have them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskEvent {
     /// UUID; the natural key of the event's effects.
@@ -166,17 +274,14 @@ pub struct TaskEvent {
     pub remind_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_date: Option<String>,
-    /// How often this reminder has come due, this time included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// Why a task was deleted: `deleted` by its user, `withdrawn` by a reopened predecessor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// `this`, `future` or `all`, for a deleted occurrence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
 }
@@ -193,7 +298,7 @@ impl TaskEvent {
     }
 }
 
-/// The value of `digest.due`: a user's daily digest is to be written. It is about no task.
+/// The value of `digest.due`: a user's daily digest is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestEvent {
     /// UUID.
@@ -203,7 +308,7 @@ pub struct DigestEvent {
     /// RFC 3339 in UTC: when it came due.
     pub timestamp: String,
     pub user_id: i64,
-    /// The user's local day that it is the digest of, such as `2031-03-30`.
+    /// The user's local day that the digest is for, such as `2031-03-30`.
     pub day: String,
 }
 
@@ -232,10 +337,23 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for event_type in EventType::ALL {
-            assert_eq!(event_type.as_str().parse(), Ok(event_type));
+        for (place, facts) in EVENTS.iter().enumerate() {
+            assert_eq!(facts.event_type as usize, place, "{}", facts.name);
+            assert_eq!(facts.name.parse(), Ok(facts.event_type));
         }
+        assert_eq!(EVENTS.len(), EventType::EventDeadLettered as usize + 1);
         assert_eq!("task.eaten".parse::<EventType>(), Err(UnknownEventType("task.eaten".into())));
+    }
+
+    #[test]
+    fn task_events_alone_take_revisions_and_are_synced() {
+        for facts in EVENTS {
+            let is_change = facts.name.starts_with("task.");
+            assert!(!facts.topics.is_empty(), "{}", facts.name);
+            assert_eq!(facts.topics.contains(&&TASK_UPDATES), is_change, "{}", facts.name);
+            assert_eq!(facts.takes_revision, is_change, "{}", facts.name);
+            assert!(facts.is_for_webhooks || !is_change, "{}", facts.name);
+        }
     }
 
     #[test]

@@ -6,18 +6,22 @@
 
 pub mod account_mail;
 pub mod address;
+pub mod body;
+pub mod capability;
 pub mod change_position;
 pub mod cloud_event;
 pub mod event;
 pub mod frame;
 pub mod json;
 pub mod link_token;
+pub mod member;
 pub mod problem;
 pub mod recurrence_rule;
 pub mod reminder_body;
 pub mod secret;
 pub mod tag_body;
 pub mod task_body;
+pub mod task_field;
 pub mod task_query;
 pub mod token;
 pub mod topic;

@@ -6,7 +6,7 @@ use rondo_domain::offset::ReminderOffset;
 use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
-use crate::task_body::duration;
+use crate::task_field::duration;
 
 /// A moment as a client names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,68 +1,60 @@
-//! Bodies of the task routes: from JSON to the rules' types and back.
+//! Bodies of the task routes: from JSON to the rules' types and back, by the table of
+//! [`task_field`](crate::task_field).
 //!
-//! All that is wrong with a body is told at once, each with its pointer. A member that is not known
-//! is refused, so that a misspelt one is never silently lost; read-only ones may be sent back.
+//! Everything that is wrong with a body is reported at once, each fault with its pointer. An unknown
+//! member is refused. A member that the route cannot set may be sent back and is ignored.
 
-use rondo_domain::Violation;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::{self, Frequency, Rule, Series};
-use rondo_domain::task::{Description, Priority, Status, Tags, TaskFields, Title, tag_key};
+use rondo_domain::recurrence::{self, Series};
+use rondo_domain::task::{TaskFields, Title, tag_key};
 use rondo_domain::zone::Zone;
-use rondo_domain::{fold, search};
+use rondo_domain::{Violation, fold, search};
 use serde_json::{Map, Value, json};
 
+use crate::body::Reader;
 use crate::problem::FieldError;
 use crate::recurrence_rule;
+use crate::task_field::{self, Access, TASK_FIELDS};
 
-/// Members that a client may send back and that are ignored.
-pub const READ_ONLY: [&str; 7] =
-    ["id", "user_id", "revision", "parent_task_id", "created_at", "updated_at", "completed_at"];
-const WRITABLE: [&str; 10] = [
-    "title",
-    "description",
-    "status",
-    "priority",
-    "tags",
-    "due_date",
-    "time_zone",
-    "reminder_offset",
-    "recurrence_rule",
-    "recurrence_pattern",
-];
-/// Reads a whole task: what is left out has its default, `default_status` and `default_zone` among
-/// them. The zone of a body says itself whether the default is needed; see [`names_zone`].
+/// Reads a new task. [`names_zone`] tells whether the body makes `default_zone` superfluous.
 ///
 /// # Errors
 /// Everything that is wrong.
-pub fn parse(
+pub fn create(
     body: &Value,
-    default_status: Status,
     default_zone: &Zone,
     now: Instant,
 ) -> Result<TaskFields, Vec<FieldError>> {
-    let Value::Object(members) = body else { return Err(vec![not_an_object("")]) };
-    let mut reader = Reader::new(members);
-    let fields = TaskFields {
-        title: reader.title().unwrap_or_else(|| reader.placeholder_title()),
-        description: reader.description(),
-        status: reader.word("status", Status::parse).unwrap_or(default_status),
-        priority: reader.word("priority", Priority::parse),
-        tags: reader.tags(),
-        due_date: reader
-            .text("due_date")
-            .and_then(|text| reader.take("/due_date", instant::parse(text))),
-        time_zone: reader
-            .text("time_zone")
-            .and_then(|name| reader.take("/time_zone", Zone::parse(name)))
-            .unwrap_or_else(|| default_zone.clone()),
-        reminder_offset: reader.reminder_offset(),
-        recurrence_rule: reader.rule(),
-    };
-    reader.finish(fields, now)
+    read(Reader::of(body)?, default_zone, now)
 }
 
-/// Applies a merge patch (RFC 7396): what is left out stays, null clears.
+/// Replaces a task: fields that are left out get their defaults, but for those that are kept.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn replace(
+    current: &TaskFields,
+    body: &Value,
+    default_zone: &Zone,
+    now: Instant,
+) -> Result<TaskFields, Vec<FieldError>> {
+    let Value::Object(members) = body else { return create(body, default_zone, now) };
+    let mut members = members.clone();
+    for field in TASK_FIELDS {
+        let is_given = members.get(field.name).is_some_and(|value| !value.is_null());
+        let is_kept = match field.access {
+            Access::Creation { .. } => true,
+            _ => field.is_kept && !is_given,
+        };
+        if let Some(value) = field.write(current).filter(|_| is_kept) {
+            members.insert(field.name.to_owned(), value);
+        }
+    }
+    read(Reader::new(&members), default_zone, now)
+}
+
+/// Applies a merge patch (RFC 7396): fields that are left out stay, null sets the default.
 ///
 /// # Errors
 /// Everything that is wrong.
@@ -72,7 +64,7 @@ pub fn patch(
     default_zone: &Zone,
     now: Instant,
 ) -> Result<TaskFields, Vec<FieldError>> {
-    let Value::Object(members) = body else { return Err(vec![not_an_object("")]) };
+    let Value::Object(members) = body else { return create(body, default_zone, now) };
     let mut target = to_json(current);
     if let (Some(Value::Object(rule)), Some(patch)) =
         (target.get_mut("recurrence_rule"), members.get("recurrence_rule"))
@@ -80,15 +72,73 @@ pub fn patch(
         recurrence_rule::switch_form(rule, patch);
     }
     for (name, value) in members {
-        merge(&mut target, name, value);
+        let field = task_field::find(name);
+        if !field.is_some_and(|field| matches!(field.access, Access::Creation { .. })) {
+            merge(&mut target, name, value);
+        }
     }
-    parse(&Value::Object(target), Status::Pending, default_zone, now)
+    read(Reader::new(&target), default_zone, now)
+}
+
+/// The fields of a task as it is answered, which this program has written itself.
+///
+/// # Errors
+/// When another version of the rules has written it.
+pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
+    create(task, &Zone::utc(), Instant::UNIX_EPOCH)
+}
+
+/// The same task in another zone.
+///
+/// # Errors
+/// When its rule never matches there.
+pub fn in_zone(
+    mut task: TaskFields,
+    zone: Zone,
+    now: Instant,
+) -> Result<TaskFields, Vec<FieldError>> {
+    task.time_zone = zone;
+    check_series(&task, now)
+        .map_err(|violation| vec![FieldError::of("/recurrence_rule", violation)])?;
+    Ok(task)
 }
 
 /// Whether a body names a time zone itself.
 #[must_use]
 pub fn names_zone(body: &Value) -> bool {
     body.get("time_zone").is_some_and(|zone| !zone.is_null())
+}
+
+fn read(mut reader: Reader<'_>, zone: &Zone, now: Instant) -> Result<TaskFields, Vec<FieldError>> {
+    let mut task = TaskFields::new(placeholder_title(), zone.clone());
+    for field in TASK_FIELDS {
+        match field.access {
+            Access::ReadOnly => reader.ignore(field.name),
+            Access::Creation { read, .. }
+            | Access::Writable { read, .. }
+            | Access::Alias { read } => {
+                read(&mut reader, &mut task);
+            }
+        }
+    }
+    // What concerns several fields together.
+    if task.reminder_offset.is_some() && reader.given("due_date").is_none() {
+        reader.refuse("reminder_offset", Violation::NeedsDueDate);
+    }
+    if let Err(violation) = check_series(&task, now) {
+        reader.refuse("recurrence_rule", violation);
+    }
+    reader.finish().map(|()| task)
+}
+
+fn check_series(task: &TaskFields, now: Instant) -> Result<(), Violation> {
+    let Some(rule) = &task.recurrence_rule else { return Ok(()) };
+    Series::new(rule.clone(), anchor(task, now), task.time_zone.clone()).validate()
+}
+
+/// Stands in for a title that is refused, until the other fields have been read.
+fn placeholder_title() -> Title {
+    Title::parse("-").unwrap_or_else(|violation| unreachable!("{violation}"))
 }
 
 /// The rule of RFC 7396, section 2, for one member.
@@ -118,173 +168,21 @@ fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
     }
 }
 
-pub(crate) fn not_an_object(pointer: &str) -> FieldError {
-    FieldError::of(pointer, Violation::Malformed { expected: "a JSON object" })
-}
-
-/// Reads members and notes what is wrong with them.
-pub(crate) struct Reader<'a> {
-    pub(crate) members: &'a Map<String, Value>,
-    pub(crate) errors: Vec<FieldError>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(members: &'a Map<String, Value>) -> Self {
-        let known = |name: &&String| {
-            WRITABLE.contains(&name.as_str()) || READ_ONLY.contains(&name.as_str())
-        };
-        let errors = members
-            .keys()
-            .filter(|name| !known(name))
-            .map(|name| FieldError::unknown_member(name))
-            .collect();
-        Self { members, errors }
-    }
-
-    pub(crate) fn given(&self, name: &str) -> Option<&'a Value> {
-        self.members.get(name).filter(|value| !value.is_null())
-    }
-
-    pub(crate) fn take<T>(&mut self, pointer: &str, result: Result<T, Violation>) -> Option<T> {
-        result.map_err(|violation| self.errors.push(FieldError::of(pointer, violation))).ok()
-    }
-
-    pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
-        let value = self.given(name)?;
-        let text = value.as_str().ok_or(Violation::Malformed { expected: "a string" });
-        self.take(&format!("/{name}"), text)
-    }
-
-    pub(crate) fn word<T>(
-        &mut self,
-        name: &str,
-        parse: fn(&str) -> Result<T, Violation>,
-    ) -> Option<T> {
-        let text = self.text(name)?;
-        self.take(&format!("/{name}"), parse(text))
-    }
-
-    fn title(&mut self) -> Option<Title> {
-        if self.given("title").is_none() {
-            self.errors.push(FieldError::of("/title", Violation::Required));
-            return None;
-        }
-        let text = self.text("title")?;
-        self.take("/title", Title::parse(text))
-    }
-
-    /// Stands in for a title that was refused, until everything else has been looked at.
-    fn placeholder_title(&mut self) -> Title {
-        Title::parse("-").unwrap_or_else(|violation| unreachable!("{violation}"))
-    }
-
-    fn description(&mut self) -> Option<Description> {
-        let text = self.text("description")?;
-        self.take("/description", Description::parse(text))
-    }
-
-    fn tags(&mut self) -> Tags {
-        let Some(value) = self.given("tags") else { return Tags::default() };
-        let Some(items) = value.as_array() else {
-            let violation = Violation::Malformed { expected: "a list of strings" };
-            self.errors.push(FieldError::of("/tags", violation));
-            return Tags::default();
-        };
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match item.as_str() {
-                Some(text) => texts.push(text),
-                None => self.errors.push(FieldError::of(
-                    &format!("/tags/{index}"),
-                    Violation::Malformed { expected: "a string" },
-                )),
-            }
-        }
-        Tags::parse(texts).unwrap_or_else(|faults| {
-            self.errors.extend(faults.iter().map(|fault| FieldError::inside("/tags", fault)));
-            Tags::default()
-        })
-    }
-
-    fn reminder_offset(&mut self) -> Option<ReminderOffset> {
-        let offset = duration(self.given("reminder_offset")?);
-        self.take("/reminder_offset", offset)
-    }
-
-    fn rule(&mut self) -> Option<Rule> {
-        if let Some(pattern) = self.word("recurrence_pattern", Frequency::parse) {
-            if self.given("recurrence_rule").is_some() {
-                let other = Violation::Conflict { other: "recurrence_rule" };
-                self.errors.push(FieldError::of("/recurrence_pattern", other));
-            }
-            return Some(Rule::every(pattern));
-        }
-        let value = self.given("recurrence_rule")?;
-        recurrence_rule::from_json(value)
-            .map_err(|errors| {
-                self.errors.extend(errors.into_iter().map(|error| FieldError {
-                    pointer: format!("/recurrence_rule{}", error.pointer),
-                    ..error
-                }));
-            })
-            .ok()
-    }
-
-    /// What concerns several members together.
-    fn finish(mut self, fields: TaskFields, now: Instant) -> Result<TaskFields, Vec<FieldError>> {
-        if fields.reminder_offset.is_some() && self.given("due_date").is_none() {
-            self.errors.push(FieldError::of("/reminder_offset", Violation::NeedsDueDate));
-        }
-        if let Some(rule) = &fields.recurrence_rule {
-            let series = Series::new(rule.clone(), anchor(&fields, now), fields.time_zone.clone());
-            if let Err(violation) = series.validate() {
-                self.errors.push(FieldError::of("/recurrence_rule", violation));
-            }
-        }
-        if self.errors.is_empty() { Ok(fields) } else { Err(self.errors) }
-    }
-}
-
-/// A span of time: an ISO 8601 duration, or a number of seconds.
-pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
-    const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
-    match value {
-        Value::String(text) => ReminderOffset::parse(text),
-        value => value
-            .as_i64()
-            .ok_or(Violation::Malformed { expected: EXPECTED })
-            .and_then(ReminderOffset::from_seconds),
-    }
-}
-
 /// Local date and time at which a series of this task would start: its due date's, otherwise now.
 #[must_use]
 pub fn anchor(fields: &TaskFields, now: Instant) -> rondo_domain::jiff::civil::DateTime {
     recurrence::anchor_of(fields.due_date.unwrap_or(now), &fields.time_zone)
 }
 
-/// The writable members, as they are answered.
+/// The fields that clients set, as they are answered.
 #[must_use]
-pub fn to_json(fields: &TaskFields) -> Map<String, Value> {
-    let members = json!({
-        "title": fields.title.as_str(),
-        "description": fields.description.as_ref().map(Description::as_str),
-        "status": fields.status.as_str(),
-        "priority": fields.priority.map(Priority::as_str),
-        "tags": fields.tags.as_slice(),
-        "due_date": fields.due_date.map(instant::format),
-        "time_zone": fields.time_zone.name(),
-        "reminder_offset": fields.reminder_offset.map(|offset| offset.to_string()),
-        "recurrence_rule": fields.recurrence_rule.as_ref().map(recurrence_rule::to_json),
-    });
-    match members {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
+pub fn to_json(task: &TaskFields) -> Map<String, Value> {
+    let written = |field: &task_field::TaskField| Some((field.name.to_owned(), field.write(task)?));
+    TASK_FIELDS.iter().filter_map(written).collect()
 }
 
-/// What the database functions take: the writable members and what is derived from them. `further`
-/// are the offsets of the task's further reminders.
+/// What the database functions take: the fields that clients set and what is derived from them.
+/// `further` are the offsets of the task's further reminders.
 #[must_use]
 pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) -> Value {
     let mut members = to_json(fields);
@@ -306,20 +204,14 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) 
     Value::Object(members)
 }
 
-/// The fields of a task as it is answered, which this program has written itself.
-///
-/// # Errors
-/// When another version of the rules has written it.
-pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
-    parse(task, Status::Pending, &Zone::utc(), Instant::UNIX_EPOCH)
-}
-
 #[cfg(test)]
 mod tests {
+    use rondo_domain::task::Status;
+
     use super::*;
 
     fn parsed(body: Value) -> Result<TaskFields, Vec<FieldError>> {
-        parse(&body, Status::Pending, &Zone::utc(), Instant::UNIX_EPOCH)
+        create(&body, &Zone::utc(), Instant::UNIX_EPOCH)
     }
 
     fn check(body: Value, expected: &[(&str, &str)]) {
@@ -410,5 +302,23 @@ mod tests {
         assert_eq!((&rule["frequency"], &rule["interval"]), (&json!("daily"), &json!(3)));
         assert_eq!(patched(json!({"recurrence_rule": null})).unwrap().recurrence_rule, None);
         assert_eq!(patched(json!({"title": null})).unwrap_err()[0].pointer, "/title");
+    }
+
+    #[test]
+    fn a_replacement_keeps_the_status_alone() {
+        let current = parsed(json!({"title": "t", "status": "in_progress", "priority": "high"}));
+        let current = current.unwrap();
+        let replaced = |body: Value| replace(&current, &body, &Zone::utc(), Instant::UNIX_EPOCH);
+        for body in [json!({"title": "u"}), json!({"title": "u", "status": null})] {
+            let task = replaced(body).unwrap();
+            assert_eq!(
+                (task.title.as_str(), task.status, task.priority),
+                ("u", Status::InProgress, None)
+            );
+        }
+        let task = replaced(json!({"title": "u", "status": "completed", "id": 7})).unwrap();
+        assert_eq!(task.status, Status::Completed);
+        assert_eq!(replaced(json!({})).unwrap_err()[0].pointer, "/title");
+        assert_eq!(replaced(json!([])).unwrap_err()[0].pointer, "");
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rondo_contract::topic::{CAPABILITIES, TASK_UPDATES, TOPICS};
+use rondo_contract::capability::CAPABILITIES;
+use rondo_contract::topic::{TASK_UPDATES, TOPICS};
 
 /// Words in backquotes of the row that begins like this and gives this operation.
 fn row(document: &str, start: &str, operation: &str) -> BTreeSet<String> {

@@ -1,10 +1,10 @@
 //! The documents that a client's author reads: OpenAPI 3.1 of the HTTP API, AsyncAPI 3.0 of the
-//! topics and the WebSocket.
+//! topics and the WebSocket, and a JSON Schema of each type of event.
 //!
-//! Limits, words, codes, topics and events are taken from the types of `rondo-domain` and
-//! `rondo-contract` that read requests and make answers, so that a changed limit is a changed
-//! document. What each run makes is kept in docs/, where a change is seen in review and from where
-//! the component `docs` serves it.
+//! Limits, words, codes, topics, fields and events come from the types and tables of `rondo-domain`
+//! and `rondo-contract` that read requests and write answers, so that a changed limit is a changed
+//! document. The documents are kept in docs/, where a review shows each change and from where the
+//! component `docs` serves the first two.
 
 pub mod asyncapi;
 pub mod bill;
@@ -13,8 +13,47 @@ mod operation;
 mod route;
 mod schema;
 
+use rondo_contract::event::EventType;
+use serde_json::Value;
+
+/// Every document, by its path in docs/.
+#[must_use]
+pub fn documents() -> Vec<(String, Value)> {
+    let mut documents = vec![
+        ("openapi.json".to_owned(), openapi::document()),
+        ("asyncapi.json".to_owned(), asyncapi::document()),
+    ];
+    documents.extend(
+        EventType::all().map(|event_type| {
+            (format!("schemas/{event_type}.json"), schema::event::file(event_type))
+        }),
+    );
+    documents
+}
+
 /// A document as it is kept: indented, with a newline at its end.
 #[must_use]
-pub fn rendered(document: &serde_json::Value) -> String {
+pub fn rendered(document: &Value) -> String {
     format!("{document:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_kept_documents_are_these() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        for (path, document) in documents() {
+            let kept = std::fs::read_to_string(folder.join(&path)).unwrap_or_default();
+            assert!(
+                kept == rendered(&document),
+                "docs/{path} is out of date: `cargo xtask document` writes it"
+            );
+        }
+        let schemas = std::fs::read_dir(folder.join("schemas")).unwrap().count();
+        assert_eq!(schemas, EventType::all().count(), "docs/schemas has another file");
+    }
 }

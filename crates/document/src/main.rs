@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use rondo_document::{asyncapi, openapi, rendered};
+use rondo_document::{documents, rendered};
 
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("openapi.json"), rendered(&openapi::document()))?;
-    std::fs::write(folder.join("asyncapi.json"), rendered(&asyncapi::document()))
+    std::fs::create_dir_all(folder.join("schemas"))?;
+    for (path, document) in documents() {
+        std::fs::write(folder.join(path), rendered(&document))?;
+    }
+    Ok(())
 }

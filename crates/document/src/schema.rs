@@ -1,6 +1,8 @@
 //! JSON Schemas (draft 2020-12) of what is sent and answered.
 
 mod account;
+pub mod event;
+mod member;
 mod rule;
 mod task;
 pub mod text;
@@ -56,9 +58,19 @@ pub fn instant() -> Value {
     })
 }
 
-fn described(mut schema: Value, description: &str) -> Value {
-    schema["description"] = description.into();
+/// Says what a value means, before what it looks like.
+fn described(mut schema: Value, meaning: &str) -> Value {
+    let form = schema["description"].as_str().unwrap_or_default();
+    let description = format!("{meaning} {form}");
+    if !description.trim().is_empty() {
+        schema["description"] = description.trim().into();
+    }
     schema
+}
+
+/// A member that may be sent back as it was answered.
+fn ignored() -> Value {
+    json!({"readOnly": true, "description": "Ignored."})
 }
 
 /// Every named schema.
@@ -129,7 +141,7 @@ fn answered(properties: Value) -> Value {
 fn audit_log() -> Value {
     let mut schema = answered(json!({
         "id": id(),
-        "event_id": {"type": "string", "format": "uuid"},
+        "event_id": event::uuid(),
         "action_type": {"type": "string", "examples": ["task.completed"]},
         "user_id": nullable(id()),
         "task_id": nullable(id()),

@@ -20,6 +20,10 @@ word_enum! {
 pub struct Scopes(u8);
 
 impl Scopes {
+    /// What a user can give a personal token: every scope but those that only an operator grants.
+    pub const REQUESTABLE: &'static [&'static str] =
+        &[Scope::TasksRead.as_str(), Scope::TasksWrite.as_str(), Scope::AuditRead.as_str()];
+
     /// What a session's token carries: every scope but `admin`.
     pub const SESSION: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
 
@@ -69,9 +73,10 @@ impl Scopes {
     /// # Errors
     /// `unknown_value` for any that does not exist or that a user cannot give away: `admin`.
     pub fn of_request<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, Violation> {
-        const EXPECTED: &str = "tasks:read, tasks:write, audit:read";
         scopes.into_iter().try_fold(Self::default(), |scopes, word| match Scope::parse(word) {
-            Ok(Scope::Admin) | Err(_) => Err(Violation::UnknownValue { expected: EXPECTED }),
+            Ok(Scope::Admin) | Err(_) => {
+                Err(Violation::UnknownValue { expected: Self::REQUESTABLE })
+            }
             Ok(scope) => Ok(scopes.with(scope)),
         })
     }

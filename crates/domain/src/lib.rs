@@ -22,6 +22,7 @@ pub mod recurrence;
 pub mod search;
 pub mod snooze;
 pub mod task;
+pub mod text;
 pub mod violation;
 pub mod zone;
 

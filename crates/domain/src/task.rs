@@ -2,11 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::blank::is_blank;
 use crate::fold::fold_case;
 use crate::instant::Instant;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
+use crate::text::{limited, shown};
 use crate::zone::Zone;
 use crate::{Fault, Violation};
 
@@ -17,21 +17,6 @@ pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 pub const TAGS_MAX: usize = 10;
 /// Longest tag, after trimming.
 pub const TAG_CHARS_MAX: usize = 50;
-
-/// A task as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Task {
-    pub id: i64,
-    pub user_id: i64,
-    pub fields: TaskFields,
-    /// The first task of the series that this one is an occurrence of.
-    pub parent_task_id: Option<i64>,
-    pub created_at: Instant,
-    pub updated_at: Instant,
-    pub completed_at: Option<Instant>,
-    /// The user's revision that the last change took.
-    pub revision: i64,
-}
 
 /// What a client may write.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +35,22 @@ pub struct TaskFields {
 }
 
 impl TaskFields {
+    /// A task with a title and the default of every other field.
+    #[must_use]
+    pub fn new(title: Title, time_zone: Zone) -> Self {
+        Self {
+            title,
+            description: None,
+            status: Status::Pending,
+            priority: None,
+            tags: Tags(Vec::new()),
+            due_date: None,
+            time_zone,
+            reminder_offset: None,
+            recurrence_rule: None,
+        }
+    }
+
     /// When the task's own reminder is due.
     #[must_use]
     pub fn remind_at(&self) -> Option<Instant> {
@@ -274,23 +275,6 @@ pub fn tag_key(tag: &str) -> String {
         return tag.to_ascii_lowercase();
     }
     tag.nfd().flat_map(fold_case).nfc().collect()
-}
-
-/// Text of 1 to `max` characters, with something to see among them.
-fn shown(text: &str, max: usize) -> Result<String, Violation> {
-    let text = limited(text, max)?;
-    if is_blank(&text) { Err(Violation::Required) } else { Ok(text) }
-}
-
-/// Text of at most `max` characters without NUL, which Postgres cannot store.
-fn limited(text: &str, max: usize) -> Result<String, Violation> {
-    if text.contains('\0') {
-        Err(Violation::ForbiddenCharacter)
-    } else if text.chars().nth(max).is_some() {
-        Err(Violation::TooLong { max })
-    } else {
-        Ok(text.to_owned())
-    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn tags() {
 #[test]
 fn words() {
     assert_eq!(Status::parse("in_progress"), Ok(Status::InProgress));
-    let unknown = Violation::UnknownValue { expected: "pending, in_progress, completed" };
+    let unknown = Violation::UnknownValue { expected: &["pending", "in_progress", "completed"] };
     for word in ["", "Pending", "done"] {
         assert_eq!(Status::parse(word), Err(unknown));
     }

@@ -14,8 +14,8 @@ pub enum Violation {
     /// `unit` continues the sentence, with its leading space; empty for a plain number.
     #[error("must be between {min} and {max}{unit}")]
     OutOfRange { min: i64, max: i64, unit: &'static str },
-    #[error("must be one of: {expected}")]
-    UnknownValue { expected: &'static str },
+    #[error("must be one of: {}", expected.join(", "))]
+    UnknownValue { expected: &'static [&'static str] },
     #[error("must not contain the character U+0000")]
     ForbiddenCharacter,
     #[error("must be {expected}")]

@@ -1,6 +1,6 @@
 //! Closed sets of words, such as the states of a task: an enum whose variants have names.
 
-/// Defines an enum with one word per variant, `ALL`, `as_str`, `parse` and `Display`.
+/// Defines an enum with one word per variant, `ALL`, `WORDS`, `as_str`, `parse` and `Display`.
 ///
 /// `parse` is exact and answers an unknown word with [`Violation::UnknownValue`], which lists the
 /// known ones.
@@ -26,6 +26,9 @@ macro_rules! word_enum {
             /// Every value, in the order of definition.
             pub const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),*];
 
+            /// The word of every value, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$first_word, $($word),*];
+
             /// The word on the wire and in the database.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -40,11 +43,8 @@ macro_rules! word_enum {
             /// # Errors
             /// `unknown_value`, naming the known words.
             pub fn parse(word: &str) -> Result<Self, $crate::Violation> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or(
-                    $crate::Violation::UnknownValue {
-                        expected: concat!($first_word, $(", ", $word),*),
-                    },
-                )
+                let known = Self::ALL.iter().copied().find(|known| known.as_str() == word);
+                known.ok_or($crate::Violation::UnknownValue { expected: Self::WORDS })
             }
         }
 

@@ -7,6 +7,8 @@
 //! A statement that answers rows always answers at least one: on Spin 4.0 a query without rows never
 //! returns (spinframework/spin#3671). One that answers none goes through [`Database::execute`].
 
+use serde::de::DeserializeOwned;
+
 use crate::bindings::spin::postgres::postgres::{
     Column, Connection, DbValue, Error, ParameterValue, QueryError,
 };
@@ -166,6 +168,16 @@ impl Row {
             DbValue::DbNull => Ok(None),
             _ => Err(unexpected(column, "not text")),
         }
+    }
+
+    /// A column of JSON as text that is not NULL.
+    ///
+    /// # Errors
+    /// As [`Row::text`], and when the JSON is not of this type.
+    pub fn json<T: DeserializeOwned>(&mut self, column: &str) -> Result<T, DatabaseError> {
+        let text = self.text(column)?;
+        serde_json::from_str(&text)
+            .map_err(|error| unexpected(column, &format!("not the JSON that is read: {error}")))
     }
 
     /// A column of type int8 that is not NULL.

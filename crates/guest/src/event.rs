@@ -37,18 +37,6 @@ pub struct Event {
     pub data: String,
 }
 
-impl Event {
-    /// Whether the id is a UUID as text (RFC 9562, section 4), as every event of Rondo has one.
-    #[must_use]
-    pub fn has_uuid(&self) -> bool {
-        self.id.len() == 36
-            && self.id.bytes().enumerate().all(|(place, byte)| match place {
-                8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            })
-    }
-}
-
 /// Nothing could be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {

@@ -43,20 +43,12 @@ impl<'a> Parameters<'a> {
         Some(value.into_owned())
     }
 
-    /// One of a few words; `expected` lists them for a client that sends another.
-    pub fn word(
-        &mut self,
-        name: &str,
-        words: &[&'static str],
-        expected: &'static str,
-    ) -> Option<&'static str> {
+    /// One of a few words.
+    pub fn word<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Violation>) -> Option<T> {
         let text = self.text(name)?;
-        let word = words.iter().copied().find(|word| *word == text);
-        if word.is_none() {
-            let violation = Violation::UnknownValue { expected };
-            self.refuse(name, violation.code(), violation.to_string());
-        }
-        word
+        parse(&text)
+            .map_err(|violation| self.refuse(name, violation.code(), violation.to_string()))
+            .ok()
     }
 
     /// Some of a few words, repeated or with commas.

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng as _;
+use rondo_contract::capability::{Batching, Capability};
 use rondo_contract::cloud_event::Disposition;
-use rondo_contract::topic::{Batching, Capability};
 use rondo_telemetry::Metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -94,7 +94,7 @@ impl Inlet {
     /// does not want is finished at once; one that is `revoked` while it waits is forgotten. Returns
     /// false when the consumer has ended.
     pub async fn put(&self, record: Record, finished: Finished, revoked: Option<Revoked>) -> bool {
-        if record.known_type().is_some_and(|event_type| !self.capability.wants(event_type)) {
+        if record.known_type().is_some_and(|event_type| !(self.capability.wants)(event_type)) {
             finished();
             return true;
         }

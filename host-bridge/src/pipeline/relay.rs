@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_contract::event::EventType;
-use rondo_contract::topic::{Topic, topics_of};
+use rondo_contract::topic::Topic;
 use rondo_database::{Dsn, Pool};
 use rondo_telemetry::Metrics;
 use tokio::sync::{Notify, mpsc};
@@ -52,13 +52,13 @@ pub struct Relay {
     pub wake: Arc<Notify>,
 }
 
-/// The topics that carry an event of this type; one that is newer than this program goes where its
-/// family goes, so that nothing is stuck in the outbox.
+/// The topics that carry an event of this type. A type that is newer than this program goes where its
+/// family goes, so that no event is stuck in the outbox.
 fn topics(event_type: &str) -> &'static [&'static Topic] {
     match event_type.parse::<EventType>() {
-        Ok(event_type) => topics_of(event_type),
-        Err(_) if event_type.starts_with("task.") => topics_of(EventType::TaskUpdated),
-        Err(_) => topics_of(EventType::ReminderScheduled),
+        Ok(event_type) => event_type.topics(),
+        Err(_) if event_type.starts_with("task.") => EventType::TaskUpdated.topics(),
+        Err(_) => EventType::ReminderScheduled.topics(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rondo_contract::event::TaskEvent;
 use rondo_contract::token::{self, Claims, HmacKey};
-use rondo_contract::topic::{TASK_UPDATES, topics_of};
+use rondo_contract::topic::TASK_UPDATES;
 use rondo_database::{Role, Session};
 use rondo_telemetry::Gate;
 use rondo_telemetry::connection::CONNECTIONS_MAX;
@@ -117,7 +117,7 @@ impl Stage {
         }
         let events = rows.iter().map(|row| row.get::<_, String>(1)).filter_map(|payload| {
             let event = TaskEvent::parse(&payload).unwrap();
-            let is_synced = topics_of(event.event_type).contains(&&TASK_UPDATES);
+            let is_synced = event.event_type.topics().contains(&&TASK_UPDATES);
             is_synced.then_some((event.user_id, payload))
         });
         events.collect()

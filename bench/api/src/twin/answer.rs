@@ -112,7 +112,7 @@ pub async fn create(
     let now = i64::try_from(since_epoch().as_micros()).unwrap_or_default();
     let now =
         Instant::from_microsecond(now).ok_or(Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
-    let fields = task_body::parse(&value, Status::Pending, &Zone::utc(), now)
+    let fields = task_body::create(&value, &Zone::utc(), now)
         .map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
     let mut stored = task_body::to_stored(&fields, &[], now);
     if !task_body::names_zone(&value) {

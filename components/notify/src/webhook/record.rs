@@ -3,50 +3,41 @@
 use std::collections::HashSet;
 
 use rondo_contract::event::EventType;
-use rondo_contract::webhook::EVENT_TYPES;
 use rondo_domain::jiff::Timestamp;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::Event;
 use serde::Deserialize;
+use uuid::Uuid;
 
-use super::store::Store;
-
-/// An event as deliveries are made of it.
-pub struct Occasion<'a> {
-    pub event: &'a Event,
-    pub user: i64,
-}
+use super::store::{Deliverable, Store};
 
 #[derive(Deserialize)]
 struct Members {
-    event_id: String,
+    event_id: Uuid,
     user_id: i64,
 }
 
-/// Records the deliveries of a batch, each once, by one statement; where nobody has a webhook, by a
-/// look. What is no event that could be delivered is left to whom it concerns.
+/// Records the deliveries of a batch, each once, by one statement. Users without webhooks are left out
+/// by a query before it. An event that cannot be delivered is skipped here: audit rejects it.
 pub fn record(batch: &[Event]) -> Result<(), DatabaseError> {
-    let mut occasions: Vec<Occasion> = batch.iter().filter_map(Occasion::of).collect();
-    if occasions.is_empty() {
+    let mut events: Vec<Deliverable> = batch.iter().filter_map(deliverable).collect();
+    if events.is_empty() {
         return Ok(());
     }
     let store = Store::open()?;
-    let users: HashSet<i64> = occasions.iter().map(|occasion| occasion.user).collect();
+    let users: HashSet<i64> = events.iter().map(|one| one.user).collect();
     let subscribers = store.subscribers(&users)?;
-    occasions.retain(|occasion| subscribers.contains(&occasion.user));
-    if occasions.is_empty() { Ok(()) } else { store.record(&occasions) }
+    events.retain(|one| subscribers.contains(&one.user));
+    if events.is_empty() { Ok(()) } else { store.record(&events) }
 }
 
-impl<'a> Occasion<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
-        let event_type: EventType = event.event_type.parse().ok()?;
-        let members: Members = serde_json::from_str(&event.data).ok()?;
-        let is_sound = EVENT_TYPES.contains(&event_type)
-            && members.event_id == event.id
-            && event.has_uuid()
-            && event.time.parse::<Timestamp>().is_ok();
-        is_sound.then_some(Self { event, user: members.user_id })
-    }
+fn deliverable(event: &Event) -> Option<Deliverable<'_>> {
+    let event_type: EventType = event.event_type.parse().ok()?;
+    let members: Members = serde_json::from_str(&event.data).ok()?;
+    let is_sound = event_type.facts().is_for_webhooks
+        && Uuid::try_parse(&event.id) == Ok(members.event_id)
+        && event.time.parse::<Timestamp>().is_ok();
+    is_sound.then_some(Deliverable { event, user: members.user_id })
 }
 
 #[cfg(test)]
@@ -54,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_delivered() {
+    fn deliverable_events() {
         const ID: &str = "0b0e6c1e-7d3b-4a6e-9d5c-2f1a3b4c5d6e";
         let event = |id: &str, event_type: &str, time: &str, data: &str| Event {
             id: id.to_owned(),
@@ -67,7 +58,7 @@ mod tests {
         let (time, data) =
             ("2031-01-01T00:00:00Z", format!(r#"{{"event_id":"{ID}","user_id":7}}"#));
         let good = event(ID, "task.created", time, &data);
-        assert_eq!(Occasion::of(&good).map(|occasion| occasion.user), Some(7));
+        assert_eq!(deliverable(&good).map(|one| one.user), Some(7));
         for bad in [
             event(ID, "reminder.scheduled", time, &data),
             event(ID, "task.eaten", time, &data),
@@ -76,7 +67,7 @@ mod tests {
             event(ID, "task.created", time, "nonsense"),
             event(&ID.replace('0', "1"), "task.created", time, &data),
         ] {
-            assert!(Occasion::of(&bad).is_none(), "{bad:?}");
+            assert!(deliverable(&bad).is_none(), "{bad:?}");
         }
     }
 }

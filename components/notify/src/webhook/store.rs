@@ -6,14 +6,21 @@ use rondo_contract::webhook::TEST_TYPE;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::caller::Login;
 use rondo_guest::database::{Database, DatabaseError, boolean, int, optional, text, text_list};
+use rondo_guest::event::Event;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::form::{NewWebhook, WebhookChange};
-use super::record::Occasion;
 use crate::store::Page;
 
 /// How long deliveries are remembered, in days: an event that is older is not delivered anew.
 const DELIVERY_DAYS: i64 = 30;
+
+/// An event that webhooks can subscribe to, and its user.
+pub struct Deliverable<'a> {
+    pub event: &'a Event,
+    pub user: i64,
+}
 
 pub struct Store(Database);
 
@@ -31,10 +38,9 @@ impl Store {
     /// A JSON object, if there is such a webhook.
     pub fn webhook(&self, user: i64, id: i64) -> Result<Option<String>, DatabaseError> {
         let parameters = [int(user), int(id)];
-        let list =
-            self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?.text("answer")?;
-        let only = list.trim().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
-        Ok(only.map(str::trim).filter(|webhook| !webhook.is_empty()).map(str::to_owned))
+        let mut row = self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?;
+        let only: Vec<Box<RawValue>> = row.json("answer")?;
+        Ok(only.first().map(|webhook| webhook.get().to_owned()))
     }
 
     /// Refused when the user has `webhooks_max` already.
@@ -50,7 +56,7 @@ impl Store {
             int(login.user_id),
             int(login.issued_at_s),
             text(form.url.as_str()),
-            text_list(form.events.iter().map(|event_type| event_type.as_str().to_owned())),
+            text_list(form.events.iter().map(|&name| name.to_owned())),
             text(secret),
             int(webhooks_max),
             text(notice.to_string()),
@@ -66,7 +72,7 @@ impl Store {
         notice: Option<&Value>,
     ) -> Result<Outcome, DatabaseError> {
         let events = change.events.as_ref();
-        let names = events.map(|events| events.iter().map(|one| one.as_str().to_owned()));
+        let names = events.map(|events| events.iter().map(|&name| name.to_owned()));
         let parameters = [
             int(login.user_id),
             int(login.issued_at_s),
@@ -138,13 +144,12 @@ impl Store {
     pub fn subscribers(&self, users: &HashSet<i64>) -> Result<HashSet<i64>, DatabaseError> {
         let users = text_list(users.iter().map(ToString::to_string));
         let mut row = self.0.query_one(include_str!("../sql/webhook_subscribers.sql"), &[users])?;
-        let users = row.optional_text("users")?.unwrap_or_default();
-        Ok(users.split(' ').filter_map(|user| user.parse().ok()).collect())
+        row.json("users")
     }
 
-    pub fn record(&self, occasions: &[Occasion]) -> Result<(), DatabaseError> {
+    pub fn record(&self, events: &[Deliverable]) -> Result<(), DatabaseError> {
         let column =
-            |value: fn(&Occasion) -> Option<String>| text_list(occasions.iter().map(value));
+            |value: fn(&Deliverable) -> Option<String>| text_list(events.iter().map(value));
         let parameters = [
             column(|one| Some(one.event.id.clone())),
             column(|one| Some(one.event.event_type.clone())),

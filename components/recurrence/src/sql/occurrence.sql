@@ -27,7 +27,7 @@ SELECT s.id IS NOT NULL AS is_known,
         OR EXISTS (SELECT FROM occurrences successor
                    WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn')) AS followed,
        -- Slots that other occurrences have.
-       (SELECT string_agg(to_char(other.slot, 'YYYY-MM-DD"T"HH24:MI:SS'), ' ' ORDER BY other.slot)
+       (SELECT coalesce(json_agg(to_char(other.slot, 'YYYY-MM-DD"T"HH24:MI:SS') ORDER BY other.slot), '[]')::text
         FROM occurrences other
         WHERE other.series_id = s.id AND other.slot > o.slot AND other.scheduled
           AND other.state <> 'withdrawn') AS taken,

@@ -3,7 +3,8 @@
 -- $1 user, $2 task, $3 method and path, $4 idempotency key, $5 hash of the body
 SELECT k.outcome AS kept_outcome, k.answer AS kept_answer, t.revision,
        t.representation AS answer,
-       (SELECT string_agg(DISTINCT r.before_due, ' ') FROM reminders r WHERE r.task_id = t.id) AS further,
+       (SELECT coalesce(json_agg(DISTINCT r.before_due) FILTER (WHERE r.before_due IS NOT NULL), '[]')::text
+        FROM reminders r WHERE r.task_id = t.id) AS further,
        (SELECT u.time_zone FROM users u WHERE u.id = $1::int8) AS time_zone
 FROM (SELECT 1) AS one
 LEFT JOIN kept_answer($1::int8, $3::text, $4::text, $5::text) k ON true

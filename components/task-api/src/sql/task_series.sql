@@ -6,7 +6,7 @@ SELECT s.id IS NOT NULL AS is_known,
        s.time_zone,
        to_char(t.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
        -- Slots that other occurrences have.
-       (SELECT string_agg(to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS'), ' ')
+       (SELECT coalesce(json_agg(to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS')), '[]')::text
         FROM occurrences o
         WHERE o.series_id = s.id AND o.slot > t.slot AND o.scheduled AND o.state <> 'withdrawn') AS taken,
        -- Only a count on basis completion needs it.

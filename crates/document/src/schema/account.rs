@@ -4,7 +4,7 @@ use rondo_domain::access::Scope;
 use serde_json::{Value, json};
 
 use super::text;
-use super::{answered, described, id, instant, named, nullable, object, words};
+use super::{answered, described, id, ignored, instant, named, nullable, object, words};
 
 pub fn email() -> Value {
     json!({"type": "string", "format": "email", "maxLength": 254})
@@ -42,10 +42,9 @@ fn user_example() -> Value {
 }
 
 pub fn user_patch() -> Value {
-    let ignored = json!({"readOnly": true, "description": "Ignored."});
     let mut schema = object(
         json!({
-            "id": ignored, "email": ignored, "email_verified": ignored,
+            "id": ignored(), "email": ignored(), "email_verified": ignored(),
             "name": nullable(text::name(200)),
             "time_zone": text::time_zone(),
             "notifications": object(json!({
@@ -72,10 +71,7 @@ pub fn registration() -> Value {
             "email": email(),
             "password": password(),
             "name": nullable(text::name(200)),
-            "time_zone": nullable(described(
-                text::time_zone(),
-                "A name of the IANA time zone database, in any case; UTC unless given.",
-            )),
+            "time_zone": nullable(described(text::time_zone(), "Defaults to UTC.")),
             "invitation": {
                 "type": ["string", "null"],
                 "description": "Where registering takes one.",
@@ -160,10 +156,7 @@ pub fn api_token_create() -> Value {
                 "type": "array", "minItems": 1,
                 "items": {"type": "string", "enum": token_scopes()},
             },
-            "expires_at": nullable(described(
-                text::instant(),
-                "RFC 3339 with any offset, in the future; null for never.",
-            )),
+            "expires_at": nullable(described(text::instant(), "In the future. Null for never.")),
         }),
         &["name", "scopes"],
     );

@@ -29,8 +29,8 @@ fn members() -> Map<String, Value> {
         },
         "rrule": described(
             text::rrule(),
-            "An RFC 5545 rule, daily or slower, instead of the members above; with COUNT or UNTIL \
-             in it also instead of count and end_date.",
+            "Replaces the other members of the rule's pattern. With COUNT or UNTIL in it, it \
+             replaces `count` and `end_date` too.",
         ),
         "basis": {
             "type": "string", "enum": words(Basis::ALL, Basis::as_str),

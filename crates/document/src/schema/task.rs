@@ -1,70 +1,64 @@
 //! Tasks, rules, tags, changes, reminders.
 
-use rondo_domain::recurrence::{Frequency, PREVIEW_SLOTS_MAX};
-use rondo_domain::task::{
-    DESCRIPTION_CHARS_MAX, Priority, Status, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX,
-};
+use rondo_contract::member::Kind;
+use rondo_contract::task_field::{Access, TASK_FIELDS, TaskField};
+use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
+use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
+use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
 
-use super::text::{self, NO_NUL, bounded, not_blank};
-use super::{answered, described, id, instant, named, nullable, object, words};
+use super::text::{self, not_blank};
+use super::{answered, described, id, ignored, instant, member, named, nullable, object};
 
-/// The members of a task that a client may write, as they are read; null is the default of each
-/// but the title.
-fn writable() -> Map<String, Value> {
-    let statuses = words(Status::ALL, Status::as_str);
-    let priorities = words(Priority::ALL, Priority::as_str);
-    let members = json!({
-        "title": described(
-            not_blank(TITLE_CHARS_MAX),
-            &format!("1 to {TITLE_CHARS_MAX} characters after trimming, which show something."),
-        ),
-        "description": nullable(bounded(NO_NUL, DESCRIPTION_CHARS_MAX)),
-        "status": nullable(json!({
-            "type": "string",
-            "enum": statuses,
-            "description": "Changing it to or from completed has the effects of complete and reopen.",
-        })),
-        "priority": nullable(json!({"type": "string", "enum": priorities})),
-        "tags": nullable(json!({
-            "type": "array",
-            "items": not_blank(TAG_CHARS_MAX),
-            "description": format!(
-                "Trimmed and sorted; unique ignoring case and Unicode's forms of one text, the first \
-                 spelling stays. At most {TAGS_MAX}, equal ones counted once."
-            ),
-        })),
-        "due_date": nullable(text::instant()),
-        "time_zone": nullable(described(
-            text::time_zone(),
-            "A name of the IANA time zone database, in any case; the user's unless given.",
-        )),
-        "reminder_offset": nullable(text::duration(
-            "How long before due_date, which it needs, the reminder comes.",
-        )),
-        "recurrence_rule": nullable(named("RecurrenceRuleInput")),
-        "recurrence_pattern": nullable(json!({
-            "type": "string",
-            "enum": words(Frequency::ALL, Frequency::as_str),
-            "description": "Short for a recurrence_rule with this frequency; not with one.",
-        })),
-    });
-    members.as_object().cloned().unwrap_or_default()
+/// What a body of a task is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Create,
+    Replace,
+    Patch,
 }
 
-/// Members that may be sent back as they were answered, and are ignored.
-fn read_only() -> Map<String, Value> {
-    rondo_contract::task_body::READ_ONLY
-        .iter()
-        .map(|name| ((*name).to_owned(), json!({"readOnly": true, "description": "Ignored."})))
-        .collect()
+/// The fields of a task as a body may have them. Null is the default of each that is not required.
+fn readable(form: Form) -> Map<String, Value> {
+    let new = new_task();
+    let schema = |field: &TaskField| {
+        let is_ignored = match field.access {
+            Access::ReadOnly => true,
+            Access::Creation { .. } => form != Form::Create,
+            Access::Writable { .. } | Access::Alias { .. } => false,
+        };
+        if is_ignored {
+            return ignored();
+        }
+        let schema = match field.kind {
+            Kind::RecurrenceRule if form == Form::Patch => named("RecurrenceRulePatch"),
+            ref kind => member::read(kind),
+        };
+        if field.is_required {
+            return described(schema, field.description);
+        }
+        let mut schema = nullable(described(schema, field.description));
+        let has_default = form == Form::Create || (form == Form::Replace && !field.is_kept);
+        let default = field.write(&new).filter(|value| has_default && !value.is_null());
+        if let Some(default) = default.filter(|_| !matches!(field.kind, Kind::TimeZone)) {
+            schema["default"] = default;
+        }
+        schema
+    };
+    TASK_FIELDS.iter().map(|field| (field.name.to_owned(), schema(field))).collect()
+}
+
+/// A task with nothing but defaults.
+fn new_task() -> TaskFields {
+    let title = Title::parse("-").unwrap_or_else(|violation| unreachable!("{violation}"));
+    TaskFields::new(title, Zone::utc())
 }
 
 /// A whole task.
-fn task_read() -> Value {
-    let mut members = writable();
-    members.extend(read_only());
-    let mut schema = object(members.into(), &["title"]);
+fn task_read(form: Form) -> Value {
+    let required: Vec<_> =
+        TASK_FIELDS.iter().filter(|field| field.is_required).map(|field| field.name).collect();
+    let mut schema = object(readable(form).into(), &required);
     let is_null = |name: &str| json!({"properties": {name: {"type": "null"}}});
     let with_due_date = json!({
         "required": ["due_date"],
@@ -78,7 +72,7 @@ fn task_read() -> Value {
 }
 
 pub fn task_create() -> Value {
-    let mut schema = task_read();
+    let mut schema = task_read(Form::Create);
     schema["examples"] = json!([{
         "title": "Weekly team meeting",
         "priority": "high",
@@ -92,62 +86,68 @@ pub fn task_create() -> Value {
 }
 
 pub fn task_replace() -> Value {
-    let mut schema = task_read();
+    let mut schema = task_read(Form::Replace);
     schema["examples"] = json!([{
         "title": "Weekly team meeting",
         "description": "Sync with the team",
         "tags": ["meetings"],
         "due_date": "2031-01-13T14:00:00Z",
     }]);
-    described(schema, "Writable members that are left out get their defaults, but status stays.")
+    let kept: Vec<_> = TASK_FIELDS
+        .iter()
+        .filter(|field| field.is_kept)
+        .map(|field| format!("`{}`", field.name))
+        .collect();
+    described(
+        schema,
+        &format!("Fields that are left out get their defaults, except {}.", kept.join(", ")),
+    )
 }
 
 pub fn task_patch() -> Value {
-    let mut members = writable();
-    members["recurrence_rule"] = nullable(named("RecurrenceRulePatch"));
-    members.extend(read_only());
-    let mut schema = object(members.into(), &[]);
+    let mut schema = object(readable(Form::Patch).into(), &[]);
     schema["examples"] = json!([
         {"priority": "urgent", "description": null},
         {"due_date": "2031-01-14T14:00:00Z", "recurrence_rule": {"interval": 2}},
     ]);
     described(
         schema,
-        "A merge patch (RFC 7396): members that are left out stay, null sets back to the default. \
-         The task that it makes has to be one that could be created.",
+        "A merge patch (RFC 7396): fields that are left out stay, and null sets the default. The \
+         result must be a task that could be created.",
     )
 }
 
 /// A task as it is answered.
 pub fn task() -> Value {
-    let mut schema = answered(json!({
-        "id": id(),
-        "user_id": id(),
-        "title": {"type": "string", "minLength": 1, "maxLength": TITLE_CHARS_MAX},
-        "description": {"type": ["string", "null"], "maxLength": DESCRIPTION_CHARS_MAX},
-        "status": {"type": "string", "enum": words(Status::ALL, Status::as_str)},
-        "priority": nullable(json!({"type": "string", "enum": words(Priority::ALL, Priority::as_str)})),
-        "tags": {
-            "type": "array",
-            "maxItems": TAGS_MAX,
-            "items": {"type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX},
-        },
-        "due_date": nullable(instant()),
-        "time_zone": {"type": "string"},
-        "reminder_offset": {
-            "type": ["string", "null"],
-            "description": "An ISO 8601 duration of days, hours, minutes and seconds.",
-            "pattern": r"^P(?=.)([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$",
-        },
-        "recurrence_rule": {"anyOf": [named("RecurrenceRule"), {"type": "null"}]},
-        "parent_task_id": described(nullable(id()), "The series' first task."),
-        "created_at": instant(),
-        "updated_at": instant(),
-        "completed_at": nullable(instant()),
-        "revision": described(id(), "The user's revision of the last change; the ETag."),
-    }));
+    let members = answered_fields(|field| field.is_answered());
+    let mut schema = answered(members.into());
     schema["examples"] = json!([task_example()]);
     schema
+}
+
+/// A task as events carry it.
+pub fn event_task() -> Value {
+    let fields = || TASK_FIELDS.iter().filter(|field| field.is_in_events);
+    let required: Vec<_> =
+        fields().filter(|field| !field.is_nullable).map(|field| field.name).collect();
+    json!({
+        "type": "object",
+        "description": "The task after the change; before it, when it was deleted. Members that \
+                        are null may be left out.",
+        "properties": answered_fields(|field| field.is_in_events),
+        "required": required,
+    })
+}
+
+fn answered_fields(wanted: impl Fn(&TaskField) -> bool) -> Map<String, Value> {
+    TASK_FIELDS
+        .iter()
+        .filter(|field| wanted(field))
+        .map(|field| {
+            let schema = described(member::answer(&field.kind), field.description);
+            (field.name.to_owned(), if field.is_nullable { nullable(schema) } else { schema })
+        })
+        .collect()
 }
 
 fn task_example() -> Value {
@@ -212,7 +212,7 @@ pub fn tag_change() -> Value {
                 "description": "Answered in lower case; null for none.",
                 "examples": ["#3366ff"],
             },
-            "count": {"readOnly": true, "description": "Ignored."},
+            "count": ignored(),
         }),
         &[],
     );
@@ -252,10 +252,10 @@ fn either(one: (&str, Value), other: (&str, Value)) -> Value {
 }
 
 pub fn reminder_create() -> Value {
-    let offset = "How long before due_date, which the task has to have.";
+    let offset = "How long before `due_date`, which the task must have.";
     let mut schema = either(
-        ("remind_at", described(text::instant(), "RFC 3339 with any offset; in the future.")),
-        ("offset", text::duration(offset)),
+        ("remind_at", described(text::instant(), "In the future.")),
+        ("offset", described(text::duration(), offset)),
     );
     schema["examples"] = json!([{"offset": "PT15M"}, {"remind_at": "2031-01-13T08:00:00+01:00"}]);
     schema
@@ -263,8 +263,8 @@ pub fn reminder_create() -> Value {
 
 pub fn snooze() -> Value {
     let mut schema = either(
-        ("until", described(text::instant(), "RFC 3339 with any offset; in the future.")),
-        ("for", text::duration("How long from now; more than nothing.")),
+        ("until", described(text::instant(), "In the future.")),
+        ("for", described(text::duration(), "How long from now. Longer than zero.")),
     );
     schema["examples"] = json!([{"for": "PT10M"}, {"until": "2031-01-13T13:30:00Z"}]);
     schema
@@ -303,14 +303,8 @@ pub fn notification() -> Value {
 pub fn preview_request() -> Value {
     let mut schema = object(
         json!({
-            "due_date": nullable(described(
-                text::instant(),
-                "RFC 3339 with any offset; now unless given.",
-            )),
-            "time_zone": nullable(described(
-                text::time_zone(),
-                "A name of the IANA time zone database, in any case; the user's unless given.",
-            )),
+            "due_date": nullable(described(text::instant(), "Defaults to now.")),
+            "time_zone": nullable(described(text::time_zone(), "Defaults to the user's.")),
             "recurrence_rule": named("RecurrenceRuleInput"),
             "count": {"type": "integer", "minimum": 1, "maximum": PREVIEW_SLOTS_MAX},
         }),

@@ -92,16 +92,16 @@ pub fn time_zone() -> Value {
 }
 
 /// A span of time.
-pub fn duration(description: &str) -> Value {
+pub fn duration() -> Value {
     json!({
         "anyOf": [
             {"type": "string", "pattern": DURATION},
             {"type": "integer", "minimum": 0, "maximum": u64::from(OFFSET_DAYS_MAX) * 86_400},
         ],
         "description": format!(
-            "{description} An ISO 8601 duration of weeks, days, hours, minutes and seconds, or \
-             seconds as a number or digits; at most P{OFFSET_DAYS_MAX}D. Days are calendar days in \
-             the task's zone, the rest is elapsed time."
+            "An ISO 8601 duration of weeks, days, hours, minutes and seconds, or a number of seconds. \
+             At most P{OFFSET_DAYS_MAX}D. Days are calendar days in the task's time zone. The rest \
+             is elapsed time."
         ),
         "examples": ["PT1H", "P1DT2H", 3600, "3600"],
     })

@@ -1,11 +1,10 @@
 //! Webhooks and their deliveries.
 
-use rondo_contract::event::EventType;
-use rondo_contract::webhook::EVENT_TYPES;
+use rondo_contract::webhook::EVENT_NAMES;
 use rondo_domain::destination::URL_BYTES_MAX;
 use serde_json::{Value, json};
 
-use super::{answered, id, instant, nullable, object, words};
+use super::{answered, event, id, instant, nullable, object};
 
 fn url() -> Value {
     json!({
@@ -20,8 +19,8 @@ fn events() -> Value {
     json!({
         "type": "array",
         "minItems": 1,
-        "maxItems": EVENT_TYPES.len(),
-        "items": {"type": "string", "enum": words(&EVENT_TYPES, EventType::as_str)},
+        "maxItems": EVENT_NAMES.len(),
+        "items": {"type": "string", "enum": *EVENT_NAMES},
     })
 }
 
@@ -77,7 +76,7 @@ pub fn webhook_patch() -> Value {
 pub fn delivery() -> Value {
     let mut schema = answered(json!({
         "id": id(),
-        "event_id": {"type": "string", "format": "uuid"},
+        "event_id": event::uuid(),
         "event_type": {"type": "string", "examples": ["task.completed"]},
         "status": {"type": "string", "enum": ["pending", "delivered", "failed", "cancelled"]},
         "attempts": {"type": "integer", "minimum": 0},

@@ -16,8 +16,9 @@ use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
 };
 use rdkafka::{ClientConfig, ClientContext, Message as _, Statistics, TopicPartitionList};
+use rondo_contract::capability::Capability;
 use rondo_contract::cloud_event::header;
-use rondo_contract::topic::{Capability, TOPICS, Topic};
+use rondo_contract::topic::{TOPICS, Topic};
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 

@@ -1,0 +1,211 @@
+//! JSON bodies: a reader that takes an object's members by name and collects everything that is
+//! wrong with them, each fault with its pointer.
+
+use rondo_domain::Violation;
+use serde_json::{Map, Value};
+
+use crate::problem::FieldError;
+
+const NOT_AN_OBJECT: Violation = Violation::Malformed { expected: "a JSON object" };
+
+/// Reads the members of an object. A member that nobody has asked for is unknown, and
+/// [`Reader::finish`] refuses it, so that a misspelt one is never silently lost.
+pub struct Reader<'a> {
+    members: &'a Map<String, Value>,
+    known: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Reader<'a> {
+    #[must_use]
+    pub const fn new(members: &'a Map<String, Value>) -> Self {
+        Self { members, known: Vec::new(), errors: Vec::new() }
+    }
+
+    /// # Errors
+    /// `malformed` when the value is no object.
+    pub fn of(value: &'a Value) -> Result<Self, Vec<FieldError>> {
+        value.as_object().map(Self::new).ok_or_else(|| vec![FieldError::of("", NOT_AN_OBJECT)])
+    }
+
+    /// Accepts a member without reading it.
+    pub fn ignore(&mut self, name: &'static str) {
+        self.known.push(name);
+    }
+
+    /// The value of a member that is neither left out nor null.
+    pub fn given(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.ignore(name);
+        self.members.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A member that may be left out; null is a value like any other.
+    pub fn member<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Violation>,
+    ) -> Option<T> {
+        self.ignore(name);
+        let parsed = parse(self.members.get(name)?);
+        self.accept(name, parsed)
+    }
+
+    /// A member that may be left out or null.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Violation>,
+    ) -> Option<T> {
+        let parsed = parse(self.given(name)?);
+        self.accept(name, parsed)
+    }
+
+    /// A member that must be given and not be null.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Violation>,
+    ) -> Option<T> {
+        let parsed = self.given(name).ok_or(Violation::Required).and_then(parse);
+        self.accept(name, parsed)
+    }
+
+    /// A member of a merge patch (RFC 7396) that null clears: None when it is left out.
+    pub fn clearable<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Violation>,
+    ) -> Option<Option<T>> {
+        self.member(name, |value| match value {
+            Value::Null => Ok(None),
+            value => parse(value).map(Some),
+        })
+    }
+
+    /// A member of a merge patch that null cannot clear.
+    pub fn unclearable<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Violation>,
+    ) -> Option<T> {
+        self.member(name, |value| match value {
+            Value::Null => Err(Violation::Required),
+            value => parse(value),
+        })
+    }
+
+    /// A member that is an object or a list, whose own faults have pointers relative to it.
+    pub fn nested<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Vec<FieldError>>,
+    ) -> Option<T> {
+        match parse(self.given(name)?) {
+            Ok(value) => Some(value),
+            Err(faults) => {
+                self.errors.extend(faults.into_iter().map(|fault| FieldError {
+                    pointer: format!("/{name}{}", fault.pointer),
+                    ..fault
+                }));
+                None
+            }
+        }
+    }
+
+    /// A member that must be given, is no null, and is an object or a list.
+    pub fn required_nested<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&'a Value) -> Result<T, Vec<FieldError>>,
+    ) -> Option<T> {
+        if self.given(name).is_none() {
+            self.refuse(name, Violation::Required);
+        }
+        self.nested(name, parse)
+    }
+
+    /// Notes what is wrong with a member; `path` may lead into it: `events/0`.
+    pub fn refuse(&mut self, path: &str, violation: Violation) {
+        self.errors.push(FieldError::of(&pointer(path), violation));
+    }
+
+    /// Whether something is wrong at exactly this path.
+    #[must_use]
+    pub fn is_refused(&self, path: &str) -> bool {
+        self.errors.iter().any(|error| error.pointer == pointer(path))
+    }
+
+    /// # Errors
+    /// Everything that is wrong, unknown members included.
+    pub fn finish(mut self) -> Result<(), Vec<FieldError>> {
+        let unknown = self.members.keys().filter(|name| !self.known.contains(&name.as_str()));
+        self.errors.extend(unknown.map(|name| FieldError::unknown_member(name)));
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+    }
+
+    fn accept<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
+        parsed.map_err(|violation| self.refuse(name, violation)).ok()
+    }
+}
+
+/// The RFC 6901 pointer of a path, which is empty for the object itself.
+fn pointer(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("/{path}") }
+}
+
+/// Makes a parser of JSON strings from one of texts.
+pub fn text<T>(
+    parse: impl FnOnce(&str) -> Result<T, Violation>,
+) -> impl FnOnce(&Value) -> Result<T, Violation> {
+    |value| parse(value.as_str().ok_or(Violation::Malformed { expected: "a string" })?)
+}
+
+/// # Errors
+/// `malformed`.
+pub fn integer(value: &Value) -> Result<i64, Violation> {
+    value.as_i64().ok_or(Violation::Malformed { expected: "an integer" })
+}
+
+/// # Errors
+/// `malformed`.
+pub fn boolean(value: &Value) -> Result<bool, Violation> {
+    value.as_bool().ok_or(Violation::Malformed { expected: "true or false" })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_is_reported_with_its_pointer() {
+        let body = json!({"a": 1, "b": null, "c": {"d": "x"}, "e": null, "f": 0, "x/y": 0});
+        let mut reader = Reader::of(&body).unwrap();
+        let owned = |text: &str| Ok(text.to_owned());
+        assert_eq!(reader.optional("a", text(owned)), None);
+        assert_eq!(reader.required("b", text(owned)), None);
+        let inner = reader.nested("c", |value| {
+            let mut reader = Reader::of(value)?;
+            let number = reader.required("d", integer);
+            reader.finish().map(|()| number)
+        });
+        assert_eq!(inner, None);
+        assert_eq!(reader.clearable("e", boolean), Some(None));
+        assert_eq!(reader.unclearable("e", boolean), None);
+        reader.ignore("f");
+        assert_eq!(reader.optional("left_out", boolean), None);
+        assert!(reader.is_refused("c/d") && !reader.is_refused("c"));
+        let errors = reader.finish().unwrap_err();
+        let found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), &*e.code)).collect();
+        let expected = [
+            ("/a", "malformed"),
+            ("/b", "required"),
+            ("/c/d", "malformed"),
+            ("/e", "required"),
+            ("/x~1y", "unknown_member"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(Reader::of(&json!([])).err().unwrap()[0].pointer, "");
+    }
+}

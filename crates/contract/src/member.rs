@@ -1,0 +1,67 @@
+//! What a member of a task or an event may hold, as data: the published JSON Schemas are made of it.
+
+/// A member of an event's value, or of an object inside it.
+#[derive(Debug)]
+pub struct Member {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Always,
+    /// There, but may be null.
+    Nullable,
+    /// May be left out.
+    Optional,
+}
+
+impl Member {
+    /// A member that is always there and never null.
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, presence: Presence::Always }
+    }
+
+    pub const fn nullable(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, presence: Presence::Nullable }
+    }
+
+    pub const fn optional(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, presence: Presence::Optional }
+    }
+}
+
+/// A form of values. Requests may spell some of them in more ways than answers do.
+#[derive(Debug)]
+pub enum Kind {
+    /// An integer from 1 to [`ID_MAX`](rondo_domain::ID_MAX).
+    Id,
+    /// An integer from `min` on.
+    Integer {
+        min: i64,
+    },
+    /// RFC 3339; in UTC when answered.
+    Instant,
+    /// A calendar date, `2031-03-30`.
+    Date,
+    /// Any text of at most `chars_max` characters.
+    Text {
+        chars_max: Option<usize>,
+    },
+    /// Trimmed text of 1 to `chars_max` characters, at least one of which is visible.
+    Shown {
+        chars_max: usize,
+    },
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// The tags of a task.
+    Tags,
+    /// A name of the IANA time zone database.
+    TimeZone,
+    /// An ISO 8601 duration.
+    Duration,
+    RecurrenceRule,
+    /// An object with at least these members.
+    Object(&'static [Member]),
+}

@@ -1,0 +1,277 @@
+//! The fields of a task: one table, which requests are read by, answers are written by and the
+//! published schemas are made of.
+//!
+//! A new field is a member of [`TaskFields`] and a row here. A field that the server sets, and that no
+//! request changes, is a row alone.
+
+use rondo_domain::instant;
+use rondo_domain::offset::ReminderOffset;
+use rondo_domain::recurrence::{Frequency, Rule};
+use rondo_domain::task::{
+    DESCRIPTION_CHARS_MAX, Description, Priority, Status, TITLE_CHARS_MAX, Tags, TaskFields, Title,
+};
+use rondo_domain::zone::Zone;
+use rondo_domain::{Fault, Violation};
+use serde_json::Value;
+
+use crate::body::{Reader, text};
+use crate::member::Kind;
+use crate::problem::FieldError;
+use crate::recurrence_rule;
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct TaskField {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub access: Access,
+    /// Whether a new task needs it. Any other writable field has a default, which null stands for.
+    pub is_required: bool,
+    /// Whether PUT keeps the value when the body leaves it out; other fields get their defaults.
+    pub is_kept: bool,
+    /// Whether answers and events may have null.
+    pub is_nullable: bool,
+    pub is_in_events: bool,
+    /// For the API document: what the field means, in sentences.
+    pub description: &'static str,
+}
+
+/// Reads the field from a body into a task. Leaves the task as it is when the body leaves the field out.
+pub type Read = fn(&mut Reader<'_>, &mut TaskFields);
+/// Writes the field as it is answered.
+pub type Write = fn(&TaskFields) -> Value;
+
+/// Who sets a field, and when.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// The server. Requests may send the field back; it is ignored.
+    ReadOnly,
+    /// The client, when it creates the task. Ignored in later requests.
+    Creation { read: Read, write: Write },
+    /// The client, by POST, PUT and PATCH.
+    Writable { read: Read, write: Write },
+    /// A short form of another field, which answers do not have.
+    Alias { read: Read },
+}
+
+impl TaskField {
+    /// Writes the field, if clients can set it and answers have it.
+    #[must_use]
+    pub fn write(&self, task: &TaskFields) -> Option<Value> {
+        match self.access {
+            Access::Creation { write, .. } | Access::Writable { write, .. } => Some(write(task)),
+            Access::ReadOnly | Access::Alias { .. } => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        !matches!(self.access, Access::Alias { .. })
+    }
+}
+
+const READ_ONLY: TaskField = TaskField {
+    name: "",
+    kind: Kind::Id,
+    access: Access::ReadOnly,
+    is_required: false,
+    is_kept: false,
+    is_nullable: false,
+    is_in_events: true,
+    description: "",
+};
+
+pub const TASK_FIELDS: &[TaskField] = &[
+    TaskField { name: "id", kind: Kind::Id, ..READ_ONLY },
+    TaskField { name: "user_id", kind: Kind::Id, ..READ_ONLY },
+    TaskField {
+        name: "title",
+        kind: Kind::Shown { chars_max: TITLE_CHARS_MAX },
+        access: Access::Writable {
+            read: |reader, task| {
+                if let Some(title) = reader.required("title", text(Title::parse)) {
+                    task.title = title;
+                }
+            },
+            write: |task| task.title.as_str().into(),
+        },
+        is_required: true,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "description",
+        kind: Kind::Text { chars_max: Some(DESCRIPTION_CHARS_MAX) },
+        access: Access::Writable {
+            read: |reader, task| {
+                task.description = reader.optional("description", text(Description::parse));
+            },
+            write: |task| task.description.as_ref().map(Description::as_str).into(),
+        },
+        is_nullable: true,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "status",
+        kind: Kind::Words(Status::WORDS),
+        access: Access::Writable {
+            read: |reader, task| {
+                if let Some(status) = reader.optional("status", text(Status::parse)) {
+                    task.status = status;
+                }
+            },
+            write: |task| task.status.as_str().into(),
+        },
+        is_kept: true,
+        description: "Setting it to `completed`, or from `completed` to another status, has the \
+                      effects of the routes `complete` and `reopen`.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "priority",
+        kind: Kind::Words(Priority::WORDS),
+        access: Access::Writable {
+            read: |reader, task| {
+                task.priority = reader.optional("priority", text(Priority::parse));
+            },
+            write: |task| task.priority.map(Priority::as_str).into(),
+        },
+        is_nullable: true,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "tags",
+        kind: Kind::Tags,
+        access: Access::Writable {
+            read: |reader, task| {
+                if let Some(tags) = reader.nested("tags", tags) {
+                    task.tags = tags;
+                }
+            },
+            write: |task| task.tags.as_slice().into(),
+        },
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "due_date",
+        kind: Kind::Instant,
+        access: Access::Writable {
+            read: |reader, task| {
+                task.due_date = reader.optional("due_date", text(instant::parse));
+            },
+            write: |task| task.due_date.map(instant::format).into(),
+        },
+        is_nullable: true,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "time_zone",
+        kind: Kind::TimeZone,
+        access: Access::Writable {
+            read: |reader, task| {
+                if let Some(zone) = reader.optional("time_zone", text(Zone::parse)) {
+                    task.time_zone = zone;
+                }
+            },
+            write: |task| task.time_zone.name().into(),
+        },
+        description: "The zone that `due_date` is meant in. Defaults to the user's.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "reminder_offset",
+        kind: Kind::Duration,
+        access: Access::Writable {
+            read: |reader, task| {
+                task.reminder_offset = reader.optional("reminder_offset", duration);
+            },
+            write: |task| task.reminder_offset.map(|offset| offset.to_string()).into(),
+        },
+        is_nullable: true,
+        description: "How long before `due_date` the reminder fires. Needs a `due_date`.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "recurrence_rule",
+        kind: Kind::RecurrenceRule,
+        access: Access::Writable {
+            read: |reader, task| {
+                task.recurrence_rule = reader.nested("recurrence_rule", recurrence_rule::from_json);
+            },
+            write: |task| task.recurrence_rule.as_ref().map(recurrence_rule::to_json).into(),
+        },
+        is_nullable: true,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "recurrence_pattern",
+        kind: Kind::Words(Frequency::WORDS),
+        access: Access::Alias {
+            read: |reader, task| {
+                let Some(frequency) = reader.optional("recurrence_pattern", text(Frequency::parse))
+                else {
+                    return;
+                };
+                if reader.given("recurrence_rule").is_some() {
+                    let violation = Violation::Conflict { other: "recurrence_rule" };
+                    reader.refuse("recurrence_pattern", violation);
+                }
+                task.recurrence_rule = Some(Rule::every(frequency));
+            },
+        },
+        is_nullable: true,
+        is_in_events: false,
+        description: "Short for a `recurrence_rule` with this frequency alone. Cannot be combined \
+                      with `recurrence_rule`.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "parent_task_id",
+        is_nullable: true,
+        description: "The first task of the series that this task is an occurrence of.",
+        ..READ_ONLY
+    },
+    TaskField { name: "created_at", kind: Kind::Instant, ..READ_ONLY },
+    TaskField { name: "updated_at", kind: Kind::Instant, ..READ_ONLY },
+    TaskField { name: "completed_at", kind: Kind::Instant, is_nullable: true, ..READ_ONLY },
+    TaskField {
+        name: "revision",
+        description: "The user's revision that the last change took. The `ETag` is made of it.",
+        ..READ_ONLY
+    },
+];
+
+/// The field of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static TaskField> {
+    TASK_FIELDS.iter().find(|field| field.name == name)
+}
+
+/// A span of time: an ISO 8601 duration, or a number of seconds.
+pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
+    const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
+    match value {
+        Value::String(text) => ReminderOffset::parse(text),
+        value => value
+            .as_i64()
+            .ok_or(Violation::Malformed { expected: EXPECTED })
+            .and_then(ReminderOffset::from_seconds),
+    }
+}
+
+fn tags(value: &Value) -> Result<Tags, Vec<FieldError>> {
+    let expected = |expected| Violation::Malformed { expected };
+    let items =
+        value.as_array().ok_or_else(|| vec![FieldError::of("", expected("a list of strings"))])?;
+    let other_items = items.iter().enumerate().filter(|(_, item)| !item.is_string());
+    let mut errors: Vec<_> = other_items
+        .map(|(index, _)| FieldError::of(&format!("/{index}"), expected("a string")))
+        .collect();
+    let named = |fault: &Fault| FieldError::inside("", fault);
+    match Tags::parse(items.iter().filter_map(Value::as_str)) {
+        Ok(tags) if errors.is_empty() => Ok(tags),
+        parsed => {
+            errors.extend(parsed.err().iter().flatten().map(named));
+            Err(errors)
+        }
+    }
+}
