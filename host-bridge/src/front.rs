@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use http::header::CONTENT_SECURITY_POLICY;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use rondo_contract::problem::ProblemCode;
 use rondo_telemetry::operations::is_forwarded;
 use rondo_wasm_host::WasmApp;
-use rondo_wasm_host::app::{not_found, problem};
+use rondo_wasm_host::app::not_found;
 use rondo_wasm_host::serve::Client;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::edge::Edge;
-use crate::operations::{self, Operations};
+use crate::operations::{self, Operations, problem};
 use crate::rate_limit::RateLimits;
 
 /// What the front works with.
@@ -80,11 +80,7 @@ impl Front {
         let standing = limits.count(request.extensions().get::<Client>(), request.headers());
         let mut response = match &standing.refused {
             Some(refused) => {
-                let mut response = problem(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    ProblemCode::TooManyRequests.as_str(),
-                    "Try again when the time in Retry-After has passed.",
-                );
+                let mut response = problem(ProblemCode::TooManyRequests);
                 response.extensions_mut().insert(refused.reason);
                 response
             }

@@ -3,10 +3,10 @@
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use rondo_contract::problem::ProblemCode;
+use rondo_contract::problem::{ProblemCode, ProblemFacts};
 use rondo_telemetry::connection::OPERATORS_CONNECTIONS_MAX;
 use rondo_telemetry::{Gate, Metrics, health, metric};
-use rondo_wasm_host::app::{body, not_found, problem};
+use rondo_wasm_host::app::{Fault, body, not_found};
 use rondo_wasm_host::serve;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -75,15 +75,18 @@ pub fn no_page(method: &Method) -> Option<Response<HyperOutgoingBody>> {
             *nothing.status_mut() = StatusCode::NO_CONTENT;
             nothing
         }
-        _ => {
-            let detail = "The header Allow has the methods that there are.";
-            let code = ProblemCode::MethodNotAllowed;
-            problem(StatusCode::METHOD_NOT_ALLOWED, code.as_str(), detail)
-        }
+        _ => problem(ProblemCode::MethodNotAllowed),
     };
     let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
     response.headers_mut().insert(header::ALLOW, allow);
     Some(response)
+}
+
+/// A problem that a program answers beside the components.
+#[must_use]
+pub fn problem(problem: ProblemCode) -> Response<HyperOutgoingBody> {
+    let ProblemFacts { status, code, title, detail, .. } = *problem.facts();
+    rondo_wasm_host::app::problem(Fault { status, code, title, detail })
 }
 
 /// `/health`.
@@ -105,4 +108,20 @@ fn json(status: u16, text: String) -> Response<HyperOutgoingBody> {
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use rondo_contract::problem::PROBLEMS;
+    use rondo_wasm_host::app::FAULTS;
+
+    /// The Wasm host knows nothing of the contract, so that its faults are named twice.
+    #[test]
+    fn the_faults_of_the_wasm_host_are_problems_of_the_contract() {
+        for fault in FAULTS {
+            let known = PROBLEMS.iter().find(|facts| facts.code == fault.code);
+            let known = known.map(|facts| (facts.status, facts.title));
+            assert_eq!(known, Some((fault.status, fault.title)), "{}", fault.code);
+        }
+    }
 }

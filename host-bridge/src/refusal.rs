@@ -128,7 +128,7 @@ fn reason(status: StatusCode, code: Option<&str>, has_token: bool) -> &'static s
         _ => ProblemCode::TooManyRequests,
     };
     let code = code.unwrap_or(usual.as_str());
-    match ProblemCode::ALL.into_iter().find(|known| known.as_str() == code) {
+    match ProblemCode::all().find(|known| known.as_str() == code) {
         Some(ProblemCode::Unauthenticated) if has_token => INVALID_TOKEN,
         Some(ProblemCode::Unauthenticated) => NO_TOKEN,
         Some(ProblemCode::TooManyRequests) => THROTTLED,

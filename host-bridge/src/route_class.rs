@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use rondo_contract::topic::CAPABILITIES;
+use rondo_contract::capability::CAPABILITIES;
 use serde_json::value::RawValue;
 
 /// Every path that is not a route.

@@ -1,7 +1,7 @@
 //! What event capabilities have in common: each event is audited once, poison harms nothing else in its
 //! batch, and a capability without its database is unavailable.
 
-use rondo_contract::topic::CAPABILITIES;
+use rondo_contract::capability::CAPABILITIES;
 use rondo_tests::stage::Stage;
 use rondo_tests::story::PASSWORD;
 use rondo_wasm_host::{CallError, CloudEvent};

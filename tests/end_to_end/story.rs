@@ -1,6 +1,6 @@
 //! The story on `rondo up` without a broker.
 
-use rondo_contract::topic::CAPABILITIES;
+use rondo_contract::capability::CAPABILITIES;
 use rondo_testkit::http::Client;
 use rondo_testkit::smtp::SmtpServer;
 use rondo_tests::arrangement::Up;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rondo_contract::topic::CAPABILITIES;
+use rondo_contract::capability::CAPABILITIES;
 use rondo_testkit::http::Client;
 use rondo_testkit::published::FOREIGN_SOURCE;
 use rondo_testkit::smtp::SmtpServer;

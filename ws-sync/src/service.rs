@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
+use rondo_contract::problem::{self, Problem, ProblemCode};
 use rondo_telemetry::Metrics;
 
 use crate::close::CloseReason;
@@ -143,23 +144,18 @@ fn no_handshake(
         | WebSocketUpgradeRejection::ConnectionNotUpgradable(_) => StatusCode::UPGRADE_REQUIRED,
         _ => StatusCode::BAD_REQUEST,
     };
-    let mut problem = serde_json::json!({
-        "type": "/problems/websocket_expected",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": "This is the place of WebSocket connections.",
-        "code": "websocket_expected",
-    });
+    let mut problem = Problem::new(ProblemCode::WebsocketExpected);
+    problem.status = status.as_u16();
     if let Some(id) = request_id.and_then(|id| id.to_str().ok()) {
-        problem["request_id"] = id.into();
+        problem = problem.with_request_id(id);
     }
     let headers = [
-        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::CONTENT_TYPE, problem::MEDIA_TYPE),
         (header::UPGRADE, "websocket"),
         (header::CONNECTION, "upgrade"),
         (header::ALLOW, "GET"),
     ];
-    (status, headers, problem.to_string()).into_response()
+    (status, headers, serde_json::to_vec(&problem).unwrap_or_default()).into_response()
 }
 
 #[cfg(test)]

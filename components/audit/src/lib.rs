@@ -21,14 +21,16 @@ mod record;
 mod store;
 
 use rondo_contract::cloud_event::Disposition;
+use rondo_contract::query::{Reader, number};
 use rondo_domain::access::AuditReach;
+use rondo_domain::zone::Zone;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::caller;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::{self, Event, Unavailable};
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::page::{self, Bound, Parameters};
+use rondo_guest::page::{self, parameters};
 
 use crate::record::Record;
 use crate::store::{LogFilter, Store};
@@ -102,9 +104,9 @@ fn logs(request: &Request) -> Result<Response, Refusal> {
         user,
         action_type: parameters.text("action_type"),
         task: parameters.id("task_id"),
-        first: parameters.bound("start_date", Bound::First),
-        last: parameters.bound("end_date", Bound::Last),
-        cursor: parameters.cursor(),
+        first: parameters.bound("start_date").map(|bound| bound.first_in(&Zone::utc())),
+        last: parameters.bound("end_date").map(|bound| bound.last_in(&Zone::utc())),
+        cursor: parameters.cursor(number),
         limit: parameters.limit(),
     };
     parameters.finish()?;
@@ -116,16 +118,16 @@ fn logs(request: &Request) -> Result<Response, Refusal> {
 /// `GET /api/audit/statistics`.
 fn statistics(request: &Request) -> Result<Response, Refusal> {
     let (mut parameters, user) = begin(request)?;
-    let first = parameters.bound("start_date", Bound::First);
-    let last = parameters.bound("end_date", Bound::Last);
+    let first = parameters.bound("start_date").map(|bound| bound.first_in(&Zone::utc()));
+    let last = parameters.bound("end_date").map(|bound| bound.last_in(&Zone::utc()));
     parameters.finish()?;
     Ok(Response::json(200, Store::open()?.statistics(user, first, last)?))
 }
 
 /// What both routes begin with: who asks, and whose events they may see; none for everyone's.
-fn begin(request: &Request) -> Result<(Parameters<'_>, Option<i64>), Refusal> {
+fn begin(request: &Request) -> Result<(Reader, Option<i64>), Refusal> {
     let caller = caller::authenticate(request)?;
-    let mut parameters = Parameters::of(request);
+    let mut parameters = parameters(request);
     let requested = parameters.id("user_id");
     let user = match caller.audit_reach(requested).map_err(caller::denied)? {
         AuditReach::User(user) => Some(user),

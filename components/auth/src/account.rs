@@ -1,13 +1,15 @@
 //! `GET` and `PATCH /api/auth/me`: what a user may know and change of the account.
 
+use rondo_contract::body::{Reader, boolean, text};
 use rondo_contract::problem::FieldError;
 use rondo_domain::Violation;
+use rondo_domain::account::{NAME_CHARS_MAX, name};
 use rondo_guest::body::{self, JSON, MERGE_PATCH};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::{Refusal, caller};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::form::{self, Form};
+use crate::form;
 use crate::store::{Changed, Store};
 
 /// Members that may be sent back as they were answered.
@@ -23,7 +25,8 @@ pub fn show(request: &Request) -> Result<Response, Refusal> {
 
 pub fn change(request: &Request) -> Result<Response, Refusal> {
     let user = caller::logged_in(request)?.user_id;
-    let changes = read(request)?;
+    let patch = body::value(&request.body()?, request, &[JSON, MERGE_PATCH])?;
+    let changes = changes(&patch)?;
     match Store::open()?.change(user, &changes)? {
         Changed::Account(json) => Ok(Response::json(200, json)),
         Changed::NoAddress => {
@@ -34,50 +37,31 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-fn read(request: &Request) -> Result<Value, Refusal> {
-    match body::value(&request.body()?, request, &[JSON, MERGE_PATCH])? {
-        Value::Object(members) => changes(members).map_err(Refusal::invalid),
-        _ => {
-            let violation = Violation::Malformed { expected: "a JSON object" };
-            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
-        }
-    }
-}
-
 /// The changes as the database takes them: name, time_zone, notify_email, digest_at.
-fn changes(members: Map<String, Value>) -> Result<Value, Vec<FieldError>> {
-    let mut form = Form::of(members);
+fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
+    let mut reader = Reader::of(patch)?;
     let mut changes = json!({});
-    for member in READ_ONLY {
-        form.take(member);
-    }
-    if let Some(name) = form.clearable("name", |text| form::name(text.trim())) {
+    READ_ONLY.into_iter().for_each(|member| reader.ignore(member));
+    if let Some(name) = reader.clearable("name", text(|text| name(text, NAME_CHARS_MAX))) {
         changes["name"] = name.into();
     }
-    match form.clearable("time_zone", form::time_zone) {
-        Some(Some(time_zone)) => changes["time_zone"] = time_zone.into(),
-        Some(None) => form.refuse("time_zone", Violation::Required),
-        None => {}
+    if let Some(time_zone) = reader.unclearable("time_zone", text(form::time_zone)) {
+        changes["time_zone"] = time_zone.into();
     }
-    match form.take("notifications") {
-        None => {}
-        Some(Value::Object(members)) => {
-            let mut inner = Form::of(members);
-            match inner.take("email") {
-                None => {}
-                Some(Value::Bool(wanted)) => changes["notify_email"] = wanted.into(),
-                Some(_) => {
-                    inner.refuse("email", Violation::Malformed { expected: "true or false" })
-                }
-            }
-            if let Some(at) = inner.clearable("digest_at", time_of_day) {
-                changes["digest_at"] = at.into();
-            }
-            form.absorb("notifications", inner);
+    if patch.get("notifications").is_some_and(Value::is_null) {
+        reader.refuse("notifications", Violation::Malformed { expected: "an object" });
+    }
+    reader.nested("notifications", |value| {
+        let mut reader = Reader::of(value)?;
+        if let Some(wanted) = reader.member("email", boolean) {
+            changes["notify_email"] = wanted.into();
         }
-        Some(_) => form.refuse("notifications", Violation::Malformed { expected: "an object" }),
-    }
-    form.finish()?;
+        if let Some(at) = reader.clearable("digest_at", text(time_of_day)) {
+            changes["digest_at"] = at.into();
+        }
+        reader.finish()
+    });
+    reader.finish()?;
     Ok(changes)
 }
 
@@ -98,8 +82,7 @@ mod tests {
     use super::*;
 
     fn check(body: Value, expected: Result<Value, &[(&str, &str)]>) {
-        let Value::Object(members) = body else { panic!("an object") };
-        match (changes(members), expected) {
+        match (changes(&body), expected) {
             (Ok(changes), Ok(expected)) => assert_eq!(changes, expected),
             (Err(errors), Err(expected)) => {
                 let errors: Vec<(&str, &str)> =

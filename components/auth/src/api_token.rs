@@ -1,22 +1,23 @@
 //! Personal API tokens: made by a user for a program, with as much as that needs to do.
 
+use rondo_contract::body::{Reader, text};
 use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_contract::query::number;
 use rondo_contract::secret;
 use rondo_domain::Violation;
 use rondo_domain::access::Scopes;
+use rondo_domain::account::{TOKEN_NAME_CHARS_MAX, name};
 use rondo_domain::instant::{self, Instant};
 use rondo_guest::http::{Request, Response};
-use rondo_guest::{Refusal, caller, clock};
-use serde_json::Value;
+use rondo_guest::{Refusal, body, caller, clock};
+use serde_json::{Map, Value};
 
 use crate::bindings::wasi::random::random::get_random_bytes;
-use crate::form::{self, Form};
 use crate::mail::{self, Deed};
 use crate::store::{Made, Store};
 
 /// Tokens of one user.
 const TOKENS_MAX: i64 = 100;
-const NAME_CHARS_MAX: usize = 100;
 
 /// `POST /api/auth/tokens`.
 struct TokenForm {
@@ -34,7 +35,7 @@ pub fn list(request: &Request) -> Result<Response, Refusal> {
 /// Makes a token and shows it, this once.
 pub fn create(request: &Request) -> Result<Response, Refusal> {
     let login = caller::logged_in(request)?;
-    let form = TokenForm::of(Form::read(request)?, clock::now()).map_err(Refusal::invalid)?;
+    let form = TokenForm::of(&body::object(request)?, clock::now())?;
     let random = secret::encode(&get_random_bytes(secret::SECRET_BYTES as u64));
     let token = format!("{}{random}", secret::API_TOKEN_PREFIX);
     let hash = secret::hash(&token).unwrap_or_default();
@@ -68,7 +69,7 @@ pub fn create(request: &Request) -> Result<Response, Refusal> {
 pub fn delete(request: &Request) -> Result<Response, Refusal> {
     let user = caller::logged_in(request)?.user_id;
     let segments = request.segments();
-    let id = segments.last().and_then(|id| caller::number(id)).ok_or_else(Refusal::not_found)?;
+    let id = segments.last().and_then(|id| number(id)).ok_or_else(Refusal::not_found)?;
     if Store::open()?.delete_api_token(user, id)? {
         Ok(Response::empty(204))
     } else {
@@ -77,42 +78,31 @@ pub fn delete(request: &Request) -> Result<Response, Refusal> {
 }
 
 impl TokenForm {
-    fn of(mut form: Form, now: Instant) -> Result<Self, Vec<FieldError>> {
-        let name = form.required("name", |text| match form::name(text.trim())? {
-            name if name.chars().count() > NAME_CHARS_MAX => {
-                Err(Violation::TooLong { max: NAME_CHARS_MAX })
-            }
-            name => Ok(name),
-        });
-        let scopes = scopes(&mut form);
-        let expires_at = form.optional("expires_at", |text| {
-            let at = instant::parse(text)?;
-            if at > now { Ok(at) } else { Err(Violation::InThePast) }
-        });
-        form.finish()?;
-        Ok(Self { name: name.unwrap_or_default(), scopes, expires_at })
+    fn of(members: &Map<String, Value>, now: Instant) -> Result<Self, Vec<FieldError>> {
+        let mut reader = Reader::new(members);
+        let name = reader.required("name", text(|text| name(text, TOKEN_NAME_CHARS_MAX)));
+        let scopes = reader.required("scopes", scopes);
+        let expires_at = reader.optional(
+            "expires_at",
+            text(|text| {
+                let at = instant::parse(text)?;
+                if at > now { Ok(at) } else { Err(Violation::InThePast) }
+            }),
+        );
+        reader.finish()?;
+        Ok(Self { name: name.unwrap_or_default(), scopes: scopes.unwrap_or_default(), expires_at })
     }
 }
 
-/// At least one; those that a user cannot give away are not known here.
-fn scopes(form: &mut Form) -> Scopes {
-    let taken = form.take("scopes");
-    let listed = match &taken {
-        None | Some(Value::Null) => Err(Violation::Required),
-        Some(Value::Array(words)) => words
-            .iter()
-            .map(Value::as_str)
-            .collect::<Option<Vec<_>>>()
-            .ok_or(Violation::Malformed { expected: "a list of strings" }),
-        Some(_) => Err(Violation::Malformed { expected: "a list of strings" }),
-    };
-    let scopes = listed.and_then(Scopes::of_request).and_then(|scopes| {
-        if scopes == Scopes::default() { Err(Violation::Required) } else { Ok(scopes) }
-    });
-    scopes.unwrap_or_else(|violation| {
-        form.refuse("scopes", violation);
-        Scopes::default()
-    })
+/// At least one of those that a user can give away.
+fn scopes(value: &Value) -> Result<Scopes, Violation> {
+    let words: Option<Vec<&str>> =
+        value.as_array().and_then(|words| words.iter().map(Value::as_str).collect());
+    let words = words.ok_or(Violation::Malformed { expected: "a list of strings" })?;
+    match Scopes::of_request(words)? {
+        scopes if scopes == Scopes::default() => Err(Violation::Required),
+        scopes => Ok(scopes),
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +116,7 @@ mod tests {
         let now: Instant = "2031-01-01T00:00:00Z".parse().unwrap();
         let check = |body: Value, expected: Result<&str, &[(&str, &str)]>| {
             let Value::Object(members) = body else { panic!("an object") };
-            match (TokenForm::of(Form::of(members), now), expected) {
+            match (TokenForm::of(&members, now), expected) {
                 (Ok(form), Ok(scopes)) => assert_eq!(form.scopes.to_string(), scopes),
                 (Err(errors), Err(expected)) => {
                     let errors: Vec<(&str, &str)> =

@@ -34,7 +34,7 @@ use rondo_contract::problem::ProblemCode;
 use rondo_contract::secret;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, caller};
 
 use crate::form::Credentials;
@@ -114,7 +114,7 @@ fn answer_of(request: &Request, answers: &[(Method, Answer)]) -> Result<Answer, 
     let Some((_, answer)) = answers.iter().find(|(method, _)| *method == request.method) else {
         return Err(request.unrouted());
     };
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     Ok(*answer)
 }
 

@@ -25,7 +25,7 @@ use flate2::read::GzDecoder;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 
 /// A file that `build.rs` has compressed.
 macro_rules! compressed {
@@ -78,7 +78,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         (Method::Get, Some(document)) => document,
         _ => return Err(request.unrouted()),
     };
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let response = if request.header_list("accept-encoding").is_some_and(|list| accepts_gzip(&list))
     {
         Response::of(media_type, 200, content.to_vec()).header("content-encoding", "gzip")

@@ -28,6 +28,7 @@ mod webhook;
 
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::event::EventType;
+use rondo_contract::query::number;
 use rondo_domain::access::Scope;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -35,7 +36,7 @@ use rondo_guest::caller;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::{self, Event, Unavailable};
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::page::{self, Parameters};
+use rondo_guest::page::{self, parameters};
 
 use crate::rendering::Rendering;
 use crate::store::Store;
@@ -86,8 +87,8 @@ fn list(request: &Request, user: Option<&str>) -> Result<Response, Refusal> {
     if request.method != Method::Get {
         return Err(request.unrouted());
     }
-    let mut parameters = Parameters::of(request);
-    let (limit, cursor) = (parameters.limit(), parameters.cursor());
+    let mut parameters = parameters(request);
+    let (limit, cursor) = (parameters.limit(), parameters.cursor(number));
     parameters.finish()?;
     let page = Store::open()?.notifications(user, cursor, limit)?;
     let next = page.next.map(|id| id.to_string());

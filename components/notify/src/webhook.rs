@@ -9,11 +9,12 @@ pub use record::record;
 
 use rondo_contract::account_mail;
 use rondo_contract::problem::ProblemCode;
+use rondo_contract::query::number;
 use rondo_contract::webhook::{SECRET_BYTES, SECRET_OVERLAP_S, WEBHOOKS_MAX, secret};
 use rondo_domain::destination::Loopback;
 use rondo_guest::caller::Login;
 use rondo_guest::http::{Method, Request, Response};
-use rondo_guest::page::{self, Parameters};
+use rondo_guest::page::{self, parameters};
 use rondo_guest::{Refusal, body, caller, variable};
 use serde_json::Value;
 
@@ -55,7 +56,7 @@ pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Res
     if !methods.contains(&request.method) {
         return Err(request.unrouted());
     }
-    let known = |text: &str| caller::number(text).ok_or_else(Refusal::not_found);
+    let known = |text: &str| number(text).ok_or_else(Refusal::not_found);
     let target = match rest {
         [] => Target::All,
         [id] => Target::One(known(id)?),
@@ -83,14 +84,14 @@ pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Res
 }
 
 fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     Ok(Response::json(200, Store::open()?.webhooks(user)?))
 }
 
 /// Makes a webhook and shows its secret, this once.
 fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
-    let form = NewWebhook::read(&body::object(request)?, loopback()?).map_err(Refusal::invalid)?;
+    parameters(request).finish()?;
+    let form = NewWebhook::read(&body::object(request)?, loopback()?)?;
     let secret = new_secret()?;
     let notice = notice(&form.url, request)?;
     let outcome = Store::open()?.create(login, &form, &secret, WEBHOOKS_MAX, &notice)?;
@@ -105,7 +106,7 @@ fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
 
 /// Gives a webhook another secret and shows it, this once.
 fn renew_secret(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
     let secret = new_secret()?;
     let outcome = Store::open()?.renew_secret(login, id, &secret, SECRET_OVERLAP_S)?;
@@ -131,22 +132,22 @@ fn shown_once(status: u16, webhook: &Value) -> Response {
 }
 
 fn show(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let webhook = Store::open()?.webhook(user, id)?.ok_or_else(Refusal::not_found)?;
     Ok(Response::json(200, webhook))
 }
 
 fn change(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let patch = body::value(&request.body()?, request, &[body::JSON, body::MERGE_PATCH])?;
-    let change = WebhookChange::read(&patch, loopback()?).map_err(Refusal::invalid)?;
+    let change = WebhookChange::read(&patch, loopback()?)?;
     let notice = change.url.as_deref().map(|url| notice(url, request)).transpose()?;
     let outcome = Store::open()?.change(login, id, &change, notice.as_ref())?;
     Ok(Response::json(200, answer(outcome, Refusal::not_found)?))
 }
 
 fn delete(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     if Store::open()?.delete(user, id)? {
         Ok(Response::empty(204))
     } else {
@@ -155,15 +156,15 @@ fn delete(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
 }
 
 fn test(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
     let outcome = Store::open()?.test(login, id, &request.trace.traceparent())?;
     Ok(Response::json(202, answer(outcome, Refusal::not_found)?))
 }
 
 fn deliveries(request: &Request, user: i64, id: i64) -> Result<Response, Refusal> {
-    let mut parameters = Parameters::of(request);
-    let (limit, cursor) = (parameters.limit(), parameters.cursor());
+    let mut parameters = parameters(request);
+    let (limit, cursor) = (parameters.limit(), parameters.cursor(number));
     parameters.finish()?;
     let page =
         Store::open()?.deliveries(user, id, cursor, limit)?.ok_or_else(Refusal::not_found)?;
@@ -177,7 +178,7 @@ fn redeliver(
     webhook: i64,
     delivery: i64,
 ) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
     let outcome = Store::open()?.redeliver(login, webhook, delivery)?;
     Ok(Response::json(202, answer(outcome, Refusal::not_found)?))

@@ -1,5 +1,6 @@
 //! `POST /api/{user_id}/recurrence/preview`: what a rule would make, before it is saved.
 
+use rondo_contract::body::{Reader, text};
 use rondo_contract::problem::FieldError;
 use rondo_contract::recurrence_rule;
 use rondo_domain::Violation;
@@ -8,7 +9,7 @@ use rondo_domain::instant::{self, Instant};
 use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, anchor_of, describe};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Method, Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, caller, clock};
 use serde_json::{Map, Value, json};
 
@@ -19,8 +20,8 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
     if request.method != Method::Post {
         return Err(request.unrouted());
     }
-    Parameters::of(request).finish()?;
-    let form = Form::of(body::object(request)?).map_err(Refusal::invalid)?;
+    parameters(request).finish()?;
+    let form = Form::of(&body::object(request)?)?;
     let zone = match form.time_zone {
         Some(zone) => zone,
         None => {
@@ -55,52 +56,22 @@ struct Form {
 }
 
 impl Form {
-    fn of(mut members: Map<String, Value>) -> Result<Self, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let due_date = text(&mut members, "due_date", instant::parse, &mut errors);
-        let time_zone = text(&mut members, "time_zone", Zone::parse, &mut errors);
-        let count = members.remove("count").unwrap_or(Value::Null);
-        let in_range = |count: &u64| (1..=PREVIEW_SLOTS_MAX as u64).contains(count);
-        let count = count.as_u64().filter(in_range).and_then(|count| usize::try_from(count).ok());
+    fn of(members: &Map<String, Value>) -> Result<Self, Vec<FieldError>> {
+        let mut reader = Reader::new(members);
+        let due_date = reader.optional("due_date", text(instant::parse));
+        let time_zone = reader.optional("time_zone", text(Zone::parse));
+        let given = reader.given("count").and_then(Value::as_u64);
+        let given = given.and_then(|count| usize::try_from(count).ok());
+        let count = given.filter(|count| (1..=PREVIEW_SLOTS_MAX).contains(count));
         if count.is_none() {
             let max = PREVIEW_SLOTS_MAX as i64;
-            let violation = Violation::OutOfRange { min: 1, max, unit: "" };
-            errors.push(FieldError::of("/count", violation));
+            reader.refuse("count", Violation::OutOfRange { min: 1, max, unit: "" });
         }
-        let rule = match members.remove("recurrence_rule") {
-            None | Some(Value::Null) => {
-                errors.push(FieldError::of("/recurrence_rule", Violation::Required));
-                None
-            }
-            Some(rule) => recurrence_rule::from_json(&rule)
-                .map_err(|inside| {
-                    errors.extend(inside.into_iter().map(|error| FieldError {
-                        pointer: format!("/recurrence_rule{}", error.pointer),
-                        ..error
-                    }));
-                })
-                .ok(),
+        let rule = reader.required_nested("recurrence_rule", recurrence_rule::from_json);
+        reader.finish()?;
+        let (Some(rule), Some(count)) = (rule, count) else {
+            unreachable!("a member that is not there was refused")
         };
-        errors.extend(members.keys().map(|member| FieldError::unknown_member(member)));
-        match (rule, count) {
-            (Some(rule), Some(count)) if errors.is_empty() => {
-                Ok(Self { due_date, time_zone, rule, count })
-            }
-            _ => Err(errors),
-        }
+        Ok(Self { due_date, time_zone, rule, count })
     }
-}
-
-fn text<T>(
-    members: &mut Map<String, Value>,
-    member: &str,
-    parse: fn(&str) -> Result<T, Violation>,
-    errors: &mut Vec<FieldError>,
-) -> Option<T> {
-    let parsed = match members.remove(member)? {
-        Value::Null => return None,
-        Value::String(text) => parse(&text),
-        _ => Err(Violation::Malformed { expected: "a string" }),
-    };
-    parsed.map_err(|violation| errors.push(FieldError::of(&format!("/{member}"), violation))).ok()
 }

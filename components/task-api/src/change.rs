@@ -9,7 +9,7 @@ use rondo_domain::recurrence::{Frequency, Rule};
 use rondo_domain::task::{self, EditScope, SeriesChange, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub enum Action {
 
 /// `PATCH` or `POST …/{id}/complete` and `…/reopen`.
 pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
     let key = Key::of(request, &Value::Null)?;
     change(request, user, task, key.as_ref(), EditScope::This, |current| {
@@ -51,11 +51,10 @@ pub fn complete(request: &Request, user: i64, task: i64) -> Result<Response, Ref
 
 /// `PUT …/{id}`: writable members that are left out get their defaults, but the status stays.
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
     change(request, user, task, None, EditScope::This, |current| {
-        task_body::replace(&current.fields, &value, &current.user_zone, current.now)
-            .map_err(Refusal::invalid)
+        Ok(task_body::replace(&current.fields, &value, &current.user_zone, current.now)?)
     })
 }
 
@@ -65,8 +64,7 @@ pub fn patch(request: &Request, user: i64, task: i64) -> Result<Response, Refusa
     let accepted = [body::JSON, body::MERGE_PATCH];
     let value = body::value(&request.body()?, request, &accepted)?;
     change(request, user, task, None, scope, |current| {
-        task_body::patch(&current.fields, &value, &current.user_zone, current.now)
-            .map_err(Refusal::invalid)
+        Ok(task_body::patch(&current.fields, &value, &current.user_zone, current.now)?)
     })
 }
 
@@ -95,8 +93,8 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
 
 /// `scope`: which occurrences of a series are meant.
 fn scope(request: &Request) -> Result<EditScope, Refusal> {
-    let mut parameters = Parameters::of(request);
-    let scope = parameters.word("scope", EditScope::parse);
+    let mut parameters = parameters(request);
+    let scope = parameters.one("scope", EditScope::parse);
     parameters.finish()?;
     Ok(scope.unwrap_or(EditScope::This))
 }
@@ -176,8 +174,7 @@ impl Current {
     /// what members of a patch may depend on.
     fn any() -> Result<Self, Refusal> {
         let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
-        let mut fields =
-            task_body::create(&json!({ "title": "any" }), &zone, now).map_err(Refusal::invalid)?;
+        let mut fields = task_body::create(&json!({ "title": "any" }), &zone, now)?;
         fields.due_date = Some(now);
         fields.recurrence_rule = Some(Rule::every(Frequency::Daily));
         Ok(Self { fields, user_zone: zone, now })

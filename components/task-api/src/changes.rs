@@ -6,7 +6,7 @@ use rondo_domain::Violation;
 use rondo_guest::Refusal;
 use rondo_guest::database::int;
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,7 +24,7 @@ struct Page {
 }
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
-    let (position, limit) = parameters(request)?;
+    let (position, limit) = position(request)?;
     let store = Store::open()?;
     let parameters = [int(user), int(position.after), int(limit)];
     let mut row = store.0.query_one(include_str!("sql/changes.sql"), &parameters)?;
@@ -44,21 +44,16 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
 }
 
 /// Where the page begins, and how long it is.
-fn parameters(request: &Request) -> Result<(Position, i64), Refusal> {
-    let mut parameters = Parameters::of(request);
+fn position(request: &Request) -> Result<(Position, i64), Refusal> {
+    let mut parameters = parameters(request);
     let since = parameters.revision("since").map(Position::since);
-    let cursor = parameters.text("cursor").map(|cursor| Position::parse(&cursor));
+    let cursor = parameters.cursor(Position::parse);
     let limit = parameters.limit();
-    if cursor == Some(None) {
-        let violation = Violation::Malformed { expected: "a cursor that a page of changes gave" };
-        parameters.refuse("cursor", violation.code(), violation.to_string());
-    }
     if since.is_some() && cursor.is_some() {
-        let violation = Violation::Conflict { other: "since" };
-        parameters.refuse("cursor", violation.code(), violation.to_string());
+        parameters.refuse("cursor", Violation::Conflict { other: "since" });
     }
     parameters.finish()?;
-    Ok((cursor.flatten().or(since).unwrap_or(Position::since(0)), limit))
+    Ok((cursor.or(since).unwrap_or(Position::since(0)), limit))
 }
 
 fn unreadable(error: serde_json::Error) -> Refusal {

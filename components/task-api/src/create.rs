@@ -4,7 +4,7 @@ use rondo_contract::task_body;
 use rondo_domain::task::TaskFields;
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::Value;
 
@@ -14,11 +14,11 @@ use crate::store::{Outcome, Store};
 
 /// `POST /api/{user_id}/tasks`.
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
     let key = Key::of(request, &value)?;
     let now = clock::now();
-    let mut fields = task_body::create(&value, &Zone::utc(), now).map_err(Refusal::invalid)?;
+    let mut fields = task_body::create(&value, &Zone::utc(), now)?;
     let store = Store::open()?;
     // Creating is one round trip: `task_create` fills in the user's zone. Only where something is
     // calculated in that zone is it read first.
@@ -26,7 +26,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let is_calculated = is_calculated_in_zone(&fields);
     if needs_zone && is_calculated {
         let name = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        fields = task_body::in_zone(fields, stored_zone(&name)?, now).map_err(Refusal::invalid)?;
+        fields = task_body::in_zone(fields, stored_zone(&name)?, now)?;
     }
     let mut stored = task_body::to_stored(&fields, &[], now);
     if needs_zone && !is_calculated {

@@ -4,7 +4,7 @@
 use rondo_guest::Refusal;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::trace::{self, Level};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::store::Store;
 
 /// 200, or 503 with the part that is not ready; its reason is in the log.
 pub fn ready(request: &Request) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let (status, word) = match look() {
         Ok(true) => (200, "ready"),
         outcome => {

@@ -1,14 +1,11 @@
 //! `Idempotency-Key`: the same request again has the first one's answer.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
-use rondo_domain::Violation;
+use rondo_domain::text;
 use rondo_guest::Refusal;
 use rondo_guest::http::{Method, Request, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-/// Longest key.
-const KEY_CHARS_MAX: usize = 255;
 
 /// A key with what it is bound to.
 pub struct Key {
@@ -27,13 +24,9 @@ impl Key {
             return Ok(None);
         }
         let Some(key) = request.header("idempotency-key") else { return Ok(None) };
-        let sane = (1..=KEY_CHARS_MAX).contains(&key.len())
-            && key.bytes().all(|byte| byte.is_ascii_graphic());
-        if !sane {
-            let expected = "1 to 255 visible ASCII characters";
-            let violation = Violation::Malformed { expected };
-            return Err(Refusal::invalid(vec![FieldError::header("Idempotency-Key", violation)]));
-        }
+        let key = text::key(&key).map_err(|violation| {
+            Refusal::invalid(vec![FieldError::header("Idempotency-Key", violation)])
+        })?;
         // Members come sorted, numbers and strings in one spelling.
         let body = serde_json::to_vec(body)
             .map_err(|error| Refusal::internal(format!("a body that was read: {error}")))?;

@@ -34,12 +34,13 @@ mod skip;
 mod store;
 mod tag;
 
+use rondo_contract::query::number;
 use rondo_domain::access::Scope;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::caller;
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 
 use crate::answer::task_response;
 use crate::store::Store;
@@ -187,7 +188,7 @@ fn act(
 }
 
 fn read(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let answer = Store::open()?.task(user, task)?.ok_or_else(Refusal::not_found)?;
     let unchanged = request
         .header_list("if-none-match")
@@ -201,7 +202,7 @@ fn read(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
 
 /// The id in a path. A non-numeric id becomes 0, so that request errors still win over 404.
 fn id(segment: &str) -> i64 {
-    caller::number(segment).unwrap_or(0)
+    number(segment).unwrap_or(0)
 }
 
 /// Whether a path exists is told only to those who have a token.

@@ -3,6 +3,7 @@
 use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
 use rondo_domain::search;
 use rondo_domain::task::{Priority, Status};
+use rondo_domain::zone::Zone;
 use rondo_guest::Refusal;
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::database::{DatabaseError, Failure, boolean, int, optional, text, text_list};
@@ -13,24 +14,26 @@ use crate::create::stored_zone;
 use crate::store::Store;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
-    let mut query = TaskQuery::parse(request.query()).map_err(Refusal::invalid)?;
+    let query = TaskQuery::parse(request.query())?;
     let store = Store::open()?;
-    if query.names_days() {
+    let zone = if query.names_days() {
         let zone = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        query.place_days(&stored_zone(&zone)?);
-    }
+        stored_zone(&zone)?
+    } else {
+        Zone::utc()
+    };
+    let filters = filters(user, &query, &zone);
     let page = match candidates(&store, user, &query)? {
-        Some(tasks) => Page::found(&store, user, &query, tasks)?,
-        None => Page::read(&store, user, &query)?,
+        Some(tasks) => Page::found(&store, &query, &filters, tasks)?,
+        None => Page::read(&store, &query, &filters)?,
     };
     let mut response = Response::json(200, page.items);
     if query.count {
         let total = match page.total {
             Some(total) => total,
-            None => store
-                .0
-                .query_one(include_str!("sql/tasks_count.sql"), &filters(user, &query))?
-                .int("total")?,
+            None => {
+                store.0.query_one(include_str!("sql/tasks_count.sql"), &filters)?.int("total")?
+            }
         };
         response = response.header("x-total-count", total.to_string());
     }
@@ -72,9 +75,13 @@ struct Page {
 
 impl Page {
     /// Reads along the index of the wanted order.
-    fn read(store: &Store, user: i64, query: &TaskQuery) -> Result<Self, DatabaseError> {
+    fn read(
+        store: &Store,
+        query: &TaskQuery,
+        filters: &[ParameterValue],
+    ) -> Result<Self, DatabaseError> {
         let statement = statement(query.sort_by, query.sort_order);
-        let rows = store.0.query(statement, &parameters(user, query))?;
+        let rows = store.0.query(statement, &parameters(query, filters))?;
         let tasks = rows.map(|row| row.optional_text("representation"))?;
         Self::of(tasks, query)
     }
@@ -82,11 +89,11 @@ impl Page {
     /// Reads some tasks, and sorts them.
     fn found(
         store: &Store,
-        user: i64,
         query: &TaskQuery,
+        filters: &[ParameterValue],
         tasks: String,
     ) -> Result<Self, DatabaseError> {
-        let mut parameters = parameters(user, query);
+        let mut parameters = parameters(query, filters);
         parameters.extend([
             text(tasks),
             text(query.sort_by.as_str()),
@@ -139,9 +146,9 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
 }
 
 /// The parameters $1 to $15 of the statements that read a page.
-fn parameters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
+fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterValue> {
     let after = query.cursor.as_ref();
-    let mut parameters = filters(user, query);
+    let mut parameters = filters.to_vec();
     parameters.extend([
         optional(after.and_then(|cursor| cursor.key.as_deref()), text),
         optional(after.map(|cursor| cursor.id), int),
@@ -152,12 +159,13 @@ fn parameters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
 }
 
 /// The parameters $1 to $11 of the statements.
-fn filters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
+fn filters(user: i64, query: &TaskQuery, zone: &Zone) -> Vec<ParameterValue> {
     let some_of = |words: Vec<&str>| {
         let words = Some(words).filter(|words| !words.is_empty());
         optional(words, |words| text_list(words.into_iter().map(str::to_owned)))
     };
-    let time = |time: &Option<String>| optional(time.as_deref(), text);
+    let [due_date_start, due_date_end] =
+        query.due_dates(zone).map(|instant| optional(instant, text));
     vec![
         int(user),
         optional(query.search.as_deref(), text),
@@ -165,10 +173,10 @@ fn filters(user: i64, query: &TaskQuery) -> Vec<ParameterValue> {
         some_of(query.priority.iter().copied().map(Priority::as_str).collect()),
         some_of(query.tags.iter().map(String::as_str).collect()),
         some_of(query.tags_all.iter().map(String::as_str).collect()),
-        time(&query.due_date_start),
-        time(&query.due_date_end),
+        due_date_start,
+        due_date_end,
         optional(query.has_due_date, boolean),
         optional(query.parent_task_id, int),
-        time(&query.updated_since),
+        optional(query.updated_since.as_deref(), text),
     ]
 }

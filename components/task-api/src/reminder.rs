@@ -1,14 +1,15 @@
 //! `…/reminders`: the reminders of a user, those of tasks and further ones.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
-use rondo_contract::reminder_body::{self, Moment};
+use rondo_contract::query::number;
+use rondo_contract::reminder_body::{self, FURTHER_REMINDERS_MAX, Moment, ReminderStatus};
+use rondo_domain::Violation;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::task::Status;
-use rondo_domain::{Violation, word_enum};
 use rondo_guest::database::{int, optional, text, text_list};
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::{self, Parameters};
+use rondo_guest::page::{self, parameters};
 use rondo_guest::{Refusal, body, clock};
 
 use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
@@ -17,35 +18,19 @@ use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{ForChange, Store, key_parameters};
 
-/// Most further reminders of one task.
-const FURTHER_REMINDERS_MAX: i64 = 10;
-
-word_enum! {
-    /// What a reminder may be.
-    pub enum State {
-        Armed = "armed",
-        Fired = "fired",
-        Cancelled = "cancelled",
-    }
-}
-
 /// `GET …/reminders`, earliest first.
 pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
-    let mut parameters = Parameters::of(request);
-    let states = parameters.words("status", State::parse);
+    let mut parameters = parameters(request);
+    let statuses = parameters.list("status", ReminderStatus::parse);
     let task = parameters.id("task_id");
-    let after = parameters.text("cursor").map(|cursor| parse_cursor(&cursor));
+    let after = parameters.cursor(parse_cursor);
     let limit = parameters.limit();
-    if after == Some(None) {
-        let violation = Violation::Malformed { expected: "a cursor from a Link header" };
-        parameters.refuse("cursor", violation.code(), violation.to_string());
-    }
     parameters.finish()?;
-    let (at, id) = after.flatten().unzip();
-    let states = Some(states).filter(|states| !states.is_empty());
+    let (at, id) = after.unzip();
+    let statuses = Some(statuses).filter(|statuses| !statuses.is_empty());
     let values = [
         int(user),
-        optional(states, |states| text_list(states.iter().map(|state| state.to_string()))),
+        optional(statuses, |statuses| text_list(statuses.iter().map(|status| status.to_string()))),
         optional(task, int),
         optional(at, text),
         optional(id, int),
@@ -61,14 +46,14 @@ pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
 fn parse_cursor(cursor: &str) -> Option<(String, i64)> {
     let (at, id) = cursor.split_once('~')?;
     let at = instant::parse(at).map(instant::format).ok()?;
-    Some((at, rondo_guest::caller::number(id)?))
+    Some((at, number(id)?))
 }
 
 /// `POST …/tasks/{id}/reminders`: a further reminder.
 pub fn add(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let members = body::object(request)?;
-    let moment = reminder_body::parse_further(&members).map_err(Refusal::invalid)?;
+    let moment = reminder_body::parse_further(&members)?;
     let key = Key::of(request, &members)?;
     let condition = IfMatch::of(request);
     let store = Store::open()?;
@@ -141,7 +126,7 @@ fn planned(
 
 /// `DELETE …/reminders/{reminder_id}`.
 pub fn remove(request: &Request, user: i64, reminder: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let values = [int(user), int(reminder), text(request.trace.traceparent())];
     let store = Store::open()?;
     let mut row = store.0.query_one(include_str!("sql/reminder_remove.sql"), &values)?;
@@ -153,9 +138,9 @@ pub fn remove(request: &Request, user: i64, reminder: i64) -> Result<Response, R
 
 /// `POST …/reminders/{reminder_id}/snooze`.
 pub fn snooze(request: &Request, user: i64, reminder: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let members = body::object(request)?;
-    let moment = reminder_body::parse_snooze(&members).map_err(Refusal::invalid)?;
+    let moment = reminder_body::parse_snooze(&members)?;
     let store = Store::open()?;
     let zone = include_str!("sql/reminder_time_zone.sql");
     let zone = store.0.query_one(zone, &[int(user), int(reminder)])?.optional_text("time_zone")?;

@@ -8,7 +8,7 @@ use rondo_domain::recurrence::{Rule, Series, Successor};
 use rondo_domain::task::Status;
 use rondo_guest::database::{DatabaseError, Row, int, text};
 use rondo_guest::http::{Request, Response};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body};
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ use crate::idempotency::{self, Key};
 use crate::store::{ForChange, Outcome, Store, key_parameters};
 
 pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
     let key = Key::of(request, &Value::Null)?;
     let condition = IfMatch::of(request);

@@ -6,21 +6,21 @@ use rondo_guest::Refusal;
 use rondo_guest::body;
 use rondo_guest::database::{boolean, int, optional, text};
 use rondo_guest::http::{Request, Response, decoded};
-use rondo_guest::page::Parameters;
+use rondo_guest::page::parameters;
 
 use crate::store::Store;
 
 /// `GET …/tags`.
 pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let mut row = Store::open()?.0.query_one(include_str!("sql/tags.sql"), &[int(user)])?;
     Ok(Response::json(200, row.text("items")?))
 }
 
 /// `PUT …/tags/{name}`: another name or colour, on every task at once.
 pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
-    let change = tag_body::parse(&body::object(request)?).map_err(Refusal::invalid)?;
+    parameters(request).finish()?;
+    let change = tag_body::parse(&body::object(request)?)?;
     let key = key_of(segment)?;
     let store = Store::open()?;
     let name = match &change.name {
@@ -37,7 +37,7 @@ pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, 
 
 /// `DELETE …/tags/{name}`: from every task at once.
 pub fn remove(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
-    Parameters::of(request).finish()?;
+    parameters(request).finish()?;
     let key = key_of(segment)?;
     Store::open()?.change_tag(user, &key, None, &TagChange::default(), request)?;
     Ok(Response::empty(204))

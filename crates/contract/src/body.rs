@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
 
-const NOT_AN_OBJECT: Violation = Violation::Malformed { expected: "a JSON object" };
+/// Of a body that is not an object.
+pub const NOT_AN_OBJECT: Violation = Violation::Malformed { expected: "a JSON object" };
 
 /// Reads the members of an object. A member that nobody has asked for is unknown, and
 /// [`Reader::finish`] refuses it, so that a misspelt one is never silently lost.

@@ -16,6 +16,7 @@ pub mod json;
 pub mod link_token;
 pub mod member;
 pub mod problem;
+pub mod query;
 pub mod recurrence_rule;
 pub mod reminder_body;
 pub mod secret;

@@ -53,6 +53,8 @@ pub enum Kind {
     Shown {
         chars_max: usize,
     },
+    /// A key that a client chooses: 1 to 255 visible ASCII characters.
+    Key,
     /// One of these words.
     Words(&'static [&'static str]),
     /// The tags of a task.

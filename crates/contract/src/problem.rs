@@ -49,7 +49,7 @@ impl FieldError {
         }
     }
 
-    /// Something in the body, at a place that only the detail tells.
+    /// Something in the body, at a place that only the detail says.
     #[must_use]
     pub fn somewhere(code: &'static str, detail: String) -> Self {
         Self { pointer: String::new(), code: code.into(), detail }
@@ -66,10 +66,12 @@ impl FieldError {
     }
 }
 
-/// Every kind of problem, with its status and stable code.
+/// Every kind of problem that a program of Rondo answers, by what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemCode {
     MalformedJson,
+    /// The body broke off, or there is no `Host`.
+    BadRequest,
     Unauthenticated,
     InvalidCredentials,
     Forbidden,
@@ -78,6 +80,7 @@ pub enum ProblemCode {
     InvitationInvalid,
     NotFound,
     MethodNotAllowed,
+    RequestTimeout,
     EmailTaken,
     TooManyTokens,
     NoNextOccurrence,
@@ -90,165 +93,236 @@ pub enum ProblemCode {
     UnsupportedMediaType,
     InvalidRequest,
     IdempotencyKeyReused,
+    /// Also with 400 and 405, by what is missing of a WebSocket handshake.
+    WebsocketExpected,
     TooManyRequests,
     Internal,
+    /// The database is away.
     Unavailable,
+    /// The host cannot take the request.
+    Overloaded,
+    /// The host ended a request that took too long.
+    Deadline,
 }
 
-impl ProblemCode {
-    pub const ALL: [Self; 24] = [
-        Self::MalformedJson,
-        Self::Unauthenticated,
-        Self::InvalidCredentials,
-        Self::Forbidden,
-        Self::MissingScope,
-        Self::RegistrationClosed,
-        Self::InvitationInvalid,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::EmailTaken,
-        Self::TooManyTokens,
-        Self::NoNextOccurrence,
-        Self::TaskCompleted,
-        Self::TooManyReminders,
-        Self::TooManyWebhooks,
-        Self::ResetRequired,
-        Self::PreconditionFailed,
-        Self::BodyTooLarge,
-        Self::UnsupportedMediaType,
-        Self::InvalidRequest,
-        Self::IdempotencyKeyReused,
-        Self::TooManyRequests,
-        Self::Internal,
-        Self::Unavailable,
-    ];
+/// What is known of a kind of problem.
+#[derive(Debug)]
+pub struct ProblemFacts {
+    pub problem: ProblemCode,
+    pub status: u16,
+    /// Stable.
+    pub code: &'static str,
+    pub title: &'static str,
+    /// A sentence for when there is nothing more to say.
+    pub detail: &'static str,
+}
 
-    /// Status, code, title and a sentence for when there is nothing more to say.
-    const fn facts(self) -> (u16, &'static str, &'static str, &'static str) {
-        match self {
-            Self::MalformedJson => {
-                (400, "malformed_json", "Malformed JSON", "The body is not JSON that can be read.")
-            }
-            Self::Unauthenticated => (
-                401,
-                "unauthenticated",
-                "Unauthenticated",
-                "A valid access token is needed: Authorization: Bearer <token>.",
-            ),
-            Self::InvalidCredentials => (
-                401,
-                "invalid_credentials",
-                "Invalid credentials",
-                "The e-mail address or the password is wrong.",
-            ),
-            Self::Forbidden => (403, "forbidden", "Forbidden", "The token does not allow this."),
-            Self::MissingScope => {
-                (403, "missing_scope", "Missing scope", "The token's scopes do not allow this.")
-            }
-            Self::RegistrationClosed => {
-                (403, "registration_closed", "Registration closed", "Nobody can register here.")
-            }
-            Self::InvitationInvalid => (
-                403,
-                "invitation_invalid",
-                "Invitation invalid",
-                "Registering takes an invitation that has not been used, has not expired and is for \
-                 this address.",
-            ),
-            Self::NotFound => (404, "not_found", "Not found", "There is nothing here."),
-            Self::MethodNotAllowed => (
-                405,
-                "method_not_allowed",
-                "Method not allowed",
-                "The header Allow has the methods that there are.",
-            ),
-            Self::EmailTaken => {
-                (409, "email_taken", "E-mail taken", "There is an account with this address.")
-            }
-            Self::TooManyTokens => (
-                409,
-                "too_many_tokens",
-                "Too many tokens",
-                "Delete a token that is not used any more.",
-            ),
-            Self::NoNextOccurrence => (
-                409,
-                "no_next_occurrence",
-                "No next occurrence",
-                "The task does not recur, is completed, or is the last of its series.",
-            ),
-            Self::TaskCompleted => {
-                (409, "task_completed", "Task completed", "A completed task does not remind.")
-            }
-            Self::TooManyReminders => (
-                409,
-                "too_many_reminders",
-                "Too many reminders",
-                "The task has as many further reminders as a task may have.",
-            ),
-            Self::TooManyWebhooks => (
-                409,
-                "too_many_webhooks",
-                "Too many webhooks",
-                "Delete a webhook that is not used any more.",
-            ),
-            Self::ResetRequired => (
-                410,
-                "reset_required",
-                "Reset required",
-                "What was deleted since then is not known any more: forget everything and begin \
-                 with since=0.",
-            ),
-            Self::PreconditionFailed => (
-                412,
-                "precondition_failed",
-                "Precondition failed",
-                "The task has changed since the revision in If-Match.",
-            ),
-            Self::BodyTooLarge => {
-                (413, "body_too_large", "Body too large", "A body has at most 1 MiB.")
-            }
-            Self::UnsupportedMediaType => (
-                415,
-                "unsupported_media_type",
-                "Unsupported media type",
-                "The body must be application/json.",
-            ),
-            Self::InvalidRequest => (
-                422,
-                "invalid_request",
-                "Invalid request",
-                "Some values are not allowed; errors has each of them.",
-            ),
-            Self::IdempotencyKeyReused => (
-                422,
-                "idempotency_key_reused",
-                "Idempotency key reused",
-                "The key was used with another body.",
-            ),
-            Self::TooManyRequests => (
-                429,
-                "too_many_requests",
-                "Too many requests",
-                "Try again when the time in Retry-After has passed.",
-            ),
-            Self::Internal => {
-                (500, "internal", "Internal error", "Something went wrong on our side.")
-            }
-            Self::Unavailable => {
-                (503, "unavailable", "Unavailable", "Try the same request again a little later.")
-            }
-        }
+const fn row(
+    problem: ProblemCode,
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    detail: &'static str,
+) -> ProblemFacts {
+    ProblemFacts { problem, status, code, title, detail }
+}
+
+/// Every kind, in the order of [`ProblemCode`].
+pub const PROBLEMS: &[ProblemFacts] = &[
+    row(
+        ProblemCode::MalformedJson,
+        400,
+        "malformed_json",
+        "Malformed JSON",
+        "The body is not JSON that can be read.",
+    ),
+    row(ProblemCode::BadRequest, 400, "bad_request", "Bad request", "The request is not complete."),
+    row(
+        ProblemCode::Unauthenticated,
+        401,
+        "unauthenticated",
+        "Unauthenticated",
+        "The request needs a valid access token: Authorization: Bearer <token>.",
+    ),
+    row(
+        ProblemCode::InvalidCredentials,
+        401,
+        "invalid_credentials",
+        "Invalid credentials",
+        "The e-mail address or the password is wrong.",
+    ),
+    row(ProblemCode::Forbidden, 403, "forbidden", "Forbidden", "The token does not allow this."),
+    row(
+        ProblemCode::MissingScope,
+        403,
+        "missing_scope",
+        "Missing scope",
+        "The token's scopes do not allow this.",
+    ),
+    row(
+        ProblemCode::RegistrationClosed,
+        403,
+        "registration_closed",
+        "Registration closed",
+        "Registration is closed.",
+    ),
+    row(
+        ProblemCode::InvitationInvalid,
+        403,
+        "invitation_invalid",
+        "Invitation invalid",
+        "Registration needs an invitation for this address that is unused and has not expired.",
+    ),
+    row(ProblemCode::NotFound, 404, "not_found", "Not found", "There is nothing here."),
+    row(
+        ProblemCode::MethodNotAllowed,
+        405,
+        "method_not_allowed",
+        "Method not allowed",
+        "The header Allow lists the methods of this path.",
+    ),
+    row(
+        ProblemCode::RequestTimeout,
+        408,
+        "request_timeout",
+        "Request timeout",
+        "The body did not arrive in time.",
+    ),
+    row(
+        ProblemCode::EmailTaken,
+        409,
+        "email_taken",
+        "E-mail taken",
+        "There is an account with this address.",
+    ),
+    row(
+        ProblemCode::TooManyTokens,
+        409,
+        "too_many_tokens",
+        "Too many tokens",
+        "Delete a token that you no longer use.",
+    ),
+    row(
+        ProblemCode::NoNextOccurrence,
+        409,
+        "no_next_occurrence",
+        "No next occurrence",
+        "The task does not recur, is completed, or is the last of its series.",
+    ),
+    row(
+        ProblemCode::TaskCompleted,
+        409,
+        "task_completed",
+        "Task completed",
+        "A completed task has no reminders.",
+    ),
+    row(
+        ProblemCode::TooManyReminders,
+        409,
+        "too_many_reminders",
+        "Too many reminders",
+        "The task has the maximum number of further reminders.",
+    ),
+    row(
+        ProblemCode::TooManyWebhooks,
+        409,
+        "too_many_webhooks",
+        "Too many webhooks",
+        "Delete a webhook that you no longer use.",
+    ),
+    row(
+        ProblemCode::ResetRequired,
+        410,
+        "reset_required",
+        "Reset required",
+        "Deletions since then are no longer known: drop all tasks and start again with since=0.",
+    ),
+    row(
+        ProblemCode::PreconditionFailed,
+        412,
+        "precondition_failed",
+        "Precondition failed",
+        "The task has changed since the revision in If-Match.",
+    ),
+    row(
+        ProblemCode::BodyTooLarge,
+        413,
+        "body_too_large",
+        "Body too large",
+        "A body has at most 1 MiB.",
+    ),
+    row(
+        ProblemCode::UnsupportedMediaType,
+        415,
+        "unsupported_media_type",
+        "Unsupported media type",
+        "The body must be application/json.",
+    ),
+    row(
+        ProblemCode::InvalidRequest,
+        422,
+        "invalid_request",
+        "Invalid request",
+        "Some values are not allowed. errors lists each of them.",
+    ),
+    row(
+        ProblemCode::IdempotencyKeyReused,
+        422,
+        "idempotency_key_reused",
+        "Idempotency key reused",
+        "The key was used with another body.",
+    ),
+    row(
+        ProblemCode::WebsocketExpected,
+        426,
+        "websocket_expected",
+        "WebSocket expected",
+        "This path takes WebSocket connections only.",
+    ),
+    row(
+        ProblemCode::TooManyRequests,
+        429,
+        "too_many_requests",
+        "Too many requests",
+        "Try again after the time in Retry-After.",
+    ),
+    row(ProblemCode::Internal, 500, "internal", "Internal error", "The server failed."),
+    row(
+        ProblemCode::Unavailable,
+        503,
+        "unavailable",
+        "Unavailable",
+        "Try the same request again a little later.",
+    ),
+    row(
+        ProblemCode::Overloaded,
+        503,
+        "overloaded",
+        "Overloaded",
+        "The server has too many requests at once.",
+    ),
+    row(ProblemCode::Deadline, 504, "deadline", "Deadline", "The request took too long."),
+];
+
+impl ProblemCode {
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PROBLEMS.iter().map(|facts| facts.problem)
+    }
+
+    #[must_use]
+    pub const fn facts(self) -> &'static ProblemFacts {
+        &PROBLEMS[self as usize]
     }
 
     #[must_use]
     pub const fn status(self) -> u16 {
-        self.facts().0
+        self.facts().status
     }
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        self.facts().1
+        self.facts().code
     }
 }
 
@@ -269,13 +343,13 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        let (status, name, title, detail) = code.facts();
+        let ProblemFacts { status, code, title, detail, .. } = *code.facts();
         Self {
-            kind: format!("/problems/{name}"),
+            kind: format!("/problems/{code}"),
             title,
             status,
             detail: detail.to_owned(),
-            code: name,
+            code,
             errors: Vec::new(),
             request_id: String::new(),
         }
@@ -300,5 +374,20 @@ impl Problem {
     pub fn with_request_id(mut self, request_id: &str) -> Self {
         request_id.clone_into(&mut self.request_id);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_row() {
+        for (place, facts) in PROBLEMS.iter().enumerate() {
+            assert_eq!(facts.problem as usize, place, "{}", facts.code);
+            let same = PROBLEMS.iter().filter(|other| other.code == facts.code);
+            assert_eq!(same.count(), 1, "{}", facts.code);
+        }
+        assert_eq!(PROBLEMS.len(), ProblemCode::Deadline as usize + 1);
     }
 }

@@ -1,12 +1,25 @@
 //! Bodies of the reminder routes: a moment, or a span of time that leads to one.
 
-use rondo_domain::Violation;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
+use rondo_domain::{Violation, word_enum};
 use serde_json::{Map, Value};
 
+use crate::body::{Reader, text};
 use crate::problem::FieldError;
 use crate::task_field::duration;
+
+/// Most further reminders of one task.
+pub const FURTHER_REMINDERS_MAX: i64 = 10;
+
+word_enum! {
+    /// What has become of a reminder.
+    pub enum ReminderStatus {
+        Armed = "armed",
+        Fired = "fired",
+        Cancelled = "cancelled",
+    }
+}
 
 /// A moment as a client names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,42 +46,23 @@ pub fn parse_snooze(members: &Map<String, Value>) -> Result<Moment, Vec<FieldErr
     either(members, "until", "for", "an object with either until or for")
 }
 
-/// Reads a body of two members, one of which is given.
+/// Reads a body that has one of two members.
 fn either(
     members: &Map<String, Value>,
     at: &'static str,
-    span: &str,
+    span: &'static str,
     expected: &'static str,
 ) -> Result<Moment, Vec<FieldError>> {
-    let unknown = members.keys().filter(|name| *name != at && *name != span);
-    let mut errors: Vec<_> = unknown.map(|name| FieldError::unknown_member(name)).collect();
-    let given = |name: &str| members.get(name).filter(|value| !value.is_null());
-    let mut refuse = |name: &str, violation: Violation| {
-        errors.push(FieldError::of(&format!("/{name}"), violation));
-        None
-    };
-    let at_given = given(at).map(|value| {
-        let text = value.as_str().ok_or(Violation::Malformed { expected: "a string" });
-        let moment = text.and_then(instant::parse).map(Moment::At);
-        moment.map_or_else(|violation| refuse(at, violation), Some)
-    });
-    let span_given = given(span).map(|value| {
-        let moment = duration(value).map(Moment::Span);
-        moment.map_or_else(|violation| refuse(span, violation), Some)
-    });
-    if at_given.is_some() && span_given.is_some() {
-        refuse(span, Violation::Conflict { other: at });
+    let mut reader = Reader::new(members);
+    let is_given = [at, span].map(|name| reader.given(name).is_some());
+    let moment = reader.optional(at, text(instant::parse)).map(Moment::At);
+    let span_moment = reader.optional(span, duration).map(Moment::Span);
+    if is_given == [true, true] {
+        reader.refuse(span, Violation::Conflict { other: at });
     }
-    let moment = match (at_given, span_given) {
-        (Some(moment), _) | (None, Some(moment)) => moment,
-        (None, None) => {
-            if errors.is_empty() {
-                errors.push(FieldError::of("", Violation::Malformed { expected }));
-            }
-            None
-        }
-    };
-    moment.filter(|_| errors.is_empty()).ok_or(errors)
+    reader.finish()?;
+    let neither = || vec![FieldError::of("", Violation::Malformed { expected })];
+    moment.or(span_moment).ok_or_else(neither)
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use rondo_domain::Violation;
 use rondo_domain::task::parse_tag;
 use serde_json::{Map, Value};
 
+use crate::body::{Reader, text};
 use crate::problem::FieldError;
 
-/// What a tag shall be.
+/// What a tag is changed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagChange {
     /// None: the name stays.
     pub name: Option<String>,
-    /// None: the colour stays; `Some(None)`: it has none any more. As `#rrggbb` in lower case.
+    /// None: the colour stays. `Some(None)`: the colour is removed. As `#rrggbb` in lower case.
     pub color: Option<Option<String>>,
 }
 
@@ -20,33 +21,11 @@ pub struct TagChange {
 /// # Errors
 /// Everything that is wrong.
 pub fn parse(members: &Map<String, Value>) -> Result<TagChange, Vec<FieldError>> {
-    let mut change = TagChange::default();
-    let mut errors = Vec::new();
-    for (member, value) in members {
-        let outcome = match member.as_str() {
-            "name" => text(value).and_then(parse_tag).map(|name| change.name = Some(name)),
-            "color" if value.is_null() => {
-                change.color = Some(None);
-                Ok(())
-            }
-            "color" => {
-                text(value).and_then(parse_color).map(|color| change.color = Some(Some(color)))
-            }
-            "count" => Ok(()),
-            _ => {
-                errors.push(FieldError::unknown_member(member));
-                Ok(())
-            }
-        };
-        if let Err(violation) = outcome {
-            errors.push(FieldError::of(&format!("/{member}"), violation));
-        }
-    }
-    if errors.is_empty() { Ok(change) } else { Err(errors) }
-}
-
-fn text(value: &Value) -> Result<&str, Violation> {
-    value.as_str().ok_or(Violation::Malformed { expected: "a string" })
+    let mut reader = Reader::new(members);
+    reader.ignore("count");
+    let name = reader.member("name", text(parse_tag));
+    let color = reader.clearable("color", text(parse_color));
+    reader.finish().map(|()| TagChange { name, color })
 }
 
 fn parse_color(text: &str) -> Result<String, Violation> {
@@ -79,9 +58,9 @@ mod tests {
         assert_eq!(
             codes(json!({"name": "", "color": "red", "colour": "#000000"})),
             [
+                pair("/name", "required"),
                 pair("/color", "malformed"),
-                pair("/colour", "unknown_member"),
-                pair("/name", "required")
+                pair("/colour", "unknown_member")
             ]
         );
         for color in ["#12345", "#1234567", "123456", "#12345g", "#１２３４５６", ""] {

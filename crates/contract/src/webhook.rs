@@ -23,6 +23,11 @@ pub const WEBHOOKS_MAX: i64 = 10;
 pub const SECRET_BYTES: usize = 32;
 /// How long a secret is signed with beside the one that has taken its place, in seconds: a day.
 pub const SECRET_OVERLAP_S: i64 = 24 * 60 * 60;
+/// Waits between the attempts of a delivery, in seconds: those of the Standard Webhooks specification.
+pub const RETRY_WAITS_S: [u32; 9] =
+    [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 24 * 3_600];
+/// How long deliveries are remembered, in days: an event that is older is not delivered again.
+pub const DELIVERY_DAYS: i64 = 30;
 /// How a secret begins.
 const SECRET_PREFIX: &str = "whsec_";
 /// Which signature it is: HMAC-SHA256.

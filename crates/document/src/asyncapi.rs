@@ -3,6 +3,7 @@
 use rondo_contract::cloud_event::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION};
 use rondo_contract::event::{EVENTS, EventFacts};
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL, close};
+use rondo_contract::problem::ProblemCode;
 use rondo_contract::topic::{TOPICS, Topic};
 use serde_json::{Map, Value, json};
 
@@ -215,12 +216,14 @@ fn socket_description() -> String {
          HTTP status. The server then refuses a session by its close code: {} the token is not \
          valid; {} the client reads too slowly; {} `since` is too old or beyond the current \
          revision; {} the user has too many connections; {} the server goes away or the feed was \
-         interrupted, so resume with the last revision.",
+         interrupted, so resume with the last revision. A request that is not a WebSocket handshake \
+         gets the problem `{}`, with the status 400, 405 or 426.",
         close::UNAUTHENTICATED,
         close::TOO_SLOW,
         close::RESET_REQUIRED,
         close::TOO_MANY_CONNECTIONS,
         close::GOING_AWAY,
+        ProblemCode::WebsocketExpected.as_str(),
     )
 }
 

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document of the HTTP API.
 
+use rondo_contract::problem::ProblemCode;
 use rondo_domain::access::Scope;
 use serde_json::{Map, Value, json};
 
@@ -22,7 +23,7 @@ pub fn document() -> Value {
             "title": "Rondo",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Tasks with priorities, tags, due dates, recurrence and reminders",
-            "description": INTRODUCTION,
+            "description": introduction(),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -41,33 +42,49 @@ pub fn document() -> Value {
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": format!(
-                    "An access token of login or refresh, or a personal API token. Scopes: {}.",
-                    schema::words(Scope::ALL, Scope::as_str).join(", "),
+                    "An access token from login or refresh, or a personal API token. Scopes: {}.",
+                    Scope::WORDS.join(", "),
                 ),
             }},
         },
     })
 }
 
-const INTRODUCTION: &str = "\
-Instants are RFC 3339, answered in UTC; durations are ISO 8601. Ids are integers that fit 53 bits.
+/// Problems that any request can be answered with, so that no operation lists them.
+const GENERAL: [ProblemCode; 7] = [
+    ProblemCode::BadRequest,
+    ProblemCode::MethodNotAllowed,
+    ProblemCode::RequestTimeout,
+    ProblemCode::WebsocketExpected,
+    ProblemCode::Internal,
+    ProblemCode::Overloaded,
+    ProblemCode::Deadline,
+];
 
-A member of a body or a query parameter that is not known is refused with 422, so that a misspelt \
-one is never silently lost. Errors are problems (RFC 9457); `code` is stable, and `errors` names \
-everything that is wrong at once. Checks come in the order 401, 403, form of the request (405, 413, \
-415, 400, 422), a kept idempotent answer, 404, 412, state.
+fn introduction() -> String {
+    let general = GENERAL.map(|code| format!("`{}` ({})", code.as_str(), code.status()));
+    format!("{INTRODUCTION}\n\nAny request can also be answered with {}.", general.join(", "))
+}
+
+const INTRODUCTION: &str = "\
+Instants are RFC 3339, in UTC in responses. Durations are ISO 8601. Ids are integers that fit 53 bits.
+
+An unknown member of a body or an unknown query parameter is refused with 422, so that a misspelt one is \
+never silently lost. Errors are problems (RFC 9457). `code` is stable, and `errors` lists everything \
+that is wrong at once. Checks come in the order 401, 403, form of the request (405, 413, 415, 400, 422), \
+a kept idempotent response, 404, 412, state.
 
 Paths with `{user_id}` also exist without it, for the token's user.
 
-Each answer has an `X-Request-Id`: the request's own, if it sent a sane one. `traceparent` (W3C Trace \
-Context) is taken up. Where the service limits requests, answers have `RateLimit` and \
-`RateLimit-Policy`. A method that a path has not is answered with 405 and `Allow`.
+Each response has an `X-Request-Id`: the request's own if it is usable, otherwise a new one. \
+`traceparent` (W3C Trace Context) is continued. Where the service limits requests, responses have \
+`RateLimit` and `RateLimit-Policy`. A method that a path does not have gets 405 with `Allow`.
 
-`HEAD` answers wherever `GET` does, with the same headers and no body. `OPTIONS` answers on every path \
-with 204 and the methods in `Allow`; it needs no token.
+`HEAD` works wherever `GET` does, with the same headers and no body. `OPTIONS` works on every path \
+without a token: 204 with the methods in `Allow`.
 
-A body may begin with a byte order mark. One that is encoded in any way (`Content-Encoding`) is refused \
-with 415, and an object that has a member twice with 400.";
+A body may begin with a byte order mark. A body with a `Content-Encoding` is refused with 415, and an \
+object that has a member twice with 400.";
 
 /// Adds an operation, and its twin without the user in the path.
 fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operation: Operation) {
@@ -96,7 +113,7 @@ fn headers() -> Value {
     let always = |description: &str, schema: Value| json!({"description": description, "required": true, "schema": schema});
     json!({
         "X-Request-Id": always(
-            "The request's, if it sent a sane one, or a new one; also in problems and logs.",
+            "The request's own if it is usable, otherwise a new one. Problems and logs have it too.",
             json!({"type": "string", "minLength": 1, "examples": ["c4f1e0a2"]}),
         ),
         "ETag": always(
@@ -104,11 +121,11 @@ fn headers() -> Value {
             json!({"type": "string", "pattern": "^\"[0-9]+\"$", "examples": ["\"17\""]}),
         ),
         "Location": always(
-            "Where the new one is.",
+            "The path of the new resource.",
             json!({"type": "string", "format": "uri-reference", "examples": ["/api/1/tasks/42"]}),
         ),
         "Link": optional(
-            "While there is more: `<…>; rel=\"next\"` (RFC 8288), to be followed as it is.",
+            "The next page: `<…>; rel=\"next\"` (RFC 8288). Left out on the last page.",
             json!({
                 "type": "string",
                 "pattern": "^<[^>]+>; rel=\"next\"$",
@@ -116,21 +133,21 @@ fn headers() -> Value {
             }),
         ),
         "X-Total-Count": optional(
-            "All that match; with count=true.",
+            "The number of all matches. Only with count=true.",
             json!({"type": "integer", "minimum": 0, "examples": [314]}),
         ),
         "Idempotency-Replayed": optional(
-            "true when this is the kept answer of an earlier request.",
+            "true when this is the kept response to an earlier request.",
             json!({"type": "string", "const": "true"}),
         ),
         "WWW-Authenticate": always("Bearer", json!({"type": "string", "const": "Bearer"})),
         "RateLimit": optional(
-            "How the caller stands (draft-ietf-httpapi-ratelimit-headers): requests that remain, and \
+            "The caller's quota (draft-ietf-httpapi-ratelimit-headers): remaining requests, and \
              seconds until there are more.",
             json!({"type": "string", "examples": ["\"user\";r=0;t=1"]}),
         ),
         "RateLimit-Policy": optional(
-            "The limit: requests in a window of seconds.",
+            "The limit: requests per window, in seconds.",
             json!({"type": "string", "examples": ["\"user\";q=3000;w=60"]}),
         ),
         "Retry-After": always(
@@ -143,8 +160,6 @@ fn headers() -> Value {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use rondo_contract::problem::ProblemCode;
 
     use super::*;
 
@@ -216,12 +231,11 @@ mod tests {
         }
     }
 
-    /// But for those that no route needs to name: any may fail, and 405 has the methods themselves.
     #[test]
     fn every_code_of_a_problem_is_an_answer_of_some_operation() {
         let responses = document()["components"]["responses"].to_string();
-        for code in ProblemCode::ALL {
-            let is_general = matches!(code, ProblemCode::Internal | ProblemCode::MethodNotAllowed);
+        for code in ProblemCode::all() {
+            let is_general = GENERAL.contains(&code);
             let is_there = responses.contains(&format!("\"{}\":{{\"value\"", code.as_str()));
             assert_ne!(is_general, is_there, "{code:?}");
         }

@@ -99,7 +99,7 @@ impl Operation {
     pub fn no_body(mut self) -> Self {
         let nothing = json!({"type": "object", "additionalProperties": false});
         self.body = Some(json!({
-            "description": "None is needed; an object without members is one, too.",
+            "description": "Optional. If present, an object without members.",
             "required": false,
             "content": {"application/json": {"schema": nothing}},
         }));

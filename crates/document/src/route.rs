@@ -6,7 +6,7 @@ mod link;
 mod task;
 mod webhook;
 
-use rondo_contract::task_query::{LIMIT_DEFAULT, LIMIT_MAX};
+use rondo_contract::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use serde_json::{Value, json};
 
 use crate::operation::{Access, Operation};
@@ -15,14 +15,14 @@ use crate::schema;
 /// Groups of routes, with what they are about.
 pub const TAGS: [(&str, &str); 9] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
-    (REMINDERS, "Further reminders, and what was sent"),
-    (RECURRENCE, "Rules of recurrence"),
-    (WEBHOOKS, "Being told of events by a request"),
-    (AUDIT, "Everything that happened"),
+    (REMINDERS, "Further reminders and the history of notifications"),
+    (RECURRENCE, "Recurrence rules"),
+    (WEBHOOKS, "Events as HTTP requests to your own server"),
+    (AUDIT, "The log of all events"),
     (ACCOUNTS, "Accounts, sessions and tokens"),
     (LINKS, "The pages behind the links in mails"),
     (HEALTH, "For probes"),
-    (DOCUMENTS, "What describes all this"),
+    (DOCUMENTS, "Descriptions of the interfaces"),
 ];
 const TASKS: &str = "tasks";
 const REMINDERS: &str = "reminders";
@@ -64,14 +64,14 @@ fn readiness() -> Operation {
         "get",
         "/api/health/ready",
         "getReadiness",
-        "Whether requests can be answered",
+        "Whether the API is ready",
     )
     .describe(
-        "For a probe: it asks the database. Whether events flow too is `/health/ready`, which the \
-                   programs beside the components have.",
+        "For a probe: queries the database. The programs beside the components have `/health/ready`, \
+         which also checks whether events flow.",
     )
-    .answers(200, "They can", report.clone())
-    .answers(503, "They cannot: the part that is not ready", report)
+    .answers(200, "Ready", report.clone())
+    .answers(503, "Not ready, with the part that is not", report)
 }
 
 fn document(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
@@ -95,33 +95,33 @@ pub fn shared_parameters() -> Value {
         "task_id": id("id", "The task."),
         "if_match": {
             "name": "If-Match", "in": "header",
-            "description": "ETags that the change is meant for, or `*`; 412 when the task has another. \
-                            Weak ones match nothing.",
+            "description": "ETags that the change applies to, or `*`. 412 when the task has another. A \
+                            weak ETag never matches.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "if_none_match": {
             "name": "If-None-Match", "in": "header",
-            "description": "ETags that the client has, or `*`; 304 when it still is one of them.",
+            "description": "ETags that the client has, or `*`. 304 when the task still has one of them.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "The client's name for this request, kept for 24 hours for this user, method \
-                            and path: the same key and body, as JSON and however it is written, give \
-                            the first 2xx answer again, another body is refused. A second request that comes while the first is running \
-                            waits for its answer.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            "description": "A key for this request, kept for 24 hours for this user, method and path. The \
+                            same key with the same JSON returns the first 2xx response again. The same \
+                            key with other JSON is refused. A request that arrives while the first is \
+                            running waits for its response.",
+            "schema": schema::key(),
         },
         "limit": {
             "name": "limit", "in": "query",
-            "description": "Most that a page has.",
+            "description": "The maximum number of items on the page.",
             "schema": {
                 "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT,
             },
         },
         "cursor": {
             "name": "cursor", "in": "query",
-            "description": "Opaque; from the Link of the page before.",
+            "description": "Opaque. From the `Link` of the page before.",
             "schema": schema::text::cursor(),
         },
     })

@@ -8,8 +8,9 @@ mod task;
 pub mod text;
 mod webhook;
 
-use rondo_contract::problem::ProblemCode;
+use rondo_contract::problem::PROBLEMS;
 use rondo_domain::ID_MAX;
+use rondo_domain::text::KEY_CHARS_MAX;
 use serde_json::{Map, Value, json};
 
 /// A reference to a named schema.
@@ -24,14 +25,6 @@ pub fn list_of(name: &str) -> Value {
 
 pub fn id() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": ID_MAX})
-}
-
-/// The words of a closed set.
-pub fn words<T>(all: &[T], word: fn(T) -> &'static str) -> Vec<&'static str>
-where
-    T: Copy,
-{
-    all.iter().copied().map(word).collect()
 }
 
 fn nullable(mut schema: Value) -> Value {
@@ -66,6 +59,11 @@ fn described(mut schema: Value, meaning: &str) -> Value {
         schema["description"] = description.trim().into();
     }
     schema
+}
+
+/// A key that a client chooses.
+pub fn key() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$"})
 }
 
 /// A member that may be sent back as it was answered.
@@ -147,8 +145,8 @@ fn audit_log() -> Value {
         "task_id": nullable(id()),
         "occurred_at": instant(),
         "recorded_at": instant(),
-        "topic": {"type": "string", "description": "The topic that carried it first."},
-        "payload": {"type": "object", "description": "The event's value; see the AsyncAPI document."},
+        "topic": {"type": "string", "description": "The topic that carried the event."},
+        "payload": {"type": "object", "description": "The event's value. See the AsyncAPI document."},
     }));
     schema["examples"] = json!([{
         "id": 5, "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "action_type": "task.deleted",
@@ -182,13 +180,21 @@ fn audit_statistics() -> Value {
 }
 
 fn problem() -> Value {
-    let codes: Vec<_> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<_> = PROBLEMS.iter().map(|facts| facts.code).collect();
+    let meanings: Vec<_> = PROBLEMS
+        .iter()
+        .map(|facts| format!("`{}` ({}): {}", facts.code, facts.status, facts.detail))
+        .collect();
     let mut schema = answered(json!({
         "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
-        "code": {"type": "string", "description": "Stable.", "examples": codes},
+        "code": {
+            "type": "string",
+            "description": format!("Stable. {}", meanings.join(" ")),
+            "examples": codes,
+        },
         "request_id": {"type": "string"},
     }));
     schema["properties"]["errors"] = list_of("FieldError");
@@ -202,36 +208,36 @@ fn field_error() -> Value {
     answered(json!({
         "pointer": {
             "type": "string",
-            "description": "A member of the body as a JSON pointer (RFC 6901), a query parameter as \
-                            ?limit, or a header by its name.",
+            "description": "A member of the body as a JSON pointer (RFC 6901) such as `/title`, a query \
+                            parameter such as `?limit`, or the name of a header.",
         },
         "code": {"type": "string", "enum": codes, "description": meanings.join("; ")},
-        "detail": {"type": "string", "description": "A sentence that goes on from the name."},
+        "detail": {"type": "string", "description": "Continues a sentence that begins with the name."},
     }))
 }
 
-/// Codes of what is wrong with a member, a parameter or a header. The last of them are no rule's of
+/// Codes of what is wrong with a member, a parameter or a header. The last six are not violations of
 /// rondo-domain.
 const FIELD_CODES: [(&str, &str); 21] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
     ("out_of_range", "is too small or too large"),
-    ("unknown_value", "is none of the words that there are"),
+    ("unknown_value", "is not one of the allowed words"),
     ("forbidden_character", "contains U+0000"),
-    ("malformed", "is not of the form that detail names"),
-    ("unknown_time_zone", "is no name of the IANA time zone database"),
-    ("not_applicable", "means nothing together with the rest"),
+    ("malformed", "does not have the form that `detail` names"),
+    ("unknown_time_zone", "is not a name of the IANA time zone database"),
+    ("not_applicable", "does not apply together with the rest"),
     ("conflict", "contradicts another member"),
-    ("needs_due_date", "means nothing without a due_date"),
+    ("needs_due_date", "needs a `due_date`"),
     ("in_the_past", "is not in the future"),
-    ("never_matches", "is a rule without any date"),
-    ("too_frequent", "is a rule that repeats more often than once a day"),
+    ("never_matches", "is a rule that never matches a date"),
+    ("too_frequent", "is a rule that repeats more than once a day"),
     ("not_public", "leads to a host that is not public"),
     ("unknown_member", "is not known"),
     ("unknown_parameter", "is not known"),
     ("repeated", "is given more than once"),
-    ("invalid_token", "is not known, was used, or has expired"),
-    ("weak_password", "is easily guessed"),
-    ("wrong_password", "is not the account's"),
+    ("invalid_token", "is unknown, used, or expired"),
+    ("weak_password", "is easy to guess"),
+    ("wrong_password", "is not the account's password"),
 ];

@@ -1,8 +1,45 @@
-//! E-mail addresses: when two of them are one.
+//! E-mail addresses: which ones mail can be sent to, and when two of them are one.
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::Violation;
 use crate::fold::fold_case;
+
+/// Longest e-mail address (RFC 5321, section 4.5.3.1, with its erratum 1690).
+pub const EMAIL_CHARS_MAX: usize = 254;
+const LOCAL_PART_CHARS_MAX: usize = 64;
+
+/// An address that mail can be sent to: one `@`, a local part of unquoted characters (RFC 5322,
+/// section 3.2.3) and a domain of labels. White space around it is trimmed.
+///
+/// # Errors
+/// `required`, `too_long`, `malformed`.
+pub fn parse(text: &str) -> Result<String, Violation> {
+    const MALFORMED: Violation = Violation::Malformed { expected: "an e-mail address" };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Violation::Required);
+    }
+    if text.chars().count() > EMAIL_CHARS_MAX {
+        return Err(Violation::TooLong { max: EMAIL_CHARS_MAX });
+    }
+    let (local, domain) = text.split_once('@').ok_or(MALFORMED)?;
+    let atom = |part: &str| {
+        let is_atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+        !part.is_empty() && part.chars().all(is_atext)
+    };
+    let label = |part: &str| {
+        let inner = |c: char| c.is_alphanumeric() || c == '-';
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.chars().all(inner)
+    };
+    let well_formed = local.len() <= LOCAL_PART_CHARS_MAX
+        && local.split('.').all(atom)
+        && domain.split('.').all(label);
+    if well_formed { Ok(text.to_owned()) } else { Err(MALFORMED) }
+}
 
 /// What finds the account of an address, in whatever case and with whatever look-alikes it is
 /// written: without case, in Unicode's normal form NFKC, so that the Kelvin sign `K` (U+212A) makes no
@@ -18,6 +55,32 @@ pub fn key(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in ["a@b", "ann.lee+tag@mail.example.org", "x_y@bücher.example"] {
+            assert_eq!(parse(good).as_deref(), Ok(good));
+        }
+        let long = format!("{}@example.org", "x".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b\nBcc: c@d",
+            ".a@b",
+            "a..b@c",
+            "a@-b",
+            "<a@b>",
+            "a@b..c",
+            "a,b@c",
+            long.as_str(),
+        ] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn keys() {

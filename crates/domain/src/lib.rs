@@ -9,6 +9,7 @@
 mod word;
 
 pub mod access;
+pub mod account;
 pub mod blank;
 pub mod destination;
 pub mod digest;

@@ -3,6 +3,20 @@
 use crate::Violation;
 use crate::blank::is_blank;
 
+/// Longest key that a client chooses.
+pub const KEY_CHARS_MAX: usize = 255;
+
+/// A key that a client chooses: 1 to 255 visible ASCII characters.
+///
+/// # Errors
+/// `malformed`.
+pub fn key(text: &str) -> Result<String, Violation> {
+    let is_key = (1..=KEY_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let expected = "1 to 255 visible ASCII characters";
+    is_key.then(|| text.to_owned()).ok_or(Violation::Malformed { expected })
+}
+
 /// Text of 1 to `max` characters, at least one of which is visible.
 ///
 /// # Errors
@@ -23,5 +37,26 @@ pub fn limited(text: &str, max: usize) -> Result<String, Violation> {
         Err(Violation::TooLong { max })
     } else {
         Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        for (text, accepted) in [
+            ("!", true),
+            ("~a-1", true),
+            ("", false),
+            ("a b", false),
+            ("é", false),
+            ("\u{7f}", false),
+        ] {
+            assert_eq!(key(text).is_ok(), accepted, "{text:?}");
+        }
+        assert!(key(&"x".repeat(255)).is_ok());
+        assert!(key(&"x".repeat(256)).is_err());
     }
 }

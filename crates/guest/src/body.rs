@@ -1,8 +1,8 @@
 //! Request bodies that are JSON.
 
+use rondo_contract::body::{NOT_AN_OBJECT, Reader};
 use rondo_contract::json::JsonError;
 use rondo_contract::problem::{FieldError, ProblemCode};
-use rondo_domain::Violation;
 use serde_json::{Map, Value};
 
 use crate::Refusal;
@@ -25,14 +25,11 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
 fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
     match value(body, request, &[JSON])? {
         Value::Object(members) => Ok(members),
-        _ => {
-            let violation = Violation::Malformed { expected: "a JSON object" };
-            Err(Refusal::invalid(vec![FieldError::of("", violation)]))
-        }
+        _ => Err(vec![FieldError::of("", NOT_AN_OBJECT)].into()),
     }
 }
 
-/// The body of a route that takes none: empty, or an object without members.
+/// The body of a route that takes none: nothing, or an object without members.
 ///
 /// # Errors
 /// 415, 400; 422 when it says anything.
@@ -41,18 +38,14 @@ pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
         return Ok(());
     }
     let members = object_of(body, request)?;
-    if members.is_empty() {
-        return Ok(());
-    }
-    let unknown = members.keys().map(|member| FieldError::unknown_member(member));
-    Err(Refusal::invalid(unknown.collect()))
+    Ok(Reader::new(&members).finish()?)
 }
 
 /// A body that has been read, as a JSON value.
 ///
 /// # Errors
-/// 415 as [`admit`], 400 when it is no JSON or has a member twice, 422 when a number in it is too large
-/// to be read.
+/// 415 as [`admit`]; 400 when it is not JSON, or an object in it has a member twice; 422 when a number
+/// in it is out of range.
 pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value, Refusal> {
     admit(request, accepted)?;
     rondo_contract::json::parse(body).map_err(|error| match error {
@@ -63,15 +56,15 @@ pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value,
     })
 }
 
-/// Refuses a body that is not what it has to be before it is looked into.
+/// Checks the headers of a body before it is read.
 ///
 /// # Errors
-/// 415 when it is encoded, or declared as another media type than one of `accepted`.
+/// 415 when it has a `Content-Encoding`, or a media type that is not one of `accepted`.
 pub fn admit(request: &Request, accepted: &[&str]) -> Result<(), Refusal> {
     if !request.header_list("content-encoding").is_none_or(|codings| is_plain(&codings)) {
         return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
             .detail("The body must have no Content-Encoding.")
-            // What would do (RFC 9110, section 15.5.16).
+            // What the server accepts (RFC 9110, section 15.5.16).
             .header("accept-encoding", IDENTITY));
     }
     let media_type = request.media_type();
@@ -85,7 +78,7 @@ pub fn admit(request: &Request, accepted: &[&str]) -> Result<(), Refusal> {
 /// The coding that leaves a body as it is (RFC 9110, section 8.4.1).
 const IDENTITY: &str = "identity";
 
-/// Whether a `Content-Encoding` says that nothing has been done to the body.
+/// Whether a `Content-Encoding` leaves the body as it is.
 fn is_plain(codings: &str) -> bool {
     let mut codings = codings.split(',').map(str::trim);
     codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(IDENTITY))

@@ -6,11 +6,12 @@
 
 use rondo_contract::address::{self, TrustedProxies};
 use rondo_contract::problem::ProblemCode;
+use rondo_contract::query::number;
 use rondo_contract::secret;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{HmacKey, Presented, Provider, Source};
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
-use rondo_domain::{ID_MAX, email};
+use rondo_domain::email;
 
 use crate::Refusal;
 use crate::clock;
@@ -244,19 +245,12 @@ fn by_api_token(token: &str) -> Result<Caller, Refusal> {
     Ok(Caller { user_id: row.int("user_id")?, scopes: Scopes::of_token(&row.text("scope")?) })
 }
 
-/// The user id that a path names. One that is no number belongs to nobody.
+/// The user id that a path names. A non-numeric one belongs to nobody.
 ///
 /// # Errors
 /// 403, since it is not the caller's.
 fn path_user(segment: &str) -> Result<i64, Refusal> {
     number(segment).ok_or_else(|| denied(Denial::OtherUser))
-}
-
-/// An id in a path: digits, within 53 bits.
-#[must_use]
-pub fn number(segment: &str) -> Option<i64> {
-    let digits = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { segment.parse().ok().filter(|id| *id <= ID_MAX) } else { None }
 }
 
 /// 403, saying what is missing.
@@ -285,14 +279,5 @@ mod tests {
         assert_eq!(bearer("bearer abc"), Some("abc"));
         assert_eq!(bearer("Basic abc"), None);
         assert_eq!(bearer("Bearer"), None);
-    }
-
-    #[test]
-    fn ids() {
-        assert_eq!(number("42"), Some(42));
-        assert_eq!(number("9007199254740991"), Some(9_007_199_254_740_991));
-        for other in ["", "-1", "+1", "4x", "9007199254740992", "99999999999999999999", "%31"] {
-            assert_eq!(number(other), None, "{other}");
-        }
     }
 }

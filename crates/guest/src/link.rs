@@ -12,11 +12,10 @@ use rondo_contract::link_token::{
     LINK_SECRET_PREVIOUS_VARIABLE, LINK_SECRET_VARIABLE, Link, LinkError, Purpose,
 };
 use rondo_contract::token::HmacKey;
-use rondo_domain::Violation;
 use sha2::{Digest as _, Sha256};
 
 use crate::http::{Method, Request, Response};
-use crate::page::Parameters;
+use crate::page::parameters;
 use crate::{Refusal, clock, variable};
 
 /// Methods of a page behind a link.
@@ -42,15 +41,11 @@ pub fn follow(
     if !METHODS.contains(&request.method) {
         return Err(request.unrouted());
     }
-    let mut parameters = Parameters::of(request);
-    let token = parameters.text(TOKEN_PARAMETER);
-    if token.is_none() && request.query().split('&').all(|pair| !pair.starts_with("token=")) {
-        let violation = Violation::Required;
-        parameters.refuse(TOKEN_PARAMETER, violation.code(), violation.to_string());
-    }
+    let mut parameters = parameters(request);
+    let token = parameters.required(TOKEN_PARAMETER);
     parameters.finish()?;
     let now_s = clock::now().as_second();
-    match Link::read(&token.unwrap_or_default(), &keys()?, now_s) {
+    match Link::read(&token, &keys()?, now_s) {
         Ok(link) if purposes.contains(&link.purpose) => answer(&link),
         Err(LinkError::Expired) => Ok(Page::new("This link has expired")
             .line("It was mailed too long ago to be safe. Nothing has changed.")

@@ -84,3 +84,10 @@ impl Refusal {
         self.headers.iter().fold(response, |response, (name, value)| response.header(name, value))
     }
 }
+
+/// Everything that is wrong with a body or with query parameters: 422.
+impl From<Vec<FieldError>> for Refusal {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::invalid(errors)
+    }
+}

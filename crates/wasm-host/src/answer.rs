@@ -14,16 +14,58 @@ pub fn body(bytes: impl Into<Bytes>) -> HyperOutgoingBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A problem (RFC 9457) of the host's own. It has no `request_id` until [`name_request`] gives it one.
+/// Why the host itself answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    pub status: u16,
+    pub code: &'static str,
+    pub title: &'static str,
+    pub detail: &'static str,
+}
+
+const NOT_FOUND: Fault = Fault {
+    status: 404,
+    code: "not_found",
+    title: "Not found",
+    detail: "There is nothing at this path.",
+};
+const INTERNAL: Fault =
+    Fault { status: 500, code: "internal", title: "Internal error", detail: "The server failed." };
+const OVERLOADED: Fault = Fault {
+    status: 503,
+    code: "overloaded",
+    title: "Overloaded",
+    detail: "The server has too many requests at once.",
+};
+pub(crate) const BROKEN_BODY: Fault =
+    Fault { status: 400, code: "bad_request", title: "Bad request", detail: "The body broke off." };
+pub(crate) const NO_HOST: Fault = Fault { detail: "The request has no host.", ..BROKEN_BODY };
+pub(crate) const TOO_SLOW: Fault = Fault {
+    status: 408,
+    code: "request_timeout",
+    title: "Request timeout",
+    detail: "The body did not arrive in time.",
+};
+pub(crate) const DEADLINE: Fault = Fault {
+    status: 504,
+    code: "deadline",
+    title: "Deadline",
+    detail: "The request took too long.",
+};
+/// Every fault that the host answers with.
+pub const FAULTS: [Fault; 7] =
+    [NOT_FOUND, INTERNAL, OVERLOADED, BROKEN_BODY, NO_HOST, TOO_SLOW, DEADLINE];
+
+/// A problem (RFC 9457) of the host's own. It has no `request_id` until [`name_request`] adds it.
 #[must_use]
-pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<HyperOutgoingBody> {
-    let title = status.canonical_reason().unwrap_or("Error");
+pub fn problem(fault: Fault) -> Response<HyperOutgoingBody> {
+    let Fault { status, code, title, detail } = fault;
     let members = format!(
-        r#"{{"type":"/problems/{code}","title":"{title}","status":{},"detail":"{detail}","code":"{code}""#,
-        status.as_u16()
+        r#"{{"type":"/problems/{code}","title":"{title}","status":{status},"detail":"{detail}","code":"{code}""#,
     );
     let mut response = Response::new(body(format!("{members}}}")));
-    *response.status_mut() = status;
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
@@ -31,13 +73,12 @@ pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response<HyperOu
     response
 }
 
-/// What a problem of the host says so far, without its end.
+/// The text of a problem of the host's own, without its closing brace.
 #[derive(Clone)]
 struct Members(String);
 
-/// Tells in a problem of the host's own which request it answers, as each component does in its own;
-/// any other answer stays as it is. `id` is an id that may stand in a header, so nothing in it breaks
-/// out of a JSON string but a quote or a backslash.
+/// Adds the `request_id` to a problem of the host's own. Any other answer stays as it is. `id` is the
+/// value of a header, so a quote and a backslash are all that could break out of a JSON string.
 pub fn name_request(response: &mut Response<HyperOutgoingBody>, id: &str) {
     if id.contains(['"', '\\']) {
         return;
@@ -50,26 +91,17 @@ pub fn name_request(response: &mut Response<HyperOutgoingBody>, id: &str) {
 /// 404: there is nothing at a path.
 #[must_use]
 pub fn not_found() -> Response<HyperOutgoingBody> {
-    problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path.")
+    problem(NOT_FOUND)
 }
 
-pub(crate) fn bad_request(detail: &str) -> Response<HyperOutgoingBody> {
-    problem(StatusCode::BAD_REQUEST, "bad_request", detail)
-}
-
-/// 500: a fault of ours, of which the client learns nothing.
+/// 500: a fault of ours, whose reason the client does not learn.
 #[must_use]
 pub fn internal() -> Response<HyperOutgoingBody> {
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
-}
-
-pub(crate) fn too_slow() -> Response<HyperOutgoingBody> {
-    problem(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not come in time.")
+    problem(INTERNAL)
 }
 
 pub(crate) fn overloaded() -> Response<HyperOutgoingBody> {
-    let mut answer =
-        problem(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests at once.");
+    let mut answer = problem(OVERLOADED);
     answer.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
     answer
 }
@@ -93,7 +125,7 @@ mod tests {
         name_request(&mut response, "abc-1");
         assert_eq!(
             text(response),
-            r#"{"type":"/problems/overloaded","title":"Service Unavailable","status":503,"detail":"Too many requests at once.","code":"overloaded","request_id":"abc-1"}"#
+            r#"{"type":"/problems/overloaded","title":"Overloaded","status":503,"detail":"The server has too many requests at once.","code":"overloaded","request_id":"abc-1"}"#
         );
     }
 

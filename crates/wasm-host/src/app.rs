@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
@@ -19,8 +19,8 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::allowed_host::AllowedHosts;
-use crate::answer::{bad_request, overloaded, too_slow};
-pub use crate::answer::{body, internal, name_request, not_found, problem};
+use crate::answer::{BROKEN_BODY, DEADLINE, NO_HOST, TOO_SLOW, overloaded};
+pub use crate::answer::{FAULTS, Fault, body, internal, name_request, not_found, problem};
 use crate::buffer::{Answers, Broken, Progress};
 use crate::call::Call;
 use crate::engine::bindings::CapabilityPre;
@@ -179,9 +179,9 @@ impl WasmApp {
         let kept_max = kept_max.map_or(REQUEST_BODY_BYTES_MAX, |kept_max| kept_max.0);
         let body = match self.0.intake.read(client.clone(), body, kept_max).await {
             Ok(body) => body,
-            Err(Refused::Slow) => return too_slow(),
+            Err(Refused::Slow) => return problem(TOO_SLOW),
             Err(Refused::NoRoom) => return overloaded(),
-            Err(Refused::BrokenOff) => return bad_request("The body broke off."),
+            Err(Refused::BrokenOff) => return problem(BROKEN_BODY),
         };
         // Only now, so that slow clients keep nobody out.
         let loaded = &self.0.components[&*route.component];
@@ -212,7 +212,7 @@ impl WasmApp {
                 .and_then(|request| Ok((request, http.new_response_outparam(sender)?)))
         };
         let Ok((request, out)) = prepared else {
-            return bad_request("The request has no host.");
+            return problem(NO_HOST);
         };
         let proxy = loaded.proxy.clone();
         let (told, component) = (component, component.to_owned());
@@ -259,9 +259,7 @@ impl WasmApp {
             return answer;
         }
         match call.end().await {
-            Err(CallError::Deadline) => {
-                problem(StatusCode::GATEWAY_TIMEOUT, "deadline", "The request took too long.")
-            }
+            Err(CallError::Deadline) => problem(DEADLINE),
             _ => internal(),
         }
     }

@@ -1,8 +1,7 @@
 //! When a delivery that failed is tried again.
 
-/// Waits between the attempts, in seconds: those of the Standard Webhooks specification.
-const WAITS_S: [u32; 9] =
-    [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 24 * 3_600];
+use rondo_contract::webhook::RETRY_WAITS_S;
+
 /// Longest wait that a receiver can ask for, in seconds.
 const RETRY_AFTER_S_MAX: u32 = 24 * 3_600;
 /// How much longer a wait may be, so that what failed together does not come together.
@@ -12,7 +11,7 @@ const JITTER: f64 = 0.2;
 /// the last. A receiver may ask for longer. `jitter` is from 0 to 1.
 pub fn wait_ms(tries: i32, retry_after_s: Option<u32>, jitter: f64) -> Option<i64> {
     let place = usize::try_from(tries).ok()?.checked_sub(1)?;
-    let wait_s = *WAITS_S.get(place)?;
+    let wait_s = *RETRY_WAITS_S.get(place)?;
     let asked_s = retry_after_s.unwrap_or(0).min(RETRY_AFTER_S_MAX);
     let wait_ms = f64::from(wait_s.max(asked_s)) * 1_000.0 * (1.0 + JITTER * jitter);
     #[expect(clippy::cast_possible_truncation, reason = "a day and a bit, in milliseconds")]
@@ -21,7 +20,7 @@ pub fn wait_ms(tries: i32, retry_after_s: Option<u32>, jitter: f64) -> Option<i6
 
 /// Whether there was an attempt after the last one: none before it came to an end.
 pub const fn is_worn_out(tries: i32) -> bool {
-    tries > WAITS_S.len() as i32 + 1
+    tries > RETRY_WAITS_S.len() as i32 + 1
 }
 
 /// The wait that a receiver asks for (RFC 9110, section 10.2.3), in seconds: a number, or a date.

@@ -60,6 +60,7 @@ pub async fn list(
     }
     let some_of = |words: Vec<String>| Some(words).filter(|words| !words.is_empty());
     let words = |words: Vec<&str>| some_of(words.into_iter().map(str::to_owned).collect());
+    let [due_date_start, due_date_end] = query.due_dates(&Zone::utc());
     let tasks: Vec<String> = sqlx::query_scalar(LIST)
         .bind(user)
         .bind(&query.search)
@@ -67,8 +68,8 @@ pub async fn list(
         .bind(words(query.priority.iter().copied().map(Priority::as_str).collect()))
         .bind(some_of(query.tags.clone()))
         .bind(some_of(query.tags_all.clone()))
-        .bind(&query.due_date_start)
-        .bind(&query.due_date_end)
+        .bind(due_date_start)
+        .bind(due_date_end)
         .bind(query.has_due_date)
         .bind(query.parent_task_id)
         .bind(&query.updated_since)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rondo_contract::webhook::TEST_TYPE;
+use rondo_contract::webhook::{DELIVERY_DAYS, TEST_TYPE};
 use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
 use rondo_guest::caller::Login;
 use rondo_guest::database::{Database, DatabaseError, boolean, int, optional, text, text_list};
@@ -12,9 +12,6 @@ use serde_json::value::RawValue;
 
 use super::form::{NewWebhook, WebhookChange};
 use crate::store::Page;
-
-/// How long deliveries are remembered, in days: an event that is older is not delivered anew.
-const DELIVERY_DAYS: i64 = 30;
 
 /// An event that webhooks can subscribe to, and its user.
 pub struct Deliverable<'a> {

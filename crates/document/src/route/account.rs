@@ -19,7 +19,7 @@ fn post(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
     Operation::new(ACCOUNTS, Access::Open, "post", path, id, summary)
 }
 
-/// A page for people, which sends the token of its link on when its reader presses the button.
+/// A page that sends the token of its link when the reader presses its button.
 fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
     let html = Some(("text/html", json!({"type": "string"})));
     Operation::new(ACCOUNTS, Access::Open, "get", path, id, summary).answers_with(
@@ -32,10 +32,10 @@ fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
 
 fn sessions() -> Vec<Operation> {
     vec![
-        post("/api/auth/register", "register", "Make an account")
-            .describe("Limited by address and in all, whatever comes of it.")
+        post("/api/auth/register", "register", "Create an account")
+            .describe("Limited per address and in total, whether or not it succeeds.")
             .body(named("Registration"))
-            .answers(201, "The account, logged in", named("Session"))
+            .answers(201, "The account with a session", named("Session"))
             .problems(&[
                 ProblemCode::RegistrationClosed,
                 ProblemCode::InvitationInvalid,
@@ -47,19 +47,19 @@ fn sessions() -> Vec<Operation> {
             "post",
             "/api/auth/invitations",
             "createInvitation",
-            "Invite somebody to register",
+            "Create an invitation",
         )
-        .describe("Where registering takes an invitation. It is good once, for a week.")
+        .describe("For servers where registration needs an invitation. Valid once, for a week.")
         .body(named("InvitationCreate"))
-        .answers(201, "The invitation, shown this once", named("Invitation")),
+        .answers(201, "The invitation, shown only once", named("Invitation")),
         post("/api/auth/login", "login", "Log in")
             .body(named("Credentials"))
             .answers(200, "A session", named("Session"))
             .problems(&[ProblemCode::InvalidCredentials]),
-        post("/api/auth/refresh", "refreshSession", "A new pair of tokens for a refresh token")
-            .describe("A refresh token is good for one use; a used one ends the whole session.")
+        post("/api/auth/refresh", "refreshSession", "Refresh a session")
+            .describe("A refresh token is valid for one use. A second use ends the whole session.")
             .body(named("RefreshToken"))
-            .answers(200, "The new pair", named("TokenPair"))
+            .answers(200, "A new pair of tokens", named("TokenPair"))
             .problems(&[ProblemCode::Unauthenticated]),
         post("/api/auth/logout", "logout", "End a session")
             .body(named("RefreshToken"))
@@ -69,36 +69,36 @@ fn sessions() -> Vec<Operation> {
 
 fn recovery() -> Vec<Operation> {
     vec![
-        post("/api/auth/verify", "verifyEmail", "Verify an e-mail address by a mailed token")
+        post("/api/auth/verify", "verifyEmail", "Verify an e-mail address with a mailed token")
             .describe(
-                "With an access token of the account, nothing else happens. Without, whatever is older \
-                 ends: sessions, API tokens and webhooks may be those of somebody who made the account \
-                 without having the address.",
+                "With an access token of the account, only verifies the address. Without one, also ends \
+                 older sessions, deletes API tokens and disables webhooks, because somebody without \
+                 the address may have created the account.",
             )
             .body(named("MailedToken"))
             .answers_empty(204, "The address is verified"),
-        page("/api/auth/verify", "getVerifyPage", "The page behind the link in the mail"),
+        page("/api/auth/verify", "getVerifyPage", "The page that the mailed link opens"),
         Operation::new(
             ACCOUNTS,
             Access::Login,
             "post",
             "/api/auth/verify/resend",
             "resendVerification",
-            "Mail the token again",
+            "Mail the verification again",
         )
         .no_body()
-        .answers_empty(202, "Mailed, if there is something to verify"),
-        post("/api/auth/password/forgot", "forgotPassword", "Mail a token to set a new password")
+        .answers_empty(202, "Mailed, unless the address is verified"),
+        post("/api/auth/password/forgot", "forgotPassword", "Mail a token for a new password")
             .body(named("EmailOnly"))
-            .answers_empty(202, "Mailed, if there is such an account"),
-        post("/api/auth/password/reset", "resetPassword", "Set a new password by a mailed token")
+            .answers_empty(202, "Mailed, if the account exists"),
+        post("/api/auth/password/reset", "resetPassword", "Set a new password with a mailed token")
             .describe(
-                "Ends every session of the account, deletes its API tokens and disables its webhooks. \
-                 A mail tells of it.",
+                "Ends every session of the account, deletes its API tokens, disables its webhooks and \
+                 mails a notice.",
             )
             .body(named("PasswordReset"))
             .answers_empty(204, "The new password is set"),
-        page("/api/auth/password/reset", "getResetPage", "The page behind the link in the mail"),
+        page("/api/auth/password/reset", "getResetPage", "The page that the mailed link opens"),
         Operation::new(
             ACCOUNTS,
             Access::Login,
@@ -108,8 +108,8 @@ fn recovery() -> Vec<Operation> {
             "Change the password",
         )
         .describe(
-            "Ends every session, this one too, and answers the one that goes on. API tokens and \
-             webhooks stay. A wrong password counts as one of a login. A mail tells of it.",
+            "Ends every session, including this one, and returns a new one. API tokens and webhooks \
+             stay. A wrong password counts as a failed login. Mails a notice.",
         )
         .body(named("PasswordChange"))
         .answers(200, "A new pair of tokens", named("TokenPair")),
@@ -121,20 +121,27 @@ fn account() -> Vec<Operation> {
         Operation::new(ACCOUNTS, Access::Login, method, path, id, summary)
     };
     vec![
-        Operation::new(ACCOUNTS, Access::Token, "get", "/api/auth/me", "getMe", "The token's user")
-            .answers(200, "The user", named("User")),
+        Operation::new(
+            ACCOUNTS,
+            Access::Token,
+            "get",
+            "/api/auth/me",
+            "getMe",
+            "Get the token's user",
+        )
+        .answers(200, "The user", named("User")),
         operation("patch", "/api/auth/me", "changeMe", "Change the token's user")
             .merge_patch(named("UserPatch"))
             .answers(200, "The user", named("User")),
-        operation("get", "/api/auth/tokens", "listApiTokens", "Personal API tokens").answers(
+        operation("get", "/api/auth/tokens", "listApiTokens", "List personal API tokens").answers(
             200,
             "Newest first",
             schema::list_of("ApiToken"),
         ),
-        operation("post", "/api/auth/tokens", "createApiToken", "Make a personal API token")
-            .describe("A mail tells of it.")
+        operation("post", "/api/auth/tokens", "createApiToken", "Create a personal API token")
+            .describe("Mails a notice.")
             .body(named("ApiTokenCreate"))
-            .answers(201, "The token, shown this once", named("NewApiToken"))
+            .answers(201, "The token, shown only once", named("NewApiToken"))
             .problems(&[ProblemCode::TooManyTokens]),
         operation(
             "delete",
@@ -143,7 +150,7 @@ fn account() -> Vec<Operation> {
             "Revoke a personal API token",
         )
         .parameter(path("token_id", "The token's id.", json!({"type": "integer", "minimum": 1})))
-        .answers_empty(204, "It is refused from now on")
+        .answers_empty(204, "Revoked")
         .problems(&[ProblemCode::NotFound]),
     ]
 }

@@ -10,13 +10,17 @@ use crate::schema;
 pub fn all() -> Vec<Operation> {
     let operation = |path, id, summary| {
         Operation::new(AUDIT, Access::Scope(Scope::AuditRead), "get", path, id, summary).parameter(
-            query("user_id", "One's own, unless the token has the scope admin.", schema::id()),
+            query(
+                "user_id",
+                "The user. Another than the token's needs the scope `admin`.",
+                schema::id(),
+            ),
         )
     };
     vec![
-        operation("/api/audit/logs", "listAuditLogs", "What happened, newest first")
-            .parameter(query("action_type", "A type of event.", json!({"type": "string"})))
-            .parameter(query("task_id", "What is about this task.", schema::id()))
+        operation("/api/audit/logs", "listAuditLogs", "List events, newest first")
+            .parameter(query("action_type", "The type of event.", json!({"type": "string"})))
+            .parameter(query("task_id", "Events about this task.", schema::id()))
             .parameters(span())
             .parameters([shared("limit"), shared("cursor")])
             .answers_with(
@@ -25,7 +29,7 @@ pub fn all() -> Vec<Operation> {
                 Some(("application/json", schema::list_of("AuditLog"))),
                 &["Link"],
             ),
-        operation("/api/audit/statistics", "getAuditStatistics", "How much happened")
+        operation("/api/audit/statistics", "getAuditStatistics", "Count events")
             .parameters(span())
             .answers(200, "The counts", schema::named("AuditStatistics")),
     ]
@@ -36,9 +40,9 @@ fn span() -> [Value; 2] {
     [
         query(
             "start_date",
-            "From this instant on, or from the beginning of this date in UTC.",
+            "At or after this instant, or on or after this date in UTC.",
             bound.clone(),
         ),
-        query("end_date", "Up to this instant, or to the end of this date in UTC.", bound),
+        query("end_date", "At or before this instant, or on or before this date in UTC.", bound),
     ]
 }

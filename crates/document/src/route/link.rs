@@ -9,20 +9,17 @@ pub fn all() -> Vec<Operation> {
     let mut operations = pair(
         "/links/complete",
         ["getCompletePage", "completeByLink"],
-        ["The page behind the link to complete a task", "Complete the task of a link"],
+        ["The page that the link opens", "Complete the task of a link"],
     );
     operations.extend(pair(
         "/links/snooze",
         ["getSnoozePage", "snoozeByLink"],
-        ["The page behind the links to put a reminder off", "Put the reminder of a link off"],
+        ["The page that the link opens", "Snooze the reminder of a link"],
     ));
     operations.extend(pair(
         "/links/unsubscribe",
         ["getUnsubscribePage", "unsubscribeByLink"],
-        [
-            "The page behind the link to get no more mail",
-            "Mail no more reminders and digests (RFC 8058)",
-        ],
+        ["The page that the link opens", "Unsubscribe from reminders and digests (RFC 8058)"],
     ));
     operations
 }
@@ -50,16 +47,16 @@ fn operation(
     let mut operation = Operation::new(LINKS, Access::Open, method, path, id, summary)
         .parameter(token())
         .answers_with(200, "A page", page(), &[])
-        .answers_with(403, "A page: the link is not one of ours", page(), &[])
+        .answers_with(403, "A page: the link is not genuine", page(), &[])
         .answers_with(410, "A page: the link has expired", page(), &[]);
     if path != "/links/unsubscribe" {
-        operation = operation.answers_with(404, "A page: the task is gone", page(), &[]);
+        operation = operation.answers_with(404, "A page: the task does not exist", page(), &[]);
     }
     if method == "get" { operation.describe("Changes nothing.") } else { operation }
 }
 
 fn token() -> Value {
-    let mut token = query("token", "As it was mailed.", json!({"type": "string"}));
+    let mut token = query("token", "The token of the mailed link.", json!({"type": "string"}));
     token["required"] = true.into();
     token
 }

@@ -1,15 +1,17 @@
 //! Tasks, tags, changes, reminders, recurrence.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::task_query::{OFFSET_MAX, SortBy, SortOrder, VALUES_MAX};
+use rondo_contract::query::VALUES_MAX;
+use rondo_contract::reminder_body::ReminderStatus;
+use rondo_contract::task_query::{OFFSET_MAX, SortBy, SortOrder};
 use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
-use rondo_domain::task::{Priority, Status, TAG_CHARS_MAX};
+use rondo_domain::task::{EditScope, Priority, Status, TAG_CHARS_MAX};
 use serde_json::{Value, json};
 
 use super::{RECURRENCE, REMINDERS, TASKS, path, query, shared};
 use crate::operation::{Access, Operation};
-use crate::schema::{self, list_of, named, words};
+use crate::schema::{self, list_of, named};
 
 const JSON: &str = "application/json";
 const READ: Access = Access::Scope(Scope::TasksRead);
@@ -46,9 +48,9 @@ fn lists() -> Vec<Operation> {
         )
     };
     vec![
-        list("/api/{user_id}/tasks", "listTasks", "Tasks by filter, order and page"),
-        list("/api/{user_id}/tasks/filter", "filterTasks", "The same as the list of tasks"),
-        operation(WRITE, "post", "/api/{user_id}/tasks", "createTask", "Make a task")
+        list("/api/{user_id}/tasks", "listTasks", "List tasks"),
+        list("/api/{user_id}/tasks/filter", "filterTasks", "List tasks; the same as `/tasks`"),
+        operation(WRITE, "post", "/api/{user_id}/tasks", "createTask", "Create a task")
             .parameter(shared("idempotency_key"))
             .body(named("TaskCreate"))
             .answers_with(
@@ -63,86 +65,82 @@ fn lists() -> Vec<Operation> {
 
 fn filters() -> Vec<Value> {
     let list = |items: Value| json!({"type": "array", "maxItems": VALUES_MAX, "items": items});
-    let any_of = |words: Vec<&'static str>| list(json!({"type": "string", "enum": words}));
+    let any_of = |words: &[&str]| list(json!({"type": "string", "enum": words}));
     let tags = || list(schema::text::tag_of_list());
     let bound = schema::text::date_or_instant;
     vec![
         query(
             "search",
-            "This text as one phrase, anywhere in title or description, ignoring case and accents.",
+            "Tasks whose title or description contains this text, ignoring case and accents.",
             schema::text::search(),
         ),
         query(
             "status",
-            "Any of these; repeated or separated by commas.",
-            any_of(words(Status::ALL, Status::as_str)),
+            "Any of these. Repeat the parameter or separate the values by commas.",
+            any_of(Status::WORDS),
         ),
         query(
             "priority",
-            "Any of these; repeated or separated by commas.",
-            any_of(words(Priority::ALL, Priority::as_str)),
+            "Any of these. Repeat the parameter or separate the values by commas.",
+            any_of(Priority::WORDS),
         ),
         query(
             "tags",
-            "Has any of these, in any case; repeated or separated by commas. A comma that belongs to a \
-             tag has a backslash before it, as has a backslash before a comma or another backslash: \
-             `tags=a%5C%2Cb` is the tag `a,b`.",
+            "Tasks with any of these tags, in any case. Repeat the parameter or separate the values by \
+             commas. Escape a comma in a tag with a backslash, and a backslash before a comma or \
+             backslash too: `tags=a%5C%2Cb` is the tag `a,b`.",
             tags(),
         ),
-        query("tags_all", "Has all of these, likewise.", tags()),
+        query("tags_all", "Tasks with all of these tags. Otherwise as `tags`.", tags()),
         query(
             "due_date_start",
-            "Due at this instant or later, or from the beginning of this date in the user's time zone.",
+            "Due at or after this instant, or on or after this date in the user's time zone.",
             bound(),
         ),
         query(
             "due_date_end",
-            "Due at this instant or earlier, or until the end of this date in the user's time zone.",
+            "Due at or before this instant, or on or before this date in the user's time zone.",
             bound(),
         ),
-        query("has_due_date", "Whether there is a due date.", json!({"type": "boolean"})),
-        query(
-            "parent_task_id",
-            "The occurrences of the series that began with this task.",
-            schema::id(),
-        ),
-        query("updated_since", "Changed at this instant or later.", schema::text::instant()),
+        query("has_due_date", "Tasks with a due date, or without one.", json!({"type": "boolean"})),
+        query("parent_task_id", "Occurrences of the series that this task started.", schema::id()),
+        query("updated_since", "Changed at or after this instant.", schema::text::instant()),
         query(
             "sort_by",
-            "Tasks without a value come last in both orders.",
+            "The field to sort by. Tasks without a value come last in both orders.",
             json!({
                 "type": "string",
-                "enum": words(SortBy::ALL, SortBy::as_str),
+                "enum": SortBy::WORDS,
                 "default": SortBy::CreatedAt.as_str(),
             }),
         ),
         query(
             "sort_order",
-            "Of two tasks with the same value, the ids decide in the same direction.",
+            "The direction. Equal tasks are sorted by id in the same direction.",
             json!({
                 "type": "string",
-                "enum": words(SortOrder::ALL, SortOrder::as_str),
+                "enum": SortOrder::WORDS,
                 "default": SortOrder::Desc.as_str(),
             }),
         ),
         shared("limit"),
         query(
             "offset",
-            "Tasks to pass over; a cursor stays right while others write.",
+            "Tasks to skip. Unlike a cursor, an offset shifts when other requests change the list.",
             json!({"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0}),
         ),
         shared("cursor"),
-        query("count", "Whether X-Total-Count is wanted.", json!({"type": "boolean"})),
+        query("count", "Whether the response has `X-Total-Count`.", json!({"type": "boolean"})),
     ]
 }
 
 fn scope() -> Value {
     query(
         "scope",
-        "For an occurrence of a series: this one alone, it and those after it, or the whole series. \
-         When a pending occurrence is deleted, `this` lets the series go on with the next one, the \
-         others end it.",
-        json!({"type": "string", "enum": ["this", "future", "all"], "default": "this"}),
+        "For an occurrence of a series: this one alone, this and all later ones, or the whole series. \
+         When a pending occurrence is deleted, the series continues with the next one for `this`, and \
+         ends for `future` and `all`.",
+        json!({"type": "string", "enum": EditScope::WORDS, "default": EditScope::This.as_str()}),
     )
 }
 
@@ -160,23 +158,23 @@ fn one() -> Vec<Operation> {
     };
     let task = Some((JSON, named("Task")));
     vec![
-        one(READ, "get", "getTask", "A task")
+        one(READ, "get", "getTask", "Get a task")
             .parameter(shared("if_none_match"))
             .answers_with(200, "The task", task.clone(), &["ETag"])
-            .answers_with(304, "It is as the client has it", None, &["ETag"]),
+            .answers_with(304, "The client has the current task", None, &["ETag"]),
         change("put", "replaceTask", "Replace a task").body(named("TaskReplace")).answers_with(
             200,
             "The task",
             task.clone(),
             &["ETag"],
         ),
-        change("patch", "changeTask", "Change members of a task")
+        change("patch", "changeTask", "Change fields of a task")
             .parameter(scope())
             .merge_patch(named("TaskPatch"))
             .answers_with(200, "The task", task, &["ETag"]),
         change("delete", "deleteTask", "Delete a task")
             .parameter(scope())
-            .answers_empty(204, "It is gone"),
+            .answers_empty(204, "Deleted"),
     ]
 }
 
@@ -187,13 +185,13 @@ fn actions() -> Vec<Operation> {
             "/api/{user_id}/tasks/{id}/complete",
             ["completeTask", "completeTaskByPatch"],
             "Complete a task",
-            "Completing a completed task changes nothing. With a rule, the next occurrence follows.",
+            "Completing a completed task changes nothing. A task with a recurrence rule gets its next occurrence.",
         ),
         (
             "/api/{user_id}/tasks/{id}/reopen",
             ["reopenTask", "reopenTaskByPatch"],
-            "Set a task back to pending",
-            "Withdraws the next occurrence, if nobody has changed it since it was made.",
+            "Reopen a task",
+            "Sets the task to pending. Withdraws the next occurrence, unless it has been changed since it was created.",
         ),
     ];
     for (path, ids, summary, description) in routes {
@@ -205,7 +203,7 @@ fn actions() -> Vec<Operation> {
         "post",
         "/api/{user_id}/tasks/{id}/skip",
         "skipTask",
-        "Move an occurrence on to its next slot",
+        "Move an occurrence to its next slot",
     );
     operations.push(skip.problems(&[ProblemCode::NoNextOccurrence]));
     operations
@@ -233,15 +231,15 @@ fn action(
 }
 
 fn changes() -> Operation {
-    operation(READ, "get", "/api/{user_id}/changes", "listChanges", "What changed since a revision")
+    operation(READ, "get", "/api/{user_id}/changes", "listChanges", "List changes since a revision")
         .describe(
-            "Start with since=0 and go on with the answer's cursor while has_more, then with its \
-         revision as since: the client then has exactly the server's tasks. Deletions are kept 90 \
-         days; 410 means to start anew.",
+            "Start with `since=0`. While `has_more`, pass the response's `cursor`, and afterwards its \
+             `revision` as `since`. The client then has exactly the server's tasks. Deletions are kept \
+             for 90 days. After 410, drop all tasks and start again.",
         )
         .parameter(query(
             "since",
-            "The revision that the client has; 0 unless given. Not with a cursor.",
+            "The revision that the client has. Defaults to 0. Not with `cursor`.",
             json!({"type": "integer", "minimum": 0, "maximum": ID_MAX}),
         ))
         .parameters([shared("limit"), shared("cursor")])
@@ -258,18 +256,18 @@ fn tags() -> Vec<Operation> {
             "get",
             "/api/{user_id}/tags",
             "listTags",
-            "Tags with how many tasks have them",
+            "List tags",
         )
         .answers(200, "The tags", list_of("Tag")),
         operation(WRITE, "put", PATH, "changeTag", "Rename or recolour a tag")
-            .describe("Renames it in every task that has it; into another one, they become one.")
+            .describe("Renames the tag in every task. A tag that is renamed to another existing tag is merged into it.")
             .parameter(name())
             .body(named("TagChange"))
             .answers(200, "The tag", named("Tag"))
             .problems(&[ProblemCode::NotFound]),
         operation(WRITE, "delete", PATH, "deleteTag", "Remove a tag from every task")
             .parameter(name())
-            .answers_empty(204, "No task has it any more")
+            .answers_empty(204, "No task has the tag")
             .problems(&[ProblemCode::NotFound]),
     ]
 }
@@ -285,16 +283,16 @@ fn reminders() -> Vec<Operation> {
             "get",
             "/api/{user_id}/reminders",
             "listReminders",
-            "Reminders, earliest first",
+            "List reminders, earliest first",
         )
         .parameter(query(
             "status",
-            "Any of these; repeated or separated by commas.",
+            "Any of these. Repeat the parameter or separate the values by commas.",
             json!({"type": "array", "items": {
-                "type": "string", "enum": ["armed", "fired", "cancelled"],
+                "type": "string", "enum": ReminderStatus::WORDS,
             }}),
         ))
-        .parameter(query("task_id", "Those of this task.", schema::id()))
+        .parameter(query("task_id", "Reminders of this task.", schema::id()))
         .parameters([shared("limit"), shared("cursor")])
         .answers_with(200, "A page", Some((JSON, list_of("Reminder"))), &["Link"]),
         operation(
@@ -302,7 +300,7 @@ fn reminders() -> Vec<Operation> {
             "post",
             "/api/{user_id}/tasks/{id}/reminders",
             "createReminder",
-            "A further reminder of a task",
+            "Add a reminder to a task",
         )
         .parameters([shared("task_id"), shared("if_match"), shared("idempotency_key")])
         .body(named("ReminderCreate"))
@@ -324,17 +322,17 @@ fn reminders() -> Vec<Operation> {
             "delete",
             "/api/{user_id}/reminders/{reminder_id}",
             "deleteReminder",
-            "Remove a reminder",
+            "Delete a reminder",
         )
         .parameter(reminder_id())
-        .answers_empty(204, "It is gone")
+        .answers_empty(204, "Deleted")
         .problems(&[ProblemCode::NotFound]),
         operation(
             WRITE,
             "post",
             "/api/{user_id}/reminders/{reminder_id}/snooze",
             "snoozeReminder",
-            "Let a reminder come later",
+            "Snooze a reminder",
         )
         .parameter(reminder_id())
         .body(named("Snooze"))
@@ -345,7 +343,7 @@ fn reminders() -> Vec<Operation> {
             "get",
             "/api/{user_id}/notifications",
             "listNotifications",
-            "What was sent, or could not be",
+            "List notifications, newest first",
         )
         .parameters([shared("limit"), shared("cursor")])
         .answers_with(200, "A page", Some((JSON, list_of("Notification"))), &["Link"]),
@@ -359,8 +357,8 @@ fn preview() -> Operation {
         "post",
         "/api/{user_id}/recurrence/preview",
         "previewRecurrence",
-        "When a rule would recur",
+        "Preview a recurrence rule",
     )
     .body(named("PreviewRequest"))
-    .answers(200, "A description and the next dates", named("Preview"))
+    .answers(200, "A description and the first occurrences", named("Preview"))
 }

@@ -1,20 +1,24 @@
 //! Accounts, sessions, tokens.
 
-use rondo_domain::access::Scope;
+use rondo_domain::access::Scopes;
+use rondo_domain::account::{
+    NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, TOKEN_NAME_CHARS_MAX,
+};
+use rondo_domain::email::EMAIL_CHARS_MAX;
 use serde_json::{Value, json};
 
 use super::text;
-use super::{answered, described, id, ignored, instant, named, nullable, object, words};
+use super::{answered, described, id, ignored, instant, named, nullable, object};
 
 pub fn email() -> Value {
-    json!({"type": "string", "format": "email", "maxLength": 254})
+    json!({"type": "string", "format": "email", "maxLength": EMAIL_CHARS_MAX})
 }
 
 pub fn password() -> Value {
     json!({
-        "type": "string", "minLength": 8, "maxLength": 128,
-        "description": "Refused (`weak_password`) when it is easily guessed: common words and names, \
-                        patterns, what the account itself says.",
+        "type": "string", "minLength": PASSWORD_CHARS_MIN, "maxLength": PASSWORD_CHARS_MAX,
+        "description": "A password that is easy to guess is refused (`weak_password`): a common word or \
+                        name, a pattern, or what the account itself contains.",
     })
 }
 
@@ -45,14 +49,14 @@ pub fn user_patch() -> Value {
     let mut schema = object(
         json!({
             "id": ignored(), "email": ignored(), "email_verified": ignored(),
-            "name": nullable(text::name(200)),
+            "name": nullable(text::name(NAME_CHARS_MAX)),
             "time_zone": text::time_zone(),
             "notifications": object(json!({
                 "email": {"type": "boolean"},
                 "digest_at": {
                     "type": ["string", "null"],
                     "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
-                    "description": "When a daily digest comes, in the user's zone; null for none.",
+                    "description": "When the daily digest is sent, in the user's time zone. Null for none.",
                 },
             }), &[]),
         }),
@@ -70,11 +74,11 @@ pub fn registration() -> Value {
         json!({
             "email": email(),
             "password": password(),
-            "name": nullable(text::name(200)),
+            "name": nullable(text::name(NAME_CHARS_MAX)),
             "time_zone": nullable(described(text::time_zone(), "Defaults to UTC.")),
             "invitation": {
                 "type": ["string", "null"],
-                "description": "Where registering takes one.",
+                "description": "Required where registration needs an invitation.",
             },
         }),
         &["email", "password"],
@@ -98,7 +102,7 @@ pub fn credentials() -> Value {
 pub fn session(with_user: bool) -> Value {
     let mut members = json!({
         "access_token": {"type": "string", "description": "A JWT."},
-        "refresh_token": {"type": "string", "description": "Good for one use."},
+        "refresh_token": {"type": "string", "description": "Valid for one use."},
         "token_type": {"const": "Bearer"},
         "expires_in": {"type": "integer", "description": "Seconds."},
     });
@@ -118,19 +122,11 @@ pub fn session(with_user: bool) -> Value {
 /// What a refresh token and a mailed token look like.
 pub const SECRET_EXAMPLE: &str = "bm90LWEtc2VjcmV0LWp1c3QtYW4tZXhhbXBsZS1vZi0";
 
-/// What a personal token may be given; the others only an operator grants.
-fn token_scopes() -> Vec<&'static str> {
-    words(Scope::ALL, Scope::as_str)
-        .into_iter()
-        .filter(|scope| *scope != Scope::Admin.as_str())
-        .collect()
-}
-
 pub fn api_token(is_new: bool) -> Value {
     let mut members = json!({
         "id": id(),
         "name": {"type": "string"},
-        "scopes": {"type": "array", "items": {"type": "string", "enum": token_scopes()}},
+        "scopes": {"type": "array", "items": {"type": "string", "enum": Scopes::REQUESTABLE}},
         "expires_at": nullable(instant()),
         "last_used_at": nullable(instant()),
         "created_at": instant(),
@@ -140,7 +136,7 @@ pub fn api_token(is_new: bool) -> Value {
         "last_used_at": null, "created_at": "2026-01-05T09:12:44.120391Z",
     });
     if is_new {
-        members["token"] = json!({"type": "string", "description": "Shown this once."});
+        members["token"] = json!({"type": "string", "description": "Shown only once."});
         example["token"] = format!("rondo_{SECRET_EXAMPLE}").into();
     }
     let mut schema = answered(members);
@@ -151,10 +147,10 @@ pub fn api_token(is_new: bool) -> Value {
 pub fn api_token_create() -> Value {
     let mut schema = object(
         json!({
-            "name": text::name(100),
+            "name": text::name(TOKEN_NAME_CHARS_MAX),
             "scopes": {
                 "type": "array", "minItems": 1,
-                "items": {"type": "string", "enum": token_scopes()},
+                "items": {"type": "string", "enum": Scopes::REQUESTABLE},
             },
             "expires_at": nullable(described(text::instant(), "In the future. Null for never.")),
         }),
@@ -190,7 +186,8 @@ pub fn password_change() -> Value {
 }
 
 pub fn invitation_create() -> Value {
-    let email = nullable(described(email(), "The only address it is good for; any unless given."));
+    let email =
+        nullable(described(email(), "The only address that it is valid for. Null for any."));
     let mut schema = object(json!({"email": email}), &[]);
     schema["examples"] = json!([{"email": "friend@example.org"}, {}]);
     schema
@@ -198,7 +195,7 @@ pub fn invitation_create() -> Value {
 
 pub fn invitation() -> Value {
     let mut schema = answered(json!({
-        "invitation": {"type": "string", "description": "A member of a registration. Shown this once."},
+        "invitation": {"type": "string", "description": "Pass it to the registration. Shown only once."},
         "email": {"type": ["string", "null"]},
         "expires_at": instant(),
     }));

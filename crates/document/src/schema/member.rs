@@ -5,7 +5,7 @@ use rondo_domain::task::{TAG_CHARS_MAX, TAGS_MAX};
 use serde_json::{Map, Value, json};
 
 use super::text::{self, NO_NUL, bounded, not_blank};
-use super::{id, instant, named, nullable};
+use super::{id, instant, key, named, nullable};
 
 /// A member as requests may spell it.
 pub fn read(kind: &Kind) -> Value {
@@ -40,6 +40,7 @@ pub fn answer(kind: &Kind) -> Value {
         Kind::Text { chars_max: Some(max) } => json!({"type": "string", "maxLength": max}),
         Kind::Text { chars_max: None } | Kind::TimeZone => json!({"type": "string"}),
         Kind::Shown { chars_max } => visible(*chars_max),
+        Kind::Key => key(),
         Kind::Words(words) => json!({"type": "string", "enum": words}),
         Kind::Tags => {
             json!({"type": "array", "maxItems": TAGS_MAX, "items": visible(TAG_CHARS_MAX)})

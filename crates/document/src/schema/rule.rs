@@ -3,29 +3,29 @@
 use rondo_domain::recurrence::{Basis, COUNT_MAX, CatchUp, Frequency, INTERVAL_MAX, MonthEnd};
 use serde_json::{Map, Value, json};
 
-use super::{answered, described, nullable, object, text, words};
+use super::{answered, described, nullable, object, text};
 
 fn members() -> Map<String, Value> {
     let members = json!({
-        "frequency": {"type": "string", "enum": words(Frequency::ALL, Frequency::as_str)},
+        "frequency": {"type": "string", "enum": Frequency::WORDS},
         "interval": {"type": "integer", "minimum": 1, "maximum": INTERVAL_MAX},
         "days_of_week": {
             "type": "array",
             "maxItems": 7,
             "items": {"type": "integer", "minimum": 0, "maximum": 6},
-            "description": "0 is Monday; with frequency weekly.",
+            "description": "0 is Monday. Only with frequency weekly.",
         },
         "day_of_month": {
             "type": "integer", "minimum": 1, "maximum": 31,
-            "description": "With frequency monthly.",
+            "description": "Only with frequency monthly.",
         },
         "end_date": described(
             text::date_or_instant(),
-            "Inclusive: a date in the task's zone, or an instant; not with count.",
+            "Inclusive: a date in the task's time zone, or an instant. Not with `count`.",
         ),
         "count": {
             "type": "integer", "minimum": 1, "maximum": COUNT_MAX,
-            "description": "How many occurrences there are; not with end_date.",
+            "description": "The number of occurrences. Not with `end_date`.",
         },
         "rrule": described(
             text::rrule(),
@@ -33,17 +33,19 @@ fn members() -> Map<String, Value> {
              replaces `count` and `end_date` too.",
         ),
         "basis": {
-            "type": "string", "enum": words(Basis::ALL, Basis::as_str),
-            "description": "schedule: the next slot after the completed one. completion: the \
-                            completion's local date plus the interval.",
+            "type": "string", "enum": Basis::WORDS,
+            "description": "`schedule`: the next slot after the completed one. `completion`: the local \
+                            date of the completion plus the interval.",
         },
         "month_end": {
-            "type": "string", "enum": words(MonthEnd::ALL, MonthEnd::as_str),
-            "description": "What becomes of the 31st in a shorter month; an rrule has skip.",
+            "type": "string", "enum": MonthEnd::WORDS,
+            "description": "What the 31st means in a shorter month. Always `skip` with `rrule`.",
         },
         "catch_up": {
-            "type": "string", "enum": words(CatchUp::ALL, CatchUp::as_str),
-            "description": "What becomes of slots that were missed.",
+            "type": "string", "enum": CatchUp::WORDS,
+            "description": "What happens to missed slots. `next_future`: the next occurrence is the first \
+                            that is not past. `one_step`: it is the slot after the completed one, \
+                            even if past. `all`: every missed slot becomes an occurrence.",
         },
     });
     members.as_object().cloned().unwrap_or_default()
@@ -79,7 +81,7 @@ pub fn read() -> Value {
     let schema = json!({
         "oneOf": [
             form(
-                "Every so many days or years",
+                "Every n days or years",
                 &[
                     frequency(&[Frequency::Daily, Frequency::Yearly]),
                     ("days_of_week", no_days()),
@@ -89,12 +91,12 @@ pub fn read() -> Value {
                 "frequency",
             ),
             form(
-                "Every so many weeks",
+                "Every n weeks",
                 &[frequency(&[Frequency::Weekly]), ("day_of_month", none()), ("rrule", none())],
                 "frequency",
             ),
             form(
-                "Every so many months",
+                "Every n months",
                 &[frequency(&[Frequency::Monthly]), ("days_of_week", no_days()), ("rrule", none())],
                 "frequency",
             ),
@@ -119,7 +121,7 @@ pub fn read() -> Value {
     });
     described(
         schema,
-        "How a task recurs: frequency with its members, or rrule. A rule that can never match is \
+        "How a task recurs: `frequency` with its members, or `rrule`. A rule that can never match is \
          refused.",
     )
 }
@@ -130,8 +132,8 @@ pub fn patch() -> Value {
     schema["examples"] = json!([{"interval": 2}, {"rrule": "FREQ=MONTHLY;BYDAY=-1FR"}]);
     described(
         schema,
-        "Members of a rule that change, as in a merge patch (RFC 7396). A frequency takes the place \
-         of an rrule, and the other way round.",
+        "The members of a rule that change, as in a merge patch (RFC 7396). A `frequency` replaces an \
+         `rrule`, and the other way round.",
     )
 }
 

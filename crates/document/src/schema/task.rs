@@ -1,6 +1,7 @@
 //! Tasks, rules, tags, changes, reminders.
 
 use rondo_contract::member::Kind;
+use rondo_contract::reminder_body::ReminderStatus;
 use rondo_contract::task_field::{Access, TASK_FIELDS, TaskField};
 use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
 use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
@@ -174,12 +175,12 @@ pub fn changes() -> Value {
         "changes": {"type": "array", "items": {"oneOf": [upsert, delete]}},
         "revision": {
             "type": "integer", "minimum": 0,
-            "description": "The next since.",
+            "description": "The value of the next `since`.",
         },
         "has_more": {"type": "boolean"},
         "cursor": {
             "type": ["string", "null"],
-            "description": "While has_more: where the next page begins.",
+            "description": "Where the next page begins. Null unless `has_more`.",
         },
     }));
     schema["examples"] = json!([{
@@ -189,13 +190,13 @@ pub fn changes() -> Value {
         ],
         "revision": 17, "has_more": false, "cursor": null,
     }]);
-    described(schema, "Each changed task once, in the order of revisions.")
+    described(schema, "Each changed task once, in order of revision.")
 }
 
 pub fn tag() -> Value {
     let mut schema = answered(json!({
         "name": {"type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX},
-        "count": {"type": "integer", "minimum": 0, "description": "Tasks that have it."},
+        "count": {"type": "integer", "minimum": 0, "description": "How many tasks have the tag."},
         "color": {"type": ["string", "null"], "pattern": "^#[0-9a-f]{6}$"},
     }));
     schema["examples"] = json!([{"name": "work", "count": 3, "color": "#3366ff"}]);
@@ -209,7 +210,7 @@ pub fn tag_change() -> Value {
             "color": {
                 "type": ["string", "null"],
                 "pattern": "^#[0-9a-fA-F]{6}$",
-                "description": "Answered in lower case; null for none.",
+                "description": "Returned in lower case. Null for none.",
                 "examples": ["#3366ff"],
             },
             "count": ignored(),
@@ -227,12 +228,12 @@ pub fn reminder() -> Value {
         "kind": {
             "type": "string",
             "enum": ["task", "further"],
-            "description": "task for the one of reminder_offset, else further.",
+            "description": "`task` for the reminder of `reminder_offset`, otherwise `further`.",
         },
-        "offset": {"type": ["string", "null"], "description": "Before due_date; null for a fixed moment."},
+        "offset": {"type": ["string", "null"], "description": "How long before `due_date`. Null for a fixed instant."},
         "remind_at": instant(),
         "snoozed": {"type": "boolean"},
-        "status": {"type": "string", "enum": ["armed", "fired", "cancelled"]},
+        "status": {"type": "string", "enum": ReminderStatus::WORDS},
         "created_at": instant(),
     }));
     schema["examples"] = json!([{
@@ -277,17 +278,17 @@ pub fn notification() -> Value {
         "reminder_id": nullable(id()),
         "digest_day": {
             "type": ["string", "null"], "format": "date",
-            "description": "The day that a digest is of, which is about no reminder.",
+            "description": "The day of a digest. Null for a reminder.",
         },
         "channel": {"type": "string", "examples": ["email"]},
         "status": {
             "type": "string", "enum": ["pending", "sent", "failed", "cancelled", "missed"],
-            "description": "missed: due too long ago to be sent when it was found.",
+            "description": "`missed`: when it was found, it had been due for too long to be sent.",
         },
         "attempts": {"type": "integer", "minimum": 0},
         "last_error": {
             "type": ["string", "null"],
-            "description": "What the mail server answered, when it did not take the mail.",
+            "description": "The response of the mail server, when it did not accept the mail.",
         },
         "created_at": instant(),
         "sent_at": nullable(instant()),
@@ -324,7 +325,7 @@ pub fn preview() -> Value {
             "local": {
                 "type": "string",
                 "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$",
-                "description": "What the clock shows in the zone.",
+                "description": "The wall-clock time in the zone.",
             },
             "utc": instant(),
         }))},

@@ -1,5 +1,5 @@
-//! What a string that is read may be. Patterns are ECMA 262's (JSON Schema, section 6.4), as exact
-//! as a pattern can be; what none can say is named by a format.
+//! Strings in requests. Patterns are ECMA 262's (JSON Schema, section 6.4), as exact as a pattern can
+//! be. A format names what no pattern can express.
 
 use rondo_contract::task_query::SEARCH_CHARS_MAX;
 use rondo_domain::blank::INVISIBLE;
@@ -68,9 +68,9 @@ pub fn instant() -> Value {
         "type": "string",
         "format": "date-time",
         "pattern": INSTANT,
-        "description": "RFC 3339 with any offset, in the years 1000 to 9999; what is finer than a \
-                        microsecond is cut off. A leap second, at the end of June or December in \
-                        UTC, is the second before it.",
+        "description": "RFC 3339 with any offset, in the years 1000 to 9999. Fractions are truncated to \
+                        microseconds. A leap second, at the end of June or December in UTC, counts as \
+                        the second before it.",
         "examples": ["2031-03-30T14:00:00+02:00"],
     })
 }
@@ -112,8 +112,8 @@ pub fn rrule() -> Value {
         "type": "string",
         "format": "rrule",
         "maxLength": RRULE_CHARS_MAX,
-        "description": "An RFC 5545 rule, daily or slower, in any case, with or without RRULE: before it \
-                        and a semicolon after it; answered in capitals and without these.",
+        "description": "An RFC 5545 rule, daily or slower, in any case. A leading `RRULE:` and a trailing \
+                        semicolon are allowed. Returned in upper case, without these.",
         "examples": ["FREQ=MONTHLY;BYDAY=2TU"],
     })
 }

@@ -32,8 +32,9 @@ pub fn webhook(with_secret: bool) -> Value {
         "enabled": {"type": "boolean"},
         "disabled_reason": {
             "enum": ["owner", "gone", "failing", "recovery", null],
-            "description": "By its owner, by a 410, after days of failing, or because it is older than \
-                            a password reset or a verification; null while it is enabled.",
+            "description": "`owner`: by its owner. `gone`: the receiver answered 410. `failing`: it failed \
+                            for days. `recovery`: the account was recovered after the webhook was \
+                            made. Null while it is enabled.",
         },
         "disabled_at": nullable(instant()),
         "failing_since": nullable(instant()),
@@ -43,7 +44,7 @@ pub fn webhook(with_secret: bool) -> Value {
         members["secret"] = json!({
             "type": "string",
             "pattern": "^whsec_[A-Za-z0-9+/]{43}=$",
-            "description": "What requests are signed with. Shown this once.",
+            "description": "The key that requests are signed with. Shown only once.",
         });
     }
     let mut example = json!({
@@ -82,12 +83,12 @@ pub fn delivery() -> Value {
         "attempts": {"type": "integer", "minimum": 0},
         "answer_status": {
             "type": ["integer", "null"],
-            "description": "What the last attempt was answered with.",
+            "description": "The HTTP status of the last attempt.",
         },
-        "answer": {"type": ["string", "null"], "description": "The beginning of that answer's body."},
+        "answer": {"type": ["string", "null"], "description": "The beginning of the response body of the last attempt."},
         "last_error": {
             "type": ["string", "null"],
-            "description": "Why the last attempt was no success.",
+            "description": "Why the last attempt failed.",
         },
         "last_attempt_at": nullable(instant()),
         "next_attempt_at": nullable(instant()),
