@@ -1,4 +1,4 @@
-//! Embeds `migrations/V<nnnn>__<name>.sql`, in order, as `(version, name, text)`.
+//! Embeds `migrations/<nnnn>_<name>.sql`, in order, as `(version, name, text)`.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -16,7 +16,7 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
         .filter_map(|path| {
             let stem = path.file_stem()?.to_str()?.to_owned();
-            let (version, name) = stem.strip_prefix('V')?.split_once("__")?;
+            let (version, name) = stem.split_once('_')?;
             Some((version.parse().ok()?, name.to_owned(), path.to_str()?.to_owned()))
         })
         .collect();
@@ -27,7 +27,7 @@ fn main() {
         assert_eq!(
             *version as usize,
             place + 1,
-            "{path}: versions count from V0001 without a gap or a double"
+            "{path}: versions count from 0001 without a gap or a double"
         );
         writeln!(list, "    ({version}, {name:?}, include_str!({path:?})),")
             .expect("a String can be written");

@@ -66,7 +66,7 @@ pub struct Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "V{:04}__{}", self.version, self.name)
+        write!(formatter, "{:04}_{}", self.version, self.name)
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         let files =
             std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let mut expected: Vec<String> = names.filter(|name| name.starts_with('V')).collect();
+        let mut expected: Vec<String> = names.filter(|name| name.ends_with(".sql")).collect();
         expected.sort();
         let found: Vec<String> =
             embedded().iter().map(|migration| format!("{}.sql", migration.label())).collect();

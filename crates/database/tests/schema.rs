@@ -145,7 +145,7 @@ async fn the_schema_is_migrated_once_by_two_that_start_together() {
     let all = migration::embedded();
     let refusal = migration::check(&three, all).await.unwrap_err();
     assert!(
-        refusal.to_string().contains("from V0001__")
+        refusal.to_string().contains("from 0001_")
             && refusal.to_string().contains("rondo migrate up"),
         "{refusal}"
     );
@@ -171,14 +171,14 @@ async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_
     let two = Migration::new(2, "two", "CREATE TABLE two ();\n-- Ärger\nSELECT * FROM nowhere;");
     let refusal = migration::up(&mut session, &[one.clone(), two]).await.unwrap_err();
     let refusal = explain(&refusal);
-    assert!(refusal.starts_with("V0002__two, line 3 failed: "), "{refusal}");
+    assert!(refusal.starts_with("0002_two, line 3 failed: "), "{refusal}");
     assert!(refusal.contains("nowhere"), "{refusal}");
     let tables = "SELECT concat_ws(' ', to_regclass('one'), to_regclass('two'))";
     assert_eq!(text(postgres.server.dsn(), tables).await, "one");
 
     let two = Migration::new(2, "two", "CREATE TABLE two ();");
     let applied = migration::up(&mut session, &[one.clone(), two]).await.unwrap();
-    assert_eq!(applied.iter().map(ToString::to_string).collect::<Vec<_>>(), ["V0002__two"]);
+    assert_eq!(applied.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0002_two"]);
     let newer = migration::check(&session, std::slice::from_ref(&one)).await.unwrap_err();
     assert!(matches!(&newer, MigrationError::Newer { last } if last.version == 2), "{newer}");
     let refused = migration::up(&mut session, std::slice::from_ref(&one)).await.unwrap_err();

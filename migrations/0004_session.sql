@@ -1,104 +1,20 @@
--- Accounts and sessions. Whatever ends sessions of a user, or begins or continues one, first locks
--- the user's row: so none escapes that another ends at the same time.
+-- Sessions and refresh tokens. A function that ends, begins or continues a session first locks the
+-- user's row, so that no session escapes one that ends them all at the same time.
 
 SET LOCAL ROLE rondo_owner;
 
--- An account as the API answers it.
-CREATE FUNCTION account_json(u users) RETURNS json
-LANGUAGE sql STABLE
-RETURN json_build_object(
-    'id', (u).id, 'email', (u).email, 'email_verified', (u).email_verified_at IS NOT NULL,
-    'name', (u).name, 'time_zone', (u).time_zone,
-    'notifications', json_build_object('email', (u).notify_email,
-                                       'digest_at', to_char((u).digest_at, 'HH24:MI')));
-
--- Takes a try at a registration, before the work of hashing its password; one that succeeds counts too.
--- From one address (null: not known) and in all only so many are let in a window: p_limits:
--- {"address": n, "all": n, "window_s": s}, or null: any number. Outcomes: begun; throttled;
--- invitation_invalid (where p_invitation_hash is given); email_taken.
-CREATE FUNCTION registration_begin(p_email_key text, p_invitation_hash text, p_address text, p_limits jsonb)
-RETURNS TABLE (outcome text, retry_after_s bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    window_s bigint := (p_limits->>'window_s')::bigint;
-    wait_s bigint := 0;
-BEGIN
-    IF p_limits IS NOT NULL THEN
-        wait_s := throttle_hit('register from ' || p_address, (p_limits->>'address')::bigint, window_s);
-        IF wait_s = 0 THEN
-            wait_s := throttle_hit('register', (p_limits->>'all')::bigint, window_s);
-        END IF;
-    END IF;
-    RETURN QUERY SELECT
-        CASE WHEN wait_s > 0 THEN 'throttled'
-             WHEN p_invitation_hash IS NOT NULL AND NOT invitation_admits(p_invitation_hash, p_email_key)
-                 THEN 'invitation_invalid'
-             WHEN EXISTS (SELECT FROM users WHERE email_key = p_email_key) THEN 'email_taken'
-             ELSE 'begun' END,
-        wait_s;
-END $$;
-
--- Makes an account and its revision row, mails its verification, and uses up its invitation, if it needs
--- one. Outcomes: registered; invitation_invalid; email_taken.
-CREATE FUNCTION account_register(p_email text, p_email_key text, p_password_hash text, p_name text,
-                                 p_time_zone text, p_invitation_hash text, p_mail jsonb)
-RETURNS TABLE (outcome text, user_id bigint, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    made users;
-BEGIN
-    -- Two at the same time are one that is admitted.
-    PERFORM FROM invitations WHERE token_hash = p_invitation_hash FOR UPDATE;
-    IF p_invitation_hash IS NOT NULL AND NOT invitation_admits(p_invitation_hash, p_email_key) THEN
-        RETURN QUERY SELECT 'invitation_invalid', NULL::bigint, NULL::text;
-        RETURN;
-    END IF;
-    INSERT INTO users (email, email_key, password_hash, name, time_zone)
-    VALUES (p_email, p_email_key, p_password_hash, p_name, coalesce(p_time_zone, 'UTC'))
-    ON CONFLICT ON CONSTRAINT users_email_taken DO NOTHING
-    RETURNING * INTO made;
-    IF made.id IS NULL THEN
-        RETURN QUERY SELECT 'email_taken', NULL::bigint, NULL::text;
-        RETURN;
-    END IF;
-    DELETE FROM invitations WHERE token_hash = p_invitation_hash;
-    INSERT INTO user_revisions (user_id) VALUES (made.id);
-    PERFORM account_mail_write(made.id, p_mail);
-    RETURN QUERY SELECT 'registered', made.id, account_json(made)::text;
-END $$;
-
--- Changes what is a user's own to change: the members of p_changes, name, time_zone, notify_email,
--- digest_at. Outcomes: changed; no_address (mail is wanted where none can go); no_user.
-CREATE FUNCTION account_change(p_user bigint, p_changes jsonb)
-RETURNS TABLE (outcome text, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    changed users;
-BEGIN
-    IF (p_changes->>'notify_email')::boolean
-       AND EXISTS (SELECT FROM users WHERE id = p_user AND email IS NULL) THEN
-        RETURN QUERY SELECT 'no_address', NULL::text;
-        RETURN;
-    END IF;
-    UPDATE users SET
-        name = CASE WHEN p_changes ? 'name' THEN p_changes->>'name' ELSE name END,
-        time_zone = coalesce(p_changes->>'time_zone', time_zone),
-        notify_email = coalesce((p_changes->>'notify_email')::boolean, notify_email),
-        digest_at = CASE WHEN p_changes ? 'digest_at' THEN (p_changes->>'digest_at')::time ELSE digest_at END
-    WHERE id = p_user
-    RETURNING * INTO changed;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_user', NULL::text;
-        RETURN;
-    END IF;
-    -- The clock calculates the next digest anew.
-    IF p_changes ?| ARRAY['digest_at', 'time_zone'] THEN
-        UPDATE users SET next_digest_at = CASE WHEN digest_at IS NOT NULL THEN '-infinity'::timestamptz END
-        WHERE id = p_user;
-    END IF;
-    RETURN QUERY SELECT 'changed', account_json(changed)::text;
-END $$;
+-- Refresh tokens, by hash. A family is one login; using a used token ends the family.
+CREATE TABLE refresh_tokens (
+    token_hash text NOT NULL CONSTRAINT refresh_tokens_pkey PRIMARY KEY,
+    family uuid NOT NULL,
+    user_id bigint NOT NULL CONSTRAINT refresh_tokens_user REFERENCES users ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz,
+    revoked_at timestamptz
+);
+CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family);
+CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user_id);
+CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
 -- Locks a user's row, and tells whether an access token that was issued at p_issued_at_s (seconds since
 -- the epoch) may do what matters: not when sessions have been ended since, nor when there is no user.
@@ -208,17 +124,17 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'closed' ELSE 'unknown' END;
 END $$;
 
--- Grants or takes back a scope beyond those that every account has. For who owns the schema alone: no
--- service's role may make an administrator. Outcomes: granted; no_user.
-CREATE FUNCTION scope_grant(p_email_key text, p_scope text, p_granted boolean)
-RETURNS TABLE (outcome text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    UPDATE users SET granted_scopes = CASE
-        WHEN p_granted THEN array_append(array_remove(granted_scopes, p_scope), p_scope)
-        ELSE array_remove(granted_scopes, p_scope) END
-    WHERE email_key = p_email_key;
-    RETURN QUERY SELECT CASE WHEN FOUND THEN 'granted' ELSE 'no_user' END;
-END $$;
+CREATE FUNCTION refresh_tokens_retain(p_limit integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM refresh_tokens WHERE token_hash IN (
+            SELECT token_hash FROM refresh_tokens WHERE expires_at < clock_timestamp()
+            ORDER BY expires_at LIMIT p_limit)
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
+GRANT EXECUTE ON FUNCTION session_open, session_rotate, session_close TO rondo_auth;
+GRANT EXECUTE ON FUNCTION refresh_tokens_retain TO rondo_bridge;
 
 RESET ROLE;

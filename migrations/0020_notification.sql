@@ -1,13 +1,45 @@
--- What the bridge, the clock and the event capabilities change.
+-- Notifications: reminders that came due, and the mails about them.
 
 SET LOCAL ROLE rondo_owner;
 
--- Removes events that the transport has taken over.
-CREATE FUNCTION outbox_remove(p_ids bigint[]) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH removed AS (DELETE FROM outbox WHERE id = ANY (p_ids) RETURNING 1)
-    SELECT count(*) FROM removed
-$$;
+-- One row per reminder, firing and channel, and one per digest: what was to be said, and what became
+-- of it. What a mail said is forgotten with its outcome, for its links can change tasks.
+CREATE TABLE notifications (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT notifications_pkey PRIMARY KEY,
+    user_id bigint NOT NULL,
+    -- None of a digest.
+    task_id bigint,
+    reminder_id bigint,
+    firing integer,
+    -- The user's local day that a digest is of.
+    digest_day date,
+    channel text NOT NULL CONSTRAINT notifications_channel CHECK (channel IN ('email')),
+    status text NOT NULL
+        CONSTRAINT notifications_status CHECK (status IN ('pending', 'sent', 'failed', 'cancelled', 'missed')),
+    attempts integer NOT NULL DEFAULT 0,
+    last_error text,
+    subject text,
+    body_text text,
+    body_html text,
+    -- The link to get no more mail, for the header that names it.
+    unsubscribe_url text,
+    -- What the mail was rendered from: the task's revision and due date, and when its reminder fired.
+    task_revision bigint,
+    due_at timestamptz,
+    remind_at timestamptz,
+    -- Of a missed one: the digest that has named it.
+    told_in bigint,
+    traceparent text,
+    created_at timestamptz NOT NULL,
+    next_attempt_at timestamptz,
+    sent_at timestamptz,
+    CONSTRAINT notifications_once UNIQUE (reminder_id, firing, channel),
+    CONSTRAINT notifications_digest_once UNIQUE (user_id, digest_day, channel),
+    CONSTRAINT notifications_about CHECK ((digest_day IS NULL) = (reminder_id IS NOT NULL))
+);
+CREATE INDEX notifications_missed ON notifications (user_id, id) WHERE status = 'missed' AND told_in IS NULL;
+CREATE INDEX notifications_to_send ON notifications (next_attempt_at) WHERE status = 'pending';
+CREATE INDEX notifications_by_user ON notifications (user_id, id);
 
 -- Fires up to p_limit reminders that are due: each is marked and its reminder.due put into the
 -- outbox in one transaction. One that waits for longer than the window of lateness is recorded as
@@ -173,119 +205,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Records an event that a consumer could not handle, and announces it, once. A redriven one that
--- fails again is open again. `p_announce` is false for the dead letter of a dead letter.
-CREATE FUNCTION dead_letter_record(p_event_id text, p_user bigint, p_consumer text, p_attempts integer,
-                                   p_code text, p_message text, p_topic text, p_partition integer,
-                                   p_offset bigint, p_key text, p_headers jsonb, p_value text,
-                                   p_announce boolean, p_trace text)
-RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    at timestamptz := clock_timestamp();
-    recorded bigint;
-    fresh boolean;
-    announcement uuid := gen_random_uuid();
-BEGIN
-    INSERT INTO dead_letters AS d (event_id, consumer, state, attempts, error_code, error_message, topic,
-                              partition, kafka_offset, key, headers, value, created_at, updated_at)
-    VALUES (p_event_id::uuid, p_consumer, 'open', p_attempts, p_code, p_message, p_topic, p_partition,
-            p_offset, p_key, p_headers, p_value, at, at)
-    ON CONFLICT ON CONSTRAINT dead_letters_once DO UPDATE
-    SET state = 'open', attempts = d.attempts + excluded.attempts, error_code = excluded.error_code,
-        error_message = excluded.error_message, updated_at = at
-    WHERE d.state <> 'discarded'
-    RETURNING d.id, d.created_at = d.updated_at INTO recorded, fresh;
-    IF fresh AND p_announce THEN
-        INSERT INTO outbox (event_id, event_type, user_id, occurred_at, traceparent, payload)
-        VALUES (announcement, 'event.dead_lettered', p_user, at, p_trace,
-                json_build_object('event_id', announcement, 'schema_version', '1.0',
-                    'event_type', 'event.dead_lettered', 'timestamp', instant(at),
-                    'consumer', p_consumer, 'attempts', p_attempts,
-                    'error', json_build_object('code', p_code, 'message', p_message),
-                    'original', json_build_object('topic', p_topic, 'partition', p_partition,
-                        'offset', p_offset, 'key', p_key, 'headers', p_headers, 'value', p_value))::text);
-    END IF;
-    RETURN recorded;
-END $$;
-
--- Moves a dead letter on: redriving (asked for), redriven (done), discarded, open (failed again).
--- False when it is not in a state from which that is possible.
-CREATE FUNCTION dead_letter_move(p_id bigint, p_state text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    UPDATE dead_letters SET state = p_state, updated_at = clock_timestamp()
-    WHERE id = p_id AND CASE p_state
-        WHEN 'redriving' THEN state = 'open'
-        WHEN 'discarded' THEN state = 'open'
-        WHEN 'redriven' THEN state = 'redriving'
-        WHEN 'open' THEN state = 'redriving'
-        ELSE false END;
-    RETURN FOUND;
-END $$;
-
--- Notes which transport the events travel by.
-CREATE FUNCTION transport_set(p_name text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    INSERT INTO transport (name, since) VALUES (p_name, clock_timestamp())
-    ON CONFLICT ON CONSTRAINT transport_pkey DO UPDATE SET name = excluded.name, since = excluded.since
-    WHERE transport.name <> excluded.name
-$$;
-
--- Retention. Each call removes a bounded number of rows and tells how many.
-
-CREATE FUNCTION audit_retain(p_days integer, p_limit integer) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM audit_logs WHERE id IN (
-            SELECT id FROM audit_logs WHERE recorded_at < clock_timestamp() - p_days * interval '1 day'
-            ORDER BY recorded_at LIMIT p_limit)
-        RETURNING 1)
-    SELECT count(*) FROM gone
-$$;
-
--- Forgets tombstones of one user at a time, for work over many users in one transaction would take
--- many locks. The horizon keeps an older cursor from being continued as if nothing was missing.
-CREATE FUNCTION deletions_retain(p_days integer) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    before timestamptz := clock_timestamp() - p_days * interval '1 day';
-    whose bigint;
-    horizon bigint;
-    removed bigint;
-BEGIN
-    SELECT d.user_id INTO whose FROM deletions d WHERE d.deleted_at < before ORDER BY d.deleted_at LIMIT 1;
-    IF whose IS NULL THEN
-        RETURN 0;
-    END IF;
-    WITH gone AS (DELETE FROM deletions d WHERE d.user_id = whose AND d.deleted_at < before RETURNING d.revision)
-    SELECT max(revision), count(*) INTO horizon, removed FROM gone;
-    INSERT INTO deletion_horizons (user_id, revision) VALUES (whose, horizon)
-    ON CONFLICT ON CONSTRAINT deletion_horizons_pkey DO UPDATE
-    SET revision = greatest(deletion_horizons.revision, excluded.revision);
-    RETURN removed;
-END $$;
-
-CREATE FUNCTION idempotency_retain(p_hours integer, p_limit integer) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM idempotency_keys k
-        USING (SELECT user_id, request, key FROM idempotency_keys
-               WHERE created_at < clock_timestamp() - p_hours * interval '1 hour'
-               ORDER BY created_at LIMIT p_limit) AS old
-        WHERE (k.user_id, k.request, k.key) = (old.user_id, old.request, old.key)
-        RETURNING 1)
-    SELECT count(*) FROM gone
-$$;
-
-CREATE FUNCTION refresh_tokens_retain(p_limit integer) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM refresh_tokens WHERE token_hash IN (
-            SELECT token_hash FROM refresh_tokens WHERE expires_at < clock_timestamp()
-            ORDER BY expires_at LIMIT p_limit)
-        RETURNING 1)
-    SELECT count(*) FROM gone
-$$;
+GRANT SELECT ON notifications TO rondo_notify, rondo_bridge;
+GRANT EXECUTE ON FUNCTION notification_record TO rondo_notify;
+GRANT EXECUTE ON FUNCTION reminders_fire, notifications_claim, notification_settle TO rondo_bridge;
 
 RESET ROLE;

@@ -57,8 +57,6 @@ BEGIN
     RETURN QUERY SELECT 'recorded';
 END $$;
 
-GRANT SELECT (id, digest_at, time_zone, next_digest_at) ON users TO rondo_bridge;
-GRANT SELECT (digest_at) ON users TO rondo_notify;
 GRANT EXECUTE ON FUNCTION digests_advance TO rondo_bridge;
 GRANT EXECUTE ON FUNCTION digest_record TO rondo_notify;
 

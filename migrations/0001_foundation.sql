@@ -1,0 +1,18 @@
+-- The rights on the schema, and what every other file builds on.
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO rondo_owner;
+SET LOCAL ROLE rondo_owner;
+
+-- Without IN SCHEMA: that form only adds to the built-in default and revokes nothing.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- RFC 3339 in UTC, fractions only where there are any. JSON has one form of a timestamp, whatever
+-- DateStyle says, and costs less than to_char.
+CREATE FUNCTION instant(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN btrim(to_json(at AT TIME ZONE 'UTC')::text, '"') || 'Z';
+
+GRANT EXECUTE ON FUNCTION instant TO rondo_task_api, rondo_recurrence, rondo_notify, rondo_audit, rondo_bridge;
+
+RESET ROLE;

@@ -1,0 +1,171 @@
+-- Logging in with a password, and changing or resetting it.
+
+SET LOCAL ROLE rondo_owner;
+
+-- Keys of login throttles; the e-mail only as a hash, for whatever was typed there counts.
+CREATE FUNCTION login_throttles(p_email_key text, p_address text)
+RETURNS TABLE (account text, address text, pair text)
+LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+    SELECT 'login ' || h.hash, 'login from ' || p_address, 'login ' || h.hash || ' from ' || coalesce(p_address, '?')
+    FROM (SELECT encode(sha256(convert_to(p_email_key, 'UTF8')), 'hex') AS hash) AS h
+$$;
+
+-- Takes a try at a password, before that is verified, so that tries at the same time count too; a right
+-- one is given back by login_succeeded. Who tries too often is stopped by address, and by account and
+-- address together; never by account alone, or anybody could lock anybody out. An account under attack
+-- from many addresses only lowers what each address may try.
+-- p_limits: {"pair", "pair_under_attack", "address", "account", "window_s"}.
+-- Answers 0, or the seconds until it is worth another try.
+CREATE FUNCTION password_try(p_email_key text, p_address text, p_limits jsonb) RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    window_s bigint := (p_limits->>'window_s')::bigint;
+    keys record;
+    attacked boolean;
+    wait_s bigint;
+BEGIN
+    SELECT * INTO keys FROM login_throttles(p_email_key, p_address);
+    SELECT coalesce(max(t.hits), 0) >= (p_limits->>'account')::bigint INTO attacked
+    FROM throttles t WHERE t.key = keys.account AND t.ends_at > clock_timestamp();
+    wait_s := throttle_hit(
+        keys.pair, (p_limits->>CASE WHEN attacked THEN 'pair_under_attack' ELSE 'pair' END)::bigint, window_s);
+    IF wait_s = 0 THEN
+        wait_s := throttle_hit(keys.address, (p_limits->>'address')::bigint, window_s);
+    END IF;
+    IF wait_s = 0 THEN
+        -- Counts and stops nobody.
+        PERFORM throttle_hit(keys.account, 9223372036854775807, window_s);
+    END IF;
+    RETURN wait_s;
+END $$;
+
+-- Takes a try at a login; see password_try. Without an account there is a row all the same;
+-- retry_after_s is 0 when the try may go on.
+CREATE FUNCTION login_begin(p_email_key text, p_address text, p_limits jsonb)
+RETURNS TABLE (retry_after_s bigint, user_id bigint, password_hash text, granted_scopes text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    wait_s bigint := password_try(p_email_key, p_address, p_limits);
+BEGIN
+    IF wait_s > 0 THEN
+        RETURN QUERY SELECT wait_s, NULL::bigint, NULL::text, NULL::text, NULL::text;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT 0::bigint, u.id, u.password_hash, array_to_string(u.granted_scopes, ' '), account_json(u)::text
+    FROM (VALUES (p_email_key)) AS asked (email_key)
+    LEFT JOIN users u ON u.email_key = asked.email_key AND u.password_hash IS NOT NULL;
+END $$;
+
+-- The password was right: the try is given back, and this address begins anew with this account.
+CREATE FUNCTION login_succeeded(p_email_key text, p_address text) RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    keys record;
+BEGIN
+    SELECT * INTO keys FROM login_throttles(p_email_key, p_address);
+    -- In the order in which a try takes them.
+    DELETE FROM throttles WHERE key = keys.pair;
+    PERFORM throttle_give_back(keys.address);
+    PERFORM throttle_give_back(keys.account);
+    RETURN QUERY SELECT 'forgotten';
+END $$;
+
+-- Mails a password reset, if there is an account with a password. To an address that has not been
+-- verified goes p_unverified_mail instead, where it is given. What was done is not told; only an
+-- address that asks too often is. p_limits: {"mails", "address", "window_s"}.
+CREATE FUNCTION password_forgot(p_email_key text, p_address text, p_limits jsonb, p_mail jsonb,
+                                p_unverified_mail jsonb)
+RETURNS TABLE (retry_after_s bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    window_s bigint := (p_limits->>'window_s')::bigint;
+    u users;
+    wait_s bigint;
+BEGIN
+    wait_s := throttle_hit('forgot from ' || p_address, (p_limits->>'address')::bigint, window_s);
+    IF wait_s = 0 THEN
+        SELECT * INTO u FROM users WHERE email_key = p_email_key AND password_hash IS NOT NULL;
+        IF FOUND AND throttle_hit('forgot ' || u.id, (p_limits->>'mails')::bigint, window_s) = 0 THEN
+            PERFORM account_mail_write(
+                u.id,
+                CASE WHEN u.email_verified_at IS NULL THEN coalesce(p_unverified_mail, p_mail) ELSE p_mail END);
+        END IF;
+    END IF;
+    RETURN QUERY SELECT wait_s;
+END $$;
+
+-- Uses a reset token: sets the password, and ends everything from before (access_end), for whoever
+-- forgot the password does not know who has it. Who read the mail has the address. The account's owner
+-- is told by p_mail. Outcomes: reset; invalid (unknown, used or expired).
+CREATE FUNCTION password_reset(p_token_hash text, p_password_hash text, p_mail jsonb)
+RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    whose bigint := (SELECT t.user_id FROM mailed_token_read(p_token_hash, 'reset_password') t);
+BEGIN
+    PERFORM FROM users WHERE id = whose FOR NO KEY UPDATE;
+    DELETE FROM mailed_tokens WHERE token_hash = p_token_hash AND user_id = whose;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'invalid';
+        RETURN;
+    END IF;
+    UPDATE users
+    SET password_hash = p_password_hash, email_verified_at = coalesce(email_verified_at, clock_timestamp())
+    WHERE id = whose;
+    PERFORM access_end(whose);
+    DELETE FROM mailed_tokens WHERE user_id = whose;
+    PERFORM account_notice_write(whose, p_mail);
+    RETURN QUERY SELECT 'reset';
+END $$;
+
+-- Takes a try at the password of whoever wants to change it, as a login does. Outcomes: begun;
+-- throttled; session_ended; no_password (the user logs in elsewhere).
+CREATE FUNCTION password_change_begin(p_user bigint, p_issued_at_s bigint, p_address text, p_limits jsonb)
+RETURNS TABLE (outcome text, retry_after_s bigint, password_hash text, email text, name text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    u users;
+    wait_s bigint := 0;
+BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s) THEN
+        RETURN QUERY SELECT 'session_ended', 0::bigint, NULL::text, NULL::text, NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO u FROM users WHERE id = p_user;
+    IF u.password_hash IS NOT NULL THEN
+        wait_s := password_try(u.email_key, p_address, p_limits);
+    END IF;
+    RETURN QUERY SELECT
+        CASE WHEN u.password_hash IS NULL THEN 'no_password' WHEN wait_s > 0 THEN 'throttled' ELSE 'begun' END,
+        wait_s, u.password_hash, u.email, u.name;
+END $$;
+
+-- Changes a password whose present hash was verified: ends every session and begins one for whoever
+-- asked, with the refresh token of p_token_hash. The account's owner is told by p_mail. valid_from_s: as
+-- of session_open. Outcomes: changed; session_ended (also when the password is another by now).
+CREATE FUNCTION password_change(p_user bigint, p_issued_at_s bigint, p_verified_hash text, p_password_hash text,
+                                p_token_hash text, p_lifetime_s bigint, p_mail jsonb)
+RETURNS TABLE (outcome text, valid_from_s bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT session_lock(p_user, p_issued_at_s)
+       OR NOT EXISTS (SELECT FROM users WHERE id = p_user AND password_hash = p_verified_hash) THEN
+        RETURN QUERY SELECT 'session_ended', 0::bigint;
+        RETURN;
+    END IF;
+    UPDATE users SET password_hash = p_password_hash WHERE id = p_user;
+    PERFORM sessions_end(p_user);
+    DELETE FROM mailed_tokens WHERE user_id = p_user AND purpose = 'reset_password';
+    PERFORM session_begin(p_user, p_token_hash, p_lifetime_s);
+    PERFORM account_notice_write(p_user, p_mail);
+    RETURN QUERY SELECT 'changed', session_valid_from_s(p_user);
+END $$;
+
+GRANT EXECUTE ON FUNCTION login_begin, login_succeeded, password_forgot, password_reset, password_change_begin,
+    password_change
+    TO rondo_auth;
+
+RESET ROLE;

@@ -1,0 +1,70 @@
+-- Events on their way to the transport.
+
+SET LOCAL ROLE rondo_owner;
+
+-- Events on their way: written in the transaction that made them true, deleted by the relay after
+-- the transport has taken them over. One row per event, whatever topics carry it.
+CREATE TABLE outbox (
+    -- Numbers are given under the user's lock, so they ascend in commit order for each user, but
+    -- not across users: a cursor over them would lose rows.
+    id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) CONSTRAINT outbox_pkey PRIMARY KEY,
+    -- 0 to 63 by hash of the user: each shard is relayed by one relay at a time.
+    shard smallint NOT NULL GENERATED ALWAYS AS ((hashint8extended(user_id, 0) & 63)::smallint) STORED,
+    event_id uuid NOT NULL,
+    event_type text NOT NULL,
+    user_id bigint NOT NULL,
+    -- None for an event that is about no task.
+    task_id bigint,
+    occurred_at timestamptz NOT NULL,
+    traceparent text,
+    -- The value, JSON.
+    payload text NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0,
+        autovacuum_analyze_threshold = 20000);
+CREATE INDEX outbox_by_shard ON outbox (shard, id);
+
+-- Puts an event about a task into the outbox. `members` is JSON text of further members, each with
+-- a comma before it.
+CREATE FUNCTION emit(event_type text, user_id bigint, task_id bigint, revision bigint,
+                     at timestamptz, members text, task_data text, traceparent text)
+RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    event_id uuid := gen_random_uuid();
+BEGIN
+    INSERT INTO outbox (event_id, event_type, user_id, task_id, occurred_at, traceparent, payload)
+    VALUES (event_id, emit.event_type, emit.user_id, emit.task_id, at, emit.traceparent,
+            '{"event_id":"' || event_id || '","schema_version":"1.0","event_type":"' || emit.event_type
+            || '","timestamp":"' || instant(at) || '","task_id":' || emit.task_id || ',"user_id":'
+            || emit.user_id || ',"revision":' || emit.revision || members || ',"task_data":'
+            || task_data || '}');
+END $$;
+
+-- Removes events that the transport has taken over.
+CREATE FUNCTION outbox_remove(p_ids bigint[]) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH removed AS (DELETE FROM outbox WHERE id = ANY (p_ids) RETURNING 1)
+    SELECT count(*) FROM removed
+$$;
+
+-- Which transport the events of this database travel by: one row.
+CREATE TABLE transport (
+    only_row boolean NOT NULL DEFAULT true CONSTRAINT transport_pkey PRIMARY KEY
+        CONSTRAINT transport_only_row CHECK (only_row),
+    name text NOT NULL CONSTRAINT transport_name CHECK (name IN ('local', 'kafka')),
+    since timestamptz NOT NULL
+);
+
+-- Notes which transport the events travel by.
+CREATE FUNCTION transport_set(p_name text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO transport (name, since) VALUES (p_name, clock_timestamp())
+    ON CONFLICT ON CONSTRAINT transport_pkey DO UPDATE SET name = excluded.name, since = excluded.since
+    WHERE transport.name <> excluded.name
+$$;
+
+GRANT SELECT ON outbox, transport TO rondo_bridge;
+GRANT EXECUTE ON FUNCTION outbox_remove, transport_set TO rondo_bridge;
+
+RESET ROLE;

@@ -1,0 +1,57 @@
+-- Idempotency keys, and the answers that are kept for them.
+
+SET LOCAL ROLE rondo_owner;
+
+CREATE TABLE idempotency_keys (
+    user_id bigint NOT NULL,
+    -- Method and path.
+    request text NOT NULL,
+    key text NOT NULL,
+    body_hash text NOT NULL,
+    status integer NOT NULL,
+    -- The task, or null where the answer has none.
+    answer text,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, request, key)
+);
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+
+-- A kept answer for an idempotency key, looked up under the user's lock: a second request with the
+-- key has waited for the first. None when there is no key or no kept answer.
+CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT CASE WHEN body_hash = p_hash THEN 'replayed' ELSE 'key_reused' END, k.answer
+    FROM idempotency_keys k
+    WHERE k.user_id = p_user AND k.request = p_request AND k.key = p_key
+      AND k.created_at > now() - interval '24 hours'
+$$;
+
+CREATE FUNCTION keep_answer(p_user bigint, p_request text, p_key text, p_hash text, p_status integer,
+                            p_answer text, at timestamptz)
+RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    INSERT INTO idempotency_keys (user_id, request, key, body_hash, status, answer, created_at)
+    VALUES (p_user, p_request, p_key, p_hash, p_status, p_answer, at)
+    ON CONFLICT (user_id, request, key) DO UPDATE
+    SET body_hash = excluded.body_hash, status = excluded.status, answer = excluded.answer,
+        created_at = excluded.created_at
+$$;
+
+CREATE FUNCTION idempotency_retain(p_hours integer, p_limit integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM idempotency_keys k
+        USING (SELECT user_id, request, key FROM idempotency_keys
+               WHERE created_at < clock_timestamp() - p_hours * interval '1 hour'
+               ORDER BY created_at LIMIT p_limit) AS old
+        WHERE (k.user_id, k.request, k.key) = (old.user_id, old.request, old.key)
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
+GRANT SELECT ON idempotency_keys TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION kept_answer TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION idempotency_retain TO rondo_bridge;
+
+RESET ROLE;

@@ -1,0 +1,119 @@
+-- Tasks: the rows, the JSON that they are answered as, and how they are found.
+
+SET LOCAL ROLE rondo_owner;
+
+-- Low before urgent; null for none.
+CREATE FUNCTION priority_rank(priority text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'urgent' THEN 4 END;
+
+CREATE TABLE tasks (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tasks_pkey PRIMARY KEY,
+    user_id bigint NOT NULL,
+    title text NOT NULL,
+    description text,
+    status text NOT NULL CONSTRAINT tasks_status CHECK (status IN ('pending', 'in_progress', 'completed')),
+    priority text CONSTRAINT tasks_priority CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
+    tags text[] NOT NULL DEFAULT '{}',
+    -- The same tags without case, in the same places: what they are told apart and filtered by.
+    tag_keys text[] NOT NULL DEFAULT '{}',
+    -- Title and description without case and accents, as a phrase is searched in; folded by the
+    -- caller, so that no locale of a database has a say in it.
+    search_text text NOT NULL DEFAULT '',
+    -- The beginning of the folded title: what titles are sorted by.
+    title_key text COLLATE "C" NOT NULL DEFAULT '',
+    due_at timestamptz,
+    time_zone text NOT NULL,
+    -- ISO 8601, as it is answered.
+    reminder_offset text,
+    -- All members, as it is answered.
+    recurrence_rule jsonb,
+    parent_task_id bigint,
+    -- The series, and the wall-clock slot in it, that this task is the occurrence of.
+    series_id bigint,
+    slot timestamp,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    completed_at timestamptz,
+    revision bigint NOT NULL,
+    -- The task as the API answers it, JSON. Kept, for a list is hardly anything else; no statement
+    -- writes it, see task_represent.
+    representation text NOT NULL,
+    CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
+) WITH (fillfactor = 85);
+CREATE UNIQUE INDEX tasks_by_revision ON tasks (user_id, revision);
+CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id);
+CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
+CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
+CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
+CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
+
+-- Puts a task's representation together. By hand: json_build_object looks up how to write each of its
+-- arguments for each row, and a search path of its own would be set and reset as often.
+CREATE FUNCTION task_represent() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"title":' || to_json(NEW.title)
+        || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
+        || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
+        || ',"tags":' || to_json(NEW.tags) || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
+        || ',"time_zone":' || to_json(NEW.time_zone)
+        || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
+        || ',"recurrence_rule":' || coalesce(NEW.recurrence_rule::text, 'null')
+        || ',"parent_task_id":' || coalesce(NEW.parent_task_id::text, 'null')
+        || ',"created_at":"' || public.instant(NEW.created_at) || '","updated_at":"' || public.instant(NEW.updated_at)
+        || '","completed_at":' || coalesce('"' || public.instant(NEW.completed_at) || '"', 'null')
+        || ',"revision":' || NEW.revision || '}';
+    RETURN NEW;
+END $$;
+
+-- Before each row, so that no statement can forget it.
+CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
+FOR EACH ROW EXECUTE FUNCTION task_represent();
+
+-- Whether a task passes a list's filters, each null for whatever. `phrase` is folded as search_text
+-- is, tags are keys. Inlined into the statements that use it.
+CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
+                             all_tags text[], due_from text, due_to text, has_due boolean,
+                             parent bigint, changed_since text)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
+    AND (states IS NULL OR (t).status = ANY (states))
+    AND (priorities IS NULL OR (t).priority = ANY (priorities))
+    AND (any_tags IS NULL OR (t).tag_keys && any_tags)
+    AND (all_tags IS NULL OR (t).tag_keys @> all_tags)
+    AND (due_from IS NULL OR (t).due_at >= due_from::timestamptz)
+    AND (due_to IS NULL OR (t).due_at <= due_to::timestamptz)
+    AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
+    AND (parent IS NULL OR (t).parent_task_id = parent)
+    AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz);
+
+-- Where a phrase may stand: keys of the pieces of a task's search_text, each with the user's id, so
+-- that what a search reads is its user's own. A table of its own, since most changes of a task leave
+-- its text alone, and would write all keys anew.
+CREATE TABLE task_search (
+    task_id bigint NOT NULL CONSTRAINT task_search_pkey PRIMARY KEY,
+    keys bigint[] NOT NULL
+);
+-- Without a list of pending entries, which every search would have to read through, whoever's they are.
+CREATE INDEX task_search_by_key ON task_search USING gin (keys) WITH (fastupdate = off);
+
+-- Key of a piece of text in a user's tasks: the piece has 23 bits.
+CREATE FUNCTION search_key(user_id bigint, piece bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN user_id << 23 | piece;
+
+-- Takes down what a task is found by; a text too short for a piece has none.
+CREATE FUNCTION task_search_set(t tasks, pieces jsonb) RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    INSERT INTO task_search (task_id, keys)
+    SELECT (t).id, ARRAY(SELECT search_key((t).user_id, piece::bigint) FROM jsonb_array_elements_text(pieces) AS x (piece))
+    ON CONFLICT ON CONSTRAINT task_search_pkey DO UPDATE SET keys = excluded.keys
+$$;
+
+GRANT SELECT ON tasks TO rondo_task_api, rondo_recurrence, rondo_notify, rondo_bridge, rondo_sync;
+GRANT SELECT ON task_search TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION priority_rank, task_matches, search_key TO rondo_task_api;
+
+RESET ROLE;

@@ -1,0 +1,99 @@
+-- Tags: their colours, and changing one on all tasks that have it.
+
+SET LOCAL ROLE rondo_owner;
+
+-- Colours of tags, which may outlast the last task with the tag. Names are on the tasks.
+CREATE TABLE tags (
+    user_id bigint NOT NULL,
+    -- The name without case.
+    key text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    -- #rrggbb
+    color text NOT NULL,
+    CONSTRAINT tags_pkey PRIMARY KEY (user_id, key)
+);
+
+-- How often a tag is used, by its key.
+CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
+$$;
+
+-- Renames a tag on all of the user's tasks, recolours it, or takes it away. `p_key`: which;
+-- `p_name` and `p_name_key`: what it is called from now on (null: taken away); a name that is in use
+-- already joins both. `p_recolor`: whether `p_color` (null for none) replaces its colour. Each changed
+-- task takes a revision of its own, in the order of their last changes.
+-- Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was taken away.
+CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
+                           p_color text, p_trace text)
+RETURNS TABLE (outcome text, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    was tags;
+    tag tags;
+    changes bigint;
+BEGIN
+    UPDATE user_revisions SET revision = revision WHERE user_id = p_user RETURNING revision INTO taken;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'no_user', NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO was FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    IF NOT FOUND AND tag_count(p_user, p_key) = 0 THEN
+        RETURN QUERY SELECT 'not_found', NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    WITH affected AS (
+        SELECT t.id, wanted.names, wanted.keys, row_number() OVER (ORDER BY t.revision) AS place
+        FROM tasks t
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(x.name ORDER BY x.key COLLATE "C"), '{}') AS names,
+                   coalesce(array_agg(x.key ORDER BY x.key COLLATE "C"), '{}') AS keys
+            FROM (SELECT u.key, u.name FROM unnest(t.tag_keys, t.tags) AS u (key, name)
+                  WHERE u.key <> p_key AND u.key IS DISTINCT FROM p_name_key
+                  UNION ALL
+                  SELECT p_name_key, p_name WHERE p_name IS NOT NULL) AS x
+        ) AS wanted
+        WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key] AND t.tags <> wanted.names
+    ), changed AS (
+        UPDATE tasks t
+        SET tags = a.names, tag_keys = a.keys, updated_at = at, revision = taken + a.place
+        FROM affected a WHERE t.id = a.id
+        RETURNING t.*
+    )
+    SELECT count(x.emitted) INTO changes
+    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', c.representation, p_trace)::text
+                 AS emitted
+          FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
+    UPDATE user_revisions SET revision = taken + changes WHERE user_id = p_user;
+    IF p_name IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+        RETURN QUERY SELECT 'changed', NULL::text;
+        RETURN;
+    END IF;
+    IF p_key <> p_name_key THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    END IF;
+    -- Of two that are joined, the one that keeps its name keeps its colour.
+    INSERT INTO tags AS g (user_id, key, name, color)
+    SELECT p_user, p_name_key, p_name, c.color
+    FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c
+    WHERE c.color IS NOT NULL
+    ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE
+    SET name = excluded.name, color = CASE WHEN p_recolor THEN excluded.color ELSE g.color END;
+    IF p_recolor AND p_color IS NULL THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    END IF;
+    SELECT * INTO tag FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    RETURN QUERY SELECT 'changed', json_build_object('name', p_name, 'color', tag.color,
+                                                     'count', tag_count(p_user, p_name_key))::text;
+END $$;
+
+GRANT SELECT ON tags TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION tag_change TO rondo_task_api;
+
+RESET ROLE;
