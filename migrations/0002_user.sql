@@ -35,6 +35,18 @@ CREATE TABLE user_revisions (
     revision bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
+-- Takes p_count revisions of a user and answers the last one; null when there is no such user. The
+-- row's lock serialises the user's writes: whatever the caller reads next is committed and current.
+-- 0 only takes the lock. A negative count gives back what nothing was changed with.
+CREATE FUNCTION revision_take(p_user bigint, p_count bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint;
+BEGIN
+    UPDATE user_revisions SET revision = revision + p_count WHERE user_id = p_user RETURNING revision INTO last;
+    RETURN last;
+END $$;
+
 -- An account as the API answers it.
 CREATE FUNCTION account_json(u users) RETURNS json
 LANGUAGE sql STABLE

@@ -16,8 +16,7 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
--- A kept answer for an idempotency key, looked up under the user's lock: a second request with the
--- key has waited for the first. None when there is no key or no kept answer.
+-- The answer that is kept for an idempotency key; none when there is no key or no kept answer.
 CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
@@ -37,6 +36,25 @@ LANGUAGE sql SET search_path = public, pg_temp AS $$
     SET body_hash = excluded.body_hash, status = excluded.status, answer = excluded.answer,
         created_at = excluded.created_at
 $$;
+
+-- Begins a user's write: takes p_count revisions and looks up the answer that is kept for the
+-- idempotency key, under the user's lock, so that a second request with the key waits for the first. With
+-- an outcome the write is over and its revisions are given back: no_user, replayed, key_reused.
+CREATE FUNCTION write_begin(p_user bigint, p_count bigint, p_request text, p_key text, p_hash text,
+                            OUT revision bigint, OUT outcome text, OUT answer text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    revision := revision_take(p_user, p_count);
+    IF revision IS NULL THEN
+        revision := 0;
+        outcome := 'no_user';
+    ELSIF p_key IS NOT NULL THEN
+        SELECT k.outcome, k.answer INTO outcome, answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
+        IF outcome IS NOT NULL THEN
+            revision := revision_take(p_user, -p_count);
+        END IF;
+    END IF;
+END $$;
 
 CREATE FUNCTION idempotency_retain(p_hours integer, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -110,21 +110,16 @@ RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    begun record;
     at timestamptz;
     t tasks;
     added reminders;
     body text;
 BEGIN
-    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_user', NULL::text;
+    begun := write_begin(p_user, 0, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.answer;
         RETURN;
-    END IF;
-    IF p_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
-        IF FOUND THEN
-            RETURN;
-        END IF;
     END IF;
     SELECT * INTO t FROM tasks WHERE id = p_task AND user_id = p_user;
     IF NOT FOUND THEN
@@ -160,7 +155,7 @@ DECLARE
     t tasks;
     snoozed reminders;
 BEGIN
-    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    PERFORM revision_take(p_user, 0);
     SELECT t.* INTO t FROM reminders r JOIN tasks t ON t.id = r.task_id
     WHERE r.id = p_reminder AND r.user_id = p_user;
     IF NOT FOUND THEN
@@ -192,7 +187,7 @@ DECLARE
     removed reminders;
     body text;
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+    taken := revision_take(p_user, 1);
     DELETE FROM reminders WHERE id = p_reminder AND user_id = p_user RETURNING * INTO removed;
     SELECT * INTO t FROM tasks WHERE id = removed.task_id;
     at := clock_timestamp();
@@ -202,7 +197,7 @@ BEGIN
         body := t.representation;
         PERFORM emit('task.updated', p_user, t.id, taken, at, '', body, p_trace);
     ELSE
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        PERFORM revision_take(p_user, -1);
         body := t.representation;
     END IF;
     IF removed.state = 'armed' THEN

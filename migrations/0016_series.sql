@@ -122,8 +122,7 @@ BEGIN
     FOR other IN SELECT * FROM tasks t WHERE t.user_id = changed.user_id AND t.series_id = before.series_id
                  AND t.id <> changed.id AND t.status <> 'completed'
                  AND t.recurrence_rule <> changed.recurrence_rule ORDER BY t.id LOOP
-        UPDATE user_revisions SET revision = revision + 1 WHERE user_id = changed.user_id
-        RETURNING revision INTO taken;
+        taken := revision_take(changed.user_id, 1);
         UPDATE tasks t SET
             recurrence_rule = changed.recurrence_rule, updated_at = at, revision = taken
         WHERE t.id = other.id

@@ -1,12 +1,14 @@
--- Changing tasks. Every function here begins with UPDATE user_revisions, which waits for the user's
--- other writers, and gives the revision back when nothing changes.
+-- Creating, changing, skipping and deleting tasks. Each function begins with write_begin or
+-- revision_take, and gives its revision back when it changes nothing.
 --
--- `task` parameters are objects of the writable members as they are stored, already validated:
--- title, description, status, priority, tags, due_date, time_zone (null on creation: the user's),
--- reminder_offset, recurrence_rule, and what is derived from them: tag_keys, search_text, search_pieces and title_key
--- (without them a task is neither found by its text nor in its place in a list by title),
--- remind_at (when the task's own reminder is due), further (the same for each offset of its further
--- reminders) and anchor (local date and time at which a series starts).
+-- `p_task` is an object of the task's writable members, validated, and of what the caller derives from
+-- them:
+--   title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
+--   time_zone: null on creation for the user's own;
+--   tag_keys, search_text, search_pieces, title_key: what the task is found and sorted by;
+--   remind_at: when the task's own reminder is due, or null;
+--   further: for each offset of its further reminders, when that reminder is due;
+--   anchor: local date and time at which a series of the task starts.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -56,24 +58,19 @@ RETURNS TABLE (outcome text, revision bigint, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    begun record;
     taken bigint;
     at timestamptz;
     created tasks;
     wanted timestamptz := (p_task ->> 'remind_at')::timestamptz;
     body text;
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
         RETURN;
     END IF;
-    IF p_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
-        IF FOUND THEN
-            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-            RETURN;
-        END IF;
-    END IF;
+    taken := begun.revision;
     at := clock_timestamp();
     INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text,
                        title_key, due_at, time_zone, reminder_offset, recurrence_rule, created_at,
@@ -138,8 +135,7 @@ BEGIN
         SELECT * INTO untouched FROM tasks
         WHERE id = successor.task_id AND user_id = p_user AND revision = successor.created_revision;
         IF FOUND THEN
-            UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user
-            RETURNING revision INTO taken;
+            taken := revision_take(p_user, 1);
             UPDATE occurrences SET state = 'withdrawn' WHERE id = successor.id;
             PERFORM task_remove(untouched, taken, at, ',"reason":"withdrawn"', trace);
         END IF;
@@ -158,6 +154,7 @@ RETURNS TABLE (outcome text, revision bigint, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    begun record;
     taken bigint;
     at timestamptz;
     before tasks;
@@ -165,18 +162,12 @@ DECLARE
     body text;
     refused text;
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
         RETURN;
     END IF;
-    IF p_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
-        IF FOUND THEN
-            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-            RETURN;
-        END IF;
-    END IF;
+    taken := begun.revision;
     SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
     IF NOT FOUND THEN
         refused := 'not_found';
@@ -188,13 +179,12 @@ BEGIN
         refused := 'stale';
     END IF;
     IF refused IS NOT NULL THEN
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        RETURN QUERY SELECT refused, taken - 1, NULL::text;
+        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
         RETURN;
     END IF;
     at := clock_timestamp();
     IF p_event IS NULL THEN
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        PERFORM revision_take(p_user, -1);
         body := before.representation;
         IF p_key IS NOT NULL THEN
             PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
@@ -262,8 +252,8 @@ DECLARE
     refused text;
     search_keys bigint[];
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
+    taken := revision_take(p_user, 1);
+    IF taken IS NULL THEN
         RETURN QUERY SELECT 'no_user', 0::bigint;
         RETURN;
     END IF;
@@ -274,8 +264,7 @@ BEGIN
         refused := 'stale';
     END IF;
     IF refused IS NOT NULL THEN
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        RETURN QUERY SELECT refused, taken - 1;
+        RETURN QUERY SELECT refused, revision_take(p_user, -1);
         RETURN;
     END IF;
     at := clock_timestamp();
@@ -304,6 +293,7 @@ RETURNS TABLE (outcome text, revision bigint, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    begun record;
     taken bigint;
     at timestamptz;
     before tasks;
@@ -312,18 +302,12 @@ DECLARE
     refused text;
     next_slot timestamp := (p_next ->> 'slot')::timestamp;
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
         RETURN;
     END IF;
-    IF p_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, taken - 1, k.answer FROM kept_answer(p_user, p_request, p_key, p_hash) k;
-        IF FOUND THEN
-            UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-            RETURN;
-        END IF;
-    END IF;
+    taken := begun.revision;
     SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
     IF NOT FOUND THEN
         refused := 'not_found';
@@ -335,8 +319,7 @@ BEGIN
         refused := 'stale';
     END IF;
     IF refused IS NOT NULL THEN
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
-        RETURN QUERY SELECT refused, taken - 1, NULL::text;
+        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
         RETURN;
     END IF;
     at := clock_timestamp();

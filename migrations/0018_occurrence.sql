@@ -28,8 +28,8 @@ DECLARE
     refused text;
     search_keys bigint[];
 BEGIN
-    UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
+    taken := revision_take(p_user, 1);
+    IF taken IS NULL THEN
         RETURN QUERY SELECT 'stale', 0::bigint;
         RETURN;
     END IF;
@@ -53,7 +53,7 @@ BEGIN
     FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
         EXIT WHEN refused IS NOT NULL;
         IF made > 0 THEN
-            UPDATE user_revisions SET revision = revision + 1 WHERE user_id = p_user RETURNING revision INTO taken;
+            taken := revision_take(p_user, 1);
         END IF;
         next_id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
         -- Both keys are tried at once: one successor for each predecessor, one task for each slot.
@@ -97,7 +97,7 @@ BEGIN
         made := made + 1;
     END LOOP;
     IF refused IS NOT NULL THEN
-        UPDATE user_revisions SET revision = taken - 1 WHERE user_id = p_user;
+        PERFORM revision_take(p_user, -1);
     END IF;
     IF made = 0 THEN
         RETURN QUERY SELECT refused, 0::bigint;
@@ -121,7 +121,7 @@ DECLARE
     deleted boolean := false;
 BEGIN
     -- Takes no revision, for it changes no task, but waits for the user's other writers.
-    UPDATE user_revisions SET revision = revision WHERE user_id = p_user;
+    PERFORM revision_take(p_user, 0);
     SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
     IF NOT FOUND THEN
         SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor

@@ -36,8 +36,8 @@ DECLARE
     tag tags;
     changes bigint;
 BEGIN
-    UPDATE user_revisions SET revision = revision WHERE user_id = p_user RETURNING revision INTO taken;
-    IF NOT FOUND THEN
+    taken := revision_take(p_user, 0);
+    IF taken IS NULL THEN
         RETURN QUERY SELECT 'no_user', NULL::text;
         RETURN;
     END IF;
@@ -69,7 +69,7 @@ BEGIN
     FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', c.representation, p_trace)::text
                  AS emitted
           FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
-    UPDATE user_revisions SET revision = taken + changes WHERE user_id = p_user;
+    PERFORM revision_take(p_user, changes);
     IF p_name IS NULL THEN
         DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
         RETURN QUERY SELECT 'changed', NULL::text;
