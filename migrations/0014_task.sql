@@ -39,6 +39,8 @@ CREATE TABLE tasks (
     -- The task as the API answers it, JSON. Kept, for a list is hardly anything else; no statement
     -- writes it, see task_represent.
     representation text NOT NULL,
+    -- In a statement that writes a task from an object of its members: that object, see task_fill.
+    given jsonb CONSTRAINT tasks_given_is_taken CHECK (given IS NULL),
     CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX tasks_by_revision ON tasks (user_id, revision);
@@ -47,6 +49,22 @@ CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
 CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
+
+-- Turns the object that a statement has given for a task into the row: a member becomes the column of
+-- its name, what is left out stays, and what has no column is for others.
+CREATE FUNCTION task_fill() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW := jsonb_populate_record(NEW, NEW.given);
+    NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
+    NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
+    NEW.completed_at := CASE WHEN NEW.status = 'completed' THEN coalesce(NEW.completed_at, NEW.updated_at) END;
+    NEW.given := NULL;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER tasks_fill BEFORE INSERT OR UPDATE ON tasks
+FOR EACH ROW WHEN (NEW.given IS NOT NULL) EXECUTE FUNCTION task_fill();
 
 -- Puts a task's representation together. By hand: json_build_object looks up how to write each of its
 -- arguments for each row, and a search path of its own would be set and reset as often.
@@ -67,7 +85,7 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Before each row, so that no statement can forget it.
+-- Before each row, so that no statement can forget it. Triggers fire by name: after tasks_fill.
 CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW EXECUTE FUNCTION task_represent();
 

@@ -72,17 +72,8 @@ BEGIN
     END IF;
     taken := begun.revision;
     at := clock_timestamp();
-    INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text,
-                       title_key, due_at, time_zone, reminder_offset, recurrence_rule, created_at,
-                       updated_at, completed_at, revision)
-    VALUES (p_user, p_task ->> 'title', p_task ->> 'description', p_task ->> 'status', p_task ->> 'priority',
-            ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tags')),
-            ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tag_keys')),
-            coalesce(p_task ->> 'search_text', ''), coalesce(p_task ->> 'title_key', ''),
-            (p_task ->> 'due_date')::timestamptz,
-            coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
-            p_task ->> 'reminder_offset', nullif(p_task -> 'recurrence_rule', 'null'), at, at,
-            CASE WHEN p_task ->> 'status' = 'completed' THEN at END, taken)
+    INSERT INTO tasks (user_id, given, created_at, updated_at, revision)
+    VALUES (p_user, p_task, at, at, taken)
     RETURNING * INTO created;
     PERFORM task_search_set(created, p_task -> 'search_pieces');
     body := created.representation;
@@ -193,16 +184,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE tasks SET
-        title = p_task ->> 'title', description = p_task ->> 'description',
-        status = p_task ->> 'status', priority = p_task ->> 'priority',
-        tags = ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tags')),
-        tag_keys = ARRAY(SELECT jsonb_array_elements_text(p_task -> 'tag_keys')),
-        search_text = coalesce(p_task ->> 'search_text', ''), title_key = coalesce(p_task ->> 'title_key', ''),
-        due_at = (p_task ->> 'due_date')::timestamptz,
-        time_zone = coalesce(p_task ->> 'time_zone', (SELECT u.time_zone FROM users u WHERE u.id = p_user)),
-        reminder_offset = p_task ->> 'reminder_offset',
-        recurrence_rule = nullif(p_task -> 'recurrence_rule', 'null'),
-        completed_at = CASE WHEN p_task ->> 'status' = 'completed' THEN coalesce(before.completed_at, at) END,
+        given = p_task,
         series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
         slot = CASE WHEN p_series IN ('keep', 'rewrite') THEN slot END,
         updated_at = at, revision = taken

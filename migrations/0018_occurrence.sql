@@ -77,16 +77,19 @@ BEGIN
                 EXIT;
             END IF;
         END IF;
-        INSERT INTO tasks (id, user_id, title, description, status, priority, tags, tag_keys,
-                           search_text, title_key, due_at, time_zone, reminder_offset, recurrence_rule,
-                           parent_task_id, series_id, slot, created_at, updated_at, revision)
-        OVERRIDING SYSTEM VALUE
-        VALUES (next_id, p_user, predecessor.title, predecessor.description, 'pending', predecessor.priority,
-                predecessor.tags, predecessor.tag_keys, predecessor.search_text, predecessor.title_key,
-                (next ->> 'due')::timestamptz, predecessor.time_zone,
-                predecessor.reminder_offset, predecessor.recurrence_rule, rule.first_task_id, rule.id,
-                (next ->> 'slot')::timestamp, at, at, taken)
-        RETURNING * INTO created;
+        -- Whatever is not said here is inherited.
+        created := predecessor;
+        created.id := next_id;
+        created.status := 'pending';
+        created.completed_at := NULL;
+        created.due_at := (next ->> 'due')::timestamptz;
+        created.parent_task_id := rule.first_task_id;
+        created.series_id := rule.id;
+        created.slot := (next ->> 'slot')::timestamp;
+        created.created_at := at;
+        created.updated_at := at;
+        created.revision := taken;
+        INSERT INTO tasks OVERRIDING SYSTEM VALUE SELECT created.* RETURNING * INTO created;
         INSERT INTO task_search (task_id, keys) VALUES (next_id, search_keys);
         body := created.representation;
         PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
