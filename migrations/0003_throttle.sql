@@ -13,7 +13,7 @@ CREATE INDEX throttles_by_end ON throttles (ends_at);
 -- Takes one of the p_limit tries of a window. Answers 0, or when all are taken the seconds until
 -- the window ends. Without a key there is nothing to count.
 CREATE FUNCTION throttle_hit(p_key text, p_limit bigint, p_window_s bigint) RETURNS bigint
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     at timestamptz := clock_timestamp();
     until timestamptz;
@@ -36,7 +36,7 @@ END $$;
 
 -- Gives a try back that was none.
 CREATE FUNCTION throttle_give_back(p_key text) RETURNS void
-LANGUAGE sql SET search_path = public, pg_temp AS $$
+LANGUAGE sql AS $$
     UPDATE throttles SET hits = greatest(hits - 1, 0) WHERE key = p_key
 $$;
 

@@ -19,7 +19,7 @@ CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 -- Locks a user's row, and tells whether an access token that was issued at p_issued_at_s (seconds since
 -- the epoch) may do what matters: not when sessions have been ended since, nor when there is no user.
 CREATE FUNCTION session_lock(p_user bigint, p_issued_at_s bigint) RETURNS boolean
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     valid_from timestamptz;
 BEGIN
@@ -31,7 +31,7 @@ END $$;
 -- matters. These have whole seconds, so the next one begins; tokens that are issued from now on say so, and
 -- if sessions are ended again within that second, it is the one after that.
 CREATE FUNCTION sessions_end(p_user bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
@@ -44,7 +44,7 @@ END $$;
 -- Ends whatever lets anybody in or tells anybody: sessions, personal tokens, webhooks. The user's row
 -- is locked. A webhook is left there, disabled, for its owner to see where it went.
 CREATE FUNCTION access_end(p_user bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM sessions_end(p_user);
     DELETE FROM api_tokens WHERE user_id = p_user;
@@ -55,13 +55,13 @@ END $$;
 
 -- Since when a user's access tokens are valid for what matters, in seconds since the epoch.
 CREATE FUNCTION session_valid_from_s(p_user bigint) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT coalesce(extract(epoch FROM sessions_valid_from)::bigint, 0) FROM users WHERE id = p_user
 $$;
 
 -- Begins a session of a user whose row is locked: a family with its first refresh token, by hash.
 CREATE FUNCTION session_begin(p_user bigint, p_token_hash text, p_lifetime_s bigint) RETURNS void
-LANGUAGE sql SET search_path = public, pg_temp AS $$
+LANGUAGE sql AS $$
     INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)
     VALUES (p_token_hash, gen_random_uuid(), p_user, clock_timestamp() + p_lifetime_s * interval '1 second')
 $$;

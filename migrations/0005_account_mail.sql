@@ -41,7 +41,7 @@ CREATE INDEX account_mails_by_time ON account_mails (created_at);
 -- "text", "html", "traceparent", "token_hash"?, "verified_only"?}, or null: none is written. Who has no
 -- address gets none, nor does, where verified_only is true, one that has not been verified.
 CREATE FUNCTION account_mail_write(p_user bigint, p_mail jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     until timestamptz := clock_timestamp() + (p_mail->>'lifetime_s')::bigint * interval '1 second';
 BEGIN
@@ -60,7 +60,7 @@ END $$;
 -- Tells a user what was done to the account, by a mail as account_mail_write takes it. Of one kind only
 -- so many go out in a window: "mails_max" and "window_s" of p_mail.
 CREATE FUNCTION account_notice_write(p_user bigint, p_mail jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF throttle_hit('notice ' || (p_mail->>'purpose') || ' ' || p_user, (p_mail->>'mails_max')::bigint,
                     (p_mail->>'window_s')::bigint) = 0 THEN

@@ -5,7 +5,7 @@ SET LOCAL ROLE rondo_owner;
 -- Keys of login throttles; the e-mail only as a hash, for whatever was typed there counts.
 CREATE FUNCTION login_throttles(p_email_key text, p_address text)
 RETURNS TABLE (account text, address text, pair text)
-LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
+LANGUAGE sql IMMUTABLE AS $$
     SELECT 'login ' || h.hash, 'login from ' || p_address, 'login ' || h.hash || ' from ' || coalesce(p_address, '?')
     FROM (SELECT encode(sha256(convert_to(p_email_key, 'UTF8')), 'hex') AS hash) AS h
 $$;
@@ -17,7 +17,7 @@ $$;
 -- p_limits: {"pair", "pair_under_attack", "address", "account", "window_s"}.
 -- Answers 0, or the seconds until it is worth another try.
 CREATE FUNCTION password_try(p_email_key text, p_address text, p_limits jsonb) RETURNS bigint
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     window_s bigint := (p_limits->>'window_s')::bigint;
     keys record;

@@ -41,7 +41,7 @@ $$;
 -- stranger's, so its ways in go too: password, sessions, tokens, webhooks, and what waits to be mailed.
 -- Its tasks stay.
 CREATE FUNCTION address_take(p_email_key text) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     whose bigint;
 BEGIN

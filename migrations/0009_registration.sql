@@ -13,7 +13,7 @@ CREATE INDEX invitations_by_expiry ON invitations (expires_at);
 
 -- Whether an invitation is good for an address; p_token_hash is of its token.
 CREATE FUNCTION invitation_admits(p_token_hash text, p_email_key text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM invitations
         WHERE token_hash = p_token_hash AND expires_at > clock_timestamp()

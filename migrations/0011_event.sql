@@ -29,7 +29,7 @@ CREATE INDEX outbox_by_shard ON outbox (shard, id);
 CREATE FUNCTION emit(event_type text, user_id bigint, task_id bigint, revision bigint,
                      at timestamptz, members text, task_data text, traceparent text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     event_id uuid := gen_random_uuid();
 BEGIN

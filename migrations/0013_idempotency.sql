@@ -19,7 +19,7 @@ CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 -- The answer that is kept for an idempotency key; none when there is no key or no kept answer.
 CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
 RETURNS TABLE (outcome text, answer text)
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN body_hash = p_hash THEN 'replayed' ELSE 'key_reused' END, k.answer
     FROM idempotency_keys k
     WHERE k.user_id = p_user AND k.request = p_request AND k.key = p_key
@@ -29,7 +29,7 @@ $$;
 CREATE FUNCTION keep_answer(p_user bigint, p_request text, p_key text, p_hash text, p_status integer,
                             p_answer text, at timestamptz)
 RETURNS void
-LANGUAGE sql SET search_path = public, pg_temp AS $$
+LANGUAGE sql AS $$
     INSERT INTO idempotency_keys (user_id, request, key, body_hash, status, answer, created_at)
     VALUES (p_user, p_request, p_key, p_hash, p_status, p_answer, at)
     ON CONFLICT (user_id, request, key) DO UPDATE

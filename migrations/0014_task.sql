@@ -124,7 +124,7 @@ RETURN user_id << 23 | piece;
 
 -- Takes down what a task is found by; a text too short for a piece has none.
 CREATE FUNCTION task_search_set(t tasks, pieces jsonb) RETURNS void
-LANGUAGE sql SET search_path = public, pg_temp AS $$
+LANGUAGE sql AS $$
     INSERT INTO task_search (task_id, keys)
     SELECT (t).id, ARRAY(SELECT search_key((t).user_id, piece::bigint) FROM jsonb_array_elements_text(pieces) AS x (piece))
     ON CONFLICT ON CONSTRAINT task_search_pkey DO UPDATE SET keys = excluded.keys

@@ -41,7 +41,7 @@ RETURN ',"reminder_id":' || reminder_id || ',"remind_at":"' || instant(remind_at
 CREATE FUNCTION reminder_align(t tasks, current reminders, planned timestamptz, at timestamptz,
                                task_data text, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     moved boolean := current.planned_at IS DISTINCT FROM planned;
     wanted timestamptz := CASE WHEN moved THEN planned ELSE current.remind_at END;
@@ -74,7 +74,7 @@ END $$;
 -- Brings all reminders of a task in line with it.
 CREATE FUNCTION reminders_align(t tasks, p_task jsonb, at timestamptz, task_data text, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     own timestamptz := (p_task ->> 'remind_at')::timestamptz;
     current reminders;

@@ -51,7 +51,7 @@ CREATE INDEX occurrences_unscheduled ON occurrences (series_id) WHERE NOT schedu
 -- Starts a series at a task: its rule, its anchor and its first occurrence; `previous` is the series
 -- that it goes on from, if any.
 CREATE FUNCTION series_start(t tasks, anchor timestamp, previous bigint, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     started bigint;
 BEGIN
@@ -69,7 +69,7 @@ END $$;
 CREATE FUNCTION series_close(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
                              at timestamptz, task_data text, trace text)
 RETURNS boolean
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO occurrences (series_id, user_id, predecessor_task_id, scheduled, state, created_at)
     VALUES (p_series, p_user, p_task, false, 'ended', at)
@@ -87,7 +87,7 @@ END $$;
 CREATE FUNCTION series_stop(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
                             at timestamptz, task_data text, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE series SET ended_at = at WHERE id = p_series AND ended_at IS NULL;
     IF FOUND THEN
@@ -102,7 +102,7 @@ END $$;
 -- that are open get the rule; each has its revision and event.
 CREATE FUNCTION series_rewrite(before tasks, changed tasks, moved_to timestamp, at timestamptz, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     other tasks;
     taken bigint;

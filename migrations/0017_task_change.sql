@@ -93,7 +93,7 @@ END $$;
 -- Takes a task away: row, tombstone, event. The caller has taken the revision.
 CREATE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     reminder reminders;
     body text := t.representation;
@@ -113,7 +113,7 @@ END $$;
 -- withdrawn with it, so that completing again ends the series again.
 CREATE FUNCTION successor_withdraw(p_user bigint, p_task bigint, at timestamptz, trace text)
 RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     successor occurrences;
     untouched tasks;

@@ -15,7 +15,7 @@ CREATE TABLE tags (
 
 -- How often a tag is used, by its key.
 CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
     SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
 $$;
 

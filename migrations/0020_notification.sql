@@ -109,7 +109,7 @@ END $$;
 -- task has another due date by now, though the reminder stands, would say something wrong: its
 -- reminder is armed again, so that it fires anew at once and is rendered from the task as it is.
 CREATE FUNCTION notification_stands(n notifications) RETURNS boolean
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     u users;
     r reminders;

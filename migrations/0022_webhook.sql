@@ -68,7 +68,7 @@ $$;
 -- Disables a webhook whose row its caller has locked. What is on its way at this moment is left to
 -- come to its end; what else waits is cancelled.
 CREATE FUNCTION webhook_disable(p_id bigint, p_reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
