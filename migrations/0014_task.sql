@@ -58,7 +58,8 @@ BEGIN
     NEW := jsonb_populate_record(NEW, NEW.given);
     NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
     NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
-    NEW.completed_at := CASE WHEN NEW.status = 'completed' THEN coalesce(NEW.completed_at, NEW.updated_at) END;
+    NEW.completed_at := CASE NEW.given ->> 'completion'
+        WHEN 'set' THEN NEW.updated_at WHEN 'keep' THEN NEW.completed_at END;
     NEW.given := NULL;
     RETURN NEW;
 END $$;

@@ -5,6 +5,7 @@
 -- them:
 --   title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
 --   time_zone: null on creation for the user's own;
+--   completion: what becomes of completed_at, keep, set or clear;
 --   tag_keys, search_text, search_pieces, title_key: what the task is found and sorted by;
 --   remind_at: when the task's own reminder is due, or null;
 --   further: for each offset of its further reminders, when that reminder is due;

@@ -143,10 +143,14 @@ fn change(
         if difference.is_none() && key.is_none() {
             return Ok(task_response(200, answer));
         }
+        let mut stored = task_body::to_stored(&wanted, &further, current.now);
+        if let Some(difference) = difference {
+            stored["completion"] = difference.event.completion().as_str().into();
+        }
         let change = Change {
             expected: answer.revision,
             event: difference.map(|change| change.event.as_str()),
-            task: task_body::to_stored(&wanted, &further, current.now).to_string(),
+            task: stored.to_string(),
             series: difference.map_or(SeriesChange::Keep, |change| change.series).as_str(),
         };
         match store.change(user, task, change, key, &request.trace.traceparent())? {

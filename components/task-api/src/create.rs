@@ -1,7 +1,7 @@
 //! Creating a task.
 
 use rondo_contract::task_body;
-use rondo_domain::task::TaskFields;
+use rondo_domain::task::{ChangeEvent, Status, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::parameters;
@@ -29,6 +29,8 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         fields = task_body::in_zone(fields, stored_zone(&name)?, now)?;
     }
     let mut stored = task_body::to_stored(&fields, &[], now);
+    let event = ChangeEvent::of(Status::Pending, fields.status);
+    stored["completion"] = event.completion().as_str().into();
     if needs_zone && !is_calculated {
         stored["time_zone"] = Value::Null;
     }

@@ -129,15 +129,26 @@ impl ChangeEvent {
         }
     }
 
-    /// When the changed task was completed: at the change for one that it completed, as before for
-    /// one that was and stays completed, never for any other.
+    /// What the change does to `completed_at`.
     #[must_use]
-    pub fn completed_at(self, before: Option<Instant>, changed_at: Instant) -> Option<Instant> {
+    pub const fn completion(self) -> Completion {
         match self {
-            Self::Updated => before,
-            Self::Completed => Some(changed_at),
-            Self::Reopened => None,
+            Self::Updated => Completion::Keep,
+            Self::Completed => Completion::Set,
+            Self::Reopened => Completion::Clear,
         }
+    }
+}
+
+word_enum! {
+    /// What a change does to the instant at which its task was completed.
+    pub enum Completion {
+        /// Leaves it as it is, or absent.
+        Keep = "keep",
+        /// Sets it to the instant of the change.
+        Set = "set",
+        /// Removes it.
+        Clear = "clear",
     }
 }
 

@@ -134,12 +134,16 @@ fn completing_and_reopening() {
 
 #[test]
 fn completed_at_is_set_once_and_cleared() {
-    let earlier: Instant = "2026-01-01T00:00:00Z".parse().unwrap();
-    let now: Instant = "2026-02-02T00:00:00Z".parse().unwrap();
-    assert_eq!(ChangeEvent::Completed.completed_at(None, now), Some(now));
-    assert_eq!(ChangeEvent::Updated.completed_at(Some(earlier), now), Some(earlier));
-    assert_eq!(ChangeEvent::Updated.completed_at(None, now), None);
-    assert_eq!(ChangeEvent::Reopened.completed_at(Some(earlier), now), None);
+    use Status::{Completed, InProgress, Pending};
+    let check = |before: Status, after: Status, expected: Completion| {
+        assert_eq!(ChangeEvent::of(before, after).completion(), expected, "{before} to {after}");
+    };
+    check(Pending, InProgress, Completion::Keep);
+    check(Pending, Completed, Completion::Set);
+    check(InProgress, Completed, Completion::Set);
+    check(Completed, Completed, Completion::Keep);
+    check(Completed, Pending, Completion::Clear);
+    check(Completed, InProgress, Completion::Clear);
 }
 
 #[test]

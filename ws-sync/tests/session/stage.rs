@@ -89,7 +89,7 @@ impl Stage {
 
     pub async fn complete(&self, task_id: i64) {
         let sql = "SELECT outcome FROM task_change($1, $2, NULL, 'task.completed',
-            '{\"title\": \"done\", \"status\": \"completed\"}', 'keep', NULL, NULL, NULL, NULL)";
+            '{\"title\": \"done\", \"status\": \"completed\", \"completion\": \"set\"}', 'keep', NULL, NULL, NULL, NULL)";
         let row = self.writer.query_one(sql, &[&self.user_id, &task_id]).await.unwrap();
         assert_eq!(row.get::<_, &str>(0), "changed");
     }
