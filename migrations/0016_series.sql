@@ -11,6 +11,8 @@ CREATE TABLE series (
     recurrence_rule jsonb NOT NULL,
     anchor timestamp NOT NULL,
     time_zone text NOT NULL,
+    -- Whether it ends after so many completions, so that whoever asks for a successor counts them.
+    counts_completions boolean NOT NULL,
     created_at timestamptz NOT NULL,
     -- When its user ended it: none of its occurrences has a successor any more. A series that ran
     -- out has none; its end is a row of occurrences, which reopening withdraws.
@@ -48,15 +50,18 @@ CREATE INDEX occurrences_by_task ON occurrences (task_id);
 -- To count those of a series that follows completions.
 CREATE INDEX occurrences_unscheduled ON occurrences (series_id) WHERE NOT scheduled AND state = 'live';
 
--- Starts a series at a task: its rule, its anchor and its first occurrence; `previous` is the series
--- that it goes on from, if any.
-CREATE FUNCTION series_start(t tasks, anchor timestamp, previous bigint, at timestamptz) RETURNS bigint
+-- Starts a series at a task, which is its first occurrence. `previous` is the series that it continues,
+-- if any.
+CREATE FUNCTION series_start(t tasks, p_task jsonb, previous bigint, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
+    anchor timestamp := (p_task ->> 'anchor')::timestamp;
     started bigint;
 BEGIN
-    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, created_at, previous_series_id)
-    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone, at, previous)
+    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, counts_completions,
+                        created_at, previous_series_id)
+    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone,
+            (p_task ->> 'counts_completions')::boolean, at, previous)
     RETURNING id INTO started;
     INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
     VALUES (started, t.user_id, t.id, anchor, t.recurrence_rule ->> 'basis' = 'schedule', 'live',
@@ -100,16 +105,18 @@ END $$;
 -- Carries an edit of one occurrence over to its series: the rule, and the anchor moved as far as the
 -- occurrence was moved, so that a count goes on counting from where it began. The other occurrences
 -- that are open get the rule; each has its revision and event.
-CREATE FUNCTION series_rewrite(before tasks, changed tasks, moved_to timestamp, at timestamptz, trace text)
+CREATE FUNCTION series_rewrite(before tasks, changed tasks, p_task jsonb, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     other tasks;
     taken bigint;
+    moved_to timestamp := (p_task ->> 'anchor')::timestamp;
     is_moved boolean := (before.due_at, before.time_zone) IS DISTINCT FROM (changed.due_at, changed.time_zone);
 BEGIN
     UPDATE series s
     SET recurrence_rule = changed.recurrence_rule, time_zone = changed.time_zone,
+        counts_completions = (p_task ->> 'counts_completions')::boolean,
         anchor = CASE WHEN is_moved THEN s.anchor + (moved_to - before.slot) ELSE s.anchor END
     WHERE s.id = before.series_id;
     -- A slot that another occurrence has stays its own.

@@ -9,7 +9,8 @@
 --   tag_keys, search_text, search_pieces, title_key: what the task is found and sorted by;
 --   remind_at: when the task's own reminder is due, or null;
 --   further: for each offset of its further reminders, when that reminder is due;
---   anchor: local date and time at which a series of the task starts.
+--   anchor: local date and time at which a series of the task starts, and
+--   counts_completions: whether that series ends after so many completions; both with a rule alone.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -79,7 +80,7 @@ BEGIN
     PERFORM task_search_set(created, p_task -> 'search_pieces');
     body := created.representation;
     IF created.recurrence_rule IS NOT NULL THEN
-        PERFORM series_start(created, (p_task ->> 'anchor')::timestamp, NULL, at);
+        PERFORM series_start(created, p_task, NULL, at);
     END IF;
     PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
     IF wanted IS NOT NULL THEN
@@ -203,10 +204,10 @@ BEGIN
         PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
     END IF;
     IF p_series = 'start' THEN
-        PERFORM series_start(changed, (p_task ->> 'anchor')::timestamp, before.series_id, at);
+        PERFORM series_start(changed, p_task, before.series_id, at);
     END IF;
     IF p_series = 'rewrite' THEN
-        PERFORM series_rewrite(before, changed, (p_task ->> 'anchor')::timestamp, at, p_trace);
+        PERFORM series_rewrite(before, changed, p_task, at, p_trace);
     END IF;
     IF p_event = 'task.reopened' THEN
         PERFORM successor_withdraw(p_user, p_id, at, p_trace);

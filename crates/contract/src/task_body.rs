@@ -198,7 +198,8 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) 
         (offset.to_string(), moment.map(instant::format).into())
     });
     members.insert("further".to_owned(), Value::Object(moments.collect()));
-    if fields.recurrence_rule.is_some() {
+    if let Some(rule) = &fields.recurrence_rule {
+        members.insert("counts_completions".to_owned(), rule.counts_completions().into());
         members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
     }
     Value::Object(members)

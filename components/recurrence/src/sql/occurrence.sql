@@ -31,9 +31,8 @@ SELECT s.id IS NOT NULL AS is_known,
         FROM occurrences other
         WHERE other.series_id = s.id AND other.slot > o.slot AND other.scheduled
           AND other.state <> 'withdrawn') AS taken,
-       -- Only a count on basis completion needs it. One deleted while pending was not completed.
-       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion'
-                 AND (s.recurrence_rule ->> 'count' IS NOT NULL OR s.recurrence_rule ->> 'rrule' LIKE '%COUNT=%')
+       -- An occurrence that was deleted while pending was not completed.
+       CASE WHEN s.counts_completions
             THEN (SELECT count(*) FROM occurrences c
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL)
             ELSE 0 END AS completions

@@ -9,9 +9,7 @@ SELECT s.id IS NOT NULL AS is_known,
        (SELECT coalesce(json_agg(to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS')), '[]')::text
         FROM occurrences o
         WHERE o.series_id = s.id AND o.slot > t.slot AND o.scheduled AND o.state <> 'withdrawn') AS taken,
-       -- Only a count on basis completion needs it.
-       CASE WHEN s.recurrence_rule ->> 'basis' = 'completion'
-                 AND (s.recurrence_rule ->> 'count' IS NOT NULL OR s.recurrence_rule ->> 'rrule' LIKE '%COUNT=%')
+       CASE WHEN s.counts_completions
             THEN (SELECT count(*) FROM occurrences c
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL
                     AND c.task_id <> t.id)

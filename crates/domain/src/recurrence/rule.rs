@@ -43,6 +43,12 @@ impl Rule {
 }
 
 impl Rule {
+    /// Whether the series ends after so many completions: whoever asks for a successor has to count them.
+    #[must_use]
+    pub fn counts_completions(&self) -> bool {
+        self.basis == Basis::Completion && matches!(self.end, End::AfterCount(_))
+    }
+
     /// The same rule with another count, which is where the rule had its own.
     #[must_use]
     pub(super) fn with_count(mut self, count: u16) -> Self {
@@ -422,5 +428,21 @@ mod tests {
         assert_eq!(counted("FREQ=DAILY").build().unwrap().end, End::AfterCount(3));
         let rule = rrule("FREQ=DAILY;COUNT=3").build().unwrap();
         assert_eq!((rule.end, rule.month_end), (End::AfterCount(3), MonthEnd::Skip));
+    }
+
+    #[test]
+    fn only_a_count_on_basis_completion_counts_completions() {
+        let check = |basis, count, rrule: Option<&str>, expected| {
+            let frequency = rrule.is_none().then_some(Frequency::Daily);
+            let rrule = rrule.map(Into::into);
+            let draft =
+                RuleDraft { basis: Some(basis), count, frequency, rrule, ..RuleDraft::default() };
+            let rule = draft.clone().build().unwrap();
+            assert_eq!(rule.counts_completions(), expected, "{draft:?}");
+        };
+        check(Basis::Completion, Some(3), None, true);
+        check(Basis::Completion, None, Some("FREQ=DAILY;COUNT=3"), true);
+        check(Basis::Completion, None, None, false);
+        check(Basis::Schedule, Some(3), None, false);
     }
 }
