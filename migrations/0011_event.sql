@@ -24,8 +24,26 @@ CREATE TABLE outbox (
         autovacuum_analyze_threshold = 20000);
 CREATE INDEX outbox_by_shard ON outbox (shard, id);
 
--- Puts an event about a task into the outbox. `members` is JSON text of further members, each with
--- a comma before it.
+-- Version of the shape of events' values.
+CREATE FUNCTION event_schema_version() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '1.0';
+
+-- The value of an event, as JSON. `members` is the JSON text of what its type has besides, each member
+-- with a comma before it.
+CREATE FUNCTION event_value(event_id uuid, event_type text, at timestamptz, members text) RETURNS text
+LANGUAGE sql STABLE
+RETURN '{"event_id":"' || event_id || '","schema_version":"' || event_schema_version() || '","event_type":"'
+    || event_type || '","timestamp":"' || instant(at) || '"' || members || '}';
+
+-- Members of an event about a task; `members` as for event_value.
+CREATE FUNCTION task_members(task_id bigint, user_id bigint, revision bigint, members text, task_data text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN ',"task_id":' || task_id || ',"user_id":' || user_id || ',"revision":' || revision || members
+    || ',"task_data":' || task_data;
+
+-- Puts an event about a task into the outbox; `members` as for event_value.
 CREATE FUNCTION emit(event_type text, user_id bigint, task_id bigint, revision bigint,
                      at timestamptz, members text, task_data text, traceparent text)
 RETURNS void
@@ -35,10 +53,8 @@ DECLARE
 BEGIN
     INSERT INTO outbox (event_id, event_type, user_id, task_id, occurred_at, traceparent, payload)
     VALUES (event_id, emit.event_type, emit.user_id, emit.task_id, at, emit.traceparent,
-            '{"event_id":"' || event_id || '","schema_version":"1.0","event_type":"' || emit.event_type
-            || '","timestamp":"' || instant(at) || '","task_id":' || emit.task_id || ',"user_id":'
-            || emit.user_id || ',"revision":' || emit.revision || members || ',"task_data":'
-            || task_data || '}');
+            event_value(event_id, emit.event_type, at,
+                        task_members(emit.task_id, emit.user_id, revision, members, task_data)));
 END $$;
 
 -- Removes events that the transport has taken over.

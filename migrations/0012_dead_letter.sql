@@ -51,12 +51,11 @@ BEGIN
     IF fresh AND p_announce THEN
         INSERT INTO outbox (event_id, event_type, user_id, occurred_at, traceparent, payload)
         VALUES (announcement, 'event.dead_lettered', p_user, at, p_trace,
-                json_build_object('event_id', announcement, 'schema_version', '1.0',
-                    'event_type', 'event.dead_lettered', 'timestamp', instant(at),
-                    'consumer', p_consumer, 'attempts', p_attempts,
-                    'error', json_build_object('code', p_code, 'message', p_message),
-                    'original', json_build_object('topic', p_topic, 'partition', p_partition,
-                        'offset', p_offset, 'key', p_key, 'headers', p_headers, 'value', p_value))::text);
+                event_value(announcement, 'event.dead_lettered', at,
+                    ',"consumer":' || to_json(p_consumer) || ',"attempts":' || p_attempts
+                    || ',"error":' || json_build_object('code', p_code, 'message', p_message)
+                    || ',"original":' || json_build_object('topic', p_topic, 'partition', p_partition,
+                        'offset', p_offset, 'key', p_key, 'headers', p_headers, 'value', p_value)));
     END IF;
     RETURN recorded;
 END $$;

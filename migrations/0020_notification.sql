@@ -63,10 +63,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ), emitted AS (
         INSERT INTO outbox (event_id, event_type, user_id, task_id, occurred_at, traceparent, payload)
         SELECT f.event_id, 'reminder.due', f.user_id, f.task_id, f.at, f.traceparent,
-               '{"event_id":"' || f.event_id || '","schema_version":"1.0","event_type":"reminder.due"'
-               || ',"timestamp":"' || instant(f.at) || '","task_id":' || f.task_id || ',"user_id":' || f.user_id
-               || ',"revision":' || t.revision || reminder_members(f.id, f.remind_at, t.due_at)
-               || ',"firing":' || f.firing || ',"task_data":' || t.representation || '}'
+               event_value(f.event_id, 'reminder.due', f.at, task_members(
+                   f.task_id, f.user_id, t.revision,
+                   reminder_members(f.id, f.remind_at, t.due_at) || ',"firing":' || f.firing,
+                   t.representation))
         FROM fired f JOIN tasks t ON t.id = f.task_id
         WHERE NOT f.is_late
     ), missed AS (

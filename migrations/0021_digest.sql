@@ -23,8 +23,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ), emitted AS (
         INSERT INTO outbox (event_id, event_type, user_id, occurred_at, traceparent, payload)
         SELECT m.event_id, 'digest.due', m.id, m.at, p_trace,
-               json_build_object('event_id', m.event_id, 'schema_version', '1.0', 'event_type', 'digest.due',
-                                 'timestamp', instant(m.at), 'user_id', m.id, 'day', m.day)::text
+               event_value(m.event_id, 'digest.due', m.at,
+                           ',"user_id":' || m.id || ',"day":"' || to_char(m.day, 'YYYY-MM-DD') || '"')
         FROM moved m WHERE m.day IS NOT NULL
         RETURNING 1
     )

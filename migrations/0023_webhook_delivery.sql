@@ -60,8 +60,7 @@ BEGIN
     INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, traceparent, created_at,
                                     next_attempt_at)
     SELECT w.id, event, p_type,
-           json_build_object('event_id', event, 'schema_version', '1.0', 'event_type', p_type,
-                             'timestamp', instant(at), 'user_id', p_user, 'webhook_id', p_id)::text,
+           event_value(event, p_type, at, ',"user_id":' || p_user || ',"webhook_id":' || p_id),
            p_trace, at, at
     FROM webhooks w WHERE w.user_id = p_user AND w.id = p_id
     FOR SHARE

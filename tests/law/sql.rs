@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rondo_contract::event::SCHEMA_VERSION;
 use rondo_database::{Role, Session};
 use rondo_testkit::database::TestDatabase;
 use rondo_tests::source::{files, text};
@@ -191,6 +192,14 @@ async fn rows(session: &Session, sql: &str, values: &[&str]) -> Option<usize> {
     session.batch_execute("ROLLBACK; DEALLOCATE ALL").await.expect("a session as it was");
     let is_row = |message: &&SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
     answer.map(|messages| messages.iter().filter(is_row).count())
+}
+
+#[tokio::test]
+async fn events_have_the_schema_version_that_their_readers_know() {
+    let database = TestDatabase::new().await;
+    let session = database.session().await;
+    let row = session.query_one("SELECT event_schema_version()", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), SCHEMA_VERSION);
 }
 
 /// Rights are looked at as they are, however they were granted: to the role, to everyone, to a
