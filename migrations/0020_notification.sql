@@ -105,67 +105,68 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'recorded' ELSE 'exists' END;
 END $$;
 
--- Whether a mail may still be sent: its user wants it, and what it is about is as it says. One whose
--- task has another due date by now, though the reminder stands, would say something wrong: its
--- reminder is armed again, so that it fires anew at once and is rendered from the task as it is.
-CREATE FUNCTION notification_stands(n notifications) RETURNS boolean
-LANGUAGE plpgsql AS $$
-DECLARE
-    u users;
-    r reminders;
-    t tasks;
-BEGIN
-    SELECT * INTO u FROM users WHERE id = n.user_id;
-    IF u.email IS NULL OR NOT u.notify_email THEN
-        RETURN false;
-    ELSIF n.digest_day IS NOT NULL THEN
-        RETURN u.digest_at IS NOT NULL;
-    END IF;
-    SELECT * INTO r FROM reminders WHERE id = n.reminder_id;
-    SELECT * INTO t FROM tasks WHERE id = n.task_id;
-    IF r.id IS NULL OR t.id IS NULL OR t.status = 'completed' OR r.planned_at IS NULL
-       OR (r.state, r.firing, r.remind_at) IS DISTINCT FROM ('fired', n.firing, n.remind_at) THEN
-        RETURN false;
-    ELSIF t.revision <> n.task_revision AND t.due_at IS DISTINCT FROM n.due_at THEN
-        UPDATE reminders SET state = 'armed', armed_at = clock_timestamp()
-        WHERE id = r.id AND state = 'fired' AND firing = n.firing AND remind_at = n.remind_at;
-        RETURN false;
-    END IF;
-    RETURN true;
-END $$;
-
--- Claims mails to send. A claim is a lease: when the mailer dies, the mail is claimed again after
--- it. Each mail is looked at again at every claim; one that does not stand any more is cancelled.
+-- Claims mails to send. A claim is a lease: when the mailer dies, the mail is claimed again after it.
+-- `facts`, JSON, are what the mail says and how things are now. Whoever claims it decides by them whether
+-- it is sent: rondo_contract::notification.
 CREATE FUNCTION notifications_claim(p_limit integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, attempts integer, email text, name text, subject text, body_text text,
-               body_html text, unsubscribe_url text, traceparent text)
+               body_html text, unsubscribe_url text, traceparent text, facts text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    n notifications;
     at timestamptz := clock_timestamp();
 BEGIN
-    FOR n IN SELECT * FROM notifications
-             WHERE status = 'pending' AND next_attempt_at <= at
-             ORDER BY next_attempt_at
-             LIMIT p_limit
-             FOR UPDATE SKIP LOCKED
-    LOOP
-        IF notification_stands(n) THEN
-            RETURN QUERY
-            UPDATE notifications m
-            SET attempts = m.attempts + 1, next_attempt_at = at + p_lease_ms * interval '1 millisecond'
-            FROM users u
-            WHERE m.id = n.id AND u.id = n.user_id
-            RETURNING m.id, m.attempts, u.email, u.name, m.subject, m.body_text, m.body_html,
-                      m.unsubscribe_url, m.traceparent;
-        ELSE
-            UPDATE notifications
-            SET status = 'cancelled', next_attempt_at = NULL, subject = NULL, body_text = NULL,
-                body_html = NULL, unsubscribe_url = NULL
-            WHERE id = n.id;
-        END IF;
-    END LOOP;
+    RETURN QUERY
+    WITH due AS MATERIALIZED (
+        SELECT n.id FROM notifications n
+        WHERE n.status = 'pending' AND n.next_attempt_at <= at
+        ORDER BY n.next_attempt_at
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE notifications n
+        SET attempts = n.attempts + 1, next_attempt_at = at + p_lease_ms * interval '1 millisecond'
+        FROM due WHERE n.id = due.id
+        RETURNING n.*
+    )
+    SELECT n.id, n.attempts, coalesce(u.email, ''), u.name, n.subject, n.body_text, n.body_html,
+           n.unsubscribe_url, n.traceparent,
+           (CASE WHEN n.digest_day IS NOT NULL THEN json_build_object(
+               'wants_mail', w.wants_mail, 'wants_digest', u.digest_at IS NOT NULL)
+           ELSE json_build_object(
+               'wants_mail', w.wants_mail, 'reminder_id', n.reminder_id, 'firing', n.firing,
+               'remind_at', instant(n.remind_at), 'revision', n.task_revision, 'due_date', instant(n.due_at),
+               'now', CASE WHEN t.id IS NOT NULL THEN json_build_object(
+                   'is_fired', r.state = 'fired', 'is_planned', r.planned_at IS NOT NULL,
+                   'firing', r.firing, 'remind_at', instant(r.remind_at),
+                   'is_completed', t.status = 'completed', 'revision', t.revision,
+                   'due_date', instant(t.due_at)) END)
+           END)::text
+    FROM claimed n
+    LEFT JOIN users u ON u.id = n.user_id
+    CROSS JOIN LATERAL (SELECT coalesce(u.notify_email, false) AS wants_mail) AS w
+    LEFT JOIN (reminders r JOIN tasks t ON t.id = r.task_id) ON r.id = n.reminder_id
+    ORDER BY n.id;
+END $$;
+
+-- Cancels a claimed mail that is not sent: that was no attempt. `p_rearm`: its reminder, unless it has
+-- moved on, fires again at once and is rendered from the task as it is. What the mail said is
+-- forgotten.
+CREATE FUNCTION notification_cancel(p_id bigint, p_rearm boolean) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    n notifications;
+BEGIN
+    UPDATE notifications
+    SET status = 'cancelled', attempts = attempts - 1, next_attempt_at = NULL, subject = NULL,
+        body_text = NULL, body_html = NULL, unsubscribe_url = NULL
+    WHERE id = p_id AND status = 'pending'
+    RETURNING * INTO n;
+    IF p_rearm THEN
+        UPDATE reminders SET state = 'armed', armed_at = clock_timestamp()
+        WHERE id = n.reminder_id AND state = 'fired' AND firing = n.firing AND remind_at = n.remind_at;
+    END IF;
+    RETURN n.id IS NOT NULL;
 END $$;
 
 -- Records the outcome of an attempt. `p_retry_ms`: when to try again; null: the outcome is final,
@@ -207,6 +208,7 @@ END $$;
 
 GRANT SELECT ON notifications TO rondo_notify, rondo_bridge;
 GRANT EXECUTE ON FUNCTION notification_record TO rondo_notify;
-GRANT EXECUTE ON FUNCTION reminders_fire, notifications_claim, notification_settle TO rondo_bridge;
+GRANT EXECUTE ON FUNCTION reminders_fire, notifications_claim, notification_cancel, notification_settle
+    TO rondo_bridge;
 
 RESET ROLE;

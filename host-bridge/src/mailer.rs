@@ -7,11 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Error;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use rand::Rng as _;
+use rondo_contract::notification;
 use rondo_database::Pool;
+use rondo_domain::notification::Decision;
 use rondo_telemetry::{Metrics, Part, TraceContext};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +60,8 @@ const QUEUES: [Queue; 2] = [
         settle: include_str!("../sql/notification_settle.sql"),
     },
 ];
+
+const CANCEL: &str = include_str!("../sql/notification_cancel.sql");
 
 /// What the mailer works with.
 pub struct Mailer {
@@ -149,18 +154,28 @@ impl Mailer {
             let left = i32::try_from(room - mails.len())?;
             let statement = client.prepare_cached(queue.claim).await?;
             let rows = client.query(&statement, &[&left, &LEASE_MS]).await?;
-            mails.extend(rows.iter().map(|row| Mail {
-                queue,
-                id: row.get("id"),
-                attempts: row.get("attempts"),
-                email: row.get("email"),
-                name: row.get("name"),
-                subject: row.get::<_, Option<_>>("subject").unwrap_or_default(),
-                text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
-                html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
-                unsubscribe_url: row.get("unsubscribe_url"),
-                traceparent: row.get("traceparent"),
-            }));
+            for row in rows {
+                let facts: Option<&str> = row.get("facts");
+                let decision = facts.map(notification::decide).transpose().map_err(Error::msg)?;
+                if let Some(decision @ (Decision::Cancel | Decision::Rearm)) = decision {
+                    let id: i64 = row.get("id");
+                    let statement = client.prepare_cached(CANCEL).await?;
+                    client.query_one(&statement, &[&id, &(decision == Decision::Rearm)]).await?;
+                    continue;
+                }
+                mails.push(Mail {
+                    queue,
+                    id: row.get("id"),
+                    attempts: row.get("attempts"),
+                    email: row.get("email"),
+                    name: row.get("name"),
+                    subject: row.get::<_, Option<_>>("subject").unwrap_or_default(),
+                    text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
+                    html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
+                    unsubscribe_url: row.get("unsubscribe_url"),
+                    traceparent: row.get("traceparent"),
+                });
+            }
         }
         Ok(mails)
     }

@@ -2,13 +2,16 @@
 //! moment of sending.
 
 use rondo_contract::link_token::{Link, Purpose};
+use rondo_contract::notification;
 use rondo_contract::token::HmacKey;
 use rondo_database::Role;
+use rondo_domain::notification::Decision;
 use rondo_testkit::http::Response;
 use rondo_tests::stage::{SECRET, Stage};
 use rondo_tests::story::{User, from_now};
 use rondo_wasm_host::CloudEvent;
 use serde_json::{Value, json};
+use tokio_postgres::types::ToSql;
 
 const TITLE: &str = "Call <Bob> & \"co\"";
 const SHOWN: &str = "Call &#60;Bob&#62; &#38; &#34;co&#34;";
@@ -210,9 +213,20 @@ async fn statuses(user: &User) -> Vec<String> {
 /// Claims as a mailer does; gives the texts of the mails that may be sent.
 async fn claim(stage: &Stage) -> Vec<String> {
     let bridge = stage.database.session_as(Role::Bridge).await;
-    let sql = "SELECT body_text FROM notifications_claim(16, 60000)";
-    let rows = bridge.query(sql, &[]).await.expect("a claim");
-    rows.iter().map(|row| row.get(0)).collect()
+    let sql = "SELECT id, facts, body_text FROM notifications_claim(16, 60000)";
+    let mut texts = Vec::new();
+    for row in bridge.query(sql, &[]).await.expect("a claim") {
+        match notification::decide(row.get(1)).expect("a decision") {
+            Decision::Send => texts.push(row.get(2)),
+            decision => {
+                let values: [&(dyn ToSql + Sync); 2] =
+                    [&row.get::<_, i64>(0), &(decision == Decision::Rearm)];
+                let cancel = "SELECT notification_cancel($1, $2)";
+                bridge.execute(cancel, &values).await.expect("a cancellation");
+            }
+        }
+    }
+    texts
 }
 
 #[tokio::test(flavor = "multi_thread")]

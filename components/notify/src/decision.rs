@@ -1,21 +1,37 @@
-//! Whether a reminder that came due is still worth a mail.
+//! What `reminder.due` tells, and whether it is still worth a mail.
 
-use crate::reminder::{Firing, Reminder};
+use rondo_contract::event::TaskEvent;
+use rondo_domain::notification::{self, Firing, ReminderNow, Version};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    Send,
-    /// Stale, or not wanted.
-    Cancel,
+use crate::reminder::Reminder;
+
+/// The firing that an event is about.
+///
+/// # Errors
+/// When a member is missing or not an instant.
+pub fn firing(event: &TaskEvent) -> Result<Firing, String> {
+    let missing = |member: &str| format!("{member} is missing");
+    let remind_at = event.remind_at.as_deref().ok_or_else(|| missing("remind_at"))?;
+    Ok(Firing {
+        reminder_id: event.reminder_id.ok_or_else(|| missing("reminder_id"))?,
+        number: event.firing.ok_or_else(|| missing("firing"))?.into(),
+        remind_at: remind_at.parse().map_err(|_| "remind_at is not an instant".to_owned())?,
+    })
 }
 
-/// Decides by the reminder as it is now: a task that was completed or moved in the meantime gets no
-/// stale mail, nor does a user who wants none or, where that is asked for, has not verified the
-/// address.
+/// Whether the reminder, as it is now, is worth a mail; `verified_only` where the address has to be
+/// verified for that.
 #[must_use]
-pub fn decide(reminder: &Reminder, firing: &Firing, verified_only: bool) -> Decision {
-    let moved = reminder.remind_at.parse().ok() != Some(firing.remind_at);
-    let current = reminder.fired && reminder.firing == firing.number && !moved;
-    let reachable = reminder.reader.is_reachable(verified_only);
-    if current && !reminder.completed && reachable { Decision::Send } else { Decision::Cancel }
+pub fn is_current(reminder: &Reminder, firing: &Firing, verified_only: bool) -> bool {
+    let Ok(remind_at) = reminder.remind_at.parse() else { return false };
+    let due_date = reminder.due_date.as_deref().and_then(|due| due.parse().ok());
+    let now = ReminderNow {
+        is_fired: reminder.fired,
+        is_planned: reminder.planned,
+        firing: reminder.firing,
+        remind_at,
+        is_completed: reminder.completed,
+        task: Version { revision: reminder.revision, due_date },
+    };
+    notification::is_current(firing, &now, reminder.reader.is_reachable(verified_only))
 }

@@ -4,38 +4,18 @@ use rondo_contract::event::TaskEvent;
 use rondo_contract::link_token::{Purpose, TASK_LINK_LIFETIME_S};
 use rondo_domain::instant::Instant;
 use rondo_domain::moment;
+use rondo_domain::notification::Firing;
 use rondo_domain::zone::Zone;
 use serde_json::Value;
 
 use crate::mail::{Block, LabelledUrl, Links, Mail, Reader, one_line};
 
-/// One time that a reminder fired, as `reminder.due` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Firing {
-    pub reminder_id: i64,
-    /// How often the reminder has come due, this time included.
-    pub number: i64,
-    pub remind_at: Instant,
-}
-
-impl Firing {
-    /// # Errors
-    /// When a member is missing, or `remind_at` is not an instant.
-    pub fn of(event: &TaskEvent) -> Result<Self, String> {
-        let missing = |member: &str| format!("{member} is missing");
-        let remind_at = event.remind_at.as_deref().ok_or_else(|| missing("remind_at"))?;
-        Ok(Self {
-            reminder_id: event.reminder_id.ok_or_else(|| missing("reminder_id"))?,
-            number: event.firing.ok_or_else(|| missing("firing"))?.into(),
-            remind_at: remind_at.parse().map_err(|_| "remind_at is not an instant".to_owned())?,
-        })
-    }
-}
-
 /// A reminder, its task and its user, as they are now.
 pub struct Reminder {
-    /// Not armed anew, and not cancelled, since it came due.
+    /// Neither armed again nor cancelled since it came due.
     pub fired: bool,
+    /// Its task still has the due date or the offset that it was planned by.
+    pub planned: bool,
     pub firing: i64,
     pub remind_at: String,
     pub task_id: i64,
@@ -99,6 +79,7 @@ mod tests {
     fn reminder(title: &str) -> Reminder {
         Reminder {
             fired: true,
+            planned: true,
             firing: 2,
             remind_at: "2026-01-12T12:00:00Z".to_owned(),
             task_id: 42,

@@ -13,10 +13,9 @@ use rondo_guest::trace::Trace;
 use rondo_guest::{clock, variable};
 
 use crate::VERIFIED_ONLY_VARIABLE;
-use crate::decision::{self, Decision};
+use crate::decision;
 use crate::digest;
 use crate::mail::Links;
-use crate::reminder::Firing;
 use crate::store::Store;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";
@@ -47,7 +46,8 @@ impl Rendering {
 
     /// `reminder.due`.
     pub fn reminder(&self, event: &Event) -> Result<Disposition, DatabaseError> {
-        let read = TaskEvent::parse(&event.data).and_then(|value| Ok((Firing::of(&value)?, value)));
+        let read =
+            TaskEvent::parse(&event.data).and_then(|value| Ok((decision::firing(&value)?, value)));
         let (firing, value) = match read {
             Ok(read) => read,
             Err(reason) => return Ok(Disposition::Reject { reason }),
@@ -56,13 +56,8 @@ impl Rendering {
         let Some(reminder) = self.store.reminder(value.user_id, firing.reminder_id)? else {
             return Ok(Disposition::Done);
         };
-        let record = match decision::decide(&reminder, &firing, self.verified_only) {
-            Decision::Send => {
-                let mail = reminder.mail(&firing, &self.links(value.user_id));
-                Some(reminder.record(&mail))
-            }
-            Decision::Cancel => None,
-        };
+        let record = decision::is_current(&reminder, &firing, self.verified_only)
+            .then(|| reminder.record(&reminder.mail(&firing, &self.links(value.user_id))));
         self.store.record(&firing, record.as_ref(), &traceparent(event))?;
         Ok(Disposition::Done)
     }

@@ -1,6 +1,7 @@
 //! What the component reads and the function that it calls.
 
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::notification::Firing;
 use rondo_guest::database::{Database, DatabaseError, Failure, Row, int, optional, text};
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ impl Store {
         row.map(|mut row| {
             Ok(Reminder {
                 fired: row.text("state")? == "fired",
+                planned: row.boolean("planned")?,
                 firing: row.int("firing")?,
                 remind_at: row.text("remind_at")?,
                 task_id: row.int("task_id")?,

@@ -15,6 +15,7 @@ pub mod frame;
 pub mod json;
 pub mod link_token;
 pub mod member;
+pub mod notification;
 pub mod problem;
 pub mod query;
 pub mod recurrence_rule;

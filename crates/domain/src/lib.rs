@@ -17,6 +17,7 @@ pub mod email;
 pub mod fold;
 pub mod instant;
 pub mod moment;
+pub mod notification;
 pub mod offset;
 pub mod quick_add;
 pub mod recurrence;

@@ -1,9 +1,7 @@
--- A reminder, its task and its user as they are now. One that is not planned any more, because its
--- task has lost its due date or its offset since it fired, is as good as cancelled.
+-- A reminder, its task and its user, as they are now.
 -- $1 user, $2 reminder
 SELECT r.id IS NOT NULL AS is_known,
-       CASE WHEN r.planned_at IS NULL THEN 'cancelled' ELSE r.state END AS state,
-       r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,
+       r.state, r.planned_at IS NOT NULL AS planned, r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,
        t.title, t.description, t.status, instant(t.due_at) AS due_date,
        u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
 FROM (SELECT 1) AS one

@@ -1,0 +1,1 @@
+SELECT notification_cancel($1::bigint, $2::boolean)
