@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rondo_contract::webhook::DELIVERY_DAYS;
 use rondo_database::Pool;
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +13,6 @@ const DELETIONS_DAYS: i32 = 90;
 const IDEMPOTENCY_HOURS: i32 = 24;
 /// How long it is remembered that a mail about an account was sent, in days.
 const ACCOUNT_MAIL_DAYS: i32 = 30;
-/// How long it is remembered what was delivered to webhooks, in days.
-const WEBHOOK_DELIVERY_DAYS: i32 = 30;
 /// Rows removed in one transaction.
 const STEP_ROWS_MAX: i32 = 5_000;
 /// Pause between two rounds, in seconds.
@@ -60,7 +59,7 @@ pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
         > 0
     {}
     while client
-        .query_one(WEBHOOK_DELIVERIES, &[&WEBHOOK_DELIVERY_DAYS, &STEP_ROWS_MAX])
+        .query_one(WEBHOOK_DELIVERIES, &[&i32::from(DELIVERY_DAYS), &STEP_ROWS_MAX])
         .await?
         .get::<_, i64>(0)
         > 0

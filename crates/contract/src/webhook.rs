@@ -27,7 +27,7 @@ pub const SECRET_OVERLAP_S: i64 = 24 * 60 * 60;
 pub const RETRY_WAITS_S: [u32; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 24 * 3_600];
 /// How long deliveries are remembered, in days: an event that is older is not delivered again.
-pub const DELIVERY_DAYS: i64 = 30;
+pub const DELIVERY_DAYS: u16 = 30;
 /// How a secret begins.
 const SECRET_PREFIX: &str = "whsec_";
 /// Which signature it is: HMAC-SHA256.

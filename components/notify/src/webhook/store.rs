@@ -154,7 +154,7 @@ impl Store {
             column(|one| Some(one.event.time.clone())),
             column(|one| one.event.traceparent.clone()),
             column(|one| Some(one.event.data.clone())),
-            int(DELIVERY_DAYS),
+            int(DELIVERY_DAYS.into()),
         ];
         self.0.query_one(include_str!("../sql/webhook_deliveries_record.sql"), &parameters)?;
         Ok(())
