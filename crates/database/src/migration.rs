@@ -1,67 +1,49 @@
-//! The schema: `migrations/*.sql`, embedded, applied in order and never twice.
+//! The schema: `migrations/*.sql`, embedded by sqlx, applied in order and never twice.
 //!
-//! What was applied stands in `schema_migrations`, readable by every role, so that each program can
-//! refuse a schema that is not its own. Roles come first: [`crate::role::provision`].
+//! `_sqlx_migrations`, in sqlx's own form, has what was applied. Every role can read it, so that each
+//! program can refuse a schema that is not its own. Roles come first: [`crate::role::provision`].
+//!
+//! The session is the one of every other statement here, and not sqlx's: that one would not do what a DSN
+//! says with several hosts, `hostaddr`, `channel_binding`, keepalives, or `sslrootcert` in place of
+//! Mozilla's authorities.
 
-use std::{borrow::Cow, fmt, sync::LazyLock};
+use std::{fmt, time::Instant};
 
 use sha2::{Digest as _, Sha256};
+use sqlx::migrate::{Migration, Migrator};
 use tokio_postgres::{Client, error::ErrorPosition};
 
 /// Advisory lock of one database under which its schema changes.
 const SCHEMA_LOCK_KEY: i64 = 0x526f_6e64_6f00_0002;
 
-/// One file of migrations/.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Migration {
-    /// From 1, without gaps.
-    pub version: i32,
-    pub name: Cow<'static, str>,
-    pub sql: Cow<'static, str>,
-    /// SHA-256 of the text, in hexadecimal.
-    pub checksum: String,
-}
-
-impl Migration {
-    pub fn new(
-        version: i32,
-        name: impl Into<Cow<'static, str>>,
-        sql: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let sql = sql.into();
-        Self {
-            version,
-            name: name.into(),
-            checksum: hexadecimal(&Sha256::digest(sql.as_bytes())),
-            sql,
-        }
-    }
-
-    fn label(&self) -> Label {
-        Label { version: self.version, name: self.name.to_string() }
-    }
-}
-
-/// The program's own migrations, in order.
-pub fn embedded() -> &'static [Migration] {
-    const FILES: &[(i32, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
-    static MIGRATIONS: LazyLock<Vec<Migration>> = LazyLock::new(|| {
-        FILES.iter().map(|&(version, name, sql)| Migration::new(version, name, sql)).collect()
-    });
-    &MIGRATIONS
+/// The program's own migrations.
+pub fn embedded() -> &'static Migrator {
+    static EMBEDDED: Migrator = sqlx::migrate!("../../migrations");
+    &EMBEDDED
 }
 
 /// A short name for the whole of `migrations`, another one as soon as any text changes.
-pub fn fingerprint(migrations: &[Migration]) -> String {
-    let all: Vec<&str> = migrations.iter().map(|migration| migration.checksum.as_str()).collect();
-    hexadecimal(&Sha256::digest(all.concat()))[..16].to_owned()
+pub fn fingerprint(migrations: &Migrator) -> String {
+    let all: Vec<&[u8]> = migrations.iter().map(|migration| &*migration.checksum).collect();
+    format!("{:x}", Sha256::digest(all.concat()))[..16].to_owned()
 }
 
 /// Version and name, shown as the file is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    pub version: i32,
+    pub version: i64,
     pub name: String,
+}
+
+impl Label {
+    /// sqlx has a description in place of the name, with spaces.
+    fn new(version: i64, description: &str) -> Self {
+        Self { version, name: description.replace(' ', "_") }
+    }
+
+    fn of(migration: &Migration) -> Self {
+        Self::new(migration.version, &migration.description)
+    }
 }
 
 impl fmt::Display for Label {
@@ -84,17 +66,17 @@ pub struct Status {
 }
 
 /// Reads how the schema stands. An empty database has everything pending.
-pub async fn status(session: &Client, migrations: &[Migration]) -> Result<Status, MigrationError> {
+pub async fn status(session: &Client, migrations: &Migrator) -> Result<Status, MigrationError> {
     let exists: bool = session
-        .query_one("SELECT to_regclass('public.schema_migrations') IS NOT NULL", &[])
+        .query_one("SELECT to_regclass('public._sqlx_migrations') IS NOT NULL", &[])
         .await?
         .get(0);
     let rows = if exists {
         session
             .query(
-                "SELECT version, name, checksum,
-                        to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-                   FROM public.schema_migrations ORDER BY version",
+                "SELECT version, description, checksum,
+                        to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+                   FROM public._sqlx_migrations ORDER BY version",
                 &[],
             )
             .await?
@@ -103,26 +85,31 @@ pub async fn status(session: &Client, migrations: &[Migration]) -> Result<Status
     };
     let mut status = Status::default();
     for row in &rows {
-        let label = Label { version: row.get(0), name: row.get(1) };
-        let checksum: &str = row.get(2);
+        let label = Label::new(row.get(0), row.get(1));
+        let checksum: &[u8] = row.get(2);
         match migrations.iter().find(|migration| migration.version == label.version) {
             None => status.unknown.push(label.clone()),
-            Some(migration) if migration.checksum != checksum => status.changed.push(label.clone()),
+            Some(migration) if *migration.checksum != *checksum => {
+                status.changed.push(label.clone());
+            }
             Some(_) => {}
         }
         status.applied.push((label, row.get(3)));
     }
-    let is_applied = |version| status.applied.iter().any(|(label, _)| label.version == version);
-    status.pending = migrations
-        .iter()
-        .filter(|migration| !is_applied(migration.version))
-        .map(Migration::label)
-        .collect();
+    status.pending = pending(&status, migrations).map(Label::of).collect();
     Ok(status)
 }
 
+fn pending<'a>(
+    status: &Status,
+    migrations: &'a Migrator,
+) -> impl Iterator<Item = &'a Migration> + use<'a> {
+    let applied: Vec<i64> = status.applied.iter().map(|(label, _)| label.version).collect();
+    migrations.iter().filter(move |migration| !applied.contains(&migration.version))
+}
+
 /// Refuses a schema that is not exactly that of `migrations`.
-pub async fn check(session: &Client, migrations: &[Migration]) -> Result<(), MigrationError> {
+pub async fn check(session: &Client, migrations: &Migrator) -> Result<(), MigrationError> {
     let status = status(session, migrations).await?;
     refuse_foreign(&status)?;
     match status.pending.first() {
@@ -135,10 +122,7 @@ pub async fn check(session: &Client, migrations: &[Migration]) -> Result<(), Mig
 
 /// Applies what is pending, each file in a transaction of its own, and answers what that was. Two
 /// that start at once wait for each other.
-pub async fn up(
-    session: &mut Client,
-    migrations: &[Migration],
-) -> Result<Vec<Label>, MigrationError> {
+pub async fn up(session: &mut Client, migrations: &Migrator) -> Result<Vec<Label>, MigrationError> {
     session.batch_execute("SET statement_timeout = 0").await?;
     session.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK_KEY]).await?;
     let outcome = up_locked(session, migrations).await;
@@ -150,28 +134,29 @@ pub async fn up(
 
 async fn up_locked(
     session: &mut Client,
-    migrations: &[Migration],
+    migrations: &Migrator,
 ) -> Result<Vec<Label>, MigrationError> {
     let status = status(session, migrations).await?;
     refuse_foreign(&status)?;
     if status.applied.is_empty() {
         session
             .batch_execute(
-                "CREATE TABLE IF NOT EXISTS public.schema_migrations (
-                     version integer CONSTRAINT schema_migrations_pkey PRIMARY KEY,
-                     name text NOT NULL,
-                     checksum text NOT NULL,
-                     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+                "CREATE TABLE IF NOT EXISTS public._sqlx_migrations (
+                     version bigint CONSTRAINT _sqlx_migrations_pkey PRIMARY KEY,
+                     description text NOT NULL,
+                     installed_on timestamptz NOT NULL DEFAULT now(),
+                     success boolean NOT NULL,
+                     checksum bytea NOT NULL,
+                     execution_time bigint NOT NULL
                  );
-                 GRANT SELECT ON public.schema_migrations TO PUBLIC",
+                 GRANT SELECT ON public._sqlx_migrations TO PUBLIC",
             )
             .await?;
     }
-    for label in &status.pending {
-        let migration = migrations.iter().find(|migration| migration.version == label.version);
-        let Some(migration) = migration else { continue };
+    for migration in pending(&status, migrations) {
+        let label = Label::of(migration);
         apply(session, migration).await.map_err(|source| MigrationError::Failed {
-            line: line_of(&source, &migration.sql),
+            line: line_of(&source, migration.sql.as_str()),
             label: label.clone(),
             source,
         })?;
@@ -181,12 +166,15 @@ async fn up_locked(
 }
 
 async fn apply(session: &mut Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
+    let start = Instant::now();
     let transaction = session.transaction().await?;
-    transaction.batch_execute(&migration.sql).await?;
+    transaction.batch_execute(migration.sql.as_str()).await?;
+    let elapsed_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
     transaction
         .execute(
-            "INSERT INTO public.schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-            &[&migration.version, &migration.name.as_ref(), &migration.checksum],
+            "INSERT INTO public._sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES ($1, $2, true, $3, $4)",
+            &[&migration.version, &&*migration.description, &&*migration.checksum, &elapsed_ns],
         )
         .await?;
     transaction.commit().await
@@ -236,12 +224,10 @@ fn line_of(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use sqlx::{SqlSafeStr as _, migrate::MigrationType};
+
     use super::*;
 
     #[test]
@@ -251,16 +237,25 @@ mod tests {
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         let mut expected: Vec<String> = names.filter(|name| name.ends_with(".sql")).collect();
         expected.sort();
-        let found: Vec<String> =
-            embedded().iter().map(|migration| format!("{}.sql", migration.label())).collect();
+        let found: Vec<String> = embedded()
+            .iter()
+            .zip(1..)
+            .map(|(migration, version)| {
+                assert_eq!(migration.version, version, "versions count from 1 without a gap");
+                format!("{}.sql", Label::of(migration))
+            })
+            .collect();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn a_fingerprint_follows_the_texts() {
-        let one = [Migration::new(1, "a", "SELECT 1")];
-        let other = [Migration::new(1, "a", "SELECT 2")];
-        assert_ne!(fingerprint(&one), fingerprint(&other));
-        assert_eq!(fingerprint(&one).len(), 16);
+        let of = |sql: &'static str| {
+            let (simple, sql) = (MigrationType::Simple, sql.into_sql_str());
+            let one = Migration::new(1, "a".into(), simple, sql, false);
+            fingerprint(&Migrator::with_migrations(vec![one]))
+        };
+        assert_ne!(of("SELECT 1"), of("SELECT 2"));
+        assert_eq!(of("SELECT 1").len(), 16);
     }
 }

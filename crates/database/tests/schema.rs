@@ -6,10 +6,14 @@ use futures_util::future::join_all;
 use rondo_database::{
     DataFolder, Dsn, PoolOptions, PrivateServer, Role, RoleDsns, Secrets, ServerOptions,
     SessionOptions, admin, explain,
-    migration::{self, Migration, MigrationError},
+    migration::{self, MigrationError},
     pool,
     role::{self, ConnectionLimit, ProvisionError},
     server::{self, BinarySource},
+};
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
 };
 use tempfile::TempDir;
 
@@ -152,14 +156,22 @@ async fn the_schema_is_migrated_once_by_two_that_start_together() {
 
     let (first, second) = tokio::join!(migration::up(&mut one, all), migration::up(&mut two, all));
     let applied = [first.unwrap().len(), second.unwrap().len()];
-    assert_eq!(BTreeSet::from(applied), BTreeSet::from([0, all.len()]));
+    let count = all.iter().count();
+    assert_eq!(BTreeSet::from(applied), BTreeSet::from([0, count]));
     migration::check(&three, all).await.unwrap();
     // Every program checks with its own role.
     let sync = pool::connect(dsns.get(Role::Sync), &SessionOptions::default()).await.unwrap();
     migration::check(&sync, all).await.unwrap();
     let status = migration::status(&sync, all).await.unwrap();
-    assert_eq!((status.applied.len(), status.pending.len()), (all.len(), 0));
+    assert_eq!((status.applied.len(), status.pending.len()), (count, 0));
     assert!(status.applied[0].1.ends_with('Z'));
+}
+
+fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |&(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(files.iter().map(migration).collect())
 }
 
 #[tokio::test]
@@ -167,26 +179,24 @@ async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_
     let postgres = postgres().await;
     let mut session =
         pool::connect(postgres.server.dsn(), &SessionOptions::default()).await.unwrap();
-    let one = Migration::new(1, "one", "CREATE TABLE one ();");
-    let two = Migration::new(2, "two", "CREATE TABLE two ();\n-- Ärger\nSELECT * FROM nowhere;");
-    let refusal = migration::up(&mut session, &[one.clone(), two]).await.unwrap_err();
+    let one = (1, "one", "CREATE TABLE one ();");
+    let broken = (2, "number two", "CREATE TABLE two ();\n-- Ärger\nSELECT * FROM nowhere;");
+    let refusal = migration::up(&mut session, &migrator(&[one, broken])).await.unwrap_err();
     let refusal = explain(&refusal);
-    assert!(refusal.starts_with("0002_two, line 3 failed: "), "{refusal}");
+    assert!(refusal.starts_with("0002_number_two, line 3 failed: "), "{refusal}");
     assert!(refusal.contains("nowhere"), "{refusal}");
     let tables = "SELECT concat_ws(' ', to_regclass('one'), to_regclass('two'))";
     assert_eq!(text(postgres.server.dsn(), tables).await, "one");
 
-    let two = Migration::new(2, "two", "CREATE TABLE two ();");
-    let applied = migration::up(&mut session, &[one.clone(), two]).await.unwrap();
-    assert_eq!(applied.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0002_two"]);
-    let newer = migration::check(&session, std::slice::from_ref(&one)).await.unwrap_err();
+    let two = (2, "number two", "CREATE TABLE two ();");
+    let applied = migration::up(&mut session, &migrator(&[one, two])).await.unwrap();
+    assert_eq!(applied.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0002_number_two"]);
+    let older = migrator(&[one]);
+    let newer = migration::check(&session, &older).await.unwrap_err();
     assert!(matches!(&newer, MigrationError::Newer { last } if last.version == 2), "{newer}");
-    let refused = migration::up(&mut session, std::slice::from_ref(&one)).await.unwrap_err();
+    let refused = migration::up(&mut session, &older).await.unwrap_err();
     assert!(matches!(refused, MigrationError::Newer { .. }), "{refused}");
-    let other = [
-        Migration::new(1, "one", "CREATE TABLE other ();"),
-        Migration::new(2, "two", "CREATE TABLE two ();"),
-    ];
+    let other = migrator(&[(1, "one", "CREATE TABLE other ();"), two]);
     let changed = migration::check(&session, &other).await.unwrap_err();
     assert!(
         matches!(&changed, MigrationError::Changed { first } if first.version == 1),
