@@ -71,10 +71,29 @@ fn domain_does_no_io_and_knows_no_clock() {
 
 #[test]
 fn modules_are_named_after_a_responsibility() {
-    check("rs", |path, _| {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_empty = EMPTY_NAMES.contains(&stem.as_ref());
-        is_empty.then(|| "the name says nothing".to_owned()).into_iter().collect()
+    for extension in ["rs", "sql"] {
+        check(extension, |path, _| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name =
+                stem.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '_');
+            let is_empty = EMPTY_NAMES.contains(&name);
+            is_empty.then(|| "the name says nothing".to_owned()).into_iter().collect()
+        });
+    }
+}
+
+#[test]
+fn a_migration_says_what_it_is_about_and_acts_as_the_owner() {
+    check("sql", |path, text| {
+        if !path.starts_with("migrations") {
+            return Vec::new();
+        }
+        let frame = [
+            (text.starts_with("-- "), "does not begin with a comment"),
+            (text.contains("\nSET LOCAL ROLE rondo_owner;\n"), "does not act as rondo_owner"),
+            (text.ends_with("\nRESET ROLE;\n"), "does not end with RESET ROLE"),
+        ];
+        frame.iter().filter(|(holds, _)| !holds).map(|(_, what)| (*what).to_owned()).collect()
     });
 }
 
@@ -90,12 +109,17 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn files_stay_short_enough_to_read() {
-    check("rs", |path, text| {
-        let lines = text.lines().count();
-        let is_listed = LONG_FILES.iter().any(|long| path == Path::new(long));
-        let is_long = lines > FILE_LINES_MAX && !is_listed;
-        is_long.then(|| format!("{lines} lines, at most {FILE_LINES_MAX}")).into_iter().collect()
-    });
+    for extension in ["rs", "sql"] {
+        check(extension, |path, text| {
+            let lines = text.lines().count();
+            let is_listed = LONG_FILES.iter().any(|long| path == Path::new(long));
+            let is_long = lines > FILE_LINES_MAX && !is_listed;
+            is_long
+                .then(|| format!("{lines} lines, at most {FILE_LINES_MAX}"))
+                .into_iter()
+                .collect()
+        });
+    }
 }
 
 #[test]
