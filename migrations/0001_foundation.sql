@@ -7,8 +7,8 @@ SET LOCAL ROLE rondo_owner;
 -- Without IN SCHEMA: that form only adds to the built-in default and revokes nothing.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
--- RFC 3339 in UTC, fractions only where there are any. JSON has one form of a timestamp, whatever
--- DateStyle says, and costs less than to_char.
+-- An instant in RFC 3339, in UTC, with a fraction only where there is one. to_json does not depend on
+-- DateStyle and costs less than to_char.
 CREATE FUNCTION instant(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN btrim(to_json(at AT TIME ZONE 'UTC')::text, '"') || 'Z';

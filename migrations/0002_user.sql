@@ -4,23 +4,23 @@ SET LOCAL ROLE rondo_owner;
 
 CREATE TABLE users (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY,
-    -- None for a user of an OpenID provider who told no address of their own.
+    -- Null for a user of an OpenID provider that asserts no verified address.
     email text,
     -- The address in lower case: an account is found in any case.
     email_key text CONSTRAINT users_email_taken UNIQUE,
-    -- None for a user who logs in at an OpenID provider.
+    -- Null for a user who logs in at an OpenID provider.
     password_hash text,
     name text,
     time_zone text NOT NULL DEFAULT 'UTC',
     email_verified_at timestamptz,
     notify_email boolean NOT NULL DEFAULT true,
-    -- The local time of the daily digest; none without one.
+    -- Local time of the daily digest; null without one.
     digest_at time,
     -- When the next digest is due; -infinity until the clock has calculated it.
     next_digest_at timestamptz,
-    -- Scopes granted by an operator, beyond those that every account has.
+    -- Scopes that an operator granted, beyond those of every account.
     granted_scopes text[] NOT NULL DEFAULT '{}',
-    -- Access tokens that were issued before do nothing that matters any more; none: all may.
+    -- Sensitive operations refuse access tokens issued earlier; null refuses none.
     sessions_valid_from timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT users_email_has_key CHECK ((email IS NULL) = (email_key IS NULL)),
@@ -29,15 +29,15 @@ CREATE TABLE users (
 CREATE INDEX users_by_next_digest ON users (next_digest_at) WHERE next_digest_at IS NOT NULL;
 
 -- One narrow row per user: its lock serialises the user's writes, its number orders them. Nothing
--- refers to it by a foreign key, or the clock and the writers would deadlock over it.
+-- refers to it by a foreign key: the clock and the writers would deadlock.
 CREATE TABLE user_revisions (
     user_id bigint NOT NULL CONSTRAINT user_revisions_pkey PRIMARY KEY,
     revision bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- Takes p_count revisions of a user and answers the last one; null when there is no such user. The
--- row's lock serialises the user's writes: whatever the caller reads next is committed and current.
--- 0 only takes the lock. A negative count gives back what nothing was changed with.
+-- Takes p_count revisions of a user and returns the last one; null for no such user. The row's lock
+-- serialises the user's writes: whatever the caller reads next is committed and current. 0 only locks.
+-- A negative count gives back unused revisions.
 CREATE FUNCTION revision_take(p_user bigint, p_count bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -56,8 +56,8 @@ RETURN json_build_object(
     'notifications', json_build_object('email', (u).notify_email,
                                        'digest_at', to_char((u).digest_at, 'HH24:MI')));
 
--- Changes what is a user's own to change: the members of p_changes, name, time_zone, notify_email,
--- digest_at. Outcomes: changed; no_address (mail is wanted where none can go); no_user.
+-- Changes the members that p_changes has: name, time_zone, notify_email, digest_at. Outcomes: changed;
+-- no_address (mail is wanted, but there is no address); no_user.
 CREATE FUNCTION account_change(p_user bigint, p_changes jsonb)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -80,7 +80,7 @@ BEGIN
         RETURN QUERY SELECT 'no_user', NULL::text;
         RETURN;
     END IF;
-    -- The clock calculates the next digest anew.
+    -- The clock recalculates the next digest.
     IF p_changes ?| ARRAY['digest_at', 'time_zone'] THEN
         UPDATE users SET next_digest_at = CASE WHEN digest_at IS NOT NULL THEN '-infinity'::timestamptz END
         WHERE id = p_user;
@@ -88,8 +88,8 @@ BEGIN
     RETURN QUERY SELECT 'changed', account_json(changed)::text;
 END $$;
 
--- Grants or takes back a scope beyond those that every account has. For who owns the schema alone: no
--- service's role may make an administrator. Outcomes: granted; no_user.
+-- Grants or revokes a scope beyond those of every account. Only the schema's owner may: no service's
+-- role can make an administrator. Outcomes: granted; no_user.
 CREATE FUNCTION scope_grant(p_email_key text, p_scope text, p_granted boolean)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

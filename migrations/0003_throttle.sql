@@ -1,8 +1,8 @@
--- Throttles: how often something may be tried in a window of time.
+-- Throttles: how many attempts a window of time allows.
 
 SET LOCAL ROLE rondo_owner;
 
--- How often something was tried in the window that ends at `ends_at`.
+-- Attempts in the window that ends at `ends_at`.
 CREATE TABLE throttles (
     key text NOT NULL CONSTRAINT throttles_pkey PRIMARY KEY,
     hits bigint NOT NULL,
@@ -10,8 +10,8 @@ CREATE TABLE throttles (
 );
 CREATE INDEX throttles_by_end ON throttles (ends_at);
 
--- Takes one of the p_limit tries of a window. Answers 0, or when all are taken the seconds until
--- the window ends. Without a key there is nothing to count.
+-- Counts one of the p_limit attempts of a window. Returns 0, or the seconds until the window ends when
+-- none is left. A null key counts nothing.
 CREATE FUNCTION throttle_hit(p_key text, p_limit bigint, p_window_s bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -34,7 +34,7 @@ BEGIN
     RETURN greatest(1, ceil(extract(epoch FROM until - at)))::bigint;
 END $$;
 
--- Gives a try back that was none.
+-- Gives an attempt back.
 CREATE FUNCTION throttle_give_back(p_key text) RETURNS void
 LANGUAGE sql AS $$
     UPDATE throttles SET hits = greatest(hits - 1, 0) WHERE key = p_key

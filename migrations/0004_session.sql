@@ -16,8 +16,9 @@ CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family);
 CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user_id);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
--- Locks a user's row, and tells whether an access token that was issued at p_issued_at_s (seconds since
--- the epoch) may do what matters: not when sessions have been ended since, nor when there is no user.
+-- Locks a user's row and returns whether a sensitive operation may accept an access token that was
+-- issued at p_issued_at_s (seconds since the epoch). It may not after sessions have been ended, nor
+-- without a user.
 CREATE FUNCTION session_lock(p_user bigint, p_issued_at_s bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -27,9 +28,9 @@ BEGIN
     RETURN FOUND AND (valid_from IS NULL OR to_timestamp(p_issued_at_s) >= valid_from);
 END $$;
 
--- Ends every session of a user whose row is locked: refresh tokens at once, access tokens for what
--- matters. These have whole seconds, so the next one begins; tokens that are issued from now on say so, and
--- if sessions are ended again within that second, it is the one after that.
+-- Ends every session of a user whose row is locked: refresh tokens at once, access tokens for
+-- sensitive operations. Access tokens count whole seconds, so those of the next second on are valid;
+-- when sessions end twice within a second, those of the second after.
 CREATE FUNCTION sessions_end(p_user bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -41,8 +42,8 @@ BEGIN
     UPDATE refresh_tokens SET revoked_at = at WHERE user_id = p_user AND revoked_at IS NULL;
 END $$;
 
--- Ends whatever lets anybody in or tells anybody: sessions, personal tokens, webhooks. The user's row
--- is locked. A webhook is left there, disabled, for its owner to see where it went.
+-- Ends everything that gives access or sends data: sessions, personal tokens, webhooks. The user's row
+-- is locked. A webhook stays, disabled, so that its owner sees where it went.
 CREATE FUNCTION access_end(p_user bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -53,22 +54,22 @@ BEGIN
           ORDER BY id FOR NO KEY UPDATE) AS w;
 END $$;
 
--- Since when a user's access tokens are valid for what matters, in seconds since the epoch.
+-- Since when sensitive operations accept a user's access tokens, in seconds since the epoch.
 CREATE FUNCTION session_valid_from_s(p_user bigint) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(extract(epoch FROM sessions_valid_from)::bigint, 0) FROM users WHERE id = p_user
 $$;
 
--- Begins a session of a user whose row is locked: a family with its first refresh token, by hash.
+-- Begins a session of a user whose row is locked: a family and its first refresh token, by hash.
 CREATE FUNCTION session_begin(p_user bigint, p_token_hash text, p_lifetime_s bigint) RETURNS void
 LANGUAGE sql AS $$
     INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)
     VALUES (p_token_hash, gen_random_uuid(), p_user, clock_timestamp() + p_lifetime_s * interval '1 second')
 $$;
 
--- Begins a session after a login. p_password_hash is what that was verified against: when the password
--- has been changed since, there is no session. An access token is issued at valid_from_s at the
--- earliest. Outcomes: opened; changed.
+-- Begins a session after a login. p_password_hash is the hash that the login verified: there is no
+-- session if the password has changed since. The access token must not be issued before valid_from_s.
+-- Outcomes: opened; changed.
 CREATE FUNCTION session_open(p_user bigint, p_password_hash text, p_token_hash text, p_lifetime_s bigint)
 RETURNS TABLE (outcome text, valid_from_s bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -82,9 +83,9 @@ BEGIN
     RETURN QUERY SELECT 'opened', session_valid_from_s(p_user);
 END $$;
 
--- Exchanges a refresh token for the next of its family. A token that was used before has been
--- stolen, or its thief was first: the whole family ends.
--- Outcomes: rotated; reused; unknown (also expired and revoked). valid_from_s: as of session_open.
+-- Exchanges a refresh token for the next of its family. A token that is used twice was stolen, by
+-- either of the two: the family ends. Outcomes: rotated; reused; unknown (also expired or revoked).
+-- valid_from_s: as of session_open.
 CREATE FUNCTION session_rotate(p_token_hash text, p_next_hash text, p_lifetime_s bigint)
 RETURNS TABLE (outcome text, user_id bigint, valid_from_s bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

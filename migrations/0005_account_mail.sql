@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Tokens in links of mails, by hash. Each works once and for one purpose.
+-- Tokens of mailed links, by hash. Each works once and for one purpose.
 CREATE TABLE mailed_tokens (
     token_hash text NOT NULL CONSTRAINT mailed_tokens_pkey PRIMARY KEY,
     user_id bigint NOT NULL CONSTRAINT mailed_tokens_user REFERENCES users ON DELETE CASCADE,
@@ -13,7 +13,7 @@ CREATE TABLE mailed_tokens (
 CREATE INDEX mailed_tokens_of_user ON mailed_tokens (user_id);
 CREATE INDEX mailed_tokens_by_expiry ON mailed_tokens (expires_at);
 
--- Mails about an account. What a mail says is forgotten as soon as it is out, for its link is a key.
+-- Mails about an account. A mail's content is deleted once it is sent, because its link is a key.
 CREATE TABLE account_mails (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT account_mails_pkey PRIMARY KEY,
     user_id bigint NOT NULL CONSTRAINT account_mails_user REFERENCES users ON DELETE CASCADE,
@@ -29,7 +29,7 @@ CREATE TABLE account_mails (
     traceparent text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     next_attempt_at timestamptz DEFAULT clock_timestamp(),
-    -- When its link is no use any more, nor is sending it.
+    -- When its link expires; the mail is not sent after that.
     expires_at timestamptz NOT NULL,
     sent_at timestamptz
 );
@@ -37,9 +37,9 @@ CREATE INDEX account_mails_to_send ON account_mails (next_attempt_at) WHERE stat
 CREATE INDEX account_mails_of_user ON account_mails (user_id);
 CREATE INDEX account_mails_by_time ON account_mails (created_at);
 
--- Writes a mail, and the token of its link if it has one. p_mail: {"purpose", "lifetime_s", "subject",
--- "text", "html", "traceparent", "token_hash"?, "verified_only"?}, or null: none is written. Who has no
--- address gets none, nor does, where verified_only is true, one that has not been verified.
+-- Queues a mail, and stores the token of its link if it has one. p_mail: {"purpose", "lifetime_s",
+-- "subject", "text", "html", "traceparent", "token_hash"?, "verified_only"?}; null queues nothing.
+-- Neither does a user without an address, or with an unverified one where verified_only is true.
 CREATE FUNCTION account_mail_write(p_user bigint, p_mail jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -57,8 +57,8 @@ BEGIN
     END IF;
 END $$;
 
--- Tells a user what was done to the account, by a mail as account_mail_write takes it. Of one kind only
--- so many go out in a window: "mails_max" and "window_s" of p_mail.
+-- Notifies a user of a change to the account by a mail in the form of account_mail_write. p_mail also
+-- has "mails_max" and "window_s": how many mails of its purpose a window allows.
 CREATE FUNCTION account_notice_write(p_user bigint, p_mail jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -68,8 +68,8 @@ BEGIN
     END IF;
 END $$;
 
--- Mails the verification again, so often in a window.
--- p_limits: {"mails", "window_s"}. Outcomes: written; verified (already); no_address; throttled; no_user.
+-- Mails the verification again, within p_limits: {"mails", "window_s"}. Outcomes: written; verified
+-- (already); no_address; throttled; no_user.
 CREATE FUNCTION verification_resend(p_user bigint, p_limits jsonb, p_mail jsonb)
 RETURNS TABLE (outcome text, retry_after_s bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -93,7 +93,7 @@ BEGIN
     END IF;
 END $$;
 
--- Whom a mailed token is of, if it is good: one row in any case.
+-- The user of a mailed token; a row of nulls when it is not valid.
 CREATE FUNCTION mailed_token_read(p_token_hash text, p_purpose text)
 RETURNS TABLE (user_id bigint, email text, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -104,10 +104,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN users u ON u.id = m.user_id
 $$;
 
--- Uses a verification token. Who follows the link has the address; whoever made the account need not
--- have had it. So everything from before ends (access_end), unless the account's own session asks:
--- p_session_user and the time its token was issued at, or null. Outcomes: verified; invalid (unknown,
--- used or expired).
+-- Uses a verification token. Whoever follows the link owns the address, but may not have created the
+-- account. So all earlier access ends (access_end), unless the account's own session asks:
+-- p_session_user and the time at which its token was issued, or null. Outcomes: verified; invalid
+-- (unknown, used or expired).
 CREATE FUNCTION email_verify(p_token_hash text, p_session_user bigint, p_issued_at_s bigint)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -128,7 +128,8 @@ BEGIN
     RETURN QUERY SELECT 'verified';
 END $$;
 
--- Claims mails to send: a lease, as for notifications. A mail whose link has expired has failed.
+-- Claims mails to send, for a lease, as notifications_claim does. A mail whose link has expired has
+-- failed.
 CREATE FUNCTION account_mails_claim(p_limit integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, attempts integer, email text, name text, subject text, body_text text,
                body_html text, traceparent text)
@@ -162,8 +163,8 @@ BEGIN
     ORDER BY m.id;
 END $$;
 
--- Records the outcome of an attempt, as for notifications; no event tells of these mails. What a
--- mail said is forgotten with its outcome.
+-- Records the outcome of an attempt, as notification_settle does, but emits no event. A final outcome
+-- deletes the mail's content.
 CREATE FUNCTION account_mail_settle(p_id bigint, p_error text, p_retry_ms bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Keys of login throttles; the e-mail only as a hash, for whatever was typed there counts.
+-- Keys of the login throttles. The address is hashed, because users may type anything there.
 CREATE FUNCTION login_throttles(p_email_key text, p_address text)
 RETURNS TABLE (account text, address text, pair text)
 LANGUAGE sql IMMUTABLE AS $$
@@ -10,12 +10,11 @@ LANGUAGE sql IMMUTABLE AS $$
     FROM (SELECT encode(sha256(convert_to(p_email_key, 'UTF8')), 'hex') AS hash) AS h
 $$;
 
--- Takes a try at a password, before that is verified, so that tries at the same time count too; a right
--- one is given back by login_succeeded. Who tries too often is stopped by address, and by account and
--- address together; never by account alone, or anybody could lock anybody out. An account under attack
--- from many addresses only lowers what each address may try.
--- p_limits: {"pair", "pair_under_attack", "address", "account", "window_s"}.
--- Answers 0, or the seconds until it is worth another try.
+-- Counts an attempt at a password before it is verified, so that concurrent attempts count too;
+-- login_succeeded gives it back. Attempts are limited by client address, and by account and client
+-- address together. They are never limited by account alone, or anybody could lock out anybody. An
+-- account that is tried from many addresses only lowers the limit of each. p_limits: {"pair",
+-- "pair_under_attack", "address", "account", "window_s"}. Returns 0, or the seconds to wait.
 CREATE FUNCTION password_try(p_email_key text, p_address text, p_limits jsonb) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,14 +32,14 @@ BEGIN
         wait_s := throttle_hit(keys.address, (p_limits->>'address')::bigint, window_s);
     END IF;
     IF wait_s = 0 THEN
-        -- Counts and stops nobody.
+        -- Counts, but blocks nobody.
         PERFORM throttle_hit(keys.account, 9223372036854775807, window_s);
     END IF;
     RETURN wait_s;
 END $$;
 
--- Takes a try at a login; see password_try. Without an account there is a row all the same;
--- retry_after_s is 0 when the try may go on.
+-- Counts an attempt to log in; see password_try. Returns a row without an account too. retry_after_s
+-- is 0 when the attempt may proceed.
 CREATE FUNCTION login_begin(p_email_key text, p_address text, p_limits jsonb)
 RETURNS TABLE (retry_after_s bigint, user_id bigint, password_hash text, granted_scopes text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -58,23 +57,24 @@ BEGIN
     LEFT JOIN users u ON u.email_key = asked.email_key AND u.password_hash IS NOT NULL;
 END $$;
 
--- The password was right: the try is given back, and this address begins anew with this account.
+-- The password was right: gives the attempt back, and clears the count of this client address for this
+-- account.
 CREATE FUNCTION login_succeeded(p_email_key text, p_address text) RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     keys record;
 BEGIN
     SELECT * INTO keys FROM login_throttles(p_email_key, p_address);
-    -- In the order in which a try takes them.
+    -- In the order in which an attempt takes them.
     DELETE FROM throttles WHERE key = keys.pair;
     PERFORM throttle_give_back(keys.address);
     PERFORM throttle_give_back(keys.account);
     RETURN QUERY SELECT 'forgotten';
 END $$;
 
--- Mails a password reset, if there is an account with a password. To an address that has not been
--- verified goes p_unverified_mail instead, where it is given. What was done is not told; only an
--- address that asks too often is. p_limits: {"mails", "address", "window_s"}.
+-- Mails a password reset if the address has an account with a password; p_unverified_mail, if given,
+-- replaces p_mail for an unverified address. The caller learns only whether its client address asks
+-- too often. p_limits: {"mails", "address", "window_s"}.
 CREATE FUNCTION password_forgot(p_email_key text, p_address text, p_limits jsonb, p_mail jsonb,
                                 p_unverified_mail jsonb)
 RETURNS TABLE (retry_after_s bigint)
@@ -96,9 +96,9 @@ BEGIN
     RETURN QUERY SELECT wait_s;
 END $$;
 
--- Uses a reset token: sets the password, and ends everything from before (access_end), for whoever
--- forgot the password does not know who has it. Who read the mail has the address. The account's owner
--- is told by p_mail. Outcomes: reset; invalid (unknown, used or expired).
+-- Uses a reset token: sets the password, verifies the address, and ends all earlier access
+-- (access_end), because whoever forgot the password cannot know who else has it. p_mail notifies the
+-- owner. Outcomes: reset; invalid (unknown, used or expired).
 CREATE FUNCTION password_reset(p_token_hash text, p_password_hash text, p_mail jsonb)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -120,8 +120,8 @@ BEGIN
     RETURN QUERY SELECT 'reset';
 END $$;
 
--- Takes a try at the password of whoever wants to change it, as a login does. Outcomes: begun;
--- throttled; session_ended; no_password (the user logs in elsewhere).
+-- Counts an attempt at the current password, as a login does. Outcomes: begun; throttled;
+-- session_ended; no_password (the user logs in at a provider).
 CREATE FUNCTION password_change_begin(p_user bigint, p_issued_at_s bigint, p_address text, p_limits jsonb)
 RETURNS TABLE (outcome text, retry_after_s bigint, password_hash text, email text, name text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -143,9 +143,9 @@ BEGIN
         wait_s, u.password_hash, u.email, u.name;
 END $$;
 
--- Changes a password whose present hash was verified: ends every session and begins one for whoever
--- asked, with the refresh token of p_token_hash. The account's owner is told by p_mail. valid_from_s: as
--- of session_open. Outcomes: changed; session_ended (also when the password is another by now).
+-- Changes a password whose current hash was verified. It ends every session and begins one for the
+-- caller, with the refresh token of p_token_hash. p_mail notifies the owner. valid_from_s: as of
+-- session_open. Outcomes: changed; session_ended (also when the password has changed since).
 CREATE FUNCTION password_change(p_user bigint, p_issued_at_s bigint, p_verified_hash text, p_password_hash text,
                                 p_token_hash text, p_lifetime_s bigint, p_mail jsonb)
 RETURNS TABLE (outcome text, valid_from_s bigint)

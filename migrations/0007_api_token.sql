@@ -16,15 +16,15 @@ CREATE TABLE api_tokens (
 );
 CREATE INDEX api_tokens_of_user ON api_tokens (user_id, id);
 
--- A personal token as the API answers it, without the token.
+-- A personal token as the API returns it, without its secret.
 CREATE FUNCTION api_token_json(t api_tokens) RETURNS json
 LANGUAGE sql STABLE
 RETURN json_build_object(
     'id', (t).id, 'name', (t).name, 'scopes', (t).scopes, 'expires_at', instant((t).expires_at),
     'last_used_at', instant((t).last_used_at), 'created_at', instant((t).created_at));
 
--- Makes a personal token, and tells the account's owner by p_mail. Outcomes: made; too_many (the user has
--- p_max already); session_ended.
+-- Creates a personal token; p_mail notifies the owner. Outcomes: made; too_many (the user has p_max);
+-- session_ended.
 CREATE FUNCTION api_token_create(p_user bigint, p_issued_at_s bigint, p_token_hash text, p_name text,
                                  p_scopes text[], p_expires_at text, p_max bigint, p_mail jsonb)
 RETURNS TABLE (outcome text, answer text)
@@ -54,7 +54,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     FROM api_tokens t WHERE t.user_id = p_user
 $$;
 
--- Takes a personal token back, at once. Outcomes: deleted; unknown.
+-- Revokes a personal token. Outcomes: deleted; unknown.
 CREATE FUNCTION api_token_delete(p_user bigint, p_id bigint) RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -62,8 +62,8 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'deleted' ELSE 'unknown' END;
 END $$;
 
--- Whom a personal token stands for, and what it allows: no row when it does not exist or is over.
--- Its use is noted once a minute, so that reading tasks is not writing all the time.
+-- The user and scopes of a personal token; no row when it is unknown or expired. Its use is recorded
+-- once a minute, so that reads rarely write.
 CREATE FUNCTION api_token_use(p_token_hash text) RETURNS TABLE (user_id bigint, scope text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column

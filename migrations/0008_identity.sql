@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Public keys of the OpenID provider, as the bridge found them: JWKs with nothing but the key.
+-- Public keys of the OpenID provider, as the bridge fetched them: JWKs reduced to the key.
 CREATE TABLE provider_keys (
     issuer text NOT NULL,
     place integer NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE provider_keys (
     CONSTRAINT provider_keys_pkey PRIMARY KEY (issuer, place)
 );
 
--- Which user a subject of a provider is.
+-- Users by the subject that a provider knows them as.
 CREATE TABLE identities (
     issuer text NOT NULL,
     subject text NOT NULL,
@@ -22,9 +22,9 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_of_user ON identities (user_id);
 
--- What a provider's token is checked with: its issuer's keys of that id (all, when it names none),
--- and the user that its subject is, if there is one yet. Keys that the bridge has not seen for a day
--- are no keys.
+-- What a provider's token is checked with: its issuer's keys of that id (all, when it names none), and
+-- the user of its subject, if there is one yet. Keys that the bridge has not refreshed for a day do
+-- not count.
 CREATE FUNCTION provider_token(p_issuer text, p_kid text, p_subject text)
 RETURNS TABLE (keys text, user_id bigint, granted_scopes text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -37,9 +37,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN users u ON u.id = i.user_id
 $$;
 
--- Takes an address from an account that has never proven it is its own. That one cannot be told from a
--- stranger's, so its ways in go too: password, sessions, tokens, webhooks, and what waits to be mailed.
--- Its tasks stay.
+-- Takes an address from an account that never verified it. That account may be a stranger's, so it
+-- also loses its password, sessions, tokens, webhooks and queued mails. Its tasks stay.
 CREATE FUNCTION address_take(p_email_key text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -56,9 +55,9 @@ BEGIN
     WHERE id = whose;
 END $$;
 
--- The user that a provider's subject is, made at first sight. An address that the provider has
--- verified becomes the user's, also when an account has it that has not verified it (address_take). One
--- that has keeps it: a provider opens nobody's account.
+-- The user of a provider's subject, created at first sight. An address that the provider has verified
+-- becomes the user's, even if an account has it unverified (address_take). A verified account keeps
+-- its address: no provider opens it.
 CREATE FUNCTION identity_user(p_issuer text, p_subject text, p_email text, p_email_key text, p_name text)
 RETURNS TABLE (user_id bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -66,7 +65,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     made bigint;
 BEGIN
-    -- Two first requests at the same time make one user.
+    -- Two concurrent first requests create one user.
     PERFORM pg_advisory_xact_lock(hashtextextended('identity ' || p_issuer || ' ' || p_subject, 0));
     SELECT i.user_id INTO made FROM identities i WHERE i.issuer = p_issuer AND i.subject = p_subject;
     IF made IS NULL THEN
@@ -84,7 +83,7 @@ BEGIN
     RETURN QUERY SELECT made;
 END $$;
 
--- Replaces a provider's keys by what it publishes now: an array of JWKs.
+-- Replaces a provider's keys by those that it publishes now, an array of JWKs.
 CREATE FUNCTION provider_keys_replace(p_issuer text, p_keys jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -2,16 +2,16 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Who may register where not everyone may, by the hash of a token that works once.
+-- Invitations to register where registration is not open, by the hash of a token that works once.
 CREATE TABLE invitations (
     token_hash text NOT NULL CONSTRAINT invitations_pkey PRIMARY KEY,
-    -- The only address it is good for; none: any.
+    -- The only address that it admits; null admits any.
     email_key text,
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX invitations_by_expiry ON invitations (expires_at);
 
--- Whether an invitation is good for an address; p_token_hash is of its token.
+-- Whether an invitation admits an address; p_token_hash is of its token.
 CREATE FUNCTION invitation_admits(p_token_hash text, p_email_key text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
@@ -20,7 +20,8 @@ LANGUAGE sql STABLE AS $$
           AND coalesce(email_key, p_email_key) = p_email_key)
 $$;
 
--- Makes an invitation, for one address or any; answers when it ends. For who owns the schema alone.
+-- Creates an invitation, for one address or any, and returns when it expires. Only the schema's owner
+-- may.
 CREATE FUNCTION invitation_make(p_token_hash text, p_email_key text, p_lifetime_s bigint) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO invitations (token_hash, email_key, expires_at)
@@ -28,7 +29,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     RETURNING instant(expires_at)
 $$;
 
--- The same, by a user who has logged in and may (the caller checks that). Outcomes: made; session_ended.
+-- Creates an invitation for a logged-in user; the caller has checked the scope. Outcomes: made;
+-- session_ended.
 CREATE FUNCTION invitation_create(p_user bigint, p_issued_at_s bigint, p_token_hash text, p_email_key text,
                                   p_lifetime_s bigint)
 RETURNS TABLE (outcome text, expires_at text)
@@ -41,10 +43,10 @@ BEGIN
     END IF;
 END $$;
 
--- Takes a try at a registration, before the work of hashing its password; one that succeeds counts too.
--- From one address (null: not known) and in all only so many are let in a window: p_limits:
--- {"address": n, "all": n, "window_s": s}, or null: any number. Outcomes: begun; throttled;
--- invitation_invalid (where p_invitation_hash is given); email_taken.
+-- Counts an attempt to register before the password is hashed, successful ones too. p_limits:
+-- {"address", "all", "window_s"}: how many a window allows from one client address (null: unknown) and
+-- in all; null allows any number. Outcomes: begun; throttled; invitation_invalid (if p_invitation_hash
+-- is given); email_taken.
 CREATE FUNCTION registration_begin(p_email_key text, p_invitation_hash text, p_address text, p_limits jsonb)
 RETURNS TABLE (outcome text, retry_after_s bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -67,8 +69,8 @@ BEGIN
         wait_s;
 END $$;
 
--- Makes an account and its revision row, mails its verification, and uses up its invitation, if it needs
--- one. Outcomes: registered; invitation_invalid; email_taken.
+-- Creates an account and its revision row, queues its verification, and uses up its invitation, if it
+-- needs one. Outcomes: registered; invitation_invalid; email_taken.
 CREATE FUNCTION account_register(p_email text, p_email_key text, p_password_hash text, p_name text,
                                  p_time_zone text, p_invitation_hash text, p_mail jsonb)
 RETURNS TABLE (outcome text, user_id bigint, answer text)
@@ -77,7 +79,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     made users;
 BEGIN
-    -- Two at the same time are one that is admitted.
+    -- Of two concurrent registrations, one is admitted.
     PERFORM FROM invitations WHERE token_hash = p_invitation_hash FOR UPDATE;
     IF p_invitation_hash IS NOT NULL AND NOT invitation_admits(p_invitation_hash, p_email_key) THEN
         RETURN QUERY SELECT 'invitation_invalid', NULL::bigint, NULL::text;

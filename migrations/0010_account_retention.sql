@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Forgets what is over; tells how many rows that were. Mails are remembered for p_mail_days.
+-- Deletes what has expired, and mails older than p_mail_days; returns the number of rows.
 CREATE FUNCTION accounts_retain(p_mail_days integer, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH throttle AS (

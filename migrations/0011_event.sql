@@ -2,18 +2,18 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Events on their way: written in the transaction that made them true, deleted by the relay after
--- the transport has taken them over. One row per event, whatever topics carry it.
+-- Events in transit: written in the transaction that made them true, deleted by the relay once the
+-- transport has acknowledged them. One row per event, whichever topics carry it.
 CREATE TABLE outbox (
-    -- Numbers are given under the user's lock, so they ascend in commit order for each user, but
-    -- not across users: a cursor over them would lose rows.
+    -- Assigned under the user's lock: ascends in commit order per user, but not across users. A cursor
+    -- over it would lose rows.
     id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) CONSTRAINT outbox_pkey PRIMARY KEY,
-    -- 0 to 63 by hash of the user: each shard is relayed by one relay at a time.
+    -- 0 to 63, by hash of the user; each shard is relayed by one relay at a time.
     shard smallint NOT NULL GENERATED ALWAYS AS ((hashint8extended(user_id, 0) & 63)::smallint) STORED,
     event_id uuid NOT NULL,
     event_type text NOT NULL,
     user_id bigint NOT NULL,
-    -- None for an event that is about no task.
+    -- Null for an event that is about no task.
     task_id bigint,
     occurred_at timestamptz NOT NULL,
     traceparent text,
@@ -24,13 +24,13 @@ CREATE TABLE outbox (
         autovacuum_analyze_threshold = 20000);
 CREATE INDEX outbox_by_shard ON outbox (shard, id);
 
--- Version of the shape of events' values.
+-- Version of the schema of events' values.
 CREATE FUNCTION event_schema_version() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '1.0';
 
--- The value of an event, as JSON. `members` is the JSON text of what its type has besides, each member
--- with a comma before it.
+-- The value of an event, as JSON. `members` is JSON text: the members of its type, each preceded by a
+-- comma.
 CREATE FUNCTION event_value(event_id uuid, event_type text, at timestamptz, members text) RETURNS text
 LANGUAGE sql STABLE
 RETURN '{"event_id":"' || event_id || '","schema_version":"' || event_schema_version() || '","event_type":"'
@@ -57,14 +57,14 @@ BEGIN
                         task_members(emit.task_id, emit.user_id, revision, members, task_data)));
 END $$;
 
--- Removes events that the transport has taken over.
+-- Removes events that the transport has acknowledged.
 CREATE FUNCTION outbox_remove(p_ids bigint[]) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH removed AS (DELETE FROM outbox WHERE id = ANY (p_ids) RETURNING 1)
     SELECT count(*) FROM removed
 $$;
 
--- Which transport the events of this database travel by: one row.
+-- The transport that carries this database's events: one row.
 CREATE TABLE transport (
     only_row boolean NOT NULL DEFAULT true CONSTRAINT transport_pkey PRIMARY KEY
         CONSTRAINT transport_only_row CHECK (only_row),
@@ -72,7 +72,7 @@ CREATE TABLE transport (
     since timestamptz NOT NULL
 );
 
--- Notes which transport the events travel by.
+-- Sets the transport.
 CREATE FUNCTION transport_set(p_name text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO transport (name, since) VALUES (p_name, clock_timestamp())

@@ -13,7 +13,7 @@ CREATE TABLE dead_letters (
     error_code text NOT NULL,
     error_message text NOT NULL,
     topic text NOT NULL,
-    -- None on the local transport.
+    -- Null on the local transport.
     partition integer,
     kafka_offset bigint,
     key text NOT NULL,
@@ -25,8 +25,8 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_to_redrive ON dead_letters (id) WHERE state = 'redriving';
 
--- Records an event that a consumer could not handle, and announces it, once. A redriven one that
--- fails again is open again. `p_announce` is false for the dead letter of a dead letter.
+-- Records an event that a consumer could not handle, and announces it once. A redriven one that fails
+-- again is open again. `p_announce` is false for the dead letter of a dead letter.
 CREATE FUNCTION dead_letter_record(p_event_id text, p_user bigint, p_consumer text, p_attempts integer,
                                    p_code text, p_message text, p_topic text, p_partition integer,
                                    p_offset bigint, p_key text, p_headers jsonb, p_value text,
@@ -60,8 +60,8 @@ BEGIN
     RETURN recorded;
 END $$;
 
--- Moves a dead letter on: redriving (asked for), redriven (done), discarded, open (failed again).
--- False when it is not in a state from which that is possible.
+-- Moves a dead letter to a state: redriving (requested), redriven (done), discarded, open (failed
+-- again). False when its current state does not allow that.
 CREATE FUNCTION dead_letter_move(p_id bigint, p_state text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

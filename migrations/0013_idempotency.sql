@@ -9,14 +9,14 @@ CREATE TABLE idempotency_keys (
     key text NOT NULL,
     body_hash text NOT NULL,
     status integer NOT NULL,
-    -- The task, or null where the answer has none.
+    -- The response body; null where it has none.
     answer text,
     created_at timestamptz NOT NULL,
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, request, key)
 );
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
--- The answer that is kept for an idempotency key; none when there is no key or no kept answer.
+-- The answer kept for an idempotency key, if there is one.
 CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE sql STABLE AS $$
@@ -37,9 +37,9 @@ LANGUAGE sql AS $$
         created_at = excluded.created_at
 $$;
 
--- Begins a user's write: takes p_count revisions and looks up the answer that is kept for the
--- idempotency key, under the user's lock, so that a second request with the key waits for the first. With
--- an outcome the write is over and its revisions are given back: no_user, replayed, key_reused.
+-- Begins a user's write: takes p_count revisions and looks up the answer kept for the idempotency key,
+-- under the user's lock, so that a second request with the key waits for the first. With an outcome
+-- (no_user, replayed, key_reused) the write is over and its revisions are given back.
 CREATE FUNCTION write_begin(p_user bigint, p_count bigint, p_request text, p_key text, p_hash text,
                             OUT revision bigint, OUT outcome text, OUT answer text)
 LANGUAGE plpgsql AS $$

@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Low before urgent; null for none.
+-- Ascends from low to urgent; null for none.
 CREATE FUNCTION priority_rank(priority text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'urgent' THEN 4 END;
@@ -15,31 +15,31 @@ CREATE TABLE tasks (
     status text NOT NULL CONSTRAINT tasks_status CHECK (status IN ('pending', 'in_progress', 'completed')),
     priority text CONSTRAINT tasks_priority CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
     tags text[] NOT NULL DEFAULT '{}',
-    -- The same tags without case, in the same places: what they are told apart and filtered by.
+    -- The tags folded, in the same places: tags are compared and filtered by them.
     tag_keys text[] NOT NULL DEFAULT '{}',
-    -- Title and description without case and accents, as a phrase is searched in; folded by the
-    -- caller, so that no locale of a database has a say in it.
+    -- Title and description without case and accents, for searching a phrase. Rust folds them, so that
+    -- the database's locale does not matter.
     search_text text NOT NULL DEFAULT '',
-    -- The beginning of the folded title: what titles are sorted by.
+    -- The beginning of the folded title, which lists sort by.
     title_key text COLLATE "C" NOT NULL DEFAULT '',
     due_at timestamptz,
     time_zone text NOT NULL,
-    -- ISO 8601, as it is answered.
+    -- ISO 8601, as the API returns it.
     reminder_offset text,
-    -- All members, as it is answered.
+    -- With all members, as the API returns it.
     recurrence_rule jsonb,
     parent_task_id bigint,
-    -- The series, and the wall-clock slot in it, that this task is the occurrence of.
+    -- The series that the task is an occurrence of, and its wall-clock slot there.
     series_id bigint,
     slot timestamp,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     completed_at timestamptz,
     revision bigint NOT NULL,
-    -- The task as the API answers it, JSON. Kept, for a list is hardly anything else; no statement
-    -- writes it, see task_represent.
+    -- The task as the API returns it, JSON. Stored because lists consist of it; task_represent
+    -- maintains it.
     representation text NOT NULL,
-    -- In a statement that writes a task from an object of its members: that object, see task_fill.
+    -- How a statement hands over a task's members; task_fill takes them, so a stored row has none.
     given jsonb CONSTRAINT tasks_given_is_taken CHECK (given IS NULL),
     CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -50,8 +50,8 @@ CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
 
--- Turns the object that a statement has given for a task into the row: a member becomes the column of
--- its name, what is left out stays, and what has no column is for others.
+-- Turns a task's object into the row. A member becomes the column of its name; a column without a
+-- member stays as it is; members without a column are for the caller.
 CREATE FUNCTION task_fill() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -67,8 +67,8 @@ END $$;
 CREATE TRIGGER tasks_fill BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW WHEN (NEW.given IS NOT NULL) EXECUTE FUNCTION task_fill();
 
--- Puts a task's representation together. By hand: json_build_object looks up how to write each of its
--- arguments for each row, and a search path of its own would be set and reset as often.
+-- Builds a task's representation. By hand: json_build_object looks up the output function of each
+-- argument for each row, and a search path of its own would be set and reset as often.
 CREATE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -86,12 +86,12 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Before each row, so that no statement can forget it. Triggers fire by name: after tasks_fill.
+-- Triggers fire in the order of their names: this one after tasks_fill.
 CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW EXECUTE FUNCTION task_represent();
 
--- Whether a task passes a list's filters, each null for whatever. `phrase` is folded as search_text
--- is, tags are keys. Inlined into the statements that use it.
+-- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded as search_text,
+-- tags are keys. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
                              parent bigint, changed_since text)
@@ -108,22 +108,22 @@ RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
     AND (parent IS NULL OR (t).parent_task_id = parent)
     AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz);
 
--- Where a phrase may stand: keys of the pieces of a task's search_text, each with the user's id, so
--- that what a search reads is its user's own. A table of its own, since most changes of a task leave
--- its text alone, and would write all keys anew.
+-- Candidates for a phrase: keys of the pieces of a task's search_text. A key contains the user's id,
+-- so a search reads only its user's entries. The table is separate because most changes leave the text
+-- alone and would rewrite all keys.
 CREATE TABLE task_search (
     task_id bigint NOT NULL CONSTRAINT task_search_pkey PRIMARY KEY,
     keys bigint[] NOT NULL
 );
--- Without a list of pending entries, which every search would have to read through, whoever's they are.
+-- fastupdate is off: every search would scan the pending list, with all users' entries.
 CREATE INDEX task_search_by_key ON task_search USING gin (keys) WITH (fastupdate = off);
 
--- Key of a piece of text in a user's tasks: the piece has 23 bits.
+-- Key of a piece of text among a user's tasks; a piece has 23 bits.
 CREATE FUNCTION search_key(user_id bigint, piece bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN user_id << 23 | piece;
 
--- Takes down what a task is found by; a text too short for a piece has none.
+-- Stores a task's search keys; text too short for a piece has none.
 CREATE FUNCTION task_search_set(t tasks, pieces jsonb) RETURNS void
 LANGUAGE sql AS $$
     INSERT INTO task_search (task_id, keys)

@@ -6,20 +6,20 @@ CREATE TABLE reminders (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT reminders_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
     task_id bigint NOT NULL,
-    -- 'task': from the task's own reminder_offset, at most one; 'further': added beside it.
+    -- 'task': from the task's reminder_offset, at most one; 'further': added beside it.
     kind text NOT NULL CONSTRAINT reminders_kind CHECK (kind IN ('task', 'further')),
-    -- How long before the due date, ISO 8601; none for a further one at a moment of its own.
+    -- Offset before the due date, ISO 8601; null for a further reminder at a fixed moment.
     before_due text,
-    -- The moment that the task or the caller has set; none while there is no due date to count from.
+    -- The moment that the task or the caller has set; null while there is no due date to count from.
     planned_at timestamptz,
     -- When it fires: the planned moment, or the one that it was snoozed to.
     remind_at timestamptz NOT NULL,
     state text NOT NULL CONSTRAINT reminders_state CHECK (state IN ('armed', 'fired', 'cancelled')),
-    -- Since when it waits for this moment, which may be later than the moment: that is no lateness.
+    -- When it was armed. If that was after remind_at, the delay until then is not lateness.
     armed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- How often it has come due.
+    -- How often it has fired.
     firing integer NOT NULL DEFAULT 0,
-    -- Trace context of the request that armed it, so that the mail can be traced back to it.
+    -- Trace context of the request that armed it, for tracing the mail back to it.
     traceparent text,
     created_at timestamptz NOT NULL
 );
@@ -28,16 +28,16 @@ CREATE INDEX reminders_of_task ON reminders (task_id);
 CREATE INDEX reminders_by_user ON reminders (user_id, remind_at, id);
 CREATE INDEX reminders_due ON reminders (remind_at) WHERE state = 'armed';
 
--- Members of reminder events beside those of every event.
+-- Members of reminder events, as for event_value.
 CREATE FUNCTION reminder_members(reminder_id bigint, remind_at timestamptz, due_at timestamptz)
 RETURNS text
 LANGUAGE sql STABLE
 RETURN ',"reminder_id":' || reminder_id || ',"remind_at":"' || instant(remind_at) || '","due_date":'
     || coalesce('"' || instant(due_at) || '"', 'null');
 
--- Brings one reminder of a task in line with the task: armed at the moment that is planned for it,
--- or cancelled when there is none. What has fired for this very moment stays fired, what was snoozed
--- stays snoozed until the plan changes. `current` is null for a task without a reminder of its own.
+-- Brings a reminder in line with its task: armed for the planned moment, or cancelled without one. A
+-- reminder that has fired for this moment stays fired; a snoozed one stays snoozed until the plan
+-- changes. `current` is null for a task without a reminder of its own.
 CREATE FUNCTION reminder_align(t tasks, current reminders, planned timestamptz, at timestamptz,
                                task_data text, trace text)
 RETURNS void
@@ -46,7 +46,7 @@ DECLARE
     moved boolean := current.planned_at IS DISTINCT FROM planned;
     wanted timestamptz := CASE WHEN moved THEN planned ELSE current.remind_at END;
 BEGIN
-    -- Past its moment and past the due date there is nothing left to be reminded of.
+    -- Nothing is left to remind of once both the moment and the due date are past.
     IF t.status = 'completed' OR planned IS NULL
        OR (moved AND wanted <= at AND (t.due_at IS NULL OR t.due_at <= at)) THEN
         IF current.state = 'armed' THEN
@@ -92,7 +92,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- A reminder as the API answers it, with the offset that it or its task has.
+-- A reminder as the API returns it, with its own offset or its task's.
 CREATE FUNCTION reminder_json(r reminders, t tasks) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object(
@@ -101,9 +101,9 @@ RETURN json_build_object(
     'remind_at', instant((r).remind_at), 'snoozed', (r).planned_at IS DISTINCT FROM (r).remind_at,
     'status', (r).state, 'created_at', instant((r).created_at));
 
--- Adds a further reminder to a task: at a moment, or so long before the due date (`p_before`), which
--- is `p_at` now. Changes no task, so it takes no revision, but waits for the user's other writers.
--- Outcomes: added; stale, not_found, too_many (nothing done); replayed, key_reused; no_user.
+-- Adds a further reminder to a task: at the moment `p_at`, which an offset `p_before`, if given,
+-- implies for the current due date. It changes no task and so takes no revision. Outcomes: added;
+-- stale, not_found, too_many (nothing done); replayed, key_reused; no_user.
 CREATE FUNCTION reminder_add(p_user bigint, p_task bigint, p_expected bigint, p_before text, p_at text,
                              p_max bigint, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
@@ -145,8 +145,8 @@ BEGIN
     RETURN QUERY SELECT 'added', body;
 END $$;
 
--- Arms a reminder for another moment, until its plan changes.
--- Outcomes: snoozed; not_found; completed (the task is).
+-- Arms a reminder for another moment, until its plan changes. Outcomes: snoozed; not_found; completed
+-- (the task is).
 CREATE FUNCTION reminder_snooze(p_user bigint, p_reminder bigint, p_until text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -174,8 +174,8 @@ BEGIN
     RETURN QUERY SELECT 'snoozed', reminder_json(snoozed, t)::text;
 END $$;
 
--- Takes a reminder away. With a task's own one its reminder_offset goes, which is a change of the task.
--- Outcomes: removed; not_found.
+-- Removes a reminder. Removing a task's own one clears its reminder_offset, which is a change of the
+-- task. Outcomes: removed; not_found.
 CREATE FUNCTION reminder_remove(p_user bigint, p_reminder bigint, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -2,8 +2,8 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- A rule with its anchor. Every occurrence is calculated from the anchor, never from a date that
--- was clamped or postponed.
+-- A rule and its anchor. Every occurrence is calculated from the anchor, never from a date that was
+-- clamped or postponed.
 CREATE TABLE series (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT series_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
@@ -11,43 +11,43 @@ CREATE TABLE series (
     recurrence_rule jsonb NOT NULL,
     anchor timestamp NOT NULL,
     time_zone text NOT NULL,
-    -- Whether it ends after so many completions, so that whoever asks for a successor counts them.
+    -- Whether its end is a number of completions, which then have to be counted for a successor.
     counts_completions boolean NOT NULL,
     created_at timestamptz NOT NULL,
-    -- When its user ended it: none of its occurrences has a successor any more. A series that ran
-    -- out has none; its end is a row of occurrences, which reopening withdraws.
+    -- When its user ended it: no occurrence gets a successor after that. Null for a series that ran
+    -- out: its end is a row of occurrences, which reopening withdraws.
     ended_at timestamptz,
-    -- The series that this one goes on from, when an edit was meant for an occurrence and those
-    -- after it.
+    -- The series that this one continues, after an edit of an occurrence and all later ones.
     previous_series_id bigint
 );
 CREATE INDEX series_by_user ON series (user_id);
 
--- What has become of each slot. A row outlives its task, so that no race, replay or deletion makes
--- a second successor; the end of a series is a row too.
+-- What became of each slot. A row outlives its task, so that no race, replay or deletion creates a
+-- second successor. The end of a series is a row too.
 CREATE TABLE occurrences (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT occurrences_pkey PRIMARY KEY,
     series_id bigint NOT NULL,
     user_id bigint NOT NULL,
-    -- The task that is this occurrence; none for a skipped slot and for the end.
+    -- The task of this occurrence; null for a skipped slot and for the end.
     task_id bigint,
-    -- The occurrence that this one follows; none for the first and for skipped slots.
+    -- The occurrence that this one follows; null for the first and for skipped slots.
     predecessor_task_id bigint,
     -- Wall-clock time in the series' zone: instants would merge across a DST gap.
     slot timestamp,
-    -- Whether the slot is unique in its series: on schedule it is, after completions it need not be.
+    -- Whether the slot is unique in its series: so with basis schedule, not with basis completion.
     scheduled boolean NOT NULL,
     state text NOT NULL CONSTRAINT occurrences_state CHECK (state IN ('live', 'withdrawn', 'skipped', 'ended')),
-    -- Revision that made the task: while the task still has it, nobody has changed it.
+    -- Revision that created the task. While the task still has it, nobody has changed the task.
     created_revision bigint,
-    -- The task as it was when its user deleted just this occurrence, so that the series can go on.
+    -- The task as its user deleted it, if only this occurrence was deleted: the series continues from
+    -- it.
     deleted_task jsonb,
     created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX occurrences_predecessor_taken ON occurrences (predecessor_task_id);
 CREATE UNIQUE INDEX occurrences_slot_taken ON occurrences (series_id, slot) WHERE scheduled AND state <> 'withdrawn';
 CREATE INDEX occurrences_by_task ON occurrences (task_id);
--- To count those of a series that follows completions.
+-- For counting completions.
 CREATE INDEX occurrences_unscheduled ON occurrences (series_id) WHERE NOT scheduled AND state = 'live';
 
 -- Starts a series at a task, which is its first occurrence. `previous` is the series that it continues,
@@ -70,7 +70,7 @@ BEGIN
     RETURN started;
 END $$;
 
--- Ends a series after an occurrence: the row keeps a successor from being made, the event says so.
+-- Ends a series after an occurrence. The row prevents a successor.
 CREATE FUNCTION series_close(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
                              at timestamptz, task_data text, trace text)
 RETURNS boolean
@@ -88,7 +88,7 @@ BEGIN
     RETURN false;
 END $$;
 
--- Ends a series at its user's wish, from whichever occurrence: the row says when, the event once.
+-- Ends a series because its user wants it, from whichever occurrence. Does so once.
 CREATE FUNCTION series_stop(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
                             at timestamptz, task_data text, trace text)
 RETURNS void
@@ -102,9 +102,9 @@ BEGIN
     END IF;
 END $$;
 
--- Carries an edit of one occurrence over to its series: the rule, and the anchor moved as far as the
--- occurrence was moved, so that a count goes on counting from where it began. The other occurrences
--- that are open get the rule; each has its revision and event.
+-- Applies an edit of one occurrence to its series: the rule, and the anchor moved as far as the
+-- occurrence was, so that a count still starts where it did. The other open occurrences get the rule;
+-- each takes a revision and emits an event.
 CREATE FUNCTION series_rewrite(before tasks, changed tasks, p_task jsonb, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -119,7 +119,7 @@ BEGIN
         counts_completions = (p_task ->> 'counts_completions')::boolean,
         anchor = CASE WHEN is_moved THEN s.anchor + (moved_to - before.slot) ELSE s.anchor END
     WHERE s.id = before.series_id;
-    -- A slot that another occurrence has stays its own.
+    -- Another occurrence keeps its slot.
     IF is_moved AND NOT EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = moved_to
                                 AND o.scheduled AND o.state <> 'withdrawn') THEN
         UPDATE occurrences o SET slot = moved_to

@@ -14,7 +14,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Tombstones: what a device that was away has to forget. Kept 90 days.
+-- Tombstones: what a returning device has to delete.
 CREATE TABLE deletions (
     user_id bigint NOT NULL,
     revision bigint NOT NULL,
@@ -24,14 +24,14 @@ CREATE TABLE deletions (
 );
 CREATE INDEX deletions_by_time ON deletions (deleted_at);
 
--- The highest revision whose tombstone has been forgotten: an older cursor cannot be continued.
+-- The highest revision whose tombstone is gone: an older cursor cannot continue.
 CREATE TABLE deletion_horizons (
     user_id bigint NOT NULL CONSTRAINT deletion_horizons_pkey PRIMARY KEY,
     revision bigint NOT NULL
 );
 
--- Forgets tombstones of one user at a time, for work over many users in one transaction would take
--- many locks. The horizon keeps an older cursor from being continued as if nothing was missing.
+-- Deletes old tombstones of one user per call: many users in one transaction would take many locks.
+-- The horizon stops older cursors from continuing with a gap.
 CREATE FUNCTION deletions_retain(p_days integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -52,8 +52,7 @@ BEGIN
     RETURN removed;
 END $$;
 
--- Creates a task. Outcomes: created; replayed and key_reused (see kept_answer); no_user.
--- `answer` is the task.
+-- Creates a task. Outcomes: created, replayed, key_reused, no_user. `answer` is the task.
 CREATE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
                             p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -92,7 +91,7 @@ BEGIN
     RETURN QUERY SELECT 'created', taken, body;
 END $$;
 
--- Takes a task away: row, tombstone, event. The caller has taken the revision.
+-- Removes a task: its row goes, a tombstone and an event remain. The caller has taken the revision.
 CREATE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -111,8 +110,8 @@ BEGIN
     PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
 END $$;
 
--- Reopening withdraws the successor if nobody has changed it since it was made. An end is
--- withdrawn with it, so that completing again ends the series again.
+-- Withdraws the successor of a reopened task if nobody has changed it. Withdraws an end too, so that
+-- completing the task again ends the series again.
 CREATE FUNCTION successor_withdraw(p_user bigint, p_task bigint, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -135,12 +134,12 @@ BEGIN
     END IF;
 END $$;
 
--- Replaces a task's writable members by `p_task`, if it still has the revision that the caller's
--- rules were applied to. `p_event` is the change's one event: task.updated, task.completed,
--- task.reopened. `p_series`: keep; start a series at this task (also instead of the one it is in);
--- leave the one it is in, which ends; rewrite the one it is in, see series_rewrite. Without `p_event` nothing changes, but the answer is kept for
--- the idempotency key.
--- Outcomes: changed; unchanged; stale, not_found (nothing done); replayed, key_reused; no_user.
+-- Replaces a task's writable members by those of `p_task`, if the task still has the revision that the
+-- caller decided by. `p_event` is the one event of the change: task.updated, task.completed,
+-- task.reopened. Without it nothing changes, but the answer is kept for the idempotency key.
+-- `p_series`: keep; start a series at this task, instead of its current one; leave its series, which
+-- ends; rewrite its series (series_rewrite). Outcomes: changed; unchanged; stale, not_found (nothing
+-- done); replayed, key_reused; no_user.
 CREATE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
                             p_series text, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -166,7 +165,8 @@ BEGIN
         refused := 'not_found';
     ELSIF before.revision <> p_expected THEN
         refused := 'stale';
-    -- A further reminder changes no revision; one that the caller did not know of has no moment yet.
+    -- Adding a further reminder takes no revision. The caller has calculated no moment for one that it
+    -- did not know of.
     ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
                                           AND NOT p_task -> 'further' ? r.before_due) THEN
         refused := 'stale';
@@ -198,7 +198,7 @@ BEGIN
     body := changed.representation;
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
-    -- A past occurrence leaves its series as it is: that goes on with its next one.
+    -- A completed occurrence does not end its series.
     IF p_series IN ('start', 'leave') AND before.series_id IS NOT NULL
        AND (before.status <> 'completed' OR changed.status <> 'completed') THEN
         PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
@@ -213,7 +213,7 @@ BEGIN
         PERFORM successor_withdraw(p_user, p_id, at, p_trace);
     END IF;
     IF p_series = 'start' THEN
-        -- What followed in the series before is not in the way of a successor in this one.
+        -- The successor in the previous series does not prevent one in this series.
         UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id;
     END IF;
     IF p_key IS NOT NULL THEN
@@ -222,9 +222,9 @@ BEGIN
     RETURN QUERY SELECT 'changed', taken, body;
 END $$;
 
--- Deletes a task. `p_expected` null: whatever its revision. `p_scope`: this, future or all; for a
--- pending occurrence `this` lets the series go on with its next one, the others end it.
--- Outcomes: deleted; stale, not_found (nothing done); no_user.
+-- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) is about a
+-- pending occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale,
+-- not_found (nothing done); no_user.
 CREATE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -266,11 +266,9 @@ BEGIN
     RETURN QUERY SELECT 'deleted', taken;
 END $$;
 
--- Moves a pending occurrence on to a later slot of its series; the slot that it was in is recorded
--- as skipped, as are those between (`p_skipped`). `p_next`: slot, due_date, remind_at and further, as
--- in `task` parameters.
--- Outcomes: skipped; stale (also when the slot is taken by now), not_found; replayed, key_reused;
--- no_user.
+-- Moves a pending occurrence to a later slot of its series. Its slot and those between (`p_skipped`)
+-- are recorded as skipped. `p_next`: slot, due_date, remind_at and further, as in `p_task`. Outcomes:
+-- skipped; stale (also when the slot is taken), not_found; replayed, key_reused; no_user.
 CREATE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
                           p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)

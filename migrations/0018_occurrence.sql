@@ -2,13 +2,12 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Makes the successor of a completed occurrence, or of a pending one that was deleted alone, as a
--- new pending task that inherits what an occurrence inherits. `p_next`: the successor, and those
--- that follow it when slots that have passed are all made, as objects of slot, due and remind_at
--- (null for none), each the predecessor of the next. `p_skipped`: slots passed over. `p_series`:
--- the series that the slots were calculated for.
--- Outcomes: created; exists (another delivery was first, or the series has ended); stale (the
--- predecessor is not completed any more, or in another series, or the slot is taken by now).
+-- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a
+-- pending task. `p_next`: the successor and, when all past slots are caught up, those after it, as
+-- objects of slot, due and remind_at (or null); each is the predecessor of the next. `p_skipped`:
+-- slots passed over. `p_series`: the series that the slots were calculated for. Outcomes: created;
+-- exists (another delivery came first, or the series has ended); stale (the predecessor is not
+-- completed any more or is in another series, or the slot is taken).
 CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
                                   p_skipped jsonb, p_trace text)
 RETURNS TABLE (outcome text, made bigint)
@@ -56,8 +55,8 @@ BEGIN
             taken := revision_take(p_user, 1);
         END IF;
         next_id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
-        -- Both keys are tried at once: one successor for each predecessor, one task for each slot.
-        -- A withdrawn successor is revived once.
+        -- Two unique keys decide at once: one successor per predecessor, one task per slot. A
+        -- withdrawn successor is revived once.
         UPDATE occurrences o
         SET state = 'live', task_id = next_id, slot = (next ->> 'slot')::timestamp, created_revision = taken,
             scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
@@ -77,7 +76,7 @@ BEGIN
                 EXIT;
             END IF;
         END IF;
-        -- Whatever is not said here is inherited.
+        -- Everything else is inherited.
         created := predecessor;
         created.id := next_id;
         created.status := 'pending';
@@ -123,7 +122,7 @@ DECLARE
     predecessor tasks;
     deleted boolean := false;
 BEGIN
-    -- Takes no revision, for it changes no task, but waits for the user's other writers.
+    -- Changes no task and so takes no revision.
     PERFORM revision_take(p_user, 0);
     SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
     IF NOT FOUND THEN

@@ -2,10 +2,10 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Colours of tags, which may outlast the last task with the tag. Names are on the tasks.
+-- Colours of tags, which may outlive the last task with the tag. Tasks have the names.
 CREATE TABLE tags (
     user_id bigint NOT NULL,
-    -- The name without case.
+    -- The name, folded.
     key text COLLATE "C" NOT NULL,
     name text NOT NULL,
     -- #rrggbb
@@ -13,17 +13,16 @@ CREATE TABLE tags (
     CONSTRAINT tags_pkey PRIMARY KEY (user_id, key)
 );
 
--- How often a tag is used, by its key.
+-- How many tasks have a tag, by its key.
 CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
 $$;
 
--- Renames a tag on all of the user's tasks, recolours it, or takes it away. `p_key`: which;
--- `p_name` and `p_name_key`: what it is called from now on (null: taken away); a name that is in use
--- already joins both. `p_recolor`: whether `p_color` (null for none) replaces its colour. Each changed
--- task takes a revision of its own, in the order of their last changes.
--- Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was taken away.
+-- Renames, recolours or removes the tag `p_key` on all of the user's tasks. `p_name` and `p_name_key`:
+-- its new name (null removes it); a name in use merges both tags. `p_recolor`: whether `p_color` (null
+-- for none) replaces its colour. Each changed task takes a revision, in the order of their last
+-- changes. Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was removed.
 CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
                            p_color text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
@@ -78,7 +77,7 @@ BEGIN
     IF p_key <> p_name_key THEN
         DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
     END IF;
-    -- Of two that are joined, the one that keeps its name keeps its colour.
+    -- Of two merged tags, the one that keeps its name keeps its colour.
     INSERT INTO tags AS g (user_id, key, name, color)
     SELECT p_user, p_name_key, p_name, c.color
     FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c

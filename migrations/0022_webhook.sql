@@ -1,4 +1,4 @@
--- Webhooks: where a user wants to be told of events.
+-- Webhooks: URLs that receive a user's events.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -7,15 +7,15 @@ CREATE TABLE webhooks (
     user_id bigint NOT NULL CONSTRAINT webhooks_user REFERENCES users ON DELETE CASCADE,
     url text NOT NULL,
     events text[] NOT NULL,
-    -- What deliveries are signed with, so it cannot be a hash. Only the claim of the sender reads it.
+    -- Signs deliveries, so it cannot be a hash. Only the sender's claim reads it.
     secret text NOT NULL,
-    -- The one before, which is signed with too until then, so that a receiver can change over.
+    -- The previous secret, which signs too until then, so that a receiver can switch.
     previous_secret text,
     previous_secret_until timestamptz,
     created_at timestamptz NOT NULL,
-    -- What happened before is not told: a replay tells a new webhook nothing.
+    -- Earlier events are not delivered, so that a replay sends nothing to a new webhook.
     active_since timestamptz NOT NULL,
-    -- Since when no delivery has succeeded; none while they do.
+    -- Since when every delivery has failed; null while they succeed.
     failing_since timestamptz,
     disabled_at timestamptz,
     disabled_reason text
@@ -33,8 +33,8 @@ RETURN json_build_object(
     'disabled_reason', (w).disabled_reason, 'disabled_at', instant((w).disabled_at),
     'failing_since', instant((w).failing_since), 'created_at', instant((w).created_at));
 
--- Makes a webhook, and tells the account's owner by p_mail (see account_notice_write). Outcomes: made;
--- too_many (the user has p_max already); session_ended (see session_lock).
+-- Creates a webhook; p_mail notifies the owner (account_notice_write). Outcomes: made; too_many (the
+-- user has p_max); session_ended (session_lock).
 CREATE FUNCTION webhook_create(p_user bigint, p_issued_at_s bigint, p_url text, p_events text[], p_secret text,
                                p_max bigint, p_mail jsonb)
 RETURNS TABLE (outcome text, answer text)
@@ -58,15 +58,15 @@ BEGIN
     RETURN QUERY SELECT 'made', webhook_json(made)::text;
 END $$;
 
--- A user's webhooks, or the one that is asked for, newest first, as a JSON array.
+-- A user's webhooks, or one of them, newest first, as a JSON array.
 CREATE FUNCTION webhooks_of(p_user bigint, p_id bigint) RETURNS TABLE (answer text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT coalesce(json_agg(webhook_json(w) ORDER BY w.id DESC), '[]')::text
     FROM webhooks w WHERE w.user_id = p_user AND (p_id IS NULL OR w.id = p_id)
 $$;
 
--- Disables a webhook whose row its caller has locked. What is on its way at this moment is left to
--- come to its end; what else waits is cancelled.
+-- Disables a webhook whose row is locked. A delivery in flight is left to finish; pending ones are
+-- cancelled.
 CREATE FUNCTION webhook_disable(p_id bigint, p_reason text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -77,8 +77,8 @@ BEGIN
     WHERE webhook_id = p_id AND status = 'pending' AND (NOT leased OR next_attempt_at <= at);
 END $$;
 
--- Changes what is not null. Another address begins without the failures of the one before, and the
--- account's owner is told of it by p_mail. Outcomes: changed; unknown; session_ended.
+-- Changes what is not null. A new URL starts without the failures of the old one, and p_mail notifies
+-- the owner of it. Outcomes: changed; unknown; session_ended.
 CREATE FUNCTION webhook_change(p_user bigint, p_issued_at_s bigint, p_id bigint, p_url text, p_events text[],
                                p_enabled boolean, p_mail jsonb)
 RETURNS TABLE (outcome text, answer text)
@@ -110,8 +110,8 @@ BEGIN
     RETURN QUERY SELECT 'changed', webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
 END $$;
 
--- Gives a webhook another secret. The one that it had is signed with too for p_overlap_s; one from
--- before that is not any more. Outcomes: renewed; unknown; session_ended.
+-- Rotates a webhook's secret. The old one signs too for p_overlap_s; an older one ends. Outcomes:
+-- renewed; unknown; session_ended.
 CREATE FUNCTION webhook_secret_renew(p_user bigint, p_issued_at_s bigint, p_id bigint, p_secret text,
                                      p_overlap_s bigint)
 RETURNS TABLE (outcome text, answer text)

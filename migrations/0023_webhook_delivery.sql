@@ -8,19 +8,19 @@ CREATE TABLE webhook_deliveries (
     webhook_id bigint NOT NULL CONSTRAINT webhook_deliveries_webhook REFERENCES webhooks ON DELETE CASCADE,
     event_id uuid NOT NULL,
     event_type text NOT NULL,
-    -- The body: the event's value as it was published.
+    -- The body: the event's value as published.
     payload text NOT NULL,
     traceparent text,
     status text NOT NULL DEFAULT 'pending'
         CONSTRAINT webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'failed', 'cancelled')),
-    -- All of them, and those since it was last asked for.
+    -- In all, and since it was last requested.
     attempts integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 0,
-    -- Whether an attempt is under way; the lease ends at next_attempt_at.
+    -- Whether an attempt is running; its lease ends at next_attempt_at.
     leased boolean NOT NULL DEFAULT false,
     next_attempt_at timestamptz,
     last_attempt_at timestamptz,
-    -- What the last attempt was answered with, or why it was not.
+    -- The response to the last attempt, or why there was none.
     answer_status integer,
     answer text,
     last_error text,
@@ -44,7 +44,7 @@ RETURN json_build_object(
     'next_attempt_at', instant((d).next_attempt_at), 'delivered_at', instant((d).delivered_at),
     'created_at', instant((d).created_at));
 
--- Sends something to try a webhook out, also a disabled one. Outcomes: made; unknown; session_ended.
+-- Queues a test delivery, also for a disabled webhook. Outcomes: made; unknown; session_ended.
 CREATE FUNCTION webhook_test(p_user bigint, p_issued_at_s bigint, p_id bigint, p_type text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -72,8 +72,8 @@ BEGIN
     END IF;
 END $$;
 
--- Sends a delivery again, at once, whatever became of it; one that is on its way is left alone.
--- Outcomes: sent; unknown; session_ended.
+-- Queues a delivery again, whatever its outcome; one in flight is left alone. Outcomes: sent; unknown;
+-- session_ended.
 CREATE FUNCTION webhook_redeliver(p_user bigint, p_issued_at_s bigint, p_webhook bigint, p_id bigint)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -100,9 +100,9 @@ BEGIN
     END IF;
 END $$;
 
--- Records what is to be delivered of a batch of events, each once for each enabled webhook of its
--- user that wants its type. In the order of the key, so that two batches with the same events never
--- wait for each other in a circle. What is older than deliveries are remembered is not told again.
+-- Queues a batch of events, each once for each enabled webhook of its user that subscribes to its
+-- type. Inserts in key order, so that two batches with the same events cannot deadlock. Events older
+-- than p_days are left out.
 CREATE FUNCTION webhook_deliveries_record(p_event_ids text[], p_types text[], p_users text[], p_times text[],
                                           p_traces text[], p_payloads text[], p_days bigint)
 RETURNS TABLE (recorded bigint)
@@ -131,9 +131,9 @@ BEGIN
     RETURN QUERY SELECT rows;
 END $$;
 
--- Claims deliveries that are due: a lease, as for mails. Of one webhook at most p_per_webhook are
--- under way, and one of a webhook that is failing, so that a receiver that hangs holds no other.
--- One claim at a time, for the count of what is under way. Secrets: each is to be signed with.
+-- Claims due deliveries, for a lease. A webhook has at most p_per_webhook in flight, and one while it
+-- fails, so that a hanging receiver blocks no other. One claim runs at a time, because it counts those
+-- in flight. `secrets`: each signs.
 CREATE FUNCTION webhook_deliveries_claim(p_limit integer, p_per_webhook integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, webhook_id bigint, attempts integer, tries integer, event_id text, event_type text,
                url text, secrets text[], payload text, traceparent text)
@@ -142,14 +142,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
-    -- Mostly nothing is due, and whatever waits costs no look of its own.
+    -- Usually nothing is due; this costs one look into an index.
     IF NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at <= at)
        OR NOT pg_try_advisory_xact_lock(hashtextextended('webhook_deliveries_claim', 0)) THEN
         RETURN;
     END IF;
     RETURN QUERY
     WITH RECURSIVE waiting (webhook_id, first_at) AS (
-        -- One look into the index for each webhook that has something to send, however much that is.
+        -- One look into the index per webhook with a backlog, however long that is.
         (SELECT d.webhook_id, d.next_attempt_at FROM webhook_deliveries d
          WHERE d.status = 'pending' ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1)
         UNION ALL
@@ -172,7 +172,7 @@ BEGIN
         ORDER BY o.first_at
         LIMIT p_limit
     ), due AS MATERIALIZED (
-        -- The first of each, then the second of each.
+        -- Round robin: the first of each webhook, then the second.
         SELECT c.id FROM (
             SELECT f.id, f.next_attempt_at,
                    row_number() OVER (PARTITION BY o.webhook_id ORDER BY f.next_attempt_at) AS place
@@ -201,12 +201,12 @@ BEGIN
     ORDER BY c.id;
 END $$;
 
--- Records the outcome of the attempt p_attempt. p_outcome: delivered; retry, after p_retry_ms; failed,
--- for good; gone: failed, and nothing else is wanted there. A webhook that is gone, or that has
--- failed for good after p_failing_ms without any success, is disabled and its owner told by p_mail
--- ({"subject", "text", "html", "lifetime_s"}), if the address is known to be theirs. p_is_test: says
--- nothing about the webhook unless it succeeds.
--- Answers: recorded; disabled; stale (another attempt has the delivery, or it is over).
+-- Records the outcome of attempt p_attempt. p_outcome: delivered; retry, after p_retry_ms; failed, for
+-- good; gone: failed, and the webhook is unwanted. A webhook is disabled when it is gone, or when a
+-- delivery fails for good after p_failing_ms without success; p_mail ({"subject", "text", "html",
+-- "lifetime_s"}) notifies the owner if the address is verified. p_is_test: a failure does not count
+-- against the webhook. Returns: recorded; disabled; stale (another attempt has the delivery, or it has
+-- ended).
 CREATE FUNCTION webhook_delivery_settle(p_id bigint, p_attempt integer, p_outcome text, p_is_test boolean,
                                         p_status integer, p_answer text, p_error text, p_retry_ms bigint,
                                         p_failing_ms bigint, p_mail jsonb)
@@ -222,7 +222,7 @@ BEGIN
     SELECT * INTO w FROM webhooks
     WHERE id = (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.id = p_id)
     FOR NO KEY UPDATE;
-    -- What was disabled in the meantime gets no further attempt.
+    -- A webhook disabled in the meantime gets no further attempt.
     is_retried := p_outcome = 'retry' AND w.disabled_at IS NULL;
     UPDATE webhook_deliveries
     SET status = CASE WHEN p_outcome = 'delivered' THEN 'delivered' WHEN is_retried THEN 'pending' ELSE 'failed' END,
@@ -258,7 +258,7 @@ BEGIN
     RETURN 'disabled';
 END $$;
 
--- Forgets deliveries that are over; tells how many rows that were.
+-- Deletes old deliveries that have ended; returns the number of rows.
 CREATE FUNCTION webhook_deliveries_retain(p_days integer, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH gone AS (

@@ -16,7 +16,7 @@ CREATE TABLE audit_logs (
 CREATE INDEX audit_logs_by_user ON audit_logs (user_id, id);
 CREATE INDEX audit_logs_by_time ON audit_logs (recorded_at);
 
--- Retention. Each call removes a bounded number of rows and tells how many.
+-- Deletes old entries, at most p_limit; returns the number of rows.
 
 CREATE FUNCTION audit_retain(p_days integer, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
