@@ -46,7 +46,7 @@ pub async fn advance(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Advan
     let is_full = i64::try_from(steps.len())? >= BATCH_MAX;
     let statement = client.prepare_cached(ADVANCE).await?;
     // Nobody's request is behind it: a trace of its own.
-    let trace = TraceContext::root().to_string();
+    let trace = TraceContext::root().traceparent();
     let row = client.query_one(&statement, &[&Value::from(steps), &trace]).await?;
     Ok(Advance { emitted: row.get(0), is_full })
 }

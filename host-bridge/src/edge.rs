@@ -106,7 +106,7 @@ impl Edge {
         A: Future<Output = Response<HyperOutgoingBody>>,
     {
         let log = self.begin(&request);
-        if let Ok(trace) = HeaderValue::try_from(log.trace().to_string()) {
+        if let Ok(trace) = HeaderValue::try_from(log.trace().traceparent()) {
             request.headers_mut().insert(TRACE_PARENT, trace);
         }
         let id = HeaderValue::from_str(log.request_id()).ok();

@@ -9,8 +9,7 @@ use rondo_domain::instant;
 use rondo_domain::zone::Zone;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::Event;
-use rondo_guest::trace::Trace;
-use rondo_guest::{clock, variable};
+use rondo_guest::{TraceContext, clock, variable};
 
 use crate::VERIFIED_ONLY_VARIABLE;
 use crate::decision;
@@ -94,5 +93,5 @@ impl Rendering {
 
 /// What the mail goes on with.
 fn traceparent(event: &Event) -> String {
-    Trace::continued(event.traceparent.as_deref()).traceparent()
+    TraceContext::continued(event.traceparent.as_deref()).traceparent()
 }

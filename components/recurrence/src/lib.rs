@@ -29,11 +29,11 @@ mod successor;
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::event::{EventType, TaskEvent};
 use rondo_guest::Refusal;
+use rondo_guest::TraceContext;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::database::DatabaseError;
 use rondo_guest::event::{self, Event, Unavailable};
 use rondo_guest::http::{self, Method, Request, Response};
-use rondo_guest::trace::Trace;
 use serde_json::Value;
 
 use crate::store::Store;
@@ -80,7 +80,7 @@ fn handle_one(store: &Store, event: &Event) -> Result<Disposition, DatabaseError
         Err(reason) => return Ok(Disposition::Reject { reason }),
     };
     let Some(cause) = Cause::of(&value) else { return Ok(Disposition::Done) };
-    let trace = Trace::continued(event.traceparent.as_deref());
+    let trace = TraceContext::continued(event.traceparent.as_deref());
     successor::follow(store, value.user_id, value.task_id, cause, &trace)
 }
 

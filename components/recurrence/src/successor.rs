@@ -4,9 +4,8 @@ use rondo_contract::cloud_event::Disposition;
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::recurrence::{Basis, CatchUp, Successor};
-use rondo_guest::clock;
 use rondo_guest::database::DatabaseError;
-use rondo_guest::trace::Trace;
+use rondo_guest::{TraceContext, clock};
 
 use crate::Cause;
 use crate::store::{Next, Occurrence, Outcome, Store};
@@ -24,7 +23,7 @@ pub fn follow(
     user: i64,
     task: i64,
     cause: Cause,
-    trace: &Trace,
+    trace: &TraceContext,
 ) -> Result<Disposition, DatabaseError> {
     for _ in 0..ATTEMPTS_MAX {
         let occurrence = match store.occurrence(user, task)? {

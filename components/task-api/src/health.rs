@@ -5,7 +5,6 @@ use rondo_guest::Refusal;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::parameters;
-use rondo_guest::trace::{self, Level};
 use serde_json::json;
 
 use crate::store::Store;
@@ -20,7 +19,7 @@ pub fn ready(request: &Request) -> Result<Response, Refusal> {
                 |error| error.to_string(),
                 |_| "the database has no schema: run `rondo migrate up`".to_owned(),
             );
-            trace::log(Level::Error, &cause, request.trace.id(), Some(&request.request_id));
+            request.log_error(&cause);
             (503, "not ready")
         }
     };

@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 
 use rondo_contract::problem::ProblemCode;
+use rondo_trace::TraceContext;
+use serde_json::json;
 
 use crate::bindings::wasi::http::types::{
     Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse,
@@ -13,7 +15,6 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::refusal::Refusal;
-use crate::trace::{self, Level, Trace};
 
 /// Longest body that is read.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -54,8 +55,7 @@ pub fn serve(
     };
     let response = answer.unwrap_or_else(|refusal| {
         if let Some(cause) = refusal.cause() {
-            let id = Some(request.request_id.as_str());
-            trace::log(Level::Error, cause, request.trace.id(), id);
+            request.log_error(cause);
         }
         refusal.into_response(&request.request_id)
     });
@@ -95,7 +95,7 @@ impl Method {
 /// An incoming request.
 pub struct Request {
     pub method: Method,
-    pub trace: Trace,
+    pub trace: TraceContext,
     /// The caller's, or one made here.
     pub request_id: String,
     target: String,
@@ -117,13 +117,22 @@ impl Request {
         };
         Self {
             method,
-            trace: Trace::continued(first(&headers, "traceparent").as_deref()),
-            request_id: trace::request_id(first(&headers, "x-request-id").as_deref()),
+            trace: TraceContext::continued(first(&headers, "traceparent").as_deref()),
+            request_id: rondo_trace::request_id(first(&headers, "x-request-id").as_deref()),
             target: incoming.path_with_query().unwrap_or_default(),
             methods,
             headers,
             incoming: RefCell::new(Some(incoming)),
         }
+    }
+
+    /// Logs a failure as a JSON line on standard error, which the host collects.
+    pub fn log_error(&self, message: &str) {
+        let (trace_id, request_id) = (self.trace.trace_id(), &self.request_id);
+        let line = json!({
+            "level": "error", "message": message, "trace_id": trace_id, "request_id": request_id,
+        });
+        eprintln!("{line}");
     }
 
     /// The path as it was sent, percent-encoded, without the query.

@@ -22,10 +22,10 @@ pub mod http;
 pub mod link;
 pub mod page;
 pub mod refusal;
-pub mod trace;
 pub mod variable;
 
 pub use refusal::Refusal;
 /// For the macros of this crate.
 #[doc(hidden)]
 pub use rondo_contract;
+pub use rondo_trace::TraceContext;

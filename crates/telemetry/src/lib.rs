@@ -16,7 +16,6 @@ pub mod operations;
 pub mod request;
 pub mod share;
 pub mod shutdown;
-pub mod trace;
 
 pub use connection::{Connection, Gate};
 pub use health::{Part, Readiness, Report};
@@ -24,6 +23,6 @@ pub use listener::{listen, open_files_raised};
 pub use log::LogError;
 pub use metric::{Metrics, PoolUse};
 pub use request::RequestLog;
+pub use rondo_trace::TraceContext;
 pub use share::{Full, Share, Shares};
 pub use shutdown::{DrainError, Shutdown};
-pub use trace::TraceContext;
