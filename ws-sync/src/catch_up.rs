@@ -5,6 +5,8 @@
 //! everything up to that revision is taken from pages, everything above it from the queue. A task
 //! that changes while pages are read leaves the pages that are still to come, and comes live.
 
+use rondo_contract::change_position::{Position, ResetRequired};
+
 use crate::close::CloseReason;
 
 /// Changes in one page, that is in memory for one catching-up session.
@@ -87,11 +89,11 @@ impl CatchUp {
             let start = Start { welcome: page.current, until: page.current };
             return Ok(Step { start: Some(start), more: false });
         };
-        // A client with nothing has nothing to forget.
-        let forgotten = since != 0 && self.after < page.horizon;
-        if forgotten || !(0..=page.current).contains(&since) {
-            return Err(CloseReason::ResetRequired);
-        }
+        // A client that began with nothing has nothing to forget, however far it is.
+        let position = Position::since(if since == 0 { 0 } else { self.after });
+        position
+            .begin(page.current, page.horizon)
+            .map_err(|ResetRequired| CloseReason::ResetRequired)?;
         let start = self.until.is_none().then_some(Start { welcome: since, until: page.current });
         self.until = self.until.or(Some(page.current));
         if let Some(last) = page.changes.last() {
