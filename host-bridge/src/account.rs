@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use http::Uri;
 use rondo_contract::address::TrustedProxies;
+use rondo_contract::token::check::Keys;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{self, Claims, HmacKey, Presented};
 use rondo_setting::{SettingError, environment, given, is_this_machine, refusal, secret};
@@ -234,8 +235,8 @@ impl AccountSettings {
 
     /// What tokens are checked with, beside the secret.
     #[must_use]
-    pub fn keys(&self, secret: Option<HmacKey>) -> ws_sync::Keys {
-        ws_sync::Keys {
+    pub fn keys(&self, secret: Option<HmacKey>) -> Keys {
+        Keys {
             secret,
             own: self.public_keys.as_ref().map(|(_, keys)| keys.clone()).unwrap_or_default(),
             provider: self.provider.as_ref().map(|(_, claims)| claims.clone()),

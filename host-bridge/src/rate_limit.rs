@@ -15,8 +15,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use rondo_contract::token::check::{Check, Keys};
 use rondo_wasm_host::serve::Client;
-use ws_sync::Keys;
 
 use crate::refusal::{RATE_ADDRESS, RATE_USER, Reason};
 
@@ -151,9 +151,9 @@ impl RateLimits {
         }
         let token = token.trim();
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-        Some(match self.keys.own_claims(token, i64::try_from(now_s).ok()?) {
-            Some(claims) => Holder::User(claims.user_id),
-            None => Holder::Token(self.hasher.hash_one(token)),
+        Some(match self.keys.check(token, i64::try_from(now_s).ok()?) {
+            Check::Valid(grant) => Holder::User(grant.user_id),
+            Check::Provider(_) | Check::Invalid => Holder::Token(self.hasher.hash_one(token)),
         })
     }
 

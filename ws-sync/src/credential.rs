@@ -1,57 +1,24 @@
-//! Who a session is for, and until when.
+//! The user of a session, and when the session ends.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rondo_contract::token::key::Jwk;
-use rondo_contract::token::{Claims, HmacKey, Presented, Provider, Source};
-use rondo_domain::access::{Scope, Scopes};
+use rondo_contract::token::check::{Check, Grant, Keys, ProviderToken};
+use rondo_domain::access::Scope;
 use tokio::time::Instant;
 
 use crate::store::{Store, StoreError};
 
-/// How long before its end a client is told that its token expires, in seconds.
+/// How long before a token expires its client is told, in seconds.
 pub const TOKEN_EXPIRING_S: u64 = 60;
-/// Longest time that a session goes on with one token, in seconds, whatever the token says.
+/// Longest session on one token, in seconds, whatever the token's `exp`.
 pub const SESSION_S_MAX: u64 = 30 * 24 * 60 * 60;
-
-/// What tokens are checked with.
-#[derive(Debug, Clone, Default)]
-pub struct Keys {
-    /// None where our own tokens are signed with a private key.
-    pub secret: Option<HmacKey>,
-    /// Public keys of our own tokens.
-    pub own: Vec<Jwk>,
-    /// The OpenID provider whose tokens are accepted; its keys are in the database.
-    pub provider: Option<Provider>,
-}
-
-impl From<HmacKey> for Keys {
-    fn from(secret: HmacKey) -> Self {
-        Self { secret: Some(secret), ..Self::default() }
-    }
-}
-
-impl Keys {
-    /// What a token of our own says; none when it is another's, or not valid at `now_s` (seconds
-    /// since the epoch).
-    #[must_use]
-    pub fn own_claims(&self, token: &str, now_s: i64) -> Option<Claims> {
-        let presented = Presented::read(token).ok()?;
-        let proven = match (presented.source().ok()?, &self.secret) {
-            (Source::Secret, Some(secret)) => presented.proven_by_secret(secret),
-            (Source::OwnKey, _) => presented.proven_by_key(&self.own),
-            _ => return None,
-        };
-        proven.ok()?.own(now_s).ok()
-    }
-}
 
 /// A verified token's user and time.
 #[derive(Debug, Clone, Copy)]
 pub struct Credential {
     pub user_id: i64,
     pub expires_at: Instant,
-    /// When to tell the client that it expires; none once that is done.
+    /// When to tell the client that the token expires; none once it has been told.
     pub warn_at: Option<Instant>,
 }
 
@@ -66,47 +33,20 @@ impl Credential {
         store: &Store,
     ) -> Result<Option<Self>, StoreError> {
         let now_s = now_s();
-        let Ok(presented) = Presented::read(token) else { return Ok(None) };
-        if let (Ok(Source::Provider { issuer, subject }), Some(provider)) =
-            (presented.source(), &keys.provider)
-            && issuer == provider.issuer
-        {
-            return Self::of_provider(&presented, provider, &subject, now_s, store).await;
-        }
-        let claims = keys.own_claims(token, now_s);
-        Ok(claims.and_then(|claims| {
-            let scopes = Scopes::of_token(&claims.scope);
-            Self::of(claims.user_id, scopes, claims.expires_at_s - now_s)
-        }))
+        let grant = match keys.check(token, now_s) {
+            Check::Invalid => None,
+            Check::Valid(grant) => Some(grant),
+            Check::Provider(token) => by_provider(&token, store).await?,
+        };
+        Ok(grant.and_then(|grant| Self::of(grant, now_s)))
     }
 
-    async fn of_provider(
-        presented: &Presented<'_>,
-        provider: &Provider,
-        subject: &str,
-        now_s: i64,
-        store: &Store,
-    ) -> Result<Option<Self>, StoreError> {
-        let key_id = presented.key_id.as_deref();
-        let found = store.provider_token(&provider.issuer, key_id, subject).await?;
-        let proven = presented.proven_by_key(&found.keys);
-        let Ok(claims) = proven.and_then(|proven| proven.of_provider(provider, now_s)) else {
-            return Ok(None);
-        };
-        let user_id = match found.user_id {
-            Some(user_id) => user_id,
-            None => store.identity_user(&provider.issuer, &claims).await?,
-        };
-        let scopes =
-            Scopes::of_provider(&claims.scope, &found.granted_scopes, provider.default_scopes);
-        Ok(Self::of(user_id, scopes, claims.expires_at_s - now_s))
-    }
-
-    fn of(user_id: i64, scopes: Scopes, left_s: i64) -> Option<Self> {
+    fn of(grant: Grant, now_s: i64) -> Option<Self> {
+        let Grant { user_id, scopes, expires_at_s, .. } = grant;
         if !scopes.contains(Scope::TasksRead) {
             return None;
         }
-        let left_s = u64::try_from(left_s).unwrap_or(0).min(SESSION_S_MAX);
+        let left_s = u64::try_from(expires_at_s - now_s).unwrap_or(0).min(SESSION_S_MAX);
         let now = Instant::now();
         Some(Self {
             user_id,
@@ -115,11 +55,27 @@ impl Credential {
         })
     }
 
-    /// The next moment at which something is due.
+    /// When to warn the client or end the session, whichever comes first.
     #[must_use]
     pub fn next_at(&self) -> Instant {
         self.warn_at.unwrap_or(self.expires_at)
     }
+}
+
+/// What a token of the OpenID provider grants; none when it is not valid. A subject becomes a user when
+/// it is first seen.
+async fn by_provider(
+    token: &ProviderToken<'_>,
+    store: &Store,
+) -> Result<Option<Grant>, StoreError> {
+    let issuer = &token.provider.issuer;
+    let record = store.provider_token(issuer, token.key_id(), &token.subject).await?;
+    let Some(login) = token.prove(&record) else { return Ok(None) };
+    let user_id = match login.user_id {
+        Some(user_id) => user_id,
+        None => store.identity_user(issuer, &login.claims).await?,
+    };
+    Ok(Some(login.grant(user_id)))
 }
 
 /// Seconds since the epoch.
@@ -130,12 +86,18 @@ fn now_s() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use rondo_domain::access::Scopes;
+
     use super::*;
 
     #[tokio::test]
     async fn a_credential_lasts_as_long_as_its_token() {
+        const NOW_S: i64 = 1_900_000_000;
         let check = |left_s: i64, scope: &str| {
-            let credential = Credential::of(5, Scopes::of_token(scope), left_s)?;
+            let expires_at_s = NOW_S + left_s;
+            let scopes = Scopes::of_token(scope);
+            let grant = Grant { user_id: 5, scopes, issued_at_s: NOW_S, expires_at_s };
+            let credential = Credential::of(grant, NOW_S)?;
             assert_eq!(credential.user_id, 5);
             let left = |at: Instant| at.duration_since(Instant::now()).as_secs_f64().round();
             Some((left(credential.warn_at.unwrap()), left(credential.expires_at)))
@@ -144,6 +106,6 @@ mod tests {
         assert_eq!(check(900, "tasks:write tasks:read"), Some((840.0, 900.0)));
         assert_eq!(check(30, "tasks:read"), Some((0.0, 30.0)));
         let longest = SESSION_S_MAX as f64;
-        assert_eq!(check(i64::MAX, "tasks:read"), Some((longest - 60.0, longest)));
+        assert_eq!(check(i64::MAX - NOW_S, "tasks:read"), Some((longest - 60.0, longest)));
     }
 }

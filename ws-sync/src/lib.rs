@@ -27,7 +27,6 @@ pub mod session;
 pub mod store;
 
 pub use close::CloseReason;
-pub use credential::Keys;
 pub use feed::Publisher;
 pub use hub::Hub;
 pub use service::{SyncService, router};

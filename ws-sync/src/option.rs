@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rondo_contract::address::TrustedProxies;
+use rondo_contract::token::check::Keys;
 use rondo_contract::token::key::read_document;
 use rondo_contract::token::{HmacKey, Provider};
 use rondo_database::{DatabaseOptions, Dsn};
@@ -13,8 +14,6 @@ use rondo_domain::access::Scopes;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{CleartextOption, SettingError, environment, given, refusal, required, secret};
 use rondo_telemetry::operations;
-
-use crate::credential::Keys;
 
 /// Where operators are served when the main listener is not on loopback.
 const OPERATIONS_LISTEN: &str = "127.0.0.1:3010";

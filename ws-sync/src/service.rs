@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
 use rondo_contract::problem::{self, Problem, ProblemCode};
+use rondo_contract::token::check::Keys;
 use rondo_telemetry::Metrics;
 
 use crate::close::CloseReason;
-use crate::credential::Keys;
 use crate::hub::Hub;
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, End, Handshake, Since};
 use crate::store::Store;

@@ -1,7 +1,7 @@
 //! Reading what a client has missed, and who a provider's token stands for.
 
 use rondo_contract::token::ProviderClaims;
-use rondo_contract::token::key::Jwk;
+use rondo_contract::token::check::ProviderRecord;
 use rondo_database::migration::{self, MigrationError};
 use rondo_database::pool::PoolError;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
@@ -28,15 +28,6 @@ pub struct Store {
     pool: Pool,
     /// Sessions queue here in order, however long, rather than in the pool, which gives up on them.
     turns: Semaphore,
-}
-
-/// What a provider's token is checked with, and whose it is.
-#[derive(Debug)]
-pub struct ProviderToken {
-    pub keys: Vec<Jwk>,
-    /// None for a subject that has not been seen before.
-    pub user_id: Option<i64>,
-    pub granted_scopes: String,
 }
 
 /// Why nothing could be read. The client is asked to resume.
@@ -102,12 +93,12 @@ impl Store {
         issuer: &str,
         key_id: Option<&str>,
         subject: &str,
-    ) -> Result<ProviderToken, StoreError> {
+    ) -> Result<ProviderRecord, StoreError> {
         let _turn = self.turns.acquire().await;
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(PROVIDER_TOKEN_SQL).await?;
         let row = client.query_one(&statement, &[&issuer, &key_id, &subject]).await?;
-        Ok(ProviderToken {
+        Ok(ProviderRecord {
             keys: serde_json::from_str(row.try_get("keys")?)?,
             user_id: row.try_get("user_id")?,
             granted_scopes: row.try_get::<_, Option<_>>("granted_scopes")?.unwrap_or_default(),

@@ -65,10 +65,17 @@ impl Session {
             scope: Scopes::of_session(&account.granted_scopes).to_string(),
         };
         let signing_key = variable::get(SIGNING_KEY_VARIABLE)?;
+        let secret = caller::secret()?;
         let access_token = if signing_key.is_empty() {
-            token::sign(&claims, &caller::key()?)
+            let secret = secret.ok_or_else(|| {
+                let variable = caller::JWT_SECRET_VARIABLE;
+                Refusal::internal(format!(
+                    "variables {variable} and {SIGNING_KEY_VARIABLE} are both empty"
+                ))
+            })?;
+            token::sign(&claims, &secret)
         } else {
-            if caller::has_secret()? {
+            if secret.is_some() {
                 // With it, every component could make tokens.
                 return Err(Refusal::internal(format!(
                     "variables {SIGNING_KEY_VARIABLE} and {} are both set",

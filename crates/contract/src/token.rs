@@ -16,6 +16,7 @@
 //!   taken only when something that ID tokens do not have says what it is: `typ` of `at+jwt`, `client_id`
 //!   (RFC 9068, section 2.2), or a scope.
 
+pub mod check;
 pub mod key;
 
 use std::fmt;

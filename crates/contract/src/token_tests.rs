@@ -331,3 +331,52 @@ fn rsa_keys_have_bounds() {
     assert!(jwk(vec![0xff; 513]).public_key().is_err());
     assert!(jwk(Vec::new()).public_key().is_err());
 }
+
+#[test]
+fn whom_a_token_stands_for() {
+    use super::check::{Check, Grant, Keys, ProviderRecord};
+    use ed25519_dalek::Signer as _;
+
+    let (own, own_public) = ed25519(1, "own");
+    let (_, provider_public) = ed25519(2, "theirs");
+    let all = Keys { secret: Some(key(1)), own: vec![own_public], provider: Some(provider()) };
+    let scopes = Scopes::of_token("tasks:read tasks:write");
+    let grant = |user_id, scopes, issued_at_s| Grant {
+        user_id,
+        scopes,
+        issued_at_s,
+        expires_at_s: NOW_S + 900,
+    };
+    let valid = |keys: &Keys, token: &str| match keys.check(token, NOW_S) {
+        Check::Valid(grant) => Some(grant),
+        Check::Invalid => None,
+        Check::Provider(_) => panic!("{token} is not the provider's"),
+    };
+    let by_secret = sign(&claims(), &key(1));
+    let by_own_key = own.sign(&claims());
+    for token in [&by_secret, &by_own_key] {
+        assert_eq!(valid(&all, token), Some(grant(7, scopes, NOW_S)));
+        assert_eq!(valid(&Keys::default(), token), None, "nothing to check it with");
+    }
+    assert_eq!(valid(&all, &sign(&claims(), &key(2))), None);
+    assert_eq!(valid(&all, "no token"), None);
+
+    let payload = serde_json::json!({
+        "iss": "https://id.example", "sub": "a", "aud": "rondo-api", "exp": NOW_S + 900,
+        "scope": "tasks:read",
+    });
+    let head = encoded(r#"{"alg":"EdDSA","kid":"theirs"}"#);
+    let signed = format!("{head}.{}", encoded(payload.to_string()));
+    let signature = ed25519_dalek::SigningKey::from_bytes(&[2; 32]).sign(signed.as_bytes());
+    let theirs = format!("{signed}.{}", encoded(signature.to_bytes()));
+    assert_eq!(valid(&Keys { provider: None, ..all.clone() }, &theirs), None);
+    let Check::Provider(token) = all.check(&theirs, NOW_S) else { panic!("the provider's") };
+    assert_eq!((token.subject.as_str(), token.key_id()), ("a", Some("theirs")));
+    let record =
+        |keys| ProviderRecord { keys, user_id: Some(9), granted_scopes: "admin".to_owned() };
+    assert!(token.prove(&record(all.own.clone())).is_none());
+    let login = token.prove(&record(vec![provider_public])).unwrap();
+    assert_eq!((login.user_id, login.claims.subject.as_str()), (Some(9), "a"));
+    let granted = Scopes::of_provider("tasks:read", "admin", Scopes::default());
+    assert_eq!(login.grant(9), grant(9, granted, 0));
+}

@@ -8,6 +8,7 @@ use rondo_contract::address::{self, TrustedProxies};
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::query::number;
 use rondo_contract::secret;
+use rondo_contract::token::check::{Check, Grant, Keys, ProviderRecord, ProviderToken};
 use rondo_contract::token::key::{self, Jwk};
 use rondo_contract::token::{HmacKey, Presented, Provider, Source};
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
@@ -70,8 +71,9 @@ pub fn identify(request: &Request) -> Result<(Caller, Origin), Refusal> {
     if token.starts_with(secret::API_TOKEN_PREFIX) {
         return Ok((by_api_token(token)?, Origin::ApiToken));
     }
-    let (caller, issued_at_s) = by_jwt(token)?.ok_or_else(Refusal::unauthenticated)?;
-    Ok((caller, Origin::Login { issued_at_s }))
+    let Grant { user_id, scopes, issued_at_s, .. } =
+        by_jwt(token)?.ok_or_else(Refusal::unauthenticated)?;
+    Ok((Caller { user_id, scopes }, Origin::Login { issued_at_s }))
 }
 
 /// The user who has logged in: what concerns the account itself, and where its data goes, is not for a
@@ -131,21 +133,19 @@ pub fn acting(request: &Request, path: Option<&str>, scope: Scope) -> Result<i64
     Ok(user)
 }
 
-/// The key that access tokens are signed and verified with.
+/// The secret that access tokens are signed and verified with; none where they are signed with a private
+/// key.
 ///
 /// # Errors
 /// 500 when the variable is missing or too short.
-pub fn key() -> Result<HmacKey, Refusal> {
-    HmacKey::new(variable::get(JWT_SECRET_VARIABLE)?.as_bytes())
+pub fn secret() -> Result<Option<HmacKey>, Refusal> {
+    let secret = variable::get(JWT_SECRET_VARIABLE)?;
+    if secret.is_empty() {
+        return Ok(None);
+    }
+    HmacKey::new(secret.as_bytes())
+        .map(Some)
         .map_err(|error| Refusal::internal(format!("variable {JWT_SECRET_VARIABLE}: {error}")))
-}
-
-/// Whether access tokens are signed with a secret.
-///
-/// # Errors
-/// 500 when the variable is missing.
-pub fn has_secret() -> Result<bool, Refusal> {
-    Ok(!variable::get(JWT_SECRET_VARIABLE)?.is_empty())
 }
 
 /// Whom the request is counted for; see [`address::client`]. None when the host does not tell.
@@ -162,25 +162,20 @@ pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
     Ok(address::client(&peer, &forwarded, &trusted))
 }
 
-/// The caller, and when the token was issued; none when it is not valid.
-fn by_jwt(token: &str) -> Result<Option<(Caller, i64)>, Refusal> {
+/// What a JWT grants; none when it is not valid. Only the variables that it calls for are read.
+fn by_jwt(token: &str) -> Result<Option<Grant>, Refusal> {
     let Ok(presented) = Presented::read(token) else { return Ok(None) };
     let Ok(source) = presented.source() else { return Ok(None) };
-    let now_s = clock::now().as_second();
-    let proven = match source {
-        // Without a secret nobody has signed anything with it.
-        Source::Secret if !has_secret()? => return Ok(None),
-        Source::Secret => presented.proven_by_secret(&key()?),
-        Source::OwnKey => presented.proven_by_key(&own_keys()?),
-        Source::Provider { issuer, subject } => {
-            return by_provider(&presented, &issuer, &subject, now_s);
-        }
+    let keys = match source {
+        Source::Secret => Keys { secret: secret()?, ..Keys::default() },
+        Source::OwnKey => Keys { own: own_keys()?, ..Keys::default() },
+        Source::Provider { .. } => Keys { provider: provider()?, ..Keys::default() },
     };
-    let claims = proven.and_then(|proven| proven.own(now_s)).ok();
-    Ok(claims.map(|claims| {
-        let scopes = Scopes::of_token(&claims.scope);
-        (Caller { user_id: claims.user_id, scopes }, claims.issued_at_s)
-    }))
+    match keys.check_presented(presented, source, clock::now().as_second()) {
+        Check::Invalid => Ok(None),
+        Check::Valid(grant) => Ok(Some(grant)),
+        Check::Provider(token) => by_provider(&token),
+    }
 }
 
 fn own_keys() -> Result<Vec<Jwk>, Refusal> {
@@ -192,37 +187,38 @@ fn own_keys() -> Result<Vec<Jwk>, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {JWT_PUBLIC_KEYS_VARIABLE}: {error}")))
 }
 
-/// A token of the OpenID provider; none when it is not valid. Its user is made at first sight.
-fn by_provider(
-    presented: &Presented<'_>,
-    issuer: &str,
-    subject: &str,
-    now_s: i64,
-) -> Result<Option<(Caller, i64)>, Refusal> {
+fn provider() -> Result<Option<Provider>, Refusal> {
     let provider = Provider {
         issuer: variable::get(ISSUER_VARIABLE)?,
         audience: variable::get(AUDIENCE_VARIABLE)?,
         default_scopes: Scopes::of_token(&variable::get(DEFAULT_SCOPES_VARIABLE)?),
     };
-    if provider.issuer.is_empty() || provider.audience.is_empty() || issuer != provider.issuer {
-        return Ok(None);
-    }
+    let is_set = !provider.issuer.is_empty() && !provider.audience.is_empty();
+    Ok(is_set.then_some(provider))
+}
+
+/// What a token of the OpenID provider grants; none when it is not valid. A subject becomes a user when
+/// it is first seen.
+fn by_provider(token: &ProviderToken<'_>) -> Result<Option<Grant>, Refusal> {
+    let issuer = &token.provider.issuer;
     let database = Database::open(DATABASE_VARIABLE)?;
-    let parameters = [text(issuer), optional(presented.key_id.as_deref(), text), text(subject)];
+    let parameters = [text(issuer), optional(token.key_id(), text), text(&token.subject)];
     let mut row = database.query_one(include_str!("sql/provider_token.sql"), &parameters)?;
-    let keys: Vec<Jwk> = serde_json::from_str(&row.text("keys")?)
-        .map_err(|error| Refusal::internal(format!("keys of the provider: {error}")))?;
-    let proven = presented.proven_by_key(&keys);
-    let Ok(claims) = proven.and_then(|proven| proven.of_provider(&provider, now_s)) else {
-        return Ok(None);
+    let record = ProviderRecord {
+        keys: serde_json::from_str(&row.text("keys")?)
+            .map_err(|error| Refusal::internal(format!("keys of the provider: {error}")))?,
+        user_id: row.optional_int("user_id")?,
+        granted_scopes: row.optional_text("granted_scopes")?.unwrap_or_default(),
     };
-    let user_id = match row.optional_int("user_id")? {
+    let Some(login) = token.prove(&record) else { return Ok(None) };
+    let user_id = match login.user_id {
         Some(user_id) => user_id,
         None => {
+            let claims = &login.claims;
             let email = claims.email.as_deref();
             let parameters = [
                 text(issuer),
-                text(subject),
+                text(&claims.subject),
                 optional(email, text),
                 optional(email.map(email::key), text),
                 optional(claims.name.as_deref(), text),
@@ -231,9 +227,7 @@ fn by_provider(
             database.query_one(statement, &parameters)?.int("user_id")?
         }
     };
-    let granted = row.optional_text("granted_scopes")?.unwrap_or_default();
-    let scopes = Scopes::of_provider(&claims.scope, &granted, provider.default_scopes);
-    Ok(Some((Caller { user_id, scopes }, claims.issued_at_s)))
+    Ok(Some(login.grant(user_id)))
 }
 
 /// Looked up on each request, so that a token that is taken back is none from then on.

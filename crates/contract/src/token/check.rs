@@ -1,0 +1,142 @@
+//! Whom a token stands for, decided in the same way by every program that accepts tokens.
+//!
+//! A token of our own proves itself. A provider's token needs a look at the database, for the
+//! provider's keys and the subject's user. That look is the caller's, because a component blocks on it
+//! and a native program awaits it: [`Check::Provider`] says what to look up, and
+//! [`ProviderToken::prove`] goes on with what was found.
+
+use rondo_domain::access::Scopes;
+
+use super::key::Jwk;
+use super::{HmacKey, Presented, Provider, ProviderClaims, Source};
+
+/// What tokens are checked with.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// None where our own tokens are signed with a private key.
+    pub secret: Option<HmacKey>,
+    /// Public keys of our own tokens.
+    pub own: Vec<Jwk>,
+    /// The OpenID provider whose tokens are accepted. Its keys are in the database.
+    pub provider: Option<Provider>,
+}
+
+/// What a valid access token grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    pub user_id: i64,
+    pub scopes: Scopes,
+    /// Seconds since the epoch.
+    pub issued_at_s: i64,
+    /// Seconds since the epoch; the token is valid before this moment.
+    pub expires_at_s: i64,
+}
+
+/// The outcome of a check.
+pub enum Check<'a> {
+    Invalid,
+    Valid(Grant),
+    /// The token claims to be the provider's. Nothing about it is proven yet.
+    Provider(ProviderToken<'a>),
+}
+
+/// A provider's token before its signature is checked.
+pub struct ProviderToken<'a> {
+    pub provider: Provider,
+    pub subject: String,
+    presented: Presented<'a>,
+    now_s: i64,
+}
+
+/// What the database has for a provider's token.
+pub struct ProviderRecord {
+    /// The provider's keys.
+    pub keys: Vec<Jwk>,
+    /// None for a subject that has not been seen before.
+    pub user_id: Option<i64>,
+    /// Scopes that an operator has granted to the user, separated by spaces.
+    pub granted_scopes: String,
+}
+
+/// A provider's token with a good signature and good claims.
+pub struct ProviderLogin {
+    /// None for a subject that has not been seen before: make a user from the claims.
+    pub user_id: Option<i64>,
+    pub claims: ProviderClaims,
+    scopes: Scopes,
+}
+
+impl From<HmacKey> for Keys {
+    fn from(secret: HmacKey) -> Self {
+        Self { secret: Some(secret), ..Self::default() }
+    }
+}
+
+impl Keys {
+    /// Checks a token at the moment `now_s` (seconds since the epoch).
+    #[must_use]
+    pub fn check<'a>(&self, token: &'a str, now_s: i64) -> Check<'a> {
+        let presented = Presented::read(token);
+        match presented.and_then(|presented| Ok((presented.source()?, presented))) {
+            Ok((source, presented)) => self.check_presented(presented, source, now_s),
+            Err(_) => Check::Invalid,
+        }
+    }
+
+    /// The same for a caller that has first read the token's `source`, in order to load that key alone.
+    #[must_use]
+    pub fn check_presented<'a>(
+        &self,
+        presented: Presented<'a>,
+        source: Source,
+        now_s: i64,
+    ) -> Check<'a> {
+        let proven = match (source, &self.secret, &self.provider) {
+            (Source::Secret, Some(secret), _) => presented.proven_by_secret(secret),
+            (Source::OwnKey, ..) => presented.proven_by_key(&self.own),
+            (Source::Provider { issuer, subject }, _, Some(provider))
+                if issuer == provider.issuer =>
+            {
+                let provider = provider.clone();
+                return Check::Provider(ProviderToken { provider, subject, presented, now_s });
+            }
+            _ => return Check::Invalid,
+        };
+        match proven.and_then(|proven| proven.own(now_s)) {
+            Ok(claims) => Check::Valid(Grant {
+                user_id: claims.user_id,
+                scopes: Scopes::of_token(&claims.scope),
+                issued_at_s: claims.issued_at_s,
+                expires_at_s: claims.expires_at_s,
+            }),
+            Err(_) => Check::Invalid,
+        }
+    }
+}
+
+impl ProviderToken<'_> {
+    /// Which of the provider's keys the token says it is signed with.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.presented.key_id.as_deref()
+    }
+
+    /// Checks signature and claims; none when the token is not valid.
+    #[must_use]
+    pub fn prove(&self, record: &ProviderRecord) -> Option<ProviderLogin> {
+        let proven = self.presented.proven_by_key(&record.keys).ok()?;
+        let claims = proven.of_provider(&self.provider, self.now_s).ok()?;
+        let default_scopes = self.provider.default_scopes;
+        let scopes = Scopes::of_provider(&claims.scope, &record.granted_scopes, default_scopes);
+        Some(ProviderLogin { user_id: record.user_id, claims, scopes })
+    }
+}
+
+impl ProviderLogin {
+    /// What the token grants to the user of its subject.
+    #[must_use]
+    pub fn grant(&self, user_id: i64) -> Grant {
+        let ProviderClaims { issued_at_s, expires_at_s, .. } = self.claims;
+        Grant { user_id, scopes: self.scopes, issued_at_s, expires_at_s }
+    }
+}
