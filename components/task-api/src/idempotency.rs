@@ -34,7 +34,7 @@ impl Key {
         Ok(Some(Self {
             request: format!("POST /tasks{path}"),
             key,
-            body_hash: hexadecimal(&Sha256::digest(body)),
+            body_hash: format!("{:x}", Sha256::digest(body)),
         }))
     }
 }
@@ -47,10 +47,4 @@ pub fn mark(response: Response) -> Response {
 /// The key was used with another body.
 pub fn reused() -> Refusal {
     Refusal::new(ProblemCode::IdempotencyKeyReused)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -1,14 +1,18 @@
-//! The address that a request comes from, to count by. The host knows the peer of the connection;
-//! what a client says of itself is believed only where a proxy that we trust has said it.
+//! The client address that requests are counted by. The host knows the peer of the connection.
+//! `X-Forwarded-For` is believed only as far as trusted proxies have written it.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::{IpNet, Ipv6Net};
 
 /// Most entries of `X-Forwarded-For` that are looked at.
 const HOPS_MAX: usize = 16;
+/// Length of the prefix of a household in IPv6: what a provider usually gives to one customer.
+const HOUSEHOLD_V6_BITS: u8 = 64;
 
-/// Proxies whose word is taken: addresses, or networks such as `10.0.0.0/8`.
+/// Proxies whose `X-Forwarded-For` is believed: addresses, or networks such as `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TrustedProxies(Vec<(IpAddr, u32)>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// A list of proxies that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,56 +20,37 @@ pub struct TrustedProxies(Vec<(IpAddr, u32)>);
 pub struct NoNetwork(String);
 
 impl TrustedProxies {
-    /// Reads a list separated by commas; empty trusts nobody.
+    /// Parses a comma-separated list; an empty one trusts nobody.
     ///
     /// # Errors
-    /// The entry that is malformed.
+    /// The first malformed entry.
     pub fn parse(list: &str) -> Result<Self, NoNetwork> {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let networks = entries.map(|entry| {
-            let malformed = || NoNetwork(entry.to_owned());
-            let (address, bits) = match entry.split_once('/') {
-                Some((address, bits)) => (address, Some(bits)),
-                None => (entry, None),
-            };
-            let address: IpAddr = address.parse().map_err(|_| malformed())?;
-            let bits_max = if address.is_ipv4() { 32 } else { 128 };
-            let bits = match bits {
-                Some(bits) => bits.parse().map_err(|_| malformed())?,
-                None => bits_max,
-            };
-            if bits > bits_max { Err(malformed()) } else { Ok((address, bits)) }
+            let network = entry.parse().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| NoNetwork(entry.to_owned()))
         });
         networks.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether an address is that of such a proxy; one of IPv4 in the form of IPv6 is the former.
+    /// Whether an address is that of a trusted proxy. An IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|(network, bits)| match (*network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                prefix(network.to_bits().into(), 32 - bits)
-                    == prefix(address.to_bits().into(), 32 - bits)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                prefix(network.to_bits(), 128 - bits) == prefix(address.to_bits(), 128 - bits)
-            }
-            _ => false,
-        })
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-/// Whom to count a connection for, of which it is not known yet who asks; none when the peer may be a
-/// proxy, which stands for many: a trusted one, or one that is [near](is_near).
+/// Whom to count a connection for before its first request is read. None when the peer may be a proxy,
+/// which stands for many clients: a trusted one, or one that is [near](is_near).
 #[must_use]
 pub fn of_connection(peer: IpAddr, trusted: &TrustedProxies) -> Option<String> {
     let is_proxy = is_near(peer) || trusted.contain(peer);
     if is_proxy { None } else { Some(household(peer.to_canonical())) }
 }
 
-/// Whether a peer that sends `X-Forwarded-For` seems to be a proxy of one's own: it is on this machine or
-/// in a private network (RFC 1918, RFC 4193).
+/// Whether a peer that sends `X-Forwarded-For` is probably the operator's own proxy: it is on this machine
+/// or in a private network (RFC 1918, RFC 4193).
 #[must_use]
 pub fn is_near(peer: IpAddr) -> bool {
     match peer.to_canonical() {
@@ -76,16 +61,9 @@ pub fn is_near(peer: IpAddr) -> bool {
     }
 }
 
-const fn prefix(address: u128, host_bits: u32) -> u128 {
-    match address.checked_shr(host_bits) {
-        Some(prefix) => prefix,
-        None => 0,
-    }
-}
-
-/// Whom to count a request for: the peer (`address` or `address:port`), or, where the peer is a
-/// trusted proxy, the last address in `X-Forwarded-For` that is none. An IPv6 client is its /64, for
-/// that is what one household has. None when the peer is not known.
+/// Whom to count a request for: the peer (`address` or `address:port`), or, behind trusted proxies, the
+/// last address in `X-Forwarded-For` that is not one of theirs. An IPv6 client is counted by its /64
+/// network. None when the peer is unknown.
 #[must_use]
 pub fn client(peer: &str, forwarded_for: &str, trusted: &TrustedProxies) -> Option<String> {
     let mut client = address(peer)?;
@@ -104,13 +82,11 @@ pub fn client(peer: &str, forwarded_for: &str, trusted: &TrustedProxies) -> Opti
 fn household(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
-        }
+        IpAddr::V6(address) => Ipv6Net::new_assert(address, HOUSEHOLD_V6_BITS).trunc().to_string(),
     }
 }
 
-/// An address with or without a port; one of IPv4 in the form of IPv6 is the former.
+/// Parses an address with or without a port. An IPv4-mapped IPv6 address becomes IPv4.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);

@@ -1,5 +1,5 @@
-//! Secrets that are handed out as random text: refresh tokens, tokens in mails, invitations, personal
-//! API tokens. Only a hash of them is stored.
+//! Random secrets that are handed out as text: refresh tokens, mailed tokens, invitations, personal API
+//! tokens. Only their hashes are stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,28 +7,27 @@ use sha2::{Digest as _, Sha256};
 
 /// Random bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
-/// How a personal API token begins, so that it is told from a JWT, and found where it has leaked.
+/// Prefix of a personal API token: tells it from a JWT, and makes leaked ones searchable.
 pub const API_TOKEN_PREFIX: &str = "rondo_";
-/// How long an invitation is good, in seconds: a week.
+/// Lifetime of an invitation, in seconds: a week.
 pub const INVITATION_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
-/// Longest secret that is looked at, in bytes.
+/// Longest secret that is hashed, in bytes.
 const SECRET_TEXT_BYTES_MAX: usize = 256;
 
-/// A secret as it is handed out.
+/// The text form of a secret: base64url without padding.
 #[must_use]
 pub fn encode(random: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(random)
 }
 
-/// What is stored of a secret: its SHA-256 in hexadecimal. It is random, so it needs no salt and no
-/// slow hash. None for what cannot be a secret.
+/// What is stored of a secret: its SHA-256 in hexadecimal. A random secret needs neither salt nor a slow
+/// hash. None for text that is empty or too long to be one.
 #[must_use]
 pub fn hash(secret: &str) -> Option<String> {
     if secret.is_empty() || secret.len() > SECRET_TEXT_BYTES_MAX {
         return None;
     }
-    let digest = Sha256::digest(secret);
-    Some(digest.iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}")))
+    Some(format!("{:x}", Sha256::digest(secret)))
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
-//! Where a webhook may go: the URLs that a user may set, and the addresses that may be connected to.
+//! Webhook destinations: the URLs that a user may set, and the addresses that may be connected to.
 //!
-//! A webhook makes a server inside somebody's network send a request to an address that a stranger
-//! has chosen. So the URL is checked when it is set, which tells its user at once what is wrong, and
-//! every address that its name resolves to is checked before it is connected to, which is what
-//! protects.
+//! A webhook makes a server inside an operator's network send requests to an address of a stranger's
+//! choice. The URL is checked when it is set, so that its user learns at once what is wrong with it.
+//! Every address that its host resolves to is checked before each connection; this is the protection.
 
-// Of core, which has addresses and nothing that connects to them.
+// From core, which cannot connect to an address.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::Violation;
 
-/// Longest URL of a webhook.
+/// Longest URL of a webhook, in bytes.
 pub const URL_BYTES_MAX: usize = 2_048;
-/// Longest name of a host and of one of its labels (RFC 1035, section 2.3.4).
+/// Longest host name, and longest label in one, in bytes (RFC 1035, section 2.3.4).
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 
@@ -35,7 +36,7 @@ pub enum Host {
     Address(IpAddr),
 }
 
-/// A URL that may be sent to, and what its host may turn out to be.
+/// A URL that requests may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     pub host: Host,
@@ -46,11 +47,11 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Reads an absolute URL (RFC 3986): `https`, or `http` to loopback where that is allowed.
+    /// Parses an absolute URL (RFC 3986): `https`, or `http` to loopback where that is allowed.
     ///
     /// # Errors
-    /// When it is none, is too long, has user information or a fragment, or names what is plainly no
-    /// public host.
+    /// When it is malformed or too long, has user information or a fragment, or its host cannot be
+    /// public.
     pub fn parse(url: &str, loopback: Loopback) -> Result<Self, Violation> {
         if url.is_empty() {
             return Err(Violation::Required);
@@ -61,7 +62,7 @@ impl Destination {
         if url.contains('#') {
             return Err(NOT_BARE);
         }
-        // What programs read differently is in none: spaces, controls, backslashes, other scripts.
+        // Parsers disagree on spaces, controls, backslashes and non-ASCII characters, so none is allowed.
         let is_plain_byte = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
         if !url.bytes().all(is_plain_byte) {
             return Err(NO_URL);
@@ -91,8 +92,8 @@ impl Destination {
         Ok(Self { host, port, is_plain, is_loopback })
     }
 
-    /// Whether an address that the host resolves to may be connected to. Only a host that says of
-    /// itself that it is this machine may be on it, however it resolves.
+    /// Whether an address that the host resolves to may be connected to. A loopback address is admitted
+    /// only for a host that names loopback itself, so that no other name can resolve to this machine.
     #[must_use]
     pub fn admits(&self, address: IpAddr) -> bool {
         is_public(address) || (self.is_loopback && address.to_canonical().is_loopback())
@@ -151,65 +152,63 @@ fn name_or_address(text: &str) -> Result<Host, Violation> {
     }
     let name = text.to_ascii_lowercase();
     let last = name.rsplit('.').next().unwrap_or_default();
-    // 127.1, 0x7f000001 and 2130706433 are addresses to many a resolver.
+    // Many resolvers take 127.1, 0x7f000001 and 2130706433 for addresses.
     if last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x") {
         return Err(Violation::NotPublic);
     }
     Ok(Host::Name(name))
 }
 
-/// Networks of IPv4 that are not global unicast, as the IANA special-purpose registry has them:
-/// address and length of the prefix.
-const RESERVED_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
-    (Ipv4Addr::new(10, 0, 0, 0), 8),
+/// Networks of IPv4 that are not global unicast (IANA IPv4 Special-Purpose Address Registry).
+const RESERVED_V4: [Ipv4Net; 15] = [
+    v4([0, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
     // Shared between a provider and its customers.
-    (Ipv4Addr::new(100, 64, 0, 0), 10),
-    (Ipv4Addr::new(127, 0, 0, 0), 8),
-    // Link-local, the metadata of cloud machines among it.
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
-    (Ipv4Addr::new(172, 16, 0, 0), 12),
-    (Ipv4Addr::new(192, 0, 0, 0), 24),
-    (Ipv4Addr::new(192, 0, 2, 0), 24),
-    (Ipv4Addr::new(192, 88, 99, 0), 24),
-    (Ipv4Addr::new(192, 168, 0, 0), 16),
-    (Ipv4Addr::new(198, 18, 0, 0), 15),
-    (Ipv4Addr::new(198, 51, 100, 0), 24),
-    (Ipv4Addr::new(203, 0, 113, 0), 24),
-    (Ipv4Addr::new(224, 0, 0, 0), 4),
-    (Ipv4Addr::new(240, 0, 0, 0), 4),
+    v4([100, 64, 0, 0], 10),
+    v4([127, 0, 0, 0], 8),
+    // Link-local, with the metadata services of cloud machines.
+    v4([169, 254, 0, 0], 16),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 0, 0, 0], 24),
+    v4([192, 0, 2, 0], 24),
+    v4([192, 88, 99, 0], 24),
+    v4([192, 168, 0, 0], 16),
+    v4([198, 18, 0, 0], 15),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v4([224, 0, 0, 0], 4),
+    v4([240, 0, 0, 0], 4),
 ];
 
-/// Of the global unicast block of IPv6, 2000::/3, what is for protocols and documents.
-const RESERVED_V6: [(Ipv6Addr, u32); 3] = [
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
-    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
-    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
-];
+/// The global unicast block of IPv6 (RFC 4291, section 2.4).
+const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
+/// Networks in that block for protocols and documentation (IANA IPv6 Special-Purpose Address Registry).
+const RESERVED_V6: [Ipv6Net; 3] = [v6(0x2001, 0, 23), v6(0x2001, 0xdb8, 32), v6(0x3fff, 0, 20)];
 
-/// Whether an address is global unicast. One of IPv6 that stands for one of IPv4 (mapped, 6to4,
-/// NAT64) is what it stands for.
+const fn v4([a, b, c, d]: [u8; 4], length: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length)
+}
+
+const fn v6(first: u16, second: u16, length: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), length)
+}
+
+/// Whether an address is global unicast. An IPv6 address that embeds an IPv4 address (mapped, 6to4,
+/// NAT64) is judged by the latter.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
+    let is_public_v4 =
+        |address: Ipv4Addr| !RESERVED_V4.iter().any(|network| network.contains(&address));
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => match inner_v4(address) {
             Some(inner) => is_public_v4(inner),
             None => {
-                let is_within = |(network, length): &(Ipv6Addr, u32)| {
-                    (address.to_bits() ^ network.to_bits()) >> (128 - length) == 0
-                };
-                address.segments()[0] >> 13 == 1 && !RESERVED_V6.iter().any(is_within)
+                GLOBAL_V6.contains(&address)
+                    && !RESERVED_V6.iter().any(|network| network.contains(&address))
             }
         },
     }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let is_within = |(network, length): &(Ipv4Addr, u32)| {
-        (address.to_bits() ^ network.to_bits()) >> (32 - length) == 0
-    };
-    !RESERVED_V4.iter().any(is_within)
 }
 
 fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {

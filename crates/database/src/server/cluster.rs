@@ -50,9 +50,8 @@ pub fn place(data: &Path, account: Option<&Account>) -> Result<PathBuf, ServerEr
             return Ok(own);
         }
     }
-    let digest = Sha256::digest(data.as_os_str().as_bytes());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = Path::new(FALLBACK).join(name);
+    let digest = format!("{:x}", Sha256::digest(data.as_os_str().as_bytes()));
+    let folder = Path::new(FALLBACK).join(&digest[..16]);
     DirBuilder::new().recursive(true).mode(0o755).create(&folder).map_err(at(&folder))?;
     let place = folder.join("postgres");
     fs::write(&record, [place.as_os_str().as_bytes(), b"\n"].concat()).map_err(at(&record))?;

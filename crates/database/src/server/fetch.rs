@@ -103,7 +103,7 @@ fn checksum(system: &str, processor: &str) -> Option<&'static str> {
 }
 
 fn verify(archive: &[u8], expected: &str) -> Result<(), String> {
-    let found: String = Sha256::digest(archive).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = format!("{:x}", Sha256::digest(archive));
     if found == expected {
         return Ok(());
     }
