@@ -13,7 +13,7 @@ use crate::edge::{Edge, Facing};
 use crate::health::{self, Health};
 use crate::mailer::Mailer;
 use crate::operations::Operations;
-use crate::option::{BridgeArgs, listen_address};
+use crate::option::BridgeArgs;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
 use crate::pipeline::flow::Flow;
@@ -29,14 +29,13 @@ pub async fn run(
     cleartext: &Cleartext,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
-    let address = listen_address(&args.listen)?;
     let dsn = args.database.dsn_for("BRIDGE_DATABASE_URL", cleartext)?;
     let kafka = args.kafka(cleartext)?;
-    let delivery = HttpDelivery::new(args.components()?, &args.event_token()?);
+    let delivery = HttpDelivery::new(&args.components_url, &args.event_token()?);
     let (outlet, from) = args.mail.outlet(&args.data, cleartext)?;
     let provider = args.provider.provider()?;
-    let loopback = args.webhook.loopback()?;
-    let listener = host::listen(address, host::LISTEN_OPTION).await?;
+    let loopback = args.webhook.webhook_allow_loopback.into();
+    let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     crate::check_schema(&dsn, "rondo bridge").await?;
     let pool = crate::pool(&dsn)?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));

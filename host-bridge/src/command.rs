@@ -1,4 +1,4 @@
-//! The command line of `rondo`. Every option is an environment variable too; secrets are no options.
+//! The command line of `rondo`. Every option is an environment variable too; secrets are never options.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use crate::environment::EnvArgs;
 use crate::option::{BridgeArgs, HostArgs, UpArgs};
 use crate::{bridge, environment, host, pipeline, up};
 
-/// Tasks that recur, remind and are kept in sync.
+/// Tasks with recurrence, reminders and live sync.
 #[derive(Parser)]
 #[command(name = "rondo", version = version(), after_help = rondo_telemetry::log::HELP)]
 pub struct Cli {
@@ -34,30 +34,30 @@ enum Command {
     Host(HostArgs),
     /// Connect Kafka, Postgres and SMTP to components on a Spin host.
     Bridge(Box<BridgeArgs>),
-    /// The schema of the database at DATABASE_URL.
+    /// Manage the schema of the database at DATABASE_URL.
     Migrate {
         #[command(subcommand)]
         what: Migrate,
         #[command(flatten)]
         database: DatabaseOptions,
     },
-    /// Print what spin.toml, `rondo bridge` and `rondo-sync` need to be told, or write it into a .env file.
+    /// Print the settings of spin.toml, `rondo bridge` and `rondo-sync`, or add them to a .env file.
     Env(EnvArgs),
-    /// Events that a consumer could not handle.
+    /// Inspect events that a consumer could not handle.
     Dlq {
         #[command(subcommand)]
         what: Dlq,
         #[command(flatten)]
         database: DatabaseOptions,
     },
-    /// What the events of the database at DATABASE_URL travel by.
+    /// Choose what carries the events of the database at DATABASE_URL.
     Transport {
         #[command(subcommand)]
         what: TransportCommand,
         #[command(flatten)]
         database: DatabaseOptions,
     },
-    /// Accounts.
+    /// Manage accounts.
     User {
         #[command(subcommand)]
         what: User,
@@ -68,13 +68,13 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Migrate {
-    /// Make the roles and apply what is missing.
+    /// Create the roles and apply pending migrations.
     Up {
-        /// Folder that the secrets of the roles' logins are kept in (file mode 0600).
+        /// Folder that keeps the secrets of the roles' logins (file mode 0600).
         #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
         data: PathBuf,
     },
-    /// Tell what is applied.
+    /// List applied and pending migrations.
     Status,
 }
 
@@ -86,26 +86,26 @@ enum TransportName {
 
 #[derive(Subcommand)]
 enum TransportCommand {
-    /// Wait until no event is left, then change over.
+    /// Wait until no event is left, then switch.
     Switch { to: TransportName },
 }
 
 #[derive(Subcommand)]
 enum User {
-    /// Grant a scope beyond those that every account has, with the login of `rondo migrate`.
+    /// Grant a scope that no account has by itself, with the login of `rondo migrate`.
     Grant {
         email: String,
         #[arg(value_parser = ["admin"])]
         scope: String,
     },
-    /// Print an invitation that somebody can register with once, within a week.
+    /// Print an invitation to register, which works once, for a week.
     Invite {
-        /// The only address that it is good for.
+        /// The only address that it works for.
         email: Option<String>,
     },
 }
 
-/// This program's version, and that of the time zones it knows.
+/// The version of the program and of its time zone data.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let zones = rondo_domain::zone::database_version();
@@ -120,7 +120,7 @@ impl Cli {
     /// # Errors
     /// What went wrong, in one line that tells what to do.
     pub async fn run(self) -> anyhow::Result<()> {
-        let cleartext = self.cleartext.allowed()?;
+        let cleartext = self.cleartext.allowed();
         match self.command {
             Command::Up(args) => up::run(*args, &cleartext, &Shutdown::on_signal()?).await,
             Command::Host(args) => host::run(args, &cleartext, &Shutdown::on_signal()?).await,
@@ -146,7 +146,7 @@ async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
     crate::check_schema(dsn, "rondo user").await?;
     let session = crate::connect(dsn, "rondo user").await?;
     match what {
-        // The services' own logins may not, so that none of them can make an administrator.
+        // No service's login may call it, so that no service can make an administrator.
         User::Grant { email, scope } => {
             let sql = "SELECT outcome FROM scope_grant($1, $2, true)";
             let parameters: [&(dyn ToSql + Sync); 2] = [&rondo_domain::email::key(&email), &scope];
@@ -162,7 +162,7 @@ async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
             let row = session.query_one(sql, &parameters).await.map_err(with_advice)?;
             println!("{token}");
             let whom = email.as_deref().unwrap_or("anyone");
-            eprintln!("good once, for {whom}, until {}", row.get::<_, &str>(0));
+            eprintln!("works once, for {whom}, until {}", row.get::<_, &str>(0));
         }
     }
     Ok(())

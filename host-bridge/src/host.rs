@@ -14,7 +14,7 @@ use rondo_wasm_host::{WasmApp, serve};
 use tokio::net::TcpListener;
 
 use crate::edge::{Edge, Facing};
-use crate::option::{HostArgs, listen_address, manifest};
+use crate::option::{HostArgs, manifest};
 
 /// What the help calls the main listener's address.
 pub const LISTEN_OPTION: &str = "--listen (RONDO_LISTEN)";
@@ -26,16 +26,19 @@ const TRUSTED_SETTING: &str = "SPIN_VARIABLE_TRUSTED_PROXIES";
 /// # Errors
 /// When the manifest, a variable or a component is not right, or the address is in use.
 pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let address = listen_address(&args.listen)?;
-    let origins = args.web.origins()?;
     let manifest = manifest(&args.spin_toml)?;
     let values = Values::resolve(&manifest.variables, Values::from_environment)?;
     check(&values, cleartext)?;
     let trusted = TrustedProxies::parse(values.get("trusted_proxies").unwrap_or_default())
         .map_err(|error| refusal(TRUSTED_SETTING, error))?;
     let public_url = values.get("public_url").unwrap_or_default().to_owned();
-    let facing = Facing { trusted, trusted_setting: TRUSTED_SETTING, origins, public_url };
-    let listener = listen(address, LISTEN_OPTION).await?;
+    let facing = Facing {
+        trusted,
+        trusted_setting: TRUSTED_SETTING,
+        origins: args.web.cors_origins,
+        public_url,
+    };
+    let listener = listen(&args.listen, LISTEN_OPTION).await?;
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
     // Spin has no /metrics, so nobody reads them; the log lines are the same as everywhere.

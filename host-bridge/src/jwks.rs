@@ -1,14 +1,14 @@
-//! The keys of an OpenID provider: fetched here, for components reach nothing but their database,
-//! and put where components look them up.
+//! The keys of an OpenID provider. Components reach nothing but their database, so the keys are fetched
+//! here and stored there.
 //!
-//! When they cannot be fetched, the last ones stay good for a day (`provider_token` in the
-//! migrations); a document without any key of ours is believed.
+//! While they cannot be fetched, the last ones stay valid for a day (`provider_token` in the migrations).
+//! A document that has no usable key replaces them.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use clap::Args;
+use clap::{ArgAction, Args};
 use http::Uri;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -18,23 +18,21 @@ use hyper_util::rt::TokioExecutor;
 use rondo_contract::token::key::{self, Jwk};
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
-use rondo_setting::{SettingError, given, is_this_machine, refusal};
+use rondo_setting::{SettingError, is_this_machine, refusal};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::option::loopback;
-
-/// Pause between two looks, in seconds: how long a new key may stay unknown.
+/// Pause between two fetches, in seconds: how long a new key may stay unknown.
 const LOOK_S: u64 = 300;
 /// Pause after a failure, in seconds.
 const FAILURE_S: u64 = 10;
-/// How long one answer may take, in seconds.
+/// Longest wait for a response, in seconds.
 const ANSWER_S_MAX: u64 = 10;
 /// Longest document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 /// Most keys of a provider.
 const KEYS_MAX: usize = 64;
-/// Where a provider tells where its keys are (OpenID Connect Discovery 1.0, section 4).
+/// Path of a provider's discovery document (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 const REPLACE: &str = include_str!("../sql/provider_keys_replace.sql");
@@ -42,15 +40,15 @@ const REPLACE: &str = include_str!("../sql/provider_keys_replace.sql");
 #[derive(Args, Default)]
 #[command(next_help_heading = "OpenID provider")]
 pub struct ProviderArgs {
-    /// Provider whose tokens are accepted: their `iss`, to the letter.
+    /// OpenID provider whose tokens are accepted: their exact `iss`.
     #[arg(long, env = "OIDC_ISSUER", value_name = "URL")]
     pub oidc_issuer: Option<String>,
-    /// Its keys; otherwise where its discovery document says.
+    /// Address of the provider's keys; unless set, its discovery document names it.
     #[arg(long, env = "OIDC_JWKS_URL", value_name = "URL")]
     pub oidc_jwks_url: Option<String>,
-    /// Whether the provider may be on this machine, by http, for development: true or false.
-    #[arg(long, env = "OIDC_ALLOW_LOOPBACK", value_name = "BOOLEAN")]
-    pub oidc_allow_loopback: Option<String>,
+    /// Whether the provider may be on this machine and use http, for development.
+    #[arg(long, env = "OIDC_ALLOW_LOOPBACK", value_name = "BOOLEAN", default_value_t = false, action = ArgAction::Set)]
+    pub oidc_allow_loopback: bool,
 }
 
 /// A provider and where its keys are.
@@ -63,7 +61,7 @@ pub struct Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Keys {
     At(Uri),
-    /// Where the document at this address says, and whether that may be on this machine.
+    /// Named by the discovery document at this address; with whether the keys may be on this machine.
     Discovered(Uri, Loopback),
 }
 
@@ -75,9 +73,9 @@ impl ProviderArgs {
     /// # Errors
     /// The setting that is malformed.
     pub fn provider(&self) -> Result<Option<Provider>, SettingError> {
-        let Some(issuer) = given(self.oidc_issuer.as_deref()) else { return Ok(None) };
-        let loopback = loopback("OIDC_ALLOW_LOOPBACK", self.oidc_allow_loopback.as_deref())?;
-        let keys = match given(self.oidc_jwks_url.as_deref()) {
+        let Some(issuer) = self.oidc_issuer.as_deref() else { return Ok(None) };
+        let loopback = Loopback::from(self.oidc_allow_loopback);
+        let keys = match self.oidc_jwks_url.as_deref() {
             Some(url) => Keys::At(address("OIDC_JWKS_URL", url, loopback)?),
             None => {
                 let base = issuer.trim_end_matches('/');
@@ -94,7 +92,7 @@ fn address(setting: &'static str, url: &str, loopback: Loopback) -> Result<Uri, 
         .ok_or_else(|| refusal(setting, "must be an address such as https://id.example.org"))
 }
 
-/// Whoever can change an answer on its way can be everyone: so keys come by https, or from this machine.
+/// Whoever can alter the keys in transit can sign in as anyone, so they come by https or from this machine.
 fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let host = uri.host().filter(|host| !host.is_empty())?;
@@ -137,7 +135,7 @@ pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
     }
 }
 
-/// Public certificate authorities, for providers have public certificates.
+/// A client that trusts the public certificate authorities.
 fn client() -> Result<HttpsClient, rustls::Error> {
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
@@ -180,7 +178,7 @@ async fn discover(
     keys_address(&serde_json::from_str(&document)?, issuer, loopback)
 }
 
-/// What a discovery document says of its keys; it has to be the issuer's (section 4.3).
+/// The address of the keys in a discovery document, which must be the issuer's own (section 4.3).
 fn keys_address(document: &Value, issuer: &str, loopback: Loopback) -> anyhow::Result<Uri> {
     ensure!(document["issuer"] == issuer, "the discovery document is another issuer's");
     document["jwks_uri"]
@@ -210,32 +208,31 @@ mod tests {
 
     #[test]
     fn settings() {
-        let check = |issuer: &str, url: &str, loopback: &str| {
-            let [oidc_issuer, oidc_jwks_url, oidc_allow_loopback] =
-                [issuer, url, loopback].map(|value| Some(value.to_owned()));
+        let check = |issuer: &str, url: &str, oidc_allow_loopback: bool| {
+            let [oidc_issuer, oidc_jwks_url] =
+                [issuer, url].map(|value| (!value.is_empty()).then(|| value.to_owned()));
             let args = ProviderArgs { oidc_issuer, oidc_jwks_url, oidc_allow_loopback };
             args.provider().map(|found| found.map(|p| p.keys)).map_err(|error| error.setting)
         };
-        assert_eq!(check("", "", ""), Ok(None));
+        assert_eq!(check("", "", false), Ok(None));
         let uri = Uri::from_static("https://id.example/a/.well-known/openid-configuration");
         let keys = Keys::Discovered(uri, Loopback::Refused);
-        assert_eq!(check("https://id.example/a/", "", ""), Ok(Some(keys)));
+        assert_eq!(check("https://id.example/a/", "", false), Ok(Some(keys)));
         let uri = Uri::from_static("https://id:8443/keys");
-        assert_eq!(check("anything", "https://id:8443/keys", ""), Ok(Some(Keys::At(uri))));
-        assert_eq!(check("id.example", "", ""), Err("OIDC_ISSUER"));
-        assert_eq!(check("https://id.example", "ftp://id/keys", ""), Err("OIDC_JWKS_URL"));
+        assert_eq!(check("anything", "https://id:8443/keys", false), Ok(Some(Keys::At(uri))));
+        assert_eq!(check("id.example", "", false), Err("OIDC_ISSUER"));
+        assert_eq!(check("https://id.example", "ftp://id/keys", false), Err("OIDC_JWKS_URL"));
         // Plainly only from this machine, and only where that is said.
         for url in ["http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]/keys"] {
             let uri = Uri::from_static(url);
-            assert_eq!(check("anything", url, "true"), Ok(Some(Keys::At(uri))));
-            assert_eq!(check("anything", url, "false"), Err("OIDC_JWKS_URL"), "{url}");
+            assert_eq!(check("anything", url, true), Ok(Some(Keys::At(uri))));
+            assert_eq!(check("anything", url, false), Err("OIDC_JWKS_URL"), "{url}");
         }
         for url in ["http://id:8080/keys", "http://127.0.0.1.example/keys", "http://10.0.0.1/keys"]
         {
-            assert_eq!(check("anything", url, "true"), Err("OIDC_JWKS_URL"), "{url}");
+            assert_eq!(check("anything", url, true), Err("OIDC_JWKS_URL"), "{url}");
         }
-        assert_eq!(check("http://id.example", "", "true"), Err("OIDC_ISSUER"));
-        assert_eq!(check("https://id.example", "", "yes"), Err("OIDC_ALLOW_LOOPBACK"));
+        assert_eq!(check("http://id.example", "", true), Err("OIDC_ISSUER"));
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use host_bridge::command::Cli;
-use rondo_setting::SettingError;
+use rondo_setting::{EXIT_SETTING, SettingError};
 use rondo_telemetry::log;
 use rondo_wasm_host::variable::VariableError;
 
@@ -13,13 +12,11 @@ use rondo_wasm_host::variable::VariableError;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Exit status for a missing or malformed setting; any other failure is 1.
-const EXIT_SETTING: u8 = 2;
 /// How long what still runs may take when everything has been told to end, in seconds.
 const END_S_MAX: u64 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = rondo_setting::parse();
     if let Err(error) = log::init() {
         eprintln!("rondo: {error}");
         return ExitCode::from(EXIT_SETTING);

@@ -1,23 +1,21 @@
-//! Options of the commands, each with its environment variable, and the checks that happen before
-//! anything is started. A secret is in the environment or in a file, never an argument.
+//! Options of the commands, each with an environment variable, and the checks that are made before
+//! anything starts. Secrets come from the environment or from files, never from arguments.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lettre::message::Mailbox;
-use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
+use rondo_contract::token::SECRET_BYTES_MIN;
 use rondo_database::{DatabaseOptions, Dsn};
-use rondo_domain::destination::Loopback;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{
-    Cleartext, Service, SettingError, environment, given, is_this_machine, refusal, required,
-    secret,
+    Cleartext, Service, SettingError, environment, is_this_machine, refusal, required, secret,
 };
 use rondo_telemetry::operations;
 use rondo_wasm_host::Manifest;
 
-use crate::account::AccountArgs;
+use crate::account::{AccountArgs, hmac_secret};
 use crate::cors::CorsOrigins;
 use crate::jwks::ProviderArgs;
 use crate::outlet::{Authority, Outlet, exposed_to};
@@ -25,45 +23,45 @@ use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
 
 const SMTP_URL: &str = "SMTP_URL";
-/// Longest that audit entries can be kept, in days.
+/// Longest retention of audit entries, in days.
 const AUDIT_RETENTION_DAYS_MAX: i64 = 36_500;
-/// Longest that a reminder may be late, in minutes: a year.
+/// Greatest lateness of a reminder, in minutes: a year.
 const LATENESS_MINUTES_MAX: i64 = 366 * 24 * 60;
 
 #[derive(Args)]
 pub struct UpArgs {
-    /// Where to listen.
-    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
+    /// Address to listen on.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT", value_parser = host_and_port)]
     pub listen: String,
-    /// Where to listen for operators, who have /metrics and the reasons of /health/ready there and nowhere
-    /// else; otherwise at RONDO_LISTEN when that is on loopback, and at 127.0.0.1:3009 when it is not.
-    #[arg(long, env = operations::SETTING, value_name = "HOST:PORT")]
+    /// Address for operators only: /metrics, and the reasons in /health/ready. Unless set, they are served at
+    /// RONDO_LISTEN if that is on loopback, else at 127.0.0.1:3009.
+    #[arg(long, env = operations::SETTING, value_name = "HOST:PORT", value_parser = host_and_port)]
     pub operations_listen: Option<String>,
-    /// Folder for what this installation keeps.
+    /// Folder for the data of this installation.
     #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
     pub data: PathBuf,
-    /// The components and their routes.
+    /// Manifest of the components and their routes.
     #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
     pub spin_toml: PathBuf,
-    /// A database of yours, with a login that may create roles or is a member of ours; otherwise a
+    /// Your own database, with a login that may create roles or is a member of Rondo's. Unless set, a
     /// private server is started.
     #[command(flatten)]
     pub database: DatabaseOptions,
     #[arg(skip = environment("LINK_SECRET"))]
     pub link_secret: Option<OsString>,
-    /// File with the key of the links in mails, at least 32 bytes; LINK_SECRET may have it itself.
-    /// Otherwise made and kept in the data folder.
+    /// File with the key that signs links in mails, at least 32 bytes, instead of LINK_SECRET. Unless set, a
+    /// key is generated and kept in the data folder.
     #[arg(long, env = "LINK_SECRET_FILE", value_name = "FILE")]
     pub link_secret_file: Option<PathBuf>,
     #[arg(skip = environment("LINK_SECRET_PREVIOUS"))]
     pub link_secret_previous: Option<OsString>,
-    /// File with the key before it, whose links still work; LINK_SECRET_PREVIOUS may have it itself.
+    /// File with the previous key, whose links still work, instead of LINK_SECRET_PREVIOUS.
     #[arg(long, env = "LINK_SECRET_PREVIOUS_FILE", value_name = "FILE")]
     pub link_secret_previous_file: Option<PathBuf>,
-    /// Requests in a minute by user and by address, such as user=3000,address=6000, or off, which lifts
-    /// the limits of registrations too.
+    /// Requests per minute for each user and each address, such as user=3000,address=6000; or off, which
+    /// also lifts the limit on registrations.
     #[arg(long, env = "RATE_LIMITS", default_value = "", value_name = "LIMITS")]
-    pub rate_limits: String,
+    pub rate_limits: RateSetting,
     #[command(flatten)]
     pub web: WebArgs,
     #[command(flatten)]
@@ -82,10 +80,10 @@ pub struct UpArgs {
 
 #[derive(Args)]
 pub struct HostArgs {
-    /// Where to listen.
-    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT")]
+    /// Address to listen on.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT", value_parser = host_and_port)]
     pub listen: String,
-    /// The components and their routes; their variables come from SPIN_VARIABLE_<NAME>.
+    /// Manifest of the components and their routes. Their variables come from SPIN_VARIABLE_<NAME>.
     #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
     pub spin_toml: PathBuf,
     #[command(flatten)]
@@ -95,30 +93,29 @@ pub struct HostArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Web clients")]
 pub struct WebArgs {
-    /// Origins whose scripts may call the API, such as https://app.example.org, separated by commas;
-    /// otherwise only pages of this one may.
+    /// Other origins whose scripts may call the API, such as https://app.example.org, comma-separated.
     #[arg(long, env = "CORS_ORIGINS", default_value = "", value_name = "ORIGINS")]
-    pub cors_origins: String,
+    pub cors_origins: CorsOrigins,
 }
 
 #[derive(Args)]
 pub struct BridgeArgs {
-    /// Where to listen for operators, who alone should get here: /health, /health/ready with reasons, /metrics.
-    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3001", value_name = "HOST:PORT")]
+    /// Address for /health, /health/ready with reasons, and /metrics. Only operators should reach it.
+    #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3001", value_name = "HOST:PORT", value_parser = host_and_port)]
     pub listen: String,
-    /// Folder that mail is written to when there is no SMTP_URL.
+    /// Folder that mail is written to unless SMTP_URL is set.
     #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
     pub data: PathBuf,
-    /// BRIDGE_DATABASE_URL, as `rondo env` writes it, comes first.
+    /// BRIDGE_DATABASE_URL, which `rondo env` writes, takes precedence.
     #[command(flatten)]
     pub database: DatabaseOptions,
-    /// Where the components are, such as http://rondo.default.svc:80.
-    #[arg(long, env = "COMPONENTS_URL", value_name = "URL")]
-    pub components_url: Option<String>,
+    /// Address of the components, such as http://rondo.default.svc:80.
+    #[arg(long, env = "COMPONENTS_URL", value_name = "URL", value_parser = components_url)]
+    pub components_url: String,
     #[arg(skip = environment("EVENT_TOKEN"))]
     pub event_token: Option<OsString>,
-    /// File with what the components know the bridge by, at least 32 bytes; EVENT_TOKEN may have it
-    /// itself.
+    /// File with the token that authenticates the bridge to the components, at least 32 bytes, instead of
+    /// EVENT_TOKEN.
     #[arg(long, env = "EVENT_TOKEN_FILE", value_name = "FILE")]
     pub event_token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -140,28 +137,24 @@ pub struct BridgeArgs {
 pub struct MailArgs {
     #[arg(skip = environment("SMTP_URL"))]
     pub smtp_url: Option<OsString>,
-    /// File with smtps://user:password@host:port or smtp://user:password@host:port?tls=required, which
-    /// is STARTTLS; SMTP_URL may have that itself.
+    /// File with the mail server's URL, instead of SMTP_URL: smtps://user:password@host:port, or
+    /// smtp://user:password@host:port?tls=required for STARTTLS.
     #[arg(long, env = "SMTP_URL_FILE", value_name = "FILE")]
     pub smtp_url_file: Option<PathBuf>,
-    /// Certificates, in PEM, that the mail server's may be from beside the usual authorities.
+    /// PEM file of certificate authorities to trust for the mail server, besides the public ones.
     #[arg(long, env = "SMTP_CA", value_name = "FILE")]
     pub smtp_ca: Option<PathBuf>,
-    #[arg(
-        long,
-        env = "SMTP_FROM",
-        default_value = "Rondo <rondo@localhost>",
-        value_name = "ADDRESS"
-    )]
-    pub smtp_from: String,
+    /// Sender of the mails.
+    #[arg(long, env = "SMTP_FROM", default_value = "Rondo <rondo@localhost>", value_name = "ADDRESS", value_parser = mailbox)]
+    pub smtp_from: Mailbox,
 }
 
 #[derive(Args)]
 #[command(next_help_heading = "Reminders")]
 pub struct ReminderArgs {
-    /// How late a reminder or a digest may still go out, in minutes; a later reminder is recorded as
+    /// How late a reminder or a digest may still be sent, in minutes. A later reminder is recorded as
     /// missed, and the next digest names it.
-    #[arg(long, env = "REMINDER_LATENESS_MINUTES", default_value_t = 1_440, value_name = "REMINDER_LATENESS_MINUTES",
+    #[arg(long, env = "REMINDER_LATENESS_MINUTES", default_value_t = 1_440, value_name = "MINUTES",
           value_parser = clap::value_parser!(i32).range(1..=LATENESS_MINUTES_MAX))]
     pub reminder_lateness_minutes: i32,
 }
@@ -170,7 +163,7 @@ pub struct ReminderArgs {
 #[command(next_help_heading = "Retention")]
 pub struct RetentionArgs {
     /// How long audit entries are kept, in days.
-    #[arg(long, env = "AUDIT_RETENTION_DAYS", default_value_t = 90, value_name = "AUDIT_RETENTION_DAYS",
+    #[arg(long, env = "AUDIT_RETENTION_DAYS", default_value_t = 90, value_name = "DAYS",
           value_parser = clap::value_parser!(i32).range(1..=AUDIT_RETENTION_DAYS_MAX))]
     pub audit_retention_days: i32,
 }
@@ -189,7 +182,7 @@ impl UpArgs {
     /// # Errors
     /// When it is too short, or cannot be read.
     pub fn link_secret(&self) -> Result<Option<String>, SettingError> {
-        key("LINK_SECRET", self.link_secret.as_ref(), self.link_secret_file.as_deref())
+        hmac_secret("LINK_SECRET", self.link_secret.as_deref(), self.link_secret_file.as_deref())
     }
 
     /// The key of LINK_SECRET_PREVIOUS, when it is set.
@@ -198,50 +191,11 @@ impl UpArgs {
     /// As [`UpArgs::link_secret`].
     pub fn link_secret_previous(&self) -> Result<Option<String>, SettingError> {
         let file = self.link_secret_previous_file.as_deref();
-        key("LINK_SECRET_PREVIOUS", self.link_secret_previous.as_ref(), file)
-    }
-
-    /// # Errors
-    /// When RATE_LIMITS is malformed.
-    pub fn rate_limits(&self) -> Result<RateSetting, SettingError> {
-        self.rate_limits.parse().map_err(|error| refusal("RATE_LIMITS", error))
-    }
-}
-
-impl UpArgs {
-    /// The address of OPERATIONS_LISTEN, when it is set.
-    ///
-    /// # Errors
-    /// When it is no host and port.
-    pub fn operations_listen(&self) -> Result<Option<&str>, SettingError> {
-        let given = given(self.operations_listen.as_deref());
-        given.map(|address| host_and_port(operations::SETTING, address)).transpose()
-    }
-}
-
-impl WebArgs {
-    /// # Errors
-    /// When CORS_ORIGINS is malformed.
-    pub fn origins(&self) -> Result<CorsOrigins, SettingError> {
-        self.cors_origins.parse().map_err(|error| refusal("CORS_ORIGINS", error))
+        hmac_secret("LINK_SECRET_PREVIOUS", self.link_secret_previous.as_deref(), file)
     }
 }
 
 impl BridgeArgs {
-    /// # Errors
-    /// When COMPONENTS_URL is missing or malformed.
-    pub fn components(&self) -> Result<&str, SettingError> {
-        const SETTING: &str = "COMPONENTS_URL";
-        let url = required(SETTING, given(self.components_url.as_deref()))?;
-        let uri: http::Uri = url.parse().map_err(|_| {
-            refusal(SETTING, "is no URL: it must be such as http://rondo.default.svc:80")
-        })?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
-            return Err(refusal(SETTING, "must be such as http://rondo.default.svc:80"));
-        }
-        Ok(url)
-    }
-
     /// # Errors
     /// When EVENT_TOKEN is missing, too short, or cannot be in a header.
     pub fn event_token(&self) -> Result<String, SettingError> {
@@ -249,7 +203,7 @@ impl BridgeArgs {
         let file = self.event_token_file.as_deref();
         let token = required(SETTING, secret(SETTING, self.event_token.as_deref(), file)?)?;
         if token.len() < SECRET_BYTES_MIN {
-            let reason = format!("is shorter than {SECRET_BYTES_MIN} bytes: make a random one");
+            let reason = format!("is shorter than {SECRET_BYTES_MIN} bytes: generate a random one");
             return Err(refusal(SETTING, reason));
         }
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -262,37 +216,34 @@ impl BridgeArgs {
     /// When a setting of Kafka is missing or malformed.
     pub fn kafka(&self, cleartext: &Cleartext) -> Result<KafkaSettings, SettingError> {
         self.kafka.settings(cleartext)?.ok_or_else(|| {
-            refusal("KAFKA_BROKERS", "is missing: the bridge carries events by Kafka")
+            refusal("KAFKA_BROKERS", "is missing: set it, since the bridge reads events from Kafka")
         })
     }
 }
 
-/// Refuses a database that components cannot reach.
+/// Refuses a database that components can't reach.
 ///
 /// # Errors
 /// When it is at several hosts, or at a Unix socket.
 pub fn reachable_by_components(dsn: Dsn) -> Result<Dsn, SettingError> {
     if dsn.tcp_address().is_none() {
-        let reason = "must name one host and port: components reach no other, and no Unix socket";
+        let reason =
+            "must name one host and port: components can't reach several hosts, or a Unix socket";
         return Err(refusal("DATABASE_URL", reason));
     }
     Ok(dsn)
 }
 
 impl MailArgs {
-    /// Where mails go, the folder `mail` of `data` when there is no server, and whom they are from.
+    /// Where mails go, the folder `mail` in `data` when there is no server, and their sender.
     ///
     /// # Errors
-    /// The setting that is malformed, and a login that would be sent in the clear although that is
-    /// not allowed.
+    /// The first malformed setting, or a login that would be sent without TLS although that is not allowed.
     pub fn outlet(
         &self,
         data: &Path,
         cleartext: &Cleartext,
     ) -> Result<(Outlet, Mailbox), SettingError> {
-        let from = self.smtp_from.parse().map_err(|_| {
-            refusal("SMTP_FROM", "must be an address such as Rondo <rondo@example.org>")
-        })?;
         let outlet = match self.smtp_url()? {
             Some(url) => {
                 let authority = self.authority()?;
@@ -304,10 +255,10 @@ impl MailArgs {
             }
             None => Outlet::Folder(data.join("mail")),
         };
-        Ok((outlet, from))
+        Ok((outlet, self.smtp_from.clone()))
     }
 
-    /// Whether no mail leaves this machine, as far as the setting tells.
+    /// Whether no mail leaves this machine, as far as the setting shows.
     ///
     /// # Errors
     /// When the setting cannot be read.
@@ -334,55 +285,35 @@ impl MailArgs {
     }
 }
 
-/// Checks that RONDO_LISTEN is host and port.
-///
-/// # Errors
-/// When it is not.
-pub fn listen_address(address: &str) -> Result<&str, SettingError> {
-    host_and_port("RONDO_LISTEN", address)
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match port.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("must be a host and a port, such as 127.0.0.1:3000"),
+    }
 }
 
-fn host_and_port<'a>(setting: &'static str, address: &'a str) -> Result<&'a str, SettingError> {
-    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-    match port.map(|(_, port)| port.parse::<u16>()) {
-        Some(Ok(_)) => Ok(address),
-        _ => Err(refusal(setting, "must be host and port, such as 127.0.0.1:3000")),
+fn components_url(text: &str) -> Result<String, &'static str> {
+    let is_http = text.parse::<http::Uri>().is_ok_and(|uri| {
+        uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    if is_http {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a URL such as http://rondo.default.svc:80")
     }
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, &'static str> {
+    text.parse().map_err(|_| "must be an address such as Rondo <rondo@example.org>")
 }
 
 /// Reads the manifest that RONDO_SPIN_TOML names.
 ///
 /// # Errors
-/// When it is not there, or has what we do not support.
+/// When it is missing, or uses what Rondo does not support.
 pub fn manifest(path: &Path) -> Result<Manifest, SettingError> {
     Manifest::read(path).map_err(|error| refusal("RONDO_SPIN_TOML", error))
-}
-
-pub(crate) fn key(
-    setting: &'static str,
-    value: Option<&OsString>,
-    file: Option<&Path>,
-) -> Result<Option<String>, SettingError> {
-    let Some(secret) = secret(setting, value.map(OsString::as_os_str), file)? else {
-        return Ok(None);
-    };
-    HmacKey::new(secret.as_bytes()).map_err(|error| refusal(setting, error))?;
-    Ok(Some(secret))
-}
-
-/// Whether something may be on this machine: true or false, which is the default.
-///
-/// # Errors
-/// When it is neither.
-pub(crate) fn loopback(
-    setting: &'static str,
-    value: Option<&str>,
-) -> Result<Loopback, SettingError> {
-    match given(value) {
-        None | Some("false") => Ok(Loopback::Refused),
-        Some("true") => Ok(Loopback::Allowed),
-        Some(_) => Err(refusal(setting, "must be true or false")),
-    }
 }
 
 #[cfg(test)]
@@ -396,7 +327,7 @@ mod tests {
                 smtp_url: Some(url.into()),
                 smtp_url_file: None,
                 smtp_ca: None,
-                smtp_from: String::new(),
+                smtp_from: "rondo@localhost".parse().unwrap(),
             };
             assert_eq!(args.is_local(), Ok(is_local), "{url}");
         };

@@ -30,7 +30,7 @@ use crate::front::Front;
 use crate::health::{self, Health};
 use crate::mailer::Mailer;
 use crate::operations::Operations;
-use crate::option::{UpArgs, listen_address, manifest};
+use crate::option::{UpArgs, manifest};
 use crate::outlet::Outlet;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
@@ -108,14 +108,10 @@ async fn settle(
     let link_secret = args.link_secret()?;
     let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
     let account = args.account.settings(args.mail.is_local()?)?;
-    let address = listen_address(&args.listen)?;
-    let operations = args.operations_listen()?;
-    let origins = args.web.origins()?;
     let (_, from) = args.mail.outlet(&args.data, cleartext)?;
-    let rates = args.rate_limits()?;
-    let loopback = args.webhook.loopback()?;
     let manifest = manifest(&args.spin_toml)?;
-    let listener = host::listen(address, host::LISTEN_OPTION).await?;
+    let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
+    let operations = args.operations_listen.as_deref();
     let own = operations::own_address(listener.local_addr()?, operations, OPERATIONS_LISTEN);
     let operations = match own {
         Some(own) => Some(host::listen(own, "--operations-listen (OPERATIONS_LISTEN)").await?),
@@ -136,12 +132,12 @@ async fn settle(
         jwt_secret,
         link_secret,
         link_secret_previous,
-        rates,
-        origins,
+        rates: args.rate_limits,
+        origins: args.web.cors_origins.clone(),
         account,
         outlet,
         from,
-        loopback,
+        loopback: args.webhook.webhook_allow_loopback.into(),
         audit_days,
         lateness_minutes: args.reminder.reminder_lateness_minutes,
     };

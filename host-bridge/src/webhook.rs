@@ -12,19 +12,16 @@ mod schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use exchange::{Exchange, Failure, Message};
 use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
-use rondo_setting::SettingError;
 use rondo_telemetry::{Metrics, Part, TraceContext};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
-
-use crate::option::loopback;
 
 pub use exchange::{Resolver, system_resolver};
 
@@ -46,17 +43,9 @@ const SETTLE: &str = include_str!("../sql/webhook_delivery_settle.sql");
 #[derive(Args)]
 #[command(next_help_heading = "Webhooks")]
 pub struct WebhookArgs {
-    /// Whether webhooks may lead to this machine, also by http: true or false, which is the default.
-    #[arg(long, env = "WEBHOOK_ALLOW_LOOPBACK", value_name = "BOOLEAN")]
-    pub webhook_allow_loopback: Option<String>,
-}
-
-impl WebhookArgs {
-    /// # Errors
-    /// When the setting is neither true nor false.
-    pub fn loopback(&self) -> Result<Loopback, SettingError> {
-        loopback("WEBHOOK_ALLOW_LOOPBACK", self.webhook_allow_loopback.as_deref())
-    }
+    /// Whether webhooks may lead to this machine and use http, for development.
+    #[arg(long, env = "WEBHOOK_ALLOW_LOOPBACK", value_name = "BOOLEAN", default_value_t = false, action = ArgAction::Set)]
+    pub webhook_allow_loopback: bool,
 }
 
 /// What the sender works with.
@@ -336,15 +325,5 @@ mod tests {
         check(TEST_TYPE, 1, answer(410), Outcome::Failed);
         check(task, 1, Err(Failure::TimedOut), Outcome::Retry { wait_ms: 5_000 });
         check(task, 11, Err(Failure::NeverEnded), Outcome::Failed);
-    }
-
-    #[test]
-    fn settings() {
-        let check = |value: &str| {
-            WebhookArgs { webhook_allow_loopback: Some(value.to_owned()) }.loopback().ok()
-        };
-        assert_eq!(check("true"), Some(Loopback::Allowed));
-        assert_eq!((check("false"), check("")), (Some(Loopback::Refused), Some(Loopback::Refused)));
-        assert_eq!(check("yes"), None);
     }
 }

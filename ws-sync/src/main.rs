@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use rondo_setting::EXIT_SETTING;
 use rondo_telemetry::{Shutdown, log};
 use ws_sync::option::Options;
 use ws_sync::program;
 
-/// Exit status for a missing or malformed setting; any other failure is 1.
-const EXIT_SETTING: u8 = 2;
-
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options: Options = rondo_setting::parse();
     if let Err(error) = log::init() {
         eprintln!("rondo-sync: {error}");
         return ExitCode::from(EXIT_SETTING);

@@ -30,6 +30,8 @@ async fn what_is_missing_or_malformed_is_named() {
         ("JWT_SECRET", SECRET),
         ("JWT_SECRET_FILE", "/nonexistent"),
         ("JWT_PUBLIC_KEYS", "no document"),
+        ("OIDC_ISSUER", "https://id.example.org"),
+        ("OIDC_DEFAULT_SCOPES", "tasks:read admin"),
         ("KAFKA_BROKERS", ""),
         ("KAFKA_BROKERS", "no-port"),
         ("KAFKA_SECURITY_PROTOCOL", "TLS"),

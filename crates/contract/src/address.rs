@@ -1,6 +1,7 @@
 //! The client address that requests are counted by. The host knows the peer of the connection.
 //! `X-Forwarded-For` is believed only as far as trusted proxies have written it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::{IpNet, Ipv6Net};
@@ -13,6 +14,13 @@ const HOUSEHOLD_V6_BITS: u8 = 64;
 /// Proxies whose `X-Forwarded-For` is believed: addresses, or networks such as `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
+
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries: Vec<_> = self.0.iter().map(IpNet::to_string).collect();
+        f.write_str(&entries.join(","))
+    }
+}
 
 /// A list of proxies that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +140,9 @@ mod tests {
     #[test]
     fn lists_of_proxies() {
         assert_eq!(TrustedProxies::parse(" , ").unwrap(), TrustedProxies::default());
-        assert!(TrustedProxies::parse("10.0.0.0/8,::1,fd00::/8").is_ok());
+        let proxies = TrustedProxies::parse("10.0.0.0/8, ::1,fd00::/8").unwrap();
+        assert_eq!(proxies.to_string(), "10.0.0.0/8,::1/128,fd00::/8");
+        assert_eq!(TrustedProxies::parse(&proxies.to_string()), Ok(proxies));
         for bad in ["proxy", "10.0.0.0/33", "::/129", "10.0.0.0/x", "10.0.0/8"] {
             assert!(TrustedProxies::parse(bad).is_err(), "{bad}");
         }

@@ -29,6 +29,12 @@ pub enum Loopback {
     Allowed,
 }
 
+impl From<bool> for Loopback {
+    fn from(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allowed } else { Self::Refused }
+    }
+}
+
 /// The host of a URL, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use rdkafka::ClientConfig;
 use rondo_setting::{Cleartext, Service, SettingError, refusal, secret};
 
@@ -23,7 +24,8 @@ pub struct KafkaSettings {
 }
 
 /// `KAFKA_SECURITY_PROTOCOL`, by Kafka's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SecurityProtocol {
     #[default]
     Plaintext,
@@ -33,11 +35,14 @@ pub enum SecurityProtocol {
 }
 
 /// `KAFKA_SASL_MECHANISM`, by Kafka's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum SaslMechanism {
+    #[value(name = "PLAIN")]
     Plain,
+    #[value(name = "SCRAM-SHA-256")]
     ScramSha256,
     #[default]
+    #[value(name = "SCRAM-SHA-512")]
     ScramSha512,
 }
 
@@ -49,29 +54,28 @@ pub struct SaslLogin {
     pub password: String,
 }
 
-/// The settings as options of a program. An empty value counts as absent, so that a compose file
-/// can pass on what is not set.
+/// The settings as options of a program.
 #[derive(Clone, Default, clap::Args)]
 #[command(next_help_heading = "Kafka")]
 pub struct KafkaOptions {
-    /// Brokers to start from, host:port, separated by commas
-    #[arg(long, env = "KAFKA_BROKERS", value_name = "HOST:PORT,…")]
+    /// Brokers to connect to first, comma-separated
+    #[arg(long, env = "KAFKA_BROKERS", value_name = "HOST:PORT,…", value_parser = brokers_of)]
     pub kafka_brokers: Option<String>,
-    /// PLAINTEXT (default), SSL, SASL_PLAINTEXT or SASL_SSL
-    #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_name = "PROTOCOL")]
-    pub kafka_security_protocol: Option<String>,
-    /// PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (default)
-    #[arg(long, env = "KAFKA_SASL_MECHANISM", value_name = "MECHANISM")]
-    pub kafka_sasl_mechanism: Option<String>,
-    /// User for SASL
+    /// Protocol of the brokers; PLAINTEXT unless set
+    #[arg(long, env = "KAFKA_SECURITY_PROTOCOL", value_name = "PROTOCOL", ignore_case = true)]
+    pub kafka_security_protocol: Option<SecurityProtocol>,
+    /// SASL mechanism; SCRAM-SHA-512 unless set
+    #[arg(long, env = "KAFKA_SASL_MECHANISM", value_name = "MECHANISM", ignore_case = true)]
+    pub kafka_sasl_mechanism: Option<SaslMechanism>,
+    /// User name for SASL
     #[arg(long, env = "KAFKA_USERNAME", value_name = "USER")]
     pub kafka_username: Option<String>,
     #[arg(skip = rondo_setting::environment(PASSWORD))]
     pub kafka_password: Option<OsString>,
-    /// File with the password for SASL; KAFKA_PASSWORD may have it itself
+    /// File with the password for SASL, instead of KAFKA_PASSWORD
     #[arg(long, env = "KAFKA_PASSWORD_FILE", value_name = "FILE")]
     pub kafka_password_file: Option<PathBuf>,
-    /// PEM file of the certificate authorities to trust instead of the system's
+    /// PEM file of the certificate authorities to trust, instead of the system's
     #[arg(long, env = "KAFKA_CA", value_name = "FILE")]
     pub kafka_ca: Option<PathBuf>,
 }
@@ -94,7 +98,7 @@ impl KafkaSettings {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
-            .set("security.protocol", self.security_protocol.as_str())
+            .set("security.protocol", name(self.security_protocol))
             .set("client.id", "rondo");
         if self.security_protocol.is_tls() {
             // librdkafka has OpenSSL built in, whose own default places are those of the machine
@@ -104,7 +108,7 @@ impl KafkaSettings {
         }
         if let Some(login) = &self.login {
             config
-                .set("sasl.mechanism", login.mechanism.as_str())
+                .set("sasl.mechanism", name(login.mechanism))
                 .set("sasl.username", &login.username)
                 .set("sasl.password", &login.password);
         }
@@ -120,14 +124,10 @@ impl KafkaOptions {
     /// that would be sent in the clear although that is not allowed.
     pub fn settings(&self, cleartext: &Cleartext) -> Result<Option<KafkaSettings>, SettingError> {
         let ca = self.kafka_ca.clone().filter(|path| !path.as_os_str().is_empty());
-        let Some(brokers) = given(self.kafka_brokers.as_ref()) else {
+        let Some(brokers) = self.kafka_brokers.clone() else {
             return self.refuse_any(ca.is_some());
         };
-        let brokers = brokers_of(brokers)?;
-        let protocol = match given(self.kafka_security_protocol.as_ref()) {
-            Some(name) => SecurityProtocol::parse(name)?,
-            None => SecurityProtocol::default(),
-        };
+        let protocol = self.kafka_security_protocol.unwrap_or_default();
         let login = self.login(protocol)?;
         if protocol.is_sasl() && !protocol.is_tls() {
             let hosts = brokers.split(',').filter_map(|broker| broker.rsplit_once(':'));
@@ -150,8 +150,8 @@ impl KafkaOptions {
     }
 
     fn login(&self, protocol: SecurityProtocol) -> Result<Option<SaslLogin>, SettingError> {
-        let mechanism = given(self.kafka_sasl_mechanism.as_ref());
-        let username = given(self.kafka_username.as_ref());
+        let mechanism = self.kafka_sasl_mechanism;
+        let username = self.kafka_username.as_ref();
         let password = self.password()?;
         if !protocol.is_sasl() {
             let unused = [
@@ -168,14 +168,14 @@ impl KafkaOptions {
                 None => Ok(None),
             };
         }
-        let mechanism = mechanism.map(SaslMechanism::parse).transpose()?.unwrap_or_default();
+        let mechanism = mechanism.unwrap_or_default();
         let Some(username) = username else {
             return refused("KAFKA_USERNAME", "is needed with SASL: set it");
         };
         let Some(password) = password else {
             return refused(PASSWORD, "is needed with SASL: set it");
         };
-        Ok(Some(SaslLogin { mechanism, username: username.to_owned(), password }))
+        Ok(Some(SaslLogin { mechanism, username: username.clone(), password }))
     }
 
     fn password(&self) -> Result<Option<String>, SettingError> {
@@ -184,9 +184,9 @@ impl KafkaOptions {
 
     fn refuse_any(&self, has_ca: bool) -> Result<Option<KafkaSettings>, SettingError> {
         let lonely = [
-            ("KAFKA_SECURITY_PROTOCOL", given(self.kafka_security_protocol.as_ref()).is_some()),
-            ("KAFKA_SASL_MECHANISM", given(self.kafka_sasl_mechanism.as_ref()).is_some()),
-            ("KAFKA_USERNAME", given(self.kafka_username.as_ref()).is_some()),
+            ("KAFKA_SECURITY_PROTOCOL", self.kafka_security_protocol.is_some()),
+            ("KAFKA_SASL_MECHANISM", self.kafka_sasl_mechanism.is_some()),
+            ("KAFKA_USERNAME", self.kafka_username.is_some()),
             (PASSWORD, self.password()?.is_some()),
             ("KAFKA_CA", has_ca),
         ];
@@ -202,16 +202,6 @@ impl KafkaOptions {
 
 impl SecurityProtocol {
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plaintext => "PLAINTEXT",
-            Self::Ssl => "SSL",
-            Self::SaslPlaintext => "SASL_PLAINTEXT",
-            Self::SaslSsl => "SASL_SSL",
-        }
-    }
-
-    #[must_use]
     pub const fn is_tls(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)
     }
@@ -220,38 +210,11 @@ impl SecurityProtocol {
     pub const fn is_sasl(self) -> bool {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }
-
-    fn parse(name: &str) -> Result<Self, SettingError> {
-        [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl]
-            .into_iter()
-            .find(|protocol| protocol.as_str().eq_ignore_ascii_case(name))
-            .ok_or_else(|| {
-                let reason =
-                    format!("{name:?} is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL");
-                refusal("KAFKA_SECURITY_PROTOCOL", reason)
-            })
-    }
 }
 
-impl SaslMechanism {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        }
-    }
-
-    fn parse(name: &str) -> Result<Self, SettingError> {
-        [Self::Plain, Self::ScramSha256, Self::ScramSha512]
-            .into_iter()
-            .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name))
-            .ok_or_else(|| {
-                let reason = format!("{name:?} is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512");
-                refusal("KAFKA_SASL_MECHANISM", reason)
-            })
-    }
+/// Kafka's name of a protocol or mechanism, which is the setting's value too.
+fn name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|name| name.get_name().to_owned()).unwrap_or_default()
 }
 
 impl fmt::Debug for SaslLogin {
@@ -273,7 +236,7 @@ impl fmt::Debug for KafkaOptions {
 
 /// `host:port` words, trimmed. A port is asked for because librdkafka's default would hide that it
 /// was forgotten.
-fn brokers_of(text: &str) -> Result<String, SettingError> {
+fn brokers_of(text: &str) -> Result<String, &'static str> {
     let mut brokers = Vec::new();
     for broker in text.split(',').map(str::trim) {
         let well_formed = broker.rsplit_once(':').is_some_and(|(host, port)| {
@@ -284,15 +247,11 @@ fn brokers_of(text: &str) -> Result<String, SettingError> {
                 && port.parse::<u16>().is_ok_and(|port| port > 0)
         });
         if !well_formed {
-            return refused("KAFKA_BROKERS", "must be host:port, several separated by commas");
+            return Err("must be host:port, several separated by commas");
         }
         brokers.push(broker);
     }
     Ok(brokers.join(","))
-}
-
-fn given(value: Option<&String>) -> Option<&str> {
-    value.map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 fn refused<T>(setting: &'static str, reason: impl ToString) -> Result<T, SettingError> {
@@ -301,21 +260,27 @@ fn refused<T>(setting: &'static str, reason: impl ToString) -> Result<T, Setting
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
-    fn options(words: &[(&str, &str)]) -> KafkaOptions {
-        let of = |name: &str| {
-            words.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        KafkaOptions {
-            kafka_brokers: of("BROKERS"),
-            kafka_security_protocol: of("SECURITY_PROTOCOL"),
-            kafka_sasl_mechanism: of("SASL_MECHANISM"),
-            kafka_username: of("USERNAME"),
-            kafka_password: of("PASSWORD").map(OsString::from),
-            kafka_password_file: of("PASSWORD_FILE").map(PathBuf::from),
-            kafka_ca: of("CA").map(PathBuf::from),
-        }
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        kafka: KafkaOptions,
+    }
+
+    /// The settings of these options, or the name of the one that is refused.
+    fn settings(words: &[(&str, &str)]) -> Result<Option<KafkaSettings>, SettingError> {
+        let value =
+            |name: &str| words.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+        let arguments = words.iter().filter(|(key, _)| *key != "PASSWORD").map(|(key, value)| {
+            format!("--kafka-{}={value}", key.to_lowercase().replace('_', "-"))
+        });
+        let program = Program::try_parse_from(std::iter::once("x".to_owned()).chain(arguments));
+        let mut kafka = program.map_err(|error| refusal("option", error))?.kafka;
+        kafka.kafka_password = value("PASSWORD").map(OsString::from);
+        kafka.settings(&Cleartext::default())
     }
 
     #[test]
@@ -323,14 +288,13 @@ mod tests {
         let ca = file!();
         let ca = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(ca);
         let ca = ca.to_str().unwrap();
-        let settings = options(&[
+        let settings = settings(&[
             ("BROKERS", "a:1, [::1]:2 "),
             ("SECURITY_PROTOCOL", "sasl_ssl"),
             ("USERNAME", "u"),
             ("PASSWORD", "hunter2"),
             ("CA", ca),
         ])
-        .settings(&Cleartext::default())
         .unwrap()
         .unwrap();
         let config = settings.client_config();
@@ -351,24 +315,21 @@ mod tests {
 
     #[test]
     fn without_brokers_there_is_no_kafka() {
-        let settings = |words| options(words).settings(&Cleartext::default());
         assert_eq!(settings(&[]), Ok(None));
-        assert_eq!(settings(&[("BROKERS", " "), ("PASSWORD", "")]), Ok(None));
-        // Nothing of it is secret.
-        let plain = settings(&[("BROKERS", "a:1"), ("USERNAME", "")]);
+        assert_eq!(settings(&[("PASSWORD", "")]), Ok(None));
+        let plain = settings(&[("BROKERS", "a:1")]);
         assert_eq!(plain, Ok(Some(KafkaSettings::plaintext("a:1"))));
     }
 
     #[test]
     fn a_password_stays_on_this_machine_or_goes_by_tls() {
         let settings = |brokers: &str, protocol: &str| {
-            let words = [
+            settings(&[
                 ("BROKERS", brokers),
                 ("SECURITY_PROTOCOL", protocol),
                 ("USERNAME", "u"),
                 ("PASSWORD", "hunter2"),
-            ];
-            options(&words).settings(&Cleartext::default())
+            ])
         };
         for local in ["localhost:1", "127.0.0.1:1,[::1]:2"] {
             assert!(settings(local, "SASL_PLAINTEXT").is_ok(), "{local}");
@@ -382,14 +343,12 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_named() {
-        let cases: [(&[(&str, &str)], &str); 12] = [
-            (&[("BROKERS", "a")], "KAFKA_BROKERS"),
-            (&[("BROKERS", "a:1,")], "KAFKA_BROKERS"),
-            (&[("BROKERS", "a:0")], "KAFKA_BROKERS"),
-            (&[("BROKERS", "::1:9092")], "KAFKA_BROKERS"),
-            (&[("BROKERS", "kafka://a:1")], "KAFKA_BROKERS"),
+        for brokers in ["a", "a:1,", "a:0", "::1:9092", "kafka://a:1"] {
+            assert!(brokers_of(brokers).is_err(), "{brokers}");
+        }
+        let cases: [(&[(&str, &str)], &str); 7] = [
             (&[("USERNAME", "u")], "KAFKA_BROKERS"),
-            (&[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "TLS")], "KAFKA_SECURITY_PROTOCOL"),
+            (&[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "TLS")], "option"),
             (&[("BROKERS", "a:1"), ("USERNAME", "u")], "KAFKA_USERNAME"),
             (&[("BROKERS", "a:1"), ("CA", "/x")], "KAFKA_CA"),
             (&[("BROKERS", "a:1"), ("SECURITY_PROTOCOL", "SSL"), ("CA", "/absent")], "KAFKA_CA"),
@@ -397,7 +356,7 @@ mod tests {
             (&[("BROKERS", "a:1"), ("PASSWORD", "p"), ("PASSWORD_FILE", "/p")], PASSWORD),
         ];
         for (words, setting) in cases {
-            let error = options(words).settings(&Cleartext::default()).unwrap_err();
+            let error = settings(words).unwrap_err();
             assert_eq!(error.setting, setting, "{words:?}: {error}");
         }
     }

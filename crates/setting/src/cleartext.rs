@@ -1,7 +1,10 @@
-//! What may be sent without TLS. Secrets leave this machine encrypted, unless an operator says of a
-//! service that they need not; a private network is no exception.
+//! What may be sent without TLS. Secrets leave this machine encrypted unless the operator exempts a
+//! service; a private network is no exception.
 
 use std::net::IpAddr;
+use std::str::FromStr;
+
+use clap::ValueEnum;
 
 use crate::{SettingError, refusal};
 
@@ -11,47 +14,41 @@ const SETTING: &str = "ALLOW_CLEARTEXT";
 /// The setting as an option of every command.
 #[derive(Clone, Default, Debug, clap::Args)]
 pub struct CleartextOption {
-    /// Services that secrets may be sent to without TLS beyond this machine: smtp, postgres and kafka,
-    /// separated by commas
+    /// Services on other machines that may be sent secrets without TLS: smtp, postgres, kafka,
+    /// comma-separated
     #[arg(long, env = SETTING, value_name = "LIST", global = true)]
-    pub allow_cleartext: Option<String>,
+    pub allow_cleartext: Option<Cleartext>,
 }
 
-/// Who is sent secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A service that secrets are sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Service {
     Smtp,
     Postgres,
     Kafka,
 }
 
-/// The services that are allowed to be spoken to in the clear; by default none.
+/// The services that may be used without TLS; by default none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleartext(Vec<Service>);
 
-impl Service {
-    const ALL: [Self; 3] = [Self::Smtp, Self::Postgres, Self::Kafka];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Postgres => "postgres",
-            Self::Kafka => "kafka",
-        }
+impl CleartextOption {
+    #[must_use]
+    pub fn allowed(&self) -> Cleartext {
+        self.allow_cleartext.clone().unwrap_or_default()
     }
 }
 
-impl CleartextOption {
-    /// # Errors
-    /// When a service is named that is none of them.
-    pub fn allowed(&self) -> Result<Cleartext, SettingError> {
-        let names = self.allow_cleartext.as_deref().unwrap_or_default().split(',').map(str::trim);
-        let services = names.filter(|name| !name.is_empty()).map(|name| {
-            Service::ALL.into_iter().find(|service| service.name() == name).ok_or_else(|| {
-                refusal(SETTING, format!("{name:?} is none of smtp, postgres, kafka"))
-            })
+impl FromStr for Cleartext {
+    type Err = String;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let services = names.map(|name| {
+            Service::from_str(name, false)
+                .map_err(|_| format!("{name:?} is not one of smtp, postgres, kafka"))
         });
-        services.collect::<Result<_, _>>().map(Cleartext)
+        services.collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -83,7 +80,8 @@ impl Cleartext {
             return None;
         }
         let away = hosts.into_iter().find(|host| !is_this_machine(host))?;
-        let service = service.name();
+        let service = service.to_possible_value().map(|name| name.get_name().to_owned());
+        let service = service.unwrap_or_default();
         Some(format!(
             "would send secrets to {away} without TLS: {remedy}, or allow it by {SETTING}={service}"
         ))
@@ -108,17 +106,13 @@ pub fn is_this_machine(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn allowed(list: &str) -> Result<Cleartext, SettingError> {
-        CleartextOption { allow_cleartext: Some(list.to_owned()) }.allowed()
-    }
-
     #[test]
     fn the_list() {
-        assert_eq!(CleartextOption::default().allowed(), Ok(Cleartext::default()));
-        assert_eq!(allowed(" ,"), Ok(Cleartext::default()));
-        assert_eq!(allowed("kafka, smtp"), Ok(Cleartext(vec![Service::Kafka, Service::Smtp])));
+        let read = |list: &str| list.parse::<Cleartext>();
+        assert_eq!(read(" ,"), Ok(Cleartext::default()));
+        assert_eq!(read("kafka, smtp"), Ok(Cleartext(vec![Service::Kafka, Service::Smtp])));
         for wrong in ["all", "true", "SMTP", "smtp;kafka"] {
-            assert_eq!(allowed(wrong).unwrap_err().setting, "ALLOW_CLEARTEXT", "{wrong}");
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -167,7 +161,7 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_allowed() {
-        let cleartext = allowed("smtp,postgres").unwrap();
+        let cleartext: Cleartext = "smtp,postgres".parse().unwrap();
         for (service, is_allowed) in
             [(Service::Smtp, true), (Service::Postgres, true), (Service::Kafka, false)]
         {

@@ -1,13 +1,15 @@
-//! What settings of the native programs have in common: how they are refused, where secrets come
-//! from, and what may be sent without TLS.
+//! The settings of the native programs: how options are read and refused, where secrets come from, and
+//! what may be sent without TLS.
 
 mod cleartext;
+mod parse;
 mod secret;
 
 pub use cleartext::{Cleartext, CleartextOption, Service, is_this_machine};
+pub use parse::{EXIT_SETTING, parse};
 pub use secret::{environment, secret};
 
-/// A setting that cannot be used: which, and what to do. Never quotes what may be a secret.
+/// A setting that cannot be used, with what to do about it. Never quotes what may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {reason}")]
 pub struct SettingError {
@@ -20,9 +22,9 @@ pub fn refusal(setting: &'static str, reason: impl ToString) -> SettingError {
     SettingError { setting, reason: reason.to_string() }
 }
 
-/// The value; an empty one counts as absent, so that a compose file can pass on what is not set.
+/// The value; a blank one counts as absent, as in [`parse`].
 #[must_use]
-pub fn given(value: Option<&str>) -> Option<&str> {
+pub(crate) fn given(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.trim().is_empty())
 }
 

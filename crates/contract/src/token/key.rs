@@ -1,5 +1,8 @@
 //! Public keys of tokens: JSON Web Keys (RFC 7517), and signing with a private one of our own.
 
+use std::fmt;
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer as _;
@@ -69,6 +72,25 @@ pub fn read_document(text: &str) -> Result<Vec<Jwk>, KeyError> {
     let document: Document = serde_json::from_str(text).map_err(|_| KeyError::NoDocument)?;
     let keys = document.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
     Ok(keys.filter(|key: &Jwk| key.public_key().is_ok()).collect())
+}
+
+/// A JWKS document as a setting has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JwkSet(pub Vec<Jwk>);
+
+impl FromStr for JwkSet {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        read_document(text).map(Self)
+    }
+}
+
+/// The document again, with what was read of it.
+impl fmt::Display for JwkSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", serde_json::json!({"keys": self.0}))
+    }
 }
 
 impl Jwk {
