@@ -242,7 +242,7 @@ async fn one_click_ends_all_mail_also_what_is_on_its_way() {
     };
     assert_eq!(wants().await, true);
     for _ in 0..2 {
-        says(&press(&stage, &links[4]).await, 200, "<h1>You get no more e-mail</h1>");
+        says(&press(&stage, &links[4]).await, 200, "<h1>You have unsubscribed</h1>");
         assert_eq!(wants().await, false);
     }
     assert!(claim(&stage).await.is_empty());

@@ -1,5 +1,5 @@
-//! `/links/unsubscribe`: no more reminders and digests by e-mail. A mail program may press the button
-//! by itself (RFC 8058): it sends `List-Unsubscribe=One-Click`, which says no more than the link.
+//! `/links/unsubscribe`: stops reminders and digests by e-mail. A mail program may press the button by
+//! itself (RFC 8058). It then sends `List-Unsubscribe=One-Click`, which adds nothing to the link.
 
 use rondo_contract::link_token::Purpose;
 use rondo_guest::Refusal;
@@ -12,16 +12,16 @@ use crate::store::Store;
 pub fn unsubscribe(request: &Request) -> Result<Response, Refusal> {
     follow(request, &[Purpose::Unsubscribe], |link| {
         if request.method == Method::Get {
-            return Ok(Page::new("No more e-mail from Rondo?")
-                .line("Reminders and digests will no longer be mailed to you.")
+            return Ok(Page::new("Unsubscribe from Rondo?")
+                .line("You will get no more reminders and digests by e-mail.")
                 .button("Unsubscribe")
                 .response(200));
         }
-        // An account that is gone gets no mail either.
+        // A deleted account gets no mail anyway, so the outcome does not matter.
         Store::open()?.change(link.user_id, &json!({"notify_email": false}))?;
-        Ok(Page::new("You get no more e-mail")
-            .line("Reminders and digests are no longer mailed to you.")
-            .line("To get them again, switch e-mail on in your account's notifications.")
+        Ok(Page::new("You have unsubscribed")
+            .line("You get no more reminders and digests by e-mail.")
+            .line("To get them again, turn e-mail on in the notification settings of your account.")
             .response(200))
     })
 }

@@ -1,8 +1,7 @@
-//! Mails about an account: some with a token that works once, others that tell what was done.
+//! Mails about an account: some carry a token that works once, others report what was done.
 //!
-//! The token stands in the link's fragment, which no browser sends to a server and no server logs;
-//! the page behind the link (see `page`) sends it on when its reader says so, not when a mail program
-//! looks at the link.
+//! The token is in the link's fragment, which no browser sends and no server logs. The page behind the
+//! link (see `page`) sends it when its reader presses a button, not when a mail program opens the link.
 
 use rondo_contract::account_mail::{self, Paragraph};
 use rondo_contract::secret;
@@ -14,12 +13,12 @@ use serde_json::Value;
 use crate::bindings::wasi::random::random::get_random_bytes;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";
-/// Variable with whether nothing but the verification goes to an address that is not verified.
+/// Variable that says whether an unverified address gets no mail but the verification.
 const VERIFIED_ONLY_VARIABLE: &str = "require_verified_email";
 const VERIFY_LIFETIME_S: i64 = 24 * 60 * 60;
 const RESET_LIFETIME_S: i64 = 60 * 60;
 
-/// What a mailed token is for.
+/// The purpose of a mailed token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     VerifyEmail,
@@ -27,7 +26,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// As the database has it.
+    /// The word in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
@@ -36,15 +35,15 @@ impl Purpose {
     }
 }
 
-/// What was done to an account.
+/// A change to an account that its owner is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     PasswordChanged,
-    /// An API token was made that allows this.
+    /// An API token with these scopes was made.
     TokenMade(Scopes),
 }
 
-/// A mail with a token, as the database takes it.
+/// A mail with a token, in the form that the database stores.
 pub fn write(purpose: Purpose, request: &Request) -> Result<Value, Refusal> {
     let token = secret::encode(&get_random_bytes(secret::SECRET_BYTES as u64));
     let public_url = variable::get(PUBLIC_URL_VARIABLE)?;
@@ -54,20 +53,21 @@ pub fn write(purpose: Purpose, request: &Request) -> Result<Value, Refusal> {
     Ok(mail)
 }
 
-/// A mail that tells what was done, as the database takes it.
+/// A mail that reports what was done, in the form that the database stores.
 pub fn notice(deed: Deed, request: &Request) -> Result<Value, Refusal> {
     let (purpose, subject, what) = match deed {
         Deed::PasswordChanged => (
             "password_changed",
             "Your password has been changed",
-            "the password of your account at Rondo has just been changed, and whoever was logged in \
-             elsewhere is not any more."
+            "the password of your Rondo account has been changed. All other sessions have ended."
                 .to_owned(),
         ),
         Deed::TokenMade(scopes) => (
             "api_token_made",
             "A new API token",
-            format!("a new API token has been made for your account at Rondo. It allows: {scopes}."),
+            format!(
+                "a new API token has been created for your Rondo account. Its scopes: {scopes}."
+            ),
         ),
     };
     let mut mail = account_mail::notice(purpose, subject, what, verified_only()?);
@@ -75,7 +75,7 @@ pub fn notice(deed: Deed, request: &Request) -> Result<Value, Refusal> {
     Ok(mail)
 }
 
-/// Whether nothing but the verification goes to an address that is not verified.
+/// Whether an unverified address gets no mail but the verification.
 pub fn verified_only() -> Result<bool, Refusal> {
     Ok(variable::get(VERIFIED_ONLY_VARIABLE)? == "true")
 }
@@ -85,19 +85,19 @@ fn render(purpose: Purpose, public_url: &str, token: &str) -> Value {
         Purpose::VerifyEmail => (
             "/api/auth/verify",
             VERIFY_LIFETIME_S,
-            "Verify your e-mail address",
-            "somebody, hopefully you, has given this address to Rondo. To say that it is yours, \
-             follow this link within 24 hours, and log in again after that:",
-            "If it was not you, there is nothing to do: no other mail will follow from this.",
+            "Confirm your e-mail address",
+            "an account at Rondo has been registered with this address. To confirm that the address \
+             is yours, open this link within 24 hours, then log in again:",
+            "If it was not you, ignore this mail. You will get no other.",
         ),
         Purpose::ResetPassword => (
             "/api/auth/password/reset",
             RESET_LIFETIME_S,
             "Reset your password",
-            "somebody, hopefully you, has asked to set a new password for your account at Rondo. \
-             To do so, follow this link within an hour. It ends every session, deletes every API \
-             token and disables every webhook:",
-            "If it was not you, there is nothing to do: your password stays as it is.",
+            "a new password has been requested for your Rondo account. To set it, open this link \
+             within an hour. This ends every session, deletes every API token and disables every \
+             webhook:",
+            "If it was not you, ignore this mail. Your password stays as it is.",
         ),
     };
     let paragraphs = [

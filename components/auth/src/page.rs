@@ -1,41 +1,48 @@
-//! The pages behind the links in mails. A page sends the token on when its reader presses the
-//! button; looking at a link, as mail programs do, uses nothing up.
+//! The pages behind the links in mails. A page sends the token when its reader presses the button. Opening
+//! the link, as mail programs do to inspect it, uses nothing up.
 
+use askama::Template;
 use rondo_contract::secret;
+use rondo_domain::account::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use rondo_guest::Refusal;
 use rondo_guest::http::{Request, Response};
 
 use crate::bindings::wasi::random::random::get_random_bytes;
 
-const PAGE: &str = include_str!("page.html");
 const NONCE_BYTES: u64 = 16;
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    title: &'a str,
+    asks_password: bool,
+    button: &'a str,
+    /// What the page says afterwards.
+    done: &'a str,
+    nonce: String,
+}
 
 /// `GET /api/auth/verify`.
 pub fn verify(_: &Request) -> Result<Response, Refusal> {
-    let button = "<button>Verify</button>";
-    Ok(page("Verify your e-mail address", button, "Your address is verified: log in again."))
+    let done = "Your e-mail address is confirmed. Log in again.";
+    Ok(page("Confirm your e-mail address", false, "Confirm", done))
 }
 
 /// `GET /api/auth/password/reset`.
 pub fn reset(_: &Request) -> Result<Response, Refusal> {
-    let form = "<label>New password <input name=password type=password minlength=8 maxlength=128 \
-                autocomplete=new-password required></label> <button>Set</button>";
-    Ok(page("Set a new password", form, "Your password is set: log in with it."))
+    let done = "Your password is set. Log in with it.";
+    Ok(page("Set a new password", true, "Set password", done))
 }
 
-fn page(title: &str, form: &str, done: &str) -> Response {
+fn page(title: &str, asks_password: bool, button: &str, done: &str) -> Response {
     let nonce = secret::encode(&get_random_bytes(NONCE_BYTES));
-    let html = PAGE
-        .replace("{title}", title)
-        .replace("{form}", form)
-        .replace("{done}", done)
-        .replace("{nonce}", &nonce);
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
+    let page = Page { title, asks_password, button, done, nonce };
+    // Writing into a string does not fail.
+    let html = page.render().unwrap_or_default();
     Response::of("text/html; charset=utf-8", 200, html.into_bytes())
         .header("content-security-policy", policy)
-        .header("referrer-policy", "no-referrer")
-        .header("cache-control", "no-store")
 }

@@ -1,5 +1,4 @@
-//! The daily digest: what is overdue, what is due on its day, and which reminders were missed. None
-//! when there is nothing to say.
+//! The daily digest: overdue tasks, tasks due on its day, and missed reminders.
 
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::ToSpan as _;
@@ -10,7 +9,7 @@ use serde::Deserialize;
 
 use crate::mail::{Block, Item, Links, Mail, Reader, one_line};
 
-/// Most tasks or reminders that one list names; how many more there are is said.
+/// Most entries in one list; the rest is counted.
 pub const ITEMS_MAX: i64 = 50;
 
 /// What a digest is made of.
@@ -25,22 +24,22 @@ pub struct Digest {
 pub struct Group {
     /// At most [`ITEMS_MAX`].
     pub items: Vec<Entry>,
-    /// All, also those that are left out.
+    /// All entries, including those left out of `items`.
     pub count: i64,
 }
 
 /// A task, or a missed reminder of one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Entry {
-    /// Of the notification of a missed reminder, otherwise of the task.
+    /// Of the missed reminder's notification, else of the task.
     pub id: i64,
     pub task_id: i64,
     pub title: String,
-    /// RFC 3339: when the task is due, or its reminder was.
+    /// RFC 3339: due date of the task, or firing of the missed reminder.
     pub at: String,
 }
 
-/// The moments between which a local day is; the second is no more of it.
+/// Start and exclusive end of a local day.
 #[must_use]
 pub fn bounds(day: Date, zone: &Zone) -> Option<(Instant, Instant)> {
     let start = |day: Date| zone.instant_of(day.to_datetime(rondo_domain::jiff::civil::Time::MIN));
@@ -48,7 +47,7 @@ pub fn bounds(day: Date, zone: &Zone) -> Option<(Instant, Instant)> {
 }
 
 impl Digest {
-    /// The mail, unless there is nothing to say.
+    /// The mail; none when every list is empty.
     #[must_use]
     pub fn mail(&self, day: Date, zone: &Zone, reader: &Reader, links: &Links) -> Option<Mail> {
         let groups = [
@@ -149,7 +148,7 @@ mod tests {
                      - Old <i> (Sunday, 11 January 2026 at 10:00 (Europe/Paris))\n  \
                      https://a.example/#/tasks/1\n- and 2 more\n\nDue today:\n\
                      - New (Monday, 12 January 2026 at 14:00 (Europe/Paris))\n  \
-                     https://a.example/#/tasks/2\n\nGet no more e-mail:\n";
+                     https://a.example/#/tasks/2\n\nUnsubscribe:\n";
         assert!(mail.text.starts_with(start), "{}", mail.text);
         assert!(mail.html.contains("\">Old &#60;i&#62; (Sunday"), "{}", mail.html);
         assert!(mail.html.contains("<li>and 2 more</li>"), "{}", mail.html);

@@ -1,7 +1,7 @@
-//! What a mail says: one list of blocks, rendered as text and as HTML.
+//! A mail: one list of blocks, rendered as text and as HTML.
 //!
-//! Titles, descriptions and names are whatever somebody typed: none may break out of its line, of the
-//! subject's header or of the markup.
+//! Titles, descriptions and names are arbitrary text. None may break out of its line, the subject header or
+//! the markup.
 
 use askama::Template;
 use rondo_contract::link_token::{Link, Purpose, UNSUBSCRIBE_LINK_LIFETIME_S};
@@ -9,7 +9,7 @@ use rondo_contract::token::HmacKey;
 use rondo_domain::instant::Instant;
 use serde_json::{Value, json};
 
-/// A rendered mail; who it goes to is the mailer's to look up.
+/// A rendered mail. The mailer looks up its recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     pub subject: String,
@@ -19,7 +19,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Renders `blocks`, after a greeting and before the link to get no more of it.
+    /// Renders a greeting, `blocks` and the link to unsubscribe.
     #[must_use]
     pub fn of(subject: String, reader: &Reader, blocks: Vec<Block>, links: &Links) -> Self {
         let greeting = match reader.name.as_deref().map(one_line) {
@@ -27,7 +27,7 @@ impl Mail {
             _ => "Hello,".to_owned(),
         };
         let unsubscribe_url = links.unsubscribe();
-        let last = LabelledUrl { label: "Get no more e-mail", url: unsubscribe_url.clone() };
+        let last = LabelledUrl { label: "Unsubscribe", url: unsubscribe_url.clone() };
         let mut all = vec![Block::Text(greeting)];
         all.extend(blocks);
         all.push(Block::Links(vec![last]));
@@ -37,7 +37,7 @@ impl Mail {
         Self { text, html, subject, unsubscribe_url }
     }
 
-    /// As the database takes it.
+    /// The form that the database stores.
     #[must_use]
     pub fn json(&self) -> Value {
         json!({
@@ -49,10 +49,10 @@ impl Mail {
 
 /// A part of a mail.
 pub enum Block {
-    /// May have several lines.
+    /// One or more lines.
     Text(String),
     Title(String),
-    /// A heading and what is under it.
+    /// A heading and its items.
     List(String, Vec<Item>),
     Links(Vec<LabelledUrl>),
 }
@@ -67,7 +67,7 @@ pub struct LabelledUrl {
     pub url: String,
 }
 
-/// Whom a mail is for, as the account is now.
+/// The recipient's account, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
     pub user_id: i64,
@@ -78,8 +78,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether anything may be mailed to the user; `verified_only` where the address has to be the
-    /// user's own for it.
+    /// Whether the user may be sent mail. With `verified_only`, only at a verified address.
     #[must_use]
     pub const fn is_reachable(&self, verified_only: bool) -> bool {
         self.wants_mail && (self.email_verified || !verified_only)
@@ -95,7 +94,7 @@ pub struct Links<'a> {
 }
 
 impl Links<'_> {
-    /// A link that changes something.
+    /// A link that changes something when its button is pressed.
     #[must_use]
     pub fn act(&self, purpose: Purpose, subject_id: i64, firing: i64, lifetime_s: i64) -> String {
         let link = Link {
@@ -108,7 +107,7 @@ impl Links<'_> {
         link.url(self.public_url, self.key)
     }
 
-    /// The task on the web page, for whoever is logged in there.
+    /// The task on the web page, which requires a login.
     #[must_use]
     pub fn open(&self, task_id: i64) -> String {
         format!("{}/#/tasks/{task_id}", self.public_url)
@@ -132,7 +131,7 @@ struct Html<'a> {
     blocks: &'a [Block],
 }
 
-/// Control characters, line breaks among them, become spaces, and spaces one space.
+/// Replaces each run of white space and control characters, line breaks included, with one space.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let breaks = |character: char| {

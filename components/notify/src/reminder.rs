@@ -121,7 +121,7 @@ mod tests {
                      Due Monday, 12 January 2026 at 14:00 (Europe/Paris)\n\nOne.\nTwo <b>.\n\n\
                      Complete:\nhttps://a.example/rondo/links/complete?token=complete.7.42.2.";
         assert!(mail.text.starts_with(start), "{}", mail.text);
-        assert!(mail.text.contains("\n\nGet no more e-mail:\nhttps://a.example/rondo/links/"));
+        assert!(mail.text.contains("\n\nUnsubscribe:\nhttps://a.example/rondo/links/"));
         assert!(mail.html.contains("<p><strong>Team meeting</strong></p>"));
         assert!(mail.html.contains("<p>One.<br>\nTwo &#60;b&#62;.</p>"), "{}", mail.html);
         let links = |text: &str| {

@@ -1,50 +1,51 @@
-//! Mails about an account, as the database takes them: a few paragraphs, as text and as HTML alike.
+//! Mails about an account, in the form that the database stores: a few paragraphs, as text and as HTML.
 
+use askama::Template;
 use serde_json::{Value, json};
 
-/// Notices of one kind to one account in [`NOTICE_WINDOW_S`]; further ones are not written.
+/// Most notices of one kind to one account in [`NOTICE_WINDOW_S`]; further ones are dropped.
 const NOTICES_MAX: i64 = 5;
 const NOTICE_WINDOW_S: i64 = 60 * 60;
-/// How long a notice is worth sending, in seconds: a week.
+/// How long a notice may wait to be sent, in seconds: a week.
 pub const NOTICE_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
 
-/// A paragraph of its own.
 pub enum Paragraph {
     Text(String),
     Link(String),
 }
 
-/// A mail of paragraphs after a greeting.
+#[derive(Template)]
+#[template(path = "account_mail.txt", escape = "none")]
+struct Text<'a> {
+    paragraphs: &'a [Paragraph],
+}
+
+#[derive(Template)]
+#[template(path = "account_mail.html")]
+struct Html<'a> {
+    subject: &'a str,
+    paragraphs: &'a [Paragraph],
+}
+
+/// A mail of a greeting and these paragraphs. After `lifetime_s` seconds it is not worth sending.
 #[must_use]
 pub fn mail(purpose: &str, subject: &str, paragraphs: &[Paragraph], lifetime_s: i64) -> Value {
-    let (mut text, mut html) = ("Hello,\n".to_owned(), "<p>Hello,</p>\n".to_owned());
-    for paragraph in paragraphs {
-        let (Paragraph::Text(line) | Paragraph::Link(line)) = paragraph;
-        let shown = escaped(line);
-        text += &format!("\n{line}\n");
-        html += &match paragraph {
-            Paragraph::Text(_) => format!("<p>{shown}</p>\n"),
-            Paragraph::Link(_) => format!("<p><a href=\"{shown}\">{shown}</a></p>\n"),
-        };
-    }
     json!({
         "purpose": purpose,
         "lifetime_s": lifetime_s,
         "subject": subject,
-        "text": text,
-        "html": format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{subject}</title></head>\n\
-             <body style=\"font-family: sans-serif; line-height: 1.5\">\n{html}</body></html>\n"
-        ),
+        // Writing into a string does not fail.
+        "text": Text { paragraphs }.render().unwrap_or_default(),
+        "html": Html { subject, paragraphs }.render().unwrap_or_default(),
     })
 }
 
-/// What was done to an account, for whoever owns it: `what`, and what to do about it. Where
-/// `verified_only`, it goes to no address that has not been verified.
+/// A notice to an account's owner: `what` was done, and what to do if it was somebody else. With
+/// `verified_only`, it goes to verified addresses alone.
 #[must_use]
 pub fn notice(purpose: &str, subject: &str, what: String, verified_only: bool) -> Value {
-    const ADVICE: &str = "If it was not you, set a new password by way of \"forgot password\": that \
-                          ends every session, deletes every API token and disables every webhook.";
+    const ADVICE: &str = "If it was not you, reset your password with \"forgot password\". This ends every \
+                          session, deletes every API token and disables every webhook.";
     let paragraphs = [Paragraph::Text(what), Paragraph::Text(ADVICE.to_owned())];
     let mut mail = mail(purpose, subject, &paragraphs, NOTICE_LIFETIME_S);
     mail["verified_only"] = verified_only.into();
@@ -53,15 +54,11 @@ pub fn notice(purpose: &str, subject: &str, what: String, verified_only: bool) -
     mail
 }
 
-/// The host of a webhook's URL, and its port: the rest can be a secret.
+/// Host and port of a webhook's URL. The rest may contain a secret.
 #[must_use]
 pub fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or_default()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -75,13 +72,18 @@ mod tests {
         let mail = mail("p", "S", &paragraphs, 60);
         assert_eq!(mail["text"], format!("Hello,\n\na < b\n\n{link}\n"));
         let html = mail["html"].as_str().unwrap();
-        let shown = link.replace('&', "&amp;");
+        let shown = link.replace('&', "&#38;");
+        assert!(html.contains("\n<p>Hello,</p>\n<p>a &#60; b</p>\n<p><a"), "{html}");
         assert!(html.contains(&format!("<a href=\"{shown}\">{shown}</a>")), "{html}");
-        assert!(html.contains("<p>a &lt; b</p>"), "{html}");
+        assert!(
+            html.starts_with("<!doctype html>\n<html")
+                && html.ends_with("</a></p>\n</body></html>\n"),
+            "{html}"
+        );
     }
 
     #[test]
-    fn of_a_url_only_the_host_is_told() {
+    fn only_the_host_of_a_url_is_named() {
         assert_eq!(host("https://example.org:8443/secret?token=hidden"), "example.org:8443");
         assert_eq!(host("https://example.org?token=hidden"), "example.org");
     }

@@ -18,7 +18,7 @@ pub const LINK_SECRET_PREVIOUS_VARIABLE: &str = "link_secret_previous";
 pub const LINK_TOKEN_BYTES_MAX: usize = 256;
 /// How long a link to change a task works, in seconds.
 pub const TASK_LINK_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
-/// How long a link to get no more mail works, in seconds: mails are read late.
+/// Lifetime of a link to unsubscribe, in seconds; mails may be read late.
 pub const UNSUBSCRIBE_LINK_LIFETIME_S: i64 = 365 * 24 * 60 * 60;
 
 word_enum! {

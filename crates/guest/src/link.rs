@@ -1,9 +1,9 @@
-//! The pages behind the links in mails. `GET` shows what the link does and a button, and changes
-//! nothing: mail programs and scanners look at links too. `POST` does it, and so does a mail program
-//! by itself where the link is one to unsubscribe (RFC 8058).
+//! The pages behind the links in mails. `GET` shows a button and changes nothing, because mail programs
+//! and scanners open links too. `POST` acts; for a link to unsubscribe, a mail program may send it by itself
+//! (RFC 8058).
 //!
-//! The token is what proves the request, so nobody has to be logged in. A page needs no script, sends
-//! its address to nobody, and is kept by nobody.
+//! The token authenticates the request, so no login is needed. A page runs no script, sends no referrer, and
+//! is not cached.
 
 use askama::Template;
 use base64::Engine as _;
@@ -28,11 +28,11 @@ const STYLE: &str = "body { font-family: sans-serif; line-height: 1.5; margin: 3
                      max-width: 32rem; padding: 0 1rem; overflow-wrap: anywhere } \
                      button { font: inherit; padding: 0.5rem 1rem }";
 
-/// Answers a request to a page behind links of these purposes. A link that is forged or has expired
-/// is answered with a page that says so, any other by `answer`.
+/// Answers a request to a page behind links of these purposes. A page says so when the link is forged or
+/// has expired; otherwise `answer` responds.
 ///
 /// # Errors
-/// 405, 422 without a token or with something else, and what `answer` refuses.
+/// 405; 422 for a missing token or another parameter; and what `answer` refuses.
 pub fn follow(
     request: &Request,
     purposes: &[Purpose],
@@ -48,16 +48,16 @@ pub fn follow(
     match Link::read(&token, &keys()?, now_s) {
         Ok(link) if purposes.contains(&link.purpose) => answer(&link),
         Err(LinkError::Expired) => Ok(Page::new("This link has expired")
-            .line("It was mailed too long ago to be safe. Nothing has changed.")
+            .line("Links in mails work for a limited time. Nothing has been changed.")
             .response(410)),
         Ok(_) | Err(LinkError::Forged) => Ok(Page::new("This link does not work")
-            .line("It is not as it was mailed. Nothing has changed.")
-            .line("Where a line of the mail is broken in two, the link goes on in the next line.")
+            .line("It differs from the link that was mailed. Nothing has been changed.")
+            .line("If the mail breaks the link into two lines, copy both.")
             .response(403)),
     }
 }
 
-/// The keys whose links work.
+/// The current key and the previous one, whose links still work.
 fn keys() -> Result<Vec<HmacKey>, Refusal> {
     let mut keys = vec![key(LINK_SECRET_VARIABLE, &variable::get(LINK_SECRET_VARIABLE)?)?];
     let previous = variable::get(LINK_SECRET_PREVIOUS_VARIABLE)?;
@@ -72,7 +72,7 @@ fn key(name: &str, secret: &str) -> Result<HmacKey, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {name}: {error}")))
 }
 
-/// What a reader sees. What is in it may be whatever somebody typed: it is escaped.
+/// A page; its text is escaped.
 #[derive(Template)]
 #[template(path = "link.html")]
 pub struct Page<'a> {
@@ -95,7 +95,7 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// Adds the button, which sends the same link as `POST`.
+    /// Adds the button, which sends a `POST` to the same link.
     #[must_use]
     pub const fn button(mut self, button: &'a str) -> Self {
         self.button = Some(button);
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_somebody_typed_stays_text() {
+    fn text_is_escaped() {
         let page = Page::new("<b>&").line("</style><script>x</script>").button("\"'><i>");
         let html = page.render().unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("<i>"));
