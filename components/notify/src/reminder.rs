@@ -1,8 +1,6 @@
 //! The mail of a reminder.
 
-use rondo_contract::event::TaskEvent;
 use rondo_contract::link_token::{Purpose, TASK_LINK_LIFETIME_S};
-use rondo_domain::instant::Instant;
 use rondo_domain::moment;
 use rondo_domain::notification::Firing;
 use rondo_domain::zone::Zone;

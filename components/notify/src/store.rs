@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::digest::{Digest, Entry, Group, ITEMS_MAX};
 use crate::mail::{Mail, Reader};
-use crate::reminder::{Firing, Reminder};
+use crate::reminder::Reminder;
 
 pub struct Store(Database);
 
