@@ -15,6 +15,9 @@ use serde_json::Value;
 use crate::member::{Kind, Member};
 use crate::topic::{DLQ_EVENTS, REMINDERS, TASK_EVENTS, TASK_UPDATES, Topic};
 
+/// What the database writes as `schema_version`. Readers take any version with the same major number.
+pub const SCHEMA_VERSION: &str = "1.0";
+
 /// What happened: `event_type` in the value, `ce_type` in the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventType {
@@ -325,10 +328,11 @@ impl DigestEvent {
 }
 
 fn check_version(version: &str) -> Result<(), String> {
-    match version.split('.').next() {
-        Some("1") => Ok(()),
-        _ => Err(format!("schema_version {version:?} is not 1.x")),
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    if major(version) == major(SCHEMA_VERSION) {
+        return Ok(());
     }
+    Err(format!("schema_version {version:?} is not of the major version of {SCHEMA_VERSION}"))
 }
 
 #[cfg(test)]
