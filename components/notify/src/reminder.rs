@@ -68,6 +68,8 @@ impl Reminder {
 
 #[cfg(test)]
 mod tests {
+    use rondo_domain::instant::Instant;
+
     use super::*;
     use rondo_contract::link_token::Link;
     use rondo_contract::token::HmacKey;
