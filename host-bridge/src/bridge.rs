@@ -16,7 +16,7 @@ use crate::operations::Operations;
 use crate::option::BridgeArgs;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
-use crate::pipeline::flow::Flow;
+use crate::pipeline::health::PipelineHealth;
 use crate::webhook::{self, WebhookSender};
 use crate::{host, jwks, retention};
 
@@ -32,7 +32,7 @@ pub async fn run(
     let dsn = args.database.dsn_for("BRIDGE_DATABASE_URL", cleartext)?;
     let kafka = args.kafka(cleartext)?;
     let delivery = HttpDelivery::new(&args.components_url, &args.event_token()?);
-    let (outlet, from) = args.mail.outlet(&args.data, cleartext)?;
+    let (transport, from) = args.mail.transport(&args.data, cleartext)?;
     let provider = args.provider.provider()?;
     let loopback = args.webhook.webhook_allow_loopback.into();
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
@@ -40,10 +40,10 @@ pub async fn run(
     let pool = crate::pool(&dsn)?;
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
     crate::watch_pool(&metrics, &pool);
-    let (flow, token) = (Arc::new(Flow::new(readiness.part("events"))), shutdown.token());
+    let (flow, token) = (Arc::new(PipelineHealth::new(readiness.part("events"))), shutdown.token());
 
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
-    println!("{}", outlet.announcement());
+    println!("{}", transport.announcement());
     let mut tasks = JoinSet::new();
     let clock = Clock {
         pool: pool.clone(),
@@ -56,7 +56,7 @@ pub async fn run(
     let audit_days = args.retention.audit_retention_days;
     tasks.spawn(retention::run(pool.clone(), audit_days, token.clone()));
     let part = readiness.part("mailer");
-    let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
+    let mailer = Mailer { pool: pool.clone(), transport, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(token.clone()));
     let sender = WebhookSender {
         pool: pool.clone(),
@@ -75,7 +75,7 @@ pub async fn run(
     tasks.spawn(operations.serve(edge, listener, token.clone()));
 
     let delivery = Delivery::Http(Box::new(delivery));
-    let pipeline = Pipeline { dsn, pool, delivery, metrics, flow, wake };
+    let pipeline = Pipeline { dsn, pool, delivery, metrics, health: flow, wake };
     let running = async {
         let result = pipeline.run_kafka(&kafka, token.clone()).await;
         token.cancel();

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::digest;
 
 /// Pause between two looks for reminders, in milliseconds.
-pub const LOOK_MS: u64 = 50;
+pub const POLL_MS: u64 = 50;
 /// Pause between two looks for digests, in milliseconds.
-const DIGEST_LOOK_MS: u64 = 1_000;
+const DIGEST_POLL_MS: u64 = 1_000;
 /// Reminders fired in one look, and so in one transaction. With the pause between two looks it is also
 /// a pace, about 450/s: what follows a reminder costs much more than firing it, and would keep requests
 /// waiting if very many that are due at once were fired as fast as that goes.
@@ -40,10 +40,10 @@ pub struct Clock {
 impl Clock {
     /// Runs until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut digest_look = Instant::now();
+        let mut next_digest_poll = Instant::now();
         loop {
-            let pause_ms = match self.look(&mut digest_look).await {
-                Ok(()) => LOOK_MS,
+            let pause_ms = match self.look(&mut next_digest_poll).await {
+                Ok(()) => POLL_MS,
                 Err(error) => {
                     tracing::warn!(error = format!("{error:#}"), "reminders cannot be fired now");
                     let reason = "reminders cannot be fired: see what the log says of the database";
@@ -58,19 +58,19 @@ impl Clock {
         }
     }
 
-    async fn look(&self, digest_look: &mut Instant) -> anyhow::Result<()> {
+    async fn look(&self, next_digest_poll: &mut Instant) -> anyhow::Result<()> {
         let firing = fire(&self.pool, self.lateness_minutes).await?;
         if firing.missed > 0 {
             tracing::warn!(missed = firing.missed, "reminders were due too long ago to be sent");
         }
         self.metrics.reminders_fired.inc_by(firing.fired.unsigned_abs());
         let mut emitted = firing.fired;
-        if *digest_look <= Instant::now() {
+        if *next_digest_poll <= Instant::now() {
             let digests = digest::advance(&self.pool, self.lateness_minutes).await?;
             emitted += digests.emitted;
             // A full batch: there may be more.
             if !digests.is_full {
-                *digest_look = Instant::now() + Duration::from_millis(DIGEST_LOOK_MS);
+                *next_digest_poll = Instant::now() + Duration::from_millis(DIGEST_POLL_MS);
             }
         }
         self.part.ready();

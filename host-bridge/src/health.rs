@@ -10,7 +10,7 @@ use rondo_telemetry::{Part, Readiness, Report};
 const DATABASE_S_MAX: u64 = 2;
 
 /// How often the database is asked while everything is waited for, in milliseconds.
-const LOOK_MS: u64 = 500;
+const POLL_MS: u64 = 500;
 /// What is said while it does not answer.
 pub const ADVICE: &str = "Postgres does not answer: see whether it runs, and what the log says";
 
@@ -58,7 +58,7 @@ impl Health {
     pub async fn ready(&self) {
         while !self.report().await.is_ready() {
             // The other parts tell of themselves; the database has to be asked.
-            let look = Duration::from_millis(LOOK_MS);
+            let look = Duration::from_millis(POLL_MS);
             let _ = tokio::time::timeout(look, self.readiness.ready()).await;
         }
     }

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// Pause between two fetches, in seconds: how long a new key may stay unknown.
-const LOOK_S: u64 = 300;
+const POLL_S: u64 = 300;
 /// Pause after a failure, in seconds.
 const FAILURE_S: u64 = 10;
 /// Longest wait for a response, in seconds.
@@ -119,7 +119,7 @@ pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
             refreshed = refresh(&pool, &client, &provider) => match refreshed {
                 Ok(keys) => {
                     tracing::debug!(keys, issuer = provider.issuer, "keys of the provider fetched");
-                    LOOK_S
+                    POLL_S
                 }
                 Err(error) => {
                     let (error, issuer) = (format!("{error:#}"), &provider.issuer);

@@ -20,14 +20,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::outlet::{Outcome, Outlet};
+use crate::mail_transport::{MailTransport, Outcome};
 
 /// Pause between two looks for mail, in milliseconds.
-const LOOK_MS: u64 = 100;
+const POLL_MS: u64 = 100;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
 /// Mails on their way at once.
-const MAILS_MAX: usize = crate::outlet::CONNECTIONS_MAX as usize;
+const MAILS_MAX: usize = crate::mail_transport::CONNECTIONS_MAX as usize;
 /// How long one mail may take, in seconds; shorter than the lease.
 const MAIL_S_MAX: u64 = 30;
 const LEASE_MS: i64 = 60_000;
@@ -66,7 +66,7 @@ const CANCEL: &str = include_str!("../sql/notification_cancel.sql");
 /// What the mailer works with.
 pub struct Mailer {
     pub pool: Pool,
-    pub outlet: Outlet,
+    pub transport: MailTransport,
     pub from: Mailbox,
     pub metrics: Metrics,
     pub part: Part,
@@ -121,7 +121,7 @@ impl Mailer {
                         let span = mail.span();
                         sending.spawn(async move { mailer.deliver(mail).await }.instrument(span));
                     }
-                    LOOK_MS
+                    POLL_MS
                 }
                 Err(error) => {
                     tracing::warn!(error = format!("{error:#}"), "mail cannot be claimed now");
@@ -226,7 +226,7 @@ impl Mailer {
             Ok(message) => message,
             Err(error) => return Outcome::Never(error.to_string()),
         };
-        self.outlet.send(&mail.label(), message).await
+        self.transport.send(&mail.label(), message).await
     }
 
     fn message(&self, mail: &Mail) -> anyhow::Result<Message> {

@@ -18,7 +18,7 @@ use rondo_wasm_host::Manifest;
 use crate::account::{AccountArgs, hmac_secret};
 use crate::cors::CorsOrigins;
 use crate::jwks::ProviderArgs;
-use crate::outlet::{Authority, Outlet, exposed_to};
+use crate::mail_transport::{Authority, MailTransport, exposed_to};
 use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
 
@@ -239,23 +239,23 @@ impl MailArgs {
     ///
     /// # Errors
     /// The first malformed setting, or a login that would be sent without TLS although that is not allowed.
-    pub fn outlet(
+    pub fn transport(
         &self,
         data: &Path,
         cleartext: &Cleartext,
-    ) -> Result<(Outlet, Mailbox), SettingError> {
-        let outlet = match self.smtp_url()? {
+    ) -> Result<(MailTransport, Mailbox), SettingError> {
+        let transport = match self.smtp_url()? {
             Some(url) => {
                 let authority = self.authority()?;
-                let outlet = Outlet::smtp(&url, authority);
-                let outlet = outlet.map_err(|error| refusal(SMTP_URL, error))?;
+                let transport = MailTransport::smtp(&url, authority);
+                let transport = transport.map_err(|error| refusal(SMTP_URL, error))?;
                 let remedy = "begin it with smtps:// or add ?tls=required";
                 cleartext.check(Service::Smtp, SMTP_URL, exposed_to(&url), remedy)?;
-                outlet
+                transport
             }
-            None => Outlet::Folder(data.join("mail")),
+            None => MailTransport::Folder(data.join("mail")),
         };
-        Ok((outlet, self.smtp_from.clone()))
+        Ok((transport, self.smtp_from.clone()))
     }
 
     /// Whether no mail leaves this machine, as far as the setting shows.

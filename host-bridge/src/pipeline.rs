@@ -1,13 +1,13 @@
 //! The event pipeline: outbox → relay → transport → consumers → capabilities, with retries and dead
-//! letters. One piece of code over the two transports.
+//! letters. Both transports share this code.
 
 pub mod consumer;
 pub mod dead_letter;
 pub mod delivery;
-pub mod flow;
+pub mod gauge;
+pub mod health;
 pub mod record;
 pub mod relay;
-pub mod sample;
 pub mod transport;
 
 use std::sync::Arc;
@@ -21,42 +21,42 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use consumer::{Consumer, Inlet};
+use consumer::{Consumer, ConsumerQueue};
 use dead_letter::DeadLetters;
 use delivery::Delivery;
-use flow::Flow;
+use health::PipelineHealth;
 use relay::Relay;
 use transport::local::{Feed, Local};
 use transport::{Transport, kafka};
 
-/// How long a database that was lost may be somebody else's, in seconds: a server may take so long
-/// to notice that an old connection of ours is gone.
+/// How long a claim is retried after the connection broke, in seconds: the server may take that long
+/// to notice that our old connection is gone.
 const RECLAIM_S_MAX: u64 = 90;
-/// Pause before another attempt to claim, in milliseconds.
+/// Pause between two attempts to claim, in milliseconds.
 const RECLAIM_MS: u64 = 500;
 
-/// What the pipeline works with, on either transport.
+/// The parts of a pipeline, on either transport.
 pub struct Pipeline {
     /// The bridge's login.
     pub dsn: Dsn,
     pub pool: Pool,
     pub delivery: Delivery,
     pub metrics: Metrics,
-    pub flow: Arc<Flow>,
+    pub health: Arc<PipelineHealth>,
     pub wake: Arc<Notify>,
 }
 
 impl Pipeline {
-    /// Runs on the local transport until `shutdown`; `feed` gets the events of `task-updates`.
+    /// Runs on the local transport until `shutdown`; `feed` receives the events of `task-updates`.
     ///
     /// # Errors
-    /// When the database is another process's or another transport's.
+    /// When another process or the other transport holds the database.
     pub async fn run_local(self, feed: Feed, shutdown: CancellationToken) -> anyhow::Result<()> {
         let claim = Claim::new(&self, "local").await?;
         let mut tasks = JoinSet::new();
-        let inlets = self.consumers(&mut tasks, &shutdown);
-        self.sample(inlets.clone(), &mut tasks, &shutdown);
-        let transport = Transport::Local(Local { inlets, feed });
+        let queues = self.consumers(&mut tasks, &shutdown);
+        self.sample(queues.clone(), &mut tasks, &shutdown);
+        let transport = Transport::Local(Local { queues, feed });
         tasks.spawn(self.relay(transport).run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
@@ -66,8 +66,8 @@ impl Pipeline {
     /// Runs on Kafka until `shutdown`.
     ///
     /// # Errors
-    /// When the settings are wrong, the brokers cannot be reached or lack what is needed, or the
-    /// database is another transport's.
+    /// When a setting is wrong, the brokers cannot be reached or a topic has too few partitions, or the
+    /// local transport holds the database.
     pub async fn run_kafka(
         self,
         settings: &KafkaSettings,
@@ -78,16 +78,19 @@ impl Pipeline {
         kafka::prepare_topics(&config).await?;
         let publisher = kafka::Publisher::new(&config)?;
         let mut tasks = JoinSet::new();
-        for inlet in self.consumers(&mut tasks, &shutdown) {
+        for queue in self.consumers(&mut tasks, &shutdown) {
             let (config, shutdown) = (config.clone(), shutdown.clone());
-            let (metrics, flow) = (self.metrics.clone(), self.flow.clone());
+            let (metrics, health) = (self.metrics.clone(), self.health.clone());
             tasks.spawn(async move {
-                let name = inlet.capability().name;
-                let reading = kafka::consume(&config, inlet, metrics, flow.clone(), shutdown);
+                let name = queue.capability().name;
+                let reading = kafka::consume(&config, queue, metrics, health.clone(), shutdown);
                 if let Err(error) = reading.await {
                     let error = format!("{error:#}");
-                    tracing::error!(consumer = name, error, "a consumer ended");
-                    flow.stuck(flow::KAFKA, format!("consumer {name} has ended: start again"));
+                    tracing::error!(consumer = name, error, "consumer stopped");
+                    health.set_blocked(
+                        health::KAFKA,
+                        format!("consumer {name} has stopped: restart the process"),
+                    );
                 }
             });
         }
@@ -98,15 +101,24 @@ impl Pipeline {
         result
     }
 
-    /// `inlets` are those whose queue is all that waits for their consumer.
-    fn sample(&self, inlets: Vec<Inlet>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    /// Publishes the lag of `queues`, which on Kafka comes from the client instead.
+    fn sample(
+        &self,
+        queues: Vec<ConsumerQueue>,
+        tasks: &mut JoinSet<()>,
+        shutdown: &CancellationToken,
+    ) {
         let (pool, metrics) = (self.pool.clone(), self.metrics.clone());
-        tasks.spawn(sample::run(pool, metrics, inlets, shutdown.clone()));
+        tasks.spawn(gauge::run(pool, metrics, queues, shutdown.clone()));
     }
 
-    fn consumers(&self, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) -> Vec<Inlet> {
+    fn consumers(
+        &self,
+        tasks: &mut JoinSet<()>,
+        shutdown: &CancellationToken,
+    ) -> Vec<ConsumerQueue> {
         let dead_letters = DeadLetters::new(self.pool.clone());
-        let inlets: Vec<Inlet> = CAPABILITIES
+        let queues: Vec<ConsumerQueue> = CAPABILITIES
             .iter()
             .map(|capability| {
                 self.metrics.announce_consumer(capability.name);
@@ -115,48 +127,49 @@ impl Pipeline {
                     delivery: self.delivery.clone(),
                     dead_letters: dead_letters.clone(),
                     metrics: self.metrics.clone(),
-                    flow: self.flow.clone(),
+                    health: self.health.clone(),
                 };
                 consumer.start(tasks, shutdown.clone())
             })
             .collect();
-        tasks.spawn(dead_letters.redrive(inlets.clone(), shutdown.clone()));
-        inlets
+        tasks.spawn(dead_letters.redrive(queues.clone(), shutdown.clone()));
+        queues
     }
 
     fn relay(self, transport: Transport) -> Relay {
-        let Self { dsn, pool, metrics, flow, wake, .. } = self;
-        Relay { dsn, pool, transport, metrics, flow, wake }
+        let Self { dsn, pool, metrics, health, wake, .. } = self;
+        Relay { dsn, pool, transport, metrics, health, wake }
     }
 }
 
-/// The database, claimed for a transport by a session's lock: see [`transport::claim`].
+/// The session whose lock claims the database for a transport; see [`transport::claim`].
 struct Claim {
     dsn: Dsn,
     name: &'static str,
-    flow: Arc<Flow>,
+    health: Arc<PipelineHealth>,
     session: Session,
 }
 
 impl Claim {
     async fn new(pipeline: &Pipeline, name: &'static str) -> anyhow::Result<Self> {
         let session = transport::claim(&pipeline.dsn, name).await?;
-        Ok(Self { dsn: pipeline.dsn.clone(), name, flow: pipeline.flow.clone(), session })
+        Ok(Self { dsn: pipeline.dsn.clone(), name, health: pipeline.health.clone(), session })
     }
 
-    /// Holds it until `shutdown`: a claim that was lost with its connection is made again.
+    /// Holds the claim until `shutdown`, and claims again when the connection breaks.
     async fn hold(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = self.session.ended().cancelled_owned() => {}
             }
-            self.flow.stuck(flow::TRANSPORT, "the database was lost; claiming it again");
+            self.health
+                .set_blocked(health::TRANSPORT, "lost the connection to Postgres; reconnecting");
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 session = self.again() => self.session = session?,
             }
-            self.flow.works(flow::TRANSPORT);
+            self.health.set_ready(health::TRANSPORT);
         }
     }
 
@@ -165,7 +178,7 @@ impl Claim {
         loop {
             match transport::claim(&self.dsn, self.name).await {
                 Ok(session) => return Ok(session),
-                Err(error) if is_away(&error) => refused_since = None,
+                Err(error) if is_disconnected(&error) => refused_since = None,
                 Err(error) => {
                     let since = *refused_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= Duration::from_secs(RECLAIM_S_MAX) {
@@ -178,7 +191,7 @@ impl Claim {
     }
 }
 
-/// Whether an error is one of the connection, and not a refusal.
-fn is_away(error: &anyhow::Error) -> bool {
+/// Whether the connection failed, rather than the claim.
+fn is_disconnected(error: &anyhow::Error) -> bool {
     error.is::<ConnectError>() || error.is::<tokio_postgres::Error>()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rondo_database::{DataFolder, Dsn, PrivateServer, Secrets, ServerError, ServerOptions, server};
 
 /// Pause between two looks at the server's process, in milliseconds.
-const LOOK_MS: u64 = 200;
+const POLL_MS: u64 = 200;
 /// First and longest wait before it is started again, in milliseconds; it doubles.
 const RESTART_MS_MIN: u64 = 200;
 const RESTART_MS_MAX: u64 = 5_000;
@@ -61,7 +61,7 @@ impl<'a> Supervised<'a> {
         let mut started = Instant::now();
         loop {
             while self.server.is_running() {
-                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+                tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
             }
             if started.elapsed() >= Duration::from_secs(STABLE_S) {
                 failures = 0;

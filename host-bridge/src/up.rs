@@ -28,13 +28,13 @@ use crate::cors::CorsOrigins;
 use crate::edge::{Edge, Facing};
 use crate::front::Front;
 use crate::health::{self, Health};
+use crate::mail_transport::MailTransport;
 use crate::mailer::Mailer;
 use crate::operations::Operations;
 use crate::option::{UpArgs, manifest};
-use crate::outlet::Outlet;
 use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
-use crate::pipeline::flow::Flow;
+use crate::pipeline::health::PipelineHealth;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
@@ -61,7 +61,7 @@ struct Setting {
     rates: RateSetting,
     origins: CorsOrigins,
     account: AccountSettings,
-    outlet: Outlet,
+    transport: MailTransport,
     from: Mailbox,
     loopback: Loopback,
     audit_days: i32,
@@ -108,7 +108,7 @@ async fn settle(
     let link_secret = args.link_secret()?;
     let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
     let account = args.account.settings(args.mail.is_local()?)?;
-    let (_, from) = args.mail.outlet(&args.data, cleartext)?;
+    let (_, from) = args.mail.transport(&args.data, cleartext)?;
     let manifest = manifest(&args.spin_toml)?;
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     let operations = args.operations_listen.as_deref();
@@ -120,7 +120,7 @@ async fn settle(
     let data = DataFolder::open(&args.data)?;
     let secrets = Secrets::load_or_create(data.path())?;
     // With the folder's full path, for whoever looks for a mail.
-    let (outlet, _) = args.mail.outlet(data.path(), cleartext)?;
+    let (transport, _) = args.mail.transport(data.path(), cleartext)?;
     let jwt_secret = account.jwt_secret(secrets.expose(Secret::Jwt)).map(str::to_owned);
     let link_secret = link_secret.unwrap_or_else(|| secrets.expose(Secret::Link).to_owned());
     let audit_days = args.retention.audit_retention_days;
@@ -135,7 +135,7 @@ async fn settle(
         rates: args.rate_limits,
         origins: args.web.cors_origins.clone(),
         account,
-        outlet,
+        transport,
         from,
         loopback: args.webhook.webhook_allow_loopback.into(),
         audit_days,
@@ -180,14 +180,14 @@ async fn serve_all(
         Ownership::Private => private_server::ADVICE,
     };
     let health = Health::new(readiness.clone(), pool.clone(), advice);
-    let flow = Arc::new(Flow::new(readiness.part("events")));
+    let flow = Arc::new(PipelineHealth::new(readiness.part("events")));
     let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
     let (part, webhook_part) = (readiness.part("mailer"), readiness.part("webhooks"));
     let Setting {
         kafka,
         listener,
         operations,
-        outlet,
+        transport,
         from,
         jwt_secret,
         rates,
@@ -223,7 +223,12 @@ async fn serve_all(
         println!("For operators: http://{}", listener.local_addr()?);
         tasks.spawn(operators.clone().serve(edge.clone(), listener, shutdown.clone()));
     }
-    tasks.spawn(announce(health, address, home.data.display().to_string(), outlet.announcement()));
+    tasks.spawn(announce(
+        health,
+        address,
+        home.data.display().to_string(),
+        transport.announcement(),
+    ));
     let clock = Clock {
         pool: pool.clone(),
         lateness_minutes,
@@ -233,7 +238,7 @@ async fn serve_all(
     };
     tasks.spawn(clock.run(shutdown.clone()));
     tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
-    let mailer = Mailer { pool: pool.clone(), outlet, from, metrics: metrics.clone(), part };
+    let mailer = Mailer { pool: pool.clone(), transport, from, metrics: metrics.clone(), part };
     tasks.spawn(mailer.run(shutdown.clone()));
     let sender = WebhookSender {
         pool: pool.clone(),
@@ -263,7 +268,7 @@ async fn serve_all(
         pool,
         delivery: Delivery::InProcess(app),
         metrics: metrics.clone(),
-        flow,
+        health: flow,
         wake,
     };
     let result = match &kafka {

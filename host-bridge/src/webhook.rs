@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 pub use exchange::{Resolver, system_resolver};
 
 /// Pause between two looks for deliveries, in milliseconds.
-const LOOK_MS: u64 = 100;
+const POLL_MS: u64 = 100;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
 /// Deliveries on their way at once: of this process, and to one webhook.
@@ -143,7 +143,7 @@ impl Sender {
                         sending
                             .spawn(async move { sender.deliver(delivery).await }.instrument(span));
                     }
-                    LOOK_MS
+                    POLL_MS
                 }
                 Err(error) => {
                     let error = format!("{error:#}");
@@ -195,7 +195,7 @@ impl Sender {
     }
 
     async fn deliver(&self, delivery: Delivery) {
-        let attempted = match schedule::is_worn_out(delivery.tries) {
+        let attempted = match schedule::is_exhausted(delivery.tries) {
             true => Err(Failure::NeverEnded),
             false => self.exchange.attempt(&delivery.message).await,
         };

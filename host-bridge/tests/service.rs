@@ -8,10 +8,10 @@ mod dead_letter;
 mod digest;
 #[path = "service/grant.rs"]
 mod grant;
+#[path = "service/mail_transport.rs"]
+mod mail_transport;
 #[path = "service/mailer.rs"]
 mod mailer;
-#[path = "service/outlet.rs"]
-mod outlet;
 #[path = "service/retention.rs"]
 mod retention;
 #[path = "service/seed.rs"]

@@ -1,11 +1,11 @@
-//! One consumer: takes events of any number of keys and hands them to its capability, each key in
-//! order, keys beside each other, with the retry rules.
+//! One consumer: delivers events to its capability, in order within a key and in parallel across keys.
+//! Its retry rules:
 //!
 //! - Not counted: nothing could be tried (no connection, no database). The consumer pauses with
-//!   backoff and tries again, for as long as it takes.
-//! - Counted, for that event alone: the capability asks for a retry, or breaks. At most
-//!   [`ATTEMPTS_MAX`] attempts, exponential with jitter, while its key waits.
-//! - Then, or at once when the capability rejects it: a dead letter.
+//!   exponential backoff and retries without limit.
+//! - Counted per event: the capability asks for a retry, or fails. At most [`ATTEMPTS_MAX`] attempts with
+//!   exponential backoff and jitter; the event's key waits.
+//! - After the last attempt, or at once when the capability rejects it: a dead letter.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -22,46 +22,46 @@ use tokio_util::sync::CancellationToken;
 
 use super::dead_letter::{DeadLetters, Failure};
 use super::delivery::{Delivery, DeliveryError};
-use super::flow::Flow;
+use super::health::PipelineHealth;
 use super::record::Record;
 
 /// Attempts of an event before it becomes a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
-/// First wait after a counted failure, in milliseconds; it doubles: all are over within 30 s.
+/// First delay after a counted failure, in milliseconds. It doubles, so all attempts fit in 30 s.
 const RETRY_MS_MIN: u64 = 1_000;
-/// First and longest pause of a consumer that could try nothing, in milliseconds.
+/// First and longest pause of a consumer whose capability is unavailable, in milliseconds.
 const PAUSE_MS_MIN: u64 = 50;
 const PAUSE_MS_MAX: u64 = 5_000;
-/// A consumer whose pauses have grown to this, in milliseconds, is said to be stuck.
-const PAUSE_MS_STUCK: u64 = 800;
-/// Events that a consumer holds, finished ones not counted.
+/// From this pause on, in milliseconds, readiness reports the consumer as blocked.
+const PAUSE_MS_BLOCKED: u64 = 800;
+/// Unacknowledged events that a consumer holds.
 pub const WINDOW_EVENTS_MAX: usize = 8_192;
-/// Most events of one batch, and their size.
+/// Events of one batch, by kind of batching, and their size in bytes.
 const BULK_EVENTS_MAX: usize = 1_000;
 const MIXED_EVENTS_MAX: usize = 250;
 const ONE_PER_KEY_EVENTS_MAX: usize = 32;
 const BATCH_BYTES_MAX: usize = 768 << 10;
-/// Batches on their way at once.
+/// Batches in flight, by kind of batching.
 const BULK_BATCHES_MAX: usize = 2;
 const MIXED_BATCHES_MAX: usize = 4;
 const ONE_PER_KEY_BATCHES_MAX: usize = 8;
 
-/// What to do when an event is finished with: its effect is recorded, or it is a dead letter.
-pub type Finished = Box<dyn FnOnce() + Send>;
+/// Acknowledges an event: its effect is recorded, or it is a dead letter.
+pub type Ack = Box<dyn FnOnce() + Send>;
 
-/// Set when an event has become another process's to handle: its partition was taken away.
+/// Set when the event's partition was revoked, so that another process handles it.
 pub type Revoked = Arc<AtomicBool>;
 
-/// What a delivery came to.
+/// The result of a delivery.
 type Delivered = Result<Vec<Disposition>, DeliveryError>;
 
-/// An event with its place in the window.
+/// An event with its slot in the window.
 struct Item {
     record: Record,
     attempts: u32,
-    finished: Option<Finished>,
+    ack: Option<Ack>,
     revoked: Option<Revoked>,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Item {
@@ -70,70 +70,70 @@ impl Item {
     }
 }
 
-/// The entrance of a consumer.
+/// The producers' end of a consumer's bounded queue.
 #[derive(Clone)]
-pub struct Inlet {
+pub struct ConsumerQueue {
     capability: &'static Capability,
     sender: mpsc::UnboundedSender<Item>,
     window: Arc<Semaphore>,
 }
 
-impl Inlet {
+impl ConsumerQueue {
     #[must_use]
     pub fn capability(&self) -> &'static Capability {
         self.capability
     }
 
-    /// Events that it could take now without waiting.
+    /// Events that can be pushed without waiting.
     #[must_use]
-    pub fn room(&self) -> usize {
+    pub fn free_slots(&self) -> usize {
         self.window.available_permits()
     }
 
-    /// Hands over an event, waiting while the window is full. An event of a type that the capability
-    /// does not want is finished at once; one that is `revoked` while it waits is forgotten. Returns
-    /// false when the consumer has ended.
-    pub async fn put(&self, record: Record, finished: Finished, revoked: Option<Revoked>) -> bool {
+    /// Enqueues an event; waits while the window is full. An event that the capability doesn't want is
+    /// acknowledged at once; one that is `revoked` while it waits is dropped. False when the consumer has
+    /// stopped.
+    pub async fn push(&self, record: Record, ack: Ack, revoked: Option<Revoked>) -> bool {
         if record.known_type().is_some_and(|event_type| !(self.capability.wants)(event_type)) {
-            finished();
+            ack();
             return true;
         }
-        let Ok(place) = self.window.clone().acquire_owned().await else { return false };
-        let item = Item { record, attempts: 0, finished: Some(finished), revoked, _place: place };
+        let Ok(slot) = self.window.clone().acquire_owned().await else { return false };
+        let item = Item { record, attempts: 0, ack: Some(ack), revoked, _slot: slot };
         self.sender.send(item).is_ok()
     }
 }
 
-/// What a consumer works with.
+/// The parts of a consumer.
 pub struct Consumer {
     pub capability: &'static Capability,
     pub delivery: Delivery,
     pub dead_letters: DeadLetters,
     pub metrics: Metrics,
-    pub flow: Arc<Flow>,
+    pub health: Arc<PipelineHealth>,
 }
 
 impl Consumer {
-    /// Starts the consumer; it runs until `shutdown`, and what is unfinished then is delivered again
-    /// after the next start.
+    /// Starts the consumer, which runs until `shutdown`. Unacknowledged events are delivered again after
+    /// the next start.
     #[must_use]
-    pub fn start(self, tasks: &mut JoinSet<()>, shutdown: CancellationToken) -> Inlet {
+    pub fn start(self, tasks: &mut JoinSet<()>, shutdown: CancellationToken) -> ConsumerQueue {
         let (sender, receiver) = mpsc::unbounded_channel();
         let window = Arc::new(Semaphore::new(WINDOW_EVENTS_MAX));
-        let inlet = Inlet { capability: self.capability, sender, window };
+        let queue = ConsumerQueue { capability: self.capability, sender, window };
         tasks.spawn(self.run(receiver, shutdown));
-        inlet
+        queue
     }
 
     async fn run(self, mut receiver: mpsc::UnboundedReceiver<Item>, shutdown: CancellationToken) {
-        let mut queues = Queues::new(self.capability.batching);
+        let mut backlog = Backlog::new(self.capability.batching);
         let mut batches: JoinSet<(Vec<Item>, Delivered)> = JoinSet::new();
         let mut waits: JoinSet<String> = JoinSet::new();
         let mut pause_ms = PAUSE_MS_MIN;
         let mut paused_until: Option<tokio::time::Instant> = None;
         loop {
-            while paused_until.is_none() && batches.len() < queues.batches_max() {
-                let Some(batch) = queues.take() else { break };
+            while paused_until.is_none() && batches.len() < backlog.batches_max() {
+                let Some(batch) = backlog.next_batch() else { break };
                 let (delivery, name) = (self.delivery.clone(), self.capability.name);
                 batches.spawn(async move {
                     let records: Vec<Record> =
@@ -145,31 +145,31 @@ impl Consumer {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Some(item) = receiver.recv() => {
-                    queues.push(item);
-                    // What else is there goes into the same batch.
+                    backlog.push(item);
+                    // Whatever else is queued may go into the same batch.
                     while let Ok(item) = receiver.try_recv() {
-                        queues.push(item);
+                        backlog.push(item);
                     }
                 }
-                Some(Ok(key)) = waits.join_next() => queues.resume(&key),
+                Some(Ok(key)) = waits.join_next() => backlog.resume(&key),
                 Some(joined) = batches.join_next() => {
                     let Ok((batch, result)) = joined else { continue };
                     match result {
                         Err(DeliveryError::Unavailable(reason)) => {
-                            tracing::warn!(consumer = self.capability.name, reason, pause_ms, "consumer pauses");
+                            tracing::warn!(consumer = self.capability.name, reason, pause_ms, "capability unavailable; consumer pauses");
                             self.metrics.consumer_paused(self.capability.name);
-                            if pause_ms >= PAUSE_MS_STUCK {
-                                self.flow.stuck(self.capability.name, stuck(&reason));
+                            if pause_ms >= PAUSE_MS_BLOCKED {
+                                self.health.set_blocked(self.capability.name, blocked(&reason));
                             }
-                            queues.give_back(batch);
+                            backlog.requeue(batch);
                             let jitter = rand::rng().random_range(0..=pause_ms / 4);
                             paused_until = Some(tokio::time::Instant::now() + Duration::from_millis(pause_ms + jitter));
                             pause_ms = (pause_ms * 2).min(PAUSE_MS_MAX);
                         }
                         result => {
                             pause_ms = PAUSE_MS_MIN;
-                            self.flow.works(self.capability.name);
-                            self.settle(batch, result, &mut queues, &mut waits).await;
+                            self.health.set_ready(self.capability.name);
+                            self.settle(batch, result, &mut backlog, &mut waits).await;
                         }
                     }
                 }
@@ -179,32 +179,32 @@ impl Consumer {
         }
     }
 
-    /// Finishes, retries or buries each event of a batch.
+    /// Acknowledges, retries or dead-letters each event of a batch.
     async fn settle(
         &self,
         batch: Vec<Item>,
         result: Result<Vec<Disposition>, DeliveryError>,
-        queues: &mut Queues,
+        backlog: &mut Backlog,
         waits: &mut JoinSet<String>,
     ) {
         let dispositions = match result {
             Ok(dispositions) => dispositions,
             Err(error) if batch.len() > 1 => {
-                // One of them may have broken it for all: each is tried alone before it counts.
-                tracing::warn!(consumer = self.capability.name, %error, events = batch.len(), "a batch failed; one by one");
-                queues.give_back_alone(batch);
+                // One event may have failed the whole batch: each is tried alone before it counts.
+                tracing::warn!(consumer = self.capability.name, %error, events = batch.len(), "batch failed; delivering its events one by one");
+                backlog.isolate(batch);
                 return;
             }
             Err(error) => vec![Disposition::Retry { reason: error.to_string() }; batch.len()],
         };
         for (mut item, disposition) in batch.into_iter().zip(dispositions) {
             match disposition {
-                Disposition::Done => self.finish(item, queues),
+                Disposition::Done => self.finish(item, backlog),
                 Disposition::Retry { reason } => {
                     item.attempts += 1;
                     self.metrics.event_retried(self.capability.name);
                     if item.attempts >= ATTEMPTS_MAX {
-                        self.bury(item, "attempts_exhausted", reason, queues).await;
+                        self.dead_letter(item, "attempts_exhausted", reason, backlog).await;
                         continue;
                     }
                     let wait_ms = RETRY_MS_MIN << (item.attempts - 1);
@@ -216,10 +216,10 @@ impl Consumer {
                         attempt = item.attempts,
                         reason,
                         wait_ms,
-                        "an event is to be tried again"
+                        "event will be retried"
                     );
                     let key = item.record.key.clone();
-                    queues.park(item);
+                    backlog.park(item);
                     waits.spawn(async move {
                         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                         key
@@ -227,20 +227,20 @@ impl Consumer {
                 }
                 Disposition::Reject { reason } => {
                     item.attempts += 1;
-                    self.bury(item, "rejected", reason, queues).await;
+                    self.dead_letter(item, "rejected", reason, backlog).await;
                 }
             }
         }
     }
 
-    async fn bury(&self, item: Item, code: &str, reason: String, queues: &mut Queues) {
+    async fn dead_letter(&self, item: Item, code: &str, reason: String, backlog: &mut Backlog) {
         tracing::error!(
             consumer = self.capability.name,
             event_id = item.record.event_id,
             trace_id = item.record.trace_id(),
             code,
             reason,
-            "an event becomes a dead letter"
+            "event moved to the dead letters"
         );
         let failure = Failure {
             consumer: self.capability.name.to_owned(),
@@ -248,55 +248,55 @@ impl Consumer {
             code: code.to_owned(),
             message: reason,
         };
-        // Nothing is lost: while it cannot be recorded, the event waits.
+        // Retried until it is recorded, so that no event is lost.
         self.dead_letters.record(&item.record, &failure).await;
         self.metrics.event_dead_lettered(self.capability.name);
-        self.finish(item, queues);
+        self.finish(item, backlog);
     }
 
-    fn finish(&self, mut item: Item, queues: &mut Queues) {
-        if let Some(finished) = item.finished.take() {
-            finished();
+    fn finish(&self, mut item: Item, backlog: &mut Backlog) {
+        if let Some(ack) = item.ack.take() {
+            ack();
         }
         self.metrics.event_finished(self.capability.name, item.record.age());
         tracing::debug!(
             consumer = self.capability.name,
             event_id = item.record.event_id,
             trace_id = item.record.trace_id(),
-            "an event is finished with"
+            "event acknowledged"
         );
-        queues.release(&item.record.key);
+        backlog.release(&item.record.key);
     }
 }
 
-/// What readiness says of a consumer that can try nothing; what follows a colon in the reason can
-/// have addresses in it and is for the log.
-fn stuck(reason: &str) -> String {
+/// The readiness reason of a blocked consumer. Text after a colon can hold addresses, so only the log
+/// has it.
+fn blocked(reason: &str) -> String {
     let what = reason.split(": ").next().unwrap_or_default();
-    format!("can handle no event ({what}), which may hold the other consumers; the log says more")
+    format!("cannot handle events ({what}); the other consumers may have to wait too; see the log")
 }
 
-/// What waits, by key.
-struct Queues {
+/// Events that wait, by key.
+struct Backlog {
     batching: Batching,
-    keys: HashMap<String, Queue>,
-    /// Keys with an event that can go, in the order in which they became so.
+    keys: HashMap<String, KeyQueue>,
+    /// Keys with a deliverable event, in the order in which they became ready.
     ready: VecDeque<String>,
-    /// Events that go alone, because a batch with them broke.
-    alone: VecDeque<Item>,
+    /// Events to be delivered alone, because a batch with them failed.
+    isolated: VecDeque<Item>,
 }
 
 #[derive(Default)]
-struct Queue {
+struct KeyQueue {
     events: VecDeque<Item>,
-    /// Events on their way or parked; while there are any, one-per-key consumers send no other.
+    /// Events in flight or parked. While there are any, a one-per-key consumer sends no other.
     busy: usize,
     parked: Option<Item>,
 }
 
-impl Queues {
+impl Backlog {
     fn new(batching: Batching) -> Self {
-        Self { batching, keys: HashMap::new(), ready: VecDeque::new(), alone: VecDeque::new() }
+        Self { batching, keys: HashMap::new(), ready: VecDeque::new(), isolated: VecDeque::new() }
     }
 
     fn batches_max(&self) -> usize {
@@ -316,10 +316,10 @@ impl Queues {
         }
     }
 
-    /// The next batch, bounded in events and bytes. A key's events are taken in order: the first of
-    /// each for a one-per-key consumer, all of them for the others.
-    fn take(&mut self) -> Option<Vec<Item>> {
-        while let Some(item) = self.alone.pop_front() {
+    /// The next batch, bounded in events and bytes, in order within a key: one event of each key for a
+    /// one-per-key consumer, any number for the others.
+    fn next_batch(&mut self) -> Option<Vec<Item>> {
+        while let Some(item) = self.isolated.pop_front() {
             if !item.is_revoked() {
                 return Some(vec![item]);
             }
@@ -362,7 +362,7 @@ impl Queues {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// One event of the key is finished: the next may go.
+    /// One event of the key is done; the next may follow.
     fn release(&mut self, key: &str) {
         let Some(queue) = self.keys.get_mut(key) else { return };
         queue.busy -= 1;
@@ -376,8 +376,8 @@ impl Queues {
         }
     }
 
-    /// Puts events of a batch that could not be tried back to the front, in order.
-    fn give_back(&mut self, batch: Vec<Item>) {
+    /// Puts the events of an untried batch back to the front, in order.
+    fn requeue(&mut self, batch: Vec<Item>) {
         for item in batch.into_iter().rev() {
             let key = item.record.key.clone();
             let queue = self.keys.entry(key.clone()).or_default();
@@ -389,23 +389,23 @@ impl Queues {
         }
     }
 
-    fn give_back_alone(&mut self, batch: Vec<Item>) {
-        self.alone.extend(batch);
+    fn isolate(&mut self, batch: Vec<Item>) {
+        self.isolated.extend(batch);
     }
 
-    /// Keeps an event while it waits for its next attempt, and its key with it.
+    /// Holds an event, and its key, until the next attempt.
     fn park(&mut self, item: Item) {
         let queue = self.keys.entry(item.record.key.clone()).or_default();
         match queue.parked {
             None => queue.parked = Some(item),
-            // A bulk consumer can have several of a key waiting; the later ones go when the first does.
-            Some(_) => self.alone.push_back(item),
+            // A bulk consumer can have several events of a key waiting; the later ones go with the first.
+            Some(_) => self.isolated.push_back(item),
         }
     }
 
     fn resume(&mut self, key: &str) {
         if let Some(item) = self.keys.get_mut(key).and_then(|queue| queue.parked.take()) {
-            self.alone.push_back(item);
+            self.isolated.push_back(item);
         }
     }
 }

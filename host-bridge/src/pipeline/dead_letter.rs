@@ -1,5 +1,5 @@
-//! Events that a consumer could not handle: recorded in the database, announced on `dlq-events`,
-//! listed, redriven and discarded by an operator.
+//! Dead letters: events that a consumer could not handle. They are recorded in the database and announced
+//! on `dlq-events`; an operator lists, redrives and discards them.
 
 use std::time::Duration;
 
@@ -7,15 +7,14 @@ use rondo_database::Pool;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::Inlet;
+use super::consumer::ConsumerQueue;
 use super::record::Record;
 use rondo_contract::topic::TOPICS;
 
-/// Pause before another attempt to record, and between two looks for what is to be redriven, in
-/// milliseconds.
+/// Pause between two attempts to record, and between two polls for letters to redrive, in milliseconds.
 const RECORD_RETRY_MS: u64 = 500;
 const REDRIVE_POLL_MS: u64 = 500;
-/// Dead letters that are redriven in one go.
+/// Dead letters redriven at a time.
 const REDRIVE_EVENTS_MAX: i64 = 100;
 
 const RECORD: &str = include_str!("../../sql/dead_letter_record.sql");
@@ -23,7 +22,7 @@ const MOVE: &str = include_str!("../../sql/dead_letter_move.sql");
 const LIST: &str = include_str!("../../sql/dead_letter_list.sql");
 const REDRIVING: &str = include_str!("../../sql/dead_letter_redriving.sql");
 
-/// Why an event was given up.
+/// Why an event became a dead letter.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub consumer: String,
@@ -33,7 +32,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Which dead letters.
+/// Selects dead letters.
 #[derive(Debug, Clone, Copy)]
 pub struct Filter<'a> {
     pub id: Option<i64>,
@@ -53,11 +52,10 @@ impl DeadLetters {
         Self { pool }
     }
 
-    /// Records a dead letter, trying until the database takes it: the event stays where it is until
-    /// then.
+    /// Records a dead letter, retrying until it succeeds.
     pub async fn record(&self, record: &Record, failure: &Failure) {
         while let Err(error) = self.try_record(record, failure).await {
-            tracing::error!(error = format!("{error:#}"), "a dead letter cannot be recorded yet");
+            tracing::error!(error = format!("{error:#}"), "cannot record a dead letter; retrying");
             tokio::time::sleep(Duration::from_millis(RECORD_RETRY_MS)).await;
         }
     }
@@ -95,8 +93,8 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Moves a dead letter on; see the function `dead_letter_move`. False when it is not in a state
-    /// from which that is possible.
+    /// Moves a dead letter to `state`; false if its present state does not allow that (see the function
+    /// `dead_letter_move`).
     ///
     /// # Errors
     /// When the database fails.
@@ -105,7 +103,7 @@ impl DeadLetters {
         Ok(client.query_one(&client.prepare_cached(MOVE).await?, &[&id, &state]).await?.get(0))
     }
 
-    /// Dead letters as JSON texts, newest first, at most `limit`.
+    /// At most `limit` dead letters as JSON texts, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -117,13 +115,13 @@ impl DeadLetters {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Delivers what an operator asked to redrive, to the consumer that failed, in its key's order.
-    pub async fn redrive(self, inlets: Vec<Inlet>, shutdown: CancellationToken) {
+    /// Delivers the letters to redrive to the consumer that failed, in order within a key, until `shutdown`.
+    pub async fn redrive(self, queues: Vec<ConsumerQueue>, shutdown: CancellationToken) {
         loop {
-            if let Err(error) = self.redrive_some(&inlets).await {
+            if let Err(error) = self.redrive_some(&queues).await {
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "cannot look for dead letters to redrive"
+                    "cannot poll for dead letters to redrive"
                 );
             }
             tokio::select! {
@@ -133,7 +131,7 @@ impl DeadLetters {
         }
     }
 
-    async fn redrive_some(&self, inlets: &[Inlet]) -> anyhow::Result<()> {
+    async fn redrive_some(&self, queues: &[ConsumerQueue]) -> anyhow::Result<()> {
         let client = self.pool.get().await?;
         let rows =
             client.query(&client.prepare_cached(REDRIVING).await?, &[&REDRIVE_EVENTS_MAX]).await?;
@@ -144,9 +142,9 @@ impl DeadLetters {
             let topic: String = row.get("topic");
             let headers: Value = row.get("headers");
             let header = |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
-            let inlet = inlets.iter().find(|inlet| inlet.capability().name == consumer);
+            let queue = queues.iter().find(|queue| queue.capability().name == consumer);
             let topic = TOPICS.iter().find(|known| known.name == topic);
-            let (Some(inlet), Some(topic)) = (inlet, topic) else { continue };
+            let (Some(queue), Some(topic)) = (queue, topic) else { continue };
             let record = Record {
                 event_id: row.get("event_id"),
                 event_type: header("ce_type").unwrap_or_default(),
@@ -159,8 +157,8 @@ impl DeadLetters {
                 position: None,
             };
             let (sender, receiver) = tokio::sync::oneshot::channel();
-            inlet
-                .put(
+            queue
+                .push(
                     record,
                     Box::new(move || {
                         let _ = sender.send(());
@@ -173,7 +171,7 @@ impl DeadLetters {
         drop(client);
         for (id, receiver) in waiting {
             if receiver.await.is_ok() {
-                // One that failed again is open again by now, and stays so.
+                // A letter that failed again is open again and stays so.
                 self.mark(id, "redriven").await?;
             }
         }

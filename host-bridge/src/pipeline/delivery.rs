@@ -1,5 +1,4 @@
-//! Handing a batch to an event capability: to a component in this process, or by HTTP to one on a
-//! Spin host.
+//! Delivery of a batch to an event capability: a component in this process, or one on a Spin host by HTTP.
 
 use std::time::Duration;
 
@@ -17,23 +16,23 @@ use serde_json::value::RawValue;
 
 use super::record::Record;
 
-/// How long one delivery may take, in seconds.
+/// Timeout of one delivery, in seconds.
 pub const DELIVERY_S_MAX: u64 = 20;
-/// Longest answer to a delivery, in bytes.
+/// Longest response to a delivery, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// Why a batch has no dispositions.
+/// Why a delivery failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// Nothing was tried: not counted as an attempt, the consumer pauses.
+    /// Nothing was tried: no attempt counts, and the consumer pauses.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The batch broke: counted as an attempt of each of its events.
+    /// The batch failed: an attempt counts for each of its events.
     #[error("failed: {0}")]
     Failed(String),
 }
 
-/// Where a capability is.
+/// How capabilities are reached.
 #[derive(Clone)]
 pub enum Delivery {
     InProcess(WasmApp),
@@ -41,7 +40,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// Delivers a batch to the capability of this name; one disposition for each event, in order.
+    /// Delivers a batch to the capability of this name. Returns one disposition per event, in order.
     ///
     /// # Errors
     /// See [`DeliveryError`].
@@ -141,7 +140,7 @@ impl HttpDelivery {
             request.body(Full::from(body)).map_err(|error| unavailable(error.to_string()))?;
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| {
-                // The cause says more than «client error».
+                // hyper's own message is only «client error».
                 unavailable(
                     std::error::Error::source(&error)
                         .map_or_else(|| error.to_string(), ToString::to_string),
@@ -158,7 +157,7 @@ impl HttpDelivery {
         let deadline = Duration::from_secs(DELIVERY_S_MAX);
         let (status, body) = tokio::time::timeout(deadline, exchange)
             .await
-            .map_err(|_| failed("no answer in time".to_owned()))??;
+            .map_err(|_| failed("timed out".to_owned()))??;
         match status {
             StatusCode::OK => {
                 let answer: BatchAnswer =

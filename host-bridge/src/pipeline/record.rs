@@ -1,4 +1,4 @@
-//! An event on its way through the pipeline.
+//! An event in the pipeline.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rondo_contract::cloud_event::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header, task_subject};
 use rondo_contract::event::EventType;
 
-/// One event, as one topic carried it.
+/// One event, as a topic carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// UUID.
     pub event_id: String,
-    /// As the sender wrote it: a newer sender may know more types than we do.
+    /// As the sender wrote it: a newer sender may know more types than this program.
     pub event_type: String,
-    /// User id: what is ordered with what.
+    /// The user id. Events of one key stay in order.
     pub key: String,
     pub subject: Option<String>,
     /// RFC 3339 in UTC.
@@ -27,7 +27,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The type, when this program knows it.
+    /// The type, if this program knows it.
     #[must_use]
     pub fn known_type(&self) -> Option<EventType> {
         self.event_type.parse().ok()
@@ -49,14 +49,14 @@ impl Record {
         headers
     }
 
-    /// Size for the bounds of queues and batches, in bytes.
+    /// Approximate size in bytes, for the bounds of batches.
     #[must_use]
     pub fn bytes(&self) -> usize {
         const ENVELOPE_BYTES: usize = 256;
         self.payload.len() + ENVELOPE_BYTES
     }
 
-    /// Time since the event happened, by this machine's clock; none when that is ahead.
+    /// Time since the event happened by this machine's clock; zero if that clock is behind.
     #[must_use]
     pub fn age(&self) -> Duration {
         let Ok(happened) = rondo_domain::instant::parse(&self.time) else {
@@ -67,7 +67,7 @@ impl Record {
         now.saturating_sub(Duration::from_millis(happened_ms))
     }
 
-    /// Trace id of the request that caused the event, for the logs.
+    /// Trace id of the request that caused the event.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1))

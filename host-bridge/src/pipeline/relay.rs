@@ -1,10 +1,9 @@
-//! The relay: moves events from the outbox to the transport, each key in order, and deletes a row
-//! only after the transport has taken the event over.
+//! The relay: moves events from the outbox to the transport, in order within a key, and deletes a row
+//! only after the transport has acknowledged it.
 //!
-//! It reads by shard of the user and skips what is in flight; it keeps no cursor, because ids commit
-//! out of order and `id > last` would lose rows. A shard is relayed by one relay at a time: the
-//! shard's advisory lock is held by a connection of the relay's own, which is also the connection
-//! that it reads with, so that a lost lock is noticed before the next read.
+//! It polls by shard of the user id and skips rows in flight. It keeps no cursor: ids commit out of
+//! order, so `id > last` would lose rows. One relay owns a shard at a time: a dedicated connection holds
+//! the shard's advisory lock and also polls, so that a lost lock fails the next poll.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,42 +17,42 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::flow::{Flow, RELAY};
+use super::health::{PipelineHealth, RELAY};
 use super::record::{Record, subject};
 use super::transport::Transport;
 
-/// Shards of the outbox; the column `shard` is made from the user's id modulo this.
+/// Shards of the outbox; the column `shard` is the user id modulo this.
 pub const SHARDS: i16 = 64;
-/// First of the advisory locks of the shards.
+/// Key of the first shard's advisory lock.
 const SHARD_LOCK_BASE: i64 = 0x0072_6f6e_646f_1000;
-/// Rows read at once, and rows in flight. There is no reading below a whole read's room: each
-/// read passes over all that is in flight, so many small ones would cost more than they bring.
+/// Rows of one poll, and rows in flight. The relay polls only when a full batch fits in flight: a poll
+/// skips every row in flight, so many small polls would cost more than they bring.
 const READ_ROWS_MAX: usize = 2_000;
 const IN_FLIGHT_ROWS_MAX: usize = 8_000;
-/// Longest pause between two looks at an empty outbox, in milliseconds.
+/// Longest pause between two polls of an empty outbox, in milliseconds.
 pub const POLL_IDLE_MS_MAX: u64 = 20;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 500;
-/// How often free shards are looked for, in milliseconds.
+/// Interval at which unowned shards are claimed, in milliseconds.
 const CLAIM_MS: u64 = 2_000;
 
 const READ: &str = include_str!("../../sql/outbox_read.sql");
 const REMOVE: &str = include_str!("../../sql/outbox_remove.sql");
 
-/// What a relay works with.
+/// The parts of a relay.
 pub struct Relay {
-    /// The bridge's login; the relay makes a connection of its own with it.
+    /// The bridge's login, for the relay's dedicated connection.
     pub dsn: Dsn,
     pub pool: Pool,
     pub transport: Transport,
     pub metrics: Metrics,
-    pub flow: Arc<Flow>,
-    /// Woken by who knows that there is something new; a poll finds it otherwise.
+    pub health: Arc<PipelineHealth>,
+    /// Notified when an event may have been written; otherwise the next poll finds it.
     pub wake: Arc<Notify>,
 }
 
-/// The topics that carry an event of this type. A type that is newer than this program goes where its
-/// family goes, so that no event is stuck in the outbox.
+/// The topics of an event type. A type that this program doesn't know takes those of its family, so that
+/// no event stays in the outbox.
 fn topics(event_type: &str) -> &'static [&'static Topic] {
     match event_type.parse::<EventType>() {
         Ok(event_type) => event_type.topics(),
@@ -70,12 +69,12 @@ impl Relay {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 result = self.relay(&lost) => {
-                    // Whatever was in flight must not be sent after another relay has taken over.
+                    // Nothing in flight may be sent after another relay has taken over.
                     lost.cancel();
                     self.transport.purge().await;
                     if let Err(error) = result {
-                        tracing::warn!(error = format!("{error:#}"), "the relay was interrupted; starting again");
-                        self.flow.stuck(RELAY, "cannot read the outbox: see what the log says of the database");
+                        tracing::warn!(error = format!("{error:#}"), "relay interrupted; restarting");
+                        self.health.set_blocked(RELAY, "cannot read the outbox: see the log");
                     }
                 }
             }
@@ -83,7 +82,7 @@ impl Relay {
         }
     }
 
-    /// Relays until the connection that holds the shards is lost.
+    /// Relays until the connection that owns the shards breaks.
     async fn relay(&self, lost: &CancellationToken) -> anyhow::Result<()> {
         let client = super::transport::session(&self.dsn, "rondo relay").await?;
         let read = client.prepare(READ).await?;
@@ -127,32 +126,32 @@ impl Relay {
                         event_id = record.event_id,
                         event_type = record.event_type,
                         trace_id = record.trace_id(),
-                        "an event is relayed"
+                        "event relayed"
                     );
                     in_flight.insert(id);
                     let done = done_sender.clone();
-                    let finished = Box::new(move || {
+                    let ack = Box::new(move || {
                         let _ = done.send(id);
                     });
-                    self.transport.send(record, topics, finished, lost).await?;
+                    self.transport.send(record, topics, ack, lost).await?;
                 }
             }
-            // Without shards another relay has them, and this one stands by.
-            self.flow.works(RELAY);
+            // Without shards this relay stands by: another one owns them.
+            self.health.set_ready(RELAY);
             while let Ok(ids) = removed.try_recv() {
                 for id in ids {
                     in_flight.remove(&id);
                 }
             }
-            let mut finished = Vec::new();
+            let mut acknowledged = Vec::new();
             while let Ok(id) = done.try_recv() {
-                finished.push(id);
+                acknowledged.push(id);
             }
-            if !finished.is_empty() {
+            if !acknowledged.is_empty() {
                 busy = true;
-                self.metrics.relayed.inc_by(finished.len() as u64);
-                // Beside the reading: a row stays in flight until it is gone.
-                removers.spawn(remove(self.pool.clone(), finished, removed_sender.clone()));
+                self.metrics.relayed.inc_by(acknowledged.len() as u64);
+                // In parallel to polling; a row counts as in flight until it is deleted.
+                removers.spawn(remove(self.pool.clone(), acknowledged, removed_sender.clone()));
             }
             while removers.try_join_next().is_some() {}
             idle_ms = if busy { 1 } else { (idle_ms * 2).min(POLL_IDLE_MS_MAX) };
@@ -160,13 +159,13 @@ impl Relay {
                 () = tokio::time::sleep(Duration::from_millis(idle_ms)) => {}
                 () = self.wake.notified() => {}
                 Some(id) = done.recv() => { let _ = done_sender.send(id); }
-                () = lost.cancelled() => anyhow::bail!("an event was refused"),
+                () = lost.cancelled() => anyhow::bail!("the transport refused an event"),
             }
         }
     }
 }
 
-/// Takes every shard that no other relay has. Session locks are let go with the connection.
+/// Claims every shard that no other relay owns. The locks end with the connection.
 async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow::Result<()> {
     let free: Vec<i16> = (0..SHARDS).filter(|shard| !shards.contains(shard)).collect();
     let keys: Vec<i64> = free.iter().map(|shard| SHARD_LOCK_BASE + i64::from(*shard)).collect();
@@ -185,7 +184,7 @@ async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow
     Ok(())
 }
 
-/// Deletes rows, trying until it is done: a row that stays would be sent again.
+/// Deletes rows, retrying until it succeeds: a row that stays would be sent again.
 async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i64>>) {
     loop {
         let result = async {
@@ -198,7 +197,7 @@ async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i6
             Err(error) => {
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "relayed events cannot be removed yet"
+                    "cannot delete relayed events; retrying"
                 );
                 tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
             }

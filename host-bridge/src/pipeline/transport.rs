@@ -1,8 +1,8 @@
-//! The seam between the relay and what carries events: `local`, to the consumers in this process,
-//! and `kafka`.
+//! The transports that carry events from the relay to the consumers: `local`, in this process, and
+//! `kafka`.
 //!
-//! Which of them a database's events travel by is recorded in the database and kept by locks: `local`
-//! excludes every other process, and changing over needs an empty outbox.
+//! The database records its transport, and advisory locks enforce it: `local` excludes every other
+//! process, and switching needs an empty outbox.
 
 pub mod kafka;
 pub mod local;
@@ -15,60 +15,59 @@ use rondo_database::Dsn;
 use rondo_database::Session;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::Finished;
+use super::consumer::Ack;
 use super::record::Record;
 
-/// Key of the advisory lock that `local` holds alone and `kafka` bridges share.
+/// Key of the advisory lock that `local` holds exclusively and bridges on `kafka` share.
 const TRANSPORT_LOCK: i64 = 0x0072_6f6e_646f_0003;
 const CURRENT: &str = include_str!("../../sql/transport_current.sql");
 const SET: &str = include_str!("../../sql/transport_set.sql");
 const DRAINED: &str = include_str!("../../sql/transport_drained.sql");
 
-/// Counts the parts of a hand-over, one for each reader or topic, and calls `finished` after the last.
-pub(super) struct Parts {
+/// Acknowledges an event once each of its readers or topics has.
+pub(super) struct AckCounter {
     left: AtomicUsize,
-    finished: Mutex<Option<Finished>>,
+    ack: Mutex<Option<Ack>>,
 }
 
-impl Parts {
-    fn new(parts: usize, finished: Finished) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(parts), finished: Mutex::new(Some(finished)) })
+impl AckCounter {
+    fn new(count: usize, ack: Ack) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(count), ack: Mutex::new(Some(ack)) })
     }
 
-    fn one_finished(&self) {
+    fn ack_one(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(finished) = finished {
-                finished();
+            let ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(ack) = ack {
+                ack();
             }
         }
     }
 }
 
-/// What carries events.
+/// A transport for events.
 pub enum Transport {
     Local(local::Local),
     Kafka(kafka::Publisher),
 }
 
 impl Transport {
-    /// Sends an event to its topics; `finished` is called when the transport has taken it over.
-    /// Events of a key are sent in the order of the calls. When the transport refuses one for good,
-    /// `lost` is cancelled: nothing may be sent past it.
+    /// Sends an event to its topics, in the order of the calls within a key, and calls `ack` once the
+    /// transport has it. A permanent refusal cancels `lost`: no later event may overtake it.
     pub(super) async fn send(
         &self,
         record: Record,
         topics: &[&'static Topic],
-        finished: Finished,
+        ack: Ack,
         lost: &CancellationToken,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Local(local) => local.send(&record, topics, finished).await,
-            Self::Kafka(kafka) => kafka.send(&record, topics, finished, lost).await,
+            Self::Local(local) => local.send(&record, topics, ack).await,
+            Self::Kafka(kafka) => kafka.send(&record, topics, ack, lost).await,
         }
     }
 
-    /// Forgets what is on its way and not yet taken over.
+    /// Drops what is in flight and not acknowledged.
     pub(super) async fn purge(&self) {
         if let Self::Kafka(kafka) = self {
             kafka.purge().await;
@@ -76,15 +75,15 @@ impl Transport {
     }
 }
 
-/// A connection of one's own as the bridge's role, for session locks.
+/// A dedicated connection as the bridge's role, for session locks.
 pub(super) async fn session(dsn: &Dsn, application: &str) -> anyhow::Result<Session> {
     crate::connect(dsn, application).await
 }
 
-/// Claims the database for a transport. The claim lasts as long as the connection that is returned.
+/// Claims the database for a transport, for as long as the returned session lives.
 ///
 /// # Errors
-/// When another process has it, or its events still travel by the other transport, naming which.
+/// When another process holds the claim, or events of the other transport are left; it says which.
 pub async fn claim(dsn: &Dsn, name: &str) -> anyhow::Result<Session> {
     let client = session(dsn, "rondo transport").await?;
     let lock = if name == "local" { "pg_try_advisory_lock" } else { "pg_try_advisory_lock_shared" };
@@ -108,16 +107,16 @@ pub async fn claim(dsn: &Dsn, name: &str) -> anyhow::Result<Session> {
     Ok(client)
 }
 
-/// Waits until no event is left in the outbox, then notes the other transport. The old one has to
-/// run meanwhile; it notices nothing, and is refused at its next start.
+/// Waits until the outbox is empty, then records the new transport. The old one has to run meanwhile;
+/// its next start is refused.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn switch(dsn: &Dsn, name: &str) -> anyhow::Result<()> {
-    const LOOK_MS: u64 = 200;
+    const POLL_MS: u64 = 200;
     let client = session(dsn, "rondo transport").await?;
     while !client.query_one(DRAINED, &[]).await?.get::<_, bool>(0) {
-        tokio::time::sleep(std::time::Duration::from_millis(LOOK_MS)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(POLL_MS)).await;
     }
     client.execute(SET, &[&name]).await?;
     Ok(())

@@ -19,7 +19,7 @@ pub fn wait_ms(tries: i32, retry_after_s: Option<u32>, jitter: f64) -> Option<i6
 }
 
 /// Whether there was an attempt after the last one: none before it came to an end.
-pub const fn is_worn_out(tries: i32) -> bool {
+pub const fn is_exhausted(tries: i32) -> bool {
     tries > RETRY_WAITS_S.len() as i32 + 1
 }
 
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(wait_ms(2, None, 0.5), Some(330_000));
         assert_eq!(wait_ms(9, None, 0.0), Some(86_400_000));
         assert_eq!((wait_ms(10, None, 0.0), wait_ms(0, None, 0.0)), (None, None));
-        assert_eq!((is_worn_out(10), is_worn_out(11)), (false, true));
+        assert_eq!((is_exhausted(10), is_exhausted(11)), (false, true));
         // A receiver can make it longer, within bounds, and not shorter.
         assert_eq!(wait_ms(1, Some(60), 0.0), Some(60_000));
         assert_eq!(wait_ms(2, Some(60), 0.0), Some(300_000));

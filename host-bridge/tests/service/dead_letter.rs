@@ -28,7 +28,7 @@ fn event(number: u8) -> Record {
 }
 
 /// Records one for a consumer; gives its id.
-async fn buried(seed: &Seed, letters: &DeadLetters, number: u8, consumer: &str) -> i64 {
+async fn dead_lettered(seed: &Seed, letters: &DeadLetters, number: u8, consumer: &str) -> i64 {
     let failure = Failure {
         consumer: consumer.to_owned(),
         attempts: 5,
@@ -93,8 +93,8 @@ fn json(line: &str) -> Value {
 async fn what_is_listed_and_shown_is_the_whole_event() {
     let seed = Seed::new().await;
     let letters = DeadLetters::new(seed.pool.clone());
-    let first = buried(&seed, &letters, 1, "audit").await;
-    let second = buried(&seed, &letters, 2, "notify").await;
+    let first = dead_lettered(&seed, &letters, 1, "audit").await;
+    let second = dead_lettered(&seed, &letters, 2, "notify").await;
     let all = told(&seed, &["list"]).await;
     let ids: Vec<_> = all.iter().map(|letter| letter["id"].as_i64().unwrap()).collect();
     assert_eq!(ids, [second, first], "newest first");
@@ -124,7 +124,7 @@ async fn what_is_listed_and_shown_is_the_whole_event() {
     }
     assert_eq!(letter["original"]["headers"]["traceparent"], TRACE);
     // Announced on dlq-events, once each, also when it fails once more.
-    buried(&seed, &letters, 1, "audit").await;
+    dead_lettered(&seed, &letters, 1, "audit").await;
     let announced = "SELECT count(*) FROM outbox WHERE event_type = 'event.dead_lettered'";
     assert_eq!(seed.text(announced).await, "2");
     assert_eq!(told(&seed, &["show", &first.to_string()]).await[0]["attempts"], 10);
@@ -134,8 +134,8 @@ async fn what_is_listed_and_shown_is_the_whole_event() {
 async fn only_an_open_one_is_decided_on() {
     let seed = Seed::new().await;
     let letters = DeadLetters::new(seed.pool.clone());
-    let first = buried(&seed, &letters, 1, "audit").await.to_string();
-    let second = buried(&seed, &letters, 2, "audit").await.to_string();
+    let first = dead_lettered(&seed, &letters, 1, "audit").await.to_string();
+    let second = dead_lettered(&seed, &letters, 2, "audit").await.to_string();
     assert_eq!(told(&seed, &["discard", &first]).await[0]["state"], "discarded");
     for decision in ["redrive", "discard"] {
         let words = format!("dead letter {first} is discarded");
@@ -150,7 +150,7 @@ async fn only_an_open_one_is_decided_on() {
     assert_eq!(left.len(), 1, "a discarded one is not listed: {left:?}");
     assert_eq!(told(&seed, &["list", "--state", "all"]).await.len(), 2);
     // An event that was discarded and comes back stays discarded.
-    buried(&seed, &letters, 1, "audit").await;
+    dead_lettered(&seed, &letters, 1, "audit").await;
     assert_eq!(
         seed.text(&format!("SELECT state FROM dead_letters WHERE id = {first}")).await,
         "discarded"
@@ -162,7 +162,7 @@ async fn of_two_redrives_at_once_one_is_told_no() {
     let seed = Seed::new().await;
     let letters = DeadLetters::new(seed.pool.clone());
     for number in 1..=20 {
-        let id = buried(&seed, &letters, number, "audit").await;
+        let id = dead_lettered(&seed, &letters, number, "audit").await;
         let (one, other) =
             tokio::join!(letters.mark(id, "redriving"), letters.mark(id, "redriving"));
         assert!(one.unwrap() ^ other.unwrap(), "dead letter {id}");

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use host_bridge::mail_transport::MailTransport;
 use host_bridge::mailer::Mailer;
-use host_bridge::outlet::Outlet;
 use rondo_telemetry::{Metrics, Readiness};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::smtp::{Fault, Mail, SmtpServer};
@@ -30,11 +30,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(seed: &Seed, outlet: Outlet) -> Self {
+    fn start(seed: &Seed, transport: MailTransport) -> Self {
         let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
         let mailer = Mailer {
             pool: seed.pool.clone(),
-            outlet,
+            transport,
             from: "Rondo <rondo@example.com>".parse().unwrap(),
             metrics: metrics.clone(),
             part: Readiness::new().part("mailer"),
@@ -86,8 +86,8 @@ async fn history(seed: &Seed, id: i64, status: &str) -> Value {
     .await
 }
 
-fn smtp(server: &SmtpServer) -> Outlet {
-    Outlet::smtp(&server.url(), None).unwrap()
+fn smtp(server: &SmtpServer) -> MailTransport {
+    MailTransport::smtp(&server.url(), None).unwrap()
 }
 
 fn message_ids(mails: &[Mail]) -> Vec<String> {
@@ -251,7 +251,7 @@ async fn mail_in_a_folder_is_for_its_owners_eyes() {
     let seed = Seed::new().await;
     let folder = Folder::new("mail");
     let place = folder.path().join("mail");
-    let mailer = Running::start(&seed, Outlet::Folder(place.clone()));
+    let mailer = Running::start(&seed, MailTransport::Folder(place.clone()));
     let id = pending(&seed, "s").await;
     history(&seed, id, "sent").await;
     mailer.stop().await;

@@ -1,5 +1,5 @@
-//! The Kafka transport: an idempotent producer for the relay, and for each consumer a group whose
-//! offsets are stored only up to the last contiguous finished event.
+//! The Kafka transport: an idempotent producer for the relay and a consumer group for each capability.
+//! Offsets are stored only up to the last contiguous acknowledged event.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
@@ -22,28 +22,28 @@ use rondo_contract::topic::{TOPICS, Topic};
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::pipeline::consumer::{Finished, Inlet, Revoked, WINDOW_EVENTS_MAX};
-use crate::pipeline::flow::{Flow, KAFKA};
+use crate::pipeline::consumer::{Ack, ConsumerQueue, Revoked, WINDOW_EVENTS_MAX};
+use crate::pipeline::health::{KAFKA, PipelineHealth};
 use crate::pipeline::record::Record;
-use crate::pipeline::transport::Parts;
+use crate::pipeline::transport::AckCounter;
 
-/// How often the client tells its figures, in milliseconds.
+/// Interval of the client's statistics, in milliseconds.
 const STATISTICS_MS: u64 = 3_000;
 /// How long an administrative request may take, in seconds.
 const ADMIN_S_MAX: u64 = 15;
-/// Below this room a consumer's partitions are paused, above the other they go on, in events.
-const ROOM_EVENTS_LOW: usize = WINDOW_EVENTS_MAX / 4;
-const ROOM_EVENTS_HIGH: usize = WINDOW_EVENTS_MAX / 2;
-/// How often the room is looked at, in milliseconds.
-const ROOM_LOOK_MS: u64 = 50;
-/// How long the producer collects events for a batch, in milliseconds, and how many it holds.
+/// A consumer's partitions pause below the first number of free slots and resume above the second.
+const PAUSE_SLOTS: usize = WINDOW_EVENTS_MAX / 4;
+const RESUME_SLOTS: usize = WINDOW_EVENTS_MAX / 2;
+/// Interval at which free slots are checked, in milliseconds.
+const SLOT_POLL_MS: u64 = 50;
+/// How long the producer gathers a batch, in milliseconds, and how many events it buffers.
 const LINGER_MS: &str = "1";
 const QUEUE_EVENTS_MAX: &str = "50000";
-/// Pause of a producer whose queue is full, and of a consumer after an error, in milliseconds.
+/// Pause of the producer while its buffer is full, and of a consumer after an error, in milliseconds.
 const QUEUE_FULL_MS: u64 = 2;
 const ERROR_MS: u64 = 500;
 
-/// Makes the topics that are missing and checks those that are there.
+/// Creates missing topics and checks the partitions of the others.
 ///
 /// # Errors
 /// When the brokers cannot be reached, refuse, or a topic has fewer partitions than it needs.
@@ -69,9 +69,9 @@ pub async fn prepare_topics(config: &ClientConfig) -> anyhow::Result<()> {
         admin.create_topics(&wanted, &options).await.context("cannot reach KAFKA_BROKERS")?;
     for result in results {
         match result {
-            Ok(topic) => tracing::info!(topic, "topic made"),
+            Ok(topic) => tracing::info!(topic, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => anyhow::bail!("cannot make topic {topic}: {code}"),
+            Err((topic, code)) => anyhow::bail!("cannot create topic {topic}: {code}"),
         }
     }
     tokio::task::spawn_blocking(move || check_topics(&admin)).await?
@@ -84,7 +84,7 @@ fn check_topics(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<()>
         let found = metadata.topics().first().map_or(0, |found| found.partitions().len());
         anyhow::ensure!(
             found == 0 || found >= usize::from(topic.partitions),
-            "topic {} has {found} partitions, fewer than the {} it needs",
+            "topic {} has {found} partitions but needs {}",
             topic.name,
             topic.partitions
         );
@@ -92,30 +92,30 @@ fn check_topics(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The relay's side.
+/// The relay's producer.
 pub struct Publisher {
-    producer: ThreadedProducer<Acks>,
+    producer: ThreadedProducer<Reports>,
 }
 
-/// One event on its way to its topics.
-struct HandOver {
-    parts: Arc<Parts>,
+/// One event in flight to its topics.
+struct Publication {
+    acks: Arc<AckCounter>,
     event_id: String,
     lost: CancellationToken,
 }
 
-/// Takes the brokers' answers, on the producer's own thread.
-struct Acks;
+/// Receives delivery reports, on the producer's own thread.
+struct Reports;
 
-impl ClientContext for Acks {}
+impl ClientContext for Reports {}
 
-impl ProducerContext for Acks {
-    type DeliveryOpaque = Arc<HandOver>;
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Arc<Publication>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, hand_over: Arc<HandOver>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, publication: Arc<Publication>) {
         match result {
-            Ok(_) => hand_over.parts.one_finished(),
-            // Our own doing, when the shards are lost: the row stays and is sent again.
+            Ok(_) => publication.acks.ack_one(),
+            // Purged because the shards were lost: the row stays and is sent again.
             Err((
                 KafkaError::MessageProduction(
                     RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight,
@@ -123,9 +123,9 @@ impl ProducerContext for Acks {
                 _,
             )) => {}
             Err((error, _)) => {
-                let event_id = hand_over.event_id.as_str();
-                tracing::error!(event_id, %error, "Kafka refuses an event; those after it wait");
-                hand_over.lost.cancel();
+                let event_id = publication.event_id.as_str();
+                tracing::error!(event_id, %error, "Kafka refuses an event; later events wait");
+                publication.lost.cancel();
             }
         }
     }
@@ -139,23 +139,23 @@ impl Publisher {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            // No event may be given up and overtaken by a later one of its key.
+            // Never gives an event up, so that no later one of its key overtakes it.
             .set("message.timeout.ms", "0")
             .set("linger.ms", LINGER_MS)
             .set("compression.type", "lz4")
             .set("queue.buffering.max.messages", QUEUE_EVENTS_MAX);
-        Ok(Self { producer: config.create_with_context(Acks)? })
+        Ok(Self { producer: config.create_with_context(Reports)? })
     }
 
     pub(super) async fn send(
         &self,
         record: &Record,
         topics: &[&'static Topic],
-        finished: Finished,
+        ack: Ack,
         lost: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let hand_over = Arc::new(HandOver {
-            parts: Parts::new(topics.len(), finished),
+        let publication = Arc::new(Publication {
+            acks: AckCounter::new(topics.len(), ack),
             event_id: record.event_id.clone(),
             lost: lost.clone(),
         });
@@ -166,7 +166,7 @@ impl Publisher {
                 .fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
                     all.insert(Header { key, value: Some(value) })
                 });
-            let mut message = BaseRecord::with_opaque_to(topic.name, hand_over.clone())
+            let mut message = BaseRecord::with_opaque_to(topic.name, publication.clone())
                 .key(&record.key)
                 .payload(record.payload.as_bytes())
                 .headers(headers);
@@ -194,16 +194,16 @@ impl Publisher {
     }
 }
 
-/// Which offsets of the assigned partitions are not finished.
+/// Unacknowledged offsets of the assigned partitions.
 #[derive(Default)]
 struct Progress(Mutex<HashMap<(&'static str, i32), Partition>>);
 
 #[derive(Default)]
 struct Partition {
-    unfinished: BTreeSet<i64>,
-    /// Highest offset that was taken.
-    taken: i64,
-    /// Set when the partition is taken away.
+    unacknowledged: BTreeSet<i64>,
+    /// Highest offset that was polled.
+    polled: i64,
+    /// Set when the partition is revoked.
     revoked: Revoked,
 }
 
@@ -212,15 +212,15 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, topic: &'static str, partition: i32, offset: i64) -> Revoked {
+    fn begin(&self, topic: &'static str, partition: i32, offset: i64) -> Revoked {
         let mut partitions = self.lock();
         let partition = partitions.entry((topic, partition)).or_default();
-        partition.unfinished.insert(offset);
-        partition.taken = partition.taken.max(offset);
+        partition.unacknowledged.insert(offset);
+        partition.polled = partition.polled.max(offset);
         partition.revoked.clone()
     }
 
-    /// Forgets a partition that was taken away, and calls off what waits of it.
+    /// Drops a revoked partition and the events of it that wait.
     fn revoke(&self, topic: &str, partition: i32) {
         self.lock().retain(|(its_topic, its_partition), state| {
             let is_kept = *its_topic != topic || *its_partition != partition;
@@ -229,16 +229,16 @@ impl Progress {
         });
     }
 
-    /// Notes that an event is finished; gives the highest offset up to which all are. None for a
-    /// partition that was taken away meanwhile.
-    fn finish(&self, topic: &'static str, partition: i32, offset: i64) -> Option<i64> {
+    /// Acknowledges an event and returns the highest offset up to which all are, if that has moved. None
+    /// for a revoked partition.
+    fn acknowledge(&self, topic: &'static str, partition: i32, offset: i64) -> Option<i64> {
         let mut partitions = self.lock();
         let partition = partitions.get_mut(&(topic, partition))?;
-        if !partition.unfinished.remove(&offset) {
+        if !partition.unacknowledged.remove(&offset) {
             return None;
         }
-        let upto = partition.unfinished.first().map_or(partition.taken, |first| first - 1);
-        // Only the first unfinished one holds the offset back; others change nothing.
+        let upto = partition.unacknowledged.first().map_or(partition.polled, |first| first - 1);
+        // Only the first unacknowledged offset holds the stored one back.
         (upto >= offset).then_some(upto)
     }
 }
@@ -247,38 +247,38 @@ struct Context {
     progress: Arc<Progress>,
     capability: &'static Capability,
     metrics: Metrics,
-    flow: Arc<Flow>,
+    health: Arc<PipelineHealth>,
 }
 
 impl ClientContext for Context {
-    /// Every [`STATISTICS_MS`]: how far behind the consumer is, and whether a broker is there.
+    /// Reports lag and broker state, every [`STATISTICS_MS`].
     fn stats(&self, statistics: Statistics) {
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         let lag = partitions.map(lag).sum();
         self.metrics.consumer_lag(self.capability.name, lag);
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
-            self.flow.works(KAFKA);
+            self.health.set_ready(KAFKA);
         } else {
-            self.flow.stuck(KAFKA, "no broker of KAFKA_BROKERS answers");
+            self.health.set_blocked(KAFKA, "no broker of KAFKA_BROKERS answers");
         }
     }
 }
 
-/// Events of a partition that are there and not finished; 0 for one that is not read here.
+/// Unacknowledged events of a partition; 0 for one that another process reads.
 fn lag(partition: &rdkafka::statistics::Partition) -> i64 {
     if partition.fetch_state != "active" || partition.hi_offset < 0 {
         return 0;
     }
-    // Negative offsets mean that there is none; a group without one begins at the first event.
-    let finished = partition.stored_offset.max(partition.committed_offset);
-    let next = if finished >= 0 { finished } else { partition.lo_offset.max(0) };
+    // A negative offset means none; a group without one begins at the first event.
+    let stored = partition.stored_offset.max(partition.committed_offset);
+    let next = if stored >= 0 { stored } else { partition.lo_offset.max(0) };
     (partition.hi_offset - next).max(0)
 }
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
-            // What is being delivered finishes, but no longer moves these offsets.
+            // Deliveries in flight finish, but no longer move these offsets.
             for element in partitions.elements() {
                 self.progress.revoke(element.topic(), element.partition());
             }
@@ -292,12 +292,12 @@ impl ConsumerContext for Context {
 /// When the configuration is refused.
 pub async fn consume(
     config: &ClientConfig,
-    inlet: Inlet,
+    queue: ConsumerQueue,
     metrics: Metrics,
-    flow: Arc<Flow>,
+    health: Arc<PipelineHealth>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let capability = inlet.capability();
+    let capability = queue.capability();
     let progress = Arc::new(Progress::default());
     let mut config = config.clone();
     config
@@ -311,21 +311,21 @@ pub async fn consume(
         .set("queued.max.messages.kbytes", "16384")
         .set("statistics.interval.ms", STATISTICS_MS.to_string())
         .set("partition.assignment.strategy", "cooperative-sticky");
-    let context = Context { progress: progress.clone(), capability, metrics, flow };
+    let context = Context { progress: progress.clone(), capability, metrics, health };
     let consumer: Arc<StreamConsumer<Context>> = Arc::new(config.create_with_context(context)?);
     let names: Vec<&str> = capability.topics.iter().map(|topic| topic.name).collect();
     consumer.subscribe(&names)?;
     let mut paused: Option<TopicPartitionList> = None;
-    let mut look = tokio::time::interval(Duration::from_millis(ROOM_LOOK_MS));
+    let mut slot_poll = tokio::time::interval(Duration::from_millis(SLOT_POLL_MS));
     loop {
         match &paused {
-            None if inlet.room() < ROOM_EVENTS_LOW => {
+            None if queue.free_slots() < PAUSE_SLOTS => {
                 let assigned = consumer.assignment()?;
                 consumer.pause(&assigned)?;
                 paused = Some(assigned);
             }
-            Some(partitions) if inlet.room() > ROOM_EVENTS_HIGH => {
-                // Partitions that were taken away meanwhile cannot go on, and need not.
+            Some(partitions) if queue.free_slots() > RESUME_SLOTS => {
+                // Revoked partitions cannot resume, and need not.
                 let _ = consumer.resume(partitions);
                 paused = None;
             }
@@ -333,7 +333,7 @@ pub async fn consume(
         }
         let received = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            _ = look.tick() => continue,
+            _ = slot_poll.tick() => continue,
             received = consumer.recv() => received,
         };
         let message = match received {
@@ -351,18 +351,18 @@ pub async fn consume(
         };
         let (partition, offset) = (message.partition(), message.offset());
         let record = record(topic, &message);
-        let revoked = progress.take(topic, partition, offset);
+        let revoked = progress.begin(topic, partition, offset);
         let (progress, storing) = (progress.clone(), Arc::downgrade(&consumer));
-        let finished = Box::new(move || {
-            if let Some(upto) = progress.finish(topic, partition, offset)
+        let ack = Box::new(move || {
+            if let Some(upto) = progress.acknowledge(topic, partition, offset)
                 && let Some(consumer) = storing.upgrade()
                 && let Err(error) = consumer.store_offset(topic, partition, upto)
             {
-                // The partition was taken away between the two; its new owner reads the event again.
-                tracing::debug!(%error, "an offset was not stored");
+                // Revoked in between; the partition's new owner reads the event again.
+                tracing::debug!(%error, "offset not stored");
             }
         });
-        if !inlet.put(record, finished, Some(revoked)).await {
+        if !queue.push(record, ack, Some(revoked)).await {
             return Ok(());
         }
     }
@@ -394,22 +394,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_offset_is_stored_only_when_all_before_it_are_finished() {
+    fn an_offset_is_stored_only_when_all_before_it_are_acknowledged() {
         let progress = Progress::default();
         for offset in 5..9 {
-            progress.take("t", 0, offset);
+            progress.begin("t", 0, offset);
         }
-        assert_eq!(progress.finish("t", 0, 6), None);
-        assert_eq!(progress.finish("t", 0, 8), None);
-        assert_eq!(progress.finish("t", 0, 5), Some(6));
-        assert_eq!(progress.finish("t", 0, 5), None, "twice is once");
-        assert_eq!(progress.finish("t", 0, 7), Some(8));
-        assert_eq!(progress.finish("t", 1, 7), None, "a partition that is not ours");
-        let revoked = progress.take("t", 0, 9);
+        assert_eq!(progress.acknowledge("t", 0, 6), None);
+        assert_eq!(progress.acknowledge("t", 0, 8), None);
+        assert_eq!(progress.acknowledge("t", 0, 5), Some(6));
+        assert_eq!(progress.acknowledge("t", 0, 5), None, "acknowledged twice");
+        assert_eq!(progress.acknowledge("t", 0, 7), Some(8));
+        assert_eq!(progress.acknowledge("t", 1, 7), None, "not assigned");
+        let revoked = progress.begin("t", 0, 9);
         progress.revoke("t", 1);
         assert!(!revoked.load(Ordering::Acquire));
         progress.revoke("t", 0);
         assert!(revoked.load(Ordering::Acquire));
-        assert_eq!(progress.finish("t", 0, 9), None, "a partition that is no longer ours");
+        assert_eq!(progress.acknowledge("t", 0, 9), None, "revoked");
     }
 }

@@ -1,21 +1,21 @@
-//! The local transport: events go from the outbox to the consumers in this process. The row stays
-//! until all consumers of its topics have finished with the event, so a kill -9 loses nothing: after
-//! the next start it is delivered again, and effects have natural keys.
+//! The local transport: events go from the outbox to the consumers in this process. An outbox row stays
+//! until every consumer of its topics has acknowledged the event, so a kill -9 loses nothing: the event
+//! is delivered again after the next start, and natural keys make its effects idempotent.
 
 use std::sync::Arc;
 
 use rondo_contract::topic::{TASK_UPDATES, Topic};
 
-use crate::pipeline::consumer::{Finished, Inlet};
+use crate::pipeline::consumer::{Ack, ConsumerQueue};
 use crate::pipeline::record::Record;
-use crate::pipeline::transport::Parts;
+use crate::pipeline::transport::AckCounter;
 
-/// Takes the events of `task-updates` for live sync; never blocks.
+/// Receives the events of `task-updates` for live sync; never blocks.
 pub type Feed = Arc<dyn Fn(&Record) + Send + Sync>;
 
 /// The consumers in this process.
 pub struct Local {
-    pub inlets: Vec<Inlet>,
+    pub queues: Vec<ConsumerQueue>,
     pub feed: Feed,
 }
 
@@ -24,32 +24,32 @@ impl Local {
         &self,
         record: &Record,
         topics: &[&'static Topic],
-        finished: Finished,
+        ack: Ack,
     ) -> anyhow::Result<()> {
         if topics.contains(&&TASK_UPDATES) {
             (self.feed)(record);
         }
-        let readers: Vec<(&Inlet, &'static str)> = self
-            .inlets
+        let readers: Vec<(&ConsumerQueue, &'static str)> = self
+            .queues
             .iter()
-            .filter_map(|inlet| {
+            .filter_map(|queue| {
                 let topic =
-                    topics.iter().find(|topic| inlet.capability().topics.contains(topic))?;
-                Some((inlet, topic.name))
+                    topics.iter().find(|topic| queue.capability().topics.contains(topic))?;
+                Some((queue, topic.name))
             })
             .collect();
-        // One more than there are readers, so that an event without any is finished too.
-        let parts = Parts::new(readers.len() + 1, finished);
-        for (inlet, topic) in readers {
+        // One more than there are readers, so that an event without a reader is acknowledged too.
+        let acks = AckCounter::new(readers.len() + 1, ack);
+        for (queue, topic) in readers {
             let copy = Record { topic, ..record.clone() };
-            let part = parts.clone();
+            let reader = acks.clone();
             anyhow::ensure!(
-                inlet.put(copy, Box::new(move || part.one_finished()), None).await,
-                "consumer {} has ended",
-                inlet.capability().name
+                queue.push(copy, Box::new(move || reader.ack_one()), None).await,
+                "consumer {} has stopped",
+                queue.capability().name
             );
         }
-        parts.one_finished();
+        acks.ack_one();
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ const AUTHENTICATION_CODES: [u16; 4] = [530, 534, 535, 538];
 const PEM_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 #[derive(Clone)]
-pub enum Outlet {
+pub enum MailTransport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     /// One .eml file for each mail.
     Folder(PathBuf),
@@ -49,7 +49,7 @@ impl Authority {
     }
 }
 
-impl Outlet {
+impl MailTransport {
     /// The server at `url` (`smtp://`, `smtps://`, with user and password; `?tls=required` asks for
     /// STARTTLS).
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_bridge::outlet::{Authority, Outcome, Outlet};
+use host_bridge::mail_transport::{Authority, MailTransport, Outcome};
 use lettre::Message;
 use rondo_testkit::certificate::Certificate;
 use rondo_testkit::smtp::{Demand, Fault, SmtpServer};
@@ -26,8 +26,8 @@ async fn strict(is_implicit: bool) -> (SmtpServer, String) {
     (SmtpServer::demanding(demand).await, authority)
 }
 
-fn outlet(url: &str, authority: &str) -> Outlet {
-    Outlet::smtp(url, Some(Authority::read(authority).unwrap())).unwrap()
+fn transport(url: &str, authority: &str) -> MailTransport {
+    MailTransport::smtp(url, Some(Authority::read(authority).unwrap())).unwrap()
 }
 
 /// Addresses of a server by each of the ways to TLS, with a password.
@@ -44,9 +44,10 @@ fn url(server: &SmtpServer, host: &str, password: &str, is_implicit: bool) -> St
 async fn mails_go_by_tls_with_a_password_over_connections_that_stay() {
     for is_implicit in [false, true] {
         let (server, authority) = strict(is_implicit).await;
-        let outlet = outlet(&url(&server, "localhost", "p%40ss%3Aword", is_implicit), &authority);
+        let transport =
+            transport(&url(&server, "localhost", "p%40ss%3Aword", is_implicit), &authority);
         for _ in 0..MAILS {
-            assert_eq!(outlet.send("m", message()).await, Outcome::Sent, "{is_implicit}");
+            assert_eq!(transport.send("m", message()).await, Outcome::Sent, "{is_implicit}");
         }
         assert_eq!(server.mails().len(), MAILS, "{is_implicit}");
         // A connection goes back into the pool a moment after its mail.
@@ -59,15 +60,16 @@ async fn a_server_that_proves_nothing_gets_no_mail_and_no_password() {
     let strangers = Certificate::of("localhost").authority;
     for is_implicit in [false, true] {
         let (server, authority) = strict(is_implicit).await;
-        let untrusted = Outlet::smtp(&url(&server, "localhost", "x", is_implicit), None).unwrap();
-        let stranger = outlet(&url(&server, "localhost", "x", is_implicit), &strangers);
-        let elsewhere = outlet(&url(&server, "127.0.0.1", "x", is_implicit), &authority);
-        for (outlet, reason) in [
+        let untrusted =
+            MailTransport::smtp(&url(&server, "localhost", "x", is_implicit), None).unwrap();
+        let stranger = transport(&url(&server, "localhost", "x", is_implicit), &strangers);
+        let elsewhere = transport(&url(&server, "127.0.0.1", "x", is_implicit), &authority);
+        for (transport, reason) in [
             (untrusted, "UnknownIssuer"),
             (stranger, "BadSignature"),
             (elsewhere, "not valid for name"),
         ] {
-            match outlet.send("m", message()).await {
+            match transport.send("m", message()).await {
                 Outcome::Later(error) => {
                     assert!(error.contains("certificate") && error.contains(reason), "{error}");
                 }
@@ -78,8 +80,8 @@ async fn a_server_that_proves_nothing_gets_no_mail_and_no_password() {
     }
     // One that offers no TLS where TLS is asked for.
     let server = SmtpServer::start().await;
-    let outlet = Outlet::smtp(&format!("{}?tls=required", server.url()), None).unwrap();
-    let outcome = outlet.send("m", message()).await;
+    let transport = MailTransport::smtp(&format!("{}?tls=required", server.url()), None).unwrap();
+    let outcome = transport.send("m", message()).await;
     assert!(!matches!(outcome, Outcome::Sent), "{outcome:?}");
     assert!(server.mails().is_empty());
 }
@@ -87,8 +89,8 @@ async fn a_server_that_proves_nothing_gets_no_mail_and_no_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_no_fault_of_the_mail() {
     let (server, authority) = strict(true).await;
-    let outlet = outlet(&url(&server, "localhost", "wrong", true), &authority);
-    match outlet.send("m", message()).await {
+    let transport = transport(&url(&server, "localhost", "wrong", true), &authority);
+    match transport.send("m", message()).await {
         Outcome::Later(error) => assert!(error.contains("535"), "{error}"),
         other => panic!("{other:?}"),
     }
@@ -99,10 +101,10 @@ async fn a_server_that_fails_in_the_middle_harms_only_that_mail() {
     for fault in [Fault::Hang, Fault::DropInData, Fault::Data("451 4.3.0 later".to_owned())] {
         let server = SmtpServer::start().await;
         server.fail(&fault, 1);
-        let outlet = Outlet::smtp(&server.url(), None).unwrap();
+        let transport = MailTransport::smtp(&server.url(), None).unwrap();
         let harmed = tokio::spawn({
-            let outlet = outlet.clone();
-            async move { outlet.send("harmed", message()).await }
+            let transport = transport.clone();
+            async move { transport.send("harmed", message()).await }
         });
         eventually("the fault", SOON, async || match server.faults_left() {
             0 => Ok(()),
@@ -110,7 +112,7 @@ async fn a_server_that_fails_in_the_middle_harms_only_that_mail() {
         })
         .await;
         for _ in 0..3 {
-            assert_eq!(outlet.send("m", message()).await, Outcome::Sent, "{fault:?}");
+            assert_eq!(transport.send("m", message()).await, Outcome::Sent, "{fault:?}");
         }
         if fault == Fault::Hang {
             assert!(!harmed.is_finished(), "the others have not waited for it");
@@ -129,6 +131,6 @@ fn what_is_no_authority_is_refused() {
         assert!(Authority::read(pem).is_err(), "{pem}");
     }
     let authority = Authority::read(&Certificate::of("localhost").authority).unwrap();
-    let refused = Outlet::smtp("smtp://127.0.0.1:25", Some(authority)).err().unwrap();
+    let refused = MailTransport::smtp("smtp://127.0.0.1:25", Some(authority)).err().unwrap();
     assert!(refused.to_string().contains("asks for no TLS"), "{refused}");
 }

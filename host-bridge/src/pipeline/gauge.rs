@@ -1,0 +1,51 @@
+//! Gauges that are polled: the outbox's depth and age, the consumers' lag, the open dead letters.
+
+use std::time::Duration;
+
+use rondo_database::Pool;
+use rondo_telemetry::Metrics;
+use tokio_util::sync::CancellationToken;
+
+use super::consumer::{ConsumerQueue, WINDOW_EVENTS_MAX};
+
+/// Interval between two polls, in seconds.
+const POLL_S: u64 = 3;
+
+const DEPTH: &str = include_str!("../../sql/outbox_depth.sql");
+const OPEN: &str = include_str!("../../sql/dead_letter_open.sql");
+
+/// Polls until `shutdown`. `queues` hold everything that waits for their consumers; on Kafka the backlog
+/// is on the broker, and the client reports the lag.
+pub async fn run(
+    pool: Pool,
+    metrics: Metrics,
+    queues: Vec<ConsumerQueue>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        for queue in &queues {
+            let waiting = WINDOW_EVENTS_MAX.saturating_sub(queue.free_slots());
+            metrics.consumer_lag(queue.capability().name, waiting.try_into().unwrap_or(i64::MAX));
+        }
+        if let Err(error) = poll(&pool, &metrics).await {
+            tracing::debug!(error = format!("{error:#}"), "cannot poll the outbox");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(POLL_S)) => {}
+        }
+    }
+}
+
+async fn poll(pool: &Pool, metrics: &Metrics) -> anyhow::Result<()> {
+    let client = pool.get().await?;
+    let row = client.query_one(&client.prepare_cached(DEPTH).await?, &[]).await?;
+    metrics.outbox_rows.set(row.get("depth"));
+    let age_ms: i64 = row.get("age_ms");
+    metrics
+        .outbox_oldest_age
+        .set(Duration::from_millis(age_ms.max(0).unsigned_abs()).as_secs_f64());
+    let row = client.query_one(&client.prepare_cached(OPEN).await?, &[]).await?;
+    metrics.dead_letters.set(row.get(0));
+    Ok(())
+}
