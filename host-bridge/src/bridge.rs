@@ -1,24 +1,16 @@
-//! `rondo bridge`: relay, consumers, clock, mailer, webhooks and retention against Kafka, Postgres and SMTP,
-//! delivering by HTTP to components on a Spin host.
-
-use std::sync::Arc;
+//! `rondo bridge`: the backend on Kafka, Postgres and SMTP, delivering by HTTP to components on a Spin host.
 
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Readiness, Shutdown};
-use tokio::sync::Notify;
+use rondo_telemetry::Shutdown;
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::backend::{Backend, BackendSetting};
 use crate::edge::{Edge, Facing};
 use crate::health::{self, Health};
-use crate::mailer::Mailer;
+use crate::host;
 use crate::operations::Operations;
 use crate::option::BridgeArgs;
-use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
-use crate::pipeline::health::PipelineHealth;
-use crate::webhook::{self, WebhookSender};
-use crate::{host, jwks, retention};
 
 /// Runs until `shutdown`.
 ///
@@ -32,50 +24,29 @@ pub async fn run(
     let dsn = args.database.dsn_for("BRIDGE_DATABASE_URL", cleartext)?;
     let kafka = args.kafka(cleartext)?;
     let delivery = HttpDelivery::new(&args.components_url, &args.event_token()?);
-    let (transport, from) = args.mail.transport(&args.data, cleartext)?;
-    let provider = args.provider.provider()?;
-    let loopback = args.webhook.webhook_allow_loopback.into();
+    let (mail, from) = args.mail.transport(&args.data, cleartext)?;
+    let setting = BackendSetting {
+        mail,
+        from,
+        loopback: args.webhook.webhook_allow_loopback.into(),
+        provider: args.provider.provider()?,
+        audit_days: args.retention.audit_retention_days,
+        lateness_minutes: args.reminder.reminder_lateness_minutes,
+    };
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     crate::check_schema(&dsn, "rondo bridge").await?;
-    let pool = crate::pool(&dsn)?;
-    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
-    crate::watch_pool(&metrics, &pool);
-    let (flow, token) = (Arc::new(PipelineHealth::new(readiness.part("events"))), shutdown.token());
+    let backend = Backend::new(dsn)?;
+    let token = shutdown.token();
 
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
-    println!("{}", transport.announcement());
+    println!("{}", setting.mail.announcement());
+    let health = Health::new(backend.readiness.clone(), backend.pool.clone(), health::ADVICE);
+    let operations = Operations { health, metrics: backend.metrics.clone() };
+    let edge = Edge::new(backend.metrics.clone(), Facing::operators());
     let mut tasks = JoinSet::new();
-    let clock = Clock {
-        pool: pool.clone(),
-        lateness_minutes: args.reminder.reminder_lateness_minutes,
-        metrics: metrics.clone(),
-        part: readiness.part("clock"),
-        wake: wake.clone(),
-    };
-    tasks.spawn(clock.run(token.clone()));
-    let audit_days = args.retention.audit_retention_days;
-    tasks.spawn(retention::run(pool.clone(), audit_days, token.clone()));
-    let part = readiness.part("mailer");
-    let mailer = Mailer { pool: pool.clone(), transport, from, metrics: metrics.clone(), part };
-    tasks.spawn(mailer.run(token.clone()));
-    let sender = WebhookSender {
-        pool: pool.clone(),
-        loopback,
-        resolver: webhook::system_resolver(),
-        metrics: metrics.clone(),
-        part: readiness.part("webhooks"),
-    };
-    tasks.spawn(sender.run(token.clone()));
-    if let Some(provider) = provider {
-        tasks.spawn(jwks::run(pool.clone(), provider, token.clone()));
-    }
-    let health = Health::new(readiness, pool.clone(), health::ADVICE);
-    let operations = Operations { health, metrics: metrics.clone() };
-    let edge = Edge::new(metrics.clone(), Facing::operators());
     tasks.spawn(operations.serve(edge, listener, token.clone()));
-
     let delivery = Delivery::Http(Box::new(delivery));
-    let pipeline = Pipeline { dsn, pool, delivery, metrics, health: flow, wake };
+    let pipeline = backend.start(setting, delivery, &mut tasks, &token)?;
     let running = async {
         let result = pipeline.run_kafka(&kafka, token.clone()).await;
         token.cancel();

@@ -1,7 +1,8 @@
-//! What `rondo` does beside serving components: the event pipeline, the clock that fires reminders,
-//! the mailer, webhooks, retention, and the commands that put them together.
+//! The binary `rondo`: the event pipeline, the clock that fires reminders, the mailer, webhooks, retention,
+//! and the commands that run them.
 
 pub mod account;
+pub mod backend;
 pub mod bridge;
 pub mod client;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod front;
 pub mod health;
 pub mod host;
 pub mod installation;
+pub mod job;
 pub mod jwks;
 pub mod mail_transport;
 pub mod mailer;
@@ -32,7 +34,7 @@ pub mod webhook;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, migration};
 use rondo_telemetry::{Metrics, PoolUse};
 
-/// Connections of the bridge to its database, beside the relay's own.
+/// Connections of the bridge's pool; the relay and the transport's claim have their own.
 const POOL_CONNECTIONS_MAX: usize = 12;
 
 /// A pool of the bridge's role.
@@ -45,7 +47,7 @@ pub fn pool(dsn: &Dsn) -> anyhow::Result<Pool> {
     Ok(rondo_database::pool::open(dsn, &options)?)
 }
 
-/// Shows how the bridge's pool is used.
+/// Publishes the use of the bridge's pool.
 pub(crate) fn watch_pool(metrics: &Metrics, pool: &Pool) {
     let pool = pool.clone();
     metrics.watch_pool("bridge", move || {
@@ -59,7 +61,7 @@ pub(crate) fn watch_pool(metrics: &Metrics, pool: &Pool) {
     });
 }
 
-/// A connection of one's own, for session locks: they go with it.
+/// A dedicated connection, whose session locks end with it.
 pub(crate) async fn connect(
     dsn: &Dsn,
     application: &str,
@@ -67,7 +69,7 @@ pub(crate) async fn connect(
     Ok(rondo_database::pool::connect(dsn, &session(application)).await?)
 }
 
-/// Refuses a database whose schema is not this program's.
+/// Refuses a database whose schema differs from this program's.
 pub(crate) async fn check_schema(dsn: &Dsn, application: &str) -> anyhow::Result<()> {
     let session = connect(dsn, application).await?;
     Ok(migration::check(&session, migration::embedded()).await?)

@@ -1,4 +1,4 @@
-//! `rondo up`: everything in one process, on one origin.
+//! `rondo up`: everything in one process and on one origin.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -6,72 +6,61 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use lettre::message::Mailbox;
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
 use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Part, Readiness, Shutdown, operations};
+use rondo_telemetry::{Metrics, Part, Shutdown, operations};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{Manifest, WasmApp, serve};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use ws_sync::{Publisher, SyncService};
 
 use crate::account::AccountSettings;
-use crate::clock::Clock;
+use crate::backend::{Backend, BackendSetting};
 use crate::cors::CorsOrigins;
 use crate::edge::{Edge, Facing};
 use crate::front::Front;
 use crate::health::{self, Health};
-use crate::mail_transport::MailTransport;
-use crate::mailer::Mailer;
 use crate::operations::Operations;
 use crate::option::{UpArgs, manifest};
-use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
-use crate::pipeline::health::PipelineHealth;
 use crate::pipeline::record::Record;
 use crate::pipeline::transport::local::Feed;
 use crate::private_server::{self, Supervised};
 use crate::rate_limit::{RateLimits, RateSetting};
-use crate::webhook::{self, WebhookSender};
-use crate::{host, installation, jwks, retention};
+use crate::{host, installation};
 
-/// File in the data folder with the addresses of what runs.
+/// File in the data folder with the addresses of the running services.
 const ENDPOINTS: &str = "endpoints.json";
-/// Where operators are served when the main listener is not on loopback.
+/// Operators' address when the main listener is not on loopback.
 const OPERATIONS_LISTEN: &str = "127.0.0.1:3009";
 
-/// What is known before the database is there.
+/// Everything that is known before the database is connected.
 struct Setting {
     kafka: Option<KafkaSettings>,
     manifest: Manifest,
     listener: TcpListener,
-    /// For operators alone; none when the other serves them too.
+    /// For operators alone; none when the main listener serves them.
     operations: Option<TcpListener>,
-    /// None where tokens are signed with a private key.
+    /// None if tokens are signed with a private key.
     jwt_secret: Option<String>,
     link_secret: String,
     link_secret_previous: String,
     rates: RateSetting,
     origins: CorsOrigins,
     account: AccountSettings,
-    transport: MailTransport,
-    from: Mailbox,
-    loopback: Loopback,
-    audit_days: i32,
-    lateness_minutes: i32,
+    backend: BackendSetting,
 }
 
 /// Starts everything and runs it until `shutdown`.
 ///
 /// # Errors
-/// What could not be started, in one line that tells what to do.
+/// What could not be started and what to do, in one line.
 pub async fn run(args: UpArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
     let external = args.database(cleartext)?;
     let (setting, data, secrets) = settle(&args, cleartext).await?;
@@ -98,8 +87,7 @@ pub async fn run(args: UpArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> an
     result
 }
 
-/// Checks every setting, then takes the port and the data folder, so that one in use is told at
-/// once.
+/// Checks every setting, then takes the port and the data folder, so that a conflict is reported at once.
 async fn settle(
     args: &UpArgs,
     cleartext: &Cleartext,
@@ -108,7 +96,7 @@ async fn settle(
     let link_secret = args.link_secret()?;
     let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
     let account = args.account.settings(args.mail.is_local()?)?;
-    let (_, from) = args.mail.transport(&args.data, cleartext)?;
+    args.mail.transport(&args.data, cleartext)?;
     let manifest = manifest(&args.spin_toml)?;
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     let operations = args.operations_listen.as_deref();
@@ -119,11 +107,18 @@ async fn settle(
     };
     let data = DataFolder::open(&args.data)?;
     let secrets = Secrets::load_or_create(data.path())?;
-    // With the folder's full path, for whoever looks for a mail.
-    let (transport, _) = args.mail.transport(data.path(), cleartext)?;
+    // With the folder's full path, for the announcement.
+    let (mail, from) = args.mail.transport(data.path(), cleartext)?;
     let jwt_secret = account.jwt_secret(secrets.expose(Secret::Jwt)).map(str::to_owned);
     let link_secret = link_secret.unwrap_or_else(|| secrets.expose(Secret::Link).to_owned());
-    let audit_days = args.retention.audit_retention_days;
+    let backend = BackendSetting {
+        mail,
+        from,
+        loopback: args.webhook.webhook_allow_loopback.into(),
+        provider: account.provider().cloned(),
+        audit_days: args.retention.audit_retention_days,
+        lateness_minutes: args.reminder.reminder_lateness_minutes,
+    };
     let setting = Setting {
         kafka,
         manifest,
@@ -135,22 +130,18 @@ async fn settle(
         rates: args.rate_limits,
         origins: args.web.cors_origins.clone(),
         account,
-        transport,
-        from,
-        loopback: args.webhook.webhook_allow_loopback.into(),
-        audit_days,
-        lateness_minutes: args.reminder.reminder_lateness_minutes,
+        backend,
     };
     Ok((setting, data, secrets))
 }
 
-/// Where this installation keeps what is its own.
+/// An installation's data folder and secrets.
 struct Home<'a> {
     data: &'a Path,
     secrets: &'a Secrets,
 }
 
-/// Whose the database is.
+/// Who owns the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ownership {
     External,
@@ -172,32 +163,15 @@ async fn serve_all(
             .or_else(|| Values::from_environment(name))
     })?;
     let app = WasmApp::load(&setting.manifest, &values)?;
-    let pool = crate::pool(roles.get(Role::Bridge))?;
-    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
-    crate::watch_pool(&metrics, &pool);
+    let backend = Backend::new(roles.get(Role::Bridge).clone())?;
+    let (metrics, wake) = (backend.metrics.clone(), backend.wake.clone());
     let advice = match ownership {
         Ownership::External => health::ADVICE,
         Ownership::Private => private_server::ADVICE,
     };
-    let health = Health::new(readiness.clone(), pool.clone(), advice);
-    let flow = Arc::new(PipelineHealth::new(readiness.part("events")));
-    let (sync_part, clock_part) = (readiness.part("sync"), readiness.part("clock"));
-    let (part, webhook_part) = (readiness.part("mailer"), readiness.part("webhooks"));
-    let Setting {
-        kafka,
-        listener,
-        operations,
-        transport,
-        from,
-        jwt_secret,
-        rates,
-        origins,
-        audit_days,
-        lateness_minutes,
-        account,
-        loopback,
-        ..
-    } = setting;
+    let health = Health::new(backend.readiness.clone(), backend.pool.clone(), advice);
+    let sync_part = backend.readiness.part("sync");
+    let Setting { kafka, listener, operations, jwt_secret, rates, origins, account, .. } = setting;
 
     let key = jwt_secret.map(|secret| HmacKey::new(secret.as_bytes())).transpose()?;
     let keys = account.keys(key);
@@ -227,50 +201,22 @@ async fn serve_all(
         health,
         address,
         home.data.display().to_string(),
-        transport.announcement(),
+        setting.backend.mail.announcement(),
     ));
-    let clock = Clock {
-        pool: pool.clone(),
-        lateness_minutes,
-        metrics: metrics.clone(),
-        part: clock_part,
-        wake: wake.clone(),
-    };
-    tasks.spawn(clock.run(shutdown.clone()));
-    tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
-    let mailer = Mailer { pool: pool.clone(), transport, from, metrics: metrics.clone(), part };
-    tasks.spawn(mailer.run(shutdown.clone()));
-    let sender = WebhookSender {
-        pool: pool.clone(),
-        loopback,
-        resolver: webhook::system_resolver(),
-        metrics: metrics.clone(),
-        part: webhook_part,
-    };
-    tasks.spawn(sender.run(shutdown.clone()));
-    if let Some(provider) = account.provider() {
-        tasks.spawn(jwks::run(pool.clone(), provider.clone(), shutdown.clone()));
-    }
+    let delivery = Delivery::InProcess(app.clone());
+    let pipeline = backend.start(setting.backend, delivery, &mut tasks, shutdown)?;
     let gate = edge.gate(listener, host::limits());
     let front = Front {
         edge,
-        app: app.clone(),
+        app,
         sync: ws_sync::router(sync.clone()),
         operations: operators,
         is_for_operators,
         limits: limits.map(Arc::new),
-        wake: wake.clone(),
+        wake,
     };
     let handler = move |request| front.clone().handle(request);
     tasks.spawn(serve::serve(gate, handler, shutdown.clone()));
-    let pipeline = Pipeline {
-        dsn: roles.get(Role::Bridge).clone(),
-        pool,
-        delivery: Delivery::InProcess(app),
-        metrics: metrics.clone(),
-        health: flow,
-        wake,
-    };
     let result = match &kafka {
         Some(settings) => {
             let following =
@@ -285,14 +231,14 @@ async fn serve_all(
         }
     };
     shutdown.cancel();
-    // Devices are told to resume elsewhere, or here after the next start.
+    // Asks devices to resume elsewhere, or here after the next start.
     sync.hub().end();
     sync.hub().emptied().await;
     while tasks.join_next().await.is_some() {}
     result
 }
 
-/// Hands the events of this process to the devices of this process.
+/// Publishes the events of this process to its devices.
 fn feed(publisher: Publisher) -> Feed {
     Arc::new(move |record: &Record| {
         if let Ok(user_id) = record.key.parse() {
@@ -301,7 +247,7 @@ fn feed(publisher: Publisher) -> Feed {
     })
 }
 
-/// Follows task-updates on Kafka for the devices of this process.
+/// Follows `task-updates` on Kafka for the devices of this process.
 async fn follow(
     settings: KafkaSettings,
     sync: SyncService,
@@ -316,7 +262,7 @@ async fn follow(
     ws_sync::feed::kafka::run(&settings, sync.hub(), &metrics, &report, &shutdown).await;
 }
 
-/// Tells a person, when everything is ready.
+/// Announces the addresses once everything is ready.
 async fn announce(health: Health, address: String, data: String, mail: String) {
     health.ready().await;
     println!("Rondo is up: http://{address}, ws://{address}/ws, data in {data}");
@@ -327,8 +273,8 @@ async fn announce(health: Health, address: String, data: String, mail: String) {
     );
 }
 
-/// Roles and schema. Only a private database is migrated; another one is refused when its schema is
-/// not this program's, and before any role is touched.
+/// Prepares roles and schema. Only a private database is migrated; another one with a different schema is
+/// refused before any role is touched.
 async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow::Result<RoleDsns> {
     if ownership == Ownership::External {
         crate::check_schema(admin, "rondo up").await?;
@@ -341,14 +287,16 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
     Ok(roles)
 }
 
-/// What `up` itself knows of the variables of spin.toml.
+/// The variables of spin.toml that `up` sets itself.
 fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) -> Option<String> {
     match name {
-        // Empty beside a signing key, whatever the environment has for it.
+        // Empty beside a signing key, whatever the environment says.
         "jwt_secret" => Some(setting.jwt_secret.clone().unwrap_or_default()),
         "link_secret" => Some(setting.link_secret.clone()),
         "link_secret_previous" => Some(setting.link_secret_previous.clone()),
-        "webhook_allow_loopback" => Some((setting.loopback == Loopback::Allowed).to_string()),
+        "webhook_allow_loopback" => {
+            Some((setting.backend.loopback == Loopback::Allowed).to_string())
+        }
         "registration_limits" => {
             Some(if setting.rates == RateSetting::Off { "off" } else { "on" }.to_owned())
         }
@@ -356,8 +304,7 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) 
     }
 }
 
-/// Writes the addresses for programs to DATA/endpoints.json, which only its owner can read, for it
-/// has a password.
+/// Writes the addresses to `endpoints.json`, readable only by its owner because it contains a password.
 fn write_endpoints(
     address: &str,
     operations: Option<SocketAddr>,
@@ -378,7 +325,7 @@ fn write_endpoints(
     }
     let path = data.join(ENDPOINTS);
     let fresh = path.with_extension("new");
-    // One that is left over may have another mode.
+    // A leftover file may have another mode.
     let _ = std::fs::remove_file(&fresh);
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;

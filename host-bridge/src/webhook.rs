@@ -1,40 +1,28 @@
-//! Webhooks: sends what the notify component has recorded, signed, to where users want it.
+//! Webhooks: sends the deliveries that the notify component has recorded, signed, to users' receivers.
 //!
-//! A delivery is claimed for a lease; when this process dies, it is claimed again after it, with the
-//! same `webhook-id`: at least once. When to try again stands in the database, so a restart forgets
-//! nothing. A receiver that hangs holds only a few places of its own, and one place once it is known
-//! to fail.
+//! At least once: a repeated delivery has the same `webhook-id`. The time of the next attempt is stored, so
+//! a restart loses none. A hanging receiver occupies only a few slots, and one slot once it is known to
+//! fail.
 
 mod exchange;
 mod notice;
 mod schedule;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use clap::{ArgAction, Args};
-use exchange::{Exchange, Failure, Message};
+use exchange::{ATTEMPT_MS_MAX, Answer, EXCERPT_MS_MAX, Exchange, Failure, Message};
 use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Pool;
 use rondo_domain::destination::Loopback;
-use rondo_telemetry::{Metrics, Part, TraceContext};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
+use rondo_telemetry::{Metrics, TraceContext};
+
+use crate::job::{Job, LEASE_MS};
 
 pub use exchange::{Resolver, system_resolver};
 
-/// Pause between two looks for deliveries, in milliseconds.
-const POLL_MS: u64 = 100;
-/// Pause after a failure of the database, in milliseconds.
-const FAILURE_MS: u64 = 1_000;
-/// Deliveries on their way at once: of this process, and to one webhook.
-const DELIVERIES_MAX: usize = 64;
+/// Deliveries that run at once to one webhook.
 const DELIVERIES_PER_WEBHOOK_MAX: i32 = 8;
-/// Longer than an attempt can take, see [`exchange::ATTEMPT_MS_MAX`].
-const LEASE_MS: i64 = 60_000;
-/// How long a webhook may fail before it is disabled, in milliseconds: five days.
+/// How long a webhook may fail before it is disabled, in milliseconds.
 const FAILING_MS_MAX: i64 = 5 * 24 * 3_600 * 1_000;
 
 const CLAIM: &str = include_str!("../sql/webhook_deliveries_claim.sql");
@@ -48,28 +36,19 @@ pub struct WebhookArgs {
     pub webhook_allow_loopback: bool,
 }
 
-/// What the sender works with.
+/// Sends webhook deliveries.
 pub struct WebhookSender {
-    pub pool: Pool,
-    pub loopback: Loopback,
-    pub resolver: Resolver,
-    pub metrics: Metrics,
-    pub part: Part,
-}
-
-/// A sender at work.
-struct Sender {
     pool: Pool,
     exchange: Exchange,
     metrics: Metrics,
-    part: Part,
 }
 
-struct Delivery {
+/// A claimed delivery.
+pub struct Delivery {
     id: i64,
     webhook_id: i64,
     attempt: i32,
-    /// Attempts since the delivery was last asked for, this one included.
+    /// Attempts since the delivery was last requested, this one included.
     tries: i32,
     event_type: String,
     traceparent: Option<String>,
@@ -77,21 +56,12 @@ struct Delivery {
 }
 
 impl Delivery {
-    /// For what is logged about it: the trace of the request that it comes from. Not its URL, which
-    /// can have a secret.
-    fn span(&self) -> tracing::Span {
-        let trace = self.traceparent.as_deref().and_then(TraceContext::parse);
-        let trace_id = trace.map(|trace| trace.trace_id());
-        let (webhook, delivery, attempt) = (self.webhook_id, self.id, self.attempt);
-        tracing::info_span!("webhook", webhook, delivery, attempt, trace_id)
-    }
-
     fn is_test(&self) -> bool {
         self.event_type == TEST_TYPE
     }
 }
 
-/// What becomes of a delivery after an attempt.
+/// What an attempt means for its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Delivered,
@@ -99,7 +69,7 @@ enum Outcome {
         wait_ms: i64,
     },
     Failed,
-    /// The receiver wants nothing any more.
+    /// The receiver answered 410.
     Gone,
 }
 
@@ -114,69 +84,20 @@ impl Outcome {
     }
 }
 
-impl WebhookSender {
-    /// Sends until `shutdown`; what is on its way then is finished or claimed again later.
-    pub async fn run(self, shutdown: CancellationToken) {
-        self.metrics.announce_webhook();
-        let exchange = match Exchange::new(self.loopback, self.resolver) {
-            Ok(exchange) => exchange,
-            Err(error) => {
-                tracing::error!(%error, "TLS cannot be set up: no webhook is called");
-                self.part.not_ready("webhooks cannot be called: TLS cannot be set up");
-                return;
-            }
-        };
-        let Self { pool, metrics, part, .. } = self;
-        Arc::new(Sender { pool, exchange, metrics, part }).work(shutdown).await;
-    }
-}
+impl Job for WebhookSender {
+    type Item = Delivery;
+    type Outcome = Result<Answer, Failure>;
 
-impl Sender {
-    async fn work(self: Arc<Self>, shutdown: CancellationToken) {
-        let mut sending = JoinSet::new();
-        loop {
-            let pause_ms = match self.claim(DELIVERIES_MAX - sending.len()).await {
-                Ok(deliveries) => {
-                    self.part.ready();
-                    for delivery in deliveries {
-                        let (sender, span) = (self.clone(), delivery.span());
-                        sending
-                            .spawn(async move { sender.deliver(delivery).await }.instrument(span));
-                    }
-                    POLL_MS
-                }
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(error, "webhook deliveries cannot be claimed now");
-                    self.part.not_ready(
-                        "webhook deliveries cannot be claimed: see what the log says of the database",
-                    );
-                    FAILURE_MS
-                }
-            };
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
-                // A place is free: what waits for it need not wait for the next look.
-                Some(_) = sending.join_next() => {}
-            }
-            while sending.try_join_next().is_some() {}
-        }
-        let patience = Duration::from_secs(5);
-        let _ =
-            tokio::time::timeout(patience, async { while sending.join_next().await.is_some() {} })
-                .await;
-    }
+    const NAME: &'static str = "webhook deliveries";
+    const SLOTS: usize = 64;
+    const RUN_MS_MAX: u64 = ATTEMPT_MS_MAX + EXCERPT_MS_MAX;
 
-    async fn claim(&self, room: usize) -> anyhow::Result<Vec<Delivery>> {
-        if room == 0 {
-            return Ok(Vec::new());
-        }
+    async fn claim(&self, slots: usize) -> anyhow::Result<Vec<Delivery>> {
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(CLAIM).await?;
-        let room = i32::try_from(room)?;
+        let slots = i32::try_from(slots)?;
         let rows =
-            client.query(&statement, &[&room, &DELIVERIES_PER_WEBHOOK_MAX, &LEASE_MS]).await?;
+            client.query(&statement, &[&slots, &DELIVERIES_PER_WEBHOOK_MAX, &LEASE_MS]).await?;
         let deliveries = rows.iter().map(|row| Delivery {
             id: row.get("id"),
             webhook_id: row.get("webhook_id"),
@@ -194,21 +115,37 @@ impl Sender {
         Ok(deliveries.collect())
     }
 
-    async fn deliver(&self, delivery: Delivery) {
-        let attempted = match schedule::is_exhausted(delivery.tries) {
+    /// Has the trace of the request that caused the event, and not the URL, which can contain a secret.
+    fn span(delivery: &Delivery) -> tracing::Span {
+        let trace = delivery.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace_id = trace.map(|trace| trace.trace_id());
+        let Delivery { webhook_id, id, attempt, .. } = *delivery;
+        tracing::info_span!("webhook", webhook = webhook_id, delivery = id, attempt, trace_id)
+    }
+
+    async fn run(&self, delivery: &Delivery) -> Result<Answer, Failure> {
+        match schedule::is_exhausted(delivery.tries) {
             true => Err(Failure::NeverEnded),
             false => self.exchange.attempt(&delivery.message).await,
-        };
+        }
+    }
+
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        attempted: Option<Result<Answer, Failure>>,
+    ) -> anyhow::Result<()> {
+        let attempted = attempted.unwrap_or(Err(Failure::TimedOut));
         let jitter = rand::rng().random_range(0.0..1.0);
-        let outcome = outcome(&delivery, &attempted, jitter);
+        let outcome = outcome(delivery, &attempted, jitter);
         let (answer, error) = match &attempted {
             Ok(answer) if answer.is_success() => (Some(answer), None),
             Ok(answer) => (Some(answer), Some(format!("answered with {}", answer.status))),
             Err(failure) => (None, Some(failure.to_string())),
         };
         match outcome {
-            Outcome::Delivered => tracing::info!("webhook called"),
-            outcome => tracing::warn!(error, outcome = outcome.as_str(), "webhook not called"),
+            Outcome::Delivered => tracing::info!("webhook delivered"),
+            outcome => tracing::warn!(error, outcome = outcome.as_str(), "webhook failed"),
         }
         self.metrics.webhook(match outcome {
             Outcome::Delivered => "delivered",
@@ -217,17 +154,27 @@ impl Sender {
         });
         let status = answer.map(|answer| i32::from(answer.status));
         let excerpt = answer.and_then(|answer| answer.excerpt.as_deref());
-        match self.settle(&delivery, outcome, status, excerpt, error.as_deref()).await {
-            Ok(settled) if settled == "disabled" => tracing::warn!("the webhook is disabled"),
-            Ok(_) => {}
-            // The lease runs out and it is sent again, with the same id.
-            Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "an outcome was not recorded");
-            }
+        if self.record(delivery, outcome, status, excerpt, error.as_deref()).await? == "disabled" {
+            tracing::warn!("webhook disabled");
         }
+        Ok(())
+    }
+}
+
+impl WebhookSender {
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(
+        pool: Pool,
+        loopback: Loopback,
+        resolver: Resolver,
+        metrics: Metrics,
+    ) -> Result<Self, rustls::Error> {
+        metrics.announce_webhook();
+        Ok(Self { pool, exchange: Exchange::new(loopback, resolver)?, metrics })
     }
 
-    async fn settle(
+    async fn record(
         &self,
         delivery: &Delivery,
         outcome: Outcome,
@@ -266,11 +213,7 @@ impl Sender {
 }
 
 /// `jitter` is from 0 to 1.
-fn outcome(
-    delivery: &Delivery,
-    attempted: &Result<exchange::Answer, Failure>,
-    jitter: f64,
-) -> Outcome {
+fn outcome(delivery: &Delivery, attempted: &Result<Answer, Failure>, jitter: f64) -> Outcome {
     let retry_after_s = match attempted {
         Ok(answer) if answer.is_success() => return Outcome::Delivered,
         // RFC 9110, section 15.5.11: likely to be permanent.
@@ -278,7 +221,7 @@ fn outcome(
         Ok(answer) => answer.retry_after_s,
         Err(_) => None,
     };
-    // Who tests looks at what comes of it, and tests again.
+    // Whoever sends a test sees its result and can send another.
     if delivery.is_test() {
         return Outcome::Failed;
     }
@@ -291,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_becomes_of_an_attempt() {
+    fn outcomes_of_an_attempt() {
         let delivery = |event_type: &str, tries: i32| Delivery {
             id: 1,
             webhook_id: 2,
@@ -306,8 +249,7 @@ mod tests {
                 body: bytes::Bytes::new(),
             },
         };
-        let answer =
-            |status: u16| Ok(exchange::Answer { status, excerpt: None, retry_after_s: Some(7) });
+        let answer = |status: u16| Ok(Answer { status, excerpt: None, retry_after_s: Some(7) });
         let check = |event_type: &str, tries: i32, attempted: Result<_, _>, expected: Outcome| {
             assert_eq!(outcome(&delivery(event_type, tries), &attempted, 0.0), expected);
         };

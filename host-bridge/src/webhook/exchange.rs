@@ -1,9 +1,8 @@
 //! One attempt: resolves, vets, connects, and sends a signed request.
 //!
-//! Users choose where it goes, so nothing is left to a general client: the name is resolved once and
-//! the vetted address is the one connected to, so that a name which resolves to something else a
-//! moment later gains nothing. There is no proxy, no redirect is followed, and no connection is used
-//! twice, so every attempt is vetted.
+//! Users choose the destination, so no general HTTP client is used. The name is resolved once and the vetted
+//! address is connected to, which defeats DNS rebinding. There are no proxies, redirects or reused
+//! connections, so every attempt is vetted.
 
 use std::future::Future;
 use std::io;
@@ -28,16 +27,16 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::schedule;
 
-/// How long an attempt may take until the head of the answer is there, in milliseconds.
+/// How long an attempt may take up to the response's head, in milliseconds.
 pub const ATTEMPT_MS_MAX: u64 = 15_000;
-/// How long one address may take to be connected to, in milliseconds, and how many are tried.
+/// Connect timeout of one address, in milliseconds, and how many addresses are tried.
 const CONNECT_MS_MAX: u64 = 4_000;
 const ADDRESSES_MAX: usize = 3;
-/// How long is waited for the beginning of an answer's body, in milliseconds.
-const EXCERPT_MS_MAX: u64 = 2_000;
-/// Longest head of an answer, in bytes.
+/// How long the beginning of the response's body is awaited, in milliseconds.
+pub const EXCERPT_MS_MAX: u64 = 2_000;
+/// Longest head of a response, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How much of an answer's body is read, in bytes, and kept, in characters.
+/// How much of the response's body is read, in bytes, and kept, in characters.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 const EXCERPT_CHARS_MAX: usize = 500;
 const USER_AGENT: &str = concat!("Rondo/", env!("CARGO_PKG_VERSION"), " (webhooks)");
@@ -49,7 +48,7 @@ pub type Resolver = Arc<
         + Sync,
 >;
 
-/// Asks the system.
+/// The system's resolver.
 #[must_use]
 pub fn system_resolver() -> Resolver {
     Arc::new(|host, port| {
@@ -57,21 +56,21 @@ pub fn system_resolver() -> Resolver {
     })
 }
 
-/// What is sent.
+/// A message to send.
 pub struct Message {
-    /// The event's.
+    /// Id of the event.
     pub id: String,
     pub url: String,
-    /// Each is signed with: a receiver that changes its secret knows one of them.
+    /// The message is signed with each: during a change of secrets the receiver knows one of them.
     pub secrets: Vec<String>,
     pub body: Bytes,
 }
 
-/// What a receiver said.
+/// A receiver's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    /// The beginning of the body, as text that can be kept.
+    /// The beginning of the body, sanitized.
     pub excerpt: Option<String>,
     pub retry_after_s: Option<u32>,
 }
@@ -82,28 +81,28 @@ impl Answer {
     }
 }
 
-/// Why there was no answer, in words for the webhook's owner.
+/// Why there was no response, in words for the webhook's owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    #[error("the URL is none that may be sent to")]
+    #[error("the URL is not allowed")]
     Forbidden,
-    #[error("the name of the host is not known")]
+    #[error("the host name could not be resolved")]
     Unresolved,
     #[error("the host has no public address")]
     NotPublic,
-    #[error("nobody could be reached at the address")]
+    #[error("could not connect to the host")]
     Unreachable,
-    #[error("no secure connection could be made")]
+    #[error("the TLS handshake failed")]
     Insecure,
-    #[error("no answer came within {} s", ATTEMPT_MS_MAX / 1_000)]
+    #[error("no response within {} s", ATTEMPT_MS_MAX / 1_000)]
     TimedOut,
-    #[error("the connection broke off, or the answer was not HTTP")]
+    #[error("the connection broke, or the response was not HTTP")]
     BrokenOff,
-    #[error("no attempt came to an end")]
+    #[error("no attempt was completed")]
     NeverEnded,
 }
 
-/// How attempts are made.
+/// Makes attempts.
 pub struct Exchange {
     loopback: Loopback,
     resolver: Resolver,
@@ -123,7 +122,7 @@ impl Exchange {
 
     pub async fn attempt(&self, message: &Message) -> Result<Answer, Failure> {
         let deadline = Duration::from_millis(ATTEMPT_MS_MAX);
-        // The connection ends with this.
+        // Dropping this ends the connection.
         let mut connection = JoinSet::new();
         let answer = tokio::time::timeout(deadline, self.send(message, &mut connection))
             .await
@@ -133,7 +132,7 @@ impl Exchange {
             .headers
             .get(header::RETRY_AFTER)
             .and_then(|value| schedule::retry_after_s(value.to_str().ok()?, now_s()));
-        // What counts is known; what else is said is waited for a little.
+        // The status decides; the body is only an excerpt for the owner.
         let excerpt = excerpt(body).await;
         Ok(Answer { status: head.status.as_u16(), excerpt, retry_after_s })
     }
@@ -143,7 +142,7 @@ impl Exchange {
         message: &Message,
         connection: &mut JoinSet<()>,
     ) -> Result<http::Response<Incoming>, Failure> {
-        // Checked again: a setting may have changed since the URL was set.
+        // Checked again: the setting may have changed since the URL was stored.
         let destination =
             Destination::parse(&message.url, self.loopback).map_err(|_| Failure::Forbidden)?;
         let uri: Uri = message.url.parse().map_err(|_| Failure::Forbidden)?;
@@ -169,7 +168,7 @@ impl Exchange {
         sender.send_request(request).await.map_err(broken_off)
     }
 
-    /// Connects to an address that the destination admits, and to no other.
+    /// Connects to an address that the destination admits.
     async fn connect(&self, destination: &Destination) -> Result<TcpStream, Failure> {
         let port = destination.port;
         let found = match &destination.host {
@@ -231,12 +230,12 @@ async fn excerpt(mut body: Incoming) -> Option<String> {
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(EXCERPT_MS_MAX), read).await;
-    let text = kept(&bytes);
+    let text = sanitized(&bytes);
     (!text.is_empty()).then_some(text)
 }
 
-/// What can be kept of what a stranger answered: text, without controls, and little.
-fn kept(bytes: &[u8]) -> String {
+/// A stranger's bytes as short text without control characters.
+fn sanitized(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let visible = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.chars().map(visible).take(EXCERPT_CHARS_MAX).collect::<String>().trim().to_owned()

@@ -1,4 +1,4 @@
-//! What the owner of a webhook is told by mail when it is disabled.
+//! The mail to a webhook's owner when it is disabled.
 
 use rondo_contract::account_mail::{NOTICE_LIFETIME_S, Paragraph, host, mail as account_mail};
 use serde_json::Value;
@@ -10,21 +10,21 @@ pub enum Reason {
     Failing,
 }
 
-/// A mail as the database takes it. Of the URL it names the host alone: the rest can be a secret.
+/// The mail as the database stores it. Of the URL it has only the host: the rest can be a secret.
 pub fn mail(webhook_id: i64, url: &str, reason: Reason) -> Value {
     let host = host(url);
     let what = match reason {
-        Reason::Gone => "has answered that nothing is wanted there any more (410 Gone)",
-        Reason::Failing => "has failed for days, without a single success",
+        Reason::Gone => "answered 410 Gone: it accepts no more deliveries",
+        Reason::Failing => "has been failing for days without a single success",
     };
     let paragraphs = [
-        format!("your webhook {webhook_id} at {host} {what}. It has been disabled."),
-        "When its receiver works again, you can enable it, and have deliveries of the last 30 days \
-         sent again."
+        format!("your webhook {webhook_id} at {host} {what}. It is now disabled."),
+        "Once its receiver works again, you can enable the webhook and redeliver what failed in the last \
+         30 days."
             .to_owned(),
     ]
     .map(Paragraph::Text);
-    account_mail("webhook_disabled", "A webhook has been disabled", &paragraphs, NOTICE_LIFETIME_S)
+    account_mail("webhook_disabled", "Webhook disabled", &paragraphs, NOTICE_LIFETIME_S)
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
         let mail = mail(7, "https://example.org:8443/secret?token=hidden", Reason::Gone);
         for part in ["text", "html"] {
             let part = mail[part].as_str().unwrap();
-            assert!(part.contains("your webhook 7 at example.org:8443 has answered"), "{part}");
+            assert!(part.contains("your webhook 7 at example.org:8443 answered 410"), "{part}");
             assert!(!part.contains("secret") && !part.contains("hidden"), "{part}");
         }
     }

@@ -1,14 +1,14 @@
-//! When a delivery that failed is tried again.
+//! When a failed delivery is retried.
 
 use rondo_contract::webhook::RETRY_WAITS_S;
 
-/// Longest wait that a receiver can ask for, in seconds.
+/// Longest delay that a receiver can ask for, in seconds.
 const RETRY_AFTER_S_MAX: u32 = 24 * 3_600;
-/// How much longer a wait may be, so that what failed together does not come together.
+/// Share by which a delay may grow, so that deliveries that failed together spread out.
 const JITTER: f64 = 0.2;
 
-/// How long to wait after the attempt `tries`, which counts from 1, in milliseconds; none when it was
-/// the last. A receiver may ask for longer. `jitter` is from 0 to 1.
+/// Delay after attempt `tries`, counted from 1, in milliseconds; none after the last. A receiver may ask for
+/// more. `jitter` is from 0 to 1.
 pub fn wait_ms(tries: i32, retry_after_s: Option<u32>, jitter: f64) -> Option<i64> {
     let place = usize::try_from(tries).ok()?.checked_sub(1)?;
     let wait_s = *RETRY_WAITS_S.get(place)?;
@@ -18,12 +18,12 @@ pub fn wait_ms(tries: i32, retry_after_s: Option<u32>, jitter: f64) -> Option<i6
     Some(wait_ms as i64)
 }
 
-/// Whether there was an attempt after the last one: none before it came to an end.
+/// Whether all attempts have begun and none was completed.
 pub const fn is_exhausted(tries: i32) -> bool {
     tries > RETRY_WAITS_S.len() as i32 + 1
 }
 
-/// The wait that a receiver asks for (RFC 9110, section 10.2.3), in seconds: a number, or a date.
+/// The delay of a `Retry-After` header (RFC 9110, section 10.2.3), in seconds, from a number or a date.
 pub fn retry_after_s(value: &str, now_s: i64) -> Option<u32> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -45,14 +45,14 @@ mod tests {
         assert_eq!(wait_ms(9, None, 0.0), Some(86_400_000));
         assert_eq!((wait_ms(10, None, 0.0), wait_ms(0, None, 0.0)), (None, None));
         assert_eq!((is_exhausted(10), is_exhausted(11)), (false, true));
-        // A receiver can make it longer, within bounds, and not shorter.
+        // A receiver can extend a delay within bounds, and never shorten it.
         assert_eq!(wait_ms(1, Some(60), 0.0), Some(60_000));
         assert_eq!(wait_ms(2, Some(60), 0.0), Some(300_000));
         assert_eq!(wait_ms(1, Some(u32::MAX), 0.0), Some(86_400_000));
     }
 
     #[test]
-    fn what_a_receiver_asks_for() {
+    fn retry_after() {
         // Sun, 06 Nov 1994 08:49:37 GMT.
         let now_s = 784_111_777;
         let check = |value: &str, expected: Option<u32>| {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use host_bridge::job;
 use host_bridge::mail_transport::MailTransport;
 use host_bridge::mailer::Mailer;
 use rondo_telemetry::{Metrics, Readiness};
@@ -32,14 +33,10 @@ struct Running {
 impl Running {
     fn start(seed: &Seed, transport: MailTransport) -> Self {
         let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
-        let mailer = Mailer {
-            pool: seed.pool.clone(),
-            transport,
-            from: "Rondo <rondo@example.com>".parse().unwrap(),
-            metrics: metrics.clone(),
-            part: Readiness::new().part("mailer"),
-        };
-        let task = tokio::spawn(mailer.run(shutdown.clone()));
+        let from = "Rondo <rondo@example.com>".parse().unwrap();
+        let mailer = Mailer::new(seed.pool.clone(), transport, from, metrics.clone());
+        let part = Readiness::new().part("mailer");
+        let task = tokio::spawn(job::work(mailer, part, shutdown.clone()));
         Self { metrics, shutdown, task }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use host_bridge::job;
 use host_bridge::webhook::{Resolver, WebhookSender, system_resolver};
 use rondo_domain::destination::Loopback;
 use rondo_telemetry::{Metrics, Readiness};
@@ -35,14 +36,10 @@ impl Running {
 
     fn with(seed: &Seed, loopback: Loopback, resolver: Resolver) -> Self {
         let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
-        let sender = WebhookSender {
-            pool: seed.pool.clone(),
-            loopback,
-            resolver,
-            metrics: metrics.clone(),
-            part: Readiness::new().part("webhooks"),
-        };
-        let task = tokio::spawn(sender.run(shutdown.clone()));
+        let sender =
+            WebhookSender::new(seed.pool.clone(), loopback, resolver, metrics.clone()).unwrap();
+        let part = Readiness::new().part("webhooks");
+        let task = tokio::spawn(job::work(sender, part, shutdown.clone()));
         Self { metrics, shutdown, task }
     }
 
@@ -263,7 +260,7 @@ async fn a_receiver_that_hangs_holds_no_other() {
     let sql = format!(
         "SELECT last_error FROM webhook_deliveries WHERE webhook_id = {stuck} AND last_error IS NOT NULL LIMIT 1"
     );
-    assert_eq!(seed.text(&sql).await, "no answer came within 15 s");
+    assert_eq!(seed.text(&sql).await, "no response within 15 s");
     hanging.await_received(9, SOON).await;
     let under_way =
         format!("SELECT count(*) FROM webhook_deliveries WHERE webhook_id = {stuck} AND leased");
@@ -413,8 +410,9 @@ async fn nothing_inside_is_reached() {
     let other = format!("https://rebound.example:{port}/");
     check(other.clone(), Loopback::Allowed, local(), "the host has no public address").await;
     check(other.clone(), Loopback::Refused, local(), "the host has no public address").await;
-    check(other, Loopback::Allowed, resolver(&[&[]]).0, "the name of the host is not known").await;
-    const FORBIDDEN: &str = "the URL is none that may be sent to";
+    check(other, Loopback::Allowed, resolver(&[&[]]).0, "the host name could not be resolved")
+        .await;
+    const FORBIDDEN: &str = "the URL is not allowed";
     check(receiver.url(), Loopback::Refused, local(), FORBIDDEN).await;
     for url in ["http://rebound.example", "https://10.0.0.1", "https://169.254.169.254/latest"] {
         check(url.to_owned(), Loopback::Allowed, local(), FORBIDDEN).await;
@@ -435,6 +433,6 @@ async fn without_tls_nothing_is_said() {
     tokio::io::AsyncReadExt::read_exact(&mut stream, &mut hello).await.unwrap();
     assert_eq!(hello, [22], "a TLS handshake (RFC 8446, section 5.1)");
     drop((stream, listener));
-    assert_eq!(put_off(&seed, id, 1).await["last_error"], "no secure connection could be made");
+    assert_eq!(put_off(&seed, id, 1).await["last_error"], "the TLS handshake failed");
     sender.stop().await;
 }
