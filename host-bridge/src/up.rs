@@ -242,7 +242,7 @@ async fn serve_all(
 fn feed(publisher: Publisher) -> Feed {
     Arc::new(move |record: &Record| {
         if let Ok(user_id) = record.key.parse() {
-            publisher.publish(user_id, &record.payload);
+            publisher.publish(user_id, &record.event.data);
         }
     })
 }

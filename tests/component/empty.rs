@@ -155,7 +155,6 @@ fn event(event_type: &str) -> CloudEvent {
     });
     CloudEvent {
         id: ID.to_owned(),
-        source: "/rondo".to_owned(),
         event_type: event_type.to_owned(),
         subject: None,
         time: "2031-01-01T00:00:00Z".to_owned(),

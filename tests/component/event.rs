@@ -10,7 +10,6 @@ use serde_json::json;
 fn event(id: &str, event_type: &str, data: &str) -> CloudEvent {
     CloudEvent {
         id: id.to_owned(),
-        source: "/rondo".to_owned(),
         event_type: event_type.to_owned(),
         subject: Some("tasks/1".to_owned()),
         time: "2031-01-01T00:00:00Z".to_owned(),

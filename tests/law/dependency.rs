@@ -20,7 +20,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-trace", &[]),
     ("rondo-telemetry", &["rondo-trace"]),
     ("rondo-kafka", &["rondo-setting"]),
-    ("rondo-wasm-host", &["rondo-database", "rondo-telemetry"]),
+    ("rondo-wasm-host", &["rondo-contract", "rondo-database", "rondo-telemetry"]),
     (
         "ws-sync",
         &[

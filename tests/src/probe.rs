@@ -134,7 +134,6 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
 pub fn event(event_type: &str) -> CloudEvent {
     CloudEvent {
         id: "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11".to_owned(),
-        source: "/rondo".to_owned(),
         event_type: event_type.to_owned(),
         subject: None,
         time: "2031-01-01T00:00:00Z".to_owned(),

@@ -93,7 +93,6 @@ impl Stage {
             let known: EventType = event_type.parse().expect("a type of the contract");
             CloudEvent {
                 id: row.get(0),
-                source: "/rondo".to_owned(),
                 subject: row.get::<_, Option<i64>>(2).map(|task| format!("tasks/{task}")),
                 time: row.get(3),
                 traceparent: row.get(4),
@@ -140,8 +139,8 @@ impl Stage {
         let dispositions = self.app.consume(capability, batch).await?;
         let word = |disposition: &Disposition| match disposition {
             Disposition::Done => "done",
-            Disposition::Retry(_) => "retry",
-            Disposition::Reject(_) => "reject",
+            Disposition::Retry { .. } => "retry",
+            Disposition::Reject { .. } => "reject",
         };
         Ok(dispositions.iter().map(word).collect())
     }

@@ -1,7 +1,7 @@
-//! CloudEvents 1.0: the envelope of an event, as Kafka headers (binary mode) and as one element of
-//! an HTTP batch (`application/cloudevents-batch+json`), and the answer to such a batch.
+//! CloudEvents 1.0: an event on its way to a consumer, in a Kafka record (binary mode), in an HTTP batch
+//! (`application/cloudevents-batch+json`) and in a typed call, and the consumer's answer.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::value::RawValue;
 
 /// Media type of a batch of events (CloudEvents HTTP protocol binding, section 3.3).
@@ -24,32 +24,70 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
 }
 
-/// One event on its way to a consumer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One event, as one topic carries it. In JSON, `data` is the value itself and not a string.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudEvent {
-    pub specversion: String,
     /// UUID, the same on every topic that carries the event.
     pub id: String,
-    pub source: String,
-    #[serde(rename = "type")]
+    /// As the sender wrote it: a newer sender may know more types than this program.
     pub event_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Such as `tasks/42`.
     pub subject: Option<String>,
     /// RFC 3339 in UTC.
     pub time: String,
-    #[serde(default = "json_content_type")]
-    pub datacontenttype: String,
     /// W3C trace context (CloudEvents distributed tracing extension).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// Extension: the topic that carried the event.
     pub topic: String,
-    /// The value, unparsed.
-    pub data: Box<RawValue>,
+    /// The value: a JSON object, unparsed.
+    pub data: String,
 }
 
-fn json_content_type() -> String {
-    DATA_CONTENT_TYPE.to_owned()
+/// The JSON of an event, with borrowed members to write and owned ones to read.
+#[derive(Serialize, Deserialize)]
+struct Envelope<Text, Data> {
+    specversion: Text,
+    id: Text,
+    source: Text,
+    #[serde(rename = "type")]
+    event_type: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Text>,
+    time: Text,
+    datacontenttype: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Text>,
+    topic: Text,
+    data: Data,
+}
+
+impl Serialize for CloudEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data: &RawValue = serde_json::from_str(&self.data)
+            .map_err(|error| ser::Error::custom(format!("the value is not JSON: {error}")))?;
+        Envelope {
+            specversion: SPEC_VERSION,
+            id: &self.id,
+            source: SOURCE,
+            event_type: &self.event_type,
+            subject: self.subject.as_deref(),
+            time: &self.time,
+            datacontenttype: Some(DATA_CONTENT_TYPE),
+            traceparent: self.traceparent.as_deref(),
+            topic: &self.topic,
+            data,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for CloudEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Envelope { id, event_type, subject, time, traceparent, topic, data, .. } =
+            Envelope::<String, Box<RawValue>>::deserialize(deserializer)?;
+        let data = Box::<str>::from(data).into_string();
+        Ok(Self { id, event_type, subject, time, traceparent, topic, data })
+    }
 }
 
 /// What became of one event of a batch.
@@ -84,7 +122,7 @@ mod tests {
     fn the_value_passes_through_untouched() {
         let batch = r#"[{"specversion":"1.0","id":"e","source":"/rondo","type":"task.created","time":"2031-01-01T00:00:00Z","datacontenttype":"application/json","topic":"task-events","data":{"n":1.50,"a":  "é"}}]"#;
         let parsed: Vec<CloudEvent> = serde_json::from_str(batch).unwrap();
-        assert_eq!(parsed[0].data.get(), r#"{"n":1.50,"a":  "é"}"#);
+        assert_eq!(parsed[0].data, r#"{"n":1.50,"a":  "é"}"#);
         assert_eq!(serde_json::to_string(&parsed).unwrap(), batch);
     }
 

@@ -4,7 +4,8 @@
 //! typed export `rondo:events/consumer` needs no guard, because only a host can call it. Both hand
 //! the batch to the component's one function.
 
-use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition};
+pub use rondo_contract::cloud_event::CloudEvent as Event;
+use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, Disposition};
 use rondo_contract::json;
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::token::SECRET_BYTES_MIN;
@@ -24,19 +25,6 @@ const BATCH_EVENTS_MAX: usize = 1_000;
 
 /// Methods of a route that takes batches.
 pub const METHODS: &[Method] = &[Method::Post];
-
-/// One event, whichever door it came through.
-#[derive(Debug, Clone)]
-pub struct Event {
-    pub id: String,
-    pub event_type: String,
-    pub traceparent: Option<String>,
-    pub topic: String,
-    /// RFC 3339 in UTC.
-    pub time: String,
-    /// The value: a JSON object.
-    pub data: String,
-}
 
 /// Nothing could be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +46,14 @@ pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal
     }
     let bytes = request.body()?;
     body::admit(request, &[BATCH_MEDIA_TYPE])?;
-    let batch: Vec<CloudEvent> = serde_json::from_slice(json::without_mark(&bytes))
+    let batch: Vec<Event> = serde_json::from_slice(json::without_mark(&bytes))
         .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))?;
     if batch.len() > BATCH_EVENTS_MAX {
         return Err(Refusal::new(ProblemCode::BodyTooLarge)
             .detail(format!("A batch may have at most {BATCH_EVENTS_MAX} events.")));
     }
-    let events = batch.into_iter().map(Event::from).collect();
     let dispositions =
-        handle(events).map_err(|unavailable| Refusal::unavailable(unavailable.reason))?;
+        handle(batch).map_err(|unavailable| Refusal::unavailable(unavailable.reason))?;
     let answer = serde_json::to_vec(&BatchAnswer { dispositions })
         .map_err(|error| Refusal::internal(error.to_string()))?;
     Ok(Response::json(200, answer))
@@ -99,19 +86,6 @@ fn token(name: &str) -> Result<String, Refusal> {
 /// Compares in a time that depends on the lengths alone. An empty token is no token.
 fn is_token(given: &str, expected: &str) -> bool {
     !expected.is_empty() && bool::from(given.as_bytes().ct_eq(expected.as_bytes()))
-}
-
-impl From<CloudEvent> for Event {
-    fn from(event: CloudEvent) -> Self {
-        Self {
-            id: event.id,
-            event_type: event.event_type,
-            traceparent: event.traceparent,
-            topic: event.topic,
-            time: event.time,
-            data: String::from(Box::<str>::from(event.data)),
-        }
-    }
 }
 
 /// Handles events one after another, for a capability whose events need a call each. The batch as a
@@ -156,9 +130,10 @@ macro_rules! export_consumer {
                     .map(|event| $crate::event::Event {
                         id: event.id,
                         event_type: event.event_type,
+                        subject: event.subject,
+                        time: event.time,
                         traceparent: event.traceparent,
                         topic: event.topic,
-                        time: event.time,
                         data: event.data,
                     })
                     .collect();

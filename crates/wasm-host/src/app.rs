@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -47,11 +48,6 @@ pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) a
 struct Permit {
     _held: [Option<OwnedSemaphorePermit>; 3],
 }
-
-/// An event as the typed door takes it; see `wit/events.wit`.
-pub type CloudEvent = wit::CloudEvent;
-/// What became of an event.
-pub type Disposition = wit::Disposition;
 
 /// Why a typed call has no dispositions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -264,15 +260,16 @@ impl WasmApp {
         }
     }
 
-    /// Hands events to the typed door of an event capability.
+    /// Hands a batch to an event capability by its typed export. One disposition per event, in order.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn consume(
         &self,
         component: &str,
-        batch: &[CloudEvent],
+        batch: impl Into<Vec<CloudEvent>>,
     ) -> Result<Vec<Disposition>, CallError> {
+        let batch: Vec<_> = batch.into().into_iter().map(wit::CloudEvent::from).collect();
         let unavailable = |reason: String| CallError::Unavailable(reason);
         let loaded = self.0.components.get(component);
         let (loaded, capability) = loaded
@@ -283,9 +280,10 @@ impl WasmApp {
         let mut store = self.store(loaded);
         let call = async {
             let instance = capability.instantiate_async(&mut store).await?;
-            instance.rondo_events_consumer().call_handle(&mut store, batch).await
+            instance.rondo_events_consumer().call_handle(&mut store, &batch).await
         };
-        bounded(call).await?.map_err(|refusal| unavailable(refusal.reason))
+        let dispositions = bounded(call).await?.map_err(|refusal| unavailable(refusal.reason))?;
+        Ok(dispositions.into_iter().map(wit::Disposition::into).collect())
     }
 
     /// A fresh instance's store and what to make it from, for doors that only tests use. It does not
@@ -326,6 +324,23 @@ impl WasmApp {
         let request = acquire(also).await?;
         let any = acquire(Some(&self.0.instances)).await?;
         Some(Permit { _held: [own, request, any] })
+    }
+}
+
+impl From<CloudEvent> for wit::CloudEvent {
+    fn from(event: CloudEvent) -> Self {
+        let CloudEvent { id, event_type, subject, time, traceparent, topic, data } = event;
+        Self { id, source: SOURCE.to_owned(), event_type, subject, time, traceparent, topic, data }
+    }
+}
+
+impl From<wit::Disposition> for Disposition {
+    fn from(disposition: wit::Disposition) -> Self {
+        match disposition {
+            wit::Disposition::Done => Self::Done,
+            wit::Disposition::Retry(reason) => Self::Retry { reason },
+            wit::Disposition::Reject(reason) => Self::Reject { reason },
+        }
     }
 }
 

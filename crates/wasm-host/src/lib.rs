@@ -18,5 +18,6 @@ pub mod route;
 pub mod serve;
 pub mod variable;
 
-pub use app::{CallError, CloudEvent, Disposition, WasmApp};
+pub use app::{CallError, WasmApp};
 pub use manifest::Manifest;
+pub use rondo_contract::cloud_event::{CloudEvent, Disposition};

@@ -136,9 +136,8 @@ impl Consumer {
                 let Some(batch) = backlog.next_batch() else { break };
                 let (delivery, name) = (self.delivery.clone(), self.capability.name);
                 batches.spawn(async move {
-                    let records: Vec<Record> =
-                        batch.iter().map(|item| item.record.clone()).collect();
-                    let result = delivery.deliver(name, &records).await;
+                    let events = batch.iter().map(|item| item.record.event.clone()).collect();
+                    let result = delivery.deliver(name, events).await;
                     (batch, result)
                 });
             }
@@ -211,7 +210,7 @@ impl Consumer {
                     let wait_ms = wait_ms / 2 + rand::rng().random_range(0..=wait_ms / 2);
                     tracing::warn!(
                         consumer = self.capability.name,
-                        event_id = item.record.event_id,
+                        event_id = item.record.event.id,
                         trace_id = item.record.trace_id(),
                         attempt = item.attempts,
                         reason,
@@ -236,7 +235,7 @@ impl Consumer {
     async fn dead_letter(&self, item: Item, code: &str, reason: String, backlog: &mut Backlog) {
         tracing::error!(
             consumer = self.capability.name,
-            event_id = item.record.event_id,
+            event_id = item.record.event.id,
             trace_id = item.record.trace_id(),
             code,
             reason,
@@ -261,7 +260,7 @@ impl Consumer {
         self.metrics.event_finished(self.capability.name, item.record.age());
         tracing::debug!(
             consumer = self.capability.name,
-            event_id = item.record.event_id,
+            event_id = item.record.event.id,
             trace_id = item.record.trace_id(),
             "event acknowledged"
         );

@@ -1,17 +1,21 @@
+use rondo_contract::cloud_event::CloudEvent;
+
 use super::*;
 
 fn item(key: &str, id: &str) -> Item {
     let window = Arc::new(Semaphore::new(1));
     Item {
         record: Record {
-            event_id: id.to_owned(),
-            event_type: "task.created".to_owned(),
+            event: CloudEvent {
+                id: id.to_owned(),
+                event_type: "task.created".to_owned(),
+                subject: None,
+                time: String::new(),
+                traceparent: None,
+                topic: "task-events".to_owned(),
+                data: "{}".to_owned(),
+            },
             key: key.to_owned(),
-            subject: None,
-            time: String::new(),
-            traceparent: None,
-            topic: "task-events",
-            payload: "{}".into(),
             position: None,
         },
         attempts: 0,
@@ -22,7 +26,7 @@ fn item(key: &str, id: &str) -> Item {
 }
 
 fn ids(batch: &Option<Vec<Item>>) -> Vec<&str> {
-    batch.iter().flatten().map(|item| item.record.event_id.as_str()).collect()
+    batch.iter().flatten().map(|item| item.record.event.id.as_str()).collect()
 }
 
 fn filled(batching: Batching) -> Backlog {

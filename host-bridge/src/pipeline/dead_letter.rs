@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use rondo_contract::cloud_event::{CloudEvent, header};
+use rondo_contract::topic::TOPICS;
 use rondo_database::Pool;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::consumer::ConsumerQueue;
 use super::record::Record;
-use rondo_contract::topic::TOPICS;
 
 /// Pause between two attempts to record, and between two polls for letters to redrive, in milliseconds.
 const RECORD_RETRY_MS: u64 = 500;
@@ -68,25 +69,25 @@ impl DeadLetters {
             .map(|(name, value)| (name.to_owned(), Value::String(value)))
             .collect();
         let user_id: i64 = record.key.parse().unwrap_or(0);
-        let announce = record.event_type != "event.dead_lettered";
+        let announce = record.event.event_type != "event.dead_lettered";
         client
             .execute(
                 &client.prepare_cached(RECORD).await?,
                 &[
-                    &record.event_id,
+                    &record.event.id,
                     &user_id,
                     &failure.consumer,
                     &i32::try_from(failure.attempts).unwrap_or(i32::MAX),
                     &failure.code,
                     &failure.message,
-                    &record.topic,
+                    &record.event.topic,
                     &record.position.map(|(partition, _)| partition),
                     &record.position.map(|(_, offset)| offset),
                     &record.key,
                     &Value::Object(headers),
-                    &&*record.payload,
+                    &record.event.data,
                     &announce,
-                    &record.traceparent,
+                    &record.event.traceparent,
                 ],
             )
             .await?;
@@ -141,21 +142,21 @@ impl DeadLetters {
             let consumer: String = row.get("consumer");
             let topic: String = row.get("topic");
             let headers: Value = row.get("headers");
-            let header = |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
+            let value_of =
+                |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
             let queue = queues.iter().find(|queue| queue.capability().name == consumer);
             let topic = TOPICS.iter().find(|known| known.name == topic);
             let (Some(queue), Some(topic)) = (queue, topic) else { continue };
-            let record = Record {
-                event_id: row.get("event_id"),
-                event_type: header("ce_type").unwrap_or_default(),
-                key: row.get("key"),
-                subject: header("ce_subject"),
-                time: header("ce_time").unwrap_or_default(),
-                traceparent: header("traceparent"),
-                topic: topic.name,
-                payload: row.get::<_, String>("value").into(),
-                position: None,
+            let event = CloudEvent {
+                id: row.get("event_id"),
+                event_type: value_of(header::TYPE).unwrap_or_default(),
+                subject: value_of(header::SUBJECT),
+                time: value_of(header::TIME).unwrap_or_default(),
+                traceparent: value_of(header::TRACEPARENT),
+                topic: topic.name.to_owned(),
+                data: row.get("value"),
             };
+            let record = Record { event, key: row.get("key"), position: None };
             let (sender, receiver) = tokio::sync::oneshot::channel();
             queue
                 .push(

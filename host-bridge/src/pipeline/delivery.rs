@@ -9,12 +9,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rondo_contract::cloud_event::{
-    BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, DATA_CONTENT_TYPE, Disposition, SOURCE, SPEC_VERSION,
+    BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition, header as event_header,
 };
 use rondo_wasm_host::{CallError, WasmApp};
-use serde_json::value::RawValue;
-
-use super::record::Record;
 
 /// Timeout of one delivery, in seconds.
 pub const DELIVERY_S_MAX: u64 = 20;
@@ -47,53 +44,24 @@ impl Delivery {
     pub async fn deliver(
         &self,
         capability: &str,
-        batch: &[Record],
+        batch: Vec<CloudEvent>,
     ) -> Result<Vec<Disposition>, DeliveryError> {
+        let events = batch.len();
         let dispositions = match self {
-            Self::InProcess(app) => in_process(app, capability, batch).await?,
-            Self::Http(http) => http.deliver(capability, batch).await?,
+            Self::InProcess(app) => {
+                app.consume(capability, batch).await.map_err(|error| match error {
+                    CallError::Unavailable(reason) => DeliveryError::Unavailable(reason),
+                    error => DeliveryError::Failed(error.to_string()),
+                })?
+            }
+            Self::Http(http) => http.deliver(capability, &batch).await?,
         };
-        if dispositions.len() != batch.len() {
-            return Err(DeliveryError::Failed(format!(
-                "{} dispositions for {} events",
-                dispositions.len(),
-                batch.len()
-            )));
+        if dispositions.len() != events {
+            let reason = format!("{} dispositions for {events} events", dispositions.len());
+            return Err(DeliveryError::Failed(reason));
         }
         Ok(dispositions)
     }
-}
-
-async fn in_process(
-    app: &WasmApp,
-    capability: &str,
-    batch: &[Record],
-) -> Result<Vec<Disposition>, DeliveryError> {
-    let events: Vec<rondo_wasm_host::CloudEvent> = batch
-        .iter()
-        .map(|record| rondo_wasm_host::CloudEvent {
-            id: record.event_id.clone(),
-            source: SOURCE.to_owned(),
-            event_type: record.event_type.clone(),
-            subject: record.subject.clone(),
-            time: record.time.clone(),
-            traceparent: record.traceparent.clone(),
-            topic: record.topic.to_owned(),
-            data: record.payload.to_string(),
-        })
-        .collect();
-    let dispositions = app.consume(capability, &events).await.map_err(|error| match error {
-        CallError::Unavailable(reason) => DeliveryError::Unavailable(reason),
-        error => DeliveryError::Failed(error.to_string()),
-    })?;
-    Ok(dispositions
-        .into_iter()
-        .map(|disposition| match disposition {
-            rondo_wasm_host::Disposition::Done => Disposition::Done,
-            rondo_wasm_host::Disposition::Retry(reason) => Disposition::Retry { reason },
-            rondo_wasm_host::Disposition::Reject(reason) => Disposition::Reject { reason },
-        })
-        .collect())
 }
 
 /// `POST <base>/events/<capability>` with the service token.
@@ -121,20 +89,16 @@ impl HttpDelivery {
     async fn deliver(
         &self,
         capability: &str,
-        batch: &[Record],
+        batch: &[CloudEvent],
     ) -> Result<Vec<Disposition>, DeliveryError> {
         let unavailable = |error: String| DeliveryError::Unavailable(error);
         let failed = |error: String| DeliveryError::Failed(error);
-        let mut events = Vec::with_capacity(batch.len());
-        for record in batch {
-            events.push(cloud_event(record).map_err(failed)?);
-        }
-        let body = serde_json::to_vec(&events).map_err(|error| failed(error.to_string()))?;
+        let body = serde_json::to_vec(batch).map_err(|error| failed(error.to_string()))?;
         let mut request = Request::post(format!("{}/events/{capability}", self.base))
             .header(header::CONTENT_TYPE, BATCH_MEDIA_TYPE)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
-        if let Some(trace) = batch.first().and_then(|record| record.traceparent.as_deref()) {
-            request = request.header("traceparent", trace);
+        if let Some(trace) = batch.first().and_then(|event| event.traceparent.as_deref()) {
+            request = request.header(event_header::TRACEPARENT, trace);
         }
         let request =
             request.body(Full::from(body)).map_err(|error| unavailable(error.to_string()))?;
@@ -171,20 +135,4 @@ impl HttpDelivery {
             status => Err(failed(status.to_string())),
         }
     }
-}
-
-fn cloud_event(record: &Record) -> Result<CloudEvent, String> {
-    Ok(CloudEvent {
-        specversion: SPEC_VERSION.to_owned(),
-        id: record.event_id.clone(),
-        source: SOURCE.to_owned(),
-        event_type: record.event_type.clone(),
-        subject: record.subject.clone(),
-        time: record.time.clone(),
-        datacontenttype: DATA_CONTENT_TYPE.to_owned(),
-        traceparent: record.traceparent.clone(),
-        topic: record.topic.to_owned(),
-        data: RawValue::from_string(record.payload.to_string())
-            .map_err(|error| format!("the value is not JSON: {error}"))?,
-    })
 }

@@ -1,27 +1,16 @@
 //! An event in the pipeline.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rondo_contract::cloud_event::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header, task_subject};
+use rondo_contract::cloud_event::{CloudEvent, DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header};
 use rondo_contract::event::EventType;
 
-/// One event, as a topic carries it.
+/// One event, as one topic carries it, and its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// UUID.
-    pub event_id: String,
-    /// As the sender wrote it: a newer sender may know more types than this program.
-    pub event_type: String,
+    pub event: CloudEvent,
     /// The user id. Events of one key stay in order.
     pub key: String,
-    pub subject: Option<String>,
-    /// RFC 3339 in UTC.
-    pub time: String,
-    pub traceparent: Option<String>,
-    pub topic: &'static str,
-    /// The value, JSON.
-    pub payload: Arc<str>,
     /// Partition and offset, on Kafka.
     pub position: Option<(i32, i64)>,
 }
@@ -30,22 +19,22 @@ impl Record {
     /// The type, if this program knows it.
     #[must_use]
     pub fn known_type(&self) -> Option<EventType> {
-        self.event_type.parse().ok()
+        self.event.event_type.parse().ok()
     }
 
     /// Headers of the binary content mode (CloudEvents Kafka protocol binding, section 3.2).
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
-            (header::ID, self.event_id.clone()),
-            (header::TYPE, self.event_type.clone()),
+            (header::ID, self.event.id.clone()),
+            (header::TYPE, self.event.event_type.clone()),
             (header::SOURCE, SOURCE.to_owned()),
             (header::SPEC_VERSION, SPEC_VERSION.to_owned()),
-            (header::TIME, self.time.clone()),
+            (header::TIME, self.event.time.clone()),
             (header::CONTENT_TYPE, DATA_CONTENT_TYPE.to_owned()),
         ];
-        headers.extend(self.subject.clone().map(|subject| (header::SUBJECT, subject)));
-        headers.extend(self.traceparent.clone().map(|trace| (header::TRACEPARENT, trace)));
+        headers.extend(self.event.subject.clone().map(|subject| (header::SUBJECT, subject)));
+        headers.extend(self.event.traceparent.clone().map(|trace| (header::TRACEPARENT, trace)));
         headers
     }
 
@@ -53,13 +42,13 @@ impl Record {
     #[must_use]
     pub fn bytes(&self) -> usize {
         const ENVELOPE_BYTES: usize = 256;
-        self.payload.len() + ENVELOPE_BYTES
+        self.event.data.len() + ENVELOPE_BYTES
     }
 
     /// Time since the event happened by this machine's clock; zero if that clock is behind.
     #[must_use]
     pub fn age(&self) -> Duration {
-        let Ok(happened) = rondo_domain::instant::parse(&self.time) else {
+        let Ok(happened) = rondo_domain::instant::parse(&self.event.time) else {
             return Duration::ZERO;
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -70,12 +59,6 @@ impl Record {
     /// Trace id of the request that caused the event.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1))
+        self.event.traceparent.as_deref().and_then(|trace| trace.split('-').nth(1))
     }
-}
-
-/// `ce_subject` of an event about a task.
-#[must_use]
-pub fn subject(task_id: Option<i64>) -> Option<String> {
-    task_id.map(task_subject)
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rondo_contract::cloud_event::{CloudEvent, task_subject};
 use rondo_contract::event::EventType;
 use rondo_contract::topic::Topic;
 use rondo_database::{Dsn, Pool};
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::health::{PipelineHealth, RELAY};
-use super::record::{Record, subject};
+use super::record::Record;
 use super::transport::Transport;
 
 /// Shards of the outbox; the column `shard` is the user id modulo this.
@@ -109,22 +110,20 @@ impl Relay {
                 for row in rows {
                     let id: i64 = row.get("id");
                     let event_type: String = row.get("event_type");
-                    let payload: Arc<str> = row.get::<_, String>("payload").into();
                     let topics = topics(&event_type);
-                    let record = Record {
-                        event_id: row.get("event_id"),
+                    let event = CloudEvent {
+                        id: row.get("event_id"),
                         event_type,
-                        key: row.get("key"),
-                        subject: subject(row.get("task_id")),
+                        subject: row.get::<_, Option<i64>>("task_id").map(task_subject),
                         time: row.get("time"),
                         traceparent: row.get("traceparent"),
-                        topic: topics[0].name,
-                        payload,
-                        position: None,
+                        topic: topics[0].name.to_owned(),
+                        data: row.get("payload"),
                     };
+                    let record = Record { event, key: row.get("key"), position: None };
                     tracing::debug!(
-                        event_id = record.event_id,
-                        event_type = record.event_type,
+                        event_id = record.event.id,
+                        event_type = record.event.event_type,
                         trace_id = record.trace_id(),
                         "event relayed"
                     );

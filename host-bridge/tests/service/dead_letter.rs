@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use host_bridge::pipeline::dead_letter::{DeadLetters, Failure, Filter};
 use host_bridge::pipeline::record::Record;
+use rondo_contract::cloud_event::CloudEvent;
 use rondo_database::Role;
 use serde_json::Value;
 
@@ -15,14 +16,16 @@ const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn event(number: u8) -> Record {
     Record {
-        event_id: format!("00000000-0000-4000-8000-0000000000{number:02}"),
-        event_type: "task.created".to_owned(),
+        event: CloudEvent {
+            id: format!("00000000-0000-4000-8000-0000000000{number:02}"),
+            event_type: "task.created".to_owned(),
+            subject: Some("tasks/1".to_owned()),
+            time: "2026-01-05T08:00:00Z".to_owned(),
+            traceparent: Some(TRACE.to_owned()),
+            topic: "task-events".to_owned(),
+            data: format!("{{\"number\":{number}}}"),
+        },
         key: "1".to_owned(),
-        subject: Some("tasks/1".to_owned()),
-        time: "2026-01-05T08:00:00Z".to_owned(),
-        traceparent: Some(TRACE.to_owned()),
-        topic: "task-events",
-        payload: format!("{{\"number\":{number}}}").into(),
         position: Some((2, 40 + i64::from(number))),
     }
 }
@@ -38,7 +41,7 @@ async fn dead_lettered(seed: &Seed, letters: &DeadLetters, number: u8, consumer:
     letters.record(&event(number), &failure).await;
     let query = format!(
         "SELECT id FROM dead_letters WHERE event_id = '{}' AND consumer = '{consumer}'",
-        event(number).event_id
+        event(number).event.id
     );
     seed.text(&query).await.parse().unwrap()
 }

@@ -151,7 +151,6 @@ impl Stage {
         rows.iter()
             .map(|row| CloudEvent {
                 id: row.get(0),
-                source: "/rondo".to_owned(),
                 event_type: row.get(1),
                 subject: None,
                 time: "2031-01-01T00:00:00Z".to_owned(),

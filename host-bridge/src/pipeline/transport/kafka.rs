@@ -17,7 +17,7 @@ use rdkafka::producer::{
 };
 use rdkafka::{ClientConfig, ClientContext, Message as _, Statistics, TopicPartitionList};
 use rondo_contract::capability::Capability;
-use rondo_contract::cloud_event::header;
+use rondo_contract::cloud_event::{CloudEvent, header};
 use rondo_contract::topic::{TOPICS, Topic};
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
@@ -156,7 +156,7 @@ impl Publisher {
     ) -> anyhow::Result<()> {
         let publication = Arc::new(Publication {
             acks: AckCounter::new(topics.len(), ack),
-            event_id: record.event_id.clone(),
+            event_id: record.event.id.clone(),
             lost: lost.clone(),
         });
         let headers = record.headers();
@@ -168,7 +168,7 @@ impl Publisher {
                 });
             let mut message = BaseRecord::with_opaque_to(topic.name, publication.clone())
                 .key(&record.key)
-                .payload(record.payload.as_bytes())
+                .payload(record.event.data.as_bytes())
                 .headers(headers);
             loop {
                 match self.producer.send(message) {
@@ -368,7 +368,7 @@ pub async fn consume(
     }
 }
 
-fn record(topic: &'static str, message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
+fn record(topic: &str, message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
     let header = |wanted: &str| {
         message.headers()?.iter().find(|header| header.key == wanted).and_then(|header| {
             header.value.and_then(|value| std::str::from_utf8(value).ok()).map(str::to_owned)
@@ -376,17 +376,17 @@ fn record(topic: &'static str, message: &rdkafka::message::BorrowedMessage<'_>) 
     };
     let text =
         |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    Record {
-        event_id: header(header::ID).unwrap_or_default(),
+    let event = CloudEvent {
+        id: header(header::ID).unwrap_or_default(),
         event_type: header(header::TYPE).unwrap_or_default(),
-        key: text(message.key()),
         subject: header(header::SUBJECT),
         time: header(header::TIME).unwrap_or_default(),
         traceparent: header(header::TRACEPARENT),
-        topic,
-        payload: text(message.payload()).into(),
-        position: Some((message.partition(), message.offset())),
-    }
+        topic: topic.to_owned(),
+        data: text(message.payload()),
+    };
+    let position = Some((message.partition(), message.offset()));
+    Record { event, key: text(message.key()), position }
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ impl Local {
         // One more than there are readers, so that an event without a reader is acknowledged too.
         let acks = AckCounter::new(readers.len() + 1, ack);
         for (queue, topic) in readers {
-            let copy = Record { topic, ..record.clone() };
+            let mut copy = record.clone();
+            copy.event.topic = topic.to_owned();
             let reader = acks.clone();
             anyhow::ensure!(
                 queue.push(copy, Box::new(move || reader.ack_one()), None).await,
