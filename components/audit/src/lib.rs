@@ -1,21 +1,6 @@
 //! The audit component: records every event once, and shows what was recorded.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/audit",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_service_bindings!("rondo:worlds/audit");
 
 mod record;
 mod store;

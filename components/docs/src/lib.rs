@@ -4,20 +4,7 @@
 //!
 //! The files are stored compressed (see `build.rs`), and sent so to clients that accept gzip.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/docs",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_bindings!("rondo:worlds/docs");
 
 use std::io::Read as _;
 

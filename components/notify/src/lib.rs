@@ -1,22 +1,7 @@
 //! The notify component: decides and renders what a due reminder says, records what webhooks are
 //! told, and shows the history of both. The bridge sends what is recorded here.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/notify",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_service_bindings!("rondo:worlds/notify");
 
 mod decision;
 mod digest;

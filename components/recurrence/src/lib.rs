@@ -4,22 +4,7 @@
 //! then makes one call of one database function, whose keys see to it that however many events come
 //! however late, an occurrence has one successor.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/recurrence",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_service_bindings!("rondo:worlds/recurrence");
 
 mod engine;
 mod preview;

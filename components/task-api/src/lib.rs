@@ -3,22 +3,7 @@
 //! A change is read → rules of `domain` → one call of one database function with the revision that
 //! the rules were applied to; the function writes the task and its events in one transaction.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/task-api",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_service_bindings!("rondo:worlds/task-api");
 
 mod answer;
 mod change;

@@ -1,22 +1,7 @@
 //! A component that misbehaves on request: what the tests of the Wasm host run. Only they build it;
 //! it is no part of a release.
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "rondo:worlds/event-service",
-        with: {
-            "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
-            "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
-            "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
-        },
-        generate_all,
-    });
-}
+rondo_guest::generate_service_bindings!("rondo:worlds/event-service");
 
 use rondo_contract::cloud_event::Disposition;
 use rondo_guest::bindings::fermyon::spin::variables;

@@ -13,6 +13,42 @@ pub mod bindings {
     });
 }
 
+/// Generates a component's bindings for a world of `wit/`, in a module `bindings`. What the component
+/// imports is mapped onto [`bindings`]; further mappings may follow the name of a world that imports more
+/// than HTTP.
+#[macro_export]
+macro_rules! generate_bindings {
+    ($world:literal $(, $interface:literal: $module:path)* $(,)?) => {
+        mod bindings {
+            wit_bindgen::generate!({
+                path: "../../wit",
+                world: $world,
+                with: {
+                    "wasi:io/error@0.2.6": rondo_guest::bindings::wasi::io::error,
+                    "wasi:io/poll@0.2.6": rondo_guest::bindings::wasi::io::poll,
+                    "wasi:io/streams@0.2.6": rondo_guest::bindings::wasi::io::streams,
+                    "wasi:clocks/monotonic-clock@0.2.6": rondo_guest::bindings::wasi::clocks::monotonic_clock,
+                    "wasi:http/types@0.2.6": rondo_guest::bindings::wasi::http::types,
+                    $($interface: $module,)*
+                },
+                generate_all,
+            });
+        }
+    };
+}
+
+/// [`generate_bindings`] for a world with a database and variables: a `service` of `wit/world.wit`.
+#[macro_export]
+macro_rules! generate_service_bindings {
+    ($world:literal) => {
+        $crate::generate_bindings!(
+            $world,
+            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
+            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+        );
+    };
+}
+
 pub mod body;
 pub mod caller;
 pub mod clock;
