@@ -154,7 +154,7 @@ impl Connection {
         };
         session.begins(statement::leaves_no_trace(statement));
         let mut result = attempt(session.client(), statement, &params, wanted).await;
-        if !session.is_stained() && result.as_ref().is_err_and(Failed::is_of_stale_plan) {
+        if !session.is_dirty() && result.as_ref().is_err_and(Failed::is_of_stale_plan) {
             // The schema changed under a statement that was prepared before; nothing was done.
             session.client().statement_cache.clear();
             result = attempt(session.client(), statement, &params, wanted).await;
@@ -163,7 +163,7 @@ impl Connection {
         if !matches!(result, Err(Failed::TooLong | Failed::Value(_))) {
             session.has_ended();
         }
-        if session.is_stained() {
+        if session.is_dirty() {
             self.kept = Some(session);
         }
         Ok(result)

@@ -50,6 +50,7 @@ mod tests {
         let event = |id: &str, event_type: &str, time: &str, data: &str| Event {
             id: id.to_owned(),
             event_type: event_type.to_owned(),
+            subject: None,
             traceparent: None,
             topic: "task-events".to_owned(),
             time: time.to_owned(),

@@ -54,7 +54,7 @@ impl Database {
         Ok(Session {
             client: Some(client),
             tls: self.tls.clone(),
-            is_stained: false,
+            is_dirty: false,
             is_running: false,
         })
     }
@@ -65,7 +65,7 @@ pub struct Session {
     /// Absent only while this is dropped.
     client: Option<Object>,
     tls: MakeRustlsConnect,
-    is_stained: bool,
+    is_dirty: bool,
     is_running: bool,
 }
 
@@ -78,7 +78,7 @@ impl Session {
     /// is cancelled.
     pub(super) fn begins(&mut self, leaves_no_trace: bool) {
         self.is_running = true;
-        self.is_stained |= !leaves_no_trace;
+        self.is_dirty |= !leaves_no_trace;
     }
 
     pub(super) fn has_ended(&mut self) {
@@ -86,8 +86,8 @@ impl Session {
     }
 
     /// Whether the session has something that no one else may see.
-    pub(super) fn is_stained(&self) -> bool {
-        self.is_stained
+    pub(super) fn is_dirty(&self) -> bool {
+        self.is_dirty
     }
 }
 
@@ -101,7 +101,7 @@ impl Drop for Session {
                 return;
             }
         }
-        if self.is_running || self.is_stained {
+        if self.is_running || self.is_dirty {
             end(client);
         }
     }

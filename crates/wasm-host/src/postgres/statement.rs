@@ -1,17 +1,16 @@
-//! Which statements can leave something behind in their session.
+//! Which statements can leave their session dirty.
 
-/// The commands after which a session is as it was before, outside of a transaction.
+/// The commands that leave no session state outside of a transaction.
 const PLAIN_COMMANDS: [&str; 7] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH"];
 
-/// Words that make one of these leave something behind all the same: settings (an UPDATE of
-/// `pg_settings` is one), the seed of `random()`, temporary tables by SELECT INTO.
-const STAINING_WORDS: [&str; 6] =
+/// Words with which they leave state all the same: settings (by an UPDATE of `pg_settings` too), the seed
+/// of `random()`, temporary tables by SELECT INTO.
+const DIRTYING_WORDS: [&str; 6] =
     ["set_config", "pg_settings", "setseed", "temp", "temporary", "pg_temp"];
 
-/// Beginnings of such words: locks of the session, functions that carry out SQL which they are given
-/// as text, connections of dblink.
-const STAINING_BEGINNINGS: [&str; 7] = [
+/// Prefixes of such words: session locks, functions that execute SQL from text, connections of dblink.
+const DIRTYING_PREFIXES: [&str; 7] = [
     "pg_advisory_",
     "pg_try_advisory_",
     "query_to_xml",
@@ -21,30 +20,30 @@ const STAINING_BEGINNINGS: [&str; 7] = [
     "dblink",
 ];
 
-/// In the names of advisory locks that end with their transaction.
+/// Part of the names of advisory locks that end with their transaction.
 const XACT: &[u8] = b"_xact_";
 
-/// Whether a session is as good as new after this statement.
+/// Whether a session is clean after this statement.
 ///
-/// A false «no» only costs time: the session is not used again. What a database function does inside
-/// is not seen here; functions of ours set nothing beyond their transaction (`SET LOCAL`, a
-/// function's own `SET` clause, `pg_advisory_xact_lock`).
+/// A wrong `false` only costs time: the session is not reused. The bodies of database functions are not
+/// seen here; Rondo's set nothing beyond their transaction (`SET LOCAL`, a function's own `SET` clause,
+/// `pg_advisory_xact_lock`).
 pub(super) fn leaves_no_trace(statement: &str) -> bool {
     let command = after_comments(statement);
     let end = command.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(command.len());
     let is_plain = PLAIN_COMMANDS.iter().any(|plain| command[..end].eq_ignore_ascii_case(plain));
-    is_plain && words(statement).all(|word| !stains(word))
+    is_plain && words(statement).all(|word| !dirties(word))
 }
 
-/// Asked for each word of each statement that runs: most are told by their first letter.
-fn stains(word: &[u8]) -> bool {
+/// Called for each word of each statement; the first letter rules most of them out.
+fn dirties(word: &[u8]) -> bool {
     let is_like = |known: &&&str| word[0].eq_ignore_ascii_case(&known.as_bytes()[0]);
     let begins = |lead: &&str| {
         word.get(..lead.len()).is_some_and(|start| start.eq_ignore_ascii_case(lead.as_bytes()))
     };
     let is_of_transaction = || word.windows(XACT.len()).any(|part| part.eq_ignore_ascii_case(XACT));
-    STAINING_WORDS.iter().filter(is_like).any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
-        || STAINING_BEGINNINGS.iter().filter(is_like).any(begins) && !is_of_transaction()
+    DIRTYING_WORDS.iter().filter(is_like).any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+        || DIRTYING_PREFIXES.iter().filter(is_like).any(begins) && !is_of_transaction()
         // U&"…" could spell any of these by escapes.
         || word.len() >= 2 && word[word.len() - 2..].eq_ignore_ascii_case(b"u&")
 }
