@@ -1,6 +1,6 @@
-//! The clock: fires reminders and digests that are due. What came due while nobody looked is found by
-//! the next look, because a reminder stays armed until it has fired, and a digest due until its next
-//! one is planned. What is later than the window of lateness is recorded as missed instead.
+//! The clock: fires due reminders and digests. Downtime loses none: a reminder stays armed until it fires,
+//! and a digest stays due until the next one is planned. What is later than the allowed lateness is
+//! recorded as missed instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::digest;
 
-/// Pause between two looks for reminders, in milliseconds.
+/// Pause between two polls for reminders, in milliseconds.
 pub const POLL_MS: u64 = 50;
-/// Pause between two looks for digests, in milliseconds.
+/// Pause between two polls for digests, in milliseconds.
 const DIGEST_POLL_MS: u64 = 1_000;
-/// Reminders fired in one look, and so in one transaction. With the pause between two looks it is also
-/// a pace, about 450/s: what follows a reminder costs much more than firing it, and would keep requests
-/// waiting if very many that are due at once were fired as fast as that goes.
+/// Reminders fired per poll, and so per transaction. With the pause between polls this limits the rate to
+/// about 450/s: handling a reminder costs much more than firing it, and an unlimited burst would delay
+/// requests.
 pub const BATCH_MAX: i32 = 25;
 /// Pause after a failure of the database, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
 
 const FIRE: &str = include_str!("../sql/reminders_fire.sql");
 
-/// What the clock works with. Several may run beside each other; none fires what another has.
+/// Fires what is due. Several clocks can run at once: each reminder fires once.
 pub struct Clock {
     pub pool: Pool,
     /// How late a reminder may still fire, and a digest be sent.
@@ -42,11 +42,11 @@ impl Clock {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut next_digest_poll = Instant::now();
         loop {
-            let pause_ms = match self.look(&mut next_digest_poll).await {
+            let pause_ms = match self.poll(&mut next_digest_poll).await {
                 Ok(()) => POLL_MS,
                 Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "reminders cannot be fired now");
-                    let reason = "reminders cannot be fired: see what the log says of the database";
+                    tracing::warn!(error = format!("{error:#}"), "cannot fire reminders");
+                    let reason = "cannot fire reminders: see the log";
                     self.part.not_ready(reason);
                     FAILURE_MS
                 }
@@ -58,10 +58,10 @@ impl Clock {
         }
     }
 
-    async fn look(&self, next_digest_poll: &mut Instant) -> anyhow::Result<()> {
+    async fn poll(&self, next_digest_poll: &mut Instant) -> anyhow::Result<()> {
         let firing = fire(&self.pool, self.lateness_minutes).await?;
         if firing.missed > 0 {
-            tracing::warn!(missed = firing.missed, "reminders were due too long ago to be sent");
+            tracing::warn!(missed = firing.missed, "reminders missed: due too long ago");
         }
         self.metrics.reminders_fired.inc_by(firing.fired.unsigned_abs());
         let mut emitted = firing.fired;
@@ -75,14 +75,14 @@ impl Clock {
         }
         self.part.ready();
         if emitted > 0 {
-            tracing::debug!(emitted, "reminders and digests came due");
+            tracing::debug!(emitted, "reminders and digests fired");
             self.wake.notify_one();
         }
         Ok(())
     }
 }
 
-/// What one look has found.
+/// The result of one poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Firing {
     pub fired: i64,

@@ -115,10 +115,10 @@ fn version() -> &'static str {
 }
 
 impl Cli {
-    /// Runs the command until it is done or the process is told to stop.
+    /// Runs the command until it completes or a signal stops it.
     ///
     /// # Errors
-    /// What went wrong, in one line that tells what to do.
+    /// What went wrong and what to do, in one line.
     pub async fn run(self) -> anyhow::Result<()> {
         let cleartext = self.cleartext.allowed();
         match self.command {

@@ -1,6 +1,5 @@
-//! Digests that are due: the next one of each is calculated by the rules of the domain, and planned in
-//! the transaction that puts `digest.due` into the outbox. A change of a user's hour or zone makes the
-//! plan void, and it is calculated anew.
+//! Due digests. The domain calculates each user's next digest, and one transaction plans it and writes
+//! `digest.due` to the outbox. When a user changes the hour or the zone, the plan is recalculated.
 
 use anyhow::anyhow;
 use rondo_database::Pool;
@@ -13,26 +12,26 @@ use rondo_telemetry::TraceContext;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-/// Users whose digests are moved on in one transaction.
+/// Users whose digests are advanced in one transaction.
 pub const BATCH_MAX: i64 = 200;
 
 const DUE: &str = include_str!("../sql/digests_due.sql");
 const ADVANCE: &str = include_str!("../sql/digests_advance.sql");
 
-/// What one look has found.
+/// The result of one poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advance {
-    /// Digests that came due and are in the outbox.
+    /// Digests written to the outbox.
     pub emitted: i64,
     /// Whether there may be more.
     pub is_full: bool,
 }
 
-/// Moves on what is due and plans what is not planned, for at most [`BATCH_MAX`] users. A digest
-/// that is due for longer than `lateness_minutes` is passed over.
+/// Emits due digests and plans the next ones, for at most [`BATCH_MAX`] users. Skips a digest that has been
+/// due for longer than `lateness_minutes`.
 ///
 /// # Errors
-/// When the database fails, or has what no version of this program has stored.
+/// When the database fails, or holds a value that no version of this program stores.
 pub async fn advance(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Advance> {
     let client = pool.get().await?;
     let statement = client.prepare_cached(DUE).await?;
@@ -45,13 +44,13 @@ pub async fn advance(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Advan
     }
     let is_full = i64::try_from(steps.len())? >= BATCH_MAX;
     let statement = client.prepare_cached(ADVANCE).await?;
-    // Nobody's request is behind it: a trace of its own.
+    // No request caused it, so it starts a trace.
     let trace = TraceContext::root().traceparent();
     let row = client.query_one(&statement, &[&Value::from(steps), &trace]).await?;
     Ok(Advance { emitted: row.get(0), is_full })
 }
 
-/// What becomes of one user's digest, as `digests_advance` takes it.
+/// One user's step, as `digests_advance` takes it.
 fn step(row: &Row, lateness: SignedDuration) -> anyhow::Result<Value> {
     let (user, digest_at, time_zone): (i64, String, String) =
         (row.get("id"), row.get("digest_at"), row.get("time_zone"));
@@ -59,7 +58,7 @@ fn step(row: &Row, lateness: SignedDuration) -> anyhow::Result<Value> {
     let zone = Zone::parse(&time_zone).unwrap_or_else(|_| Zone::utc());
     let now = stored(row.get("now"))?;
     let due = row.get::<_, Option<String>>("due").map(stored).transpose()?;
-    // Of several that came due while nobody looked, the last is enough.
+    // Of several digests missed in a downtime, the last is enough.
     let next = digest::next(at, &zone, now).map(|(next, _)| instant::format(next));
     let day = due
         .filter(|due| now.duration_since(*due) <= lateness)

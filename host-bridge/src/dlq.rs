@@ -1,4 +1,4 @@
-//! `rondo dlq`: events that a consumer could not handle, for an operator to decide on.
+//! `rondo dlq`: dead letters, for an operator to decide on.
 
 use clap::{Args, Subcommand, ValueEnum};
 use rondo_database::{Dsn, Pool};
@@ -7,16 +7,16 @@ use crate::pipeline::dead_letter::{DeadLetters, Filter};
 
 #[derive(Subcommand)]
 pub enum Dlq {
-    /// One JSON object a line, newest first: those that wait for a decision or are being redriven.
+    /// One JSON object per line, newest first: letters that are open or being redriven.
     List(ListArgs),
-    /// Everything about one, as JSON.
+    /// One letter in full, as JSON.
     Show { id: i64 },
-    /// Hand to the consumer that failed once more; the running `rondo up` or `rondo bridge` does it.
+    /// Deliver again to the consumer that failed; the running `rondo up` or `rondo bridge` does it.
     Redrive {
         #[arg(required = true)]
         id: Vec<i64>,
     },
-    /// Give up for good.
+    /// Give up on letters for good.
     Discard {
         #[arg(required = true)]
         id: Vec<i64>,
@@ -25,13 +25,13 @@ pub enum Dlq {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// Only those in this state, or all.
+    /// Only letters in this state, or all.
     #[arg(long)]
     state: Option<State>,
-    /// Only those of this consumer, such as audit.
+    /// Only letters of this consumer, such as audit.
     #[arg(long)]
     consumer: Option<String>,
-    /// At most so many.
+    /// At most this many.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
 }
@@ -57,10 +57,10 @@ impl State {
     }
 }
 
-/// Runs a command on the database at `dsn`; what it tells goes to standard output.
+/// Runs a command on the database at `dsn` and prints its result.
 ///
 /// # Errors
-/// When the database fails, or a dead letter is not there or not open.
+/// When the database fails, or a dead letter doesn't exist or isn't open.
 pub async fn run(command: Dlq, dsn: &Dsn) -> anyhow::Result<()> {
     let pool = crate::pool(dsn)?;
     crate::check_schema(dsn, "rondo dlq").await?;
@@ -86,7 +86,7 @@ async fn show(letters: &DeadLetters, id: i64) -> anyhow::Result<String> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {id}"))
 }
 
-/// Moves each on and tells its new state; the first that cannot be ends it.
+/// Moves each letter to `state` and prints it; stops at the first that can't be moved.
 async fn decide(letters: &DeadLetters, ids: &[i64], state: &str) -> anyhow::Result<()> {
     for &id in ids {
         if !letters.mark(id, state).await? {

@@ -1,4 +1,4 @@
-//! What `/health/ready` says: whether requests and events flow, and if not, which part is why.
+//! `/health/ready`: whether requests and events flow, and if not, which part is blocked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use rondo_database::Pool;
 use rondo_telemetry::{Part, Readiness, Report};
 
-/// How long the database may take over the question whether it is there, in seconds.
+/// Timeout of the database's health check, in seconds.
 const DATABASE_S_MAX: u64 = 2;
 
-/// How often the database is asked while everything is waited for, in milliseconds.
+/// Interval at which the database is checked while readiness is awaited, in milliseconds.
 const POLL_MS: u64 = 500;
-/// What is said while it does not answer.
-pub const ADVICE: &str = "Postgres does not answer: see whether it runs, and what the log says";
+/// The reason while the database doesn't respond.
+pub const ADVICE: &str = "Postgres does not respond: check that it runs, and see the log";
 
-/// Readiness of a process that has a database; a clone is another handle on the same.
+/// Readiness of a process with a database; clones share it.
 #[derive(Clone)]
 pub struct Health {
     readiness: Readiness,
@@ -24,25 +24,25 @@ pub struct Health {
 }
 
 impl Health {
-    /// `advice` is said while the database does not answer, such as [`ADVICE`].
+    /// `advice` is the reason while the database doesn't respond, such as [`ADVICE`].
     #[must_use]
     pub fn new(readiness: Readiness, pool: Pool, advice: &'static str) -> Self {
         let database = Arc::new(readiness.part("database"));
         Self { readiness, pool, database, advice }
     }
 
-    /// Asks the database and reports all parts.
+    /// Checks the database and reports all parts.
     pub async fn report(&self) -> Report {
         let asked = tokio::time::timeout(Duration::from_secs(DATABASE_S_MAX), self.ask()).await;
         let reason = match asked {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("{error:#}")),
-            Err(_) => Some("no answer in time".to_owned()),
+            Err(_) => Some("timed out".to_owned()),
         };
         match reason {
             None => self.database.ready(),
             Some(error) => {
-                tracing::debug!(error, "the database does not answer");
+                tracing::debug!(error, "the database does not respond");
                 self.database.not_ready(self.advice);
             }
         }
@@ -57,7 +57,7 @@ impl Health {
     /// Waits until every part is ready.
     pub async fn ready(&self) {
         while !self.report().await.is_ready() {
-            // The other parts tell of themselves; the database has to be asked.
+            // The other parts report changes; the database has to be polled.
             let look = Duration::from_millis(POLL_MS);
             let _ = tokio::time::timeout(look, self.readiness.ready()).await;
         }

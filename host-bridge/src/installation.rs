@@ -1,9 +1,9 @@
-//! What an installation knows of the variables of spin.toml, from its database roles and its secrets.
+//! Values of spin.toml's variables that follow from an installation's roles and secrets.
 
 use rondo_database::secret::Secret;
 use rondo_database::{Role, RoleDsns, Secrets};
 
-/// The value of a variable of spin.toml; none for one that is a setting of a person.
+/// The value of a variable of spin.toml; none for one that a person sets.
 #[must_use]
 pub fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets) -> Option<String> {
     match name {

@@ -51,7 +51,7 @@ pub struct ProviderArgs {
     pub oidc_allow_loopback: bool,
 }
 
-/// A provider and where its keys are.
+/// A provider and the location of its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     pub issuer: String,
@@ -68,7 +68,7 @@ enum Keys {
 type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 impl ProviderArgs {
-    /// The provider; none when there is no issuer.
+    /// The provider; none without an issuer.
     ///
     /// # Errors
     /// The setting that is malformed.
@@ -104,12 +104,12 @@ fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
     is_fetchable.then_some(uri)
 }
 
-/// Keeps the provider's keys in the database as they are published, until `shutdown`.
+/// Refreshes the provider's keys until `shutdown`.
 pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
     let client = match client() {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!(%error, "TLS cannot be set up: no keys of the provider are fetched");
+            tracing::error!(%error, "cannot set up TLS: the provider's keys are not refreshed");
             return;
         }
     };
@@ -118,12 +118,12 @@ pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             refreshed = refresh(&pool, &client, &provider) => match refreshed {
                 Ok(keys) => {
-                    tracing::debug!(keys, issuer = provider.issuer, "keys of the provider fetched");
+                    tracing::debug!(keys, issuer = provider.issuer, "provider keys refreshed");
                     POLL_S
                 }
                 Err(error) => {
                     let (error, issuer) = (format!("{error:#}"), &provider.issuer);
-                    tracing::warn!(error, issuer, "keys of the provider cannot be fetched now");
+                    tracing::warn!(error, issuer, "cannot refresh provider keys; will retry");
                     FAILURE_S
                 }
             }
@@ -180,11 +180,11 @@ async fn discover(
 
 /// The address of the keys in a discovery document, which must be the issuer's own (section 4.3).
 fn keys_address(document: &Value, issuer: &str, loopback: Loopback) -> anyhow::Result<Uri> {
-    ensure!(document["issuer"] == issuer, "the discovery document is another issuer's");
+    ensure!(document["issuer"] == issuer, "the discovery document belongs to another issuer");
     document["jwks_uri"]
         .as_str()
         .and_then(|url| fetchable(url, loopback))
-        .context("the discovery document has no https address of keys")
+        .context("the discovery document has no https jwks_uri")
 }
 
 async fn fetch(client: &HttpsClient, uri: Uri) -> anyhow::Result<String> {
@@ -195,9 +195,7 @@ async fn fetch(client: &HttpsClient, uri: Uri) -> anyhow::Result<String> {
         let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
         Ok(String::from_utf8(body.to_vec())?)
     };
-    tokio::time::timeout(Duration::from_secs(ANSWER_S_MAX), exchange)
-        .await
-        .context("no answer in time")?
+    tokio::time::timeout(Duration::from_secs(ANSWER_S_MAX), exchange).await.context("timed out")?
 }
 
 #[cfg(test)]
@@ -222,7 +220,7 @@ mod tests {
         assert_eq!(check("anything", "https://id:8443/keys", false), Ok(Some(Keys::At(uri))));
         assert_eq!(check("id.example", "", false), Err("OIDC_ISSUER"));
         assert_eq!(check("https://id.example", "ftp://id/keys", false), Err("OIDC_JWKS_URL"));
-        // Plainly only from this machine, and only where that is said.
+        // By http only from this machine, and only if the setting allows.
         for url in ["http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]/keys"] {
             let uri = Uri::from_static(url);
             assert_eq!(check("anything", url, true), Ok(Some(Keys::At(uri))));

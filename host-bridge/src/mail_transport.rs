@@ -1,4 +1,4 @@
-//! Where mails go: to a server by SMTP, or into a folder.
+//! The mail transport: a server by SMTP, or a folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,24 +9,24 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use tokio::io::AsyncWriteExt as _;
 
-/// Connections to the server that are kept for the next mails.
+/// Connections to the server.
 pub const CONNECTIONS_MAX: u32 = 16;
-/// How long the server may take for one answer, in seconds.
+/// Timeout of one reply of the server, in seconds.
 const ANSWER_S_MAX: u64 = 15;
-/// What a server answers when it does not take us for who we say we are (RFC 4954, section 6): that
-/// is about the setting, and no fault of the mail.
+/// Replies about authentication (RFC 4954, section 6). They blame the setting and not the mail, so they are
+/// retried.
 const AUTHENTICATION_CODES: [u16; 4] = [530, 534, 535, 538];
-/// How a certificate begins in PEM (RFC 7468).
+/// First line of a certificate in PEM (RFC 7468).
 const PEM_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 #[derive(Clone)]
 pub enum MailTransport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    /// One .eml file for each mail.
+    /// One `.eml` file per mail.
     Folder(PathBuf),
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Sent,
@@ -34,7 +34,7 @@ pub enum Outcome {
     Never(String),
 }
 
-/// An authority whose certificates are trusted beside the usual ones.
+/// A certificate authority that is trusted beside the public ones.
 pub struct Authority(Certificate);
 
 impl Authority {
@@ -50,11 +50,10 @@ impl Authority {
 }
 
 impl MailTransport {
-    /// The server at `url` (`smtp://`, `smtps://`, with user and password; `?tls=required` asks for
-    /// STARTTLS).
+    /// The server at `url`: `smtp://` or `smtps://`, with user and password; `?tls=required` demands STARTTLS.
     ///
     /// # Errors
-    /// When the URL is malformed; it is not quoted, for it can have a password.
+    /// When the URL is malformed; the error never quotes it, because it can contain a password.
     pub fn smtp(url: &str, authority: Option<Authority>) -> anyhow::Result<Self> {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|_| anyhow::anyhow!("must be smtp://host:port or smtps://host:port"))?;
@@ -68,35 +67,35 @@ impl MailTransport {
         Ok(Self::Smtp(transport))
     }
 
-    /// Where mails go, for whoever starts the program.
+    /// Tells whoever starts the program where mail goes.
     #[must_use]
     pub fn announcement(&self) -> String {
         match self {
             Self::Smtp(_) => "Mail goes to the server at SMTP_URL.".to_owned(),
             Self::Folder(folder) => {
-                format!("Mail is written to {}, for SMTP_URL is not set.", folder.display())
+                format!("Mail is written to {} because SMTP_URL is not set.", folder.display())
             }
         }
     }
 
-    /// Sends a mail; `label` is its own and the same at every attempt.
+    /// Sends a mail; `label` is unique and the same at every attempt.
     pub async fn send(&self, label: &str, message: Message) -> Outcome {
         match self {
             Self::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Outcome::Sent,
-                Err(error) if error.is_permanent() && !is_about_us(&error) => {
+                Err(error) if error.is_permanent() && !is_about_login(&error) => {
                     Outcome::Never(error.to_string())
                 }
                 Err(error) => Outcome::Later(error.to_string()),
             },
             Self::Folder(folder) => match write(folder, label, &message.formatted()).await {
                 Ok(path) => {
-                    tracing::info!(path = %path.display(), "mail written, for SMTP_URL is not set");
+                    tracing::info!(path = %path.display(), "mail written to a file because SMTP_URL is not set");
                     Outcome::Sent
                 }
-                // For the log only: the history is for users, and paths are none of theirs.
+                // The path is only logged: users see the history.
                 Err(error) => {
-                    tracing::warn!(path = %folder.display(), %error, "mail cannot be written");
+                    tracing::warn!(path = %folder.display(), %error, "cannot write mail");
                     Outcome::Later("the mail could not be written".to_owned())
                 }
             },
@@ -104,47 +103,49 @@ impl MailTransport {
     }
 }
 
-/// The host that a URL's password would be sent to without TLS being certain; none when there is no
-/// password, or TLS is.
+/// The host that could receive the URL's password in the clear; none without a password, or with mandatory
+/// TLS.
 pub(crate) fn exposed_to(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (login, address) = authority.rsplit_once('@')?;
-    let is_certain = scheme.eq_ignore_ascii_case("smtps") || tls_wish(url) == Some("required");
+    let is_certain = scheme.eq_ignore_ascii_case("smtps") || tls_parameter(url) == Some("required");
     if is_certain || !login.contains(':') {
         return None;
     }
-    // The port is behind the last colon, unless that is inside of an address in brackets.
+    // The port follows the last colon, unless that is part of an address in brackets.
     let host = address.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
     Some(host.map_or(address, |(host, _)| host))
 }
 
-/// What a URL says of TLS, as lettre reads it.
-fn tls_wish(url: &str) -> Option<&str> {
+/// The URL's `tls` parameter, as lettre reads it.
+fn tls_parameter(url: &str) -> Option<&str> {
     let url = url.split('#').next().unwrap_or_default();
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("tls="))
 }
 
-fn is_about_us(error: &lettre::transport::smtp::Error) -> bool {
+fn is_about_login(error: &lettre::transport::smtp::Error) -> bool {
     error.status().is_some_and(|code| AUTHENTICATION_CODES.contains(&code.into()))
 }
 
-/// The TLS that a URL asks for, with an authority of the operator's own.
+/// The TLS that a URL asks for, trusting the operator's authority too.
 fn trusting(url: &str, authority: Authority) -> anyhow::Result<Tls> {
     let uri: Uri = url.parse().map_err(|_| anyhow::anyhow!("cannot be read as a URL"))?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let parameters = TlsParameters::builder(host).add_root_certificate(authority.0).build()?;
-    match (uri.scheme_str(), tls_wish(url)) {
+    match (uri.scheme_str(), tls_parameter(url)) {
         (Some("smtps"), _) => Ok(Tls::Wrapper(parameters)),
         (_, Some("required")) => Ok(Tls::Required(parameters)),
         (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
-        _ => anyhow::bail!("asks for no TLS, for which SMTP_CA is: use smtps:// or ?tls=required"),
+        _ => anyhow::bail!(
+            "does not ask for TLS, which SMTP_CA needs: use smtps:// or ?tls=required"
+        ),
     }
 }
 
-/// Written beside and renamed, so that a reader never sees half a mail; for its owner's eyes, since
-/// links in mails open accounts.
+/// Writes a temporary file and renames it, so that nobody reads half a mail. Only the owner may read it:
+/// links in mails give access to accounts.
 async fn write(folder: &Path, label: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
     tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     let path = folder.join(format!("{label}.eml"));
@@ -162,12 +163,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whom_a_password_is_exposed_to() {
+    fn hosts_that_could_receive_a_password_in_the_clear() {
         for (url, expected) in [
             ("smtp://ada:hunter2@mail.example.org", Some("mail.example.org")),
             ("SMTP://ada:hunter2@mail.example.org:25/helo", Some("mail.example.org")),
             ("smtp://ada:p@ss:w@mail.example.org:25?a=b", Some("mail.example.org")),
-            // Whoever is in between says that there is no TLS.
+            // An attacker in between can strip STARTTLS.
             ("smtp://ada:hunter2@10.0.0.1:587?tls=opportunistic", Some("10.0.0.1")),
             ("smtp://ada:hunter2@[fd00::1]:25", Some("[fd00::1]")),
             ("smtp://ada:hunter2@[fd00::1]", Some("[fd00::1]")),

@@ -12,7 +12,7 @@ use rondo_wasm_host::variable::VariableError;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How long what still runs may take when everything has been told to end, in seconds.
+/// How long remaining tasks may take after shutdown, in seconds.
 const END_S_MAX: u64 = 2;
 
 fn main() -> ExitCode {

@@ -1,39 +1,38 @@
-//! The private Postgres of `rondo up`: started first, watched, started again when it dies, stopped
-//! last.
+//! Supervises the private Postgres of `rondo up`: starts it first, restarts it when it dies, stops it last.
 
 use std::time::{Duration, Instant};
 
 use rondo_database::{DataFolder, Dsn, PrivateServer, Secrets, ServerError, ServerOptions, server};
 
-/// Pause between two looks at the server's process, in milliseconds.
+/// Pause between two checks of the server's process, in milliseconds.
 const POLL_MS: u64 = 200;
-/// First and longest wait before it is started again, in milliseconds; it doubles.
+/// First and longest delay before a restart, in milliseconds; it doubles.
 const RESTART_MS_MIN: u64 = 200;
 const RESTART_MS_MAX: u64 = 5_000;
-/// Starts in a row that may come to nothing before it is given up.
+/// Failed restarts in a row before giving up.
 const RESTARTS_MAX: u32 = 6;
-/// A start came to nothing if the server ended again within so many seconds.
+/// A restart has failed if the server ends within this time, in seconds.
 const STABLE_S: u64 = 60;
 
-/// What `/health/ready` says while it does not answer.
-pub const ADVICE: &str = "the private Postgres does not answer; when it has ended it is started again, and \
-                          postgres.log in the data folder says why it ended";
+/// What `/health/ready` says while it doesn't respond.
+pub const ADVICE: &str = "the private Postgres does not respond; it is restarted if it has ended, and postgres.log \
+                          in the data folder says why";
 
-/// A private server and what it takes to start it again.
+/// A private server with what a restart needs.
 pub struct Supervised<'a> {
     data: &'a DataFolder,
     secrets: &'a Secrets,
     server: PrivateServer,
 }
 
-/// Why the server is given up.
+/// Why supervision gave up.
 #[derive(Debug, thiserror::Error)]
 pub enum SupervisionError {
-    #[error("the private Postgres ended and could not be started again in {RESTARTS_MAX} attempts")]
+    #[error("the private Postgres ended and {RESTARTS_MAX} restarts failed")]
     Start(#[source] ServerError),
     #[error(
-        "the private Postgres has ended {RESTARTS_MAX} times, each soon after its start: see postgres.log in the \
-         data folder"
+        "the private Postgres ended {RESTARTS_MAX} times soon after its start: see postgres.log in the data \
+         folder"
     )]
     Unstable,
 }
@@ -46,15 +45,15 @@ impl<'a> Supervised<'a> {
         Ok(Self { data, secrets, server })
     }
 
-    /// The superuser's. It stays the same when the server is started again.
+    /// The superuser's DSN, which restarts keep.
     #[must_use]
     pub fn dsn(&self) -> &Dsn {
         self.server.dsn()
     }
 
-    /// Starts the server again whenever it has ended. Completes only when it is given up.
+    /// Restarts the server whenever it ends; returns only when giving up.
     pub async fn watch(&mut self) -> SupervisionError {
-        // Whoever is connected, and every connection string made at the start, goes on with the port.
+        // The same port, so that existing connection strings stay valid.
         let options =
             ServerOptions { port: Some(self.server.dsn().port()), ..ServerOptions::default() };
         let mut failures = 0;
@@ -66,7 +65,7 @@ impl<'a> Supervised<'a> {
             if started.elapsed() >= Duration::from_secs(STABLE_S) {
                 failures = 0;
             }
-            tracing::error!("the private Postgres has ended; starting it again");
+            tracing::error!("the private Postgres has ended; restarting it");
             let mut last = None;
             loop {
                 if failures == RESTARTS_MAX {
@@ -83,7 +82,7 @@ impl<'a> Supervised<'a> {
                     }
                     Err(error) => {
                         let reason = rondo_database::explain(&error);
-                        tracing::warn!(error = reason, "Postgres does not start yet");
+                        tracing::warn!(error = reason, "Postgres failed to start");
                         last = Some(error);
                     }
                 }
@@ -91,7 +90,7 @@ impl<'a> Supervised<'a> {
         }
     }
 
-    /// Disconnects everyone and stops it.
+    /// Stops the server and disconnects its clients.
     pub async fn stop(self) {
         if let Err(error) = self.server.stop().await {
             let error = rondo_database::explain(&error);

@@ -1,5 +1,4 @@
-//! Forgetting: what is older than it is kept for is removed, in bounded steps, at start and then
-//! every hour.
+//! Retention: deletes expired rows in bounded batches, at start and then every hour.
 
 use std::time::Duration;
 
@@ -7,16 +6,16 @@ use rondo_contract::webhook::DELIVERY_DAYS;
 use rondo_database::Pool;
 use tokio_util::sync::CancellationToken;
 
-/// How long deletions are remembered, in days.
+/// How long tombstones are kept, in days.
 const DELETIONS_DAYS: i32 = 90;
-/// How long idempotent answers are kept, in hours.
+/// How long responses to idempotency keys are kept, in hours.
 const IDEMPOTENCY_HOURS: i32 = 24;
-/// How long it is remembered that a mail about an account was sent, in days.
+/// How long the history of mails about accounts is kept, in days.
 const ACCOUNT_MAIL_DAYS: i32 = 30;
-/// Rows removed in one transaction.
+/// Rows deleted per transaction.
 const STEP_ROWS_MAX: i32 = 5_000;
-/// Pause between two rounds, in seconds.
-const ROUND_S: u64 = 3_600;
+/// Pause between two sweeps, in seconds.
+const SWEEP_S: u64 = 3_600;
 
 const ACCOUNTS: &str = include_str!("../sql/accounts_retain.sql");
 const AUDIT: &str = include_str!("../sql/audit_retain.sql");
@@ -30,22 +29,22 @@ pub async fn run(pool: Pool, audit_days: i32, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            result = round(&pool, audit_days) => if let Err(error) = result {
-                tracing::warn!(error = format!("{error:#}"), "retention will be tried again");
+            result = sweep(&pool, audit_days) => if let Err(error) = result {
+                tracing::warn!(error = format!("{error:#}"), "retention failed; will retry");
             }
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(ROUND_S)) => {}
+            () = tokio::time::sleep(Duration::from_secs(SWEEP_S)) => {}
         }
     }
 }
 
-/// One round: every kind until nothing is left to remove.
+/// One sweep: deletes every kind of expired row until none is left.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn round(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
+pub async fn sweep(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
     let client = pool.get().await?;
     while client.query_one(AUDIT, &[&audit_days, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
     while client.query_one(DELETIONS, &[&DELETIONS_DAYS]).await?.get::<_, i64>(0) > 0 {}

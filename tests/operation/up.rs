@@ -57,7 +57,7 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
     // Every stage has a line with the trace id that the client sent.
     let lines = rondo.logged(TRACE_ID);
     let messages: BTreeSet<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
-    for message in ["request", "an event is relayed", "an event is finished with", "mail sent"] {
+    for message in ["request", "event relayed", "event acknowledged", "mail sent"] {
         assert!(messages.contains(message), "no {message:?} in {messages:?}");
     }
     assert!(lines.iter().all(|line| line["trace_id"] == TRACE_ID));
