@@ -1,4 +1,4 @@
-//! Whom a request counts for: the address that it comes from, as far as it is known.
+//! The client address of a request, for limits and logs.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use rondo_wasm_host::serve::Client;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// What tells clients apart.
+/// Determines client addresses.
 pub struct Clients {
     trusted: TrustedProxies,
-    /// What lists the trusted proxies.
+    /// The setting that lists the trusted proxies.
     setting: &'static str,
     is_warned: AtomicBool,
 }
@@ -24,12 +24,12 @@ impl Clients {
         Self { trusted, setting, is_warned: AtomicBool::new(false) }
     }
 
-    /// Whom a request counts for; none when the peer is not known.
+    /// The client of a request; none if the peer is unknown.
     pub fn of(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<Client> {
         let peer = peer?;
         let forwarded: Vec<&str> =
             headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-        if !forwarded.is_empty() && self.is_forgotten(peer.ip()) {
+        if !forwarded.is_empty() && self.is_untrusted_proxy(peer.ip()) {
             self.warn(peer.ip());
         }
         let client = address::client(&peer.to_string(), &forwarded.join(","), &self.trusted);
@@ -42,20 +42,20 @@ impl Clients {
         address::of_connection(peer, &self.trusted).map(Arc::from)
     }
 
-    /// Whether a peer that passes requests on seems to be the operator's own proxy, and is not trusted.
-    fn is_forgotten(&self, peer: IpAddr) -> bool {
+    /// Whether a forwarding peer seems to be the operator's own proxy, missing in the setting.
+    fn is_untrusted_proxy(&self, peer: IpAddr) -> bool {
         address::is_near(peer) && !self.trusted.contain(peer)
     }
 
-    /// Once: otherwise whoever sends the header fills the log.
+    /// Warns once, so that nobody can fill the log with the header.
     fn warn(&self, peer: IpAddr) {
         if !self.is_warned.swap(true, Ordering::Relaxed) {
             let setting = self.setting;
             tracing::warn!(
                 %peer,
                 setting,
-                "a proxy that is not trusted passes requests on: all its clients count as one, and \
-                 one of them can lock the others out of login; if it is yours, add {peer} to {setting}"
+                "an untrusted proxy forwards requests: all its clients share one quota, and one of them \
+                 can lock the others out of login; if the proxy is yours, add {peer} to {setting}"
             );
         }
     }

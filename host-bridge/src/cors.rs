@@ -1,5 +1,5 @@
-//! Web clients from elsewhere: which origins' scripts may call the API (the Fetch standard, "CORS
-//! protocol"). The API knows callers by their tokens alone, so none of this is with credentials.
+//! CORS: which other origins' scripts may call the API (the Fetch standard, "CORS protocol"). Callers
+//! authenticate by token alone, so credentials are never allowed.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -11,17 +11,16 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-/// What is called from elsewhere; pages, health and metrics are not.
+/// Paths that other origins may call; pages, health and metrics are excluded.
 const PREFIX: &str = "/api/";
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-/// Headers that a script may send, beside those that every script may.
+/// Request headers that a script may send, beside the safelisted ones.
 const SENT: &str =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent";
-/// Headers of an answer that a script may read, beside those that every script may.
+/// Response headers that a script may read, beside the safelisted ones.
 const READ: &str =
     "ETag, Link, Location, X-Total-Count, X-Request-Id, Idempotency-Replayed, Retry-After";
-/// How long a browser may keep the answer to a preflight, in seconds; no browser keeps it for longer than
-/// a day.
+/// How long browsers may cache a preflight, in seconds. None caches longer than a day.
 const KEPT_S: &str = "86400";
 
 /// The setting `CORS_ORIGINS`: origins such as `https://app.example.org`, separated by commas.
@@ -37,12 +36,12 @@ impl FromStr for CorsOrigins {
     }
 }
 
-/// An origin as browsers send it (RFC 6454, section 6.2), or it would never be equal to theirs.
+/// An origin exactly as browsers send it (RFC 6454, section 6.2), since it is compared byte by byte.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let malformed = || {
         format!(
-            "{text:?} is no origin such as https://app.example.org: scheme, host in lower case and, \
-             where it is not the scheme's own, port"
+            "{text:?} is not an origin such as https://app.example.org: scheme, host in lower case, \
+             and a port unless it is the scheme's default"
         )
     };
     let uri: Uri = text.parse().map_err(|_| malformed())?;
@@ -61,31 +60,31 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_| malformed())
 }
 
-/// What the answer to a request says of its origin.
+/// What the response to a request says about its origin.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// No origin is allowed anything, or the path is not called from elsewhere.
-    Unconcerned,
-    /// Other origins would get another answer, which a cache has to know.
+pub enum CorsDecision {
+    /// No origin is configured, or the path is not open to other origins.
+    Unaffected,
+    /// Not allowed; caches must know that the response depends on the origin.
     Varies,
     Allowed(HeaderValue),
 }
 
 impl CorsOrigins {
     #[must_use]
-    pub fn standing<B>(&self, request: &Request<B>) -> Standing {
+    pub fn decide<B>(&self, request: &Request<B>) -> CorsDecision {
         if self.0.is_empty() || !request.uri().path().starts_with(PREFIX) {
-            return Standing::Unconcerned;
+            return CorsDecision::Unaffected;
         }
         match request.headers().get(ORIGIN) {
-            Some(origin) if self.0.contains(origin) => Standing::Allowed(origin.clone()),
-            _ => Standing::Varies,
+            Some(origin) if self.0.contains(origin) => CorsDecision::Allowed(origin.clone()),
+            _ => CorsDecision::Varies,
         }
     }
 }
 
-impl Standing {
-    /// The answer to a preflight of an allowed origin; none for any other request.
+impl CorsDecision {
+    /// The response to a preflight of an allowed origin; none for any other request.
     #[must_use]
     pub fn preflight<B, A: Default>(&self, request: &Request<B>) -> Option<Response<A>> {
         let is_preflight = request.method() == Method::OPTIONS
@@ -105,9 +104,9 @@ impl Standing {
         Some(response)
     }
 
-    /// Tells the browser what it may hand to the script.
+    /// Adds the CORS headers to a response.
     pub fn write(self, headers: &mut HeaderMap) {
-        if self == Self::Unconcerned {
+        if self == Self::Unaffected {
             return;
         }
         headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -157,7 +156,7 @@ mod tests {
             |path: &str, origin: &str| Request::get(path).header(ORIGIN, origin).body(()).unwrap();
         let written = |origins: &CorsOrigins, path: &str, origin: &str| {
             let mut headers = HeaderMap::new();
-            origins.standing(&request(path, origin)).write(&mut headers);
+            origins.decide(&request(path, origin)).write(&mut headers);
             headers
         };
         let headers = written(&origins, "/api/tasks", "https://app.example.org");
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_allowed_origins_preflight_is_answered() {
+    fn only_allowed_origins_pass_a_preflight() {
         let origins: CorsOrigins = "https://app.example.org".parse().unwrap();
         let ask = |method: Method, origin: &str, asks: Option<&str>| {
             let mut request = Request::builder().method(method).uri("/api/tasks");
@@ -194,7 +193,7 @@ mod tests {
                 request = request.header(ACCESS_CONTROL_REQUEST_METHOD, asks);
             }
             let request = request.body(()).unwrap();
-            origins.standing(&request).preflight::<_, ()>(&request)
+            origins.decide(&request).preflight::<_, ()>(&request)
         };
         let allowed = "https://app.example.org";
         let answer = ask(Method::OPTIONS, allowed, Some("PATCH")).unwrap();

@@ -1,5 +1,5 @@
-//! What every request passes, whichever program it reaches: it gets a place in a trace and a client to
-//! count for, its answer the headers that every answer has, and both are told in log and metrics.
+//! The middleware of every HTTP request: trace context, client address, CORS, refusals, common response
+//! headers, log and metrics.
 
 use std::sync::Arc;
 
@@ -22,27 +22,27 @@ use crate::cors::CorsOrigins;
 use crate::refusal::Refusals;
 use crate::route_class::route_class;
 
-/// Names of the headers by which a request is followed.
+/// Headers that identify a request.
 const TRACE_PARENT: &str = "traceparent";
 const REQUEST_ID: &str = "x-request-id";
-/// What is no document is nobody's to keep; the documents say otherwise themselves. A component's
-/// answers have these by themselves too (`crates/guest/src/http.rs`), for a Spin host adds none.
+/// Defaults of every response; documents override the caching. Components set the same ones
+/// (`crates/guest/src/http.rs`), because a Spin host adds none.
 const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
-/// A year (RFC 6797); without subdomains, which may be somebody else's.
+/// A year (RFC 6797). Subdomains may belong to others, so they are not included.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// How much is kept of a body whose request has nothing that looks like a token, in bytes. Whether a token
-/// is good, only a component finds out, which refuses a request without one before it looks at the body:
-/// so this takes nothing from anyone honest, and who makes a token up is bound by what a client may hold.
+/// How much of the body of a request without a token is buffered, in bytes. Components refuse such a request
+/// before they read its body, so no honest client is affected. A made-up token is bounded by the limits per
+/// client.
 const ANONYMOUS_BODY_BYTES_MAX: BodyBytesMax = BodyBytesMax(64 << 10);
-/// Where bodies are for those who have no token yet, or another proof.
+/// Paths whose clients have no token yet, or authenticate otherwise.
 const ANONYMOUS_PATHS: [&str; 2] = ["/api/auth/", "/links/"];
 
-/// What a program's requests pass; a clone is another handle on the same.
+/// The middleware; clones share it.
 #[derive(Clone)]
 pub struct Edge(Arc<Parts>);
 
@@ -54,18 +54,18 @@ struct Parts {
     refusals: Refusals,
 }
 
-/// How a program meets the public.
+/// How a program faces the public.
 pub struct Facing {
-    /// Proxies whose word is taken, and the setting that lists them.
+    /// Proxies whose X-Forwarded-For is believed, and the setting that lists them.
     pub trusted: TrustedProxies,
     pub trusted_setting: &'static str,
     pub origins: CorsOrigins,
-    /// Where users reach it; empty when that is not known.
+    /// Where users reach it; empty if unknown.
     pub public_url: String,
 }
 
 impl Facing {
-    /// Not at all: only operators ask.
+    /// Not at all: for operators only.
     #[must_use]
     pub fn operators() -> Self {
         Self {
@@ -89,14 +89,14 @@ impl Edge {
         }))
     }
 
-    /// The way in for the public.
+    /// The public's gate.
     #[must_use]
     pub fn gate(&self, listener: TcpListener, connections_max: usize) -> Gate {
         let edge = self.clone();
         Gate::new(listener, connections_max, move |peer| edge.0.clients.of_connection(peer))
     }
 
-    /// Has a request answered.
+    /// Passes a request to `answer` and completes the response.
     pub async fn pass<A>(
         &self,
         mut request: Request<Incoming>,
@@ -123,9 +123,9 @@ impl Edge {
         if !has_token && !is_anonymous(request.uri().path()) {
             request.extensions_mut().insert(ANONYMOUS_BODY_BYTES_MAX);
         }
-        let standing = self.0.origins.standing(&request);
+        let cors = self.0.origins.decide(&request);
         let answering = async {
-            match standing.preflight(&request) {
+            match cors.preflight(&request) {
                 Some(answer) => answer,
                 None => {
                     let answer = answer(request).await;
@@ -140,7 +140,7 @@ impl Edge {
             headers.entry(REQUEST_ID).or_insert(id);
         }
         self.complete(headers);
-        standing.write(headers);
+        cors.write(headers);
         log.finish(response.status().as_u16());
         response
     }
@@ -162,7 +162,7 @@ impl Edge {
     }
 }
 
-/// Whether a request has what looks like a token (RFC 6750, section 2.1).
+/// Whether a request has a bearer token, valid or not (RFC 6750, section 2.1).
 fn has_token(headers: &HeaderMap) -> bool {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     value.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {

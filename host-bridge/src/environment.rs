@@ -1,5 +1,5 @@
-//! `rondo env`: what the components on a Spin host, the bridge and live sync need to be told, as the
-//! lines of a file `.env`.
+//! `rondo env`: the settings of the components on a Spin host, of the bridge and of live sync, as lines of a
+//! `.env` file.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
@@ -16,9 +16,9 @@ use rondo_wasm_host::variable::ENVIRONMENT_PREFIX;
 use crate::installation;
 use crate::option::{manifest, reachable_by_components};
 
-/// Where `spin up` listens unless it is told otherwise.
+/// Default address of `spin up`.
 const COMPONENTS_URL: &str = "http://127.0.0.1:3000";
-/// Where a broker listens unless it is told otherwise.
+/// Default address of a broker.
 const KAFKA_BROKERS: &str = "127.0.0.1:9092";
 
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub struct EnvArgs {
 struct Entry {
     name: String,
     value: String,
-    /// Another program's name for the same secret.
+    /// The same secret's name in another program.
     twin: Option<String>,
 }
 
@@ -87,12 +87,12 @@ pub async fn run(args: EnvArgs, cleartext: &Cleartext) -> anyhow::Result<()> {
     }
     println!("{}: {} settings added, {} kept", path.display(), addition.added, addition.kept);
     for name in addition.different {
-        println!("kept {name}, which is not what this data folder and database have");
+        println!("kept {name}, which differs from this data folder and database");
     }
     Ok(())
 }
 
-/// Everything that has to be set, in the order in which it is written.
+/// All settings, in the order of the file.
 fn entries(
     manifest: &Manifest,
     roles: &rondo_database::RoleDsns,
@@ -102,7 +102,7 @@ fn entries(
     let for_spin = roles.for_spin();
     for (name, variable) in &manifest.variables {
         let Some(value) = installation::variable(name, &for_spin, secrets) else {
-            ensure!(!variable.required, "spin.toml requires {name}, which Rondo knows nothing of");
+            ensure!(!variable.required, "spin.toml requires {name}, which Rondo doesn't know");
             continue;
         };
         let entry = Entry::new(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase()), value);
@@ -122,7 +122,7 @@ fn entries(
     Ok(entries)
 }
 
-/// The settings of Kafka as this command was given them.
+/// The Kafka settings that this command was given.
 fn kafka() -> impl Iterator<Item = Entry> {
     #[derive(clap::Parser)]
     struct Options {
@@ -143,17 +143,17 @@ fn kafka() -> impl Iterator<Item = Entry> {
     })
 }
 
-/// What a file lacks.
+/// Lines to add to a file.
 struct Addition {
     text: String,
     added: usize,
     kept: usize,
-    /// Names whose value in the file is another.
+    /// Names that have another value in the file.
     different: Vec<String>,
 }
 
-/// What `present` lacks of the entries. What it has stays, and a secret that it has under another
-/// program's name is taken from there.
+/// The entries that `present` lacks. Existing lines stay; a secret that exists under its twin's name is
+/// copied.
 fn addition(present: &str, entries: &[Entry]) -> anyhow::Result<Addition> {
     let known = assignments(present);
     let mut addition = Addition { text: String::new(), added: 0, kept: 0, different: Vec::new() };
@@ -176,7 +176,7 @@ fn addition(present: &str, entries: &[Entry]) -> anyhow::Result<Addition> {
     Ok(addition)
 }
 
-/// Names with their values as they are written. The last of a name counts, as it does for Spin and a shell.
+/// Names with their raw values. The last assignment wins, as in Spin and a shell.
 fn assignments(text: &str) -> BTreeMap<&str, &str> {
     let mut known = BTreeMap::new();
     for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')) {
@@ -188,7 +188,7 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
     known
 }
 
-/// As a shell and Spin read the same from it.
+/// A value quoted so that Spin and a shell read the same.
 fn quoted(name: &str, value: &str) -> anyhow::Result<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@,%+".contains(c);
     if value.chars().all(is_plain) {
@@ -196,7 +196,7 @@ fn quoted(name: &str, value: &str) -> anyhow::Result<String> {
     }
     ensure!(
         !value.contains(['\'', '\n']),
-        "{name} has a quote or a new line in it, which Spin and a shell read differently: write it \
+        "{name} contains a quote or a line break, which Spin and a shell read differently: write it \
          into the file yourself"
     );
     Ok(format!("'{value}'"))
@@ -207,12 +207,12 @@ fn unquoted(value: &str) -> &str {
     inside('\'').or_else(|| inside('"')).unwrap_or(value)
 }
 
-/// Replaces the file in one step, readable by its owner alone.
+/// Replaces the file atomically, readable only by its owner.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // What a link leads to, not the link.
+    // Replaces the target of a link and not the link.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // A temporary file is made with mode 0600.
+    // Temporary files have mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;

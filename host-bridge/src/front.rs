@@ -1,6 +1,6 @@
-//! The one origin of `rondo up`: health, a page that says where one is, live sync, and the components
-//! behind everything else. `/events/…` is not routed: in one process nobody has to knock at that door.
-//! Operators have `/metrics` and the reasons of `/health/ready` here only where nobody else is.
+//! The origin of `rondo up`: health, a start page, live sync, and the components for everything else.
+//! `/events/…` is not routed, because events are delivered in process. `/metrics` and the reasons of
+//! `/health/ready` are served here only if operators have no listener of their own.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::edge::Edge;
 use crate::operations::{self, Operations, problem};
 use crate::rate_limit::RateLimits;
 
-/// What the front works with.
+/// The parts of the front.
 #[derive(Clone)]
 pub struct Front {
     pub edge: Edge,
@@ -32,14 +32,14 @@ pub struct Front {
     pub operations: Operations,
     /// Whether operators have no listener of their own.
     pub is_for_operators: bool,
-    /// None where there are none.
+    /// None if they are off.
     pub limits: Option<Arc<RateLimits>>,
-    /// Wakes the relay after a request that may have written.
+    /// Wakes the relay after a request that may have written events.
     pub wake: Arc<Notify>,
 }
 
 impl Front {
-    /// Answers a request.
+    /// Handles a request.
     pub async fn handle(self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
         let edge = self.edge.clone();
         edge.pass(request, |request| self.answer(request)).await
@@ -69,16 +69,16 @@ impl Front {
         self.is_for_operators && !is_forwarded(|name| request.headers().contains_key(name))
     }
 
-    /// By the route, since a path has more than one spelling: `//events/audit`.
+    /// Compares the route, because a path has several spellings, such as `//events/audit`.
     fn is_bridge_door(&self, path: &str) -> bool {
         self.app.route(path).is_some_and(|route| route.starts_with("/events/"))
     }
 
-    /// What costs something, as often as it may be asked for.
+    /// Serves what the rate limits cover.
     async fn limited(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
         let Some(limits) = &self.limits else { return self.serve(request).await };
-        let standing = limits.count(request.extensions().get::<Client>(), request.headers());
-        let mut response = match &standing.refused {
+        let quota = limits.count(request.extensions().get::<Client>(), request.headers());
+        let mut response = match &quota.refused {
             Some(refused) => {
                 let mut response = problem(ProblemCode::TooManyRequests);
                 response.extensions_mut().insert(refused.reason);
@@ -86,7 +86,7 @@ impl Front {
             }
             None => self.serve(request).await,
         };
-        standing.write(response.headers_mut());
+        quota.write(response.headers_mut());
         response
     }
 
@@ -114,17 +114,17 @@ impl Front {
     }
 }
 
-/// Whether a path is one of the front's own that everyone may see.
+/// Whether a path is one of the front's public pages.
 fn is_page(path: &str) -> bool {
     matches!(path, "/" | "/health" | "/health/ready")
 }
 
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Rondo</title>\
-<h1>Rondo</h1><p>Tasks that recur, remind and are kept in sync.</p>\
-<ul><li><a href=/api/docs>/api/docs</a>: the API, to read and to try</li>\
-<li><code>/api/auth/register</code>, <code>/api/tasks</code>: where it begins</li>\
+<h1>Rondo</h1><p>Recurring tasks, reminders and live sync.</p>\
+<ul><li><a href=/api/docs>/api/docs</a>: read and try the API</li>\
+<li><code>/api/auth/register</code>, <code>/api/tasks</code>: start here</li>\
 <li><code>/ws</code>: live sync</li></ul>";
-/// The page has neither script nor style, and nothing from elsewhere.
+/// The page has no script, style or external resource.
 const PAGE_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

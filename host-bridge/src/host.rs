@@ -1,4 +1,4 @@
-//! `rondo host`: the components of spin.toml alone, with all their routes, as Spin serves them.
+//! `rondo host`: serves only the components of spin.toml, with all their routes, as Spin does.
 
 use std::io::ErrorKind;
 
@@ -16,15 +16,15 @@ use tokio::net::TcpListener;
 use crate::edge::{Edge, Facing};
 use crate::option::{HostArgs, manifest};
 
-/// What the help calls the main listener's address.
+/// The option of the main listener's address, for error messages.
 pub const LISTEN_OPTION: &str = "--listen (RONDO_LISTEN)";
-/// The setting of the variable that components know the trusted proxies by.
+/// The setting of the components' variable with the trusted proxies.
 const TRUSTED_SETTING: &str = "SPIN_VARIABLE_TRUSTED_PROXIES";
 
 /// Serves until `shutdown`.
 ///
 /// # Errors
-/// When the manifest, a variable or a component is not right, or the address is in use.
+/// When the manifest, a variable or a component is invalid, or the address is in use.
 pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
     let manifest = manifest(&args.spin_toml)?;
     let values = Values::resolve(&manifest.variables, Values::from_environment)?;
@@ -41,7 +41,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let listener = listen(&args.listen, LISTEN_OPTION).await?;
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
-    // Spin has no /metrics, so nobody reads them; the log lines are the same as everywhere.
+    // Like Spin, it has no /metrics: nobody reads these.
     let edge = Edge::new(Metrics::new(), facing);
     let gate = edge.gate(listener, limits());
     let handler = move |request| {
@@ -52,8 +52,8 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     Ok(())
 }
 
-/// Refuses at the start what a component would refuse when it is asked, and what none can see: a
-/// password that would go to its database in the clear.
+/// Refuses at the start what components would refuse at a request, and what they can't see: a password sent
+/// to the database in the clear.
 fn check(values: &Values, cleartext: &Cleartext) -> Result<(), VariableError> {
     let refused =
         |name: &str, reason: String| VariableError::Refused { name: name.to_owned(), reason };
@@ -85,7 +85,7 @@ fn check(values: &Values, cleartext: &Cleartext) -> Result<(), VariableError> {
     Ok(())
 }
 
-/// Raises what the system limits and tells all limits, once; gives how many connections there may be.
+/// Raises the limit of open files, logs all limits, and returns the limit of connections.
 pub fn limits() -> usize {
     let open_files = open_files_raised();
     let connections = connection::connections_max(open_files);
@@ -100,10 +100,10 @@ pub fn limits() -> usize {
     connections
 }
 
-/// Binds an address, which `option` chooses.
+/// Binds an address that `option` sets.
 ///
 /// # Errors
-/// When it is in use or not this machine's.
+/// When it is in use, or not an address of this machine.
 pub async fn listen(address: &str, option: &str) -> anyhow::Result<TcpListener> {
     rondo_telemetry::listen(address).await.map_err(|error| {
         let advice = format!("or choose another address with {option}");

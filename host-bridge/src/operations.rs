@@ -1,5 +1,5 @@
-//! What an operator asks a process: `/health`, `/health/ready` with reasons, `/metrics`. The bridge
-//! serves nothing else; `rondo up` has a listener for it where its own is for the public.
+//! Operators' endpoints: `/health`, `/health/ready` with reasons, and `/metrics`. The bridge serves nothing
+//! else; `rondo up` has a separate listener for them when its own is public.
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -17,7 +17,7 @@ use crate::health::Health;
 
 const PATHS: [&str; 3] = ["/health", "/health/ready", "/metrics"];
 
-/// Answers operators; a clone is another handle on the same.
+/// Serves operators; clones share it.
 #[derive(Clone)]
 pub struct Operations {
     pub health: Health,
@@ -25,7 +25,7 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Serves a listener that is for operators alone, until `shutdown`.
+    /// Serves a listener for operators until `shutdown`.
     pub async fn serve(self, edge: Edge, listener: TcpListener, shutdown: CancellationToken) {
         let handler = move |request: Request<Incoming>| {
             let (operations, edge) = (self.clone(), edge.clone());
@@ -39,7 +39,7 @@ impl Operations {
         serve::serve(gate, handler, shutdown).await;
     }
 
-    /// None for a path that is none of an operator's.
+    /// None for any other path.
     pub async fn answer(&self, method: &Method, path: &str) -> Option<Response<HyperOutgoingBody>> {
         if PATHS.contains(&path)
             && let Some(answer) = no_page(method)
@@ -57,15 +57,15 @@ impl Operations {
         })
     }
 
-    /// `/health/ready` for the public: the status without its reasons.
+    /// `/health/ready` for the public: the status without reasons.
     pub async fn status(&self) -> Response<HyperOutgoingBody> {
         let report = self.health.report().await;
         json(report.status_code(), report.status_json())
     }
 }
 
-/// What a page of the host's own answers to a method that does not show it: the methods that do. None for
-/// GET, and for HEAD, whose body the server leaves out.
+/// The host's response to any method but GET and HEAD on its own pages: the allowed methods. None for GET and
+/// HEAD.
 #[must_use]
 pub fn no_page(method: &Method) -> Option<Response<HyperOutgoingBody>> {
     let mut response = match *method {
@@ -95,7 +95,7 @@ pub fn live() -> Response<HyperOutgoingBody> {
     json(StatusCode::OK.as_u16(), health::LIVE.to_owned())
 }
 
-/// A page or a text of the host's own.
+/// A page or text of the host itself.
 #[must_use]
 pub fn content(media_type: &'static str, content: String) -> Response<HyperOutgoingBody> {
     let mut response = Response::new(body(content));

@@ -1,8 +1,7 @@
-//! Rate limits of the one origin of `rondo up`: by user and by address, in this process, where each
-//! request passes. Elsewhere the ingress has them.
+//! Rate limits of `rondo up`, by user and by address. In other deployments the ingress has them.
 //!
-//! Each holder has a bucket of a minute's requests that fills steadily (GCRA). Answers say how one
-//! stands by the fields of draft-ietf-httpapi-ratelimit-headers-10, and 429 says when to come back.
+//! Each holder has a bucket of a minute's requests that refills steadily (GCRA). Responses report its state
+//! in the fields of draft-ietf-httpapi-ratelimit-headers-10; 429 says when to retry.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
@@ -20,18 +19,17 @@ use rondo_wasm_host::serve::Client;
 
 use crate::refusal::{RATE_ADDRESS, RATE_USER, Reason};
 
-/// Requests in a minute that a user, and an address, may make unless set otherwise: more than a
-/// person with several devices makes, and a household or a small office.
+/// Default requests per minute of a user and of an address: more than a person with several devices needs,
+/// and a household or a small office.
 const USER_PER_MINUTE: u32 = 3_000;
 const ADDRESS_PER_MINUTE: u32 = 6_000;
 const WINDOW_S: u64 = 60;
-/// Holders that are remembered before those with a full bucket are forgotten, and how often, in
-/// requests, that is looked at.
+/// Holders kept before those with a full bucket are dropped, and the interval of that check, in requests.
 const HOLDERS_MAX: usize = 100_000;
-const LOOK_REQUESTS: u32 = 1_024;
+const CHECK_REQUESTS: u32 = 1_024;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The setting `RATE_LIMITS`: `off`, or requests in a minute such as `user=3000,address=6000`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +64,19 @@ impl FromStr for RateSetting {
     }
 }
 
-/// Whose requests are counted together.
+/// Whose requests share a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Address(Client),
     User(i64),
-    /// Another token, by its hash: whose it is, only the components find out.
+    /// Another token, by its hash: only the components can tell whose it is.
     Token(u64),
 }
 
-/// One kind of bucket.
+/// The buckets of one kind of holder.
 struct Buckets {
     name: &'static str,
-    /// Why a request is refused that finds none.
+    /// Why a request without a token is refused.
     reason: Reason,
     per_minute: NonZeroU32,
     limiter:
@@ -86,7 +84,7 @@ struct Buckets {
     clock: DefaultClock,
 }
 
-/// The limits, and how every holder stands.
+/// The limits, with the buckets of all holders.
 pub struct RateLimits {
     users: Buckets,
     addresses: Buckets,
@@ -95,16 +93,16 @@ pub struct RateLimits {
     requests: AtomicU32,
 }
 
-/// How a request's holders stand: fields for its answer.
+/// The state of a request's quotas, for the fields of its response.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct QuotaStatus {
     policies: Vec<String>,
-    standings: Vec<String>,
-    /// When this request is not let through.
+    limits: Vec<String>,
+    /// Set when the request is refused.
     pub refused: Option<Refused>,
 }
 
-/// Why a request is not let through, and how long it is until the next one is.
+/// Why a request is refused, and how long until the next one may pass.
 #[derive(Debug)]
 pub struct Refused {
     pub reason: Reason,
@@ -112,8 +110,8 @@ pub struct Refused {
 }
 
 impl RateLimits {
-    /// None when they are off. `keys` tell whose a token of our own is, for a forged one must not
-    /// use up what its user has.
+    /// None if the limits are off. `keys` verify our own tokens, so that a forged token can't spend its
+    /// victim's quota.
     #[must_use]
     pub fn new(setting: RateSetting, keys: Keys) -> Option<Self> {
         let RateSetting::PerMinute { user, address } = setting else { return None };
@@ -128,19 +126,19 @@ impl RateLimits {
 
     /// Counts a request.
     #[must_use]
-    pub fn count(&self, client: Option<&Client>, headers: &HeaderMap) -> Standing {
+    pub fn count(&self, client: Option<&Client>, headers: &HeaderMap) -> QuotaStatus {
         self.forget();
-        let mut standing = Standing::default();
+        let mut status = QuotaStatus::default();
         if let Some(client) = client {
-            self.addresses.count(Holder::Address(client.clone()), &mut standing);
+            self.addresses.count(Holder::Address(client.clone()), &mut status);
         }
-        // Who is refused by address has not used a user's share.
-        if standing.refused.is_none()
+        // A request refused by address doesn't spend the user's quota.
+        if status.refused.is_none()
             && let Some(holder) = self.bearer(headers)
         {
-            self.users.count(holder, &mut standing);
+            self.users.count(holder, &mut status);
         }
-        standing
+        status
     }
 
     fn bearer(&self, headers: &HeaderMap) -> Option<Holder> {
@@ -157,9 +155,9 @@ impl RateLimits {
         })
     }
 
-    /// Keeps the memory bounded: a holder with a full bucket is as good as a new one.
+    /// Bounds the memory: a holder with a full bucket needs no entry.
     fn forget(&self) {
-        if !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_REQUESTS) {
+        if !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECK_REQUESTS) {
             return;
         }
         for buckets in [&self.users, &self.addresses] {
@@ -177,7 +175,7 @@ impl Buckets {
         Self { name, reason, per_minute, limiter, clock: DefaultClock::default() }
     }
 
-    fn count(&self, holder: Holder, standing: &mut Standing) {
+    fn count(&self, holder: Holder, status: &mut QuotaStatus) {
         let quota = u64::from(self.per_minute.get());
         let (left, full_in_s) = match self.limiter.check_key(&holder) {
             Ok(state) => {
@@ -187,20 +185,20 @@ impl Buckets {
             Err(until) => {
                 let wait = until.wait_time_from(self.clock.now());
                 let (reason, wait_s) = (self.reason, wait.as_secs() + 1);
-                standing.refused = Some(Refused { reason, wait_s });
+                status.refused = Some(Refused { reason, wait_s });
                 (0, WINDOW_S)
             }
         };
         let Self { name, .. } = self;
-        standing.policies.push(format!("\"{name}\";q={quota};w={WINDOW_S}"));
-        standing.standings.push(format!("\"{name}\";r={left};t={full_in_s}"));
+        status.policies.push(format!("\"{name}\";q={quota};w={WINDOW_S}"));
+        status.limits.push(format!("\"{name}\";r={left};t={full_in_s}"));
     }
 }
 
-impl Standing {
-    /// Writes the fields into an answer.
+impl QuotaStatus {
+    /// Writes the fields of a response.
     pub fn write(&self, headers: &mut HeaderMap) {
-        for (name, parts) in [(POLICY, &self.policies), (STANDING, &self.standings)] {
+        for (name, parts) in [(POLICY, &self.policies), (LIMIT, &self.limits)] {
             if !parts.is_empty()
                 && let Ok(value) = HeaderValue::try_from(parts.join(", "))
             {
@@ -261,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_stopped_and_told_when_to_come_back_and_others_go_on() {
+    fn an_exhausted_address_is_told_when_to_retry_and_others_pass() {
         let limits = limits("address=2,user=100");
         let none = HeaderMap::new();
         let mut fields = HeaderMap::new();
@@ -271,20 +269,20 @@ mod tests {
         assert_eq!(fields["ratelimit"], "\"address\";r=1;t=30");
         assert!(!fields.contains_key("retry-after"));
         assert!(limits.count(Some(&from(1)), &none).refused.is_none());
-        let standing = limits.count(Some(&from(1)), &none);
-        let refused = standing.refused.as_ref().unwrap();
+        let status = limits.count(Some(&from(1)), &none);
+        let refused = status.refused.as_ref().unwrap();
         assert!(
             (1..=31).contains(&refused.wait_s) && refused.reason == RATE_ADDRESS,
             "{refused:?}"
         );
-        standing.write(&mut fields);
+        status.write(&mut fields);
         assert_eq!(fields["ratelimit"], "\"address\";r=0;t=60");
         assert!(fields.contains_key("retry-after"));
         assert!(limits.count(Some(&from(2)), &none).refused.is_none());
     }
 
     #[test]
-    fn a_user_is_counted_over_all_tokens_and_a_forged_token_uses_up_nothing() {
+    fn a_user_is_counted_over_all_tokens_and_a_forged_token_spends_nothing() {
         let limits = limits("user=1");
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
         let now_s = now.unwrap();

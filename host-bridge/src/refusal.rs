@@ -1,5 +1,4 @@
-//! Refusals because of who asks, or how often (401 and 429): counted by reason, and logged as far as a
-//! log can bear it.
+//! Refused requests (401 and 429): counted by reason, and logged at a bounded rate.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,20 +12,20 @@ use rondo_wasm_host::app::{body, internal};
 use rondo_wasm_host::serve::Client;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// Why a request is refused, among the extensions of its answer, where the answer's code does not tell.
+/// Why a request is refused: an extension of the response, where its code is not specific enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reason(pub &'static str);
 
-/// More requests than an address, and a user, may make in a minute.
+/// The rate limit of an address, and of a user, is exceeded.
 pub const RATE_ADDRESS: Reason = Reason("rate_address");
 pub const RATE_USER: Reason = Reason("rate_user");
 /// A component's own throttle, such as that of logins.
 const THROTTLED: &str = "throttled";
 const NO_TOKEN: &str = "no_token";
 const INVALID_TOKEN: &str = "invalid_token";
-/// A code that is none of the contract's.
+/// A code that the contract doesn't have.
 const OTHER: &str = "other";
-/// Those that an alert may be about from the first on.
+/// Series that exist from the start, so that alerts see the first refusal.
 const ANNOUNCED: [(u16, &str); 6] = [
     (401, NO_TOKEN),
     (401, INVALID_TOKEN),
@@ -36,8 +35,8 @@ const ANNOUNCED: [(u16, &str); 6] = [
     (429, THROTTLED),
 ];
 
-/// For how long an address is not named again with the same reason, in seconds, and how many lines there
-/// are in that time: the log shows who is refused, the metrics show how often.
+/// Time in which an address is logged once per reason, in seconds, and the lines in that time: the log shows
+/// who is refused, the metrics show how often.
 const WINDOW_S: u64 = 10;
 const WINDOW_LINES_MAX: usize = 50;
 
@@ -49,7 +48,7 @@ pub struct Refusals {
 
 struct Window {
     begun: Instant,
-    /// Who was named in it.
+    /// Clients and reasons logged in it.
     named: HashSet<(String, &'static str)>,
     /// Refusals since the last line.
     suppressed: u64,
@@ -63,7 +62,7 @@ impl Refusals {
         Self { metrics, window: Mutex::new(window) }
     }
 
-    /// Looks at an answer; `has_token` is whether the request had one.
+    /// Counts and logs a response that is a refusal; `has_token`: whether the request had a token.
     pub async fn see(
         &self,
         response: Response<HyperOutgoingBody>,
@@ -82,7 +81,7 @@ impl Refusals {
                     let code = code.as_deref();
                     (response, reason(status, code, has_token))
                 }
-                // A component's answer is here as a whole, so this is none of its faults.
+                // A component's response is buffered, so the failure is ours.
                 None => return internal(),
             },
         };
@@ -94,7 +93,7 @@ impl Refusals {
         response
     }
 
-    /// Whether there is a line for this one: then with the number of those before it that had none.
+    /// Whether to log this refusal; if so, the number of those suppressed since the last line.
     fn line(&self, client: &str, reason: &'static str, now: Instant) -> Option<u64> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if now.duration_since(window.begun) >= Duration::from_secs(WINDOW_S) {
@@ -110,7 +109,7 @@ impl Refusals {
     }
 }
 
-/// An answer as it came, and the code that it tells, if it is a problem.
+/// A response, with its problem code if it has one.
 async fn with_code(
     response: Response<HyperOutgoingBody>,
 ) -> Option<(Response<HyperOutgoingBody>, Option<String>)> {
@@ -121,7 +120,7 @@ async fn with_code(
     Some((Response::from_parts(head, body(content)), code))
 }
 
-/// An answer to HEAD has no code, and is taken for the usual one of its status.
+/// Without a code, as in a response to HEAD, the status decides.
 fn reason(status: StatusCode, code: Option<&str>, has_token: bool) -> &'static str {
     let usual = match status {
         StatusCode::UNAUTHORIZED => ProblemCode::Unauthenticated,
