@@ -9,21 +9,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng as _;
 use rondo_contract::capability::{Batching, Capability};
 use rondo_contract::cloud_event::Disposition;
 use rondo_telemetry::Metrics;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::dead_letter::{DeadLetters, Failure};
 use super::delivery::{Delivery, DeliveryError};
 use super::health::PipelineHealth;
-use super::record::Record;
+use super::queue::{ConsumerQueue, Item};
 
 /// Attempts of an event before it becomes a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -34,8 +33,6 @@ const PAUSE_MS_MIN: u64 = 50;
 const PAUSE_MS_MAX: u64 = 5_000;
 /// From this pause on, in milliseconds, readiness reports the consumer as blocked.
 const PAUSE_MS_BLOCKED: u64 = 800;
-/// Unacknowledged events that a consumer holds.
-pub const WINDOW_EVENTS_MAX: usize = 8_192;
 /// Events of one batch, by kind of batching, and their size in bytes.
 const BULK_EVENTS_MAX: usize = 1_000;
 const MIXED_EVENTS_MAX: usize = 250;
@@ -46,63 +43,8 @@ const BULK_BATCHES_MAX: usize = 2;
 const MIXED_BATCHES_MAX: usize = 4;
 const ONE_PER_KEY_BATCHES_MAX: usize = 8;
 
-/// Acknowledges an event: its effect is recorded, or it is a dead letter.
-pub type Ack = Box<dyn FnOnce() + Send>;
-
-/// Set when the event's partition was revoked, so that another process handles it.
-pub type Revoked = Arc<AtomicBool>;
-
 /// The result of a delivery.
 type Delivered = Result<Vec<Disposition>, DeliveryError>;
-
-/// An event with its slot in the window.
-struct Item {
-    record: Record,
-    attempts: u32,
-    ack: Option<Ack>,
-    revoked: Option<Revoked>,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Item {
-    fn is_revoked(&self) -> bool {
-        self.revoked.as_ref().is_some_and(|revoked| revoked.load(Ordering::Acquire))
-    }
-}
-
-/// The producers' end of a consumer's bounded queue.
-#[derive(Clone)]
-pub struct ConsumerQueue {
-    capability: &'static Capability,
-    sender: mpsc::UnboundedSender<Item>,
-    window: Arc<Semaphore>,
-}
-
-impl ConsumerQueue {
-    #[must_use]
-    pub fn capability(&self) -> &'static Capability {
-        self.capability
-    }
-
-    /// Events that can be pushed without waiting.
-    #[must_use]
-    pub fn free_slots(&self) -> usize {
-        self.window.available_permits()
-    }
-
-    /// Enqueues an event; waits while the window is full. An event that the capability doesn't want is
-    /// acknowledged at once; one that is `revoked` while it waits is dropped. False when the consumer has
-    /// stopped.
-    pub async fn push(&self, record: Record, ack: Ack, revoked: Option<Revoked>) -> bool {
-        if record.known_type().is_some_and(|event_type| !(self.capability.wants)(event_type)) {
-            ack();
-            return true;
-        }
-        let Ok(slot) = self.window.clone().acquire_owned().await else { return false };
-        let item = Item { record, attempts: 0, ack: Some(ack), revoked, _slot: slot };
-        self.sender.send(item).is_ok()
-    }
-}
 
 /// The parts of a consumer.
 pub struct Consumer {
@@ -118,9 +60,7 @@ impl Consumer {
     /// the next start.
     #[must_use]
     pub fn start(self, tasks: &mut JoinSet<()>, shutdown: CancellationToken) -> ConsumerQueue {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let window = Arc::new(Semaphore::new(WINDOW_EVENTS_MAX));
-        let queue = ConsumerQueue { capability: self.capability, sender, window };
+        let (queue, receiver) = ConsumerQueue::new(self.capability);
         tasks.spawn(self.run(receiver, shutdown));
         queue
     }

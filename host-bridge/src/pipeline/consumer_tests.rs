@@ -1,6 +1,11 @@
+use std::sync::atomic::Ordering;
+
 use rondo_contract::cloud_event::CloudEvent;
+use tokio::sync::Semaphore;
 
 use super::*;
+use crate::pipeline::queue::Revoked;
+use crate::pipeline::record::Record;
 
 fn item(key: &str, id: &str) -> Item {
     let window = Arc::new(Semaphore::new(1));

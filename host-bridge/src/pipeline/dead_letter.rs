@@ -9,7 +9,7 @@ use rondo_database::Pool;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::ConsumerQueue;
+use super::queue::ConsumerQueue;
 use super::record::Record;
 
 /// Pause between two attempts to record, and between two polls for letters to redrive, in milliseconds.

@@ -6,7 +6,7 @@ use rondo_database::Pool;
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::{ConsumerQueue, WINDOW_EVENTS_MAX};
+use super::queue::{ConsumerQueue, WINDOW_EVENTS_MAX};
 
 /// Interval between two polls, in seconds.
 const POLL_S: u64 = 3;

@@ -7,15 +7,12 @@
 pub mod kafka;
 pub mod local;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rondo_contract::topic::Topic;
 use rondo_database::Dsn;
 use rondo_database::Session;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::Ack;
+use super::queue::Ack;
 use super::record::Record;
 
 /// Key of the advisory lock that `local` holds exclusively and bridges on `kafka` share.
@@ -23,27 +20,6 @@ const TRANSPORT_LOCK: i64 = 0x0072_6f6e_646f_0003;
 const CURRENT: &str = include_str!("../../sql/transport_current.sql");
 const SET: &str = include_str!("../../sql/transport_set.sql");
 const DRAINED: &str = include_str!("../../sql/transport_drained.sql");
-
-/// Acknowledges an event once each of its readers or topics has.
-pub(super) struct AckCounter {
-    left: AtomicUsize,
-    ack: Mutex<Option<Ack>>,
-}
-
-impl AckCounter {
-    fn new(count: usize, ack: Ack) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(count), ack: Mutex::new(Some(ack)) })
-    }
-
-    fn ack_one(&self) {
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let ack = self.ack.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(ack) = ack {
-                ack();
-            }
-        }
-    }
-}
 
 /// A transport for events.
 pub enum Transport {

@@ -22,10 +22,9 @@ use rondo_contract::topic::{TOPICS, Topic};
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::pipeline::consumer::{Ack, ConsumerQueue, Revoked, WINDOW_EVENTS_MAX};
 use crate::pipeline::health::{KAFKA, PipelineHealth};
+use crate::pipeline::queue::{Ack, AckCounter, ConsumerQueue, Revoked, WINDOW_EVENTS_MAX};
 use crate::pipeline::record::Record;
-use crate::pipeline::transport::AckCounter;
 
 /// Interval of the client's statistics, in milliseconds.
 const STATISTICS_MS: u64 = 3_000;

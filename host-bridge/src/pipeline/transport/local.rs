@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use rondo_contract::topic::{TASK_UPDATES, Topic};
 
-use crate::pipeline::consumer::{Ack, ConsumerQueue};
+use crate::pipeline::queue::{Ack, AckCounter, ConsumerQueue};
 use crate::pipeline::record::Record;
-use crate::pipeline::transport::AckCounter;
 
 /// Receives the events of `task-updates` for live sync; never blocks.
 pub type Feed = Arc<dyn Fn(&Record) + Send + Sync>;
