@@ -1,4 +1,4 @@
-SELECT id, event_id::text AS event_id, consumer, topic, key, headers, value
+SELECT id, event_id, consumer, topic, key, headers, value
 FROM dead_letters
 WHERE state = 'redriving'
 ORDER BY id

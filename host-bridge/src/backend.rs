@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
-use rondo_database::{Dsn, Pool};
+use rondo_database::{Database, Dsn};
 use rondo_domain::destination::Loopback;
 use rondo_telemetry::{Metrics, Part, Readiness};
 use tokio::sync::Notify;
@@ -37,7 +37,7 @@ pub struct BackendSetting {
 /// A backend that has not been started; its parts of readiness exist already.
 pub struct Backend {
     dsn: Dsn,
-    pub pool: Pool,
+    pub database: Database,
     pub metrics: Metrics,
     pub readiness: Readiness,
     /// Wakes the relay.
@@ -52,11 +52,11 @@ impl Backend {
     /// `dsn` is the bridge's login.
     ///
     /// # Errors
-    /// When the certificate that the connection string names cannot be read.
+    /// When the authorities that the connection string names cannot be read.
     pub fn new(dsn: Dsn) -> anyhow::Result<Self> {
-        let pool = crate::pool(&dsn)?;
+        let database = crate::database::open(&dsn)?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
-        crate::watch_pool(&metrics, &pool);
+        crate::database::watch(&metrics, &database);
         Ok(Self {
             health: Arc::new(PipelineHealth::new(readiness.part("events"))),
             clock: readiness.part("clock"),
@@ -64,7 +64,7 @@ impl Backend {
             webhooks: readiness.part("webhooks"),
             wake: Arc::new(Notify::new()),
             dsn,
-            pool,
+            database,
             metrics,
             readiness,
         })
@@ -81,26 +81,26 @@ impl Backend {
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Pipeline> {
-        let Self { dsn, pool, metrics, wake, health, .. } = self;
+        let Self { dsn, database, metrics, wake, health, .. } = self;
         let BackendSetting { mail, from, loopback, provider, audit_days, lateness_minutes } =
             setting;
         let clock = Clock {
-            pool: pool.clone(),
+            database: database.clone(),
             lateness_minutes,
             metrics: metrics.clone(),
             part: self.clock,
             wake: wake.clone(),
         };
-        let mailer = Mailer::new(pool.clone(), mail, from, metrics.clone());
+        let mailer = Mailer::new(database.clone(), mail, from, metrics.clone());
         let resolver = webhook::system_resolver();
-        let sender = WebhookSender::new(pool.clone(), loopback, resolver, metrics.clone())?;
+        let sender = WebhookSender::new(database.clone(), loopback, resolver, metrics.clone())?;
         tasks.spawn(clock.run(shutdown.clone()));
-        tasks.spawn(retention::run(pool.clone(), audit_days, shutdown.clone()));
+        tasks.spawn(retention::run(database.clone(), audit_days, shutdown.clone()));
         tasks.spawn(job::work(mailer, self.mailer, shutdown.clone()));
         tasks.spawn(job::work(sender, self.webhooks, shutdown.clone()));
         if let Some(provider) = provider {
-            tasks.spawn(jwks::run(pool.clone(), provider, shutdown.clone()));
+            tasks.spawn(jwks::run(database.clone(), provider, shutdown.clone()));
         }
-        Ok(Pipeline { dsn, pool, delivery, metrics, health, wake })
+        Ok(Pipeline { dsn, database, delivery, metrics, health, wake })
     }
 }

@@ -34,13 +34,13 @@ pub async fn run(
         lateness_minutes: args.reminder.reminder_lateness_minutes,
     };
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
-    crate::check_schema(&dsn, "rondo bridge").await?;
+    crate::database::check_schema(&dsn, "rondo bridge").await?;
     let backend = Backend::new(dsn)?;
     let token = shutdown.token();
 
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
     println!("{}", setting.mail.announcement());
-    let health = Health::new(backend.readiness.clone(), backend.pool.clone(), health::ADVICE);
+    let health = Health::new(backend.readiness.clone(), backend.database.clone(), health::ADVICE);
     let operations = Operations { health, metrics: backend.metrics.clone() };
     let edge = Edge::new(backend.metrics.clone(), Facing::operators());
     let mut tasks = JoinSet::new();

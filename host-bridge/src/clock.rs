@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_telemetry::{Metrics, Part};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ const FIRE: &str = include_str!("../sql/reminders_fire.sql");
 
 /// Fires what is due. Several clocks can run at once: each reminder fires once.
 pub struct Clock {
-    pub pool: Pool,
+    pub database: Database,
     /// How late a reminder may still fire, and a digest be sent.
     pub lateness_minutes: i32,
     pub metrics: Metrics,
@@ -59,14 +59,14 @@ impl Clock {
     }
 
     async fn poll(&self, next_digest_poll: &mut Instant) -> anyhow::Result<()> {
-        let firing = fire(&self.pool, self.lateness_minutes).await?;
+        let firing = fire(&self.database, self.lateness_minutes).await?;
         if firing.missed > 0 {
             tracing::warn!(missed = firing.missed, "reminders missed: due too long ago");
         }
         self.metrics.reminders_fired.inc_by(firing.fired.unsigned_abs());
         let mut emitted = firing.fired;
         if *next_digest_poll <= Instant::now() {
-            let digests = digest::advance(&self.pool, self.lateness_minutes).await?;
+            let digests = digest::advance(&self.database, self.lateness_minutes).await?;
             emitted += digests.emitted;
             // A full batch: there may be more.
             if !digests.is_full {
@@ -83,7 +83,7 @@ impl Clock {
 }
 
 /// The result of one poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Firing {
     pub fired: i64,
     /// Those that were due too long ago.
@@ -94,9 +94,6 @@ pub struct Firing {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fire(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Firing> {
-    let client = pool.get().await?;
-    let statement = client.prepare_cached(FIRE).await?;
-    let row = client.query_one(&statement, &[&BATCH_MAX, &lateness_minutes]).await?;
-    Ok(Firing { fired: row.get("fired"), missed: row.get("missed") })
+pub async fn fire(database: &Database, lateness_minutes: i32) -> anyhow::Result<Firing> {
+    Ok(database.one(sqlx::query_as(FIRE).bind(BATCH_MAX).bind(lateness_minutes)).await?)
 }

@@ -134,7 +134,7 @@ impl Cli {
                     TransportName::Kafka => "kafka",
                 };
                 let dsn = database.dsn(&cleartext)?;
-                crate::check_schema(&dsn, "rondo transport").await?;
+                crate::database::check_schema(&dsn, "rondo transport").await?;
                 pipeline::transport::switch(&dsn, name).await
             }
             Command::User { what, database } => user(what, &database.dsn(&cleartext)?).await,
@@ -143,8 +143,8 @@ impl Cli {
 }
 
 async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
-    crate::check_schema(dsn, "rondo user").await?;
-    let session = crate::connect(dsn, "rondo user").await?;
+    crate::database::check_schema(dsn, "rondo user").await?;
+    let session = crate::database::connect(dsn, "rondo user").await?;
     match what {
         // No service's login may call it, so that no service can make an administrator.
         User::Grant { email, scope } => {
@@ -182,13 +182,13 @@ async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {
             std::fs::create_dir_all(&data)?;
             let secrets = Secrets::load_or_create(&data)?;
             role::provision(dsn, &secrets, role::ConnectionLimit::Enforced).await?;
-            let mut session = crate::connect(dsn, "rondo migrate").await?;
+            let mut session = crate::database::connect(dsn, "rondo migrate").await?;
             for applied in migration::up(&mut session, migration::embedded()).await? {
                 println!("applied {:04} {}", applied.version, applied.name);
             }
         }
         Migrate::Status => {
-            let session = crate::connect(dsn, "rondo migrate").await?;
+            let session = crate::database::connect(dsn, "rondo migrate").await?;
             let status = migration::status(&session, migration::embedded()).await?;
             for (label, at) in &status.applied {
                 println!("applied {:04} {} at {at}", label.version, label.name);

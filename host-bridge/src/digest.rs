@@ -1,8 +1,9 @@
 //! Due digests. The domain calculates each user's next digest, and one transaction plans it and writes
 //! `digest.due` to the outbox. When a user changes the hour or the zone, the plan is recalculated.
 
-use anyhow::anyhow;
-use rondo_database::Pool;
+use anyhow::{Context as _, Error};
+use chrono::{DateTime, NaiveTime, Timelike as _, Utc};
+use rondo_database::Database;
 use rondo_domain::digest;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::SignedDuration;
@@ -10,7 +11,6 @@ use rondo_domain::jiff::civil::Time;
 use rondo_domain::zone::Zone;
 use rondo_telemetry::TraceContext;
 use serde_json::{Value, json};
-use tokio_postgres::Row;
 
 /// Users whose digests are advanced in one transaction.
 pub const BATCH_MAX: i64 = 200;
@@ -32,43 +32,54 @@ pub struct Advance {
 ///
 /// # Errors
 /// When the database fails, or holds a value that no version of this program stores.
-pub async fn advance(pool: &Pool, lateness_minutes: i32) -> anyhow::Result<Advance> {
-    let client = pool.get().await?;
-    let statement = client.prepare_cached(DUE).await?;
-    let rows = client.query(&statement, &[&BATCH_MAX]).await?;
+pub async fn advance(database: &Database, lateness_minutes: i32) -> anyhow::Result<Advance> {
+    let due: Vec<DueDigest> = database.all(sqlx::query_as(DUE).bind(BATCH_MAX)).await?;
     let lateness = SignedDuration::from_mins(lateness_minutes.into());
     let steps: Vec<Value> =
-        rows.iter().map(|row| step(row, lateness)).collect::<anyhow::Result<_>>()?;
+        due.iter().map(|digest| digest.step(lateness)).collect::<anyhow::Result<_>>()?;
     if steps.is_empty() {
         return Ok(Advance { emitted: 0, is_full: false });
     }
     let is_full = i64::try_from(steps.len())? >= BATCH_MAX;
-    let statement = client.prepare_cached(ADVANCE).await?;
     // No request caused it, so it starts a trace.
     let trace = TraceContext::root().traceparent();
-    let row = client.query_one(&statement, &[&Value::from(steps), &trace]).await?;
-    Ok(Advance { emitted: row.get(0), is_full })
+    let advance = sqlx::query_as(ADVANCE).bind(Value::from(steps)).bind(trace);
+    let (emitted,) = database.one(advance).await?;
+    Ok(Advance { emitted, is_full })
 }
 
-/// One user's step, as `digests_advance` takes it.
-fn step(row: &Row, lateness: SignedDuration) -> anyhow::Result<Value> {
-    let (user, digest_at, time_zone): (i64, String, String) =
-        (row.get("id"), row.get("digest_at"), row.get("time_zone"));
-    let at: Time = digest_at.parse().map_err(|error| anyhow!("a stored time of day: {error}"))?;
-    let zone = Zone::parse(&time_zone).unwrap_or_else(|_| Zone::utc());
-    let now = stored(row.get("now"))?;
-    let due = row.get::<_, Option<String>>("due").map(stored).transpose()?;
-    // Of several digests missed in a downtime, the last is enough.
-    let next = digest::next(at, &zone, now).map(|(next, _)| instant::format(next));
-    let day = due
-        .filter(|due| now.duration_since(*due) <= lateness)
-        .map(|due| digest::day_of(at, &zone, due).to_string());
-    Ok(json!({
-        "user_id": user, "digest_at": digest_at, "time_zone": time_zone,
-        "due": due.map(instant::format), "next": next, "day": day,
-    }))
+/// A user whose next digest is due, or not planned yet.
+#[derive(sqlx::FromRow)]
+struct DueDigest {
+    id: i64,
+    /// Local time of day.
+    digest_at: NaiveTime,
+    time_zone: String,
+    due: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
 }
 
-fn stored(text: String) -> anyhow::Result<Instant> {
-    text.parse().map_err(|error| anyhow!("a stored instant: {error}"))
+impl DueDigest {
+    /// The user's step, as `digests_advance` takes it.
+    fn step(&self, lateness: SignedDuration) -> anyhow::Result<Value> {
+        let (hour, minute) = (self.digest_at.hour(), self.digest_at.minute());
+        let at = Time::new(i8::try_from(hour)?, i8::try_from(minute)?, 0, 0).map_err(Error::msg)?;
+        let zone = Zone::parse(&self.time_zone).unwrap_or_else(|_| Zone::utc());
+        let now = instant_of(self.now)?;
+        let due = self.due.map(instant_of).transpose()?;
+        // Of several digests missed in a downtime, the last is enough.
+        let next = digest::next(at, &zone, now).map(|(next, _)| instant::format(next));
+        let day = due
+            .filter(|due| now.duration_since(*due) <= lateness)
+            .map(|due| digest::day_of(at, &zone, due).to_string());
+        Ok(json!({
+            "user_id": self.id, "digest_at": self.digest_at.to_string(), "time_zone": self.time_zone,
+            "due": due.map(instant::format), "next": next, "day": day,
+        }))
+    }
+}
+
+/// Postgres counts microseconds.
+fn instant_of(at: DateTime<Utc>) -> anyhow::Result<Instant> {
+    Instant::from_microsecond(at.timestamp_micros()).context("an instant out of range")
 }

@@ -1,7 +1,7 @@
 //! `rondo dlq`: dead letters, for an operator to decide on.
 
 use clap::{Args, Subcommand, ValueEnum};
-use rondo_database::{Dsn, Pool};
+use rondo_database::Dsn;
 
 use crate::pipeline::dead_letter::{DeadLetters, Filter};
 
@@ -62,9 +62,8 @@ impl State {
 /// # Errors
 /// When the database fails, or a dead letter doesn't exist or isn't open.
 pub async fn run(command: Dlq, dsn: &Dsn) -> anyhow::Result<()> {
-    let pool = crate::pool(dsn)?;
-    crate::check_schema(dsn, "rondo dlq").await?;
-    let letters = DeadLetters::new(Pool::clone(&pool));
+    crate::database::check_schema(dsn, "rondo dlq").await?;
+    let letters = DeadLetters::new(crate::database::open(dsn)?);
     match command {
         Dlq::List(args) => {
             let states = args.state.map_or(&["open", "redriving"][..], State::names);

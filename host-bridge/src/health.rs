@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_telemetry::{Part, Readiness, Report};
 
 /// Timeout of the database's health check, in seconds.
@@ -18,40 +18,36 @@ pub const ADVICE: &str = "Postgres does not respond: check that it runs, and see
 #[derive(Clone)]
 pub struct Health {
     readiness: Readiness,
-    pool: Pool,
-    database: Arc<Part>,
+    database: Database,
+    part: Arc<Part>,
     advice: &'static str,
 }
 
 impl Health {
     /// `advice` is the reason while the database doesn't respond, such as [`ADVICE`].
     #[must_use]
-    pub fn new(readiness: Readiness, pool: Pool, advice: &'static str) -> Self {
-        let database = Arc::new(readiness.part("database"));
-        Self { readiness, pool, database, advice }
+    pub fn new(readiness: Readiness, database: Database, advice: &'static str) -> Self {
+        let part = Arc::new(readiness.part("database"));
+        Self { readiness, database, part, advice }
     }
 
     /// Checks the database and reports all parts.
     pub async fn report(&self) -> Report {
-        let asked = tokio::time::timeout(Duration::from_secs(DATABASE_S_MAX), self.ask()).await;
+        let asked =
+            tokio::time::timeout(Duration::from_secs(DATABASE_S_MAX), self.database.check()).await;
         let reason = match asked {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("{error:#}")),
+            Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("timed out".to_owned()),
         };
         match reason {
-            None => self.database.ready(),
+            None => self.part.ready(),
             Some(error) => {
                 tracing::debug!(error, "the database does not respond");
-                self.database.not_ready(self.advice);
+                self.part.not_ready(self.advice);
             }
         }
         self.readiness.report()
-    }
-
-    async fn ask(&self) -> anyhow::Result<()> {
-        self.pool.get().await?.simple_query("SELECT").await?;
-        Ok(())
     }
 
     /// Waits until every part is ready.

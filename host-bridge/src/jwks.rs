@@ -16,7 +16,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rondo_contract::token::key::{self, Jwk};
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_domain::destination::Loopback;
 use rondo_setting::{SettingError, is_this_machine, refusal};
 use serde_json::Value;
@@ -105,7 +105,7 @@ fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
 }
 
 /// Refreshes the provider's keys until `shutdown`.
-pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
+pub async fn run(database: Database, provider: Provider, shutdown: CancellationToken) {
     let client = match client() {
         Ok(client) => client,
         Err(error) => {
@@ -116,7 +116,7 @@ pub async fn run(pool: Pool, provider: Provider, shutdown: CancellationToken) {
     loop {
         let pause_s = tokio::select! {
             () = shutdown.cancelled() => return,
-            refreshed = refresh(&pool, &client, &provider) => match refreshed {
+            refreshed = refresh(&database, &client, &provider) => match refreshed {
                 Ok(keys) => {
                     tracing::debug!(keys, issuer = provider.issuer, "provider keys refreshed");
                     POLL_S
@@ -145,7 +145,11 @@ fn client() -> Result<HttpsClient, rustls::Error> {
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
-async fn refresh(pool: &Pool, client: &HttpsClient, provider: &Provider) -> anyhow::Result<usize> {
+async fn refresh(
+    database: &Database,
+    client: &HttpsClient,
+    provider: &Provider,
+) -> anyhow::Result<usize> {
     let uri = match &provider.keys {
         Keys::At(uri) => uri.clone(),
         Keys::Discovered(uri, loopback) => {
@@ -154,12 +158,10 @@ async fn refresh(pool: &Pool, client: &HttpsClient, provider: &Provider) -> anyh
     };
     let document = fetch(client, uri).await.context("JWKS")?;
     let keys = published(&document)?;
-    let row = pool
-        .get()
-        .await?
-        .query_one(REPLACE, &[&provider.issuer, &serde_json::to_string(&keys)?])
-        .await?;
-    Ok(usize::try_from(row.get::<_, i64>(0))?)
+    let replace =
+        sqlx::query_as(REPLACE).bind(&provider.issuer).bind(serde_json::to_string(&keys)?);
+    let (replaced,): (i64,) = database.one(replace).await?;
+    Ok(usize::try_from(replaced)?)
 }
 
 fn published(document: &str) -> anyhow::Result<Vec<Jwk>> {

@@ -9,7 +9,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use rand::Rng as _;
 use rondo_contract::notification;
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_domain::notification::Decision;
 use rondo_telemetry::{Metrics, TraceContext};
 
@@ -50,7 +50,7 @@ const CANCEL: &str = include_str!("../sql/notification_cancel.sql");
 
 /// Sends mails.
 pub struct Mailer {
-    pool: Pool,
+    database: Database,
     transport: MailTransport,
     from: Mailbox,
     metrics: Metrics,
@@ -59,22 +59,29 @@ pub struct Mailer {
 /// A claimed mail.
 pub struct Mail {
     queue: &'static MailQueue,
+    content: MailContent,
+}
+
+#[derive(sqlx::FromRow)]
+struct MailContent {
     id: i64,
     attempts: i32,
     email: String,
     name: Option<String>,
-    subject: String,
-    text: String,
-    html: String,
+    subject: Option<String>,
+    body_text: Option<String>,
+    body_html: Option<String>,
     /// Unsubscribes from mails of this kind; none for a mail about an account.
     unsubscribe_url: Option<String>,
     traceparent: Option<String>,
+    /// What decides whether it is still worth sending; none for a mail about an account.
+    facts: Option<String>,
 }
 
 impl Mail {
     /// Unique, and the same at every attempt.
     fn label(&self) -> String {
-        format!("{}-{}", self.queue.name, self.id)
+        format!("{}-{}", self.queue.name, self.content.id)
     }
 }
 
@@ -93,32 +100,20 @@ impl Job for Mailer {
 
     async fn claim(&self, slots: usize) -> anyhow::Result<Vec<Mail>> {
         let mut mails = Vec::new();
-        let client = self.pool.get().await?;
         for queue in &QUEUES {
             let left = i32::try_from(slots - mails.len())?;
-            let statement = client.prepare_cached(queue.claim).await?;
-            let rows = client.query(&statement, &[&left, &LEASE_MS]).await?;
-            for row in rows {
-                let facts: Option<&str> = row.get("facts");
+            let claim = sqlx::query_as(queue.claim).bind(left).bind(LEASE_MS);
+            let claimed: Vec<MailContent> = self.database.all(claim).await?;
+            for content in claimed {
+                let facts = content.facts.as_deref();
                 let decision = facts.map(notification::decide).transpose().map_err(Error::msg)?;
                 if let Some(decision @ (Decision::Cancel | Decision::Rearm)) = decision {
-                    let id: i64 = row.get("id");
-                    let statement = client.prepare_cached(CANCEL).await?;
-                    client.query_one(&statement, &[&id, &(decision == Decision::Rearm)]).await?;
+                    let is_rearmed = decision == Decision::Rearm;
+                    let cancel = sqlx::query(CANCEL).bind(content.id).bind(is_rearmed);
+                    self.database.execute(cancel).await?;
                     continue;
                 }
-                mails.push(Mail {
-                    queue,
-                    id: row.get("id"),
-                    attempts: row.get("attempts"),
-                    email: row.get("email"),
-                    name: row.get("name"),
-                    subject: row.get::<_, Option<_>>("subject").unwrap_or_default(),
-                    text: row.get::<_, Option<_>>("body_text").unwrap_or_default(),
-                    html: row.get::<_, Option<_>>("body_html").unwrap_or_default(),
-                    unsubscribe_url: row.get("unsubscribe_url"),
-                    traceparent: row.get("traceparent"),
-                });
+                mails.push(Mail { queue, content });
             }
         }
         Ok(mails)
@@ -126,14 +121,14 @@ impl Job for Mailer {
 
     /// Has the trace of the request that caused the mail.
     fn span(mail: &Mail) -> tracing::Span {
-        let trace = mail.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace = mail.content.traceparent.as_deref().and_then(TraceContext::parse);
         let trace_id = trace.map(|trace| trace.trace_id());
-        tracing::info_span!("mail", mail = mail.label(), attempt = mail.attempts, trace_id)
+        tracing::info_span!("mail", mail = mail.label(), attempt = mail.content.attempts, trace_id)
     }
 
     async fn run(&self, mail: &Mail) -> Outcome {
         // Its earlier attempts never reached an outcome: the process died each time.
-        if mail.attempts > MAIL_ATTEMPTS_MAX {
+        if mail.content.attempts > MAIL_ATTEMPTS_MAX {
             return Outcome::Never("no attempt was completed".to_owned());
         }
         match self.message(mail) {
@@ -143,6 +138,7 @@ impl Job for Mailer {
     }
 
     async fn settle(&self, mail: &Mail, outcome: Option<Outcome>) -> anyhow::Result<()> {
+        let content = &mail.content;
         let outcome = outcome
             .unwrap_or_else(|| Outcome::Later("the server did not answer in time".to_owned()));
         let (error, retry_ms) = match outcome {
@@ -151,8 +147,8 @@ impl Job for Mailer {
                 self.metrics.mail("sent");
                 (None, None)
             }
-            Outcome::Later(error) if mail.attempts < MAIL_ATTEMPTS_MAX => {
-                let wait = (RETRY_MS_MIN << (mail.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
+            Outcome::Later(error) if mail.content.attempts < MAIL_ATTEMPTS_MAX => {
+                let wait = (RETRY_MS_MIN << (content.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
                 let wait = wait / 2 + rand::rng().random_range(0..=wait / 2);
                 tracing::warn!(error, wait_ms = wait, "mail failed; will retry");
                 self.metrics.mail("retried");
@@ -165,36 +161,41 @@ impl Job for Mailer {
             }
         };
         let error = error.map(|error| error.chars().take(ERROR_CHARS_MAX).collect::<String>());
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(mail.queue.settle).await?;
-        client.query_one(&statement, &[&mail.id, &error, &retry_ms]).await?;
-        Ok(())
+        let settle = sqlx::query(mail.queue.settle).bind(content.id).bind(error).bind(retry_ms);
+        Ok(self.database.execute(settle).await?)
     }
 }
 
 impl Mailer {
     #[must_use]
-    pub fn new(pool: Pool, transport: MailTransport, from: Mailbox, metrics: Metrics) -> Self {
+    pub fn new(
+        database: Database,
+        transport: MailTransport,
+        from: Mailbox,
+        metrics: Metrics,
+    ) -> Self {
         metrics.announce_mail();
-        Self { pool, transport, from, metrics }
+        Self { database, transport, from, metrics }
     }
 
     fn message(&self, mail: &Mail) -> anyhow::Result<Message> {
-        let name = mail.name.as_deref().map(one_line).filter(|name| !name.is_empty());
-        let to = Mailbox::new(name, mail.email.parse()?);
+        let content = &mail.content;
+        let name = content.name.as_deref().map(one_line).filter(|name| !name.is_empty());
+        let to = Mailbox::new(name, content.email.parse()?);
         let domain = self.from.email.domain();
         let mut builder = Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(one_line(&mail.subject))
+            .subject(one_line(content.subject.as_deref().unwrap_or_default()))
             .message_id(Some(format!("<{}@{domain}>", mail.label())))
             .raw_header(header(AUTO_SUBMITTED.0, AUTO_SUBMITTED.1));
-        if let Some(url) = &mail.unsubscribe_url {
+        if let Some(url) = &content.unsubscribe_url {
             builder = builder
                 .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
                 .raw_header(header(ONE_CLICK.0, ONE_CLICK.1));
         }
-        let (text, html) = (mail.text.clone(), mail.html.clone());
+        let part = |body: &Option<String>| body.clone().unwrap_or_default();
+        let (text, html) = (part(&content.body_text), part(&content.body_html));
         Ok(builder.multipart(MultiPart::alternative_plain_html(text, html))?)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rondo_contract::capability::CAPABILITIES;
-use rondo_database::{ConnectError, Dsn, Pool, Session};
+use rondo_database::{ConnectError, Database, Dsn, Session};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::Metrics;
 use tokio::sync::Notify;
@@ -41,7 +41,7 @@ const RECLAIM_MS: u64 = 500;
 pub struct Pipeline {
     /// The bridge's login.
     pub dsn: Dsn,
-    pub pool: Pool,
+    pub database: Database,
     pub delivery: Delivery,
     pub metrics: Metrics,
     pub health: Arc<PipelineHealth>,
@@ -59,7 +59,7 @@ impl Pipeline {
         let queues = self.consumers(&mut tasks, &shutdown);
         self.sample(queues.clone(), &mut tasks, &shutdown);
         let transport = Transport::Local(Local { queues, feed });
-        tasks.spawn(self.relay(transport).run(shutdown.clone()));
+        tasks.spawn(self.relay(transport)?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
         result
@@ -97,7 +97,7 @@ impl Pipeline {
             });
         }
         self.sample(Vec::new(), &mut tasks, &shutdown);
-        tasks.spawn(self.relay(Transport::Kafka(publisher)).run(shutdown.clone()));
+        tasks.spawn(self.relay(Transport::Kafka(publisher))?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
         result
@@ -110,8 +110,8 @@ impl Pipeline {
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) {
-        let (pool, metrics) = (self.pool.clone(), self.metrics.clone());
-        tasks.spawn(gauge::run(pool, metrics, queues, shutdown.clone()));
+        let (database, metrics) = (self.database.clone(), self.metrics.clone());
+        tasks.spawn(gauge::run(database, metrics, queues, shutdown.clone()));
     }
 
     fn consumers(
@@ -119,7 +119,7 @@ impl Pipeline {
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) -> Vec<ConsumerQueue> {
-        let dead_letters = DeadLetters::new(self.pool.clone());
+        let dead_letters = DeadLetters::new(self.database.clone());
         let queues: Vec<ConsumerQueue> = CAPABILITIES
             .iter()
             .map(|capability| {
@@ -138,9 +138,10 @@ impl Pipeline {
         queues
     }
 
-    fn relay(self, transport: Transport) -> Relay {
-        let Self { dsn, pool, metrics, health, wake, .. } = self;
-        Relay { dsn, pool, transport, metrics, health, wake }
+    fn relay(self, transport: Transport) -> anyhow::Result<Relay> {
+        let Self { dsn, metrics, health, wake, .. } = self;
+        let pool = crate::database::relay_pool(&dsn)?;
+        Ok(Relay { dsn, pool, transport, metrics, health, wake })
     }
 }
 

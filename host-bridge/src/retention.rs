@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rondo_contract::webhook::DELIVERY_DAYS;
-use rondo_database::Pool;
+use rondo_database::Database;
 use tokio_util::sync::CancellationToken;
 
 /// How long tombstones are kept, in days.
@@ -13,7 +13,7 @@ const IDEMPOTENCY_HOURS: i32 = 24;
 /// How long the history of mails about accounts is kept, in days.
 const ACCOUNT_MAIL_DAYS: i32 = 30;
 /// Rows deleted per transaction.
-const STEP_ROWS_MAX: i32 = 5_000;
+const BATCH_ROWS_MAX: i32 = 5_000;
 /// Pause between two sweeps, in seconds.
 const SWEEP_S: u64 = 3_600;
 
@@ -25,11 +25,11 @@ const REFRESH_TOKENS: &str = include_str!("../sql/refresh_tokens_retain.sql");
 const WEBHOOK_DELIVERIES: &str = include_str!("../sql/webhook_deliveries_retain.sql");
 
 /// Runs until `shutdown`; audit entries are kept for `audit_days`.
-pub async fn run(pool: Pool, audit_days: i32, shutdown: CancellationToken) {
+pub async fn run(database: Database, audit_days: i32, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            result = sweep(&pool, audit_days) => if let Err(error) = result {
+            result = sweep(&database, audit_days) => if let Err(error) = result {
                 tracing::warn!(error = format!("{error:#}"), "retention failed; will retry");
             }
         }
@@ -44,25 +44,23 @@ pub async fn run(pool: Pool, audit_days: i32, shutdown: CancellationToken) {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn sweep(pool: &Pool, audit_days: i32) -> anyhow::Result<()> {
-    let client = pool.get().await?;
-    while client.query_one(AUDIT, &[&audit_days, &STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
-    while client.query_one(DELETIONS, &[&DELETIONS_DAYS]).await?.get::<_, i64>(0) > 0 {}
-    while client
-        .query_one(IDEMPOTENCY, &[&IDEMPOTENCY_HOURS, &STEP_ROWS_MAX])
-        .await?
-        .get::<_, i64>(0)
-        > 0
-    {}
-    while client.query_one(ACCOUNTS, &[&ACCOUNT_MAIL_DAYS, &STEP_ROWS_MAX]).await?.get::<_, i64>(0)
-        > 0
-    {}
-    while client
-        .query_one(WEBHOOK_DELIVERIES, &[&i32::from(DELIVERY_DAYS), &STEP_ROWS_MAX])
-        .await?
-        .get::<_, i64>(0)
-        > 0
-    {}
-    while client.query_one(REFRESH_TOKENS, &[&STEP_ROWS_MAX]).await?.get::<_, i64>(0) > 0 {}
+pub async fn sweep(database: &Database, audit_days: i32) -> anyhow::Result<()> {
+    for (sql, arguments) in [
+        (AUDIT, &[audit_days, BATCH_ROWS_MAX][..]),
+        (DELETIONS, &[DELETIONS_DAYS][..]),
+        (IDEMPOTENCY, &[IDEMPOTENCY_HOURS, BATCH_ROWS_MAX][..]),
+        (ACCOUNTS, &[ACCOUNT_MAIL_DAYS, BATCH_ROWS_MAX][..]),
+        (WEBHOOK_DELIVERIES, &[i32::from(DELIVERY_DAYS), BATCH_ROWS_MAX][..]),
+        (REFRESH_TOKENS, &[BATCH_ROWS_MAX][..]),
+    ] {
+        loop {
+            let retain =
+                arguments.iter().fold(sqlx::query_as(sql), |query, value| query.bind(*value));
+            let (deleted,): (i64,) = database.one(retain).await?;
+            if deleted == 0 {
+                break;
+            }
+        }
+    }
     Ok(())
 }

@@ -169,7 +169,7 @@ async fn serve_all(
         Ownership::External => health::ADVICE,
         Ownership::Private => private_server::ADVICE,
     };
-    let health = Health::new(backend.readiness.clone(), backend.pool.clone(), advice);
+    let health = Health::new(backend.readiness.clone(), backend.database.clone(), advice);
     let sync_part = backend.readiness.part("sync");
     let Setting { kafka, listener, operations, jwt_secret, rates, origins, account, .. } = setting;
 
@@ -277,11 +277,11 @@ async fn announce(health: Health, address: String, data: String, mail: String) {
 /// refused before any role is touched.
 async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow::Result<RoleDsns> {
     if ownership == Ownership::External {
-        crate::check_schema(admin, "rondo up").await?;
+        crate::database::check_schema(admin, "rondo up").await?;
     }
     let roles = role::provision(admin, secrets, role::ConnectionLimit::Enforced).await?;
     if ownership == Ownership::Private {
-        let mut session = crate::connect(admin, "rondo up").await?;
+        let mut session = crate::database::connect(admin, "rondo up").await?;
         migration::up(&mut session, migration::embedded()).await?;
     }
     Ok(roles)

@@ -12,7 +12,7 @@ use clap::{ArgAction, Args};
 use exchange::{ATTEMPT_MS_MAX, Answer, EXCERPT_MS_MAX, Exchange, Failure, Message};
 use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_domain::destination::Loopback;
 use rondo_telemetry::{Metrics, TraceContext};
 
@@ -38,20 +38,23 @@ pub struct WebhookArgs {
 
 /// Sends webhook deliveries.
 pub struct WebhookSender {
-    pool: Pool,
+    database: Database,
     exchange: Exchange,
     metrics: Metrics,
 }
 
 /// A claimed delivery.
+#[derive(sqlx::FromRow)]
 pub struct Delivery {
     id: i64,
     webhook_id: i64,
+    #[sqlx(rename = "attempts")]
     attempt: i32,
     /// Attempts since the delivery was last requested, this one included.
     tries: i32,
     event_type: String,
     traceparent: Option<String>,
+    #[sqlx(flatten)]
     message: Message,
 }
 
@@ -93,26 +96,11 @@ impl Job for WebhookSender {
     const RUN_MS_MAX: u64 = ATTEMPT_MS_MAX + EXCERPT_MS_MAX;
 
     async fn claim(&self, slots: usize) -> anyhow::Result<Vec<Delivery>> {
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(CLAIM).await?;
-        let slots = i32::try_from(slots)?;
-        let rows =
-            client.query(&statement, &[&slots, &DELIVERIES_PER_WEBHOOK_MAX, &LEASE_MS]).await?;
-        let deliveries = rows.iter().map(|row| Delivery {
-            id: row.get("id"),
-            webhook_id: row.get("webhook_id"),
-            attempt: row.get("attempts"),
-            tries: row.get("tries"),
-            event_type: row.get("event_type"),
-            traceparent: row.get("traceparent"),
-            message: Message {
-                id: row.get("event_id"),
-                url: row.get("url"),
-                secrets: row.get("secrets"),
-                body: row.get::<_, String>("payload").into(),
-            },
-        });
-        Ok(deliveries.collect())
+        let claim = sqlx::query_as(CLAIM)
+            .bind(i32::try_from(slots)?)
+            .bind(DELIVERIES_PER_WEBHOOK_MAX)
+            .bind(LEASE_MS);
+        Ok(self.database.all(claim).await?)
     }
 
     /// Has the trace of the request that caused the event, and not the URL, which can contain a secret.
@@ -165,13 +153,13 @@ impl WebhookSender {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(
-        pool: Pool,
+        database: Database,
         loopback: Loopback,
         resolver: Resolver,
         metrics: Metrics,
     ) -> Result<Self, rustls::Error> {
         metrics.announce_webhook();
-        Ok(Self { pool, exchange: Exchange::new(loopback, resolver)?, metrics })
+        Ok(Self { database, exchange: Exchange::new(loopback, resolver)?, metrics })
     }
 
     async fn record(
@@ -194,21 +182,19 @@ impl WebhookSender {
         let mail = notice.map(|reason| {
             notice::mail(delivery.webhook_id, &delivery.message.url, reason).to_string()
         });
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(SETTLE).await?;
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 10] = [
-            &delivery.id,
-            &delivery.attempt,
-            &outcome.as_str(),
-            &delivery.is_test(),
-            &status,
-            &excerpt,
-            &error,
-            &retry_ms,
-            &FAILING_MS_MAX,
-            &mail,
-        ];
-        Ok(client.query_one(&statement, &values).await?.get(0))
+        let settle = sqlx::query_as(SETTLE)
+            .bind(delivery.id)
+            .bind(delivery.attempt)
+            .bind(outcome.as_str())
+            .bind(delivery.is_test())
+            .bind(status)
+            .bind(excerpt)
+            .bind(error)
+            .bind(retry_ms)
+            .bind(FAILING_MS_MAX)
+            .bind(mail);
+        let (state,) = self.database.one(settle).await?;
+        Ok(state)
     }
 }
 
@@ -246,7 +232,7 @@ mod tests {
                 id: "e".to_owned(),
                 url: "https://example.org".to_owned(),
                 secrets: Vec::new(),
-                body: bytes::Bytes::new(),
+                body: String::new(),
             },
         };
         let answer = |status: u16| Ok(Answer { status, excerpt: None, retry_after_s: Some(7) });

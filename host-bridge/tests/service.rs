@@ -6,6 +6,8 @@ mod clock;
 mod dead_letter;
 #[path = "service/digest.rs"]
 mod digest;
+#[path = "service/gauge.rs"]
+mod gauge;
 #[path = "service/grant.rs"]
 mod grant;
 #[path = "service/mail_transport.rs"]

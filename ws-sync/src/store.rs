@@ -2,18 +2,20 @@
 
 use rondo_contract::token::ProviderClaims;
 use rondo_contract::token::check::ProviderRecord;
+use rondo_database::database::DatabaseUse;
 use rondo_database::migration::{self, MigrationError};
-use rondo_database::pool::PoolError;
-use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions, pool};
+use rondo_database::{Database, Dsn, SessionOptions, pool};
 use rondo_domain::email;
 use rondo_telemetry::PoolUse;
 use tokio::sync::Semaphore;
-use tokio_postgres::types::ToSql;
 
 use crate::catch_up::{Change, Page, PageRequest};
 
 /// Connections to Postgres. After an interruption all devices come back at once, and take turns.
-pub const STORE_CONNECTIONS_MAX: usize = 8;
+pub const STORE_CONNECTIONS_MAX: u32 = 8;
+
+/// Shown in `pg_stat_activity`.
+const APPLICATION: &str = "rondo-sync";
 
 /// `$1` user, `$2` after, `$3` until or null, `$4` limit.
 const CATCH_UP_SQL: &str = include_str!("sql/catch_up.sql");
@@ -25,20 +27,33 @@ const IDENTITY_USER_SQL: &str = include_str!("sql/identity_user.sql");
 /// The database, as the role `rondo_sync` may see it.
 #[derive(Debug)]
 pub struct Store {
-    pool: Pool,
+    dsn: Dsn,
+    database: Database,
     /// Sessions queue here in order, however long, rather than in the pool, which gives up on them.
     turns: Semaphore,
+}
+
+/// A row of a page; the change is null when there is none.
+#[derive(sqlx::FromRow)]
+struct PageRow {
+    current: i64,
+    horizon: i64,
+    revision: Option<i64>,
+    task_id: Option<i64>,
+    task: Option<String>,
 }
 
 /// Why nothing could be read. The client is asked to resume.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("no connection to Postgres: {0}")]
-    Connection(#[from] PoolError),
-    #[error("Postgres refused to read changes: {0}")]
-    Query(#[from] tokio_postgres::Error),
+    #[error("cannot connect to Postgres")]
+    Connection(#[from] rondo_database::ConnectError),
+    #[error("Postgres failed: {0}")]
+    Query(#[from] sqlx::Error),
     #[error("a key of the provider cannot be read: {0}")]
     Key(#[from] serde_json::Error),
+    #[error("cannot read the schema's state: {0}")]
+    SchemaQuery(tokio_postgres::Error),
     /// The schema is not the one of this program; waiting does not help.
     #[error(transparent)]
     Schema(MigrationError),
@@ -50,14 +65,9 @@ impl Store {
     /// # Errors
     /// When TLS cannot be set up as `dsn` says.
     pub fn open(dsn: &Dsn) -> Result<Self, rondo_database::ConnectError> {
-        let options = PoolOptions {
-            connections_max: STORE_CONNECTIONS_MAX,
-            session: SessionOptions {
-                application_name: Some("rondo-sync".to_owned()),
-                ..SessionOptions::default()
-            },
-        };
-        Ok(Self { pool: pool::open(dsn, &options)?, turns: Semaphore::new(STORE_CONNECTIONS_MAX) })
+        let database = Database::open(dsn, APPLICATION, STORE_CONNECTIONS_MAX)?;
+        let turns = Semaphore::new(STORE_CONNECTIONS_MAX as usize);
+        Ok(Self { dsn: dsn.clone(), database, turns })
     }
 
     /// Reads one page of a user's changes.
@@ -67,17 +77,15 @@ impl Store {
     pub async fn page(&self, user_id: i64, request: PageRequest) -> Result<Page, StoreError> {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await;
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(CATCH_UP_SQL).await?;
         let PageRequest { after, until, changes_max } = request;
-        let rows = client.query(&statement, &[&user_id, &after, &until, &changes_max]).await?;
+        let query =
+            sqlx::query_as(CATCH_UP_SQL).bind(user_id).bind(after).bind(until).bind(changes_max);
+        let rows: Vec<PageRow> = self.database.all(query).await?;
         let mut page = Page::default();
         page.changes.reserve_exact(rows.len());
-        for row in rows {
-            page.current = row.try_get("current")?;
-            page.horizon = row.try_get("horizon")?;
-            if let Some(revision) = row.try_get("revision")? {
-                let (task_id, task) = (row.try_get("task_id")?, row.try_get("task")?);
+        for PageRow { current, horizon, revision, task_id, task } in rows {
+            (page.current, page.horizon) = (current, horizon);
+            if let (Some(revision), Some(task_id)) = (revision, task_id) {
                 page.changes.push(Change { revision, task_id, task });
             }
         }
@@ -95,13 +103,13 @@ impl Store {
         subject: &str,
     ) -> Result<ProviderRecord, StoreError> {
         let _turn = self.turns.acquire().await;
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(PROVIDER_TOKEN_SQL).await?;
-        let row = client.query_one(&statement, &[&issuer, &key_id, &subject]).await?;
+        let query = sqlx::query_as(PROVIDER_TOKEN_SQL).bind(issuer).bind(key_id).bind(subject);
+        let (keys, user_id, granted_scopes): (String, Option<i64>, Option<String>) =
+            self.database.one(query).await?;
         Ok(ProviderRecord {
-            keys: serde_json::from_str(row.try_get("keys")?)?,
-            user_id: row.try_get("user_id")?,
-            granted_scopes: row.try_get::<_, Option<_>>("granted_scopes")?.unwrap_or_default(),
+            keys: serde_json::from_str(&keys)?,
+            user_id,
+            granted_scopes: granted_scopes.unwrap_or_default(),
         })
     }
 
@@ -115,25 +123,23 @@ impl Store {
         claims: &ProviderClaims,
     ) -> Result<i64, StoreError> {
         let _turn = self.turns.acquire().await;
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(IDENTITY_USER_SQL).await?;
-        let email_key = claims.email.as_deref().map(email::key);
         let ProviderClaims { subject, email, name, .. } = claims;
-        let parameters: [&(dyn ToSql + Sync); 5] = [&issuer, subject, email, &email_key, name];
-        Ok(client.query_one(&statement, &parameters).await?.try_get("user_id")?)
+        let query = sqlx::query_as(IDENTITY_USER_SQL)
+            .bind(issuer)
+            .bind(subject)
+            .bind(email)
+            .bind(email.as_deref().map(email::key))
+            .bind(name);
+        let (user_id,) = self.database.one(query).await?;
+        Ok(user_id)
     }
 
-    /// What tells how the pool is used.
+    /// The use of the connections.
     pub(crate) fn pool_use(&self) -> impl Fn() -> PoolUse + Send + Sync + use<> {
-        let pool = self.pool.clone();
+        let database = self.database.clone();
         move || {
-            let status = pool.status();
-            PoolUse {
-                open: status.size,
-                idle: status.available,
-                waiting: status.waiting,
-                connections_max: status.max_size,
-            }
+            let DatabaseUse { open, idle, waiting, connections_max } = database.usage();
+            PoolUse { open, idle, waiting, connections_max }
         }
     }
 
@@ -142,7 +148,7 @@ impl Store {
     /// # Errors
     /// Why it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
-        Ok(self.pool.get().await?.batch_execute("SELECT").await?)
+        Ok(self.database.check().await?)
     }
 
     /// Whether the database has the schema of this program.
@@ -150,9 +156,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Schema`] when it has another; otherwise why that cannot be told.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let client = self.pool.get().await?;
-        migration::check(&client, migration::embedded()).await.map_err(|error| match error {
-            MigrationError::Query(error) => StoreError::Query(error),
+        let application_name = Some(APPLICATION.to_owned());
+        let options = SessionOptions { application_name, ..SessionOptions::default() };
+        let session = pool::connect(&self.dsn, &options).await?;
+        migration::check(&session, migration::embedded()).await.map_err(|error| match error {
+            MigrationError::Query(error) => StoreError::SchemaQuery(error),
             other => StoreError::Schema(other),
         })
     }

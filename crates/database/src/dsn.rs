@@ -127,12 +127,6 @@ impl Dsn {
         self
     }
 
-    #[must_use]
-    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout(timeout);
-        self
-    }
-
     /// Adds words to the server's command-line options, for example `-c role=rondo_sync`.
     #[must_use]
     pub fn with_options(mut self, options: &str) -> Self {
@@ -368,7 +362,7 @@ impl From<TlsMode> for SslMode {
 /// RFC 3986's unreserved characters stay as they are.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 

@@ -10,13 +10,14 @@
 //!                             migration::up   ◀────────┘
 //!                                   │ one Dsn per role
 //!                                   ▼
-//!                     pool::open, pool::connect, components' variables
+//!          Database::open, pool::open, pool::connect, components' variables
 //! ```
 //!
 //! No SQL of a capability is here; each sits beside the module that runs it.
 
 pub mod admin;
 pub mod data_folder;
+pub mod database;
 pub mod dsn;
 pub mod migration;
 pub mod option;
@@ -27,6 +28,7 @@ pub mod server;
 pub mod tls;
 
 pub use data_folder::{DataFolder, DataFolderError};
+pub use database::Database;
 pub use dsn::{Dsn, DsnError, TlsMode};
 pub use option::DatabaseOptions;
 pub use pool::{ConnectError, Pool, PoolOptions, Session, SessionOptions};

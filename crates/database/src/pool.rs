@@ -1,4 +1,5 @@
-//! Connections: a bounded pool, or a single session for what must hold one (an advisory lock).
+//! Connections of tokio-postgres: a bounded pool for the Wasm host, and single sessions for what must hold
+//! one (an advisory lock).
 
 use std::{
     ops::{Deref, DerefMut},
@@ -143,6 +144,8 @@ pub enum ConnectError {
     Failed { dsn: String, source: tokio_postgres::Error },
     #[error("no connection to {dsn} within {seconds} s")]
     Timeout { dsn: String, seconds: u64 },
+    #[error("the connection string has {words}, which the bridge and live sync do not support")]
+    Unsupported { words: &'static str },
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
@@ -152,12 +155,12 @@ impl ConnectError {
     pub fn sql_state(&self) -> Option<&tokio_postgres::error::SqlState> {
         match self {
             Self::Failed { source, .. } => source.code(),
-            Self::Timeout { .. } | Self::Tls(_) => None,
+            Self::Timeout { .. } | Self::Unsupported { .. } | Self::Tls(_) => None,
         }
     }
 }
 
-fn connect_timeout(config: &Config) -> Duration {
+pub(crate) fn connect_timeout(config: &Config) -> Duration {
     // libpq's 0 means to wait for ever; nothing here does.
     match config.get_connect_timeout() {
         Some(timeout) if !timeout.is_zero() => *timeout,

@@ -29,14 +29,16 @@ pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
             .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
             .with_no_client_auth(),
         TlsMode::Require | TlsMode::VerifyFull => {
-            let file = dsn.root_certificate().cloned().or_else(|| {
-                let named = std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty());
-                named.map(PathBuf::from)
-            });
-            builder.with_root_certificates(roots(file.as_ref())?).with_no_client_auth()
+            builder.with_root_certificates(roots(authorities(dsn).as_ref())?).with_no_client_auth()
         }
     };
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// The PEM file of the authorities to trust, where one is named.
+pub(crate) fn authorities(dsn: &Dsn) -> Option<PathBuf> {
+    let named = || std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from);
+    dsn.root_certificate().cloned().or_else(named)
 }
 
 /// Why TLS could not be set up.

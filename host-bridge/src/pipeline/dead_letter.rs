@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rondo_contract::cloud_event::{CloudEvent, header};
 use rondo_contract::topic::TOPICS;
-use rondo_database::Pool;
+use rondo_database::Database;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::queue::ConsumerQueue;
 use super::record::Record;
@@ -41,16 +42,28 @@ pub struct Filter<'a> {
     pub consumer: Option<&'a str>,
 }
 
+/// A letter to redrive.
+#[derive(sqlx::FromRow)]
+struct Letter {
+    id: i64,
+    event_id: Uuid,
+    consumer: String,
+    topic: String,
+    key: String,
+    headers: Value,
+    value: String,
+}
+
 /// The table of dead letters.
 #[derive(Clone)]
 pub struct DeadLetters {
-    pool: Pool,
+    database: Database,
 }
 
 impl DeadLetters {
     #[must_use]
-    pub fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// Records a dead letter, retrying until it succeeds.
@@ -62,7 +75,6 @@ impl DeadLetters {
     }
 
     async fn try_record(&self, record: &Record, failure: &Failure) -> anyhow::Result<()> {
-        let client = self.pool.get().await?;
         let headers: serde_json::Map<String, Value> = record
             .headers()
             .into_iter()
@@ -70,28 +82,22 @@ impl DeadLetters {
             .collect();
         let user_id: i64 = record.key.parse().unwrap_or(0);
         let announce = record.event.event_type != "event.dead_lettered";
-        client
-            .execute(
-                &client.prepare_cached(RECORD).await?,
-                &[
-                    &record.event.id,
-                    &user_id,
-                    &failure.consumer,
-                    &i32::try_from(failure.attempts).unwrap_or(i32::MAX),
-                    &failure.code,
-                    &failure.message,
-                    &record.event.topic,
-                    &record.position.map(|(partition, _)| partition),
-                    &record.position.map(|(_, offset)| offset),
-                    &record.key,
-                    &Value::Object(headers),
-                    &record.event.data,
-                    &announce,
-                    &record.event.traceparent,
-                ],
-            )
-            .await?;
-        Ok(())
+        let record = sqlx::query(RECORD)
+            .bind(&record.event.id)
+            .bind(user_id)
+            .bind(&failure.consumer)
+            .bind(i32::try_from(failure.attempts).unwrap_or(i32::MAX))
+            .bind(&failure.code)
+            .bind(&failure.message)
+            .bind(&record.event.topic)
+            .bind(record.position.map(|(partition, _)| partition))
+            .bind(record.position.map(|(_, offset)| offset))
+            .bind(&record.key)
+            .bind(Value::Object(headers))
+            .bind(&record.event.data)
+            .bind(announce)
+            .bind(&record.event.traceparent);
+        Ok(self.database.execute(record).await?)
     }
 
     /// Moves a dead letter to `state`; false if its present state does not allow that (see the function
@@ -100,8 +106,8 @@ impl DeadLetters {
     /// # Errors
     /// When the database fails.
     pub async fn mark(&self, id: i64, state: &str) -> anyhow::Result<bool> {
-        let client = self.pool.get().await?;
-        Ok(client.query_one(&client.prepare_cached(MOVE).await?, &[&id, &state]).await?.get(0))
+        let (is_moved,) = self.database.one(sqlx::query_as(MOVE).bind(id).bind(state)).await?;
+        Ok(is_moved)
     }
 
     /// At most `limit` dead letters as JSON texts, newest first.
@@ -109,11 +115,10 @@ impl DeadLetters {
     /// # Errors
     /// When the database fails.
     pub async fn list(&self, filter: &Filter<'_>, limit: i64) -> anyhow::Result<Vec<String>> {
-        let client = self.pool.get().await?;
-        let Filter { id, states, consumer } = filter;
-        let statement = client.prepare_cached(LIST).await?;
-        let rows = client.query(&statement, &[id, states, consumer, &limit]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let Filter { id, states, consumer } = *filter;
+        let list = sqlx::query_as(LIST).bind(id).bind(states).bind(consumer).bind(limit);
+        let letters: Vec<(String,)> = self.database.all(list).await?;
+        Ok(letters.into_iter().map(|(letter,)| letter).collect())
     }
 
     /// Delivers the letters to redrive to the consumer that failed, in order within a key, until `shutdown`.
@@ -133,30 +138,26 @@ impl DeadLetters {
     }
 
     async fn redrive_some(&self, queues: &[ConsumerQueue]) -> anyhow::Result<()> {
-        let client = self.pool.get().await?;
-        let rows =
-            client.query(&client.prepare_cached(REDRIVING).await?, &[&REDRIVE_EVENTS_MAX]).await?;
+        let redriving = sqlx::query_as(REDRIVING).bind(REDRIVE_EVENTS_MAX);
         let mut waiting = Vec::new();
-        for row in rows {
-            let id: i64 = row.get("id");
-            let consumer: String = row.get("consumer");
-            let topic: String = row.get("topic");
-            let headers: Value = row.get("headers");
+        for Letter { id, event_id, consumer, topic, key, headers, value } in
+            self.database.all(redriving).await?
+        {
             let value_of =
                 |name: &str| headers.get(name).and_then(Value::as_str).map(str::to_owned);
             let queue = queues.iter().find(|queue| queue.capability().name == consumer);
             let topic = TOPICS.iter().find(|known| known.name == topic);
             let (Some(queue), Some(topic)) = (queue, topic) else { continue };
             let event = CloudEvent {
-                id: row.get("event_id"),
+                id: event_id.to_string(),
                 event_type: value_of(header::TYPE).unwrap_or_default(),
                 subject: value_of(header::SUBJECT),
                 time: value_of(header::TIME).unwrap_or_default(),
                 traceparent: value_of(header::TRACEPARENT),
                 topic: topic.name.to_owned(),
-                data: row.get("value"),
+                data: value,
             };
-            let record = Record { event, key: row.get("key"), position: None };
+            let record = Record { event, key, position: None };
             let (sender, receiver) = tokio::sync::oneshot::channel();
             queue
                 .push(
@@ -169,7 +170,6 @@ impl DeadLetters {
                 .await;
             waiting.push((id, receiver));
         }
-        drop(client);
         for (id, receiver) in waiting {
             if receiver.await.is_ok() {
                 // A letter that failed again is open again and stays so.

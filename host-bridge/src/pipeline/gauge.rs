@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rondo_database::Pool;
+use rondo_database::Database;
 use rondo_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ const OPEN: &str = include_str!("../../sql/dead_letter_open.sql");
 /// Polls until `shutdown`. `queues` hold everything that waits for their consumers; on Kafka the backlog
 /// is on the broker, and the client reports the lag.
 pub async fn run(
-    pool: Pool,
+    database: Database,
     metrics: Metrics,
     queues: Vec<ConsumerQueue>,
     shutdown: CancellationToken,
@@ -27,7 +27,7 @@ pub async fn run(
             let waiting = WINDOW_EVENTS_MAX.saturating_sub(queue.free_slots());
             metrics.consumer_lag(queue.capability().name, waiting.try_into().unwrap_or(i64::MAX));
         }
-        if let Err(error) = poll(&pool, &metrics).await {
+        if let Err(error) = poll(&database, &metrics).await {
             tracing::debug!(error = format!("{error:#}"), "cannot poll the outbox");
         }
         tokio::select! {
@@ -37,15 +37,12 @@ pub async fn run(
     }
 }
 
-async fn poll(pool: &Pool, metrics: &Metrics) -> anyhow::Result<()> {
-    let client = pool.get().await?;
-    let row = client.query_one(&client.prepare_cached(DEPTH).await?, &[]).await?;
-    metrics.outbox_rows.set(row.get("depth"));
-    let age_ms: i64 = row.get("age_ms");
-    metrics
-        .outbox_oldest_age
-        .set(Duration::from_millis(age_ms.max(0).unsigned_abs()).as_secs_f64());
-    let row = client.query_one(&client.prepare_cached(OPEN).await?, &[]).await?;
-    metrics.dead_letters.set(row.get(0));
+async fn poll(database: &Database, metrics: &Metrics) -> anyhow::Result<()> {
+    let (depth, age_ms): (i64, i64) = database.one(sqlx::query_as(DEPTH)).await?;
+    metrics.outbox_rows.set(depth);
+    let age = Duration::from_millis(age_ms.max(0).unsigned_abs());
+    metrics.outbox_oldest_age.set(age.as_secs_f64());
+    let (open,) = database.one(sqlx::query_as(OPEN)).await?;
+    metrics.dead_letters.set(open);
     Ok(())
 }

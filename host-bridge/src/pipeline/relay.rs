@@ -22,7 +22,7 @@ use super::health::{PipelineHealth, RELAY};
 use super::record::Record;
 use super::transport::Transport;
 
-/// Shards of the outbox; the column `shard` is the user id modulo this.
+/// Shards of the outbox; the column `shard` is a hash of the user id modulo this.
 pub const SHARDS: i16 = 64;
 /// Key of the first shard's advisory lock.
 const SHARD_LOCK_BASE: i64 = 0x0072_6f6e_646f_1000;

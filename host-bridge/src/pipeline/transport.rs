@@ -53,7 +53,7 @@ impl Transport {
 
 /// A dedicated connection as the bridge's role, for session locks.
 pub(super) async fn session(dsn: &Dsn, application: &str) -> anyhow::Result<Session> {
-    crate::connect(dsn, application).await
+    crate::database::connect(dsn, application).await
 }
 
 /// Claims the database for a transport, for as long as the returned session lives.

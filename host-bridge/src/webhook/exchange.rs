@@ -57,13 +57,16 @@ pub fn system_resolver() -> Resolver {
 }
 
 /// A message to send.
+#[derive(sqlx::FromRow)]
 pub struct Message {
     /// Id of the event.
+    #[sqlx(rename = "event_id")]
     pub id: String,
     pub url: String,
     /// The message is signed with each: during a change of secrets the receiver knows one of them.
     pub secrets: Vec<String>,
-    pub body: Bytes,
+    #[sqlx(rename = "payload")]
+    pub body: String,
 }
 
 /// A receiver's response.
@@ -199,7 +202,7 @@ impl Exchange {
 fn request(message: &Message, uri: &Uri, now_s: i64) -> Result<Request<Full<Bytes>>, Failure> {
     let host = uri.authority().ok_or(Failure::Forbidden)?.as_str();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let sign = |secret: &String| signature(secret, &message.id, now_s, &message.body);
+    let sign = |secret: &String| signature(secret, &message.id, now_s, message.body.as_bytes());
     let signatures: Option<Vec<_>> = message.secrets.iter().map(sign).collect();
     let signatures = signatures.ok_or(Failure::Forbidden)?.join(" ");
     Request::builder()
@@ -212,7 +215,7 @@ fn request(message: &Message, uri: &Uri, now_s: i64) -> Result<Request<Full<Byte
         .header(TIMESTAMP_HEADER, now_s)
         .header(SIGNATURE_HEADER, signatures)
         .header(header::CONNECTION, "close")
-        .body(Full::new(message.body.clone()))
+        .body(Full::from(message.body.clone()))
         .map_err(|_| Failure::Forbidden)
 }
 

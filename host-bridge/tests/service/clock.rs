@@ -35,7 +35,7 @@ async fn armed(seed: &Seed) {
 async fn fire_all(seed: &Seed) -> Vec<i64> {
     let mut batches = Vec::new();
     loop {
-        match clock::fire(&seed.pool, LATENESS_MINUTES).await.unwrap().fired {
+        match clock::fire(&seed.bridge, LATENESS_MINUTES).await.unwrap().fired {
             0 => return batches,
             fired => batches.push(fired),
         }
@@ -72,7 +72,7 @@ async fn a_running_clock_finds_what_came_due_while_there_was_none() {
     let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
     let (shutdown, part) = (CancellationToken::new(), readiness.part("clock"));
     let clock = Clock {
-        pool: seed.pool.clone(),
+        database: seed.bridge.clone(),
         lateness_minutes: LATENESS_MINUTES,
         metrics: metrics.clone(),
         part,
@@ -105,7 +105,7 @@ async fn what_is_due_for_too_long_is_missed_and_not_fired() {
                       (100000, 0)) AS x (due, armed)"
     ))
     .await;
-    let look = || clock::fire(&seed.pool, LATENESS_MINUTES);
+    let look = || clock::fire(&seed.bridge, LATENESS_MINUTES);
     assert_eq!(look().await.unwrap(), Firing { fired: 2, missed: 2 });
     assert_eq!(look().await.unwrap(), Firing { fired: 0, missed: 0 });
     assert_eq!(seed.text("SELECT count(*) FROM outbox").await, "2");

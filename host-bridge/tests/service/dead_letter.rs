@@ -95,7 +95,7 @@ fn json(line: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_listed_and_shown_is_the_whole_event() {
     let seed = Seed::new().await;
-    let letters = DeadLetters::new(seed.pool.clone());
+    let letters = DeadLetters::new(seed.bridge.clone());
     let first = dead_lettered(&seed, &letters, 1, "audit").await;
     let second = dead_lettered(&seed, &letters, 2, "notify").await;
     let all = told(&seed, &["list"]).await;
@@ -136,7 +136,7 @@ async fn what_is_listed_and_shown_is_the_whole_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_an_open_one_is_decided_on() {
     let seed = Seed::new().await;
-    let letters = DeadLetters::new(seed.pool.clone());
+    let letters = DeadLetters::new(seed.bridge.clone());
     let first = dead_lettered(&seed, &letters, 1, "audit").await.to_string();
     let second = dead_lettered(&seed, &letters, 2, "audit").await.to_string();
     assert_eq!(told(&seed, &["discard", &first]).await[0]["state"], "discarded");
@@ -163,7 +163,7 @@ async fn only_an_open_one_is_decided_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_redrives_at_once_one_is_told_no() {
     let seed = Seed::new().await;
-    let letters = DeadLetters::new(seed.pool.clone());
+    let letters = DeadLetters::new(seed.bridge.clone());
     for number in 1..=20 {
         let id = dead_lettered(&seed, &letters, number, "audit").await;
         let (one, other) =

@@ -19,7 +19,7 @@ async fn subscribed() -> Seed {
 }
 
 async fn advance(seed: &Seed) -> Advance {
-    digest::advance(&seed.pool, LATENESS_MINUTES).await.unwrap()
+    digest::advance(&seed.bridge, LATENESS_MINUTES).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ impl Running {
     fn start(seed: &Seed, transport: MailTransport) -> Self {
         let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
         let from = "Rondo <rondo@example.com>".parse().unwrap();
-        let mailer = Mailer::new(seed.pool.clone(), transport, from, metrics.clone());
+        let mailer = Mailer::new(seed.bridge.clone(), transport, from, metrics.clone());
         let part = Readiness::new().part("mailer");
         let task = tokio::spawn(job::work(mailer, part, shutdown.clone()));
         Self { metrics, shutdown, task }

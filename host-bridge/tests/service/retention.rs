@@ -28,7 +28,7 @@ async fn aged(seed: &Seed) {
 async fn what_is_too_old_goes_and_the_rest_stays() {
     let seed = Seed::new().await;
     aged(&seed).await;
-    retention::sweep(&seed.pool, 90).await.unwrap();
+    retention::sweep(&seed.bridge, 90).await.unwrap();
     for (query, kept) in [
         ("SELECT count(*) FROM audit_logs", "3"),
         ("SELECT string_agg(revision::text, ',') FROM deletions", "7"),
@@ -40,7 +40,7 @@ async fn what_is_too_old_goes_and_the_rest_stays() {
         assert_eq!(seed.text(query).await, kept, "{query}");
     }
     // Once more finds nothing to do.
-    retention::sweep(&seed.pool, 90).await.unwrap();
+    retention::sweep(&seed.bridge, 90).await.unwrap();
     assert_eq!(seed.text("SELECT count(*) FROM audit_logs").await, "3");
 }
 
@@ -48,7 +48,7 @@ async fn what_is_too_old_goes_and_the_rest_stays() {
 async fn audit_entries_are_kept_as_long_as_the_setting_says() {
     let seed = Seed::new().await;
     aged(&seed).await;
-    retention::sweep(&seed.pool, 30).await.unwrap();
+    retention::sweep(&seed.bridge, 30).await.unwrap();
     assert_eq!(seed.text("SELECT count(*) FROM audit_logs").await, "1");
 }
 
@@ -62,6 +62,6 @@ async fn more_than_one_step_of_audit_entries_goes() {
          FROM generate_series(1, {MANY})"
     ))
     .await;
-    retention::sweep(&seed.pool, 90).await.unwrap();
+    retention::sweep(&seed.bridge, 90).await.unwrap();
     assert_eq!(seed.text("SELECT count(*) FROM audit_logs").await, "0");
 }

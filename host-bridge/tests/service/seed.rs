@@ -1,7 +1,7 @@
 //! Rows that a test begins with. They are written by the superuser, so that a test can say when
 //! something happened.
 
-use rondo_database::{Pool, Role, Session};
+use rondo_database::{Database, Role, Session};
 use rondo_testkit::database::TestDatabase;
 
 /// A database with one user who has one task.
@@ -9,8 +9,8 @@ pub struct Seed {
     pub database: TestDatabase,
     /// The superuser's.
     pub session: Session,
-    /// The bridge's.
-    pub pool: Pool,
+    /// The same, as the bridge's role.
+    pub bridge: Database,
     pub user_id: i64,
     pub task_id: i64,
 }
@@ -30,8 +30,8 @@ impl Seed {
         let task = "INSERT INTO tasks (user_id, title, status, time_zone, due_at, created_at, updated_at, revision)
                     VALUES ($1, 't', 'pending', 'UTC', now(), now(), now(), 1) RETURNING id";
         let task_id = session.query_one(task, &[&user_id]).await.unwrap().get(0);
-        let pool = host_bridge::pool(&database.dsn(Role::Bridge)).unwrap();
-        Self { database, session, pool, user_id, task_id }
+        let bridge = host_bridge::database::open(&database.dsn(Role::Bridge)).unwrap();
+        Self { database, session, bridge, user_id, task_id }
     }
 
     /// The only value of a query's only row, as text.

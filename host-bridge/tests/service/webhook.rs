@@ -37,7 +37,7 @@ impl Running {
     fn with(seed: &Seed, loopback: Loopback, resolver: Resolver) -> Self {
         let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
         let sender =
-            WebhookSender::new(seed.pool.clone(), loopback, resolver, metrics.clone()).unwrap();
+            WebhookSender::new(seed.bridge.clone(), loopback, resolver, metrics.clone()).unwrap();
         let part = Readiness::new().part("webhooks");
         let task = tokio::spawn(job::work(sender, part, shutdown.clone()));
         Self { metrics, shutdown, task }
