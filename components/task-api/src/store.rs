@@ -1,8 +1,7 @@
 //! Tasks in the database: what the component reads, and the functions that it calls.
 
 use rondo_domain::offset::ReminderOffset;
-use rondo_guest::bindings::spin::postgres::postgres::ParameterValue;
-use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text};
+use rondo_guest::database::{Database, DatabaseError, ParameterValue, Row, int, optional, text};
 
 use crate::answer::Answer;
 use crate::idempotency::Key;

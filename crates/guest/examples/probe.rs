@@ -4,8 +4,6 @@
 rondo_guest::generate_service_bindings!("rondo:worlds/event-service");
 
 use rondo_contract::cloud_event::Disposition;
-use rondo_guest::bindings::fermyon::spin::variables;
-use rondo_guest::bindings::spin::postgres::postgres::{Connection, DbValue, Error, QueryError};
 use rondo_guest::bindings::wasi::clocks::monotonic_clock;
 use rondo_guest::bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
@@ -14,6 +12,8 @@ use rondo_guest::bindings::wasi::io::streams::OutputStream;
 use rondo_guest::event::{Event, Unavailable};
 use rondo_guest::http::{self, Request, Response};
 use rondo_guest::{Refusal, database};
+use spin_sdk::pg4::{Connection, DbValue, PgError, QueryError};
+use spin_sdk::variables;
 
 /// Length of a large answer.
 const LARGE_BYTES: usize = 1 << 20;
@@ -164,11 +164,11 @@ fn run(statements: &[u8]) -> String {
 }
 
 /// The error as the library that components share understands it, after its kind.
-fn failure(error: &Error) -> String {
+fn failure(error: &PgError) -> String {
     let kind = match error {
-        Error::ConnectionFailed(_) => "connection",
-        Error::QueryFailed(QueryError::DbError(_)) => "database",
-        Error::QueryFailed(QueryError::Text(_)) => "text",
+        PgError::ConnectionFailed(_) => "connection",
+        PgError::QueryFailed(QueryError::DbError(_)) => "database",
+        PgError::QueryFailed(QueryError::Text(_)) => "text",
         _ => "other",
     };
     format!("{kind} {}", database::DatabaseError::from(error.clone()))

@@ -8,10 +8,9 @@
 //! returns (spinframework/spin#3671). One that answers none goes through [`Database::execute`].
 
 use serde::de::DeserializeOwned;
+pub use spin_sdk::pg4::ParameterValue;
+use spin_sdk::pg4::{Column, Connection, DbValue, PgError, QueryError};
 
-use crate::bindings::spin::postgres::postgres::{
-    Column, Connection, DbValue, Error, ParameterValue, QueryError,
-};
 use crate::refusal::Refusal;
 use crate::variable;
 
@@ -283,17 +282,17 @@ impl DatabaseError {
     }
 }
 
-impl From<Error> for DatabaseError {
-    fn from(error: Error) -> Self {
+impl From<PgError> for DatabaseError {
+    fn from(error: PgError) -> Self {
         match error {
-            Error::ConnectionFailed(message) => Self::Unavailable(Failure::plain(message)),
-            Error::QueryFailed(QueryError::DbError(error)) => {
+            PgError::ConnectionFailed(message) => Self::Unavailable(Failure::plain(message)),
+            PgError::QueryFailed(QueryError::DbError(error)) => {
                 Self::of(Failure { code: Some(error.code), message: error.message })
             }
-            Error::QueryFailed(QueryError::Text(text)) => Self::from_text(&text),
-            Error::BadParameter(message)
-            | Error::ValueConversionFailed(message)
-            | Error::Other(message) => Self::Failed(Failure::plain(message)),
+            PgError::QueryFailed(QueryError::Text(text)) => Self::from_text(&text),
+            PgError::BadParameter(message)
+            | PgError::ValueConversionFailed(message)
+            | PgError::Other(message) => Self::Failed(Failure::plain(message)),
         }
     }
 }

@@ -43,8 +43,8 @@ macro_rules! generate_service_bindings {
     ($world:literal) => {
         $crate::generate_bindings!(
             $world,
-            "spin:postgres/postgres@4.0.0": rondo_guest::bindings::spin::postgres::postgres,
-            "fermyon:spin/variables@2.0.0": rondo_guest::bindings::fermyon::spin::variables,
+            "spin:postgres/postgres@4.0.0": rondo_guest::spin_sdk::wit::pg4,
+            "fermyon:spin/variables@2.0.0": rondo_guest::spin_sdk::wit::v2::variables,
         );
     };
 }
@@ -63,5 +63,5 @@ pub mod variable;
 pub use refusal::Refusal;
 /// For the macros of this crate.
 #[doc(hidden)]
-pub use rondo_contract;
+pub use {rondo_contract, spin_sdk};
 pub use rondo_trace::TraceContext;

@@ -1,6 +1,7 @@
 //! Settings of a component: the variables that spin.toml maps to it.
 
-use crate::bindings::fermyon::spin::variables;
+use spin_sdk::variables;
+
 use crate::refusal::Refusal;
 
 /// The value of a variable; may be empty.
