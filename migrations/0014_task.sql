@@ -90,6 +90,14 @@ END $$;
 CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW EXECUTE FUNCTION task_represent();
 
+-- The row of a new task that has everything of another but what identifies it.
+CREATE FUNCTION task_like(t tasks) RETURNS tasks
+LANGUAGE plpgsql AS $$
+BEGIN
+    t.id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
+    RETURN t;
+END $$;
+
 -- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded as search_text,
 -- tags are keys. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],

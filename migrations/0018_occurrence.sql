@@ -54,7 +54,8 @@ BEGIN
         IF made > 0 THEN
             taken := revision_take(p_user, 1);
         END IF;
-        next_id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
+        created := task_like(predecessor);
+        next_id := created.id;
         -- Two unique keys decide at once: one successor per predecessor, one task per slot. A
         -- withdrawn successor is revived once.
         UPDATE occurrences o
@@ -77,8 +78,6 @@ BEGIN
             END IF;
         END IF;
         -- Everything else is inherited.
-        created := predecessor;
-        created.id := next_id;
         created.status := 'pending';
         created.completed_at := NULL;
         created.due_at := (next ->> 'due')::timestamptz;

@@ -160,6 +160,7 @@ fn change(
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
+            Outcome::Conflict(problem, _) => return Err(Refusal::new(problem)),
         }
     }
     Err(keeps_changing())

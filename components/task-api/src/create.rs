@@ -8,7 +8,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::Value;
 
-use crate::answer::{replayed, task_response};
+use crate::answer::{Answer, replayed, task_response};
 use crate::idempotency::{self, Key};
 use crate::store::{Outcome, Store};
 
@@ -40,13 +40,20 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
             Outcome::Replayed(task) => (task, true),
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
+            Outcome::Conflict(problem, other) => {
+                return Err(Refusal::new(problem).header("location", location(user, &other)));
+            }
             Outcome::Stale | Outcome::NotFound => {
                 return Err(Refusal::internal("a task was not created"));
             }
         };
-    let location = format!("/api/{user}/tasks/{}", task.id());
+    let location = location(user, &task);
     let response = if is_replayed { replayed(201, task) } else { task_response(201, task) };
     Ok(response.header("location", location))
+}
+
+fn location(user: i64, task: &Answer) -> String {
+    format!("/api/{user}/tasks/{}", task.id())
 }
 
 /// Whether a derived value depends on the time zone.

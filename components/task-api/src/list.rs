@@ -5,7 +5,9 @@ use rondo_domain::search;
 use rondo_domain::task::{Priority, Status};
 use rondo_domain::zone::Zone;
 use rondo_guest::Refusal;
-use rondo_guest::database::{DatabaseError, Failure, ParameterValue, boolean, int, optional, text, text_list};
+use rondo_guest::database::{
+    DatabaseError, Failure, ParameterValue, boolean, int, optional, text, text_list,
+};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
 

@@ -74,6 +74,7 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
+            Outcome::Conflict(problem, _) => return Err(Refusal::new(problem)),
         }
     }
     Err(keeps_changing())

@@ -1,5 +1,6 @@
 //! Tasks in the database: what the component reads, and the functions that it calls.
 
+use rondo_contract::problem::ProblemCode;
 use rondo_domain::offset::ReminderOffset;
 use rondo_guest::database::{Database, DatabaseError, ParameterValue, Row, int, optional, text};
 
@@ -143,6 +144,8 @@ pub enum Outcome {
     NotFound,
     /// The token's user does not exist any more.
     NoUser,
+    /// Another task is in the way.
+    Conflict(ProblemCode, Answer),
 }
 
 impl Outcome {
@@ -157,7 +160,10 @@ impl Outcome {
             "key_reused" => Self::KeyReused,
             "stale" => Self::Stale,
             "not_found" => Self::NotFound,
-            _ => Self::NoUser,
+            other => match ProblemCode::named(other) {
+                Some(problem) => Self::Conflict(problem, Answer::of(answer)),
+                None => Self::NoUser,
+            },
         })
     }
 }

@@ -310,6 +310,12 @@ impl ProblemCode {
         PROBLEMS.iter().map(|facts| facts.problem)
     }
 
+    /// The kind with this code.
+    #[must_use]
+    pub fn named(code: &str) -> Option<Self> {
+        Self::all().find(|problem| problem.as_str() == code)
+    }
+
     #[must_use]
     pub const fn facts(self) -> &'static ProblemFacts {
         &PROBLEMS[self as usize]

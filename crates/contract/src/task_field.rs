@@ -32,6 +32,8 @@ pub struct TaskField {
     /// Whether answers and events may have null.
     pub is_nullable: bool,
     pub is_in_events: bool,
+    /// For the API document: the value of an example, JSON.
+    pub example: &'static str,
     /// For the API document: what the field means, in sentences.
     pub description: &'static str,
 }
@@ -78,14 +80,16 @@ const READ_ONLY: TaskField = TaskField {
     is_kept: false,
     is_nullable: false,
     is_in_events: true,
+    example: "null",
     description: "",
 };
 
 pub const TASK_FIELDS: &[TaskField] = &[
-    TaskField { name: "id", kind: Kind::Id, ..READ_ONLY },
-    TaskField { name: "user_id", kind: Kind::Id, ..READ_ONLY },
+    TaskField { name: "id", example: "42", kind: Kind::Id, ..READ_ONLY },
+    TaskField { name: "user_id", example: "1", kind: Kind::Id, ..READ_ONLY },
     TaskField {
         name: "title",
+        example: r#""Weekly team meeting""#,
         kind: Kind::Shown { chars_max: TITLE_CHARS_MAX },
         access: Access::Writable {
             read: |reader, task| {
@@ -100,6 +104,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "description",
+        example: r#""Sync with team""#,
         kind: Kind::Text { chars_max: Some(DESCRIPTION_CHARS_MAX) },
         access: Access::Writable {
             read: |reader, task| {
@@ -112,6 +117,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "status",
+        example: r#""pending""#,
         kind: Kind::Words(Status::WORDS),
         access: Access::Writable {
             read: |reader, task| {
@@ -128,6 +134,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "priority",
+        example: r#""high""#,
         kind: Kind::Words(Priority::WORDS),
         access: Access::Writable {
             read: |reader, task| {
@@ -140,6 +147,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "tags",
+        example: r#"["meetings", "work"]"#,
         kind: Kind::Tags,
         access: Access::Writable {
             read: |reader, task| {
@@ -153,6 +161,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "due_date",
+        example: r#""2026-01-12T14:00:00Z""#,
         kind: Kind::Instant,
         access: Access::Writable {
             read: |reader, task| {
@@ -165,6 +174,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "time_zone",
+        example: r#""UTC""#,
         kind: Kind::TimeZone,
         access: Access::Writable {
             read: |reader, task| {
@@ -179,6 +189,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "reminder_offset",
+        example: r#""PT1H""#,
         kind: Kind::Duration,
         access: Access::Writable {
             read: |reader, task| {
@@ -192,6 +203,9 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "recurrence_rule",
+        example: r#"{"frequency": "weekly", "interval": 1, "days_of_week": [0, 2], "day_of_month": null,
+            "end_date": null, "count": null, "rrule": null, "basis": "schedule",
+            "month_end": "clamp", "catch_up": "next_future"}"#,
         kind: Kind::RecurrenceRule,
         access: Access::Writable {
             read: |reader, task| {
@@ -226,15 +240,33 @@ pub const TASK_FIELDS: &[TaskField] = &[
     },
     TaskField {
         name: "parent_task_id",
+        example: "null",
         is_nullable: true,
         description: "The first task of the series that this task is an occurrence of.",
         ..READ_ONLY
     },
-    TaskField { name: "created_at", kind: Kind::Instant, ..READ_ONLY },
-    TaskField { name: "updated_at", kind: Kind::Instant, ..READ_ONLY },
-    TaskField { name: "completed_at", kind: Kind::Instant, is_nullable: true, ..READ_ONLY },
+    TaskField {
+        name: "created_at",
+        example: r#""2026-01-05T09:12:44.120391Z""#,
+        kind: Kind::Instant,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "updated_at",
+        example: r#""2026-01-05T09:12:44.120391Z""#,
+        kind: Kind::Instant,
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "completed_at",
+        example: "null",
+        kind: Kind::Instant,
+        is_nullable: true,
+        ..READ_ONLY
+    },
     TaskField {
         name: "revision",
+        example: "17",
         description: "The user's revision that the last change took. The `ETag` is made of it.",
         ..READ_ONLY
     },

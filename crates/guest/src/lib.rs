@@ -61,7 +61,7 @@ pub mod refusal;
 pub mod variable;
 
 pub use refusal::Refusal;
+pub use rondo_trace::TraceContext;
 /// For the macros of this crate.
 #[doc(hidden)]
 pub use {rondo_contract, spin_sdk};
-pub use rondo_trace::TraceContext;

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use rondo_contract::webhook::{DELIVERY_DAYS, TEST_TYPE};
 use rondo_guest::caller::Login;
-use rondo_guest::database::{Database, DatabaseError, ParameterValue, boolean, int, optional, text, text_list};
+use rondo_guest::database::{
+    Database, DatabaseError, ParameterValue, boolean, int, optional, text, text_list,
+};
 use rondo_guest::event::Event;
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -152,16 +152,12 @@ fn answered_fields(wanted: impl Fn(&TaskField) -> bool) -> Map<String, Value> {
 }
 
 fn task_example() -> Value {
-    json!({
-        "id": 42, "user_id": 1, "title": "Weekly team meeting", "description": "Sync with team",
-        "status": "pending", "priority": "high", "tags": ["meetings", "work"],
-        "due_date": "2026-01-12T14:00:00Z", "time_zone": "UTC", "reminder_offset": "PT1H",
-        "recurrence_rule": {"frequency": "weekly", "interval": 1, "days_of_week": [0, 2],
-            "day_of_month": null, "end_date": null, "count": null, "rrule": null,
-            "basis": "schedule", "month_end": "clamp", "catch_up": "next_future"},
-        "parent_task_id": null, "created_at": "2026-01-05T09:12:44.120391Z",
-        "updated_at": "2026-01-05T09:12:44.120391Z", "completed_at": null, "revision": 17,
-    })
+    let value = |field: &TaskField| {
+        serde_json::from_str::<Value>(field.example)
+            .unwrap_or_else(|error| unreachable!("the example of {}: {error}", field.name))
+    };
+    let answered = TASK_FIELDS.iter().filter(|field| field.is_answered());
+    Value::Object(answered.map(|field| (field.name.to_owned(), value(field))).collect())
 }
 
 pub fn changes() -> Value {
