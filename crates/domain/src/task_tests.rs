@@ -88,15 +88,9 @@ fn words() {
 
 fn fields(status: Status) -> TaskFields {
     TaskFields {
-        title: Title::parse("Tea").unwrap(),
-        description: None,
         status,
-        priority: None,
-        tags: Tags::default(),
         due_date: Some("2026-01-12T14:00:00Z".parse().unwrap()),
-        time_zone: Zone::utc(),
-        reminder_offset: None,
-        recurrence_rule: None,
+        ..TaskFields::new(Title::parse("Tea").unwrap(), Zone::utc())
     }
 }
 
