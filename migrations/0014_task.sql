@@ -7,9 +7,19 @@ CREATE FUNCTION priority_rank(priority text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'urgent' THEN 4 END;
 
+-- A UUID of version 7 (RFC 9562, section 5.7): milliseconds since 1970 in the first 48 bits, random ones
+-- after them. Bits 52 and 53 make a 7 of version 4's digit.
+CREATE FUNCTION uuid_v7() RETURNS uuid
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+    FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
+
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tasks_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
+    -- The client's name for the task, or ours.
+    uid text COLLATE "C" NOT NULL DEFAULT uuid_v7()::text,
     title text NOT NULL,
     description text,
     status text NOT NULL CONSTRAINT tasks_status CHECK (status IN ('pending', 'in_progress', 'completed')),
@@ -43,6 +53,7 @@ CREATE TABLE tasks (
     given jsonb CONSTRAINT tasks_given_is_taken CHECK (given IS NULL),
     CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
 ) WITH (fillfactor = 85);
+CREATE UNIQUE INDEX tasks_by_uid ON tasks (user_id, uid);
 CREATE UNIQUE INDEX tasks_by_revision ON tasks (user_id, revision);
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id);
 CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
@@ -56,6 +67,7 @@ CREATE FUNCTION task_fill() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     NEW := jsonb_populate_record(NEW, NEW.given);
+    NEW.uid := coalesce(NEW.uid, public.uuid_v7()::text);
     NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
     NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
     NEW.completed_at := CASE NEW.given ->> 'completion'
@@ -72,7 +84,8 @@ FOR EACH ROW WHEN (NEW.given IS NOT NULL) EXECUTE FUNCTION task_fill();
 CREATE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"title":' || to_json(NEW.title)
+    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"uid":' || to_json(NEW.uid)
+        || ',"title":' || to_json(NEW.title)
         || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
         || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
         || ',"tags":' || to_json(NEW.tags) || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
@@ -95,6 +108,7 @@ CREATE FUNCTION task_like(t tasks) RETURNS tasks
 LANGUAGE plpgsql AS $$
 BEGIN
     t.id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
+    t.uid := public.uuid_v7();
     RETURN t;
 END $$;
 

@@ -3,7 +3,7 @@
 --
 -- `p_task` is an object of the task's writable members, validated, and of what the caller derives from
 -- them:
---   title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
+--   uid: null for ours; title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
 --   time_zone: null on creation for the user's own;
 --   completion: what becomes of completed_at, keep, set or clear;
 --   tag_keys, search_text, search_pieces, title_key: what the task is found and sorted by;
@@ -52,7 +52,8 @@ BEGIN
     RETURN removed;
 END $$;
 
--- Creates a task. Outcomes: created, replayed, key_reused, no_user. `answer` is the task.
+-- Creates a task. Outcomes: created, replayed, key_reused, no_user; uid_taken by another task. `answer` is
+-- the task, or the other one.
 CREATE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
                             p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -72,6 +73,13 @@ BEGIN
         RETURN;
     END IF;
     taken := begun.revision;
+    IF p_task ->> 'uid' IS NOT NULL THEN
+        SELECT t.representation INTO body FROM tasks t WHERE t.user_id = p_user AND t.uid = p_task ->> 'uid';
+        IF FOUND THEN
+            RETURN QUERY SELECT 'uid_taken', revision_take(p_user, -1), body;
+            RETURN;
+        END IF;
+    END IF;
     at := clock_timestamp();
     INSERT INTO tasks (user_id, given, created_at, updated_at, revision)
     VALUES (p_user, p_task, at, at, taken)

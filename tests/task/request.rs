@@ -316,6 +316,48 @@ async fn end_of_calendar(user: &User) {
     assert_eq!(listed, 4);
 }
 
+/// A uid names one live task of a user, whoever chose it, and never changes.
+async fn uids(user: &User, other: &User) {
+    let client = &user.client;
+    let ours = created(client, json!({"title": "ours", "uid": null})).await["uid"].clone();
+    let ours = ours.as_str().expect("a uid");
+    assert!(ours.len() == 36 && ours.as_bytes()[14] == b'7', "{ours} is no UUID of version 7");
+
+    let chosen = format!("~{}!", "x".repeat(253));
+    let body = json!({"title": "t", "uid": chosen, "due_date": "2031-01-01T00:00:00Z",
+                      "recurrence_rule": {"frequency": "daily"}});
+    let create = async || client.post("/api/tasks", &body).await.expect("an answer");
+    let (one, another) = tokio::join!(create(), create());
+    let (task, refused) = if one.status == 201 { (one, another) } else { (another, one) };
+    let task = task.expect(201).json();
+    assert_eq!(refused.expect(409).json()["code"], "uid_taken");
+    let refused = create().await.expect(409);
+    let location = refused.header("location").expect("a location").to_owned();
+    assert_eq!(client.get(&location).await.expect("an answer").expect(200).json(), task);
+    created(&other.client, body.clone()).await;
+
+    for uid in ["", "a b", "ü", "\u{7f}", &"x".repeat(256)] {
+        let body = json!({"title": "t", "uid": uid});
+        let answer = client.post("/api/tasks", &body).await.expect("an answer").expect(422);
+        assert_eq!(answer.json()["errors"][0]["pointer"], "/uid", "{uid:?}");
+    }
+    let change = json!({"title": "u", "uid": "else"});
+    for changed in [client.patch(&location, &change).await, client.put(&location, &change).await] {
+        assert_eq!(changed.expect("an answer").expect(200).json()["uid"], chosen);
+    }
+
+    let with_uid = async |query: &str| {
+        let list = client.get(&format!("/api/tasks?uid={query}")).await.expect("an answer");
+        list.expect(200).json().as_array().expect("a list").len()
+    };
+    assert_eq!(with_uid(&chosen).await, 1);
+    assert_eq!(with_uid(&format!("{chosen}&status=completed")).await, 0);
+    assert_eq!(with_uid("else").await, 0);
+    client.delete(&location).await.expect("an answer").expect(204);
+    assert_eq!(with_uid(&chosen).await, 0);
+    assert_ne!(created(client, body.clone()).await["id"], task["id"]);
+}
+
 /// What is looked at first: the token, whose it is, the form, then the task.
 async fn order_of_checks(user: &User, other: &User) {
     let nobody = Client::new(user.client.base());
@@ -363,6 +405,7 @@ async fn requests_are_answered_by_the_contract() {
     encodings(&new_user("encodings").await).await;
     spellings(&new_user("spellings").await).await;
     end_of_calendar(&new_user("end").await).await;
+    uids(&new_user("uid").await, &new_user("other-uid").await).await;
     order_of_checks(&new_user("order").await, &new_user("other").await).await;
     up.stop().await;
 }

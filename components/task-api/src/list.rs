@@ -46,13 +46,18 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
 /// is found sooner along the index of the wanted order, where a full page ends the search.
 const CANDIDATES_MAX: i64 = 1_000;
 
-/// Ids of the tasks in which the wanted phrase may stand, as Postgres writes an array. None when the
-/// index has no say: no phrase, one that is too short for it, or a frequent one.
+/// Ids of the tasks that an index leaves to look at, as Postgres writes an array: the one with the wanted
+/// uid, or those in which the wanted phrase may stand. None when no index has a say: no phrase, one that
+/// is too short, or a frequent one.
 fn candidates(
     store: &Store,
     user: i64,
     query: &TaskQuery,
 ) -> Result<Option<String>, DatabaseError> {
+    if let Some(uid) = &query.uid {
+        let statement = include_str!("sql/task_with_uid.sql");
+        return store.0.query_one(statement, &[int(user), text(uid)])?.text("ids").map(Some);
+    }
     let pieces = query.search.as_deref().map(search::pieces).unwrap_or_default();
     if pieces.is_empty() {
         return Ok(None);

@@ -82,6 +82,7 @@ pub enum ProblemCode {
     MethodNotAllowed,
     RequestTimeout,
     EmailTaken,
+    UidTaken,
     TooManyTokens,
     NoNextOccurrence,
     TaskCompleted,
@@ -194,6 +195,13 @@ pub const PROBLEMS: &[ProblemFacts] = &[
         "email_taken",
         "E-mail taken",
         "There is an account with this address.",
+    ),
+    row(
+        ProblemCode::UidTaken,
+        409,
+        "uid_taken",
+        "UID taken",
+        "The header Location names the task that has this uid.",
     ),
     row(
         ProblemCode::TooManyTokens,

@@ -10,6 +10,7 @@ use rondo_domain::recurrence::{Frequency, Rule};
 use rondo_domain::task::{
     DESCRIPTION_CHARS_MAX, Description, Priority, Status, TITLE_CHARS_MAX, Tags, TaskFields, Title,
 };
+use rondo_domain::text::key;
 use rondo_domain::zone::Zone;
 use rondo_domain::{Fault, Violation};
 use serde_json::Value;
@@ -87,6 +88,18 @@ const READ_ONLY: TaskField = TaskField {
 pub const TASK_FIELDS: &[TaskField] = &[
     TaskField { name: "id", example: "42", kind: Kind::Id, ..READ_ONLY },
     TaskField { name: "user_id", example: "1", kind: Kind::Id, ..READ_ONLY },
+    TaskField {
+        name: "uid",
+        example: r#""0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10""#,
+        kind: Kind::Key,
+        access: Access::Creation {
+            read: |reader, task| task.uid = reader.optional("uid", text(key)),
+            write: |task| task.uid.clone().into(),
+        },
+        description: "The client's own name for the task, unique among the user's tasks and never \
+                      changed. Defaults to a UUID of version 7.",
+        ..READ_ONLY
+    },
     TaskField {
         name: "title",
         example: r#""Weekly team meeting""#,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rondo_domain::fold::{fold, title_key};
 use rondo_domain::instant;
 use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
+use rondo_domain::text::key;
 use rondo_domain::zone::Zone;
 use rondo_domain::{Violation, word_enum};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,7 @@ pub struct TaskQuery {
     pub due_date_end: Option<Bound>,
     pub has_due_date: Option<bool>,
     pub parent_task_id: Option<i64>,
+    pub uid: Option<String>,
     pub updated_since: Option<String>,
     pub sort_by: SortBy,
     pub sort_order: SortOrder,
@@ -154,6 +156,7 @@ impl TaskQuery {
             due_date_end: reader.bound("due_date_end"),
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.id("parent_task_id"),
+            uid: reader.one("uid", key),
             updated_since: reader.instant("updated_since"),
             sort_by,
             sort_order,

@@ -21,6 +21,8 @@ pub const TAG_CHARS_MAX: usize = 50;
 /// What a client may write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskFields {
+    /// A key that the client chose, see [`key`](crate::text::key); none for one of the server's.
+    pub uid: Option<String>,
     pub title: Title,
     pub description: Option<Description>,
     pub status: Status,
@@ -39,6 +41,7 @@ impl TaskFields {
     #[must_use]
     pub fn new(title: Title, time_zone: Zone) -> Self {
         Self {
+            uid: None,
             title,
             description: None,
             status: Status::Pending,

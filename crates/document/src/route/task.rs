@@ -59,7 +59,7 @@ fn lists() -> Vec<Operation> {
                 Some((JSON, named("Task"))),
                 &["ETag", "Location", "Idempotency-Replayed"],
             )
-            .problems(&[ProblemCode::IdempotencyKeyReused]),
+            .problems(&[ProblemCode::IdempotencyKeyReused, ProblemCode::UidTaken]),
     ]
 }
 
@@ -104,6 +104,7 @@ fn filters() -> Vec<Value> {
         ),
         query("has_due_date", "Tasks with a due date, or without one.", json!({"type": "boolean"})),
         query("parent_task_id", "Occurrences of the series that this task started.", schema::id()),
+        query("uid", "The task with this uid.", schema::key()),
         query("updated_since", "Changed at or after this instant.", schema::text::instant()),
         query(
             "sort_by",
