@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use rondo_domain::fold::title_key;
+use rondo_domain::task::title_key;
 use rondo_testkit::http::Response;
 use rondo_tests::arrangement::Up;
 use rondo_tests::story::{SOON, User, register};

@@ -7,9 +7,9 @@
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{self, Series};
-use rondo_domain::task::{TaskFields, Title, tag_key};
+use rondo_domain::task::{TaskFields, Title, tag_key, title_key};
 use rondo_domain::zone::Zone;
-use rondo_domain::{Violation, fold, search};
+use rondo_domain::{Violation, search};
 use serde_json::{Map, Value, json};
 
 use crate::body::Reader;
@@ -188,10 +188,10 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) 
     let mut members = to_json(fields);
     let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
     members.insert("tag_keys".to_owned(), tag_keys.into());
-    let search_text = fold::search_text(&fields.title, fields.description.as_ref());
+    let search_text = search::search_text(&fields.title, fields.description.as_ref());
     members.insert("search_pieces".to_owned(), search::pieces(&search_text).into());
     members.insert("search_text".to_owned(), search_text.into());
-    members.insert("title_key".to_owned(), fold::title_key(fields.title.as_str()).into());
+    members.insert("title_key".to_owned(), title_key(fields.title.as_str()).into());
     members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
     let moments = further.iter().map(|offset| {
         let moment = fields.due_date.map(|due| offset.remind_at(due, &fields.time_zone));

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rondo_domain::fold::{fold, title_key};
+use rondo_domain::fold::fold;
 use rondo_domain::instant;
-use rondo_domain::task::{Priority, Status, parse_tag, tag_key};
+use rondo_domain::task::{Priority, Status, parse_tag, tag_key, title_key};
 use rondo_domain::text::key;
 use rondo_domain::zone::Zone;
 use rondo_domain::{Violation, word_enum};

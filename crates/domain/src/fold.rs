@@ -6,11 +6,9 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::task::{Description, TITLE_CHARS_MAX, Title};
-
 /// Between title and description of the searched text. Folding drops it everywhere else, so that no
 /// phrase matches across the two.
-const SEPARATOR: char = '\u{ffff}';
+pub(crate) const SEPARATOR: char = '\u{ffff}';
 
 /// Text without case and accents: `Straße` is `strasse`, `İstanbul` is `istanbul`, `ﬁ` is `fi`,
 /// `Ａ` is `a`. The voicing marks of kana stay, for they make another letter: `が`.
@@ -41,23 +39,6 @@ pub fn fold_case(c: char) -> impl Iterator<Item = char> {
         .is_none()
         .then(|| c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
     dotless.into_iter().chain(folded.into_iter().flatten())
-}
-
-/// What a task is searched in.
-#[must_use]
-pub fn search_text(title: &Title, description: Option<&Description>) -> String {
-    let mut text = fold(title.as_str());
-    if let Some(description) = description {
-        text.push(SEPARATOR);
-        text.push_str(&fold(description.as_str()));
-    }
-    text
-}
-
-/// What a title is sorted by: the beginning of the folded title, since some characters fold to many.
-#[must_use]
-pub fn title_key(title: &str) -> String {
-    fold(title).chars().take(TITLE_CHARS_MAX).collect()
 }
 
 /// Combining marks that accent a letter, points of Hebrew and Arabic, and variation selectors.
@@ -132,16 +113,5 @@ mod tests {
             let once = fold(text);
             assert_eq!(fold(&once), once, "{text}");
         }
-    }
-
-    #[test]
-    fn a_phrase_does_not_match_across() {
-        let title = Title::parse("Tea É").unwrap();
-        let description = Description::parse("Éarly").unwrap();
-        let text = search_text(&title, Some(&description));
-        assert!(text.contains("tea e") && text.contains("early") && !text.contains("ee"));
-        assert_eq!(search_text(&title, None), "tea e");
-        let long = Title::parse(&"ﷺ".repeat(TITLE_CHARS_MAX)).unwrap();
-        assert_eq!(title_key(long.as_str()).chars().count(), TITLE_CHARS_MAX);
     }
 }

@@ -5,19 +5,23 @@
 //! 28 February and 31 March. [`Rule`] says what is wanted, [`Series`] puts it on the calendar.
 
 mod completion;
+mod date;
 mod description;
+mod end;
+mod frequency;
 mod grid;
+mod phrase;
 mod rrule;
 mod rule;
 mod series;
 
 pub use description::describe;
+pub use end::{COUNT_MAX, End};
+pub use frequency::Frequency;
 pub use rrule::{RRULE_CHARS_MAX, RRULE_INTERVAL_MAX, Rrule};
 pub use rule::{
-    Basis, CatchUp, End, EndDate, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Structured,
-    Weekdays,
+    Basis, CatchUp, EndDate, INTERVAL_MAX, MonthEnd, Pattern, Rule, RuleDraft, Structured, Weekdays,
 };
-pub use rule::{COUNT_MAX, INTERVAL_MAX};
 pub use series::{PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor, anchor_of};
 
 #[cfg(test)]

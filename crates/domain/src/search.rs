@@ -1,9 +1,12 @@
-//! Pieces of text by which an index finds where a phrase may stand.
+//! What a task is searched in, and pieces of it by which an index finds where a phrase may stand.
 //!
 //! Of every [`WINDOW_GRAMS`] runs of [`GRAM_CHARS`] characters in a row, the one with the least hash
 //! is a piece (winnowing: S. Schleimer, D. Wilkerson, A. Aiken, 2003). What is picked within a phrase
 //! depends on the phrase alone, so each piece of a phrase is a piece of every text that has the phrase
 //! in it; and there are half as many of them as there are characters.
+
+use crate::fold::{SEPARATOR, fold};
+use crate::task::{Description, Title};
 
 /// Characters of a run.
 const GRAM_CHARS: usize = 3;
@@ -11,6 +14,17 @@ const GRAM_CHARS: usize = 3;
 const WINDOW_GRAMS: usize = 3;
 /// Bits of a piece: what is left of an index key beside the user's id.
 const PIECE_BITS: u32 = 23;
+
+/// What a task is searched in.
+#[must_use]
+pub fn search_text(title: &Title, description: Option<&Description>) -> String {
+    let mut text = fold(title.as_str());
+    if let Some(description) = description {
+        text.push(SEPARATOR);
+        text.push_str(&fold(description.as_str()));
+    }
+    text
+}
 
 /// The pieces of a folded text or phrase, sorted, each once; none for fewer than
 /// five characters, which make no whole window of runs.
@@ -42,6 +56,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_phrase_does_not_match_across() {
+        let title = Title::parse("Tea É").unwrap();
+        let description = Description::parse("Éarly").unwrap();
+        let text = search_text(&title, Some(&description));
+        assert!(text.contains("tea e") && text.contains("early") && !text.contains("ee"));
+        assert_eq!(search_text(&title, None), "tea e");
+    }
 
     #[test]
     fn short_text_has_none() {

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::fold::fold_case;
+use crate::fold::{fold, fold_case};
 use crate::instant::Instant;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
@@ -289,6 +289,12 @@ pub fn tag_key(tag: &str) -> String {
         return tag.to_ascii_lowercase();
     }
     tag.nfd().flat_map(fold_case).nfc().collect()
+}
+
+/// What a title is sorted by: the beginning of the folded title, since some characters fold to many.
+#[must_use]
+pub fn title_key(title: &str) -> String {
+    fold(title).chars().take(TITLE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

@@ -22,6 +22,12 @@ fn titles() {
 }
 
 #[test]
+fn the_key_of_a_title_is_no_longer_than_a_title() {
+    let long = Title::parse(&"ﷺ".repeat(TITLE_CHARS_MAX)).unwrap();
+    assert_eq!(title_key(long.as_str()).chars().count(), TITLE_CHARS_MAX);
+}
+
+#[test]
 fn descriptions() {
     let check = |text: &str, expected: Result<&str, &str>| {
         let kept = Description::parse(text);

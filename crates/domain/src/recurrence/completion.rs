@@ -2,14 +2,15 @@
 
 use jiff::civil::Date;
 
-use super::grid::{Grid, add_days, date_in, month_index};
+use super::date::{MONTHS_PER_YEAR, add_days, month_index};
+use super::frequency::Frequency;
+use super::grid::{Grid, date_in};
 use super::rrule::{Expansion, Rrule};
-use super::rule::{Frequency, MonthEnd, Pattern, Rule, Structured};
+use super::rule::{MonthEnd, Pattern, Rule, Structured};
 
 /// Most months, or years, that are passed over until one has the wanted day: 29 February is at
 /// most eight years away.
 const STEPS_PER_SKIP_MAX: i64 = 8;
-const MONTHS_PER_YEAR: i64 = 12;
 
 /// The date that follows an occurrence for `slot` that was completed on `done`: one interval after
 /// the completion.

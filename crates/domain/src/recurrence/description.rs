@@ -1,12 +1,12 @@
 //! A rule in words, for people.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
-use super::rule::{Basis, End, Frequency, MonthEnd, Pattern, Structured, Weekdays};
+use super::end::End;
+use super::frequency::Frequency;
+use super::phrase::{day_and_month, every, on_weekdays};
+use super::rule::{Basis, MonthEnd, Pattern, Structured, Weekdays};
 use super::series::Series;
-use crate::moment::{MONTHS, WEEKDAYS};
-
-const FROM_MONDAY_TO_FRIDAY: [u8; 5] = [0, 1, 2, 3, 4];
 
 /// A series in plain English, for example "Every 2 weeks on Monday and Thursday, until 2031-03-30".
 #[must_use]
@@ -34,19 +34,6 @@ pub fn describe(series: &Series) -> String {
         }
 }
 
-pub(super) fn every(frequency: Frequency, interval: u16) -> String {
-    let unit = match frequency {
-        Frequency::Daily => "day",
-        Frequency::Weekly => "week",
-        Frequency::Monthly => "month",
-        Frequency::Yearly => "year",
-    };
-    match interval {
-        1 => format!("Every {unit}"),
-        interval => format!("Every {interval} {unit}s"),
-    }
-}
-
 fn days(pattern: &Structured, anchor: Date, month_end: MonthEnd) -> String {
     match pattern.frequency {
         Frequency::Daily => String::new(),
@@ -71,59 +58,6 @@ fn missing(can_be_missing: bool, month_end: MonthEnd, unit: &str) -> String {
         _ if !can_be_missing => String::new(),
         MonthEnd::Clamp => " or the last day of a shorter month".to_owned(),
         MonthEnd::Skip => format!(" of the {unit}s that have it"),
-    }
-}
-
-/// Weekdays, Monday 0, in ascending order.
-pub(super) fn on_weekdays(days: &[u8]) -> String {
-    if days == FROM_MONDAY_TO_FRIDAY {
-        return " from Monday to Friday".to_owned();
-    }
-    let names: Vec<_> = days.iter().map(|day| WEEKDAYS[usize::from(*day)].to_owned()).collect();
-    format!(" on {}", listed(&names, "and"))
-}
-
-pub(super) fn weekday_name(weekday: Weekday) -> &'static str {
-    WEEKDAYS[weekday.to_monday_zero_offset() as usize]
-}
-
-/// A month from 1 to 12.
-pub(super) fn month_name(month: i8) -> &'static str {
-    MONTHS[month.clamp(1, 12) as usize - 1]
-}
-
-pub(super) fn day_and_month(date: Date) -> String {
-    format!("{} {}", date.day(), month_name(date.month()))
-}
-
-/// "first" or "last", "second" or "second to last"; never of 0.
-pub(super) fn ordinal(number: i16) -> String {
-    let word = match number.unsigned_abs() {
-        1 if number < 0 => return "last".to_owned(),
-        1 => "first".to_owned(),
-        2 => "second".to_owned(),
-        3 => "third".to_owned(),
-        4 => "fourth".to_owned(),
-        5 => "fifth".to_owned(),
-        n => {
-            let suffix = match (n % 100, n % 10) {
-                (11..=13, _) => "th",
-                (_, 1) => "st",
-                (_, 2) => "nd",
-                (_, 3) => "rd",
-                _ => "th",
-            };
-            format!("{n}{suffix}")
-        }
-    };
-    if number < 0 { format!("{word} to last") } else { word }
-}
-
-pub(super) fn listed(names: &[String], conjunction: &str) -> String {
-    match names {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} {conjunction} {last}", first.join(", ")),
     }
 }
 
@@ -203,17 +137,5 @@ mod tests {
         check("FREQ=YEARLY;BYWEEKNO=20", "Every year on Monday in week 20");
         check("FREQ=YEARLY;BYWEEKNO=1,-1;BYDAY=FR", "Every year on Friday in week 1 and the last");
         check("FREQ=DAILY;BYHOUR=7;BYMINUTE=30", "Every day at 07:30");
-    }
-
-    #[test]
-    fn numbers_in_order() {
-        let check = |number, expected: &str| assert_eq!(ordinal(number), expected);
-        check(1, "first");
-        check(-1, "last");
-        check(-2, "second to last");
-        check(11, "11th");
-        check(21, "21st");
-        check(112, "112th");
-        check(-33, "33rd to last");
     }
 }

@@ -1,9 +1,10 @@
 //! The dates of a structured pattern, seen from an anchor: by arithmetic, however far away.
 
-use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use super::rule::{Frequency, MonthEnd, Structured, Weekdays};
+use super::date::{MONTHS_PER_YEAR, add_days, days_between, month_index};
+use super::frequency::Frequency;
+use super::rule::{MonthEnd, Structured, Weekdays};
 use crate::instant::YEAR_MAX;
 
 /// Most months that are looked at for a slot. The Gregorian calendar repeats after 400 years, so a
@@ -11,7 +12,6 @@ use crate::instant::YEAR_MAX;
 const STEPS_PER_SLOT_MAX: i64 = 4_800;
 /// Most months that are looked at to count slots: more than the calendar has.
 const STEPS_PER_COUNT_MAX: i64 = 120_000;
-const MONTHS_PER_YEAR: i64 = 12;
 const DAYS_PER_WEEK: i64 = 7;
 /// A day that every month has.
 const DAY_IN_EVERY_MONTH: u8 = 28;
@@ -117,11 +117,6 @@ impl Grid {
     }
 }
 
-/// Months since the year 0.
-pub(super) fn month_index(date: Date) -> i64 {
-    i64::from(date.year()) * MONTHS_PER_YEAR + i64::from(date.month()) - 1
-}
-
 /// A day of a month, which may have none such.
 pub(super) fn date_in(month: i64, day: u8, month_end: MonthEnd) -> Option<Date> {
     let year = i16::try_from(month.div_euclid(MONTHS_PER_YEAR)).ok()?;
@@ -132,15 +127,6 @@ pub(super) fn date_in(month: i64, day: u8, month_end: MonthEnd) -> Option<Date> 
         (false, MonthEnd::Clamp) => Date::new(year, first.month(), last).ok(),
         (false, MonthEnd::Skip) => None,
     }
-}
-
-pub(super) fn days_between(from: Date, to: Date) -> i64 {
-    to.duration_since(from).as_hours() / 24
-}
-
-/// None beyond the calendar.
-pub(super) fn add_days(date: Date, days: i64) -> Option<Date> {
-    date.checked_add(SignedDuration::from_hours(days * 24)).ok()
 }
 
 fn in_calendar(month: i64) -> bool {

@@ -13,7 +13,8 @@ use std::fmt;
 
 use jiff::civil::{Time, Weekday};
 
-use super::rule::{End, Frequency};
+use super::end::End;
+use super::frequency::Frequency;
 use crate::Violation;
 
 pub(super) use expansion::Expansion;

@@ -1,16 +1,16 @@
 //! The rule of a series: valid by construction, apart from whether it ever matches, which depends
 //! on the anchor and is [`Series::validate`](super::Series::validate)'s to say.
 
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, Weekday};
 
+use super::end::{COUNT_MAX, End};
+use super::frequency::Frequency;
 use super::rrule::Rrule;
 use crate::instant::Instant;
 use crate::{Fault, Violation};
 
 /// Largest interval, in units of the frequency.
 pub const INTERVAL_MAX: u16 = 365;
-/// Most occurrences that a rule can ask for by `count`.
-pub const COUNT_MAX: u16 = 10_000;
 const DAYS_PER_WEEK: usize = 7;
 
 /// How a series goes on.
@@ -78,29 +78,6 @@ pub struct Structured {
     pub days_of_week: Option<Weekdays>,
     /// Monthly only, 1 to 31. Without it, the anchor's day.
     pub day_of_month: Option<u8>,
-}
-
-word_enum! {
-    pub enum Frequency {
-        Daily = "daily",
-        Weekly = "weekly",
-        Monthly = "monthly",
-        Yearly = "yearly",
-    }
-}
-
-/// When a series is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Never,
-    /// At the end of this day in the series' zone.
-    OnDate(Date),
-    /// After this instant, itself included.
-    AtInstant(Instant),
-    /// After this wall-clock time in the series' zone, itself included; from an rrule's `UNTIL`.
-    AtLocal(DateTime),
-    /// After so many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
-    AfterCount(u16),
 }
 
 word_enum! {

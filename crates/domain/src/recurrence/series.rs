@@ -4,9 +4,11 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
 use super::completion::after_completion;
-use super::grid::{Grid, add_days};
+use super::date::add_days;
+use super::end::End;
+use super::grid::Grid;
 use super::rrule::Expansion;
-use super::rule::{Basis, CatchUp, End, Pattern, Rule};
+use super::rule::{Basis, CatchUp, Pattern, Rule};
 use crate::Violation;
 use crate::instant::Instant;
 use crate::zone::Zone;

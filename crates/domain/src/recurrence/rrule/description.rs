@@ -2,10 +2,10 @@
 
 use jiff::civil::{DateTime, Weekday};
 
-use super::super::description::{
+use super::super::frequency::Frequency;
+use super::super::phrase::{
     day_and_month, every, listed, month_name, on_weekdays, ordinal, weekday_name,
 };
-use super::super::rule::Frequency;
 use super::Rrule;
 
 impl Rrule {

@@ -9,8 +9,8 @@
 
 use jiff::civil::{Date, Weekday};
 
-use super::super::grid::{add_days, days_between, month_index};
-use super::super::rule::Frequency;
+use super::super::date::{MONTHS_PER_YEAR, add_days, days_between, month_index};
+use super::super::frequency::Frequency;
 use super::{Numbers, Rrule};
 use crate::instant::YEAR_MAX;
 
@@ -139,7 +139,7 @@ impl Expansion {
                 self.take_month(month_index(self.anchor) + units, &mut dates)?;
             }
             Frequency::Yearly => {
-                let january = (i64::from(self.anchor.year()) + units) * 12;
+                let january = (i64::from(self.anchor.year()) + units) * MONTHS_PER_YEAR;
                 for month in january..january + 12 {
                     self.take_month(month, &mut dates)?;
                 }

@@ -2,7 +2,8 @@
 
 use jiff::civil::{Date, DateTime, Weekday};
 
-use super::super::rule::{COUNT_MAX, End, Frequency};
+use super::super::end::{COUNT_MAX, End};
+use super::super::frequency::Frequency;
 use super::{LargeNumbers, Numbers, RRULE_CHARS_MAX, RRULE_INTERVAL_MAX, Rrule};
 use crate::Violation;
 use crate::instant::{Instant, YEAR_MAX, YEAR_MIN, may_be_followed_by_leap_second};
