@@ -329,6 +329,15 @@ impl Response {
     }
 }
 
+impl Refusal {
+    fn into_response(self, request_id: &str) -> Response {
+        let (problem, headers) = self.into_problem(request_id);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let response = Response::of(rondo_contract::problem::MEDIA_TYPE, problem.status, body);
+        headers.iter().fold(response, |response, (name, value)| response.header(name, value))
+    }
+}
+
 fn write_all(stream: &OutputStream, mut rest: &[u8]) -> Result<(), StreamError> {
     if rest.is_empty() {
         return Ok(());

@@ -1,9 +1,7 @@
 //! Refusals: why a request is not answered with what it asked for, on the way to becoming a problem
 //! response (RFC 9457).
 
-use rondo_contract::problem::{self, FieldError, Problem, ProblemCode};
-
-use crate::http::Response;
+use rondo_contract::problem::{FieldError, Problem, ProblemCode};
 
 /// How long a client is told to wait when the database is away.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
@@ -74,14 +72,13 @@ impl Refusal {
         self.cause.as_deref()
     }
 
-    pub(crate) fn into_response(self, request_id: &str) -> Response {
+    /// What the client is told, and the headers that go with it.
+    pub(crate) fn into_problem(self, request_id: &str) -> (Problem, Vec<(&'static str, String)>) {
         let problem = Problem::new(self.code)
             .with_detail(self.detail)
             .with_errors(self.errors)
             .with_request_id(request_id);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let response = Response::of(problem::MEDIA_TYPE, self.code.status(), body);
-        self.headers.iter().fold(response, |response, (name, value)| response.header(name, value))
+        (problem, self.headers)
     }
 }
 
