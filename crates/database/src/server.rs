@@ -6,7 +6,8 @@
 //! from Postgres' defaults only where a laptop needs it: a crash of the machine loses nothing.
 
 pub mod account;
-pub mod binary;
+mod binary;
+mod choice;
 mod cluster;
 mod error;
 mod fetch;
@@ -24,7 +25,7 @@ use std::{
 
 use tokio_postgres::error::SqlState;
 
-pub use self::{account::Account, binary::BinarySource, error::ServerError, postmaster::Liveness};
+pub use self::{account::Account, choice::BinarySource, error::ServerError, postmaster::Liveness};
 use self::{binary::Binaries, postmaster::Postmaster};
 use crate::{
     admin,
@@ -100,7 +101,7 @@ pub async fn start(
     let server = match adopted {
         Some(server) => server,
         None => {
-            let binaries = binary::find(options, account.as_ref(), present, &place).await?;
+            let binaries = choice::find(options, account.as_ref(), present, &place).await?;
             if present.is_none() {
                 cluster::init(&binaries, account.as_ref(), &place, password, &log).await?;
             }
