@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use tokio_postgres::config::{ChannelBinding, Host, SslNegotiation, TargetSessionAttrs};
 
 use crate::dsn::{Dsn, TlsMode, encode};
-use crate::pool::{self, ConnectError, POOL_WAIT_SECONDS_MAX};
+use crate::pool::{ConnectError, POOL_WAIT_SECONDS_MAX};
+use crate::timeout::connect_timeout;
 use crate::tls;
 
 /// Longest statement, in seconds: above the `statement_timeout` of every service's role, so that it ends
@@ -51,7 +52,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             // Includes connecting.
-            .acquire_timeout(wait.max(pool::connect_timeout(dsn.config())))
+            .acquire_timeout(wait.max(connect_timeout(dsn.config())))
             .idle_timeout(None)
             .max_lifetime(None)
             // A connection is tested when it is returned; one that breaks later fails its statement.
@@ -146,7 +147,7 @@ impl Database {
 /// As [`Database::open`], and when the server cannot be reached or refuses.
 pub async fn connect(dsn: &Dsn, application: &str) -> Result<PgConnection, DatabaseError> {
     let options = connect_options(dsn, application)?;
-    let limit = pool::connect_timeout(dsn.config());
+    let limit = connect_timeout(dsn.config());
     Ok(timeout(limit, options.connect()).await.unwrap_or_else(|_| Err(timed_out()))?)
 }
 

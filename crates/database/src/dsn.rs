@@ -11,6 +11,8 @@ use tokio_postgres::{
     config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs},
 };
 
+use crate::timeout::bound;
+
 /// Postgres' port, as registered.
 const PORT_DEFAULT: u16 = 5432;
 
@@ -174,7 +176,7 @@ impl Dsn {
         };
         self.config.ssl_mode(self.tls_mode.into());
         self.root_certificate = None;
-        crate::pool::bound(&mut self.config);
+        bound(&mut self.config);
         self
     }
 

@@ -25,6 +25,7 @@ pub mod pool;
 pub mod role;
 pub mod secret;
 pub mod server;
+mod timeout;
 pub mod tls;
 
 pub use data_folder::{DataFolder, DataFolderError};

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     dsn::Dsn,
+    timeout::{bound, connect_timeout},
     tls::{self, TlsError},
 };
 
@@ -22,12 +23,6 @@ use crate::{
 pub const POOL_CONNECTIONS_MAX: usize = 16;
 /// How long a caller waits for a free connection of a pool.
 pub const POOL_WAIT_SECONDS_MAX: u64 = 5;
-/// How long reaching and logging in to the server may take, unless the DSN has `connect_timeout`.
-pub const CONNECT_SECONDS_MAX: u64 = 5;
-/// Idle time after which the kernel asks whether the peer is still there.
-const KEEPALIVE_IDLE_SECONDS: u64 = 30;
-/// How long sent data may stay unacknowledged before the connection counts as lost (Linux).
-const UNACKNOWLEDGED_SECONDS_MAX: u64 = 30;
 
 /// How a pool is to be.
 #[derive(Clone, Debug)]
@@ -160,14 +155,6 @@ impl ConnectError {
     }
 }
 
-pub(crate) fn connect_timeout(config: &Config) -> Duration {
-    // libpq's 0 means to wait for ever; nothing here does.
-    match config.get_connect_timeout() {
-        Some(timeout) if !timeout.is_zero() => *timeout,
-        _ => Duration::from_secs(CONNECT_SECONDS_MAX),
-    }
-}
-
 fn config(dsn: &Dsn, options: &SessionOptions) -> Config {
     let mut config = dsn.config().clone();
     if let Some(name) = &options.application_name {
@@ -175,17 +162,6 @@ fn config(dsn: &Dsn, options: &SessionOptions) -> Config {
     }
     bound(&mut config);
     config
-}
-
-/// Bounds how long a connection may take to be made, and to be noticed as gone.
-pub(crate) fn bound(config: &mut Config) {
-    config.connect_timeout(connect_timeout(config));
-    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
-        config.keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS));
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX));
-    }
 }
 
 /// A statement and no start-up option, because PgBouncer refuses start-up options.
