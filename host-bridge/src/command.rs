@@ -176,12 +176,12 @@ fn with_advice(error: tokio_postgres::Error) -> anyhow::Error {
 }
 
 async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {
-    use rondo_database::{Secrets, migration, role};
+    use rondo_database::{Secrets, migration, provision};
     match what {
         Migrate::Up { data } => {
             std::fs::create_dir_all(&data)?;
             let secrets = Secrets::load_or_create(&data)?;
-            role::provision(dsn, &secrets, role::ConnectionLimit::Enforced).await?;
+            provision::roles(dsn, &secrets, provision::ConnectionLimit::Enforced).await?;
             let mut session = crate::database::connect(dsn, "rondo migrate").await?;
             for applied in migration::up(&mut session, migration::embedded()).await? {
                 println!("applied {:04} {}", applied.version, applied.name);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, CommandFactory as _};
-use rondo_database::{DatabaseOptions, Role, Secrets, role};
+use rondo_database::{DatabaseOptions, Role, Secrets, provision};
 use rondo_kafka::KafkaOptions;
 use rondo_setting::Cleartext;
 use rondo_wasm_host::Manifest;
@@ -63,7 +63,7 @@ pub async fn run(args: EnvArgs, cleartext: &Cleartext) -> anyhow::Result<()> {
     let manifest = manifest(&args.spin_toml)?;
     let admin = reachable_by_components(args.database.dsn(cleartext)?)?;
     let secrets = Secrets::load_or_create(&args.data)?;
-    let roles = role::logins(&admin, &secrets).await?;
+    let roles = provision::logins(&admin, &secrets).await?;
     let entries = entries(&manifest, &roles, &secrets)?;
     if let Some(authority) = admin.root_certificate() {
         eprintln!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rondo_contract::token::HmacKey;
 use rondo_database::secret::Secret;
-use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, role};
+use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, provision};
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_setting::Cleartext;
@@ -279,7 +279,7 @@ async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow
     if ownership == Ownership::External {
         crate::database::check_schema(admin, "rondo up").await?;
     }
-    let roles = role::provision(admin, secrets, role::ConnectionLimit::Enforced).await?;
+    let roles = provision::roles(admin, secrets, provision::ConnectionLimit::Enforced).await?;
     if ownership == Ownership::Private {
         let mut session = crate::database::connect(admin, "rondo up").await?;
         migration::up(&mut session, migration::embedded()).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use rondo_contract::token::{Claims, HmacKey, sign};
-use rondo_database::role::{ConnectionLimit, provision};
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, ServerOptions, Session,
     SessionOptions, migration, pool, server,
@@ -62,7 +62,7 @@ impl Stage {
         let secrets = Secrets::load_or_create(folder.path())?;
         let postgres = server::start(&data, &secrets, &ServerOptions::default()).await?;
         let admin = postgres.dsn();
-        let roles = provision(admin, &secrets, ConnectionLimit::Enforced).await?;
+        let roles = provision::roles(admin, &secrets, ConnectionLimit::Enforced).await?;
         let mut session = pool::connect(admin, &SessionOptions::default()).await?;
         migration::up(&mut session, migration::embedded()).await?;
         let population =

@@ -6,7 +6,7 @@
 //! ```text
 //! DataFolder::open ──▶ Secrets::load_or_create ──▶ server::start   (or DATABASE_URL)
 //!                                                      │ administrator's Dsn
-//!                             role::provision ◀────────┤
+//!                             provision::roles ◀───────┤
 //!                             migration::up   ◀────────┘
 //!                                   │ one Dsn per role
 //!                                   ▼
@@ -22,6 +22,7 @@ pub mod dsn;
 pub mod migration;
 pub mod option;
 pub mod pool;
+pub mod provision;
 pub mod role;
 pub mod secret;
 pub mod server;
@@ -33,7 +34,8 @@ pub use database::Database;
 pub use dsn::{Dsn, DsnError, TlsMode};
 pub use option::DatabaseOptions;
 pub use pool::{ConnectError, Pool, PoolOptions, Session, SessionOptions};
-pub use role::{Role, RoleDsns};
+pub use provision::RoleDsns;
+pub use role::Role;
 pub use secret::{SecretError, Secrets};
 pub use server::{PrivateServer, ServerError, ServerOptions};
 

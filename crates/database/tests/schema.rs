@@ -8,7 +8,7 @@ use rondo_database::{
     SessionOptions, admin, explain,
     migration::{self, MigrationError},
     pool,
-    role::{self, ConnectionLimit, ProvisionError},
+    provision::{self, ConnectionLimit, ProvisionError},
     server::{self, BinarySource},
 };
 use sqlx::{
@@ -67,7 +67,7 @@ async fn roles_made_at_once_from_many_databases_are_made_once() {
     }
     let attempts = (0..12).map(|number| async move {
         let admin = dsn.clone().with_dbname(&format!("db {}", number % 4));
-        role::provision(&admin, secrets, ConnectionLimit::Enforced).await
+        provision::roles(&admin, secrets, ConnectionLimit::Enforced).await
     });
     for (number, dsns) in join_all(attempts).await.into_iter().enumerate() {
         let dsns = dsns.unwrap();
@@ -83,7 +83,7 @@ async fn roles_made_at_once_from_many_databases_are_made_once() {
     run(dsn, "ALTER ROLE rondo_audit PASSWORD 'other'").await;
     let verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'rondo_sync'";
     let before = text(dsn, verifier).await;
-    let dsns = role::provision(dsn, secrets, ConnectionLimit::Lifted).await.unwrap();
+    let dsns = provision::roles(dsn, secrets, ConnectionLimit::Lifted).await.unwrap();
     assert_each_is_its_role(&dsns, "rondo").await;
     assert_eq!(text(dsn, verifier).await, before);
     assert_eq!(text(dsn, limits).await, "-1 -1 -1 -1 -1 -1 -1 -1");
@@ -100,7 +100,7 @@ async fn an_administrator_without_createrole_acts_as_the_roles_or_is_told_what_t
     run(superuser, "CREATE ROLE \"some body\" LOGIN PASSWORD 'p'").await;
     run(superuser, "CREATE DATABASE theirs OWNER \"some body\"").await;
     let theirs = superuser.clone().with_user("some body", "p").with_dbname("theirs");
-    let refusal = role::provision(&theirs, secrets, ConnectionLimit::Enforced).await.unwrap_err();
+    let refusal = provision::roles(&theirs, secrets, ConnectionLimit::Enforced).await.unwrap_err();
     let ProvisionError::MayNotCreate { advice, .. } = &refusal else { panic!("{refusal}") };
     assert!(
         !refusal
@@ -110,7 +110,7 @@ async fn an_administrator_without_createrole_acts_as_the_roles_or_is_told_what_t
 
     // What the error advises is all that it takes.
     run(superuser, advice).await;
-    let dsns = role::provision(&theirs, secrets, ConnectionLimit::Enforced).await.unwrap();
+    let dsns = provision::roles(&theirs, secrets, ConnectionLimit::Enforced).await.unwrap();
     assert_each_is_its_role(&dsns, "theirs").await;
     // What cleans a pooled connection leaves it in its role.
     let session = pool::connect(dsns.get(Role::Sync), &SessionOptions::default()).await.unwrap();
@@ -128,7 +128,7 @@ async fn an_administrator_with_createrole_who_is_no_superuser_can_do_it_all() {
     run(postgres.server.dsn(), "CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'p'").await;
     run(postgres.server.dsn(), "CREATE DATABASE made OWNER maker").await;
     let made = postgres.server.dsn().clone().with_user("maker", "p").with_dbname("made");
-    let dsns = role::provision(&made, &postgres.secrets, ConnectionLimit::Enforced).await.unwrap();
+    let dsns = provision::roles(&made, &postgres.secrets, ConnectionLimit::Enforced).await.unwrap();
     let mut session = pool::connect(&made, &SessionOptions::default()).await.unwrap();
     migration::up(&mut session, migration::embedded()).await.unwrap();
     assert_each_is_its_role(&dsns, "made").await;
@@ -138,7 +138,7 @@ async fn an_administrator_with_createrole_who_is_no_superuser_can_do_it_all() {
 async fn the_schema_is_migrated_once_by_two_that_start_together() {
     let postgres = postgres().await;
     let dsn = postgres.server.dsn();
-    let dsns = role::provision(dsn, &postgres.secrets, ConnectionLimit::Enforced).await.unwrap();
+    let dsns = provision::roles(dsn, &postgres.secrets, ConnectionLimit::Enforced).await.unwrap();
     let options = SessionOptions::default();
     let mut sessions = join_all((0..3).map(|_| pool::connect(dsn, &options)))
         .await

@@ -7,12 +7,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use rondo_database::role::ConnectionLimit;
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::secret::Secret;
 use rondo_database::server::{self, BinarySource, SUPERUSER, ServerOptions};
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Role, RoleDsns, Secrets, Session, SessionOptions, admin,
-    migration, pool, role,
+    migration, pool,
 };
 use tokio::sync::OnceCell;
 
@@ -168,7 +168,7 @@ impl TestServer {
         let secrets = Secrets::load_or_create(&data)?;
         let port = std::fs::read_to_string(data.join(PORT_FILE))?.trim().parse()?;
         let admin = Dsn::loopback(port, SUPERUSER, secrets.expose(Secret::Superuser), SUPERUSER);
-        let roles = role::provision(&admin, &secrets, ConnectionLimit::Lifted).await?;
+        let roles = provision::roles(&admin, &secrets, ConnectionLimit::Lifted).await?;
         let session = pool::connect(&admin, &SessionOptions::default()).await?;
         let template = template(&admin, &session).await?;
         sweep(&session).await?;
