@@ -1,11 +1,10 @@
-//! The wasmtime engine, what an instance may use, and the bindings of the interfaces that are ours
-//! to implement.
+//! The wasmtime engine, what an instance may use, and the interfaces that it gets from us.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
     PoolingAllocationConfig, StoreLimits, StoreLimitsBuilder,
@@ -13,7 +12,10 @@ use wasmtime::{
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::binding::fermyon::spin::variables;
+use crate::binding::spin::postgres::postgres as wit;
 use crate::postgres::Databases;
+use crate::session::Connection;
 
 /// Most memory of one instance, in bytes.
 pub const MEMORY_BYTES_MAX: usize = 64 << 20;
@@ -47,24 +49,6 @@ pub const EPOCH_MS: u64 = 10;
 /// How long an instance may take over one call, in seconds.
 pub const CALL_S_MAX: u64 = 15;
 
-pub(crate) mod bindings {
-    wasmtime::component::bindgen!({
-        inline: "
-            package rondo:host;
-            world capability {
-                import spin:postgres/postgres@4.0.0;
-                import fermyon:spin/variables@2.0.0;
-                export rondo:events/consumer@1.0.0;
-            }
-        ",
-        path: "../../wit",
-        world: "rondo:host/capability",
-        imports: { default: async | trappable },
-        exports: { default: async },
-        with: { "spin:postgres/postgres.connection": crate::postgres::Connection },
-    });
-}
-
 /// The recurrence calculation's door.
 pub mod recurrence {
     wasmtime::component::bindgen!({
@@ -82,11 +66,11 @@ pub mod recurrence {
 
 /// What belongs to one instance for one call.
 pub struct State {
-    pub(crate) table: ResourceTable,
+    table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     pub(crate) limits: StoreLimits,
-    pub(crate) grant: Arc<Grant>,
+    grant: Arc<Grant>,
 }
 
 /// What a component is given: its variables and the databases that it may reach.
@@ -191,17 +175,14 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         &(&options).into(),
         State::http,
     )?;
-    bindings::spin::postgres::postgres::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
-    bindings::fermyon::spin::variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
+    wit::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
+    variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
     Ok(linker)
 }
 
-impl bindings::fermyon::spin::variables::Host for State {
-    async fn get(
-        &mut self,
-        name: String,
-    ) -> wasmtime::Result<Result<String, bindings::fermyon::spin::variables::Error>> {
-        use bindings::fermyon::spin::variables::Error;
+impl variables::Host for State {
+    async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, variables::Error>> {
+        use variables::Error;
         let well_formed = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         Ok(match self.grant.variables.get(&name) {
@@ -209,6 +190,45 @@ impl bindings::fermyon::spin::variables::Host for State {
             None if well_formed => Err(Error::Undefined(format!("no variable {name}"))),
             None => Err(Error::InvalidName(name)),
         })
+    }
+}
+
+impl wit::Host for State {}
+
+impl wit::HostConnection for State {
+    async fn open(
+        &mut self,
+        address: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, wit::Error>> {
+        Ok(match self.grant.databases.find(&address) {
+            Ok(database) => Ok(self.table.push(Connection::new(database))?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn query(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        params: Vec<wit::ParameterValue>,
+    ) -> wasmtime::Result<Result<wit::RowSet, wit::Error>> {
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.query(&statement, params).await)
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        params: Vec<wit::ParameterValue>,
+    ) -> wasmtime::Result<Result<u64, wit::Error>> {
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.execute(&statement, params).await)
+    }
+
+    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
     }
 }
 

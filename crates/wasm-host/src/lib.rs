@@ -8,6 +8,7 @@
 pub mod allowed_host;
 mod answer;
 pub mod app;
+mod binding;
 mod buffer;
 mod call;
 pub mod engine;
@@ -16,6 +17,7 @@ pub mod manifest;
 pub mod postgres;
 pub mod route;
 pub mod serve;
+mod session;
 pub mod variable;
 
 pub use app::{CallError, WasmApp};

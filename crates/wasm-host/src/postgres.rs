@@ -4,7 +4,6 @@
 #![expect(clippy::result_large_err, reason = "the error is the interface's own record")]
 
 mod failure;
-mod session;
 mod statement;
 mod value;
 
@@ -16,13 +15,11 @@ use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use rondo_database::Dsn;
 use tokio_postgres::error::SqlState;
-use wasmtime::component::Resource;
 
-use self::session::{Database, Session};
 use self::value::Parameter;
 use crate::allowed_host::AllowedHosts;
-use crate::engine::State;
-use crate::engine::bindings::spin::postgres::postgres as wit;
+use crate::binding::spin::postgres::postgres as wit;
+use crate::session::{Connection, Database};
 
 /// Longest answer of a query, in bytes as Postgres sends them; Spin has 128 MiB. A guest with its
 /// memory of 64 MiB can do nothing with more.
@@ -43,7 +40,7 @@ impl Databases {
         Self { allowed, application: format!("rondo {component}"), known: Mutex::default() }
     }
 
-    fn find(&self, address: &str) -> Result<Arc<Database>, wit::Error> {
+    pub(crate) fn find(&self, address: &str) -> Result<Arc<Database>, wit::Error> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(database) = known.get(address) {
             return Ok(database.clone());
@@ -68,54 +65,8 @@ impl Databases {
     }
 }
 
-/// A connection as a component holds it: a session of the pool, borrowed for each statement, until
-/// one leaves something in it that later statements of this connection have to see.
-pub struct Connection {
-    database: Arc<Database>,
-    kept: Option<Session>,
-}
-
-impl wit::Host for State {}
-
-impl wit::HostConnection for State {
-    async fn open(
-        &mut self,
-        address: String,
-    ) -> wasmtime::Result<Result<Resource<Connection>, wit::Error>> {
-        Ok(match self.grant.databases.find(&address) {
-            Ok(database) => Ok(self.table.push(Connection { database, kept: None })?),
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn query(
-        &mut self,
-        connection: Resource<Connection>,
-        statement: String,
-        params: Vec<wit::ParameterValue>,
-    ) -> wasmtime::Result<Result<wit::RowSet, wit::Error>> {
-        let connection = self.table.get_mut(&connection)?;
-        Ok(connection.query(&statement, params).await)
-    }
-
-    async fn execute(
-        &mut self,
-        connection: Resource<Connection>,
-        statement: String,
-        params: Vec<wit::ParameterValue>,
-    ) -> wasmtime::Result<Result<u64, wit::Error>> {
-        let connection = self.table.get_mut(&connection)?;
-        Ok(connection.execute(&statement, params).await)
-    }
-
-    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
-        self.table.delete(connection)?;
-        Ok(())
-    }
-}
-
 impl Connection {
-    async fn query(
+    pub(crate) async fn query(
         &mut self,
         statement: &str,
         params: Vec<wit::ParameterValue>,
@@ -127,7 +78,7 @@ impl Connection {
         Ok(set)
     }
 
-    async fn execute(
+    pub(crate) async fn execute(
         &mut self,
         statement: &str,
         params: Vec<wit::ParameterValue>,

@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::DbError;
 
-use crate::engine::bindings::spin::postgres::postgres as wit;
+use crate::binding::spin::postgres::postgres as wit;
 
 /// The session could not be had, whatever the server said.
 pub(super) fn of_pool(error: &deadpool_postgres::PoolError) -> wit::Error {

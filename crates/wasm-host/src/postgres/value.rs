@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::engine::bindings::spin::postgres::postgres as wit;
+use crate::binding::spin::postgres::postgres as wit;
 
 type Encoded = Result<IsNull, Box<dyn std::error::Error + Sync + Send>>;
 

@@ -1,11 +1,12 @@
 //! Sessions on loan from a pool, and what becomes of them afterwards.
 //!
 //! A session goes back to its pool only as it came: a finished statement that leaves no trace (see
-//! [`super::statement`]) needs no cleaning, and so no round trip. After any other the session stays
+//! `postgres/statement.rs`) needs no cleaning, and so no round trip. After any other the session stays
 //! with the connection that the guest holds, which so sees what it did, and ends with it. A session
 //! whose guest was cut off in the middle of a statement is cancelled and ends, too. Spin cleans each
 //! session when it is taken from the pool instead; guests cannot tell the difference.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -57,6 +58,19 @@ impl Database {
             is_dirty: false,
             is_running: false,
         })
+    }
+}
+
+/// A connection as a component holds it: a session of the pool, borrowed for each statement, until
+/// one leaves something in it that later statements of this connection have to see.
+pub struct Connection {
+    pub(super) database: Arc<Database>,
+    pub(super) kept: Option<Session>,
+}
+
+impl Connection {
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self { database, kept: None }
     }
 }
 
