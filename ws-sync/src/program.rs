@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::feed::kafka;
 use crate::option::Settings;
+use crate::route::router;
 use crate::serve;
-use crate::service::{SyncService, router};
+use crate::service::SyncService;
 use crate::store::{Store, StoreError};
 
 /// Time between looks at Postgres, in seconds.
