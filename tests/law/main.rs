@@ -1,5 +1,6 @@
 //! Laws: what ARCHITECTURE.md demands of the sources, the schema and the built components.
 
+mod circle;
 mod dependency;
 mod event;
 mod plan;
