@@ -273,15 +273,16 @@ async fn announce(health: Health, address: String, data: String, mail: String) {
     );
 }
 
-/// Prepares roles and schema. Only a private database is migrated; another one with a different schema is
-/// refused before any role is touched.
+/// Prepares roles and schema. Only a private database is migrated. A schema that this program can't run on
+/// is refused before any role is touched.
 async fn prepare(admin: &Dsn, secrets: &Secrets, ownership: Ownership) -> anyhow::Result<RoleDsns> {
-    if ownership == Ownership::External {
-        crate::database::check_schema(admin, "rondo up").await?;
+    let mut session = crate::database::connect(admin, "rondo up").await?;
+    match ownership {
+        Ownership::External => migration::check(&session, migration::embedded()).await?,
+        Ownership::Private => migration::check_release(&session, migration::embedded()).await?,
     }
     let roles = provision::roles(admin, secrets, provision::ConnectionLimit::Enforced).await?;
     if ownership == Ownership::Private {
-        let mut session = crate::database::connect(admin, "rondo up").await?;
         migration::up(&mut session, migration::embedded()).await?;
     }
     Ok(roles)

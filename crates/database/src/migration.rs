@@ -16,10 +16,18 @@ use tokio_postgres::{Client, error::ErrorPosition};
 /// Advisory lock of one database under which its schema changes.
 const SCHEMA_LOCK_KEY: i64 = 0x526f_6e64_6f00_0002;
 
+/// The release that this program is of.
+const THIS_RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// The program's own migrations.
 pub fn embedded() -> &'static Migrator {
     static EMBEDDED: Migrator = sqlx::migrate!("../../migrations");
     &EMBEDDED
+}
+
+/// The first `count` of the program's own migrations.
+pub fn first(count: usize) -> Migrator {
+    Migrator::with_migrations(embedded().iter().take(count).cloned().collect())
 }
 
 /// A short name for the whole of `migrations`, another one as soon as any text changes.
@@ -108,16 +116,26 @@ fn pending<'a>(
     migrations.iter().filter(move |migration| !applied.contains(&migration.version))
 }
 
-/// Refuses a schema that is not exactly that of `migrations`.
+/// Refuses a schema that a program with `migrations` cannot run on: an older one, one of another text,
+/// and a newer one that does not allow it, see [`check_release`].
 pub async fn check(session: &Client, migrations: &Migrator) -> Result<(), MigrationError> {
     let status = status(session, migrations).await?;
-    refuse_foreign(&status)?;
+    refuse_changed(&status)?;
+    warn(refuse_newer(session, &status, migrations).await?);
     match status.pending.first() {
         Some(first) => {
             Err(MigrationError::Older { pending: status.pending.len(), first: first.clone() })
         }
         None => Ok(()),
     }
+}
+
+/// Refuses a newer schema, unless it says that a program whose last migration is that of `migrations`
+/// may still run on it. A release says so for the release before, so that an upgrade can be taken back.
+pub async fn check_release(session: &Client, migrations: &Migrator) -> Result<(), MigrationError> {
+    let status = status(session, migrations).await?;
+    warn(refuse_newer(session, &status, migrations).await?);
+    Ok(())
 }
 
 /// Applies what is pending, each file in a transaction of its own, and answers what that was. Two
@@ -137,7 +155,8 @@ async fn up_locked(
     migrations: &Migrator,
 ) -> Result<Vec<Label>, MigrationError> {
     let status = status(session, migrations).await?;
-    refuse_foreign(&status)?;
+    refuse_changed(&status)?;
+    refuse_newer(session, &status, migrations).await?;
     if status.applied.is_empty() {
         session
             .batch_execute(
@@ -180,13 +199,42 @@ async fn apply(session: &mut Client, migration: &Migration) -> Result<(), tokio_
     transaction.commit().await
 }
 
-fn refuse_foreign(status: &Status) -> Result<(), MigrationError> {
-    if let Some(last) = status.unknown.last() {
-        return Err(MigrationError::Newer { last: last.clone() });
-    }
+fn refuse_changed(status: &Status) -> Result<(), MigrationError> {
     match status.changed.first() {
         Some(first) => Err(MigrationError::Changed { first: first.clone() }),
         None => Ok(()),
+    }
+}
+
+/// The release of a newer schema that `migrations` may run on; none if the schema is not newer.
+async fn refuse_newer(
+    session: &Client,
+    status: &Status,
+    migrations: &Migrator,
+) -> Result<Option<String>, MigrationError> {
+    let Some(last) = status.unknown.last() else { return Ok(None) };
+    let exists = "SELECT to_regclass('public.schema_release') IS NOT NULL";
+    let row = if session.query_one(exists, &[]).await?.get(0) {
+        session.query_opt("SELECT release, runs_from FROM public.schema_release", &[]).await?
+    } else {
+        None
+    };
+    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let may_run = row.as_ref().is_some_and(|row| row.get::<_, i64>(1) <= known);
+    let release = row.map_or_else(|| "a later release".to_owned(), |row| row.get(0));
+    if may_run && status.pending.is_empty() {
+        return Ok(Some(release));
+    }
+    Err(MigrationError::Newer { last: last.clone(), release })
+}
+
+fn warn(newer: Option<String>) {
+    if let Some(schema) = newer {
+        tracing::warn!(
+            schema,
+            program = THIS_RELEASE,
+            "the schema is newer than this program, which still runs on it; the release before does not"
+        );
     }
 }
 
@@ -194,10 +242,10 @@ fn refuse_foreign(status: &Status) -> Result<(), MigrationError> {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     #[error(
-        "the database's schema is newer than this program: it has {last}, which is unknown here. Run the release of \
-         Rondo that applied it, or a later one"
+        "the database's schema is of Rondo {release}, and this is {THIS_RELEASE}, which does not know {last} and cannot \
+         run on it: run Rondo {release} or later, or restore a backup from before the upgrade"
     )]
-    Newer { last: Label },
+    Newer { last: Label, release: String },
     #[error(
         "the database's schema is older than this program: {pending} to apply, from {first} on. Run `rondo migrate up`"
     )]

@@ -193,9 +193,19 @@ async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_
     assert_eq!(applied.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0002_number_two"]);
     let older = migrator(&[one]);
     let newer = migration::check(&session, &older).await.unwrap_err();
-    assert!(matches!(&newer, MigrationError::Newer { last } if last.version == 2), "{newer}");
+    assert!(matches!(&newer, MigrationError::Newer { last, .. } if last.version == 2), "{newer}");
     let refused = migration::up(&mut session, &older).await.unwrap_err();
     assert!(matches!(refused, MigrationError::Newer { .. }), "{refused}");
+    // A newer schema can let an older program run on it, for as long as it says so.
+    let say = |sql: &'static str| run(postgres.server.dsn(), sql);
+    say("CREATE TABLE schema_release (release text, runs_from bigint)").await;
+    say("INSERT INTO schema_release VALUES ('9.8.0', 1)").await;
+    migration::check(&session, &older).await.unwrap();
+    assert_eq!(migration::up(&mut session, &older).await.unwrap(), []);
+    say("UPDATE schema_release SET release = '9.9.0', runs_from = 2").await;
+    let newer = migration::check(&session, &older).await.unwrap_err().to_string();
+    let this = format!("this is {}", env!("CARGO_PKG_VERSION"));
+    assert!(newer.contains("Rondo 9.9.0") && newer.contains(&this), "{newer}");
     let other = migrator(&[(1, "one", "CREATE TABLE other ();"), two]);
     let changed = migration::check(&session, &other).await.unwrap_err();
     assert!(
