@@ -11,6 +11,7 @@ use rondo_telemetry::Shutdown;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use crate::backup::{self, BackupArgs, RestoreArgs};
 use crate::dlq::{self, Dlq};
 use crate::environment::EnvArgs;
 use crate::option::{BridgeArgs, HostArgs, UpArgs};
@@ -57,6 +58,10 @@ enum Command {
         #[command(flatten)]
         database: DatabaseOptions,
     },
+    /// Copy what an installation with a private Postgres keeps, while it runs or not.
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
     /// Manage accounts.
     User {
         #[command(subcommand)]
@@ -137,6 +142,8 @@ impl Cli {
                 crate::database::check_schema(&dsn, "rondo transport").await?;
                 pipeline::transport::switch(&dsn, name).await
             }
+            Command::Backup(args) => backup::run(args, &cleartext, &Shutdown::on_signal()?).await,
+            Command::Restore(args) => backup::restore(args, &Shutdown::on_signal()?).await,
             Command::User { what, database } => user(what, &database.dsn(&cleartext)?).await,
         }
     }

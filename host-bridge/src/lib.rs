@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod backend;
+pub mod backup;
 pub mod bridge;
 pub mod client;
 pub mod clock;

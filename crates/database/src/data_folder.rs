@@ -8,6 +8,9 @@ use std::{
     process,
 };
 
+/// In a folder that a restore has begun to fill and has not finished.
+const UNFINISHED_RESTORE: &str = "restore.unfinished";
+
 /// A data folder, locked for as long as this lives. The kernel frees the lock of a process that
 /// was killed.
 #[derive(Debug)]
@@ -19,6 +22,40 @@ pub struct DataFolder {
 impl DataFolder {
     /// Makes the folder if it is not there (mode 0700) and locks it.
     pub fn open(path: &Path) -> Result<Self, DataFolderError> {
+        if path.join(UNFINISHED_RESTORE).exists() {
+            return Err(DataFolderError::UnfinishedRestore { path: path.to_owned() });
+        }
+        Self::lock(path)
+    }
+
+    /// Takes a folder that is absent or empty, and marks it. Nothing opens it until
+    /// [`DataFolder::finish_restore`], even if this process is killed.
+    pub fn begin_restore(path: &Path) -> Result<Self, DataFolderError> {
+        let failed = |source| DataFolderError::Unusable { path: path.to_owned(), source };
+        let is_empty = match fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => return Err(failed(error)),
+        };
+        if !is_empty {
+            if path.join("lock").exists() {
+                // Says who holds it, or that a restore was not finished.
+                Self::open(path)?;
+            }
+            return Err(DataFolderError::NotEmpty { path: path.to_owned() });
+        }
+        let folder = Self::lock(path)?;
+        File::create_new(folder.path.join(UNFINISHED_RESTORE)).map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// Makes the restored folder one that can be opened.
+    pub fn finish_restore(&self) -> Result<(), DataFolderError> {
+        fs::remove_file(self.path.join(UNFINISHED_RESTORE))
+            .map_err(|source| DataFolderError::Unusable { path: self.path.clone(), source })
+    }
+
+    fn lock(path: &Path) -> Result<Self, DataFolderError> {
         let failed = |source| DataFolderError::Unusable { path: path.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
@@ -57,6 +94,10 @@ pub enum DataFolderError {
         path.display()
     )]
     Locked { path: PathBuf, holder: String },
+    #[error("the data folder {} is not empty: choose one that is, or a new one, with --data", path.display())]
+    NotEmpty { path: PathBuf },
+    #[error("a restore into the data folder {} was not finished: remove the folder and restore again", path.display())]
+    UnfinishedRestore { path: PathBuf },
     #[error("the data folder {} cannot be used, choose another one with --data", path.display())]
     Unusable { path: PathBuf, source: io::Error },
 }
@@ -73,6 +114,27 @@ mod tests {
         assert!(refusal.contains(&format!("process {}:", process::id())), "{refusal}");
         drop(first);
         DataFolder::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_restore_takes_an_empty_folder_and_nobody_opens_it_before_it_is_finished() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let folder = DataFolder::begin_restore(&path).unwrap();
+        drop(folder);
+        for refusal in [DataFolder::open(&path), DataFolder::begin_restore(&path)] {
+            let refusal = refusal.unwrap_err().to_string();
+            assert!(refusal.contains("remove the folder and restore again"), "{refusal}");
+        }
+        fs::remove_dir_all(&path).unwrap();
+        let folder = DataFolder::begin_restore(&path).unwrap();
+        folder.finish_restore().unwrap();
+        let refusal = DataFolder::begin_restore(&path).unwrap_err().to_string();
+        assert!(refusal.contains(&format!("process {}:", process::id())), "{refusal}");
+        drop(folder);
+        let refusal = DataFolder::begin_restore(&path).unwrap_err().to_string();
+        assert!(refusal.contains("is not empty"), "{refusal}");
+        DataFolder::open(&path).unwrap();
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! No SQL of a capability is here; each sits beside the module that runs it.
 
 pub mod admin;
+pub mod content;
 pub mod data_folder;
 pub mod database;
 pub mod dsn;

@@ -16,6 +16,9 @@ use crate::role::Role;
 /// Random bytes in a made secret: 256 bits, as RFC 7518 asks of HS256's key.
 const SECRET_BYTES: usize = 32;
 
+/// The file's name in the data folder.
+pub const FILE: &str = "secrets";
+
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secret {
@@ -40,7 +43,7 @@ pub struct Secrets {
 impl Secrets {
     /// Reads `folder`/secrets. What is missing in it is made and written before this returns.
     pub fn load_or_create(folder: &Path) -> Result<Self, SecretError> {
-        let path = folder.join("secrets");
+        let path = folder.join(FILE);
         let mut values = read(&path)?;
         let present = values.len();
         for secret in Secret::all() {

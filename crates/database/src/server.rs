@@ -117,6 +117,26 @@ pub async fn start(
     Ok(server)
 }
 
+/// The superuser's connection string to the server that runs in the data folder `data`; none if none
+/// does.
+pub fn running(data: &Path, secrets: &Secrets) -> Result<Option<Dsn>, ServerError> {
+    let place = cluster_of(data)?;
+    let port = Postmaster::of(&place).filter(Postmaster::is_alive).and_then(|found| found.port);
+    let password = secrets.expose(Secret::Superuser);
+    Ok(port.map(|port| Dsn::loopback(port, SUPERUSER, password, DATABASE)))
+}
+
+/// The major version of Postgres that made the cluster of the data folder `data`; none if it has no
+/// cluster.
+pub fn major_of(data: &Path) -> Result<Option<u32>, ServerError> {
+    cluster::major(&cluster_of(data)?)
+}
+
+/// Where the cluster of the data folder `data` is: DATA/postgres, unless the folder says otherwise.
+pub fn cluster_of(data: &Path) -> Result<PathBuf, ServerError> {
+    cluster::place(data, None)
+}
+
 impl PrivateServer {
     /// The superuser's, to database `rondo`.
     pub fn dsn(&self) -> &Dsn {
