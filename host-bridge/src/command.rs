@@ -13,6 +13,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::backup::{self, BackupArgs, RestoreArgs};
 use crate::dlq::{self, Dlq};
+use crate::doctor::{self, DoctorArgs};
 use crate::environment::EnvArgs;
 use crate::option::{BridgeArgs, HostArgs, UpArgs};
 use crate::{bridge, environment, host, pipeline, up};
@@ -62,6 +63,8 @@ enum Command {
     Backup(BackupArgs),
     /// Make a data folder of a backup.
     Restore(RestoreArgs),
+    /// Examine a running installation: what is wrong, and what to do. Changes nothing.
+    Doctor(DoctorArgs),
     /// Manage accounts.
     User {
         #[command(subcommand)]
@@ -144,6 +147,7 @@ impl Cli {
             }
             Command::Backup(args) => backup::run(args, &cleartext, &Shutdown::on_signal()?).await,
             Command::Restore(args) => backup::restore(args, &Shutdown::on_signal()?).await,
+            Command::Doctor(args) => doctor::run(args, &cleartext).await,
             Command::User { what, database } => user(what, &database.dsn(&cleartext)?).await,
         }
     }

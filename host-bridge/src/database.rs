@@ -38,6 +38,6 @@ pub(crate) async fn check_schema(dsn: &Dsn, application: &str) -> anyhow::Result
     Ok(migration::check(&session, migration::embedded()).await?)
 }
 
-fn session(application: &str) -> SessionOptions {
+pub(crate) fn session(application: &str) -> SessionOptions {
     SessionOptions { application_name: Some(application.to_owned()), statement_timeout: None }
 }

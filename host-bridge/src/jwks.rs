@@ -136,7 +136,7 @@ pub async fn run(database: Database, provider: Provider, shutdown: CancellationT
 }
 
 /// A client that trusts the public certificate authorities.
-fn client() -> Result<HttpsClient, rustls::Error> {
+pub(crate) fn client() -> Result<HttpsClient, rustls::Error> {
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
         .https_or_http()

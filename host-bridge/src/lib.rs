@@ -12,6 +12,7 @@ pub mod cors;
 pub mod database;
 pub mod digest;
 pub mod dlq;
+pub mod doctor;
 pub mod edge;
 pub mod environment;
 pub mod front;

@@ -106,16 +106,22 @@ impl MailTransport {
 /// The host that could receive the URL's password in the clear; none without a password, or with mandatory
 /// TLS.
 pub(crate) fn exposed_to(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (login, address) = authority.rsplit_once('@')?;
-    let is_certain = scheme.eq_ignore_ascii_case("smtps") || tls_parameter(url) == Some("required");
-    if is_certain || !login.contains(':') {
+    if is_tls(url) || !login.contains(':') {
         return None;
     }
     // The port follows the last colon, unless that is part of an address in brackets.
     let host = address.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
     Some(host.map_or(address, |(host, _)| host))
+}
+
+/// Whether there is TLS, or no connection, with the server at a URL.
+pub(crate) fn is_tls(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("smtps"))
+        || tls_parameter(url) == Some("required")
 }
 
 /// The URL's `tls` parameter, as lettre reads it.

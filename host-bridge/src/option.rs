@@ -18,7 +18,7 @@ use rondo_wasm_host::Manifest;
 use crate::account::{AccountArgs, hmac_secret};
 use crate::cors::CorsOrigins;
 use crate::jwks::ProviderArgs;
-use crate::mail_transport::{Authority, MailTransport, exposed_to};
+use crate::mail_transport::{Authority, MailTransport, exposed_to, is_tls};
 use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
 
@@ -267,6 +267,13 @@ impl MailArgs {
             let uri = url.parse::<http::Uri>();
             uri.is_ok_and(|uri| uri.host().is_some_and(is_this_machine))
         }))
+    }
+
+    /// Whether there is TLS on the way to the server, or no mail. To be asked after
+    /// [`MailArgs::transport`] succeeded.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.smtp_url().is_ok_and(|url| url.is_none_or(|url| is_tls(&url)))
     }
 
     fn smtp_url(&self) -> Result<Option<String>, SettingError> {

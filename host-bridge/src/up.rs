@@ -36,7 +36,7 @@ use crate::rate_limit::{RateLimits, RateSetting};
 use crate::{host, installation};
 
 /// File in the data folder with the addresses of the running services.
-const ENDPOINTS: &str = "endpoints.json";
+pub(crate) const ENDPOINTS: &str = "endpoints.json";
 /// Operators' address when the main listener is not on loopback.
 const OPERATIONS_LISTEN: &str = "127.0.0.1:3009";
 

@@ -1,5 +1,6 @@
 //! What needs a real Kafka broker.
 
+mod doctor;
 mod kill;
 mod operation;
 mod separate;

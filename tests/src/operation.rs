@@ -39,7 +39,14 @@ impl Running {
     /// # Panics
     /// When it does not get there in time.
     pub async fn start_at(listen: &str, name: &str, settings: &[(&str, String)]) -> Self {
-        let folder = Folder::new(name);
+        Self::start_in(Folder::new(name), listen, settings).await
+    }
+
+    /// The same on the data folder `data` of a folder, which may be there already.
+    ///
+    /// # Panics
+    /// When it does not get there in time.
+    pub async fn start_in(folder: Folder, listen: &str, settings: &[(&str, String)]) -> Self {
         let mut program = up(listen, &folder);
         for (name, value) in settings {
             program = program.env(name, value);
@@ -164,11 +171,12 @@ impl Running {
         self.stop_by(Signal::SIGTERM).await;
     }
 
-    /// Sends a signal and waits for a clean shutdown: exit status 0, and Postgres has shut down, too.
+    /// Sends a signal and waits for a clean shutdown: exit status 0, and Postgres has shut down, too. Gives the folder
+    /// with the data.
     ///
     /// # Panics
     /// When the shutdown is not clean.
-    pub async fn stop_by(mut self, signal: Signal) {
+    pub async fn stop_by(mut self, signal: Signal) -> Folder {
         let postmaster = self.postmaster();
         self.process.signal(signal);
         let status = self.process.exit(STOP).await;
@@ -178,6 +186,7 @@ impl Running {
         // An immediate shutdown, which leaves a recovery to the next start, does not say so.
         let log = std::fs::read_to_string(self.data().join("postgres.log")).expect("its log");
         assert!(log.trim_end().ends_with("database system is shut down"), "{log}");
+        self.folder
     }
 }
 

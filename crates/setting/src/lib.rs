@@ -6,7 +6,7 @@ mod parse;
 mod secret;
 
 pub use cleartext::{Cleartext, CleartextOption, Service, is_this_machine};
-pub use parse::{EXIT_SETTING, parse};
+pub use parse::{EXIT_SETTING, parse, try_parse};
 pub use secret::{environment, secret};
 
 /// A setting that cannot be used, with what to do about it. Never quotes what may be a secret.

@@ -1,6 +1,7 @@
 //! Reads a program's options from the command line and the environment.
 
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::process::exit;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -15,23 +16,47 @@ pub const EXIT_SETTING: u8 = 2;
 /// A variable that is set to nothing counts as absent, so that a compose file can pass on what is not set.
 #[must_use]
 pub fn parse<P: Parser>() -> P {
-    let mut command = without_blank(P::command());
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
-    let error = match matches.and_then(|matches| P::from_arg_matches(&matches)) {
+    let (error, lines) = match read::<P>(std::env::args_os()) {
         Ok(options) => return options,
+        Err(refused) => refused,
+    };
+    if lines.is_empty() {
+        error.exit();
+    }
+    for line in lines {
+        eprintln!("{}: {line}", P::command().get_name());
+    }
+    exit(EXIT_SETTING.into());
+}
+
+/// As [`parse`] with these arguments, the first of which is the program's name.
+///
+/// # Errors
+/// A line for each setting that is missing or malformed, or for a wrong argument.
+pub fn try_parse<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<P, Vec<String>> {
+    read(arguments).map_err(
+        |(error, lines)| {
+            if lines.is_empty() { vec![error.to_string()] } else { lines }
+        },
+    )
+}
+
+fn read<P: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<P, (Error, Vec<String>)> {
+    let mut command = without_blank(P::command());
+    let matches = command.try_get_matches_from_mut(arguments);
+    let error = match matches.and_then(|matches| P::from_arg_matches(&matches)) {
+        Ok(options) => return Ok(options),
         Err(error) => error.format(&mut command),
     };
     // With the names of blank variables.
     let mut whole = P::command();
     whole.build();
     let lines = refusals(&whole, &error);
-    if lines.is_empty() {
-        error.exit();
-    }
-    for line in lines {
-        eprintln!("{}: {line}", command.get_name());
-    }
-    exit(EXIT_SETTING.into());
+    Err((error, lines))
 }
 
 fn without_blank(command: Command) -> Command {

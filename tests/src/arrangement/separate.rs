@@ -37,6 +37,8 @@ pub struct Separate {
     host: Process,
     sync_port: u16,
     sync: Process,
+    /// As `rondo env` wrote it.
+    environment: Vec<(String, String)>,
     postgres: String,
     server: PrivateServer,
     // In the order in which they go: the folder has the data of the server.
@@ -97,6 +99,7 @@ impl Separate {
             sync_port,
             sync: sync.start(),
             broker,
+            environment,
             postgres,
             server,
             _data: data,
@@ -145,6 +148,22 @@ impl Separate {
         let status = process.exit(STOP).await;
         assert!(status.success(), "rondo {arguments:?}: {status}\n{}", process.log());
         process.log()
+    }
+
+    /// `rondo doctor` in the programs' environment with some settings changed: whether it finds nothing
+    /// wrong, and its output.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn doctor(&self, changed: &[(&str, &str)]) -> (bool, String) {
+        let listen = format!("127.0.0.1:{}", self.bridge_port);
+        let program = Program::built("rondo").argument("doctor").env("RONDO_LISTEN", listen);
+        let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let settings = own.chain(changed.iter().copied());
+        let program = settings.fold(program, |program, (name, value)| program.env(name, value));
+        let mut process = program.start();
+        let status = process.exit(STOP).await;
+        (status.success(), process.log())
     }
 
     /// Everything that was published, after each event was checked.

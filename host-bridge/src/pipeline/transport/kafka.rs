@@ -91,6 +91,12 @@ fn check_topics(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<()>
     Ok(())
 }
 
+/// The consumer group of a capability.
+#[must_use]
+pub fn group_of(capability: &Capability) -> String {
+    format!("rondo-{}", capability.name)
+}
+
 /// The relay's producer.
 pub struct Publisher {
     producer: ThreadedProducer<Reports>,
@@ -300,7 +306,7 @@ pub async fn consume(
     let progress = Arc::new(Progress::default());
     let mut config = config.clone();
     config
-        .set("group.id", format!("rondo-{}", capability.name))
+        .set("group.id", group_of(capability))
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.offset.store", "false")
         .set("enable.auto.commit", "true")
