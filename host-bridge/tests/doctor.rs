@@ -188,11 +188,10 @@ async fn what_is_around_a_database_is_found_too() {
     assert!(server.mails().is_empty(), "nothing is sent");
 
     // This machine's clock.
-    if let Some(clock) = Clock::at(ahead(600)).await {
-        patient.has(&[("clock", "wrong", "NTP")], &clock.environment()).await;
-        clock.set(ahead(5));
-        patient.has(&[("clock", "warning", "NTP")], &clock.environment()).await;
-    }
+    let clock = Clock::at(ahead(600)).await;
+    patient.has(&[("clock", "wrong", "NTP")], &clock.environment()).await;
+    clock.set(ahead(5));
+    patient.has(&[("clock", "warning", "NTP")], &clock.environment()).await;
 
     // A database that has stopped, and a folder that is none.
     let Patient { server, folder, _data } = patient;

@@ -4,3 +4,4 @@ mod doctor;
 mod front;
 mod stall;
 mod up;
+mod upgrade;
