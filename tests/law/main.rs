@@ -3,6 +3,7 @@
 mod circle;
 mod dependency;
 mod event;
+mod kubernetes;
 mod plan;
 mod source;
 mod sql;
