@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::artifact::{self, WASM_PROFILE, native, select};
 use crate::cargo::{WASM_TARGET, cargo, root, run as run_command};
 use crate::kafka;
+use crate::kubernetes;
 use crate::oracle;
 use crate::python;
 use crate::report::{Outcome, Report, TestCount};
@@ -25,10 +26,11 @@ struct Part {
 }
 
 /// In the order in which they run: the quickest to fail come first.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
+    Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
     Part { name: "build", about: "the components and the binaries", run: build },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
     Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
@@ -153,6 +155,11 @@ fn deny(_: &Run) -> Result<Outcome> {
     let program = tool::installed("cargo-deny", CARGO_DENY_VERSION)?;
     let what = ["--all-features", "check", "bans", "licenses", "sources"];
     run_command(Command::new(program).args(what).current_dir(root()))?;
+    Ok(Outcome::Passed)
+}
+
+fn kubernetes_static(_: &Run) -> Result<Outcome> {
+    kubernetes::check()?;
     Ok(Outcome::Passed)
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod check;
 mod kafka;
+mod kubernetes;
 mod oracle;
 mod planted;
 mod python;
@@ -28,6 +29,7 @@ cargo xtask <command>
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
   document               write docs/openapi.json and docs/asyncapi.json from the types
+  chart                  write k8s/chart/README.md from values.yaml
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             }
         },
         Some("document") => artifact::document(),
+        Some("chart") => kubernetes::document(),
         Some("planted-bugs") => planted::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("oracle") => oracle::run(&rest),

@@ -1,16 +1,51 @@
-//! Cargo plugins that checks need. Each version is installed once, into a cache that outlives the clone.
+//! Programs that checks need. Each version is installed once, into a cache that outlives the clone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::cargo::{cargo, run};
+use crate::cargo::{cargo, is_installed, run};
 use crate::kafka::cache_directory;
 
-/// The path of a plugin's program, which is compiled first when the cache has none. The build is not
+/// The path of a cargo plugin's program, which is compiled first when the cache has none. The build is not
 /// optimized, because a CI machine may run the program once, for seconds.
 pub fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    cached(name, version, |folder| {
+        let target = folder.join("target");
+        let mut install = cargo(["install", name, "--locked", "--quiet", "--version", version]);
+        install.arg("--root").arg(folder).arg("--target-dir").arg(&target);
+        for (option, value) in
+            [("OPT_LEVEL", "0"), ("DEBUG", "false"), ("LTO", "off"), ("CODEGEN_UNITS", "16")]
+        {
+            install.env(format!("CARGO_PROFILE_RELEASE_{option}"), value);
+        }
+        run(&mut install)?;
+        Ok(fs::remove_dir_all(target)?)
+    })
+}
+
+/// The path of a Go program, which is compiled first from `package` when the cache has none. A Go that is
+/// older than the program requires downloads a newer toolchain, from Go 1.21 on.
+pub fn installed_from_go(name: &str, package: &str, version: &str) -> Result<PathBuf> {
+    cached(name, version, |folder| {
+        if !is_installed("go", "version") {
+            bail!(
+                "Go 1.21 or newer is needed once, to compile {name} (Debian 13: `apt-get install \
+                 golang-go`, macOS: `brew install go`; Debian 12's Go is too old)"
+            );
+        }
+        run(Command::new("go")
+            .args(["install", "-trimpath", &format!("{package}@v{version}")])
+            .env("GOBIN", folder.join("bin"))
+            .env("GOFLAGS", "-buildvcs=false"))
+    })
+}
+
+/// The path of `bin/NAME` in the cache. `install` fills a temporary folder, which is renamed when it is
+/// complete, so that an aborted installation leaves nothing in the cache.
+fn cached(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let goal = cache_directory()?.join(format!("{name}-{version}"));
     let program = goal.join("bin").join(name);
     if program.is_file() {
@@ -20,22 +55,12 @@ pub fn installed(name: &str, version: &str) -> Result<PathBuf> {
     let unfinished = PathBuf::from(format!("{}.unfinished-{}", goal.display(), std::process::id()));
     fs::create_dir_all(&unfinished)
         .with_context(|| format!("cannot create {}", unfinished.display()))?;
-    let mut install = cargo(["install", name, "--locked", "--quiet", "--version", version]);
-    install.arg("--root").arg(&unfinished).arg("--target-dir").arg(unfinished.join("target"));
-    for (option, value) in
-        [("OPT_LEVEL", "0"), ("DEBUG", "false"), ("LTO", "off"), ("CODEGEN_UNITS", "16")]
-    {
-        install.env(format!("CARGO_PROFILE_RELEASE_{option}"), value);
-    }
-    let outcome = run(&mut install)
+    let outcome = install(&unfinished)
         .with_context(|| format!("{name} could not be installed; is there a network connection?"))
-        .and_then(|()| {
-            fs::remove_dir_all(unfinished.join("target"))?;
-            match fs::rename(&unfinished, &goal) {
-                // Another run may have finished in the meantime.
-                Err(_) if program.is_file() => Ok(()),
-                renamed => renamed.with_context(|| format!("cannot create {}", goal.display())),
-            }
+        .and_then(|()| match fs::rename(&unfinished, &goal) {
+            // Another run may have finished in the meantime.
+            Err(_) if program.is_file() => Ok(()),
+            renamed => renamed.with_context(|| format!("cannot create {}", goal.display())),
         });
     // Gone already after the rename.
     let _ = fs::remove_dir_all(&unfinished);
