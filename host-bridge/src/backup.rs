@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use rondo_database::content::{self, Table, Tally};
-use rondo_database::role::ConnectionLimit;
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::{
     DataFolder, DataFolderError, DatabaseOptions, Dsn, PrivateServer, Secrets, ServerOptions,
-    migration, role, secret, server,
+    migration, secret, server,
 };
 use rondo_setting::Cleartext;
 use rondo_telemetry::Shutdown;
@@ -339,7 +339,7 @@ impl Backup {
     }
 
     async fn fill(&self, dsn: &Dsn, secrets: &Secrets, purpose: Purpose) -> anyhow::Result<()> {
-        role::provision(dsn, secrets, ConnectionLimit::Enforced).await?;
+        provision::roles(dsn, secrets, ConnectionLimit::Enforced).await?;
         let mut session = crate::database::connect(dsn, "rondo restore").await?;
         migration::up(&mut session, &migration::first(self.manifest.migration)).await?;
         let tables: Vec<Table> =

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clap::{Args, Parser};
 use rondo_database::{
-    DataFolder, DataFolderError, Dsn, Role, Secrets, explain, role, secret, server,
+    DataFolder, DataFolderError, Dsn, Role, Secrets, explain, provision, secret, server,
 };
 use rondo_kafka::KafkaSettings;
 use rondo_setting::{Cleartext, environment};
@@ -127,7 +127,7 @@ async fn up(report: &mut Report, data: &Path, cleartext: &Cleartext) {
     };
     let roles = match &admin {
         None => None,
-        Some(admin) => match role::logins(admin, &secrets).await {
+        Some(admin) => match provision::logins(admin, &secrets).await {
             Ok(roles) => Some(roles),
             Err(error) => {
                 report.wrong("logins", explain(&error), "see docs/doctor.md, \"logins\"");

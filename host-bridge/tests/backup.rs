@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rondo_database::content::{self, Tally};
-use rondo_database::role::ConnectionLimit;
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::server::{self, PrivateServer};
 use rondo_database::{
-    DataFolder, Secrets, ServerOptions, Session, SessionOptions, migration, pool, role,
+    DataFolder, Secrets, ServerOptions, Session, SessionOptions, migration, pool,
 };
 use rondo_testkit::folder::Folder;
 use rondo_testkit::population::Population;
@@ -31,7 +31,7 @@ impl Installation {
     async fn new(path: &Path) -> Self {
         let installation = Self::open(path).await;
         let secrets = Secrets::load_or_create(path).unwrap();
-        role::provision(installation.server.dsn(), &secrets, ConnectionLimit::Enforced)
+        provision::roles(installation.server.dsn(), &secrets, ConnectionLimit::Enforced)
             .await
             .unwrap();
         let mut session = installation.session().await;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use rondo_database::role::ConnectionLimit;
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::secret::Secret;
 use rondo_database::server::{self, PrivateServer};
 use rondo_database::{
-    DataFolder, Role, Secrets, ServerOptions, Session, SessionOptions, migration, pool, role,
+    DataFolder, Role, Secrets, ServerOptions, Session, SessionOptions, migration, pool,
 };
 use rondo_testkit::clock::Clock;
 use rondo_testkit::folder::Folder;
@@ -34,7 +34,7 @@ impl Patient {
         let data = DataFolder::open(&path).unwrap();
         let secrets = Secrets::load_or_create(&path).unwrap();
         let server = server::start(&data, &secrets, &ServerOptions::default()).await.unwrap();
-        role::provision(server.dsn(), &secrets, ConnectionLimit::Enforced).await.unwrap();
+        provision::roles(server.dsn(), &secrets, ConnectionLimit::Enforced).await.unwrap();
         let patient = Self { server, _data: data, folder };
         let mut session = patient.session().await;
         migration::up(&mut session, migration::embedded()).await.unwrap();

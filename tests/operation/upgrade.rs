@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rondo_database::content::{self, Table};
 use rondo_database::migration;
-use rondo_database::role::ConnectionLimit;
+use rondo_database::provision::{self, ConnectionLimit};
 use rondo_database::{
-    DataFolder, Dsn, Secrets, ServerOptions, SessionOptions, pool, role, secret, server,
+    DataFolder, Dsn, Secrets, ServerOptions, SessionOptions, pool, secret, server,
 };
 use rondo_testkit::folder::Folder;
 use rondo_testkit::process::{Program, Signal, root};
@@ -42,7 +42,7 @@ async fn make_data_folder(data: &Path, backup: &Path) {
     let secrets = Secrets::load_or_create(data.path()).expect("secrets");
     let server = server::start(&data, &secrets, &ServerOptions::default()).await.expect("Postgres");
     let limit = ConnectionLimit::Enforced;
-    role::provision(server.dsn(), &secrets, limit).await.expect("roles");
+    provision::roles(server.dsn(), &secrets, limit).await.expect("roles");
     let known = manifest["migration"].as_u64().expect("a number") as usize;
     let migrations = migration::first(known);
     let fingerprint = migration::fingerprint(&migrations);

@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use rondo_database::{
     DataFolder, Dsn, PrivateServer, Secrets, ServerOptions, Session, SessionOptions, admin,
     content::{self, Table, Tally},
-    pool, role,
-    role::{ConnectionLimit, OWNER},
+    pool,
+    provision::{self, ConnectionLimit},
+    role::OWNER,
     server::{self, BinarySource},
 };
 
@@ -51,7 +52,7 @@ impl Postgres {
         let options =
             ServerOptions { binaries: BinarySource::System, settings, ..Default::default() };
         let server = server::start(&data, &secrets, &options).await.unwrap();
-        role::provision(server.dsn(), &secrets, ConnectionLimit::Lifted).await.unwrap();
+        provision::roles(server.dsn(), &secrets, ConnectionLimit::Lifted).await.unwrap();
         Self { server, _data: data, folder }
     }
 
