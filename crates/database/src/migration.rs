@@ -3,9 +3,8 @@
 //! `_sqlx_migrations`, in sqlx's own form, has what was applied. Every role can read it, so that each
 //! program can refuse a schema that is not its own. Roles come first: [`crate::provision::roles`].
 //!
-//! The session is the one of every other statement here, and not sqlx's: that one would not do what a DSN
-//! says with several hosts, `hostaddr`, `channel_binding`, keepalives, or `sslrootcert` in place of
-//! Mozilla's authorities.
+//! The session is tokio-postgres's. sqlx's would not do what a DSN says with several hosts, `hostaddr`,
+//! `channel_binding`, keepalives, or `sslrootcert` in place of Mozilla's authorities.
 
 use std::{fmt, time::Instant};
 
