@@ -89,7 +89,7 @@ fn sessions_are_the_bounds_of_the_pools() {
         let value = rest.split_once('=').unwrap().1.split_once(';').unwrap().0;
         value.trim().parse().unwrap()
     };
-    let host = bound("crates/wasm-host/src/postgres/session.rs", "POOL_SESSIONS_MAX");
+    let host = bound("crates/wasm-host/src/session.rs", "POOL_SESSIONS_MAX");
     assert_eq!(sessions["host"], host);
     // The relay and the claim of the transport each hold a connection outside the pool.
     assert_eq!(sessions["bridge"], bound("host-bridge/src/database.rs", "CONNECTIONS_MAX") + 2);

@@ -196,6 +196,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         case("reminders", &format!("NULL, NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
         case("reminders", &format!("'{{armed}}', NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
         case("task", "1", 1, 0),
+        case("task_with_uid", "'none'", 1, 0),
         case("task_for_change", "1, NULL, NULL, NULL", 4, 4),
         case("task_series", "1", 4, 4),
         case("reminder_time_zone", "1", 2, 0),
