@@ -70,7 +70,7 @@ pub async fn run(args: DoctorArgs, cleartext: &Cleartext) -> anyhow::Result<()> 
         print!("{}", report.to_text());
     }
     let wrong = report.count(Verdict::Wrong);
-    ensure!(wrong == 0, "{wrong} findings are wrong");
+    ensure!(wrong == 0, "wrong: {wrong}; see what was found");
     Ok(())
 }
 

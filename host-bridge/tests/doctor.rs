@@ -124,8 +124,8 @@ async fn every_fault_of_a_database_is_found() {
     let found = [
         ("outbox", "wrong", "rondo bridge"),
         ("dead letters", "warning", "rondo dlq list"),
-        ("reminders", "wrong", "1 reminders are overdue"),
-        ("mails", "wrong", "1 mails wait"),
+        ("reminders", "wrong", "1 overdue"),
+        ("mails", "wrong", "1 overdue"),
     ];
     patient.has(&found, &[]).await;
     patient.run("DELETE FROM outbox; DELETE FROM dead_letters; DELETE FROM reminders; DELETE FROM notifications").await;

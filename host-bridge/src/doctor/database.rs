@@ -99,7 +99,7 @@ pub fn skew(report: &mut Report, whose: &str, theirs_ms: i64, here: SystemTime) 
     let advice = "let NTP set both: reminders fire and tokens end by these clocks";
     match off_ms {
         ..SKEW_MS_WARNING => report.ok("clock", format!("{whose} agrees with this machine's")),
-        ..SKEW_MS_WRONG => report.warning("clock", finding, advice),
+        SKEW_MS_WARNING..SKEW_MS_WRONG => report.warning("clock", finding, advice),
         _ => report.wrong("clock", finding, advice),
     }
 }
@@ -195,30 +195,28 @@ async fn waiting(
     }
     let row = session.query_one(OUTBOX, &[]).await?;
     let (depth, age_s): (i64, i64) = (row.get("depth"), row.get::<_, i64>("age_ms") / 1000);
-    let finding = format!("{depth} events wait, the oldest for {age_s} s");
+    let finding = format!("{depth} waiting, the oldest for {age_s} s");
     let advice = "see that `rondo up` or `rondo bridge` runs, and what its /health/ready says";
     match age_s {
-        ..OUTBOX_S_WARNING => report.ok("outbox", format!("{depth} events wait")),
-        ..OUTBOX_S_WRONG => report.warning("outbox", finding, advice),
+        ..OUTBOX_S_WARNING => report.ok("outbox", format!("{depth} waiting")),
+        OUTBOX_S_WARNING..OUTBOX_S_WRONG => report.warning("outbox", finding, advice),
         _ => report.wrong("outbox", finding, advice),
     }
     match session.query_one(DEAD_LETTERS, &[]).await?.get::<_, i64>(0) {
         0 => report.ok("dead letters", "none"),
         count => report.warning(
             "dead letters",
-            format!("{count} events could not be handled"),
+            format!("{count} open"),
             "`rondo dlq list` and `rondo dlq show ID` say why; `rondo dlq redrive ID` tries again",
         ),
     }
     let row = session.query_one(WAITING, &[]).await?;
-    for (check, what) in
-        [("reminders", "reminders are overdue"), ("mails", "mails wait to be sent")]
-    {
+    for check in ["reminders", "mails"] {
         match row.get::<_, i64>(check) {
-            0 => report.ok(check, "none is late"),
+            0 => report.ok(check, "none overdue"),
             count => report.wrong(
                 check,
-                format!("{count} {what}, by more than a minute"),
+                format!("{count} overdue by more than a minute"),
                 "see that `rondo up` or `rondo bridge` runs, and what its log says",
             ),
         }

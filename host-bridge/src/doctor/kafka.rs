@@ -38,7 +38,7 @@ pub async fn examine(report: &mut Report, settings: &KafkaSettings) {
             return;
         }
     };
-    report.ok("kafka", format!("{} brokers at {brokers}", metadata.brokers));
+    report.ok("kafka", format!("{brokers}, {} in the cluster", metadata.brokers));
     topics(report, &metadata);
     retention(report, &config, &metadata).await;
     for (capability, group) in groups {
@@ -200,16 +200,16 @@ fn lag(report: &mut Report, capability: &Capability, group: anyhow::Result<Group
         ),
         Ok(Group { members: 0, lag }) => report.wrong(
             "consumers",
-            format!("nobody reads for {name}; {} events wait", lag.unwrap_or_default()),
+            format!("nobody reads for {name}, {} waiting", lag.unwrap_or_default()),
             "start `rondo bridge` (or `rondo up`); one that was just started needs some seconds",
         ),
         Ok(Group { lag: Some(lag), .. }) if lag > LAG_MAX => report.warning(
             "consumers",
-            format!("{name} has {lag} events before it"),
+            format!("{name}, {lag} waiting"),
             "look again: if it grows, see the bridge's log and /health/ready",
         ),
         Ok(Group { lag, .. }) => {
-            report.ok("consumers", format!("{name}, {} events wait", lag.unwrap_or_default()))
+            report.ok("consumers", format!("{name}, {} waiting", lag.unwrap_or_default()))
         }
     }
 }
