@@ -132,5 +132,5 @@ fn what_is_no_authority_is_refused() {
     }
     let authority = Authority::read(&Certificate::of("localhost").authority).unwrap();
     let refused = MailTransport::smtp("smtp://127.0.0.1:25", Some(authority)).err().unwrap();
-    assert!(refused.to_string().contains("asks for no TLS"), "{refused}");
+    assert!(refused.to_string().contains("does not ask for TLS"), "{refused}");
 }

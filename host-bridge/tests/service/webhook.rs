@@ -181,13 +181,18 @@ async fn what_fails_is_tried_again() {
             600.0,
         ),
         (Reaction::with_header(307, &location, ""), json!(307), "answered with 307", 1_800.0),
-        (Reaction::Drop, Value::Null, "broke off", 7_200.0),
-        (Reaction::Answer("HTTP/1.1 2".to_owned()), Value::Null, "broke off", 18_000.0),
-        (Reaction::Answer("SSH-2.0-none\r\n".to_owned()), Value::Null, "broke off", 36_000.0),
+        (Reaction::Drop, Value::Null, "connection broke", 7_200.0),
+        (Reaction::Answer("HTTP/1.1 2".to_owned()), Value::Null, "connection broke", 18_000.0),
+        (
+            Reaction::Answer("SSH-2.0-none\r\n".to_owned()),
+            Value::Null,
+            "connection broke",
+            36_000.0,
+        ),
         (
             Reaction::Answer(format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(1 << 20))),
             Value::Null,
-            "broke off",
+            "connection broke",
             50_400.0,
         ),
     ];
