@@ -73,7 +73,7 @@ async fn event_routes_take_either_of_two_tokens_and_nothing_else() {
         "data": {
             "event_id": ID, "schema_version": "1.0", "event_type": "task.created",
             "timestamp": time, "task_id": 1, "user_id": 2, "revision": 3,
-            "task_data": {"id": 1, "user_id": 2, "title": "t", "status": "pending", "tags": [],
+            "task_data": {"id": 1, "user_id": 2, "uid": "u", "title": "t", "status": "pending", "tags": [],
                           "time_zone": "UTC", "created_at": time, "updated_at": time, "revision": 3},
         },
     }]);

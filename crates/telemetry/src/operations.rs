@@ -36,7 +36,6 @@ mod tests {
         }
         for public in ["0.0.0.0:3000", "[::]:3000", "192.0.2.1:80", "10.0.0.1:80"] {
             check(public, None, Some("127.0.0.1:3009"));
-            check(public, Some(""), Some("127.0.0.1:3009"));
             check(public, Some("10.0.0.1:9"), Some("10.0.0.1:9"));
         }
     }

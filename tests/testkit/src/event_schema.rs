@@ -128,7 +128,7 @@ mod tests {
             "event_id": "018f3f6e-0000-7000-8000-000000000000", "schema_version": "1.0",
             "event_type": "task.created", "timestamp": time,
             "task_id": 1, "user_id": 2, "revision": 3,
-            "task_data": {"id": 1, "user_id": 2, "title": "Rest", "status": "pending", "tags": [],
+            "task_data": {"id": 1, "user_id": 2, "uid": "u", "title": "Rest", "status": "pending", "tags": [],
                 "time_zone": "UTC", "created_at": time, "updated_at": time, "revision": 3},
         })
     }

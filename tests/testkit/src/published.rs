@@ -138,7 +138,7 @@ mod tests {
         let event = json!({
             "event_id": id, "schema_version": "1.0", "event_type": "task.created",
             "timestamp": time, "task_id": 1, "user_id": 2, "revision": revision,
-            "task_data": {"id": 1, "user_id": 2, "title": "Rest", "status": "pending", "tags": [],
+            "task_data": {"id": 1, "user_id": 2, "uid": "u", "title": "Rest", "status": "pending", "tags": [],
                 "time_zone": "UTC", "created_at": time, "updated_at": time, "revision": revision},
         });
         let headers = [
