@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::slice;
 
 use rondo_tests::source::{files, text};
 
@@ -147,7 +148,9 @@ fn modules(sources: &BTreeMap<PathBuf, String>) -> BTreeMap<Name, Module> {
     let mut modules = BTreeMap::new();
     while let Some((name, file)) = left.pop() {
         let nested = children[file].iter();
-        left.extend(nested.map(|(child, file)| ([&name[..], &[child.clone()]].concat(), file)));
+        left.extend(
+            nested.map(|(child, file)| ([&name[..], slice::from_ref(child)].concat(), file)),
+        );
         if let Some(code) = codes.remove(file) {
             modules.insert(name, Module { file: file.clone(), code });
         }
@@ -164,7 +167,7 @@ fn resolve(
 ) -> Option<Name> {
     let mut at = from.to_vec();
     for (place, segment) in path.iter().enumerate() {
-        let child = [&at[..], &[segment.clone()]].concat();
+        let child = [&at[..], slice::from_ref(segment)].concat();
         match segment.as_str() {
             "crate" => at.truncate(1),
             "super" if at.len() > 1 => drop(at.pop()),
