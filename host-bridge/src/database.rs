@@ -1,11 +1,13 @@
 //! The bridge's database: its connections, and the check of the schema.
 
 use rondo_database::database::DatabaseUse;
-use rondo_database::{Database, Dsn, SessionOptions, migration};
+use rondo_database::{Database, Dsn, Pool, PoolOptions, SessionOptions, migration};
 use rondo_telemetry::{Metrics, PoolUse};
 
-/// Connections of the bridge, beside those of the relay and of the transport's claim.
-const CONNECTIONS_MAX: u32 = 12;
+/// Connections of the bridge, beside those of the relay and the one of the transport's claim.
+const CONNECTIONS_MAX: u32 = 8;
+/// Connections of the relay's pool.
+const RELAY_CONNECTIONS_MAX: usize = 4;
 
 /// The database, as the bridge's role.
 ///
@@ -13,6 +15,16 @@ const CONNECTIONS_MAX: u32 = 12;
 /// When the authorities that the connection string names cannot be read.
 pub fn open(dsn: &Dsn) -> anyhow::Result<Database> {
     Ok(Database::open(dsn, "rondo bridge", CONNECTIONS_MAX)?)
+}
+
+/// The relay's pool, which deletes what was relayed.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn relay_pool(dsn: &Dsn) -> anyhow::Result<Pool> {
+    let options =
+        PoolOptions { connections_max: RELAY_CONNECTIONS_MAX, session: session("rondo relay") };
+    Ok(rondo_database::pool::open(dsn, &options)?)
 }
 
 /// Publishes the use of the bridge's connections.

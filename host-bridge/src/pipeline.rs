@@ -59,7 +59,7 @@ impl Pipeline {
         let queues = self.consumers(&mut tasks, &shutdown);
         self.sample(queues.clone(), &mut tasks, &shutdown);
         let transport = Transport::Local(Local { queues, feed });
-        tasks.spawn(self.relay(transport).run(shutdown.clone()));
+        tasks.spawn(self.relay(transport)?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
         result
@@ -97,7 +97,7 @@ impl Pipeline {
             });
         }
         self.sample(Vec::new(), &mut tasks, &shutdown);
-        tasks.spawn(self.relay(Transport::Kafka(publisher)).run(shutdown.clone()));
+        tasks.spawn(self.relay(Transport::Kafka(publisher))?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
         result
@@ -138,9 +138,10 @@ impl Pipeline {
         queues
     }
 
-    fn relay(self, transport: Transport) -> Relay {
-        let Self { dsn, database, metrics, health, wake, .. } = self;
-        Relay { dsn, database, transport, metrics, health, wake }
+    fn relay(self, transport: Transport) -> anyhow::Result<Relay> {
+        let Self { dsn, metrics, health, wake, .. } = self;
+        let pool = crate::database::relay_pool(&dsn)?;
+        Ok(Relay { dsn, pool, transport, metrics, health, wake })
     }
 }
 

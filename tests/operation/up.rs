@@ -99,7 +99,7 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
         "rondo_events_dead_lettered_total{consumer=\"audit\"} 0",
         "rondo_dead_letters 0",
         "rondo_connections{kind=\"websocket\"} 0",
-        "rondo_database_connections_max{pool=\"bridge\"} 12",
+        "rondo_database_connections_max{pool=\"bridge\"} 8",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{ConnectOptions as _, Connection as _, FromRow, PgConnection, Postgres};
+use sqlx::{ConnectOptions as _, Connection as _, FromRow, Postgres};
 use tokio::time::timeout;
 use tokio_postgres::config::{ChannelBinding, Host, SslNegotiation, TargetSessionAttrs};
 
@@ -141,25 +141,6 @@ impl Database {
     }
 }
 
-/// A dedicated connection, for session locks; dropping it ends the session.
-///
-/// # Errors
-/// As [`Database::open`], and when the server cannot be reached or refuses.
-pub async fn connect(dsn: &Dsn, application: &str) -> Result<PgConnection, DatabaseError> {
-    let options = connect_options(dsn, application)?;
-    let limit = connect_timeout(dsn.config());
-    Ok(timeout(limit, options.connect()).await.unwrap_or_else(|_| Err(timed_out()))?)
-}
-
-/// Why there is no dedicated connection.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    #[error(transparent)]
-    Dsn(#[from] ConnectError),
-    #[error(transparent)]
-    Connect(#[from] sqlx::Error),
-}
-
 /// Counts a waiting caller.
 struct Waiting<'a>(&'a AtomicUsize);
 
@@ -180,7 +161,7 @@ impl Drop for Waiting<'_> {
 ///
 /// # Errors
 /// As `statement`.
-pub async fn bounded<T>(
+async fn bounded<T>(
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     let limit = Duration::from_secs(STATEMENT_SECONDS_MAX);

@@ -12,10 +12,8 @@ use std::time::Duration;
 use rondo_contract::cloud_event::{CloudEvent, task_subject};
 use rondo_contract::event::EventType;
 use rondo_contract::topic::Topic;
-use rondo_database::database::bounded;
-use rondo_database::{Database, Dsn, database};
+use rondo_database::{Dsn, Pool};
 use rondo_telemetry::Metrics;
-use sqlx::PgConnection;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,27 +38,13 @@ const FAILURE_MS: u64 = 500;
 const CLAIM_MS: u64 = 2_000;
 
 const READ: &str = include_str!("../../sql/outbox_read.sql");
-const CLAIM: &str = include_str!("../../sql/shards_claim.sql");
 const REMOVE: &str = include_str!("../../sql/outbox_remove.sql");
-
-/// A row of the outbox.
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: i64,
-    event_id: String,
-    event_type: String,
-    key: String,
-    task_id: Option<i64>,
-    time: String,
-    traceparent: Option<String>,
-    payload: String,
-}
 
 /// The parts of a relay.
 pub struct Relay {
     /// The bridge's login, for the relay's dedicated connection.
     pub dsn: Dsn,
-    pub database: Database,
+    pub pool: Pool,
     pub transport: Transport,
     pub metrics: Metrics,
     pub health: Arc<PipelineHealth>,
@@ -101,7 +85,8 @@ impl Relay {
 
     /// Relays until the connection that owns the shards breaks.
     async fn relay(&self, lost: &CancellationToken) -> anyhow::Result<()> {
-        let mut connection = database::connect(&self.dsn, "rondo relay").await?;
+        let client = super::transport::session(&self.dsn, "rondo relay").await?;
+        let read = client.prepare(READ).await?;
         let mut shards: Vec<i16> = Vec::new();
         let mut claimed_at: Option<tokio::time::Instant> = None;
         let mut in_flight: HashSet<i64> = HashSet::new();
@@ -113,29 +98,29 @@ impl Relay {
             if shards.len() < SHARDS as usize
                 && claimed_at.is_none_or(|at| at.elapsed() >= Duration::from_millis(CLAIM_MS))
             {
-                claim(&mut connection, &mut shards).await?;
+                claim(&client, &mut shards).await?;
                 claimed_at = Some(tokio::time::Instant::now());
             }
             let mut busy = false;
             if in_flight.len() + READ_ROWS_MAX <= IN_FLIGHT_ROWS_MAX && !shards.is_empty() {
                 let skipped: Vec<i64> = in_flight.iter().copied().collect();
-                let read =
-                    sqlx::query_as(READ).bind(&shards).bind(&skipped).bind(READ_ROWS_MAX as i64);
-                let rows: Vec<Row> = bounded(read.fetch_all(&mut connection)).await?;
+                let limit = READ_ROWS_MAX as i64;
+                let rows = client.query(&read, &[&shards, &skipped, &limit]).await?;
                 busy = !rows.is_empty();
                 for row in rows {
-                    let id = row.id;
-                    let topics = topics(&row.event_type);
+                    let id: i64 = row.get("id");
+                    let event_type: String = row.get("event_type");
+                    let topics = topics(&event_type);
                     let event = CloudEvent {
-                        id: row.event_id,
-                        event_type: row.event_type,
-                        subject: row.task_id.map(task_subject),
-                        time: row.time,
-                        traceparent: row.traceparent,
+                        id: row.get("event_id"),
+                        event_type,
+                        subject: row.get::<_, Option<i64>>("task_id").map(task_subject),
+                        time: row.get("time"),
+                        traceparent: row.get("traceparent"),
                         topic: topics[0].name.to_owned(),
-                        data: row.payload,
+                        data: row.get("payload"),
                     };
-                    let record = Record { event, key: row.key, position: None };
+                    let record = Record { event, key: row.get("key"), position: None };
                     tracing::debug!(
                         event_id = record.event.id,
                         event_type = record.event.event_type,
@@ -165,7 +150,7 @@ impl Relay {
                 busy = true;
                 self.metrics.relayed.inc_by(acknowledged.len() as u64);
                 // In parallel to polling; a row counts as in flight until it is deleted.
-                removers.spawn(remove(self.database.clone(), acknowledged, removed_sender.clone()));
+                removers.spawn(remove(self.pool.clone(), acknowledged, removed_sender.clone()));
             }
             while removers.try_join_next().is_some() {}
             idle_ms = if busy { 1 } else { (idle_ms * 2).min(POLL_IDLE_MS_MAX) };
@@ -180,27 +165,37 @@ impl Relay {
 }
 
 /// Claims every shard that no other relay owns. The locks end with the connection.
-async fn claim(connection: &mut PgConnection, shards: &mut Vec<i16>) -> anyhow::Result<()> {
+async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow::Result<()> {
     let free: Vec<i16> = (0..SHARDS).filter(|shard| !shards.contains(shard)).collect();
     let keys: Vec<i64> = free.iter().map(|shard| SHARD_LOCK_BASE + i64::from(*shard)).collect();
-    let claim = sqlx::query_as(CLAIM).bind(keys);
-    let claimed: Vec<(i64, bool)> = bounded(claim.fetch_all(connection)).await?;
-    for (key, is_owned) in claimed {
-        if is_owned {
-            shards.push(i16::try_from(key - SHARD_LOCK_BASE)?);
+    let rows = client
+        .query(
+            "SELECT key, pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS x (key)",
+            &[&keys],
+        )
+        .await?;
+    for row in rows {
+        if row.get(1) {
+            let shard = row.get::<_, i64>(0) - SHARD_LOCK_BASE;
+            shards.push(i16::try_from(shard)?);
         }
     }
     Ok(())
 }
 
 /// Deletes rows, retrying until it succeeds: a row that stays would be sent again.
-async fn remove(database: Database, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i64>>) {
+async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i64>>) {
     loop {
-        match database.execute(sqlx::query(REMOVE).bind(&ids)).await {
+        let result = async {
+            let client = pool.get().await?;
+            client.execute(&client.prepare_cached(REMOVE).await?, &[&ids]).await?;
+            anyhow::Ok(())
+        };
+        match result.await {
             Ok(()) => break,
             Err(error) => {
                 tracing::warn!(
-                    %error,
+                    error = format!("{error:#}"),
                     "cannot delete relayed events; retrying"
                 );
                 tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;

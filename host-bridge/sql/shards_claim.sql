@@ -1,1 +1,0 @@
-SELECT key, pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS x (key)
