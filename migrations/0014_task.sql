@@ -62,12 +62,14 @@ CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
 
 -- Turns a task's object into the row. A member becomes the column of its name; a column without a
--- member stays as it is; members without a column are for the caller.
+-- member stays as it is, and so does uid with a null; members without a column are for the caller.
 CREATE FUNCTION task_fill() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    own_uid text := NEW.uid;
 BEGIN
     NEW := jsonb_populate_record(NEW, NEW.given);
-    NEW.uid := coalesce(NEW.uid, public.uuid_v7()::text);
+    NEW.uid := coalesce(NEW.uid, own_uid);
     NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
     NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
     NEW.completed_at := CASE NEW.given ->> 'completion'
