@@ -16,6 +16,11 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
+-- How long a key and its answer are kept.
+CREATE FUNCTION idempotency_lifetime() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN interval '24 hours';
+
 -- The answer kept for an idempotency key, if there is one.
 CREATE FUNCTION kept_answer(p_user bigint, p_request text, p_key text, p_hash text)
 RETURNS TABLE (outcome text, answer text)
@@ -23,7 +28,7 @@ LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN body_hash = p_hash THEN 'replayed' ELSE 'key_reused' END, k.answer
     FROM idempotency_keys k
     WHERE k.user_id = p_user AND k.request = p_request AND k.key = p_key
-      AND k.created_at > now() - interval '24 hours'
+      AND k.created_at > now() - idempotency_lifetime()
 $$;
 
 CREATE FUNCTION keep_answer(p_user bigint, p_request text, p_key text, p_hash text, p_status integer,
@@ -56,12 +61,12 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION idempotency_retain(p_hours integer, p_limit integer) RETURNS bigint
+CREATE FUNCTION idempotency_retain(p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH gone AS (
         DELETE FROM idempotency_keys k
         USING (SELECT user_id, request, key FROM idempotency_keys
-               WHERE created_at < clock_timestamp() - p_hours * interval '1 hour'
+               WHERE created_at < clock_timestamp() - idempotency_lifetime()
                ORDER BY created_at LIMIT p_limit) AS old
         WHERE (k.user_id, k.request, k.key) = (old.user_id, old.request, old.key)
         RETURNING 1)
@@ -69,7 +74,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 GRANT SELECT ON idempotency_keys TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION kept_answer TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION idempotency_lifetime, kept_answer TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION idempotency_retain TO rondo_bridge;
 
 RESET ROLE;

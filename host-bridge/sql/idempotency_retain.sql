@@ -1,1 +1,1 @@
-SELECT idempotency_retain($1::integer, $2::integer)
+SELECT idempotency_retain($1::integer)

@@ -8,8 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long tombstones are kept, in days.
 const DELETIONS_DAYS: i32 = 90;
-/// How long responses to idempotency keys are kept, in hours.
-const IDEMPOTENCY_HOURS: i32 = 24;
 /// How long the history of mails about accounts is kept, in days.
 const ACCOUNT_MAIL_DAYS: i32 = 30;
 /// Rows deleted per transaction.
@@ -48,7 +46,7 @@ pub async fn sweep(database: &Database, audit_days: i32) -> anyhow::Result<()> {
     for (sql, arguments) in [
         (AUDIT, &[audit_days, BATCH_ROWS_MAX][..]),
         (DELETIONS, &[DELETIONS_DAYS][..]),
-        (IDEMPOTENCY, &[IDEMPOTENCY_HOURS, BATCH_ROWS_MAX][..]),
+        (IDEMPOTENCY, &[BATCH_ROWS_MAX][..]),
         (ACCOUNTS, &[ACCOUNT_MAIL_DAYS, BATCH_ROWS_MAX][..]),
         (WEBHOOK_DELIVERIES, &[i32::from(DELIVERY_DAYS), BATCH_ROWS_MAX][..]),
         (REFRESH_TOKENS, &[BATCH_ROWS_MAX][..]),

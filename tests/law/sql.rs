@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rondo_contract::body::IDEMPOTENCY_HOURS;
 use rondo_contract::event::SCHEMA_VERSION;
 use rondo_database::{Role, Session};
 use rondo_testkit::database::TestDatabase;
@@ -20,8 +21,8 @@ fn folders() -> Vec<(PathBuf, Role)> {
     Role::ALL.into_iter().map(|role| (folder(role), role)).collect()
 }
 
-/// Statements that components share: each runs them with its own role.
-const SHARED: &str = "crates/guest";
+/// Statements that components share: each runs them with its own role, and live sync those of the contract.
+const SHARED: [&str; 2] = ["crates/guest", "crates/contract"];
 
 /// What Spin's Postgres interface can bind and read. Its times are whole seconds or refused, and
 /// JSON arrives unsupported: they travel as text.
@@ -30,6 +31,10 @@ const COLUMN_TYPES: [&str; 3] = ["text", "int8", "bool"];
 
 /// The only right to write a table that any login role has: the log is appended to.
 const WRITE_GRANTS: [(&str, &str, &str); 1] = [("rondo_audit", "audit_logs", "INSERT")];
+
+fn is_shared(path: &Path) -> bool {
+    SHARED.into_iter().any(|folder| path.starts_with(folder))
+}
 
 /// The statements of the program, each with the role that runs it.
 fn statements() -> Vec<(PathBuf, Role)> {
@@ -41,8 +46,11 @@ fn statements() -> Vec<(PathBuf, Role)> {
     files
         .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
         .flat_map(|path| {
-            let roles = if path.starts_with(SHARED) {
-                Role::ALL.into_iter().filter(|role| role.component().is_some()).collect()
+            let in_contract = path.starts_with("crates/contract");
+            let shares =
+                |role: &Role| role.component().is_some() || (in_contract && *role == Role::Sync);
+            let roles = if is_shared(&path) {
+                Role::ALL.into_iter().filter(shares).collect()
             } else {
                 vec![role_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()))]
             };
@@ -122,7 +130,7 @@ async fn components_use_only_types_that_spin_knows() {
     let session = database.session().await;
     let mut broken = Vec::new();
     for (path, _) in statements() {
-        if !path.starts_with("components") && !path.starts_with(SHARED) {
+        if !path.starts_with("components") && !is_shared(&path) {
             continue;
         }
         let Ok(statement) = session.prepare(&text(&path)).await else { continue };
@@ -150,7 +158,7 @@ async fn a_query_of_a_component_answers_a_row_when_there_is_nothing() {
     let session = database.session().await;
     let (mut broken, mut seen) = (Vec::new(), 0);
     for (path, _) in statements() {
-        if !path.starts_with("components") && !path.starts_with(SHARED) {
+        if !path.starts_with("components") && !is_shared(&path) {
             continue;
         }
         let Ok(statement) = session.prepare(&text(&path)).await else { continue };
@@ -200,6 +208,15 @@ async fn events_have_the_schema_version_that_their_readers_know() {
     let session = database.session().await;
     let row = session.query_one("SELECT event_schema_version()", &[]).await.unwrap();
     assert_eq!(row.get::<_, &str>(0), SCHEMA_VERSION);
+}
+
+#[tokio::test]
+async fn idempotency_keys_live_as_long_as_the_document_says() {
+    let database = TestDatabase::new().await;
+    let session = database.session().await;
+    let sql = "SELECT (extract(epoch FROM idempotency_lifetime()) / 3600)::bigint";
+    let hours: i64 = session.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(hours, i64::from(IDEMPOTENCY_HOURS));
 }
 
 /// Rights are looked at as they are, however they were granted: to the role, to everyone, to a

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
 
+/// How long the response to a body sent with an idempotency key is kept, in hours: SQL's
+/// `idempotency_lifetime`.
+pub const IDEMPOTENCY_HOURS: u32 = 24;
 /// Of a body that is not an object.
 pub const NOT_AN_OBJECT: Violation = Violation::Malformed { expected: "a JSON object" };
 

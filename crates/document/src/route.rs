@@ -6,6 +6,7 @@ mod link;
 mod task;
 mod webhook;
 
+use rondo_contract::body::IDEMPOTENCY_HOURS;
 use rondo_contract::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use serde_json::{Value, json};
 
@@ -106,10 +107,11 @@ pub fn shared_parameters() -> Value {
         },
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "A key for this request, kept for 24 hours for this user, method and path. The \
-                            same key with the same JSON returns the first 2xx response again. The same \
-                            key with other JSON is refused. A request that arrives while the first is \
-                            running waits for its response.",
+            "description": format!(
+                "A key for this request, kept for {IDEMPOTENCY_HOURS} hours for this user, method and path. The \
+                 same key with the same JSON returns the first 2xx response again. The same key with other \
+                 JSON is refused. A request that arrives while the first is running waits for its response."
+            ),
             "schema": schema::key(),
         },
         "limit": {
