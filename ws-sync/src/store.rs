@@ -19,10 +19,6 @@ const APPLICATION: &str = "rondo-sync";
 
 /// `$1` user, `$2` after, `$3` until or null, `$4` limit.
 const CATCH_UP_SQL: &str = include_str!("sql/catch_up.sql");
-/// `$1` issuer, `$2` key id or null, `$3` subject.
-const PROVIDER_TOKEN_SQL: &str = include_str!("sql/provider_token.sql");
-/// `$1` issuer, `$2` subject, `$3` e-mail, `$4` e-mail in lower case, `$5` name.
-const IDENTITY_USER_SQL: &str = include_str!("sql/identity_user.sql");
 
 /// The database, as the role `rondo_sync` may see it.
 #[derive(Debug)]
@@ -103,14 +99,10 @@ impl Store {
         subject: &str,
     ) -> Result<ProviderRecord, StoreError> {
         let _turn = self.turns.acquire().await;
-        let query = sqlx::query_as(PROVIDER_TOKEN_SQL).bind(issuer).bind(key_id).bind(subject);
+        let query = sqlx::query_as(ProviderRecord::SQL).bind(issuer).bind(key_id).bind(subject);
         let (keys, user_id, granted_scopes): (String, Option<i64>, Option<String>) =
             self.database.one(query).await?;
-        Ok(ProviderRecord {
-            keys: serde_json::from_str(&keys)?,
-            user_id,
-            granted_scopes: granted_scopes.unwrap_or_default(),
-        })
+        Ok(ProviderRecord::read(&keys, user_id, granted_scopes)?)
     }
 
     /// The user that a provider's subject is, made at first sight.
@@ -124,7 +116,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let _turn = self.turns.acquire().await;
         let ProviderClaims { subject, email, name, .. } = claims;
-        let query = sqlx::query_as(IDENTITY_USER_SQL)
+        let query = sqlx::query_as(ProviderClaims::USER_SQL)
             .bind(issuer)
             .bind(subject)
             .bind(email)

@@ -70,6 +70,12 @@ pub struct ProviderClaims {
     pub name: Option<String>,
 }
 
+impl ProviderClaims {
+    /// Finds the subject's user, or creates it: issuer, subject, e-mail address, its key and the name to
+    /// `user_id`.
+    pub const USER_SQL: &str = include_str!("token/sql/identity_user.sql");
+}
+
 /// The provider whose tokens are accepted, and what they have to say for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {

@@ -10,7 +10,7 @@ use rondo_contract::query::number;
 use rondo_contract::secret;
 use rondo_contract::token::check::{Check, Grant, Keys, ProviderRecord, ProviderToken};
 use rondo_contract::token::key::{self, Jwk};
-use rondo_contract::token::{HmacKey, Presented, Provider, Source};
+use rondo_contract::token::{HmacKey, Presented, Provider, ProviderClaims, Source};
 use rondo_domain::access::{Caller, Denial, Scope, Scopes};
 use rondo_domain::email;
 
@@ -203,13 +203,10 @@ fn by_provider(token: &ProviderToken<'_>) -> Result<Option<Grant>, Refusal> {
     let issuer = &token.provider.issuer;
     let database = Database::open(DATABASE_VARIABLE)?;
     let parameters = [text(issuer), optional(token.key_id(), text), text(&token.subject)];
-    let mut row = database.query_one(include_str!("sql/provider_token.sql"), &parameters)?;
-    let record = ProviderRecord {
-        keys: serde_json::from_str(&row.text("keys")?)
-            .map_err(|error| Refusal::internal(format!("keys of the provider: {error}")))?,
-        user_id: row.optional_int("user_id")?,
-        granted_scopes: row.optional_text("granted_scopes")?.unwrap_or_default(),
-    };
+    let mut row = database.query_one(ProviderRecord::SQL, &parameters)?;
+    let (keys, user_id) = (row.text("keys")?, row.optional_int("user_id")?);
+    let record = ProviderRecord::read(&keys, user_id, row.optional_text("granted_scopes")?)
+        .map_err(|error| Refusal::internal(format!("keys of the provider: {error}")))?;
     let Some(login) = token.prove(&record) else { return Ok(None) };
     let user_id = match login.user_id {
         Some(user_id) => user_id,
@@ -223,8 +220,7 @@ fn by_provider(token: &ProviderToken<'_>) -> Result<Option<Grant>, Refusal> {
                 optional(email.map(email::key), text),
                 optional(claims.name.as_deref(), text),
             ];
-            let statement = include_str!("sql/identity_user.sql");
-            database.query_one(statement, &parameters)?.int("user_id")?
+            database.query_one(ProviderClaims::USER_SQL, &parameters)?.int("user_id")?
         }
     };
     Ok(Some(login.grant(user_id)))

@@ -58,6 +58,25 @@ pub struct ProviderRecord {
     pub granted_scopes: String,
 }
 
+impl ProviderRecord {
+    /// Looks the record up: issuer, key id (null for any) and subject to the columns that [`Self::read`]
+    /// takes.
+    pub const SQL: &str = include_str!("sql/provider_token.sql");
+
+    /// `keys` is the JSON array of the provider's keys (RFC 7517, section 5).
+    ///
+    /// # Errors
+    /// When `keys` is something else.
+    pub fn read(
+        keys: &str,
+        user_id: Option<i64>,
+        granted_scopes: Option<String>,
+    ) -> serde_json::Result<Self> {
+        let granted_scopes = granted_scopes.unwrap_or_default();
+        Ok(Self { keys: serde_json::from_str(keys)?, user_id, granted_scopes })
+    }
+}
+
 /// A provider's token with a good signature and good claims.
 pub struct ProviderLogin {
     /// None for a subject that has not been seen before: make a user from the claims.
