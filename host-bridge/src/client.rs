@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use rondo_contract::address::{self, TrustedProxies};
-use rondo_wasm_host::serve::Client;
+use rondo_wasm_host::client::Client;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 

@@ -10,9 +10,10 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use rondo_contract::address::TrustedProxies;
+use rondo_telemetry::serve::ClientAddress;
 use rondo_telemetry::{Gate, Metrics, RequestLog};
 use rondo_wasm_host::app::name_request;
-use rondo_wasm_host::serve::{BodyBytesMax, ClientAddress};
+use rondo_wasm_host::client::BodyBytesMax;
 use tokio::net::TcpListener;
 use tracing::Instrument as _;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;

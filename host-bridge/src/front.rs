@@ -13,7 +13,7 @@ use rondo_contract::problem::ProblemCode;
 use rondo_telemetry::operations::is_forwarded;
 use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::not_found;
-use rondo_wasm_host::serve::Client;
+use rondo_wasm_host::client::Client;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;

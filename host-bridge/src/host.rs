@@ -6,11 +6,11 @@ use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
 use rondo_setting::{Cleartext, refusal};
-use rondo_telemetry::{Metrics, Shutdown, connection, open_files_raised};
+use rondo_telemetry::{Metrics, Shutdown, connection, open_files_raised, serve};
+use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
 use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
 use rondo_wasm_host::variable::{Values, VariableError};
-use rondo_wasm_host::{WasmApp, serve};
 use tokio::net::TcpListener;
 
 use crate::edge::{Edge, Facing};

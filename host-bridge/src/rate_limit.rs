@@ -15,7 +15,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rondo_contract::token::check::{Check, Keys};
-use rondo_wasm_host::serve::Client;
+use rondo_wasm_host::client::Client;
 
 use crate::refusal::{RATE_ADDRESS, RATE_USER, Reason};
 

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use rondo_contract::problem::ProblemCode;
 use rondo_telemetry::Metrics;
 use rondo_wasm_host::app::{body, internal};
-use rondo_wasm_host::serve::Client;
+use rondo_wasm_host::client::Client;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// Why a request is refused: an extension of the response, where its code is not specific enough.

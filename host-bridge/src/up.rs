@@ -12,9 +12,9 @@ use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, provis
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Part, Shutdown, operations};
+use rondo_telemetry::{Metrics, Part, Shutdown, operations, serve};
 use rondo_wasm_host::variable::Values;
-use rondo_wasm_host::{Manifest, WasmApp, serve};
+use rondo_wasm_host::{Manifest, WasmApp};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use rondo_telemetry::connection::STALLED_WRITE_S_MAX;
 use rondo_testkit::http::HttpError;
 use rondo_testkit::wait::eventually;
 use rondo_tests::probe::{FEW, Probe, event};
 use rondo_wasm_host::app::{INSTANCE_WAIT_S_MAX, REQUEST_INSTANCES_MAX};
 use rondo_wasm_host::engine::{CALL_S_MAX, INSTANCES_MAX};
-use rondo_wasm_host::serve::STALLED_WRITE_S_MAX;
 use rondo_wasm_host::{CallError, Disposition};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

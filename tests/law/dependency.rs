@@ -50,7 +50,14 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-testkit", &["rondo-database", "rondo-domain"]),
     (
         "rondo-tests",
-        &["rondo-contract", "rondo-domain", "rondo-testkit", "rondo-database", "rondo-wasm-host"],
+        &[
+            "rondo-contract",
+            "rondo-domain",
+            "rondo-testkit",
+            "rondo-database",
+            "rondo-telemetry",
+            "rondo-wasm-host",
+        ],
     ),
     ("rondo-bench", &["rondo-contract", "rondo-testkit", "rondo-tests", "rondo-database"]),
 ];

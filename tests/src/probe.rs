@@ -4,12 +4,12 @@
 use std::net::SocketAddr;
 
 use rondo_database::Dsn;
+use rondo_telemetry::{Gate, serve};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::target_directory;
-use rondo_wasm_host::serve::Gate;
 use rondo_wasm_host::variable::Values;
-use rondo_wasm_host::{CloudEvent, Manifest, WasmApp, serve};
+use rondo_wasm_host::{CloudEvent, Manifest, WasmApp};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -3,13 +3,13 @@
 
 use rondo_contract::event::EventType;
 use rondo_database::Role;
+use rondo_telemetry::{Gate, serve};
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::event_schema::assert_event_valid;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::root;
-use rondo_wasm_host::serve::Gate;
 use rondo_wasm_host::variable::Values;
-use rondo_wasm_host::{CallError, CloudEvent, Disposition, Manifest, WasmApp, serve};
+use rondo_wasm_host::{CallError, CloudEvent, Disposition, Manifest, WasmApp};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};

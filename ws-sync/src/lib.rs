@@ -22,7 +22,6 @@ pub mod option;
 pub mod program;
 pub mod queue;
 pub mod route;
-pub mod serve;
 pub mod service;
 pub mod session;
 pub mod store;

@@ -21,8 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::feed::kafka;
 use crate::option::Settings;
-use crate::route::router;
-use crate::serve;
+use crate::route::{router, serve};
 use crate::service::SyncService;
 use crate::store::{Store, StoreError};
 
@@ -63,11 +62,11 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
     let gate = Gate::new(listener, connections, move |peer| {
         address::of_connection(peer, &proxies).map(Arc::from)
     });
-    let serving = serve::run(gate, observed(public), &token);
+    let serving = serve(gate, observed(public), token.clone());
     let serving_operators = async {
         if let Some(listener) = own {
             let gate = Gate::inner(listener, connection::OPERATORS_CONNECTIONS_MAX);
-            serve::run(gate, observed(operators.routes()), &token).await;
+            serve(gate, observed(operators.routes()), token.clone()).await;
         }
     };
     let working = async {

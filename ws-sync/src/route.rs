@@ -9,6 +9,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use rondo_contract::frame::{BEARER_SUBPROTOCOL_PREFIX, SUBPROTOCOL};
 use rondo_contract::problem::{self, Problem, ProblemCode};
+use rondo_telemetry::Gate;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::service::{REFUSALS, SyncService, WEBSOCKET};
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, End, Handshake, Since};
@@ -19,6 +22,18 @@ const READ_BUFFER_BYTES: usize = 512;
 const REQUEST_ID: &str = "x-request-id";
 /// Bytes of frames that are gathered for one write.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Serves routes until `shutdown`; see [`rondo_telemetry::serve`].
+pub async fn serve(gate: Gate, routes: Router, shutdown: CancellationToken) {
+    let handler = move |request| {
+        let routes = routes.clone();
+        async move {
+            let Ok(response) = routes.oneshot(request).await;
+            response
+        }
+    };
+    rondo_telemetry::serve::serve(gate, handler, shutdown).await;
+}
 
 /// `GET /ws`, to be served alone or among the routes of a larger program.
 pub fn router(service: SyncService) -> Router {

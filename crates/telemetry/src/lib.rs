@@ -14,6 +14,7 @@ pub mod log;
 pub mod metric;
 pub mod operations;
 pub mod request;
+pub mod serve;
 pub mod share;
 pub mod shutdown;
 

@@ -26,12 +26,12 @@ use crate::binding::CapabilityPre;
 use crate::binding::exports::rondo::events::consumer as wit;
 use crate::buffer::{Answers, Broken, Progress};
 use crate::call::Call;
+use crate::client::{BodyBytesMax, Client};
 use crate::engine::{CALL_S_MAX, EVENT_INSTANCES_MIN, Grant, INSTANCES_MAX, State, engine, linker};
 use crate::intake::{Intake, REQUEST_BODY_BYTES_MAX, Refused, WholeBody};
 use crate::manifest::Manifest;
 use crate::postgres::Databases;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
-use crate::serve::{BodyBytesMax, Client};
 use crate::variable::Values;
 
 /// Requests that may wait for an instance at once; beyond that, 503.

@@ -11,12 +11,12 @@ pub mod app;
 mod binding;
 mod buffer;
 mod call;
+pub mod client;
 pub mod engine;
 mod intake;
 pub mod manifest;
 pub mod postgres;
 pub mod route;
-pub mod serve;
 mod session;
 pub mod variable;
 

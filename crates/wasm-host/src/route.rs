@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
-use crate::serve::ClientAddress;
+use rondo_telemetry::serve::ClientAddress;
 
 /// What Spin's own routes begin with.
 pub(crate) const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";

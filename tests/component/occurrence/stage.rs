@@ -3,11 +3,11 @@
 use http::Method;
 use rondo_contract::token::{self, Claims, HmacKey};
 use rondo_database::{Role, Session};
+use rondo_telemetry::{Gate, serve::serve};
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::root;
 use rondo_tests::stage::CONNECTIONS_MAX;
-use rondo_wasm_host::serve::{Gate, serve};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{CloudEvent, Disposition, Manifest, WasmApp};
 use serde_json::{Value, json};

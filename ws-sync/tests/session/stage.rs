@@ -15,7 +15,7 @@ use rondo_testkit::websocket::{Frame, WebSocket};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use ws_sync::{Hub, Publisher, Store, SyncService, router, serve};
+use ws_sync::{Hub, Publisher, Store, SyncService, route};
 
 /// Longest wait for anything that is to come.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -45,8 +45,8 @@ impl Stage {
         let address = listener.local_addr().unwrap().to_string();
         let shutdown = CancellationToken::new();
         tokio::spawn({
-            let (router, shutdown) = (router(service.clone()), shutdown.clone());
-            async move { serve::run(Gate::inner(listener, CONNECTIONS_MAX), router, &shutdown).await }
+            let (routes, shutdown) = (route::router(service.clone()), shutdown.clone());
+            route::serve(Gate::inner(listener, CONNECTIONS_MAX), routes, shutdown)
         });
         let user_id = register(&database, "ada@example.org").await;
         let writer = database.session_as(Role::TaskApi).await;
