@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rondo_contract::body::IDEMPOTENCY_HOURS;
 use rondo_contract::event::SCHEMA_VERSION;
+use rondo_contract::reminder_body::{self, ReminderStatus};
+use rondo_contract::{notification, webhook};
 use rondo_database::{Role, Session};
+use rondo_domain::task::{Priority, Status};
 use rondo_testkit::database::TestDatabase;
 use rondo_tests::source::{files, text};
 use tokio_postgres::SimpleQueryMessage;
@@ -208,6 +211,29 @@ async fn events_have_the_schema_version_that_their_readers_know() {
     let session = database.session().await;
     let row = session.query_one("SELECT event_schema_version()", &[]).await.unwrap();
     assert_eq!(row.get::<_, &str>(0), SCHEMA_VERSION);
+}
+
+/// A column's words, by its constraint, are those of the types and documents.
+#[tokio::test]
+async fn columns_hold_the_words_of_the_document() {
+    let database = TestDatabase::new().await;
+    let session = database.session().await;
+    let sql = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1";
+    for (constraint, words) in [
+        ("tasks_status", Status::WORDS),
+        ("tasks_priority", Priority::WORDS),
+        ("reminders_kind", &reminder_body::KINDS),
+        ("reminders_state", ReminderStatus::WORDS),
+        ("notifications_status", &notification::STATUSES),
+        ("webhooks_disabled_reason", &webhook::DISABLED_REASONS),
+        ("webhook_deliveries_status", &webhook::DELIVERY_STATUSES),
+    ] {
+        let row = session.query_one(sql, &[&constraint]).await.expect(constraint);
+        let definition: String = row.get(0);
+        // Between the quotes: the second, fourth, … piece.
+        let found: Vec<&str> = definition.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(found, words, "{constraint}: {definition}");
+    }
 }
 
 #[tokio::test]

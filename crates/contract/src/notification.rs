@@ -1,8 +1,11 @@
-//! What the database tells of a notification whose mail is claimed, and what becomes of that mail.
+//! Notifications: their statuses, and what becomes of a claimed mail.
 
 use rondo_domain::instant::Instant;
 use rondo_domain::notification::{self, Decision, Firing, ReminderNow, Version};
 use serde::Deserialize;
+
+/// What has become of a notification.
+pub const STATUSES: [&str; 5] = ["pending", "sent", "failed", "cancelled", "missed"];
 
 /// `facts` of `notifications_claim`: what the mail says, and how things are now.
 #[derive(Deserialize)]

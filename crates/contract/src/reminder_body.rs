@@ -12,6 +12,9 @@ use crate::task_field::duration;
 /// Most further reminders of one task.
 pub const FURTHER_REMINDERS_MAX: i64 = 10;
 
+/// Where a reminder comes from: the task's `reminder_offset`, or a request of its own.
+pub const KINDS: [&str; 2] = ["task", "further"];
+
 word_enum! {
     /// What has become of a reminder.
     pub enum ReminderStatus {

@@ -26,6 +26,10 @@ pub const SECRET_OVERLAP_S: i64 = 24 * 60 * 60;
 /// Waits between the attempts of a delivery, in seconds: those of the Standard Webhooks specification.
 pub const RETRY_WAITS_S: [u32; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 24 * 3_600];
+/// Why a webhook is disabled.
+pub const DISABLED_REASONS: [&str; 4] = ["owner", "gone", "failing", "recovery"];
+/// What has become of a delivery.
+pub const DELIVERY_STATUSES: [&str; 4] = ["pending", "delivered", "failed", "cancelled"];
 /// How long deliveries are remembered, in days: an event that is older is not delivered again.
 pub const DELIVERY_DAYS: u16 = 30;
 /// How a secret begins.

@@ -1,7 +1,8 @@
 //! Tasks, rules, tags, changes, reminders.
 
 use rondo_contract::member::Kind;
-use rondo_contract::reminder_body::ReminderStatus;
+use rondo_contract::notification;
+use rondo_contract::reminder_body::{self, ReminderStatus};
 use rondo_contract::task_field::{Access, TASK_FIELDS, TaskField};
 use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
 use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
@@ -223,7 +224,7 @@ pub fn reminder() -> Value {
         "task_id": id(),
         "kind": {
             "type": "string",
-            "enum": ["task", "further"],
+            "enum": reminder_body::KINDS,
             "description": "`task` for the reminder of `reminder_offset`, otherwise `further`.",
         },
         "offset": {"type": ["string", "null"], "description": "How long before `due_date`. Null for a fixed instant."},
@@ -278,7 +279,7 @@ pub fn notification() -> Value {
         },
         "channel": {"type": "string", "examples": ["email"]},
         "status": {
-            "type": "string", "enum": ["pending", "sent", "failed", "cancelled", "missed"],
+            "type": "string", "enum": notification::STATUSES,
             "description": "`missed`: when it was found, it had been due for too long to be sent.",
         },
         "attempts": {"type": "integer", "minimum": 0},

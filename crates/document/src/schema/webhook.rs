@@ -1,6 +1,6 @@
 //! Webhooks and their deliveries.
 
-use rondo_contract::webhook::EVENT_NAMES;
+use rondo_contract::webhook::{DELIVERY_STATUSES, DISABLED_REASONS, EVENT_NAMES};
 use rondo_domain::destination::URL_BYTES_MAX;
 use serde_json::{Value, json};
 
@@ -25,13 +25,14 @@ fn events() -> Value {
 }
 
 pub fn webhook(with_secret: bool) -> Value {
+    let reasons: Vec<_> = DISABLED_REASONS.into_iter().map(Some).chain([None]).collect();
     let mut members = json!({
         "id": id(),
         "url": url(),
         "events": events(),
         "enabled": {"type": "boolean"},
         "disabled_reason": {
-            "enum": ["owner", "gone", "failing", "recovery", null],
+            "enum": reasons,
             "description": "`owner`: by its owner. `gone`: the receiver answered 410. `failing`: it failed \
                             for days. `recovery`: the account was recovered after the webhook was \
                             made. Null while it is enabled.",
@@ -79,7 +80,7 @@ pub fn delivery() -> Value {
         "id": id(),
         "event_id": event::uuid(),
         "event_type": {"type": "string", "examples": ["task.completed"]},
-        "status": {"type": "string", "enum": ["pending", "delivered", "failed", "cancelled"]},
+        "status": {"type": "string", "enum": DELIVERY_STATUSES},
         "attempts": {"type": "integer", "minimum": 0},
         "answer_status": {
             "type": ["integer", "null"],
