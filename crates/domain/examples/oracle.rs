@@ -1,5 +1,5 @@
-//! Prints generated rules and what this crate makes of them, one JSON object a line, for an
-//! independent program to check. The same seed gives the same rules.
+//! Prints generated rules and their occurrences as this crate calculates them, one JSON object per line, for
+//! an independent program to check. The same seed generates the same rules.
 //!
 //! `oracle SEED FIRST COUNT`; `cargo xtask oracle` runs it.
 
@@ -14,15 +14,15 @@ use rondo_domain::recurrence::{
 };
 use rondo_domain::zone::{self, Zone};
 
-/// Most occurrences that are compared of each rule.
+/// Maximum number of occurrences compared per rule.
 const OCCURRENCES_MAX: usize = 24;
-/// How far they are looked for: a leap day is at most eight years away.
+/// How far ahead occurrences are searched for: a leap day is at most eight years away.
 const HORIZON_YEARS: i16 = 10;
-/// Completions of each series that are played, one after another.
+/// Number of successive completions simulated per series.
 const COMPLETIONS: u32 = 4;
-/// How late an occurrence is completed at most, in days; small ones come more often.
+/// Maximum delay of a completion, in days. Small values come more often.
 const DAYS_LATE: [u64; 5] = [1, 1, 8, 60, 400];
-/// How early at most.
+/// Maximum number of days by which a completion is early.
 const DAYS_EARLY: u64 = 4;
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -45,9 +45,9 @@ const ZONES: [&str; 16] = [
     "Pacific/Chatham",
 ];
 const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
-/// The first week that may lie in two years.
+/// The first week number that may span two years.
 const EDGE_WEEK: u64 = 52;
-/// Times of day at which clocks are changed somewhere, and some at which they are not.
+/// Times of day, among them some at which clocks change somewhere.
 const MINUTES: [u64; 10] = [0, 15, 30, 90, 120, 135, 150, 165, 540, 1_439];
 
 fn main() -> io::Result<()> {
@@ -66,7 +66,7 @@ fn main() -> io::Result<()> {
     out.flush()
 }
 
-/// A rule with what it is calculated from.
+/// A rule with its anchor, zone, reminder and completions.
 struct Case {
     index: u64,
     draft: RuleDraft,
@@ -109,7 +109,7 @@ impl Case {
         let horizon = self.anchor.date().year() + HORIZON_YEARS;
         let offset = format!("P{}DT{}S", self.reminder.0, self.reminder.1);
         let offset = ReminderOffset::parse(&offset).expect("a generated offset is valid");
-        // What follows completions is no calendar that could be listed.
+        // A rule based on completions has no calendar to list.
         let listed = match series.rule().basis {
             Basis::Schedule => series.preview(OCCURRENCES_MAX),
             Basis::Completion => Vec::new(),
@@ -136,8 +136,8 @@ impl Case {
         )
     }
 
-    /// Completes one occurrence after another, beginning with one for the anchor: when, and what
-    /// follows, with what is skipped; nothing when the series is over or beyond the horizon.
+    /// Completes one occurrence after another, starting at the anchor. Each line has the completion and the
+    /// successor with the slots skipped; the chain ends with the series or the horizon.
     fn chain(&self, series: &Series, horizon: i16) -> Vec<String> {
         let mut steps = Vec::new();
         let mut slot = self.anchor;
@@ -195,7 +195,7 @@ impl Case {
     }
 }
 
-/// Numbers that look random and follow from a seed (SplitMix64).
+/// Pseudo-random numbers from a seed (SplitMix64).
 struct Chance(u64);
 
 impl Chance {
@@ -234,7 +234,7 @@ impl Chance {
         date.at((minute / 60) as i8, (minute % 60) as i8, 0, 0)
     }
 
-    /// Seconds from a due moment to its completion; often whole days, which may be another due
+    /// Seconds from a due moment to its completion. Often whole days, so that they coincide with another due
     /// moment.
     fn delay(&mut self) -> i64 {
         let days = self.pick(&DAYS_LATE);
@@ -245,7 +245,7 @@ impl Chance {
         }
     }
 
-    /// Mostly small.
+    /// Usually small.
     fn interval(&mut self) -> u64 {
         match self.below(8) {
             0..4 => 1,
@@ -270,7 +270,7 @@ impl Chance {
         }
     }
 
-    /// A rule with parts that RFC 5545 allows together.
+    /// A rule whose parts RFC 5545 allows together.
     fn rrule(&mut self, anchor: Date) -> String {
         let frequency = self.pick(&["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]);
         let mut text = format!("FREQ={frequency}");
@@ -312,7 +312,7 @@ impl Chance {
         text
     }
 
-    /// Weeks that may lie in two years, which have an oracle of their own.
+    /// Weeks that may span two years, which have their own oracle.
     fn weeks_at_the_edge(&mut self) -> String {
         let mut text = "FREQ=YEARLY".to_owned();
         let sign = self.pick(&["", "-"]);

@@ -1,4 +1,4 @@
-//! Who may do what: scopes, and for which user a caller may act.
+//! Authorization: scopes, and the users that a caller may act for.
 
 use thiserror::Error;
 
@@ -10,7 +10,7 @@ word_enum! {
         TasksRead = "tasks:read",
         TasksWrite = "tasks:write",
         AuditRead = "audit:read",
-        /// Granted only by an operator.
+        /// Granted only by operators.
         Admin = "admin",
     }
 }
@@ -20,15 +20,14 @@ word_enum! {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// What a user can give a personal token: every scope but those that only an operator grants.
+    /// The scopes of a personal token: all except those that only an operator grants.
     pub const REQUESTABLE: &'static [&'static str] =
         &[Scope::TasksRead.as_str(), Scope::TasksWrite.as_str(), Scope::AuditRead.as_str()];
 
-    /// What a session's token carries: every scope but `admin`.
+    /// The scopes of a session's token: all except `admin`.
     pub const SESSION: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite, Scope::AuditRead]);
 
-    /// What a provider's token allows that names none of ours, unless an operator says otherwise: tasks,
-    /// and not the account.
+    /// The default scopes of a provider's token that names none of Rondo's: tasks, but not the account.
     pub const TASKS: Self = Self::of(&[Scope::TasksRead, Scope::TasksWrite]);
 
     #[must_use]
@@ -42,8 +41,8 @@ impl Scopes {
         Self(bits)
     }
 
-    /// Reads the `scope` of a token, separated by spaces (RFC 6749, section 3.3). Scopes of others,
-    /// such as `openid`, are no concern of ours and grant nothing.
+    /// Reads the `scope` of a token, separated by spaces (RFC 6749, section 3.3). Scopes that Rondo does not
+    /// know, such as `openid`, grant nothing.
     #[must_use]
     pub fn of_token(scope: &str) -> Self {
         scope
@@ -52,15 +51,15 @@ impl Scopes {
             .fold(Self::default(), |scopes, scope| scopes.with(scope))
     }
 
-    /// What a user's session may do: everything of its own, and what an operator has granted.
+    /// The scopes of a user's session: the defaults and those that an operator has granted.
     #[must_use]
     pub fn of_session(granted: &str) -> Self {
         Self::of_token(granted).iter().fold(Self::SESSION, Self::with)
     }
 
-    /// What a provider's token allows its user: those of our scopes that it names, or `default` when
-    /// it names none, for then it says who somebody is and not what for. Never more than the user has:
-    /// `admin` is an operator's to grant, and no provider's.
+    /// The scopes of a provider's token: those that it names, or `default` if it names none of Rondo's,
+    /// because then it only identifies the user. `admin` counts only if an operator has granted it to the
+    /// user.
     #[must_use]
     pub fn of_provider(scope: &str, granted: &str, default: Self) -> Self {
         let (named, granted) = (Self::of_token(scope), Self::of_session(granted));
@@ -68,10 +67,10 @@ impl Scopes {
         Self(allowed.0 & granted.0)
     }
 
-    /// Reads the scopes that a user asks for a token of their own.
+    /// Reads the scopes requested for a personal token.
     ///
     /// # Errors
-    /// `unknown_value` for any that does not exist or that a user cannot give away: `admin`.
+    /// `unknown_value` for a scope that does not exist, or that a user cannot delegate: `admin`.
     pub fn of_request<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<Self, Violation> {
         scopes.into_iter().try_fold(Self::default(), |scopes, word| match Scope::parse(word) {
             Ok(Scope::Admin) | Err(_) => {
@@ -91,7 +90,7 @@ impl Scopes {
         self.0 & (1 << scope as u8) != 0
     }
 
-    /// Whether these are all that a session's token carries: less is not for the account itself.
+    /// Whether the set has all scopes of a session's token. Account routes require it.
     #[must_use]
     pub const fn is_session(self) -> bool {
         self.0 & Self::SESSION.0 == Self::SESSION.0
@@ -116,7 +115,7 @@ impl std::fmt::Display for Scopes {
     }
 }
 
-/// The user that a request's token stands for, and what it allows.
+/// The user that a request's token identifies, and its scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     pub user_id: i64,
@@ -124,11 +123,11 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller may use `scope` on what belongs to `user_id`: only on their own. Not even
-    /// an admin acts on another's tasks.
+    /// Checks that the caller may use `scope` on what belongs to `user_id`: only on their own. Not even an
+    /// admin may act on another user's tasks.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason for the denial.
     pub fn may_act(self, user_id: i64, scope: Scope) -> Result<(), Denial> {
         if self.user_id != user_id {
             Err(Denial::OtherUser)
@@ -139,11 +138,11 @@ impl Caller {
         }
     }
 
-    /// Whose audit log a request reads: `requested`, or by default one's own; an admin's default
-    /// is everyone's.
+    /// Whose audit log a request reads: that of `requested`, by default the caller's own, and for an admin
+    /// everyone's.
     ///
     /// # Errors
-    /// Why none.
+    /// The reason for the denial.
     pub fn audit_reach(self, requested: Option<i64>) -> Result<AuditReach, Denial> {
         if self.scopes.contains(Scope::Admin) {
             return Ok(requested.map_or(AuditReach::Everyone, AuditReach::User));
@@ -154,14 +153,14 @@ impl Caller {
     }
 }
 
-/// Whose audit log is read.
+/// Whose audit log a request reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditReach {
     User(i64),
     Everyone,
 }
 
-/// Why a caller may not.
+/// Why an action is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Denial {
     #[error("the token belongs to another user")]
@@ -212,7 +211,7 @@ mod tests {
         check("admin", "", "");
         check("admin audit:read", "admin", "audit:read admin");
         let none = Scopes::of_provider("openid", "admin", Scopes::of(&[Scope::Admin]));
-        assert_eq!(none.to_string(), "admin", "an operator grants it, and may also presume it");
+        assert_eq!(none.to_string(), "admin", "an operator may also make it the default");
         assert!(!Scopes::TASKS.is_session() && Scopes::SESSION.with(Scope::Admin).is_session());
     }
 

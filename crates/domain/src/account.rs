@@ -1,16 +1,16 @@
-//! What an account may hold.
+//! Limits and formats of an account's values.
 
 use crate::Violation;
 use crate::blank::is_blank;
 
 pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_CHARS_MAX: usize = 128;
-/// Longest name of a person, after trimming.
+/// Maximum length of a person's name, after trimming.
 pub const NAME_CHARS_MAX: usize = 200;
-/// Longest name of a personal API token, after trimming.
+/// Maximum length of a personal API token's name, after trimming.
 pub const TOKEN_NAME_CHARS_MAX: usize = 100;
 
-/// The name of a person or of a token: trimmed, visible, without control characters.
+/// The name of a person or token: trimmed, with a visible character, without control characters.
 ///
 /// # Errors
 /// `too_long`, `malformed`, `required`.
@@ -42,8 +42,8 @@ pub fn new_password(text: &str) -> Result<String, Violation> {
     })
 }
 
-/// A password as it is compared: cut off after one character too many, so that the work of a login
-/// does not grow with what it is sent.
+/// A password to compare, truncated one character after the maximum, so that the work of a login does not
+/// grow with its input.
 #[must_use]
 pub fn bounded_password(text: &str) -> String {
     text.chars().take(PASSWORD_CHARS_MAX + 1).collect()

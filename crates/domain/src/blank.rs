@@ -1,8 +1,8 @@
-//! Text in which there is nothing to see, which is as good as none.
+//! Blank text: text without a visible character counts as empty.
 
-/// Characters that show nothing, besides white space and control characters, as first and last of
-/// each range: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 17), and
-/// after them what has ink in no font though it is not in that set.
+/// Invisible characters besides white space and control characters, as ranges with both ends included:
+/// Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 17), followed by characters
+/// outside that set that no font draws.
 pub const INVISIBLE: [(char, char); 20] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -23,13 +23,13 @@ pub const INVISIBLE: [(char, char); 20] = [
     ('\u{e0000}', '\u{e0fff}'),
     // The braille cell without a dot.
     ('\u{2800}', '\u{2800}'),
-    // What marks an annotation between lines.
+    // Interlinear annotation marks.
     ('\u{fff9}', '\u{fffb}'),
-    // The note without a head.
+    // The note with a null notehead.
     ('\u{1d159}', '\u{1d159}'),
 ];
 
-/// Whether a text is empty or shows nothing.
+/// Whether a text is empty or has no visible character.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(is_invisible)
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shows_nothing() {
+    fn text_without_a_visible_character_is_blank() {
         for blank in [
             "",
             " \t\n\u{3000}\u{2028}",
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_ranges() {
+    fn ranges_are_in_order() {
         assert!(INVISIBLE.iter().all(|(first, last)| first <= last));
     }
 }

@@ -1,19 +1,19 @@
-//! Webhook destinations: the URLs that a user may set, and the addresses that may be connected to.
+//! Webhook destinations: the URLs that a user may set, and the addresses that Rondo may connect to.
 //!
-//! A webhook makes a server inside an operator's network send requests to an address of a stranger's
-//! choice. The URL is checked when it is set, so that its user learns at once what is wrong with it.
-//! Every address that its host resolves to is checked before each connection; this is the protection.
+//! A webhook makes a server inside an operator's network send requests to an address that a stranger chose.
+//! The URL is checked when it is set, so that the user learns at once what is wrong with it. The protection
+//! is the check of every resolved address before each connection.
 
-// From core, which cannot connect to an address.
+// From core, whose types cannot open connections.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::Violation;
 
-/// Longest URL of a webhook, in bytes.
+/// Maximum length of a webhook's URL, in bytes.
 pub const URL_BYTES_MAX: usize = 2_048;
-/// Longest host name, and longest label in one, in bytes (RFC 1035, section 2.3.4).
+/// Maximum length of a host name and of one label, in bytes (RFC 1035, section 2.3.4).
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 
@@ -22,7 +22,7 @@ const NO_URL: Violation =
 const NOT_BARE: Violation =
     Violation::Malformed { expected: "free of a user, a password and a fragment" };
 
-/// Whether this machine itself may be a destination, for development.
+/// Whether this machine may be a destination, for development.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loopback {
     Refused,
@@ -35,7 +35,7 @@ impl From<bool> for Loopback {
     }
 }
 
-/// The host of a URL, as it is written.
+/// The host of a URL, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     Name(String),
@@ -47,7 +47,7 @@ pub enum Host {
 pub struct Destination {
     pub host: Host,
     pub port: u16,
-    /// `http`, which only loopback may be.
+    /// `http`, which only loopback allows.
     pub is_plain: bool,
     is_loopback: bool,
 }
@@ -68,7 +68,8 @@ impl Destination {
         if url.contains('#') {
             return Err(NOT_BARE);
         }
-        // Parsers disagree on spaces, controls, backslashes and non-ASCII characters, so none is allowed.
+        // Parsers disagree on spaces, control characters, backslashes and non-ASCII characters, so none is
+        // allowed.
         let is_plain_byte = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
         if !url.bytes().all(is_plain_byte) {
             return Err(NO_URL);
@@ -98,8 +99,8 @@ impl Destination {
         Ok(Self { host, port, is_plain, is_loopback })
     }
 
-    /// Whether an address that the host resolves to may be connected to. A loopback address is admitted
-    /// only for a host that names loopback itself, so that no other name can resolve to this machine.
+    /// Whether Rondo may connect to an address that the host resolves to. A loopback address is admitted only
+    /// for a host that names loopback itself, so that no other name can resolve to this machine.
     #[must_use]
     pub fn admits(&self, address: IpAddr) -> bool {
         is_public(address) || (self.is_loopback && address.to_canonical().is_loopback())
@@ -158,7 +159,7 @@ fn name_or_address(text: &str) -> Result<Host, Violation> {
     }
     let name = text.to_ascii_lowercase();
     let last = name.rsplit('.').next().unwrap_or_default();
-    // Many resolvers take 127.1, 0x7f000001 and 2130706433 for addresses.
+    // Many resolvers accept 127.1, 0x7f000001 and 2130706433 as addresses.
     if last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x") {
         return Err(Violation::NotPublic);
     }
@@ -169,10 +170,10 @@ fn name_or_address(text: &str) -> Result<Host, Violation> {
 const RESERVED_V4: [Ipv4Net; 15] = [
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
-    // Shared between a provider and its customers.
+    // Shared address space between a provider and its customers (RFC 6598).
     v4([100, 64, 0, 0], 10),
     v4([127, 0, 0, 0], 8),
-    // Link-local, with the metadata services of cloud machines.
+    // Link-local, including cloud metadata services.
     v4([169, 254, 0, 0], 16),
     v4([172, 16, 0, 0], 12),
     v4([192, 0, 0, 0], 24),
@@ -199,8 +200,8 @@ const fn v6(first: u16, second: u16, length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), length)
 }
 
-/// Whether an address is global unicast. An IPv6 address that embeds an IPv4 address (mapped, 6to4,
-/// NAT64) is judged by the latter.
+/// Whether an address is global unicast. For an IPv6 address that embeds an IPv4 address (mapped, 6to4,
+/// NAT64), the latter decides.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     let is_public_v4 =

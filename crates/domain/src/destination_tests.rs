@@ -34,7 +34,7 @@ fn public_addresses() {
 }
 
 #[test]
-fn addresses_that_nothing_is_sent_to() {
+fn addresses_that_are_not_public() {
     for address in [
         "0.0.0.0",
         "0.1.2.3",
@@ -185,7 +185,7 @@ fn loopback_where_it_is_allowed() {
     }
     assert!(allowed("http://localhost").unwrap().is_plain);
     assert_eq!(allowed("http://localhost").unwrap().port, 80);
-    // Another name does not get there, whatever it resolves to.
+    // No other name reaches loopback, whatever it resolves to.
     let other = allowed("https://example.org").unwrap();
     assert!(!other.admits(local));
     assert!(other.admits("8.8.8.8".parse().unwrap()));

@@ -1,4 +1,4 @@
-//! When a daily digest is due: at the same time of each day on its reader's clock.
+//! When a daily digest is due: at the same time of each local day.
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
@@ -6,12 +6,11 @@ use jiff::civil::{Date, Time};
 use crate::instant::Instant;
 use crate::zone::Zone;
 
-/// The first digest after `after`: its instant and the local day that it is the digest of. A time
-/// that does not exist on a day is moved forward by the gap, one that comes twice is the first. None
-/// only at the very end of the calendar.
+/// The first digest after `after`: its instant and its local day. A time in a gap moves forward by the gap's
+/// length; a time in an overlap is the first of the two. None only at the very end of the calendar.
 #[must_use]
 pub fn next(at: Time, zone: &Zone, after: Instant) -> Option<(Instant, Date)> {
-    // A gap can move yesterday's digest into today.
+    // A gap can move yesterday's digest to today.
     let mut day = zone.local_of(after).date().checked_sub(1.day()).ok()?;
     loop {
         let instant = zone.instant_of(day.to_datetime(at))?;
@@ -22,7 +21,7 @@ pub fn next(at: Time, zone: &Zone, after: Instant) -> Option<(Instant, Date)> {
     }
 }
 
-/// The local day that a digest due at `instant` is of.
+/// The local day of a digest that is due at `instant`.
 #[must_use]
 pub fn day_of(at: Time, zone: &Zone, instant: Instant) -> Date {
     let local = zone.local_of(instant);
@@ -51,10 +50,10 @@ mod tests {
         check(paris, "08:00", "2031-03-28T06:59:59Z", on_the_28th);
         let on_the_29th = ("2031-03-29T07:00:00Z", "2031-03-29");
         check(paris, "08:00", "2031-03-28T07:00:00Z", on_the_29th);
-        // The clock goes forward that night: eight o'clock stays eight o'clock.
+        // The clock goes forward that night; the digest stays at 08:00.
         let on_the_30th = ("2031-03-30T06:00:00Z", "2031-03-30");
         check(paris, "08:00", "2031-03-29T07:00:00Z", on_the_30th);
-        // 02:30 does not exist: 03:30. In autumn it comes twice: once.
+        // 02:30 does not exist and becomes 03:30. In autumn it occurs twice, and the digest comes once.
         let in_the_gap = ("2031-03-30T01:30:00Z", "2031-03-30");
         check(paris, "02:30", "2031-03-29T12:00:00Z", in_the_gap);
         let in_the_overlap = ("2031-10-26T00:30:00Z", "2031-10-26");
@@ -67,7 +66,7 @@ mod tests {
             "2026-06-01T18:00:00Z",
             ("2026-06-01T18:15:00Z", "2026-06-02"),
         );
-        // Samoa had no 30 December 2011: its digest comes with the clock of the 31st.
+        // Samoa skipped 30 December 2011, so its digest comes on the 31st.
         check(
             "Pacific/Apia",
             "23:30",

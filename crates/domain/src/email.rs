@@ -1,16 +1,16 @@
-//! E-mail addresses: which ones mail can be sent to, and when two of them are one.
+//! E-mail addresses: which are valid, and which are equal.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::Violation;
 use crate::fold::fold_case;
 
-/// Longest e-mail address (RFC 5321, section 4.5.3.1, with its erratum 1690).
+/// Maximum length of an e-mail address (RFC 5321, section 4.5.3.1, with its erratum 1690).
 pub const EMAIL_CHARS_MAX: usize = 254;
 const LOCAL_PART_CHARS_MAX: usize = 64;
 
-/// An address that mail can be sent to: one `@`, a local part of unquoted characters (RFC 5322,
-/// section 3.2.3) and a domain of labels. White space around it is trimmed.
+/// A valid e-mail address: one `@`, a local part of unquoted characters (RFC 5322, section 3.2.3) and a
+/// domain of labels. Surrounding white space is trimmed.
 ///
 /// # Errors
 /// `required`, `too_long`, `malformed`.
@@ -41,9 +41,8 @@ pub fn parse(text: &str) -> Result<String, Violation> {
     if well_formed { Ok(text.to_owned()) } else { Err(MALFORMED) }
 }
 
-/// What finds the account of an address, in whatever case and with whatever look-alikes it is
-/// written: without case, in Unicode's normal form NFKC, so that the Kelvin sign `K` (U+212A) makes no
-/// other address than `k`.
+/// The key by which an address finds its account: case-folded and in Unicode's normal form NFKC, so that case
+/// and compatibility characters make no difference. `K` (U+212A, the Kelvin sign) equals `k`.
 #[must_use]
 pub fn key(address: &str) -> String {
     if address.is_ascii() {
@@ -94,13 +93,13 @@ mod tests {
         check("ann@STRASSE.example", "ann@strasse.example");
         check("ann@straße.example", "ann@strasse.example");
         check("ann@ſoft.example", "ann@soft.example");
-        // Another letter, and without case.
+        // A dotless i is another letter, and stays so without case.
         check("ann@ısı.example", "ann@ısı.example");
         check("", "");
     }
 
     #[test]
-    fn a_key_is_its_own() {
+    fn the_key_of_a_key_is_itself() {
         for address in ["K@ﷺ", "ΐ@ŉ", "İ@ẞ", "ǰ@ﬃ", "①@㎏", "a@ͅ"] {
             let once = key(address);
             assert_eq!(key(&once), once, "{address}");

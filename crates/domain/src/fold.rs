@@ -1,17 +1,15 @@
-//! Folding: text without case and accents, in which a phrase is searched and by which titles are
-//! sorted.
+//! Folding: text without case and accents, for search and for sorting titles.
 //!
-//! It is done here and not in the database, where it would depend on the locale that the database
-//! was made with.
+//! Folding in the database would depend on the locale that the database was created with.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Between title and description of the searched text. Folding drops it everywhere else, so that no
-/// phrase matches across the two.
+/// Separates title and description in the search text. Folding drops it everywhere else, so that no phrase
+/// matches across the two.
 pub(crate) const SEPARATOR: char = '\u{ffff}';
 
-/// Text without case and accents: `Straße` is `strasse`, `İstanbul` is `istanbul`, `ﬁ` is `fi`,
-/// `Ａ` is `a`. The voicing marks of kana stay, for they make another letter: `が`.
+/// Text without case and accents: `Straße` is `strasse`, `İstanbul` is `istanbul`, `ﬁ` is `fi`, `Ａ` is `a`.
+/// The voicing marks of kana stay, because they make a different letter: `が`.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
@@ -19,7 +17,7 @@ pub fn fold(text: &str) -> String {
     }
     let bare: String = text.nfkd().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
     let mut folded = String::with_capacity(bare.len());
-    // Composed again, or the syllable 하 would be found inside 한.
+    // Composed again, so that the syllable 하 is not found inside 한.
     for c in bare.nfc() {
         match letter_with_stroke(c) {
             Some(plain) => folded.push_str(plain),
@@ -29,11 +27,10 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// A character without case: Unicode's full case folding (section 5.18; CaseFolding.txt, C and F), but
-/// that Cherokee is folded to its small letters.
+/// A character without case: Unicode's full case folding (section 5.18; CaseFolding.txt, C and F), except
+/// that Cherokee folds to its small letters.
 pub fn fold_case(c: char) -> impl Iterator<Item = char> {
-    // By way of upper case, which makes ß and ſ what they are in capitals. The dotless i, whose capital
-    // is everybody's I, is a letter without case.
+    // Upper case first, which turns ß and ſ into their capitals. The dotless i would become I, so it stays.
     let dotless = (c == 'ı').then_some(c);
     let folded = dotless
         .is_none()
@@ -50,8 +47,8 @@ const fn is_accent(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Latin letters that people take for accented ones though Unicode does not decompose them, and for `i`
-/// the dotless one.
+/// Latin letters that people read as accented although Unicode does not decompose them, and the dotless i,
+/// which becomes `i`.
 const fn letter_with_stroke(c: char) -> Option<&'static str> {
     Some(match c {
         'ø' | 'Ø' => "o",

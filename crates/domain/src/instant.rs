@@ -1,5 +1,5 @@
-//! Instants and dates as text: RFC 3339, in microseconds, within the years that every part of the
-//! system can store.
+//! Instants and dates as text: RFC 3339, in microseconds, within the years that every part of the system can
+//! store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Violation;
 
-/// Earliest year (in UTC) of an instant or date. Together with [`YEAR_MAX`] it keeps years at four
-/// digits, also after a time zone or a reminder has moved them by a year.
+/// Earliest year (in UTC) of an instant or date. With [`YEAR_MAX`] it keeps years at four digits, even after
+/// a time zone or a reminder has moved them by a year.
 pub const YEAR_MIN: i16 = 1000;
 /// Latest year of an instant or date.
 pub const YEAR_MAX: i16 = 9999;
@@ -22,29 +22,29 @@ const OUT_OF_CALENDAR: Violation =
 
 /// 1970-01-01T00:00:00.
 const EPOCH: DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
-/// The second that a leap second may come after, in UTC.
+/// The second that a leap second can follow, in UTC.
 const LAST_SECOND: Time = jiff::civil::time(23, 59, 59, 0);
-/// Digits of a fraction that are kept.
+/// Digits kept of a fraction.
 const FRACTION_DIGITS: usize = 6;
 const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
 
-/// A moment in whole microseconds since 1970 in UTC, up to the very end of [`YEAR_MAX`].
+/// An instant in whole microseconds since 1970 in UTC, up to the very end of [`YEAR_MAX`].
 ///
-/// The time library's own type ends 26 hours earlier, and `9999-12-31T23:59:59Z` is what programs
-/// write for a date that never comes.
+/// jiff's own type ends 26 hours earlier, and programs write `9999-12-31T23:59:59Z` for a date that never
+/// comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(i64);
 
 impl Instant {
     pub const UNIX_EPOCH: Self = Self(0);
-    /// 0000-01-01T00:00:00Z, further back than any reminder of [`YEAR_MIN`].
+    /// 0000-01-01T00:00:00Z, earlier than any reminder in [`YEAR_MIN`].
     pub const MIN: Self = Self(-62_167_219_200 * MICROSECONDS_PER_SECOND);
-    /// The shortest span of time between two instants.
+    /// The shortest duration between two instants.
     pub(crate) const RESOLUTION: SignedDuration = SignedDuration::from_micros(1);
     /// 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(253_402_300_800 * MICROSECONDS_PER_SECOND - 1);
 
-    /// None out of the range from [`Instant::MIN`] to [`Instant::MAX`].
+    /// None outside [`Instant::MIN`] to [`Instant::MAX`].
     #[must_use]
     pub fn from_microsecond(microsecond: i64) -> Option<Self> {
         (Self::MIN.0..=Self::MAX.0).contains(&microsecond).then_some(Self(microsecond))
@@ -56,13 +56,13 @@ impl Instant {
         Self::from_microsecond(i64::try_from(microseconds).ok()?)
     }
 
-    /// What a clock in UTC shows.
+    /// The date and time in UTC.
     pub(crate) fn utc(self) -> DateTime {
         // Both ends of the range are within the years 0 to 9999.
         EPOCH.checked_add(SignedDuration::from_micros(self.0)).unwrap_or(EPOCH)
     }
 
-    /// The same as the time library has it; none in the last 26 hours of the calendar.
+    /// The same instant in jiff's type; none in the last 26 hours of the calendar.
     pub(crate) fn timestamp(self) -> Option<Timestamp> {
         Timestamp::from_microsecond(self.0).ok()
     }
@@ -96,10 +96,10 @@ impl Instant {
     }
 }
 
-/// What is finer than a microsecond is cut off, which is all that a database keeps.
+/// Truncated to microseconds, the resolution of the database.
 impl From<Timestamp> for Instant {
     fn from(timestamp: Timestamp) -> Self {
-        // The division rounds towards the past. A time library's timestamp fits.
+        // Rounds towards the past. Every jiff timestamp fits.
         let microseconds = timestamp.as_nanosecond().div_euclid(1_000);
         Self(i64::try_from(microseconds).unwrap_or_default())
     }
@@ -113,18 +113,18 @@ impl FromStr for Instant {
     }
 }
 
-/// RFC 3339 in UTC with `Z`; fractions only where there are any.
+/// RFC 3339 in UTC with `Z`, with a fraction only if it is not zero.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}Z", self.utc())
     }
 }
 
-/// Reads an RFC 3339 date-time (section 5.6) with any offset. Fractions finer than a microsecond
-/// are cut off. A leap second is the second before it.
+/// Reads an RFC 3339 date-time (section 5.6) with any offset. Fractions are truncated to microseconds. A leap
+/// second becomes the second before it.
 ///
 /// # Errors
-/// `malformed`, or `out_of_range` for a year that is out of bounds.
+/// `malformed`, or `out_of_range` for a year outside [`YEAR_MIN`] to [`YEAR_MAX`].
 pub fn parse(text: &str) -> Result<Instant, Violation> {
     let malformed = Violation::Malformed { expected: EXPECTED };
     let (local, rest) = text.as_bytes().split_at_checked(19).ok_or(malformed)?;
@@ -155,8 +155,8 @@ pub fn parse(text: &str) -> Result<Instant, Violation> {
     Ok(Instant(second.0 + fraction))
 }
 
-/// Whether a second in UTC may be followed by a leap second. Those that there were came at the end of
-/// June and December, which ITU-R TF.460 prefers (RFC 3339, appendix D).
+/// Whether a leap second may follow a second in UTC. All leap seconds so far came at the end of June or
+/// December, which ITU-R TF.460 prefers (RFC 3339, appendix D).
 pub(crate) fn may_be_followed_by_leap_second(utc: DateTime) -> bool {
     utc.time() == LAST_SECOND && matches!((utc.month(), utc.day()), (6, 30) | (12, 31))
 }
@@ -164,7 +164,7 @@ pub(crate) fn may_be_followed_by_leap_second(utc: DateTime) -> bool {
 /// Reads a date, `YYYY-MM-DD`.
 ///
 /// # Errors
-/// `malformed`, or `out_of_range` for a year that is out of bounds.
+/// `malformed`, or `out_of_range` for a year outside [`YEAR_MIN`] to [`YEAR_MAX`].
 pub fn parse_date(text: &str) -> Result<Date, Violation> {
     let malformed = Violation::Malformed { expected: EXPECTED_DATE };
     if !matches_shape(text.as_bytes(), b"dddd-dd-dd") {
@@ -174,13 +174,13 @@ pub fn parse_date(text: &str) -> Result<Date, Violation> {
     if (YEAR_MIN..=YEAR_MAX).contains(&date.year()) { Ok(date) } else { Err(OUT_OF_CALENDAR) }
 }
 
-/// Writes an instant as RFC 3339 in UTC with `Z`; fractions only where there are any.
+/// Writes an instant as RFC 3339 in UTC with `Z`, with a fraction only if it is not zero.
 #[must_use]
 pub fn format(instant: Instant) -> String {
     instant.to_string()
 }
 
-/// A fraction of a second in microseconds, where there is one, and what comes after it.
+/// A fraction of a second in microseconds, if there is one, and the rest of the text.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(text) = text.strip_prefix(b".") else { return Some((0, text)) };
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -205,12 +205,12 @@ fn offset(text: &[u8]) -> Option<SignedDuration> {
     Some(SignedDuration::from_mins(if is_west { -minutes } else { minutes }))
 }
 
-/// The number that two digits at the beginning of a text make.
+/// The number that the first two digits of a text make.
 fn two_digits(text: &[u8]) -> i8 {
     text[..2].iter().fold(0, |sum, digit| sum * 10 + (digit - b'0') as i8)
 }
 
-/// `d` in the shape stands for a digit, a letter for itself in either case.
+/// In the shape, `d` stands for a digit, and a letter for itself in either case.
 fn matches_shape(text: &[u8], shape: &[u8]) -> bool {
     text.len() == shape.len()
         && text.iter().zip(shape).all(|(byte, wanted)| match wanted {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calendar_goes_on_to_its_end() {
+    fn the_last_hours_of_the_calendar_are_instants() {
         let check = |text: &str, expected: &str| {
             let answer = parse(text).map(format).unwrap_or_else(|v| v.code().to_owned());
             assert_eq!(answer, expected, "{text}");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_time_library_tells_is_cut_to_microseconds() {
+    fn timestamps_are_truncated_to_microseconds() {
         for (text, expected) in [
             ("2026-01-12T14:00:00.123456789Z", "2026-01-12T14:00:00.123456Z"),
             ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"),

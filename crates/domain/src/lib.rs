@@ -1,9 +1,9 @@
 //! The rules of Rondo: what a task may look like, what a change of it means, when a reminder is
 //! due, which occurrence comes next, and who may do what.
 //!
-//! Pure: no I/O, no clock, no randomness, no JSON. Time and zone come in as arguments, so each rule
-//! is tested in a table, and the same code runs in components and in native programs. Start at
-//! [`task`] for a task and its changes, at [`recurrence`] for series.
+//! Pure: no I/O, no clock, no randomness, no JSON. Time and zone are arguments, so each rule has a table of
+//! test cases, and components and native programs run the same code. Start at [`task`] for a task and its
+//! changes, at [`recurrence`] for series.
 
 #[macro_use]
 mod word;
@@ -28,9 +28,9 @@ pub mod text;
 pub mod violation;
 pub mod zone;
 
-/// Largest id and revision: JSON numbers up to it are exact everywhere.
+/// Largest id and revision: JSON numbers up to it are exact in every client.
 pub const ID_MAX: i64 = (1 << 53) - 1;
 
-/// The library that time comes in by, so that callers use the same version of it.
+/// The time library, so that callers use the same version.
 pub use jiff;
 pub use violation::{Fault, Violation};

@@ -1,5 +1,5 @@
-//! Instants in words, as mails and pages tell them: on the reader's clock, and never relative, for
-//! they are read whenever they are read.
+//! Instants in words for mails and pages: in the reader's zone, and never relative, because the time of
+//! reading is unknown.
 
 use jiff::civil::Date;
 

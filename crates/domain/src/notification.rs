@@ -1,5 +1,4 @@
-//! Whether a notification is worth a mail: asked when the mail is rendered, and again at each attempt to
-//! send it.
+//! Whether to send a notification: decided when its mail is rendered, and again at each attempt to send it.
 
 use crate::instant::Instant;
 
@@ -7,17 +6,17 @@ use crate::instant::Instant;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firing {
     pub reminder_id: i64,
-    /// How often the reminder has come due, this time included.
+    /// How often the reminder has come due, including this time.
     pub number: i64,
     pub remind_at: Instant,
 }
 
-/// A reminder and its task, as they are now.
+/// The current state of a reminder and its task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReminderNow {
-    /// Has come due, and has been neither armed again nor cancelled since.
+    /// The reminder has come due, and has been neither armed again nor cancelled since.
     pub is_fired: bool,
-    /// False when its task has lost the due date or the offset that it was planned by.
+    /// False if its task has lost the due date or the offset that the reminder was planned by.
     pub is_planned: bool,
     pub firing: i64,
     pub remind_at: Instant,
@@ -25,7 +24,7 @@ pub struct ReminderNow {
     pub task: Version,
 }
 
-/// What tells whether a mail still states its task's due date.
+/// The version of a task that a mail states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     pub revision: i64,
@@ -35,14 +34,15 @@ pub struct Version {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Send,
-    /// Stale, or not wanted.
+    /// The mail is outdated or unwanted.
     Cancel,
-    /// States another due date than the task's: the reminder fires again, and a new mail is rendered.
+    /// The mail states another due date than the task's: the reminder fires again, and a new mail is
+    /// rendered.
     Rearm,
 }
 
-/// Whether the firing is still worth a mail: its task is open, its reminder has not moved on, and its
-/// user can be reached.
+/// Whether a firing still deserves a mail: the task is open, the reminder has not moved on, and the user can
+/// be reached.
 #[must_use]
 pub fn is_current(firing: &Firing, now: &ReminderNow, is_reachable: bool) -> bool {
     let is_same = now.is_fired && now.is_planned;
@@ -50,8 +50,8 @@ pub fn is_current(firing: &Firing, now: &ReminderNow, is_reachable: bool) -> boo
     is_same && !now.is_completed && is_reachable
 }
 
-/// Decides about a mail that was `rendered` from a version of its task; `now` is none when the reminder
-/// or its task is gone. A task that was only renamed keeps its mail.
+/// Decides about a mail `rendered` from a version of its task. `now` is none when the reminder or its task is
+/// gone. A task that was only renamed keeps its mail.
 #[must_use]
 pub fn decide(
     firing: &Firing,
@@ -70,7 +70,7 @@ pub fn decide(
     }
 }
 
-/// Decides about the mail of a digest.
+/// Decides about a digest's mail.
 #[must_use]
 pub const fn decide_digest(wants_digest: bool, is_reachable: bool) -> Decision {
     if wants_digest && is_reachable { Decision::Send } else { Decision::Cancel }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_goes_out_only_while_it_is_true_and_wanted() {
+    fn a_mail_is_sent_only_while_current_and_wanted() {
         let firing = Firing { reminder_id: 1, number: 2, remind_at: at(9) };
         let rendered = Version { revision: 5, due_date: Some(at(10)) };
         let same = ReminderNow {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_goes_out_while_it_is_wanted() {
+    fn a_digest_is_sent_only_while_wanted() {
         assert_eq!(decide_digest(true, true), Decision::Send);
         assert_eq!(decide_digest(true, false), Decision::Cancel);
         assert_eq!(decide_digest(false, true), Decision::Cancel);

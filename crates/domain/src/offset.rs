@@ -1,8 +1,7 @@
 //! Reminder offsets: how long before its due date a task reminds.
 //!
-//! Days are calendar days on the wall clock of the task's zone, the rest is elapsed time: `P1D`
-//! before a Monday 09:00 is Sunday 09:00 also when the clocks change between them, `PT24H` is
-//! exactly 24 hours.
+//! Days are calendar days on the wall clock of the task's zone; the rest is elapsed time. `P1D` before a
+//! Monday 09:00 is Sunday 09:00 even if the clocks change in between; `PT24H` is exactly 24 hours.
 
 use std::fmt;
 
@@ -12,7 +11,7 @@ use crate::Violation;
 use crate::instant::Instant;
 use crate::zone::Zone;
 
-/// Longest offset, with a day taken as 24 hours.
+/// Maximum offset, counting a day as 24 hours.
 pub const OFFSET_DAYS_MAX: u32 = 366;
 const SECONDS_PER_DAY: u32 = 86_400;
 const OFFSET_SECONDS_MAX: u32 = OFFSET_DAYS_MAX * SECONDS_PER_DAY;
@@ -32,8 +31,8 @@ pub struct ReminderOffset {
 }
 
 impl ReminderOffset {
-    /// Reads an ISO 8601 duration with the designators W, D, H, M and S, in this order and in whole
-    /// numbers, or digits alone as seconds. Years and months have no fixed length and are refused.
+    /// Reads an ISO 8601 duration with the designators W, D, H, M and S, in this order and in whole numbers,
+    /// or digits alone as seconds. Years and months are refused, because their length varies.
     ///
     /// # Errors
     /// `malformed`; `out_of_range` when negative or longer than 366 days.
@@ -42,7 +41,7 @@ impl ReminderOffset {
             return text.parse().map_or(Err(OUT_OF_RANGE), Self::from_seconds);
         }
         if let Some(rest) = text.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
-            // Negative, but a duration all the same.
+            // Negative, but otherwise a duration.
             return Self::parse(rest).and(Err(OUT_OF_RANGE));
         }
         let body = text.strip_prefix('P').ok_or(MALFORMED)?;
@@ -92,10 +91,10 @@ impl ReminderOffset {
     pub fn remind_at(self, due: Instant, zone: &Zone) -> Instant {
         let hours = i64::from(self.days) * 24;
         let day = if self.days == 0 {
-            // By way of the wall clock, the second of two equal times would become the first.
+            // Via the wall clock, the second of two equal times would become the first.
             due
         } else {
-            // The days first: at the end of the calendar the zone's clock may have stopped.
+            // Days first: at the end of the calendar, the zone's clock may have stopped.
             due.checked_sub(SignedDuration::from_hours(hours))
                 .and_then(|day| day.utc().checked_add(zone.offset_at(due)).ok())
                 .and_then(|local| zone.instant_of(local))
@@ -120,8 +119,8 @@ impl ReminderOffset {
     }
 }
 
-/// As ISO 8601: weeks as days, seconds as hours, minutes and seconds; nothing is carried over from
-/// hours to days, because they are not the same.
+/// ISO 8601: weeks as days, seconds as hours, minutes and seconds. Hours are not carried over to days,
+/// because 24 hours are not a calendar day.
 impl fmt::Display for ReminderOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.days == 0 && self.seconds == 0 {
@@ -143,7 +142,7 @@ impl fmt::Display for ReminderOffset {
     }
 }
 
-/// Adds up `<number><designator>` pairs; each designator at most once, in the given order.
+/// Sums `<number><designator>` pairs. Each designator occurs at most once, in the given order.
 fn sum(mut text: &str, designators: &[(char, u64)]) -> Result<u64, Violation> {
     let mut designators = designators.iter();
     let mut total = 0_u64;
@@ -233,14 +232,14 @@ mod tests {
         check("P1D", "2026-03-29T07:00:00Z", "Europe/Paris", "2026-03-28T08:00:00Z");
         check("PT24H", "2026-03-29T07:00:00Z", "Europe/Paris", "2026-03-28T07:00:00Z");
         check("P1DT2H", "2026-03-29T07:00:00Z", "Europe/Paris", "2026-03-28T06:00:00Z");
-        // A day before lies in the gap: 02:30 is 03:30.
+        // The day before falls into the gap: 02:30 becomes 03:30.
         check("P1D", "2026-03-30T00:30:00Z", "Europe/Paris", "2026-03-29T01:30:00Z");
-        // A day before lies in the overlap: the first 02:30.
+        // The day before falls into the overlap: the first 02:30.
         check("P1D", "2026-10-26T01:30:00Z", "Europe/Paris", "2026-10-25T00:30:00Z");
-        // Due at the second 02:30, less an hour: the first.
+        // An hour before the second 02:30 is the first.
         check("PT1H", "2026-10-25T01:30:00Z", "Europe/Paris", "2026-10-25T00:30:00Z");
         check("PT0S", "2026-10-25T01:30:00Z", "Europe/Paris", "2026-10-25T01:30:00Z");
-        // Samoa had no 30 December 2011: a day before the 31st is the 31st, a day further the 29th.
+        // Samoa skipped 30 December 2011: a day before the 31st is the 31st, two days before it the 29th.
         check("P1D", "2011-12-30T19:00:00Z", "Pacific/Apia", "2011-12-30T19:00:00Z");
         check("P2D", "2011-12-30T19:00:00Z", "Pacific/Apia", "2011-12-29T19:00:00Z");
         check("P1D", "2026-06-01T03:15:00Z", "Asia/Kathmandu", "2026-05-31T03:15:00Z");

@@ -1,8 +1,8 @@
-//! Quick add: one line of text, and the task that it means.
+//! Quick add: reads a task from one line of text.
 //!
-//! `Call Bob tomorrow at 9 every friday #home p1 !30 min before // about the roof` is a title and
-//! what the other phrases say. [`parse`] finds the phrases, by the words of one language, and
-//! leaves in the title whatever might belong there. `docs/quick-add.md` has what is understood.
+//! `Call Bob tomorrow at 9 every friday #home p1 !30 min before // about the roof` is a title and phrases for
+//! the other fields. [`parse`] finds the phrases by the words of one language, and leaves in the title
+//! whatever may belong there. `docs/quick-add.md` lists what it understands.
 
 mod calendar;
 mod date;
@@ -34,41 +34,41 @@ use crate::zone::Zone;
 
 pub use language::Language;
 
-/// Most characters of the phrases of a line.
+/// Maximum total length of a line's phrases.
 const PHRASE_CHARS_MAX: usize = 800;
-/// Longest line, in Unicode scalar values: a title, phrases and a description.
+/// Maximum length of a line, in Unicode scalar values: a title, phrases and a description.
 pub const LINE_CHARS_MAX: usize = TITLE_CHARS_MAX + PHRASE_CHARS_MAX + DESCRIPTION_CHARS_MAX;
-/// Hour of a reminder that names a day alone.
+/// Hour of a reminder that names only a day.
 pub const REMINDER_HOUR: i8 = 9;
 
-/// What a line is relative to.
+/// The context that a line is relative to.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub now: Instant,
-    /// The zone that days and times are meant in.
+    /// The zone of days and times in the line.
     pub zone: &'a Zone,
     pub language: Language,
-    /// Bytes of the line that are words of the title after all: a span that shares one with them is
-    /// switched off. No other phrase takes its place.
+    /// Byte ranges of the line that belong to the title: a span that overlaps one of them is switched off. No
+    /// other phrase takes its place.
     pub ignored: &'a [Range<usize>],
 }
 
-/// A line as it was understood.
+/// The result of parsing a line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuickAdd {
-    /// What is left of the line, with one space where there was white space or a span. It may be
-    /// empty, or longer than a title.
+    /// The rest of the line, with one space in place of white space or a span. It may be empty, or longer
+    /// than a title.
     pub title: String,
-    /// Not empty. It may be longer than a description.
+    /// Not empty, but possibly longer than a description.
     pub description: Option<String>,
     pub priority: Option<Priority>,
-    /// Each once, as [`Tags`](crate::task::Tags) takes them.
+    /// Each tag once, as [`Tags`](crate::task::Tags) takes them.
     pub tags: Vec<String>,
-    /// That of the first occurrence, when there is a recurrence.
+    /// The due date of the first occurrence if there is a recurrence.
     pub due: Option<Due>,
     pub recurrence: Option<Recurrence>,
     pub reminders: Vec<Reminder>,
-    /// By their place; none overlaps another.
+    /// In the order of the line, without overlaps.
     pub spans: Vec<Span>,
     language: Language,
 }
@@ -76,7 +76,7 @@ pub struct QuickAdd {
 /// When a task is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// On a day, at no time of it. The caller decides how that is stored.
+    /// On a day, without a time. The caller decides how to store it.
     Day(Date),
     At(Moment),
 }
@@ -91,7 +91,7 @@ impl Due {
     }
 }
 
-/// An instant with what the zone's clock shows at it.
+/// An instant, and what the zone's clock shows then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     pub local: DateTime,
@@ -113,27 +113,26 @@ impl Moment {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recurrence {
     pub rule: Rule,
-    /// The rule in words of the line's language.
+    /// The rule in words, in the line's language.
     pub words: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reminder {
-    /// Before the task is due, if it is.
+    /// Relative to the due date.
     Offset(ReminderOffset),
     At(Moment),
 }
 
-/// A part of the line that is no title.
+/// A part of the line that does not belong to the title.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// Bytes of the line, with the punctuation that goes with the phrase.
+    /// Byte range of the line, including the punctuation that goes with the phrase.
     pub range: Range<usize>,
     pub kind: SpanKind,
-    /// What it means, independent of how it is written: a word of [`Priority`], a tag, a date
-    /// `2031-03-27`, a local time `2031-03-27T09:00:00`, a time alone `09:00:00` beside the day of
-    /// another span, the rule in words, the day of a start or end that stands apart from it, an
-    /// offset `PT30M`, or the description. Empty for a backslash.
+    /// The meaning, however it is written: a word of [`Priority`], a tag, a date `2031-03-27`, a local time
+    /// `2031-03-27T09:00:00`, a time `09:00:00` whose day is in another span, the rule in words, the day of a
+    /// separate start or end, an offset `PT30M`, or the description. Empty for a backslash.
     pub meaning: String,
 }
 

@@ -1,8 +1,8 @@
-//! Recurrence: the rule of a series, and what it makes of an anchor.
+//! Recurrence: the rule of a series, and its slots from an anchor.
 //!
-//! A rule is calculated on the wall clock of the series' zone, and every slot from the series'
-//! anchor, never from a date that was clamped or postponed: a series from 31 January goes on with
-//! 28 February and 31 March. [`Rule`] says what is wanted, [`Series`] puts it on the calendar.
+//! A rule is evaluated on the wall clock of the series' zone, and every slot is calculated from the series'
+//! anchor, never from a clamped or postponed date: a series from 31 January continues with 28 February and 31
+//! March. [`Rule`] holds the rule, [`Series`] puts it on the calendar.
 
 mod completion;
 mod date;

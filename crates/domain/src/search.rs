@@ -1,21 +1,21 @@
-//! What a task is searched in, and pieces of it by which an index finds where a phrase may stand.
+//! The search text of a task, and the pieces by which an index finds candidates for a phrase.
 //!
-//! Of every [`WINDOW_GRAMS`] runs of [`GRAM_CHARS`] characters in a row, the one with the least hash
-//! is a piece (winnowing: S. Schleimer, D. Wilkerson, A. Aiken, 2003). What is picked within a phrase
-//! depends on the phrase alone, so each piece of a phrase is a piece of every text that has the phrase
-//! in it; and there are half as many of them as there are characters.
+//! Of every [`WINDOW_GRAMS`] consecutive runs of [`GRAM_CHARS`] characters, the one with the smallest hash is
+//! a piece (winnowing: S. Schleimer, D. Wilkerson, A. Aiken, 2003). The choice within a phrase depends on the
+//! phrase alone, so each piece of a phrase is a piece of every text that contains the phrase. There are about
+//! half as many pieces as characters.
 
 use crate::fold::{SEPARATOR, fold};
 use crate::task::{Description, Title};
 
 /// Characters of a run.
 const GRAM_CHARS: usize = 3;
-/// Runs of which one is picked.
+/// Number of runs from which one is picked.
 const WINDOW_GRAMS: usize = 3;
-/// Bits of a piece: what is left of an index key beside the user's id.
+/// Bits of a piece: the part of an index key that the user's id leaves free.
 const PIECE_BITS: u32 = 23;
 
-/// What a task is searched in.
+/// The text that search looks in.
 #[must_use]
 pub fn search_text(title: &Title, description: Option<&Description>) -> String {
     let mut text = fold(title.as_str());
@@ -26,8 +26,8 @@ pub fn search_text(title: &Title, description: Option<&Description>) -> String {
     text
 }
 
-/// The pieces of a folded text or phrase, sorted, each once; none for fewer than
-/// five characters, which make no whole window of runs.
+/// The pieces of a folded text or phrase, sorted, each once. None for fewer than five characters, which do
+/// not fill a window of runs.
 #[must_use]
 pub fn pieces(folded: &str) -> Vec<u32> {
     let characters: Vec<u32> = folded.chars().map(u32::from).collect();
@@ -39,8 +39,8 @@ pub fn pieces(folded: &str) -> Vec<u32> {
     pieces
 }
 
-/// FNV-1a over characters, mixed once more, since only some of its bits are kept. What is stored
-/// depends on it: it may not change without building all keys anew.
+/// FNV-1a over characters, mixed once more because only some of its bits are kept. Changing it requires
+/// rebuilding all stored keys.
 fn hash(gram: &[u32]) -> u32 {
     let mut hash = 0x811c_9dc5_u32;
     for character in gram {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phrase_does_not_match_across() {
+    fn a_phrase_does_not_match_across_title_and_description() {
         let title = Title::parse("Tea É").unwrap();
         let description = Description::parse("Éarly").unwrap();
         let text = search_text(&title, Some(&description));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn short_text_has_none() {
+    fn short_text_has_no_pieces() {
         for text in ["", "a", "東京", "milk"] {
             assert!(pieces(text).is_empty(), "{text}");
         }
@@ -75,12 +75,12 @@ mod tests {
     }
 
     #[test]
-    fn stored_keys_stay_what_they_are() {
+    fn pieces_are_stable() {
         assert_eq!(pieces("weekly report"), [377_720, 408_486, 2_306_304, 2_308_269, 2_876_987]);
     }
 
     #[test]
-    fn a_long_text_has_half_as_many_as_characters() {
+    fn a_long_text_has_about_half_as_many_pieces_as_characters() {
         let text: String =
             (0..4_000_u32).map(|n| char::from(b'a' + (n * n % 977 % 26) as u8)).collect();
         let count = pieces(&text).len();
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_phrase_has_only_pieces_of_a_text_around_it(
+        fn pieces_of_a_phrase_are_pieces_of_its_text(
             before in "\\PC{0,12}", phrase in "\\PC{0,12}", after in "\\PC{0,12}"
         ) {
             let text = pieces(&format!("{before}{phrase}{after}"));

@@ -1,11 +1,11 @@
-//! What the links of a reminder's mail put it off to.
+//! The moments to which the links in a reminder's mail snooze it.
 
 use jiff::{SignedDuration, ToSpan as _};
 
 use crate::instant::Instant;
 use crate::zone::Zone;
 
-/// How long a reminder is put off.
+/// How long a reminder is snoozed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snooze {
     /// An hour from now.
@@ -15,8 +15,8 @@ pub enum Snooze {
 }
 
 impl Snooze {
-    /// The moment, by the clock of `zone`, of a reminder that fired for `remind_at`. None only at
-    /// the very end of the calendar.
+    /// The moment in `zone` to which a reminder that fired for `remind_at` is snoozed. None only at the very
+    /// end of the calendar.
     #[must_use]
     pub fn until(self, remind_at: Instant, now: Instant, zone: &Zone) -> Option<Instant> {
         match self {
@@ -44,9 +44,9 @@ mod tests {
         let nine = "2031-03-28T08:00:00Z";
         check(Snooze::Hour, paris, nine, "2031-03-28T08:05:00Z", "2031-03-28T09:05:00Z");
         check(Snooze::Tomorrow, paris, nine, "2031-03-28T08:05:00Z", "2031-03-29T08:00:00Z");
-        // Read a day late, on the eve of a clock change: nine o'clock stays nine o'clock.
+        // Read a day late, on the eve of a clock change: 09:00 stays 09:00.
         check(Snooze::Tomorrow, paris, nine, "2031-03-29T20:00:00Z", "2031-03-30T07:00:00Z");
-        // After midnight there, though not in UTC.
+        // After local midnight, but before midnight in UTC.
         check(Snooze::Tomorrow, paris, nine, "2031-03-28T23:30:00Z", "2031-03-30T07:00:00Z");
         // 02:30 does not exist on that night.
         let night = "2031-03-28T01:30:00Z";

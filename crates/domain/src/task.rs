@@ -1,4 +1,4 @@
-//! A task: what its fields may hold, and what a change of it means.
+//! A task: limits of its fields, and the meaning of a change.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -10,18 +10,18 @@ use crate::text::{limited, shown};
 use crate::zone::Zone;
 use crate::{Fault, Violation};
 
-/// Longest title, in Unicode scalar values, after trimming.
+/// Maximum length of a title, in Unicode scalar values, after trimming.
 pub const TITLE_CHARS_MAX: usize = 200;
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
-/// Most tags of a task, counted after equal ones have been merged.
+/// Maximum number of tags of a task, after equal ones are merged.
 pub const TAGS_MAX: usize = 10;
-/// Longest tag, after trimming.
+/// Maximum length of a tag, after trimming.
 pub const TAG_CHARS_MAX: usize = 50;
 
-/// What a client may write.
+/// The fields that a client may write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskFields {
-    /// A key that the client chose, see [`key`](crate::text::key); none for one of the server's.
+    /// A key chosen by the client, see [`key`](crate::text::key); none if the server chooses one.
     pub uid: Option<String>,
     pub title: Title,
     pub description: Option<Description>,
@@ -29,7 +29,7 @@ pub struct TaskFields {
     pub priority: Option<Priority>,
     pub tags: Tags,
     pub due_date: Option<Instant>,
-    /// The zone that the due date was meant in.
+    /// The zone of the due date.
     pub time_zone: Zone,
     /// Only with a due date.
     pub reminder_offset: Option<ReminderOffset>,
@@ -60,14 +60,14 @@ impl TaskFields {
         Some(self.reminder_offset?.remind_at(self.due_date?, &self.time_zone))
     }
 
-    /// The same task, done.
+    /// The same task, completed.
     #[must_use]
     pub fn completed(mut self) -> Self {
         self.status = Status::Completed;
         self
     }
 
-    /// The same task, not done: a completed one is pending again, any other stays as it is.
+    /// The same task, not completed: a completed one becomes pending, any other stays as it is.
     #[must_use]
     pub fn reopened(mut self) -> Self {
         if self.status == Status::Completed {
@@ -77,7 +77,7 @@ impl TaskFields {
     }
 }
 
-/// What a change of a task amounts to.
+/// The effects of a change of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     pub event: ChangeEvent,
@@ -85,9 +85,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// Compares a task with what is wanted of it. None when nothing would change: completing a
-    /// completed task, say. Every route goes through here, so that a change of status means the
-    /// same by all of them.
+    /// Compares a task with the wanted one. None if nothing would change, such as when a completed task is
+    /// completed. Every route uses it, so that a change of status means the same on all of them.
     #[must_use]
     pub fn between(current: &TaskFields, wanted: &TaskFields, scope: EditScope) -> Option<Self> {
         if current == wanted {
@@ -95,7 +94,7 @@ impl Change {
         }
         let (before, after) = (&current.recurrence_rule, &wanted.recurrence_rule);
         let is_moved = current.due_date != wanted.due_date || current.time_zone != wanted.time_zone;
-        // A past occurrence no longer says how its series goes on.
+        // A past occurrence no longer decides how its series continues.
         let is_past = current.status == Status::Completed && wanted.status == Status::Completed;
         let series = match (before, after, scope) {
             (Some(_), Some(_), _) if is_past => SeriesChange::Keep,
@@ -112,8 +111,8 @@ impl Change {
 }
 
 word_enum! {
-    /// The one event that a change of a task has. Completing or reopening outdoes whatever else
-    /// the same request changed.
+    /// The one event of a task's change. Completing or reopening takes precedence over other changes in the
+    /// same request.
     pub enum ChangeEvent {
         Updated = "task.updated",
         Completed = "task.completed",
@@ -144,7 +143,7 @@ impl ChangeEvent {
 }
 
 word_enum! {
-    /// What a change does to the instant at which its task was completed.
+    /// The effect of a change on the instant of the task's completion.
     pub enum Completion {
         /// Leaves it as it is, or absent.
         Keep = "keep",
@@ -156,27 +155,27 @@ word_enum! {
 }
 
 word_enum! {
-    /// What a change of a task does to the series that it is an occurrence of.
+    /// The effect of a change on the task's series.
     pub enum SeriesChange {
-        /// The series stays as it is. A postponed due date does not move it.
+        /// The series stays as it is; a postponed due date does not move it.
         Keep = "keep",
-        /// A series starts at this task, instead of the one that it was in, which ends.
+        /// A series starts at this task and replaces the previous one, which ends.
         Start = "start",
-        /// The rule is gone: the series that it was in ends.
+        /// The rule is removed, and the task's series ends.
         Leave = "leave",
-        /// The series goes on by the new rule, and moves as far as the task was moved.
+        /// The series continues by the new rule, and moves by as much as the task.
         Rewrite = "rewrite",
     }
 }
 
 word_enum! {
-    /// Which occurrences of a series an edit is meant for.
+    /// Which occurrences of a series an edit applies to.
     pub enum EditScope {
         /// This one, which keeps its slot.
         This = "this",
         /// This one and those after it.
         Future = "future",
-        /// The whole series; what is completed stays as it was.
+        /// The whole series, except completed occurrences.
         All = "all",
     }
 }
@@ -190,7 +189,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// In ascending order; a task may also have none.
+    /// In ascending order; a task may also have no priority.
     pub enum Priority {
         Low = "low",
         Medium = "medium",
@@ -199,7 +198,7 @@ word_enum! {
     }
 }
 
-/// 1 to 200 characters, trimmed, which show something.
+/// 1 to 200 characters, trimmed, at least one of them visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Title(String);
 
@@ -240,13 +239,13 @@ pub struct Tags(Vec<String>);
 
 impl Tags {
     /// # Errors
-    /// Every tag that is refused, at its index; or `too_many` for the list as a whole.
+    /// Every refused tag, by its index; or `too_many` for the whole list.
     pub fn parse<'a>(tags: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<Fault>> {
         let mut keyed: Vec<(String, String)> = Vec::new();
         let mut faults = Vec::new();
         for (index, tag) in tags.into_iter().enumerate() {
             match parse_tag(tag) {
-                // Once there are too many, which ones they are no longer matters.
+                // Above the maximum, only the number of tags still matters.
                 Ok(tag) if keyed.len() <= TAGS_MAX => {
                     let key = tag_key(&tag);
                     if keyed.iter().all(|(known, _)| *known != key) {
@@ -273,7 +272,7 @@ impl Tags {
     }
 }
 
-/// One tag: trimmed, 1 to 50 characters, which show something.
+/// One tag: trimmed, 1 to 50 characters, at least one of them visible.
 ///
 /// # Errors
 /// `required`, `too_long`, `forbidden_character`.
@@ -281,8 +280,7 @@ pub fn parse_tag(tag: &str) -> Result<String, Violation> {
     shown(tag.trim(), TAG_CHARS_MAX)
 }
 
-/// What two spellings of the same tag have in common: they are a canonical caseless match (Unicode,
-/// section 3.13, D145).
+/// The key that all spellings of a tag share: a canonical caseless match (Unicode, section 3.13, D145).
 #[must_use]
 pub fn tag_key(tag: &str) -> String {
     if tag.is_ascii() {
@@ -291,7 +289,7 @@ pub fn tag_key(tag: &str) -> String {
     tag.nfd().flat_map(fold_case).nfc().collect()
 }
 
-/// What a title is sorted by: the beginning of the folded title, since some characters fold to many.
+/// The sort key of a title: the beginning of the folded title, because some characters fold to many.
 #[must_use]
 pub fn title_key(title: &str) -> String {
     fold(title).chars().take(TITLE_CHARS_MAX).collect()

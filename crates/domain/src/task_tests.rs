@@ -22,7 +22,7 @@ fn titles() {
 }
 
 #[test]
-fn the_key_of_a_title_is_no_longer_than_a_title() {
+fn a_title_key_is_no_longer_than_a_title() {
     let long = Title::parse(&"ﷺ".repeat(TITLE_CHARS_MAX)).unwrap();
     assert_eq!(title_key(long.as_str()).chars().count(), TITLE_CHARS_MAX);
 }
@@ -106,7 +106,7 @@ fn a_change_has_one_event() {
     let check = |before: Status, after: Status, expected: Option<ChangeEvent>| {
         let change = Change::between(&fields(before), &fields(after), EditScope::This);
         assert_eq!(change.map(|change| change.event), expected, "{before} to {after}");
-        // The same with another change beside it, which adds no event of its own.
+        // Another change beside it adds no event.
         let mut wanted = fields(after);
         wanted.title = Title::parse("Coffee").unwrap();
         let event = Change::between(&fields(before), &wanted, EditScope::This).unwrap().event;
@@ -147,7 +147,7 @@ fn completed_at_is_set_once_and_cleared() {
 }
 
 #[test]
-fn what_becomes_of_the_series() {
+fn the_effect_of_a_change_on_the_series() {
     let with = |rule: Option<Frequency>, due: &str| TaskFields {
         recurrence_rule: rule.map(Rule::every),
         due_date: Some(due.parse().unwrap()),
@@ -166,7 +166,7 @@ fn what_becomes_of_the_series() {
 }
 
 #[test]
-fn what_an_edit_of_more_than_one_occurrence_does() {
+fn the_effect_of_an_edit_of_several_occurrences() {
     use EditScope::{All, Future, This};
     let with = |rule: Option<Frequency>, due: &str| TaskFields {
         recurrence_rule: rule.map(Rule::every),
@@ -190,7 +190,7 @@ fn what_an_edit_of_more_than_one_occurrence_does() {
     check(&daily, &weekly, Future, SeriesChange::Start);
     check(&daily, &weekly, All, SeriesChange::Rewrite);
     for scope in [This, Future, All] {
-        // What follows inherits from this one in any case.
+        // Later occurrences inherit from this one in any case.
         check(&daily, &renamed, scope, SeriesChange::Keep);
         check(&daily, &single, scope, SeriesChange::Leave);
         check(&single, &daily, scope, SeriesChange::Start);
@@ -200,7 +200,7 @@ fn what_an_edit_of_more_than_one_occurrence_does() {
 }
 
 #[test]
-fn remind_at_needs_both() {
+fn remind_at_needs_due_date_and_offset() {
     let mut task = fields(Status::Pending);
     assert_eq!(task.remind_at(), None);
     task.reminder_offset = Some(ReminderOffset::parse("PT1H").unwrap());

@@ -1,9 +1,9 @@
-//! Forms of text that several members have in common.
+//! Text formats that several members share.
 
 use crate::Violation;
 use crate::blank::is_blank;
 
-/// Longest key that a client chooses.
+/// Maximum length of a key that a client chooses.
 pub const KEY_CHARS_MAX: usize = 255;
 
 /// A key that a client chooses: 1 to 255 visible ASCII characters.

@@ -1,8 +1,8 @@
-//! What can be wrong with a value: one closed set, each with a stable code.
+//! Validation errors: a closed set, each with a stable code.
 
 use thiserror::Error;
 
-/// Why a value is refused. The text continues a sentence that begins with the member's name.
+/// Why a value is refused. The text continues a sentence that starts with the member's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Violation {
     #[error("must be given and not be empty")]
@@ -11,7 +11,7 @@ pub enum Violation {
     TooLong { max: usize },
     #[error("must have at most {max} entries")]
     TooMany { max: usize },
-    /// `unit` continues the sentence, with its leading space; empty for a plain number.
+    /// `unit` continues the sentence and includes its leading space; empty for a plain number.
     #[error("must be between {min} and {max}{unit}")]
     OutOfRange { min: i64, max: i64, unit: &'static str },
     #[error("must be one of: {}", expected.join(", "))]
@@ -62,7 +62,7 @@ impl Violation {
     }
 }
 
-/// A violation and the place of it inside a larger value.
+/// A violation and its position within a larger value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{at}: {violation}")]
 pub struct Fault {

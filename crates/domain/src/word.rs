@@ -1,9 +1,8 @@
-//! Closed sets of words, such as the states of a task: an enum whose variants have names.
+//! Closed sets of words, such as a task's states: enums whose variants have names.
 
 /// Defines an enum with one word per variant, `ALL`, `WORDS`, `as_str`, `parse` and `Display`.
 ///
-/// `parse` is exact and answers an unknown word with [`Violation::UnknownValue`], which lists the
-/// known ones.
+/// `parse` is exact and returns [`Violation::UnknownValue`] for an unknown word, which lists the known ones.
 ///
 /// [`Violation::UnknownValue`]: crate::Violation::UnknownValue
 #[macro_export]

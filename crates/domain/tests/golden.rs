@@ -1,5 +1,4 @@
-//! A year of daily occurrences in each of many zones, against values from another source; see
-//! `golden/year.py`.
+//! Daily occurrences of a year in many zones, compared with another implementation; see `golden/year.py`.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use rondo_domain::zone::Zone;
 const YEARS: &str = include_str!("golden/year.txt");
 const ZONES_MIN: usize = 12;
 
-/// The instant as the file writes it: time in UTC, with a sign for each day that it is apart.
+/// The instant in the file's format: time in UTC, with a sign for each day of difference.
 fn told(local: DateTime, utc: DateTime) -> String {
     let apart = local.date().until(utc.date()).expect("days").get_days();
     let sign = if apart < 0 { "-" } else { "+" }.repeat(apart.unsigned_abs() as usize);
@@ -35,7 +34,7 @@ fn a_year_of_each_zone() {
         let first: Date = format!("{month}-01").parse().expect("a month");
         let expected: Vec<_> = words.collect();
         assert_eq!(expected.len(), first.days_in_month() as usize);
-        // From the first of the year, so that the anchor is another day than the month's.
+        // From the first of the year, so that the anchor differs from the month's first day.
         let anchor =
             first.first_of_year().to_datetime(format!("{time}:00").parse().expect("a time"));
         let series = Series::new(Rule::every(Frequency::Daily), anchor, zone.clone());

@@ -1,4 +1,4 @@
-//! Lines and what they mean: the tables in `quick_add/`, and the examples of docs/quick-add.md.
+//! Lines and their meanings: the tables in `quick_add/`, and the examples of docs/quick-add.md.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,7 +21,7 @@ const TABLES: [(&str, &str); 9] = [
 ];
 const PHRASES_MIN: usize = 1_000;
 
-/// Date and time as the tables write them.
+/// Date and time in the tables' format.
 fn minute(local: DateTime) -> String {
     let time = local.time();
     let seconds = if time.second() == 0 { String::new() } else { format!(":{}", time.second()) };
@@ -55,7 +55,7 @@ fn rule(rule: &Rule) -> String {
     text + if rule.basis == Basis::Completion { " after completion" } else { "" }
 }
 
-/// A result in one line: the title, and what else there is, with bars between them.
+/// A result in one line: the title and the other fields, separated by bars.
 fn shown(found: &QuickAdd) -> String {
     let mut parts = vec![found.title.clone()];
     parts.extend(found.due.map(|due| match due {
@@ -102,7 +102,7 @@ impl Now {
     }
 }
 
-/// The rows that do not mean what they should.
+/// The rows with a wrong result.
 fn wrong_rows(now: &Now, rows: &[(String, &str)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (place, row) in rows {
@@ -135,7 +135,7 @@ fn tables() {
     assert!(count >= PHRASES_MIN, "{count} phrases");
 }
 
-/// The blocks of a kind in the document, each with what its first line says.
+/// The blocks of a kind in the document, each with its first line.
 fn blocks(kind: &str) -> Vec<(String, Vec<(String, String)>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/quick-add.md");
     let text = std::fs::read_to_string(path).expect("the document");
@@ -263,14 +263,14 @@ fn spans_that_are_switched_off() {
         &["morrow"],
         "Watch Saturday Kitchen tomorrow at 9 | remind PT1H | urgent | #tv | // new",
     );
-    // The other parts of when something is due stay as they are.
+    // The other parts of the due date stay as they are.
     check("tomorrow call Bob at 9", &["tomorrow"], "tomorrow call Bob | due 2031-03-27T09:00");
     check("tomorrow call Bob at 11", &["tomorrow"], "tomorrow call Bob | due 2031-03-26T11:00");
     check("tomorrow call Bob at 9", &["at 9"], "call Bob at 9 | due 2031-03-27");
     check("friday report every day", &["friday"], "friday report | due 2031-03-26 | daily");
     check("friday report every day", &["every"], "report every day | due 2031-03-28");
     check("Buy milk \\tomorrow", &["\\"], "Buy milk \\tomorrow");
-    // Nothing takes the place of what is switched off.
+    // Nothing replaces a span that is switched off.
     check(
         "Buy milk monday for the party friday",
         &["friday"],

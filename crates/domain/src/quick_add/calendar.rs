@@ -1,39 +1,39 @@
-//! What a day's name means, seen from today.
+//! Resolves the name of a day relative to today.
 //!
-//! A weekday is the first after today, a date without its year the first from today on.
+//! A weekday is the first one after today; a date without a year is the first one from today on.
 
 use jiff::civil::{Date, Weekday};
 use jiff::{Span, ToSpan};
 
 use super::language::{Edge, Period, Unit};
 
-/// Months until a day of the month comes: the 30th, seen from 31 January, comes in March.
+/// Months to search for a day of the month: from 31 January, the next 30th is in March.
 const MONTHS_MAX: i32 = 2;
-/// Years until a date comes: 29 February, seen from 1 March 2096, comes in 2104.
+/// Years to search for a date: from 1 March 2096, the next 29 February is in 2104.
 const YEARS_MAX: i16 = 8;
 
 pub(super) fn in_days(date: Date, days: i32) -> Option<Date> {
     date.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
-/// The first such weekday after a date.
+/// The first given weekday after a date.
 pub(super) fn weekday_after(date: Date, weekday: Weekday) -> Option<Date> {
     let days = date.weekday().until(weekday);
     in_days(date, if days == 0 { 7 } else { days.into() })
 }
 
-/// The first such weekday from a date on.
+/// The first given weekday on or after a date.
 pub(super) fn weekday_from(date: Date, weekday: Weekday) -> Option<Date> {
     in_days(date, date.weekday().until(weekday).into())
 }
 
-/// The weekday of the week after a date's, weeks beginning on Monday.
+/// The given weekday of the following week; weeks begin on Monday.
 pub(super) fn weekday_of_next_week(date: Date, weekday: Weekday) -> Option<Date> {
     let monday = edge(date, Edge::First, (Unit::Week, 1))?;
     in_days(monday, weekday.to_monday_zero_offset().into())
 }
 
-/// The first such day of a month from a date on.
+/// The first given day of a month on or after a date.
 pub(super) fn day_of_month(date: Date, day: i8) -> Option<Date> {
     (0..=MONTHS_MAX).find_map(|months| {
         let month = date.first_of_month().checked_add(months.months()).ok()?;
@@ -41,7 +41,7 @@ pub(super) fn day_of_month(date: Date, day: i8) -> Option<Date> {
     })
 }
 
-/// The first such date from a date on.
+/// The first given date on or after a date.
 pub(super) fn day_and_month(date: Date, day: i8, month: i8) -> Option<Date> {
     (0..=YEARS_MAX).find_map(|years| {
         Date::new(date.year() + years, month, day).ok().filter(|found| *found >= date)
@@ -70,7 +70,7 @@ pub(super) fn edge(date: Date, edge: Edge, (unit, offset): Period) -> Option<Dat
     }
 }
 
-/// The first or last day of a month of the year: this year's, or the next one's once it is over.
+/// The first or last day of a month: this year's, or next year's if this year's is over.
 pub(super) fn month_edge(date: Date, wanted: Edge, month: i8) -> Option<Date> {
     (0..=1).find_map(|years| {
         let first = Date::new(date.year() + years, month, 1).ok()?;
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(weekday_from(today, day), Some(date(from)), "from {today}");
             assert_eq!(weekday_of_next_week(today, day), Some(date(next_week)), "next of {today}");
         };
-        // Wednesday, Friday, Sunday, Monday.
+        // The days are a Wednesday, Friday, Sunday and Monday.
         check("2031-03-26", Weekday::Friday, "2031-03-28", "2031-03-28", "2031-04-04");
         check("2031-03-28", Weekday::Friday, "2031-04-04", "2031-03-28", "2031-04-04");
         check("2031-03-30", Weekday::Friday, "2031-04-04", "2031-04-04", "2031-04-04");

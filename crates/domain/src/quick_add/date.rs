@@ -1,4 +1,4 @@
-//! Days: by name, by date, by their place in a period.
+//! Days: by name, by date, by their position in a period.
 
 use jiff::civil::{Date, Weekday};
 
@@ -10,11 +10,11 @@ use super::language::{Edge, List, Unit};
 use super::scan::{Found, Scan, Strength};
 use crate::instant::{YEAR_MAX, YEAR_MIN};
 
-/// 24/7 is no date.
+/// 24/7 is not a date.
 const AROUND_THE_CLOCK: (u32, u32) = (24, 7);
 
 impl Scan<'_> {
-    /// A day, without what leads to it; of a year whose times are instants in every zone.
+    /// A day without its lead-in, in a year whose times are instants in every zone.
     pub fn date(&self, at: usize) -> Option<Found<Date>> {
         self.any_date(at).filter(|found| found.value.year() < YEAR_MAX)
     }
@@ -110,18 +110,18 @@ impl Scan<'_> {
         }
     }
 
-    /// A weekday, and the date that may follow it and counts.
+    /// A weekday, and the date that may follow it, which then decides.
     fn weekday_date(&self, at: usize) -> Option<Found<Date>> {
         let weekday = self.any_weekday(at)?;
         let next = self.skip_mark(weekday.end, ',');
         let named = self.skip(next, self.words.date.article);
         if let Some(date) = self.calendar_date(named).or_else(|| self.day_alone(next)) {
-            // Friday the 13th is a title, most of the time.
+            // Friday the 13th is usually a title.
             let agrees = date.value.weekday() == weekday.value;
             let strength = if agrees { Strength::Sure } else { Strength::Never };
             return Some(Found { strength, ..date });
         }
-        // "so" and "do" are words too, but for their capitals.
+        // "so" and "do" are also words unless capitalised.
         let is_name = weekday.strength == Strength::Sure
             || self.words.title.is_capital_telling
             || self.is_capitalised(at)
@@ -130,7 +130,7 @@ impl Scan<'_> {
         Some(weekday.map(|_| date))
     }
 
-    /// A weekday in full, or an abbreviated one, which is doubtful.
+    /// A full weekday, or an abbreviated one, which is doubtful.
     pub fn any_weekday(&self, at: usize) -> Option<Found<Weekday>> {
         let words = &self.words.date;
         let find = |names: &[List; 7]| {
@@ -145,7 +145,7 @@ impl Scan<'_> {
         Some(Found { value: day, end: self.skip_stop(end), strength: Strength::Doubtful })
     }
 
-    /// A date of the calendar, with or without its year.
+    /// A calendar date, with or without a year.
     fn calendar_date(&self, at: usize) -> Option<Found<Date>> {
         self.iso_date(at)
             .or_else(|| self.dotted_date(at))
@@ -163,7 +163,7 @@ impl Scan<'_> {
         Some(Found::sure(Date::new(year, month as i8, day as i8).ok()?, at + 5))
     }
 
-    /// 24.12.2031, and 24.12. where that is a date.
+    /// 24.12.2031, and 24.12. in languages that write dates so.
     fn dotted_date(&self, at: usize) -> Option<Found<Date>> {
         let day = self.number(at).filter(|day| (1..=31).contains(day) && self.digits(at) <= 2)?;
         let month = self.glued_number(at + 2, 1, 12).filter(|_| self.glued_mark(at + 1, '.'))?;
@@ -182,7 +182,7 @@ impl Scan<'_> {
         !self.is_glued(at) || self.ends(at)
     }
 
-    /// 17/2 and 2/17, with or without the year; not 5/6, which may be either.
+    /// 17/2 and 2/17, with or without a year; not 5/6, which is ambiguous.
     fn slashed_date(&self, at: usize) -> Option<Found<Date>> {
         let first =
             self.number(at).filter(|first| (1..=31).contains(first) && self.digits(at) <= 2)?;
@@ -234,7 +234,7 @@ impl Scan<'_> {
         Some(Found::sure(day_and_month(self.today(), day, month)?, end))
     }
 
-    /// A day beside a month, and whether it is written as an ordinal.
+    /// The day of a month, and whether it is written as an ordinal.
     pub fn day_number(&self, at: usize) -> Option<(i8, usize, bool)> {
         if let Some((day, end)) = self.ordinal(at) {
             return (day > 0).then_some((day, end, true));
@@ -244,7 +244,7 @@ impl Scan<'_> {
         (!is_time).then_some((day as i8, at + 1, false))
     }
 
-    /// A month by its name, perhaps abbreviated.
+    /// A month by its name, possibly abbreviated.
     pub fn month(&self, at: usize) -> Option<(i8, usize)> {
         let names = (1..).zip(&self.words.date.months);
         let (month, end) =
@@ -258,7 +258,7 @@ impl Scan<'_> {
         is_year.then_some((year, at + 1))
     }
 
-    /// A year of four digits.
+    /// A four-digit year.
     fn full_year(&self, at: usize) -> Option<i16> {
         let year = i16::try_from(self.number(at).filter(|_| self.digits(at) == 4)?).ok()?;
         (YEAR_MIN..=YEAR_MAX).contains(&year).then_some(year)
@@ -269,7 +269,7 @@ impl Scan<'_> {
         let start = self.skip(at, self.words.date.article);
         let (day, end) =
             self.ordinal(start).filter(|(day, _)| *day > 0 && self.number(start).is_some())?;
-        // A full stop after a number may end the sentence, unless something leads to the day.
+        // A full stop after a number may end the sentence, unless a lead-in precedes the day.
         if self.words.date.is_dotted && start == at && !(at > 0 && self.is_led(at)) {
             return None;
         }

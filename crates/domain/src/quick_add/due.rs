@@ -1,4 +1,4 @@
-//! Days and times together.
+//! Combinations of days and times.
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, Time, Weekday};
@@ -11,24 +11,24 @@ use crate::instant::Instant;
 
 const MICROSECONDS_PER_MINUTE: i64 = 60_000_000;
 
-/// What a phrase says of when; not nothing.
+/// The day, time or instant of a phrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     Day(Date),
     Time(Time),
     DayTime(Date, Time),
-    /// So long after the present.
+    /// An instant relative to the present.
     Instant(Instant),
 }
 
 impl Scan<'_> {
-    /// A day, a time, or both, with what leads to them.
+    /// A day, a time, or both, with their lead-in.
     pub fn when(&self, at: usize, now: Instant) -> Option<Found<When>> {
         if let Some(found) = self.elapsed(at, now) {
             return Some(found);
         }
         let lead = self.any(at, self.words.date.lead);
-        // "am Morgen" is no day.
+        // "am Morgen" is not a day.
         if self.part(at).is_some() {
             return self.time_and_day(at, None);
         }
@@ -55,7 +55,7 @@ impl Scan<'_> {
             elapsed = elapsed.checked_add(length.fixed()?.1)?;
         }
         let instant = now.checked_add(elapsed)?;
-        // Nobody means the second.
+        // Seconds are never meant.
         let minutes = instant.as_second().div_euclid(60);
         let minute = Instant::from_microsecond(minutes * MICROSECONDS_PER_MINUTE)?;
         Some(Found::sure(When::Instant(minute), end))
@@ -84,7 +84,7 @@ impl Scan<'_> {
         Found::sure(When::DayTime(day, time.value), time.end)
     }
 
-    /// "9am tomorrow", "at 9 on friday"; or the time alone.
+    /// "9am tomorrow", "at 9 on friday", or a time alone.
     fn time_and_day(&self, at: usize, lead: Option<usize>) -> Option<Found<When>> {
         let led = lead.and_then(|start| self.time(start));
         let time = led.or_else(|| self.time(at))?;
@@ -108,7 +108,7 @@ impl Scan<'_> {
         Some(self.day_time(day, self.clock_in_part(part, at + 1)))
     }
 
-    /// A weekday and a part of it in one word.
+    /// A weekday and a part of the day in one word.
     pub fn weekday_with_part(&self, at: usize) -> Option<(Weekday, i8)> {
         let word = self.word(at)?;
         let weekdays = self.words.date.weekdays.iter().zip(0..);

@@ -1,8 +1,7 @@
-//! The words of each language. What is understood beyond them is the same for all: another
-//! language is another table.
+//! The words of each language. The rest of the grammar is shared: another language is another table.
 //!
-//! Words stand as [`fold`](crate::fold::fold) leaves them, without case and accents, and phrases
-//! with one space between their words.
+//! Words are in the form of [`fold`](crate::fold::fold), without case and accents. Phrases have one space
+//! between words.
 
 mod english;
 mod german;
@@ -29,7 +28,7 @@ impl Language {
     }
 }
 
-/// Phrases and what each stands for.
+/// Phrases and their meanings.
 pub(super) type Table<T> = &'static [(&'static str, T)];
 pub(super) type List = &'static [&'static str];
 
@@ -52,10 +51,10 @@ pub(super) enum Edge {
     Last,
 }
 
-/// A week, month or year: this one is 0, the next 1.
+/// A week, month or year, relative to the current one, which is 0.
 pub(super) type Period = (Unit, i32);
 
-/// What one word says of a repetition.
+/// The repetition that one word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Adverb {
     /// Every so many units.
@@ -69,7 +68,7 @@ pub(super) struct Words {
     pub date: DateWords,
     pub time: TimeWords,
     pub repetition: RepetitionWords,
-    /// After the length of a reminder.
+    /// After a reminder's length.
     pub before: List,
     pub title: TitleWords,
     pub number: NumberWords,
@@ -79,11 +78,11 @@ pub(super) struct Words {
 
 #[derive(Debug)]
 pub(super) struct NumberWords {
-    /// Words for small numbers, the indefinite article among them.
+    /// Words for small numbers, including the indefinite article.
     pub cardinals: Table<u32>,
-    /// Words for places, with -1 for the last.
+    /// Words for ordinals; -1 is the last.
     pub ordinals: Table<i8>,
-    /// What is glued to the digits of an ordinal; empty where that is a full stop.
+    /// Suffixes of an ordinal in digits; empty if the language writes a full stop.
     pub ordinal_suffixes: List,
     pub units: Table<Unit>,
     pub and: List,
@@ -93,12 +92,12 @@ pub(super) struct NumberWords {
 pub(super) struct DateWords {
     /// Days from today.
     pub days: Table<i32>,
-    /// From Monday, in full. They may stand anywhere.
+    /// From Monday, in full; allowed anywhere.
     pub weekdays: [List; 7],
-    /// From Monday, abbreviated, perhaps with a full stop.
+    /// From Monday, abbreviated, possibly with a full stop.
     pub short_weekdays: [List; 7],
     pub months: [List; 12],
-    /// Names of months that are other words too.
+    /// Month names that are also other words.
     pub doubtful_months: List,
     /// Between a day and its month.
     pub of: List,
@@ -109,18 +108,18 @@ pub(super) struct DateWords {
     pub this: List,
     pub next: List,
     pub weekend: List,
-    /// Periods that stand for their first day.
+    /// Periods that mean their first day.
     pub periods: Table<Period>,
     pub edges: Table<Edge>,
     /// Periods after an edge.
     pub edge_periods: Table<Period>,
-    /// Edge and period in one.
+    /// Edge and period in one word.
     pub edge_words: Table<(Edge, Unit)>,
-    /// Before a length of time from now.
+    /// Before a duration from now.
     pub within: List,
-    /// After a length of time from now.
+    /// After a duration from now.
     pub from_now: List,
-    /// After a length of time that is not from now.
+    /// After a duration that is not from now.
     pub relating: List,
     /// Whether 3.5. is a day and a month.
     pub is_dotted: bool,
@@ -134,13 +133,13 @@ pub(super) struct TimeWords {
     pub clock: List,
     pub before_noon: List,
     pub after_noon: List,
-    /// Minutes from the hour that follows.
+    /// Minutes relative to the following hour.
     pub fractions: Table<i32>,
-    /// Parts of the day, by the hour at which they begin; only beside a day.
+    /// Parts of the day with their first hour; only next to a day.
     pub parts: Table<i8>,
     /// Before a part of the day.
     pub part_lead: List,
-    /// Parts of the day that need no more.
+    /// Parts of the day that need no day.
     pub part_adverbs: Table<i8>,
     /// Parts of today.
     pub today_parts: Table<i8>,
@@ -153,40 +152,40 @@ pub(super) struct RepetitionWords {
     pub after: List,
     /// Every second one.
     pub other: List,
-    /// Anywhere in the line.
+    /// Allowed anywhere in the line.
     pub adverbs: Table<Adverb>,
-    /// Where nothing of the title follows, for they may be adjectives.
+    /// Only at the end of the title, because they may be adjectives.
     pub doubtful_adverbs: Table<Adverb>,
-    /// What makes an adverb of a weekday, glued to it.
+    /// The suffix that turns a weekday into an adverb.
     pub weekday_suffix: Option<&'static str>,
     pub workday: List,
     pub of_month: List,
-    /// Before the day of a repetition.
+    /// Before a repetition's days.
     pub on: List,
     pub start: List,
-    /// Those that leave no doubt apart from the repetition.
+    /// Words for a start that are certain even apart from the repetition.
     pub start_apart: List,
     pub until: List,
-    /// Before and after a length of time.
+    /// Before and after a duration.
     pub during: List,
     pub long: List,
     pub times: List,
-    /// Whether "every second Monday" is every other Monday, and not the second of a month.
+    /// Whether "every second Monday" is every other Monday rather than the second of a month.
     pub ordinal_is_interval: bool,
 }
 
-/// What keeps a phrase in the title.
+/// Words that keep a phrase in the title.
 #[derive(Debug)]
 pub(super) struct TitleWords {
-    /// Before a date, they make it part of what is said.
+    /// Words that bind a following date to the title.
     pub binding: List,
-    /// Between two dates, they make one expression of them: "monday to friday".
+    /// Words that join two dates into one expression: "monday to friday".
     pub joining: List,
-    /// After a phrase, they show that it ended there.
+    /// Words that show that the phrase before them has ended.
     pub linking: List,
-    /// Names that a date is part of.
+    /// Names that contain a date.
     pub names: List,
-    /// Whether only names and titles are written with capitals.
+    /// Whether only names and titles are capitalised.
     pub is_capital_telling: bool,
 }
 
@@ -209,22 +208,22 @@ pub(super) struct ReadingWords {
     pub tags: &'static str,
     pub and: &'static str,
     pub description: &'static str,
-    /// One and many of minute, hour and day.
+    /// Singular and plural of minute, hour and day.
     pub lengths: [(&'static str, &'static str); 3],
-    /// None where the rule describes itself in this language.
+    /// None if the rule describes itself in this language.
     pub rule: Option<RuleWords>,
 }
 
 /// Texts for a rule.
 #[derive(Debug)]
 pub(super) struct RuleWords {
-    /// One and many of each frequency; `{n}`.
+    /// Singular and plural of each frequency; `{n}`.
     pub every: &'static [(Frequency, &'static str, &'static str)],
     /// `{days}`.
     pub on_weekdays: &'static str,
     pub from_monday_to_friday: &'static str,
     pub on_days: &'static str,
-    /// `{n}`: a day of the month, and of a year with `{month}`.
+    /// `{n}`: a day of the month, with `{month}` a day of the year.
     pub day: &'static str,
     pub last_day: &'static str,
     pub on_date: &'static str,

@@ -55,7 +55,7 @@ fn all(words: &Words) -> Vec<&'static str> {
 }
 
 #[test]
-fn words_stand_as_a_line_is_compared() {
+fn words_are_folded() {
     for language in Language::ALL {
         for word in all(language.words()) {
             assert_eq!(fold(word), word, "{language}");

@@ -1,21 +1,21 @@
-//! What marks introduce: tags, priorities, descriptions, and text that is meant literally.
+//! Phrases with a mark: tags, priorities, descriptions and literal text.
 
 use super::scan::Scan;
 use super::token::{Kind, Token};
 use crate::task::{Priority, TAG_CHARS_MAX};
 
-/// Marks with which quoted text begins, and those with which it ends.
+/// Opening and closing quotation marks.
 const OPENING_QUOTES: [char; 4] = ['"', '“', '„', '«'];
 const CLOSING_QUOTES: [char; 4] = ['"', '”', '“', '»'];
 const TAG_MARKS: [char; 2] = ['#', '@'];
-/// Marks that a backslash takes the meaning from.
+/// Marks that a backslash escapes.
 const MEANT: [char; 8] = ['#', '@', '!', '/', '"', '“', '„', '«'];
 
-/// Marks what is quoted, or follows a backslash, as literal, and returns the backslashes.
+/// Marks tokens that are quoted or follow a backslash as literal, and returns the backslashes.
 pub(super) fn make_literal(tokens: &mut [Token]) -> Vec<usize> {
     let mut backslashes = Vec::new();
     let mut at = 0;
-    // Once a quotation mark has none that closes it, no later one has.
+    // If one quotation mark is never closed, no later one is.
     let mut search_end = tokens.len();
     while at < tokens.len() {
         let begins = !tokens[at].is_glued;
@@ -49,7 +49,7 @@ fn is_one_of(token: &Token, marks: &[char]) -> bool {
     matches!(token.kind, Kind::Mark(mark) if marks.contains(&mark))
 }
 
-/// A quotation mark after text, and with no text glued to it.
+/// Whether a quotation mark follows text and precedes none.
 fn closes(tokens: &[Token], at: usize) -> bool {
     let next = tokens.get(at + 1);
     let is_open_end = next.is_none_or(|next| !next.is_glued || matches!(next.kind, Kind::Mark(_)));
@@ -57,7 +57,7 @@ fn closes(tokens: &[Token], at: usize) -> bool {
 }
 
 impl Scan<'_> {
-    /// Two slashes between white space: where the description begins.
+    /// Two slashes between white space, which start the description.
     pub fn description(&self) -> Option<usize> {
         (0..self.tokens.len()).find(|at| {
             let is_slashes = self.mark(*at, '/') && self.glued_mark(at + 1, '/');
@@ -65,7 +65,7 @@ impl Scan<'_> {
         })
     }
 
-    /// `#tag`, `@tag`, `#"two words"`: the tag, and the token after it.
+    /// `#tag`, `@tag`, `#"two words"`: the tag, and the position after it.
     pub fn tag<'t>(&self, at: usize, line: &'t str) -> Option<(&'t str, usize)> {
         let mark = self.token(at).filter(|token| is_one_of(token, &TAG_MARKS))?;
         let start = mark.range.end;
@@ -80,7 +80,7 @@ impl Scan<'_> {
             None => {
                 let word = rest.split(char::is_whitespace).next()?;
                 let word = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']']);
-                // An hour may follow @, a number #: neither is a tag.
+                // An hour may follow @, and a number may follow #; neither is a tag.
                 let first = word.chars().next()?;
                 let is_hour = mark.is_mark('@') && first.is_ascii_digit();
                 let is_tag = first.is_alphanumeric() && !is_hour && !word.contains(',');

@@ -1,4 +1,4 @@
-//! Numbers, places and lengths of time.
+//! Numbers, ordinals and durations.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Span};
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Span};
 use super::language::Unit;
 use super::scan::Scan;
 
-/// Parts of a length such as "1 hour 30 minutes".
+/// Maximum number of parts of a duration such as "1 hour 30 minutes".
 const LENGTH_PARTS_MAX: usize = 3;
 
 /// A number and its unit.
@@ -17,7 +17,7 @@ pub(super) struct Length {
 }
 
 impl Length {
-    /// The date that is so much later; None for hours and minutes, and beyond the calendar.
+    /// The date this much later. None for hours and minutes, and beyond the calendar.
     pub fn after(self, date: Date) -> Option<Date> {
         let number = i64::from(self.number);
         let span = match self.unit {
@@ -32,7 +32,7 @@ impl Length {
         date.checked_add(span.ok()?).ok()
     }
 
-    /// Days, and what is shorter; None for months and years, which have no fixed length.
+    /// Days, and the shorter units as a duration. None for months and years, whose length varies.
     pub fn fixed(self) -> Option<(u64, SignedDuration)> {
         let number = u64::from(self.number);
         let elapsed = i64::from(self.number);
@@ -56,7 +56,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A unit of time, perhaps glued to its number, perhaps abbreviated.
+    /// A unit of time, possibly abbreviated or glued to its number.
     pub fn unit(&self, at: usize) -> Option<(Unit, usize)> {
         let (unit, end) = self.lookup(at, self.words.number.units)?;
         Some((unit, self.skip_stop(end)))
@@ -70,7 +70,7 @@ impl Scan<'_> {
         is_written.then_some((Length { number, unit }, end))
     }
 
-    /// "1 hour 30 minutes": lengths that add up, from the largest.
+    /// "1 hour 30 minutes": durations to add, largest first.
     pub fn lengths(&self, at: usize) -> Option<(Vec<Length>, usize)> {
         let (first, mut end) = self.length(at)?;
         let mut parts = vec![first];
@@ -87,7 +87,7 @@ impl Scan<'_> {
         Some((parts, end))
     }
 
-    /// "3rd", "3." or "third", and -1 for the last. Digits up to 31.
+    /// "3rd", "3." or "third"; -1 is the last. Digits up to 31.
     pub fn ordinal(&self, at: usize) -> Option<(i8, usize)> {
         let Some(number) = self.number(at) else {
             return self.lookup(at, self.words.number.ordinals);

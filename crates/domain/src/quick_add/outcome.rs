@@ -1,4 +1,4 @@
-//! What the phrases of a line amount to together.
+//! Combines the phrases of a line into a task.
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ use super::{Due, Language, Moment, QuickAdd, REMINDER_HOUR, Recurrence, Reminder
 use crate::recurrence::{EndDate, RuleDraft, Series};
 use crate::task::{TAGS_MAX, tag_key};
 
-/// Leaves what counts: the last priority, the last recurrence, the last day and the last time, and
-/// as many tags as a task can have. The others are words of the title.
+/// Keeps the last priority, recurrence, day and time, and as many tags as a task can have. Other phrases
+/// become words of the title.
 pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
     let last =
         |wanted: &dyn Fn(&Item) -> bool| phrases.iter().rposition(|phrase| wanted(&phrase.item));
@@ -70,7 +70,7 @@ pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
     });
 }
 
-/// The phrases that say when.
+/// The phrases about dates and times.
 #[derive(Default)]
 struct Parts<'a> {
     day: Option<&'a Phrase>,
@@ -117,14 +117,14 @@ impl<'a> Parts<'a> {
         Some(Due::At(Moment::of(day, scan.zone)?))
     }
 
-    /// Whether it is too late for a part of today, such as "this morning", that names no hour.
+    /// Whether a part of today without an hour, such as "this morning", is over.
     fn is_part_gone(&self, scan: &Scan<'_>, day: Date, time: Time) -> bool {
         let tokens = self.day.and_then(|phrase| scan.tokens.get(phrase.tokens.clone()));
         let mut kinds = tokens.unwrap_or_default().iter().map(|token| &token.kind);
         day.to_datetime(time) <= scan.now && kinds.all(|kind| matches!(kind, Kind::Word(_)))
     }
 
-    /// The recurrence and its first occurrence; None when it has none.
+    /// The recurrence and its first occurrence. None if the rule never matches.
     fn recurrence(&self, scan: &Scan<'_>) -> Option<(Recurrence, Due)> {
         let repetition = self.repetition?;
         let (day, day_time) = match self.when() {
@@ -229,7 +229,7 @@ pub(super) fn quick_add(
     quick_add
 }
 
-/// Puts what a phrase says into the task, and answers what that is; None when it says nothing.
+/// Applies a phrase to the task and returns its meaning. None if it has none.
 fn take(
     task: &mut QuickAdd,
     line: &str,

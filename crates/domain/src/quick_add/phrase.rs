@@ -1,4 +1,4 @@
-//! The phrases of a line, and which of them are more than words of its title.
+//! Finds the phrases of a line and decides which of them belong to the title.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::token::Kind;
 use crate::instant::Instant;
 use crate::task::Priority;
 
-/// A phrase, by the tokens that it consists of.
+/// A phrase, as a range of tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Phrase {
     pub tokens: Range<usize>,
@@ -23,15 +23,15 @@ pub(super) enum Item {
     Priority(Priority),
     When(When),
     Repetition(Repetition),
-    /// Of the repetition elsewhere in the line.
+    /// The start or end of a repetition elsewhere in the line.
     Bound(Bound),
     Reminder(ReminderPhrase),
-    /// A backslash that took the meaning from what follows.
+    /// A backslash that escaped what follows.
     Escape,
     Description,
 }
 
-/// What stands in the line, from left to right, none overlapping another.
+/// The phrases of a line from left to right, without overlaps.
 pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> {
     let count = scan.tokens.len();
     let names = names(scan);
@@ -39,11 +39,11 @@ pub(super) fn phrases(scan: &Scan<'_>, line: &str, now: Instant) -> Vec<Phrase> 
         let found = scan.repetition(at).filter(|_| scan.begins(at));
         found.is_some_and(|found| scan.ends(found.end))
     });
-    // From right to left: whether a phrase stands at the edge of the title depends on what follows.
+    // From right to left: whether a phrase is at the edge of the title depends on what follows.
     let mut found: Vec<Option<Phrase>> = vec![None; count];
-    // Of each phrase that is none, its end: what it consists of is no phrase either.
+    // The end of each refused phrase: its parts are no phrases either.
     let mut refused = vec![0; count];
-    // Where a day or time is written, the end of it and of those that are joined to it.
+    // For each position with a day or time, the end of it and of those joined to it.
     let mut written = vec![0; count];
     for at in (0..count).rev() {
         if names[at] || !scan.begins(at) {
@@ -117,7 +117,7 @@ fn candidate(
     Some((phrase(Item::When(found.value), found.end), found.strength))
 }
 
-/// The tokens of names that a date is part of.
+/// The tokens of names that contain a date.
 fn names(scan: &Scan<'_>) -> Vec<bool> {
     let mut names = vec![false; scan.tokens.len()];
     for at in 0..names.len() {
@@ -147,8 +147,8 @@ fn belongs_to_title(
     strength != Strength::Sure && !is_edge || is_title
 }
 
-/// Where another day or time would make a range or a choice of the one that ends here, which no task
-/// has: "monday to friday", "today or tomorrow", "mon, wed", "every day at 9 and 21".
+/// Where another day or time forms a range or choice with the one that ends here, which no task can have:
+/// "monday to friday", "today or tomorrow", "mon, wed", "every day at 9 and 21".
 fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
     let end = phrase.tokens.end;
     let comma = scan.skip_mark(end, ',');
@@ -161,12 +161,12 @@ fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
     other.filter(|other| *other < scan.tokens.len())
 }
 
-/// Whether a number alone follows the word that joins it to what ends here.
+/// Whether the joining word is followed only by a number.
 fn is_number(scan: &Scan<'_>, end: usize, at: usize) -> bool {
     at > scan.skip_mark(end, ',') && scan.number(at).is_some()
 }
 
-/// Whether the word before the phrase makes it part of what is said: "the sunday papers".
+/// Whether the word before the phrase binds it to the title: "the sunday papers".
 fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
     let start = phrase.tokens.start;
     let is_led = match phrase.item {
@@ -187,7 +187,7 @@ fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
     !is_led && (is_binding || scan.lookup(before, scan.words.number.ordinals).is_some())
 }
 
-/// Whether no more of the title follows, or what shows that an introduced phrase is over: "on the
+/// Whether nothing of the title follows, or a word shows that an introduced phrase is over: "on the
 /// 17th with Bob".
 fn is_edge(scan: &Scan<'_>, found: &[Option<Phrase>], phrase: &Phrase) -> bool {
     let Range { start, end } = phrase.tokens;
@@ -206,8 +206,8 @@ fn is_edge(scan: &Scan<'_>, found: &[Option<Phrase>], phrase: &Phrase) -> bool {
     is_closed || is_followed || is_linked
 }
 
-/// Whether the phrase is written as part of a title: "Friday Night Lights", "The Day After
-/// Tomorrow". Weekdays and people have capitals too, so that more than one other word must.
+/// Whether the phrase is capitalised as part of a title: "Friday Night Lights", "The Day After Tomorrow".
+/// Weekdays and names have capitals too, so more than one other word must have one.
 fn is_capitalised(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let is_word = |at: usize| {
         scan.tokens
@@ -223,12 +223,12 @@ fn is_capitalised(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     scan.words.title.is_capital_telling && is_written && is_title
 }
 
-/// A backslash that was taken for what it is.
+/// A backslash that escaped a mark.
 pub(super) fn escape(at: usize) -> Phrase {
     Phrase { tokens: at..at + 1, item: Item::Escape }
 }
 
-/// The two slashes and all that follows.
+/// The two slashes and the rest of the line.
 pub(super) fn description(at: usize, end: usize) -> Phrase {
     Phrase { tokens: at..end, item: Item::Description }
 }

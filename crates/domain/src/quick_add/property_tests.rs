@@ -6,7 +6,7 @@ use crate::recurrence::Series;
 /// A Wednesday, the last minute of a leap day, and the night in which the clocks go back.
 const NOWS: [&str; 3] = ["2031-03-26T09:00:00Z", "2032-02-29T22:59:00Z", "2031-10-26T00:59:00Z"];
 
-/// What lines are made of that mean something, in both languages, and what comes between.
+/// Phrases, marks and separators of both languages.
 const PIECES: &[&str] = &[
     "tomorrow",
     "today",
@@ -129,7 +129,7 @@ fn bare(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-/// What has to hold of any line.
+/// Invariants of any line.
 fn check(line: &str, now: &str, zone: &str, language: Language) -> Result<(), TestCaseError> {
     let zone = Zone::parse(zone).expect("a zone");
     let now = now.parse().expect("an instant");
@@ -147,7 +147,7 @@ fn check(line: &str, now: &str, zone: &str, language: Language) -> Result<(), Te
         from = span.range.end;
     }
     title += &line[from..];
-    prop_assert_eq!(bare(&title), bare(&found.title), "what is no span is the title");
+    prop_assert_eq!(bare(&title), bare(&found.title), "the title is the line without its spans");
     prop_assert_eq!(
         found.spans.is_empty(),
         found.reading().is_empty() && bare(line) == bare(&title)
@@ -160,7 +160,7 @@ fn check(line: &str, now: &str, zone: &str, language: Language) -> Result<(), Te
         let series = Series::new(recurrence.rule.clone(), anchor, zone.clone());
         prop_assert_eq!(series.preview(1).first().map(|slot| slot.local.date()), Some(first));
     }
-    // Switching off.
+    // Switching spans off.
     let all: Vec<_> = found.spans.iter().map(|span| span.range.clone()).collect();
     let none = read(&all);
     prop_assert_eq!(none.title, line.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -185,8 +185,8 @@ proptest! {
     }
 }
 
-/// Time goes with the length of a line, whatever repeats in it: a line of the greatest length takes
-/// about as many steps for each token as a short one.
+/// The work grows linearly with the line, whatever repeats in it: a line of the maximum length takes about as
+/// many steps per token as a short one.
 #[test]
 fn cost_is_bounded() {
     let zone = Zone::utc();

@@ -1,4 +1,4 @@
-//! A line as it was understood, in plain words.
+//! Describes the result in plain words.
 
 use jiff::civil::Date;
 
@@ -9,8 +9,8 @@ use crate::offset::ReminderOffset;
 use crate::recurrence::{Basis, End, Frequency, Series, describe};
 
 impl QuickAdd {
-    /// All but the title and the text of the description, in sentences of the line's language.
-    /// Empty when nothing was understood.
+    /// All but the title and the text of the description, in sentences of the line's language. Empty if
+    /// nothing was understood.
     #[must_use]
     pub fn reading(&self) -> String {
         let words = &self.language.words().reading;
@@ -45,7 +45,7 @@ impl QuickAdd {
     }
 }
 
-/// With a capital and a full stop, unless it ends with one: "am 26."
+/// Capitalised and with a full stop, unless the text already ends with one: "am 26."
 fn sentence(text: &str) -> String {
     let mut chars = text.trim_end_matches('.').chars();
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
@@ -93,7 +93,7 @@ fn offset_in_words(words: &ReadingWords, offset: ReminderOffset) -> String {
     words.before.replace("{length}", &listed(&lengths, words.and))
 }
 
-/// A rule in the language of the words: as it describes itself, or by the words for rules.
+/// A rule in the language of the words: its own description, or one built from the words for rules.
 pub(super) fn rule_in_words(words: &ReadingWords, schedule: &Schedule, series: &Series) -> String {
     let Some(rule_words) = &words.rule else { return describe(series) };
     let rule = series.rule();

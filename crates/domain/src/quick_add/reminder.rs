@@ -1,4 +1,4 @@
-//! Reminders: an exclamation mark, and how long before the task is due, or when.
+//! Reminders: an exclamation mark, followed by an offset from the due date or a moment.
 
 use super::due::When;
 use super::scan::Scan;

@@ -1,4 +1,4 @@
-//! Phrases that say that something repeats.
+//! Phrases for repetitions.
 
 use jiff::civil::{Date, Time};
 
@@ -8,9 +8,9 @@ use super::scan::{Found, Scan, Strength};
 use super::schedule::{Days, Schedule, WEEKEND, WORKDAYS};
 use crate::recurrence::{Basis, Frequency, INTERVAL_MAX};
 
-/// What may follow a repetition, each at most once: days, time, start, end.
+/// Clauses that may follow a repetition, each at most once: days, time, start, end.
 const CLAUSES_MAX: usize = 4;
-/// Days or weekdays in one list.
+/// Maximum number of days or weekdays in one list.
 const LIST_MAX: usize = 31;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub(super) struct Repetition {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// This day included.
+    /// Including this day.
     On(Date),
-    /// So long from the first date on, which is the first of its days.
+    /// For a duration from the first date on, that day included.
     During(Length),
     Times(u32),
 }
 
-/// The first or the last day on which something repeats.
+/// The first or last day of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     Start(Date),
@@ -90,7 +90,7 @@ impl Scan<'_> {
         })
     }
 
-    /// What stands after "every", and the time that it may name.
+    /// The schedule after "every", and the time if it names one.
     fn every(&self, at: usize) -> Option<(Schedule, Option<Time>, usize)> {
         let words = &self.words.repetition;
         if let Some((part, end)) = self.lookup(at, self.words.time.parts) {
@@ -113,7 +113,7 @@ impl Scan<'_> {
             let (schedule, end) = days?;
             return Some((Schedule { interval: schedule.interval * 2, ..schedule }, None, end));
         }
-        // A month before a weekday: "mar" and "mai" are no days, but "27 march" is one.
+        // A month wins over a weekday: "mar" and "mai" are also weekdays, but "27 march" is a date.
         let found = self.interval(at).or_else(|| self.day_of_year(at)).or_else(|| self.placed(at));
         let (schedule, end) = found.or(days)?;
         Some((schedule, None, end))
@@ -136,7 +136,7 @@ impl Scan<'_> {
             let (month, end) = self.month(self.skip(next, self.words.date.of))?;
             Some((day, month, end))
         })?;
-        // A leap year has every date that there is.
+        // 2000 is a leap year, so it has every date.
         Date::new(2000, month, day).ok()?;
         let days = Days::OfYear(day, month);
         Some((Schedule { days, ..Schedule::every(1, Frequency::Yearly) }, end))
@@ -171,7 +171,7 @@ impl Scan<'_> {
                 }
             };
         }
-        // A place in words needs the thing that it counts.
+        // An ordinal in words needs a noun.
         let is_written = self.number(at).is_some();
         is_written.then_some((of_month(places)?, end))
     }
@@ -190,7 +190,7 @@ impl Scan<'_> {
         })
     }
 
-    /// Items with commas or "and" between them.
+    /// Items separated by commas or "and".
     fn list<T>(
         &self,
         at: usize,
@@ -280,7 +280,7 @@ impl Scan<'_> {
         self.time_clause(day.end, &mut repetition.time).or(Some(day.end))
     }
 
-    /// A start or an end that stands apart from its repetition.
+    /// A start or end that is separate from its repetition.
     pub fn bound(&self, at: usize) -> Option<Found<Bound>> {
         let words = &self.words.repetition;
         let bound = |list, bound: fn(Date) -> Bound| {
@@ -319,7 +319,7 @@ impl Scan<'_> {
     }
 }
 
-/// So many units, if a rule can have them.
+/// A multiple of a unit, if a rule can have it.
 fn every(number: u16, unit: Unit) -> Option<Schedule> {
     let (each, frequency) = match unit {
         Unit::Minute | Unit::Hour => return None,

@@ -1,4 +1,4 @@
-//! Where in a line the grammar stands, and what it finds there.
+//! The grammar's view of a line: positions, and what stands there.
 
 use jiff::civil::{Date, DateTime};
 
@@ -6,23 +6,23 @@ use super::language::{List, Table, Words};
 use super::token::{Kind, Token};
 use crate::zone::Zone;
 
-/// Marks that may follow a phrase without being part of it.
+/// Marks that may follow a phrase without belonging to it.
 const CLOSING: [char; 8] = ['.', ',', ';', ':', '!', '?', ')', ']'];
 
-/// How much of the line around it a phrase needs to be more than words of the title.
+/// Where a phrase has to stand to be more than words of the title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
-    /// It contradicts itself.
+    /// The phrase contradicts itself.
     Never,
-    /// Nothing of the title may follow.
+    /// It must end the title.
     Edge,
-    /// Nothing of the title may follow, unless the phrase is introduced.
+    /// It must end the title unless it is introduced.
     Doubtful,
-    /// It may stand anywhere.
+    /// It may be anywhere.
     Sure,
 }
 
-/// What was read, and the token after it.
+/// A value, and the position after it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found<T> {
     pub value: T,
@@ -40,13 +40,13 @@ impl<T> Found<T> {
     }
 }
 
-/// A line with what its words are relative to. Positions are those of tokens.
+/// A line with its context. Positions are indexes of tokens.
 pub(super) struct Scan<'a> {
     pub tokens: &'a [Token],
     pub words: &'static Words,
     pub now: DateTime,
     pub zone: &'a Zone,
-    /// How often a token has been looked at.
+    /// Number of token look-ups so far.
     #[cfg(test)]
     pub steps: &'a std::cell::Cell<usize>,
 }
@@ -56,7 +56,7 @@ impl Scan<'_> {
         self.now.date()
     }
 
-    /// A token, unless it is meant literally.
+    /// A token, unless it is literal.
     pub fn token(&self, at: usize) -> Option<&Token> {
         #[cfg(test)]
         self.steps.set(self.steps.get() + 1);
@@ -77,7 +77,7 @@ impl Scan<'_> {
         }
     }
 
-    /// How many digits a number is written with.
+    /// The number of digits of a number.
     pub fn digits(&self, at: usize) -> usize {
         self.tokens.get(at).map_or(0, |token| token.range.len())
     }
@@ -94,13 +94,13 @@ impl Scan<'_> {
         self.is_glued(at) && self.mark(at, mark)
     }
 
-    /// A number from `min` to `max` of at most two digits, glued to what is before it.
+    /// A number from `min` to `max` of at most two digits, glued to the token before it.
     pub fn glued_number(&self, at: usize, min: u32, max: u32) -> Option<u32> {
         let number = self.number(at).filter(|_| self.is_glued(at) && self.digits(at) <= 2)?;
         (min..=max).contains(&number).then_some(number)
     }
 
-    /// The end of a phrase that stands at a position, word by word.
+    /// The end of a phrase at a position, compared word by word.
     pub fn phrase(&self, at: usize, phrase: &str) -> Option<usize> {
         let mut next = at;
         let mut was_mark = true;
@@ -119,19 +119,19 @@ impl Scan<'_> {
         Some(next)
     }
 
-    /// The longest phrase of a list that stands at a position.
+    /// The end of the longest phrase of a list at a position.
     pub fn any(&self, at: usize, phrases: List) -> Option<usize> {
         phrases.iter().filter_map(|phrase| self.phrase(at, phrase)).max()
     }
 
-    /// The longest phrase of a table that stands at a position, and what it stands for.
+    /// The longest phrase of a table at a position: its meaning and its end.
     pub fn lookup<T: Copy>(&self, at: usize, table: Table<T>) -> Option<(T, usize)> {
         let found =
             table.iter().filter_map(|(phrase, value)| Some((*value, self.phrase(at, phrase)?)));
         found.max_by_key(|(_, end)| *end)
     }
 
-    /// As [`Scan::any`], or no step at all.
+    /// Like [`Scan::any`], but stays if nothing matches.
     pub fn skip(&self, at: usize, phrases: List) -> usize {
         self.any(at, phrases).unwrap_or(at)
     }
@@ -140,7 +140,7 @@ impl Scan<'_> {
         if self.glued_mark(at, mark) { at + 1 } else { at }
     }
 
-    /// Behind the full stop of an abbreviation.
+    /// Skips the full stop of an abbreviation.
     pub fn skip_stop(&self, at: usize) -> usize {
         let is_stop = self.glued_mark(at, '.') && !self.is_glued(at + 1);
         if is_stop || (self.glued_mark(at, '.') && self.mark(at + 1, ',')) { at + 1 } else { at }
@@ -154,7 +154,7 @@ impl Scan<'_> {
                 && !self.is_glued(at - 1)
     }
 
-    /// Whether a phrase may end before this token: white space follows, if need be after marks.
+    /// Whether a phrase may end before this token: white space follows, possibly after marks.
     pub fn ends(&self, at: usize) -> bool {
         let mut rest = self.tokens.get(at..).unwrap_or_default().iter();
         rest.find_map(|token| match token.kind {

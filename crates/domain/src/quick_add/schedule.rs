@@ -1,4 +1,4 @@
-//! When something repeats, as it is said, and the rule that it makes.
+//! The days of a repetition, and the rule for them.
 
 use jiff::civil::{Date, DateTime, Time};
 
@@ -19,18 +19,18 @@ pub(super) struct Schedule {
     pub days: Days,
 }
 
-/// Which days of a week, month or year.
+/// The days of a week, month or year.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Days {
-    /// That of the first date.
+    /// The day of the first date.
     Anchor,
     /// Monday 0, ascending, each once; weekly.
     Weekdays(Vec<u8>),
     /// 1 to 31, -1 for the last; monthly.
     OfMonth(Vec<i8>),
-    /// Such as the third, and the last, of a weekday; monthly.
+    /// For example the third and the last of some weekdays; monthly.
     Numbered(Vec<i8>, u8),
-    /// Such as the 15th day from Monday to Friday; monthly.
+    /// For example the 15th workday, Monday to Friday; monthly.
     Workday(i8),
     /// Day and month; yearly.
     OfYear(i8, i8),
@@ -73,7 +73,7 @@ impl Schedule {
         }
     }
 
-    /// The rule as RFC 5545 has it, where the structured form cannot say it.
+    /// The rule in RFC 5545's form, if the structured form cannot express it.
     fn rrule(&self) -> Option<String> {
         let part = match &self.days {
             Days::OfMonth(days) if days.len() > 1 || days.contains(&-1) => {
@@ -96,7 +96,7 @@ impl Schedule {
         Some(format!("FREQ=MONTHLY;{interval}{part}"))
     }
 
-    /// The first date from a date on, whatever the interval.
+    /// The first date on or after a date, ignoring the interval.
     pub fn first_from(&self, from: Date) -> Option<Date> {
         if let Days::OfYear(day, month) = self.days {
             return day_and_month(from, day, month);

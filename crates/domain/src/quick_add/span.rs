@@ -1,18 +1,18 @@
-//! The bytes of phrases, and the line without them.
+//! The byte ranges of phrases, and the line without them.
 
 use std::ops::Range;
 
 use super::phrase::{Item, Phrase};
 use super::token::Token;
 
-/// Punctuation between a phrase and the rest.
+/// Punctuation between a phrase and the rest of the line.
 const SEPARATORS: [char; 3] = [',', ';', ':'];
-/// What may separate the title from the phrases after it.
+/// Characters that may separate the title from the phrases after it.
 const TRAILING_SEPARATORS: [char; 5] = [',', ';', '-', '–', '—'];
-/// Marks that close what is before them.
+/// Closing marks.
 const CLOSING: [char; 5] = ['.', '!', '?', ')', ']'];
 
-/// The bytes of each phrase, with the punctuation that makes no sense without it.
+/// The byte range of each phrase, including punctuation that belongs to it.
 pub(super) fn ranges(line: &str, tokens: &[Token], phrases: &[Phrase]) -> Vec<Range<usize>> {
     let mut ranges: Vec<_> = phrases
         .iter()
@@ -53,7 +53,7 @@ fn with_separator(line: &str, range: Range<usize>) -> Range<usize> {
     range.start..range.end + separator.map_or(0, char::len_utf8)
 }
 
-/// `, tomorrow` at the end: where it begins.
+/// `, tomorrow` at the end: where the range begins.
 fn without_separator(line: &str, from: usize, start: usize) -> usize {
     let before = line[from..start].trim_end();
     let Some(title) = before.strip_suffix(TRAILING_SEPARATORS) else { return start };
@@ -64,13 +64,13 @@ fn without_separator(line: &str, from: usize, start: usize) -> usize {
     from + title.len()
 }
 
-/// What is left, with one space for white space and spans.
+/// The rest of the line, with one space in place of white space or spans.
 pub(super) fn title(line: &str, ranges: &[Range<usize>]) -> String {
     let mut title = String::with_capacity(line.len());
     let mut from = 0;
     for range in ranges {
         title.push_str(&line[from..range.start]);
-        // "Call Bob tomorrow!" is "Call Bob!"
+        // "Call Bob tomorrow!" becomes "Call Bob!"
         if line[range.end..].starts_with(CLOSING) && !line[range.clone()].ends_with('\\') {
             title.truncate(title.trim_end().len());
         } else {

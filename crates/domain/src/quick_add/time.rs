@@ -4,15 +4,15 @@ use jiff::civil::Time;
 
 use super::scan::{Found, Scan, Strength};
 
-/// From here on, a part of the day is in the half of the clock after noon.
+/// From this hour on, a part of the day means the half after noon.
 const NOON: i8 = 12;
 
-/// A time of day as it is written.
+/// A time of day as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Clock {
     hour: i8,
     minute: i8,
-    /// It says by itself which half of the day is meant.
+    /// Whether it states which half of the day is meant.
     is_whole_day: bool,
 }
 
@@ -21,7 +21,7 @@ impl Clock {
         Time::new(self.hour, self.minute, 0, 0).ok()
     }
 
-    /// In the half of the day to which a part of it belongs.
+    /// Moves the time to the half of the day of a part such as "evening".
     fn within(self, part: i8) -> Self {
         let is_later = part >= NOON && self.hour < NOON && !self.is_whole_day;
         Self { hour: self.hour + if is_later { NOON } else { 0 }, ..self }
@@ -34,7 +34,7 @@ impl Scan<'_> {
         self.clock_time(at).or_else(|| self.part_and_clock(at, false))
     }
 
-    /// As [`Scan::time`], after a day, where "evening" and "9" alone are times too.
+    /// Like [`Scan::time`], but after a day, where "evening" and "9" alone are also times.
     pub fn time_of_day(&self, at: usize) -> Option<Found<Time>> {
         let found = self.time(at).or_else(|| self.part_and_clock(at, true)).or_else(|| {
             let clock = self.clock(at)?;
@@ -44,20 +44,20 @@ impl Scan<'_> {
         (self.begins(at) && self.ends(found.end)).then_some(found)
     }
 
-    /// A lone number after a day is an hour where no more of the title follows.
+    /// A lone number after a day is an hour if it ends the title.
     fn is_plain_hour(&self, at: usize) -> bool {
         let next = self.tokens.get(at + 1);
         next.is_none_or(|token| token.is_glued)
     }
 
-    /// A part of the day, and perhaps a time in it.
+    /// A part of the day, possibly with a time in it.
     fn part_and_clock(&self, at: usize, is_bare: bool) -> Option<Found<Time>> {
         let bare = || self.lookup(at, self.words.time.parts).filter(|_| is_bare);
         let (part, end) = self.part(at).or_else(bare)?;
         Some(self.clock_in_part(part, end))
     }
 
-    /// What follows a part of the day: a time in it, or the hour at which it begins.
+    /// After a part of the day: a time in it, or its first hour.
     pub fn clock_in_part(&self, part: i8, at: usize) -> Found<Time> {
         let led = self.any(at, self.words.time.lead).unwrap_or(at);
         let clock = self.clock(led).filter(|found| {
@@ -69,7 +69,7 @@ impl Scan<'_> {
             .unwrap_or(Found::sure(Time::constant(part, 0, 0, 0), at))
     }
 
-    /// A time, with what leads to it.
+    /// A time with its lead-in.
     fn clock_time(&self, at: usize) -> Option<Found<Time>> {
         let led = match self.any(at, self.words.time.lead) {
             None if self.mark(at, '@') => Some(at + 1),
@@ -84,12 +84,12 @@ impl Scan<'_> {
         match (led, clock.strength) {
             (None, Strength::Edge) => None,
             (Some(_), Strength::Doubtful) => Found { strength: Strength::Sure, ..clock }.time(),
-            // An hour alone may begin another phrase: "at 9 Main Street", "um 9 Prozent".
+            // A lone hour may begin another phrase: "at 9 Main Street", "um 9 Prozent".
             _ => clock.time(),
         }
     }
 
-    /// Hours and minutes. An hour alone is [`Strength::Edge`].
+    /// Hours and minutes. A lone hour is [`Strength::Edge`].
     fn clock(&self, at: usize) -> Option<Found<Clock>> {
         let words = &self.words.time;
         if let Some((minutes, hour_at)) = self.lookup(at, words.fractions) {
@@ -117,7 +117,7 @@ impl Scan<'_> {
             end = at + 3;
             strength = Strength::Doubtful;
         } else if let Some(minute) = minute('.') {
-            // Only with a word after it, for 9.30 is also a number and a date.
+            // Only with a word after it, because 9.30 is also a number and a date.
             if self.any(at + 3, words.clock).is_some() || self.half(at + 3).is_some() {
                 clock.minute = minute as i8;
                 end = at + 3;
@@ -127,7 +127,7 @@ impl Scan<'_> {
         Some(self.part_after(found))
     }
 
-    /// What follows a time and makes it one for sure: "am", "pm", "o'clock".
+    /// A word after a time that makes it certain: "am", "pm", "o'clock".
     fn clock_word(&self, mut found: Found<Clock>) -> Found<Clock> {
         if let Some((is_after_noon, end)) = self.half(found.end)
             && (1..=NOON).contains(&found.value.hour)
@@ -160,14 +160,14 @@ impl Scan<'_> {
         }
     }
 
-    /// A part of the day that needs no day beside it.
+    /// A part of the day that needs no day.
     pub fn part(&self, at: usize) -> Option<(i8, usize)> {
         let words = &self.words.time;
         let led = || self.lookup(self.any(at, words.part_lead)?, words.parts);
         self.lookup(at, words.part_adverbs).or_else(led)
     }
 
-    /// The half of the day, before or after noon.
+    /// The half of the day: before or after noon.
     fn half(&self, at: usize) -> Option<(bool, usize)> {
         let words = &self.words.time;
         let before = self.any(at, words.before_noon).map(|end| (false, end));

@@ -1,29 +1,29 @@
-//! A line in words, numbers and marks, each with its place.
+//! Splits a line into words, numbers and marks.
 
 use std::ops::Range;
 
 use crate::fold::fold;
 
-/// Most digits of a number that is read as one.
+/// Maximum number of digits of a number.
 const DIGITS_MAX: usize = 4;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    /// Letters, with apostrophes between them; without case and accents.
+    /// Letters with apostrophes between them, without case and accents.
     Word(String),
-    /// Digits; None when they are more than a date needs.
+    /// Digits. None if they are more than a date needs.
     Number(Option<u32>),
     Mark(char),
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    /// Bytes of the line.
+    /// Byte range of the line.
     pub range: Range<usize>,
     pub kind: Kind,
-    /// Nothing stands between the token and the one before it.
+    /// No white space separates the token from the one before it.
     pub is_glued: bool,
-    /// Quoted, or taken literally for a backslash.
+    /// Quoted or escaped by a backslash.
     pub is_literal: bool,
     pub is_capitalised: bool,
 }
@@ -34,7 +34,7 @@ impl Token {
     }
 }
 
-/// Every character but white space belongs to exactly one token.
+/// Every character except white space belongs to exactly one token.
 pub(super) fn tokens(line: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut chars = line.char_indices().peekable();

@@ -1,4 +1,4 @@
-//! The next date when a series follows its completions instead of a calendar.
+//! The next date of a series that follows its completions instead of a calendar.
 
 use jiff::civil::Date;
 
@@ -8,17 +8,17 @@ use super::grid::{Grid, date_in};
 use super::rrule::{Expansion, Rrule};
 use super::rule::{MonthEnd, Pattern, Rule, Structured};
 
-/// Most months, or years, that are passed over until one has the wanted day: 29 February is at
-/// most eight years away.
+/// Maximum number of months or years to pass over until one has the wanted day: 29 February is at most eight
+/// years away.
 const STEPS_PER_SKIP_MAX: i64 = 8;
 
-/// The date that follows an occurrence for `slot` that was completed on `done`: one interval after
-/// the completion.
+/// The date that follows an occurrence for `slot` that was completed on `done`: one interval after the
+/// completion.
 ///
-/// Where the rule names dates, such as weekdays or a day of the month, it is the first such date after both the
-/// completion and the slot, so that what was done early does not come again for the same slot; the
-/// interval then counts from the completion's week or month. A month that lacks the day is clamped,
-/// or with `skip` passed over for the next that has it. None beyond the calendar.
+/// If the rule names dates, such as weekdays or a day of the month, the result is the first such date after
+/// both the completion and the slot, so that an early completion does not bring the same slot again. The
+/// interval then counts from the completion's week or month. A month that lacks the day is clamped, or with
+/// `skip` passed over for the next that has it. None beyond the calendar.
 pub(super) fn after_completion(rule: &Rule, done: Date, slot: Date) -> Option<Date> {
     match &rule.pattern {
         Pattern::Structured(pattern) => structured(pattern, rule.month_end, done, slot),
@@ -32,7 +32,7 @@ pub(super) fn after_completion(rule: &Rule, done: Date, slot: Date) -> Option<Da
     }
 }
 
-/// What an rrule means that only has a frequency and an interval.
+/// The structured equivalent of an rrule that has only a frequency and an interval.
 fn plain(rrule: &Rrule) -> Structured {
     Structured {
         frequency: rrule.frequency(),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_interval_after_the_completion() {
-        // Done late, and done early.
+        // Completed late, and completed early.
         check(every(3, Frequency::Daily), "2026-01-10", "2026-01-12", "2026-01-15");
         check(every(3, Frequency::Daily), "2026-01-10", "2026-01-05", "2026-01-08");
         check(every(2, Frequency::Weekly), "2026-01-10", "2026-01-12", "2026-01-26");
@@ -118,7 +118,7 @@ mod tests {
         check(days(1), "2026-01-12", "2026-01-13", "2026-01-14");
         check(days(1), "2026-01-12", "2026-01-15", "2026-01-19");
         check(days(2), "2026-01-12", "2026-01-15", "2026-01-26");
-        // Done a day early: Wednesday's is done, so Monday is next.
+        // Completed a day early: this was Wednesday's, so Monday is next.
         check(days(1), "2026-01-14", "2026-01-13", "2026-01-19");
     }
 
@@ -130,7 +130,7 @@ mod tests {
         };
         check(on(15, 1), "2026-01-15", "2026-01-20", "2026-02-15");
         check(on(15, 1), "2026-01-15", "2026-02-10", "2026-02-15");
-        // Done early.
+        // Completed early.
         check(on(15, 1), "2026-01-15", "2026-01-10", "2026-02-15");
         check(on(15, 2), "2026-01-15", "2026-01-15", "2026-03-15");
         check(on(31, 1), "2026-01-31", "2026-01-31", "2026-02-28");

@@ -1,4 +1,4 @@
-//! A rule in words, for people.
+//! Describes a rule in words.
 
 use jiff::civil::Date;
 
@@ -52,7 +52,7 @@ fn days(pattern: &Structured, anchor: Date, month_end: MonthEnd) -> String {
     }
 }
 
-/// What becomes of a day that some months or years do not have.
+/// What happens to a day that some months or years lack.
 fn missing(can_be_missing: bool, month_end: MonthEnd, unit: &str) -> String {
     match month_end {
         _ if !can_be_missing => String::new(),

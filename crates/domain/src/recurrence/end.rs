@@ -4,19 +4,19 @@ use jiff::civil::{Date, DateTime};
 
 use crate::instant::Instant;
 
-/// Most occurrences that a rule can ask for by `count`.
+/// Maximum number of occurrences that a rule can request with `count`.
 pub const COUNT_MAX: u16 = 10_000;
 
-/// When a series is over.
+/// When a series ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Never,
     /// At the end of this day in the series' zone.
     OnDate(Date),
-    /// After this instant, itself included.
+    /// After this instant, inclusive.
     AtInstant(Instant),
-    /// After this wall-clock time in the series' zone, itself included; from an rrule's `UNTIL`.
+    /// After this wall-clock time in the series' zone, inclusive; from an rrule's `UNTIL`.
     AtLocal(DateTime),
-    /// After so many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
+    /// After this many occurrences, 1 to 10,000: scheduled ones, or completions on that basis.
     AfterCount(u16),
 }

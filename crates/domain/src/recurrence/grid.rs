@@ -1,4 +1,4 @@
-//! The dates of a structured pattern, seen from an anchor: by arithmetic, however far away.
+//! The dates of a structured pattern from an anchor on, by arithmetic, however far away.
 
 use jiff::civil::Date;
 
@@ -7,16 +7,16 @@ use super::frequency::Frequency;
 use super::rule::{MonthEnd, Structured, Weekdays};
 use crate::instant::YEAR_MAX;
 
-/// Most months that are looked at for a slot. The Gregorian calendar repeats after 400 years, so a
-/// day that has not come in as many steps never will.
+/// Maximum number of months to search for a slot. The Gregorian calendar repeats after 400 years, so a day
+/// that has not come in that many months never will.
 const STEPS_PER_SLOT_MAX: i64 = 4_800;
-/// Most months that are looked at to count slots: more than the calendar has.
+/// Maximum number of months to search when counting slots: more than the calendar has.
 const STEPS_PER_COUNT_MAX: i64 = 120_000;
 const DAYS_PER_WEEK: i64 = 7;
 /// A day that every month has.
 const DAY_IN_EVERY_MONTH: u8 = 28;
 
-/// A pattern laid out from the date that it starts on.
+/// A pattern laid out from its anchor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Grid {
     pub(super) pattern: Structured,
@@ -25,8 +25,8 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The first date of the pattern that is neither before `from` nor before the anchor. None when
-    /// there is none, or none within the calendar.
+    /// The first date of the pattern that is neither before `from` nor before the anchor. None if there is
+    /// none within the calendar.
     pub(super) fn first_from(&self, from: Date) -> Option<Date> {
         let from = from.max(self.anchor);
         match self.pattern.frequency {
@@ -39,7 +39,7 @@ impl Grid {
             Frequency::Weekly => {
                 let (monday, days, step) = self.weeks()?;
                 let week = days_between(monday, from).div_euclid(step);
-                // Either in the active week at or before `from`, or on the first day of the next.
+                // Either in the active week at or before `from`, or on the first day of the next active week.
                 [week, week + 1].into_iter().find_map(|week| {
                     days.iter()
                         .filter_map(|day| add_days(monday, week * step + i64::from(day)))
@@ -67,7 +67,7 @@ impl Grid {
                 let (monday, days, step) = self.weeks()?;
                 let days: Vec<i64> = days.iter().map(i64::from).collect();
                 let weekday = days_between(monday, self.anchor);
-                // As if those of the first week that lie before the anchor counted too.
+                // Counts the first week as if its days before the anchor were slots too.
                 let missed = days.iter().filter(|day| **day < weekday).count() as i64;
                 let index = before + missed;
                 let per_week = days.len() as i64;
@@ -95,8 +95,7 @@ impl Grid {
             .nth(before as usize)
     }
 
-    /// Monday of the anchor's week, the days of the week, and the days from one active week to the
-    /// next.
+    /// Monday of the anchor's week, the weekdays, and the number of days from one active week to the next.
     fn weeks(&self) -> Option<(Date, Weekdays, i64)> {
         let weekday = self.anchor.weekday();
         let monday = add_days(self.anchor, -i64::from(weekday.to_monday_zero_offset()))?;
@@ -104,7 +103,7 @@ impl Grid {
         Some((monday, days, i64::from(self.pattern.interval) * DAYS_PER_WEEK))
     }
 
-    /// The anchor's month, the day of the month, and the months from one slot's to the next: a year
+    /// The anchor's month, the day of the month, and the number of months from one slot to the next; a year
     /// is twelve months.
     fn months(&self) -> (i64, u8, i64) {
         let day = self.pattern.day_of_month.unwrap_or(self.anchor.day() as u8);
@@ -117,7 +116,7 @@ impl Grid {
     }
 }
 
-/// A day of a month, which may have none such.
+/// A day of a month, which the month may lack.
 pub(super) fn date_in(month: i64, day: u8, month_end: MonthEnd) -> Option<Date> {
     let year = i16::try_from(month.div_euclid(MONTHS_PER_YEAR)).ok()?;
     let first = Date::new(year, month.rem_euclid(MONTHS_PER_YEAR) as i8 + 1, 1).ok()?;
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counting_agrees_with_walking() {
+    fn nth_agrees_with_first_from() {
         let mut checked = 0;
         for anchor in ["2024-02-29", "2026-01-31", "2026-01-15", "2026-08-02"] {
             for frequency in Frequency::ALL {

@@ -1,4 +1,4 @@
-//! English phrases that rules are described with.
+//! English phrases for describing rules.
 
 use jiff::civil::{Date, Weekday};
 
@@ -20,7 +20,7 @@ pub(super) fn every(frequency: Frequency, interval: u16) -> String {
     }
 }
 
-/// Weekdays, Monday 0, in ascending order.
+/// Weekdays in ascending order; Monday is 0.
 pub(super) fn on_weekdays(days: &[u8]) -> String {
     if days == FROM_MONDAY_TO_FRIDAY {
         return " from Monday to Friday".to_owned();
@@ -42,7 +42,7 @@ pub(super) fn day_and_month(date: Date) -> String {
     format!("{} {}", date.day(), month_name(date.month()))
 }
 
-/// "first" or "last", "second" or "second to last"; never of 0.
+/// "first" or "last", "second" or "second to last". The number is not 0.
 pub(super) fn ordinal(number: i16) -> String {
     let word = match number.unsigned_abs() {
         1 if number < 0 => return "last".to_owned(),

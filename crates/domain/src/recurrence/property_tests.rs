@@ -5,7 +5,7 @@ use super::*;
 use crate::offset::ReminderOffset;
 use crate::zone::Zone;
 
-/// Text that is nearly a rule.
+/// Text that resembles a rule.
 const NEARLY_A_RULE: &str = "(FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY))(;(INTERVAL=[0-9]{1,4}|COUNT=[0-9]{1,5}|\
     UNTIL=20[0-9]{6}(T[0-2][0-9][0-5][0-9]00Z?)?|WKST=(MO|SU|XX)|BYMONTH=-?[0-9]{1,2}(,[0-9]{1,2})?|\
     BYMONTHDAY=-?[0-9]{1,2}|BYYEARDAY=-?[0-9]{1,3}|BYWEEKNO=-?[0-9]{1,2}|BYSETPOS=-?[0-9]{1,3}|\
@@ -33,8 +33,7 @@ fn draft() -> impl Strategy<Value = RuleDraft> {
 }
 
 proptest! {
-    /// Slots strictly increase, none is before the anchor, and the next after a slot is the one
-    /// that follows it in the preview.
+    /// Slots strictly increase, none is before the anchor, and `slot_after` agrees with the preview.
     #[test]
     fn slots_increase_from_the_anchor(
         draft in draft(),
@@ -55,9 +54,9 @@ proptest! {
         }
     }
 
-    /// What is read is bounded in its work, and reads the same again.
+    /// A parsed rule takes bounded work, and its text parses to the same rule.
     #[test]
-    fn a_rule_that_is_read_can_be_worked_out(text in NEARLY_A_RULE, days in 0..20_000_i64) {
+    fn a_parsed_rule_can_be_expanded(text in NEARLY_A_RULE, days in 0..20_000_i64) {
         let epoch: DateTime = "2000-01-31T09:30:00".parse().unwrap();
         let anchor = epoch.checked_add(jiff::Span::new().days(days)).unwrap();
         let draft = RuleDraft { rrule: Some(text.clone()), ..RuleDraft::default() };
@@ -75,7 +74,7 @@ proptest! {
         }
     }
 
-    /// No text makes a parser fail in any other way than by its error.
+    /// Parsers never panic, whatever the text.
     #[test]
     fn parsers_take_any_text(text in any::<String>(), ascii in "[ -~]{0,40}", duration in "-?P?[0-9WDTHMS.]{0,12}") {
         for text in [&text, &ascii, &duration] {

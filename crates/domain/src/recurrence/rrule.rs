@@ -1,8 +1,7 @@
-//! RFC 5545 rules (section 3.3.10), daily or slower: read here, put on the calendar by
-//! [`Expansion`].
+//! RFC 5545 rules (section 3.3.10), daily or slower. [`Expansion`] finds their dates.
 //!
-//! A slot is a date, and has one time of day: what would come more often than once a day is
-//! refused, and so is what RFC 5545 forbids.
+//! A slot is a date with one time of day. A rule that repeats more often than once a day is refused, as is
+//! what RFC 5545 forbids.
 
 mod description;
 mod expansion;
@@ -20,20 +19,20 @@ use crate::Violation;
 pub(super) use expansion::Expansion;
 use position::Positions;
 
-/// Longest rule as text.
+/// Maximum length of a rule as text.
 pub const RRULE_CHARS_MAX: usize = 1_000;
 /// Largest `INTERVAL` of an RFC 5545 rule, in units of its frequency.
 pub const RRULE_INTERVAL_MAX: u16 = 9_999;
 
-/// Days of a month, weeks of a year, or which of the weekdays in a month or year: numbers up to 53.
+/// Days of a month, weeks of a year, or positions of weekdays in a month or year: up to 53.
 type Numbers = Positions<1>;
-/// Days of a year, or members of a set: numbers up to 366.
+/// Days of a year, or positions in a set: up to 366.
 type LargeNumbers = Positions<6>;
 
-/// A rule without its end. Two rules are equal when they are written alike.
+/// A rule without its end. Two rules are equal if their texts are.
 #[derive(Debug, Clone)]
 pub struct Rrule {
-    /// As it was given, in upper case and without a leading `RRULE:` and a `;` at its end.
+    /// As given, in upper case, without a leading `RRULE:` and a trailing `;`.
     text: String,
     frequency: Frequency,
     /// 1 to [`RRULE_INTERVAL_MAX`].
@@ -44,7 +43,7 @@ pub struct Rrule {
     month_days: Numbers,
     year_days: LargeNumbers,
     weeks: Numbers,
-    /// Bit n for each weekday that is named without a number, Monday 0.
+    /// Bit n for each weekday without a number; Monday is 0.
     weekdays: u8,
     /// Numbered weekdays, by weekday: the second Tuesday, the last Friday.
     numbered_weekdays: [Numbers; 7],
@@ -55,8 +54,7 @@ pub struct Rrule {
 }
 
 impl Rrule {
-    /// Reads a rule, with or without a leading `RRULE:` and a `;` at its end, and when it ends: `UNTIL`
-    /// or `COUNT`.
+    /// Reads a rule, with or without a leading `RRULE:` and a trailing `;`, and its end: `UNTIL` or `COUNT`.
     ///
     /// # Errors
     /// `too_long`, `malformed`; `too_frequent` for a rule that repeats more often
@@ -66,7 +64,7 @@ impl Rrule {
         parse::rule(text)
     }
 
-    /// The rule as it is answered and stored, with its end.
+    /// The text as answered and stored, including the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -78,7 +76,7 @@ impl Rrule {
         self.text.split(';').any(|part| part.starts_with("COUNT=") || part.starts_with("UNTIL="))
     }
 
-    /// Changes `COUNT`, if the rule has it.
+    /// Replaces `COUNT`, if the rule has it.
     pub(super) fn set_count(&mut self, count: u16) {
         let parts: Vec<_> = self
             .text
@@ -101,7 +99,7 @@ impl Rrule {
         self.interval
     }
 
-    /// The time of day of a slot in a series whose anchor has the time `anchor`.
+    /// The time of day of the slots; `anchor` is the anchor's time of day.
     #[must_use]
     pub(super) fn time(&self, anchor: Time) -> Time {
         let (hour, minute) = (self.hour.unwrap_or(anchor.hour()), self.minute);
@@ -110,14 +108,13 @@ impl Rrule {
             .unwrap_or(anchor)
     }
 
-    /// Whether the rule says no more than a frequency and an interval, so that the anchor's own day
-    /// is what is repeated.
+    /// Whether the rule has only a frequency and an interval, so that it repeats the anchor's own day.
     #[must_use]
     pub(super) fn repeats_its_anchor(&self) -> bool {
         self.months == 0 && !self.names_days() && self.weeks.is_empty()
     }
 
-    /// Whether the rule names days in any way but by weeks.
+    /// Whether the rule names days other than by weeks.
     fn names_days(&self) -> bool {
         !self.month_days.is_empty() || !self.year_days.is_empty() || self.names_weekdays()
     }

@@ -1,5 +1,5 @@
-//! The rule of a series: valid by construction, apart from whether it ever matches, which depends
-//! on the anchor and is [`Series::validate`](super::Series::validate)'s to say.
+//! The rule of a series. A `Rule` is valid by construction; whether it ever matches depends on the anchor,
+//! which [`Series::validate`](super::Series::validate) checks.
 
 use jiff::civil::{Date, Weekday};
 
@@ -13,7 +13,7 @@ use crate::{Fault, Violation};
 pub const INTERVAL_MAX: u16 = 365;
 const DAYS_PER_WEEK: usize = 7;
 
-/// How a series goes on.
+/// How a series continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub pattern: Pattern,
@@ -24,7 +24,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The short form `recurrence_pattern`: once per unit, with the defaults of everything else.
+    /// The short form `recurrence_pattern`: once per unit, with defaults for everything else.
     #[must_use]
     pub fn every(frequency: Frequency) -> Self {
         Self {
@@ -43,13 +43,13 @@ impl Rule {
 }
 
 impl Rule {
-    /// Whether the series ends after so many completions: whoever asks for a successor has to count them.
+    /// Whether the series ends after a number of completions, so that a caller has to count them.
     #[must_use]
     pub fn counts_completions(&self) -> bool {
         self.basis == Basis::Completion && matches!(self.end, End::AfterCount(_))
     }
 
-    /// The same rule with another count, which is where the rule had its own.
+    /// The same rule with another count, written where the rule has its own.
     #[must_use]
     pub(super) fn with_count(mut self, count: u16) -> Self {
         self.end = End::AfterCount(count);
@@ -64,7 +64,7 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     Structured(Structured),
-    /// An RFC 5545 rule, which decides about months without the day itself: `month_end` is `skip`.
+    /// An RFC 5545 rule. It decides about short months itself, so `month_end` is `skip`.
     Rrule(Box<Rrule>),
 }
 
@@ -91,7 +91,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// What becomes of a day that its month does not have.
+    /// What happens to a day that its month lacks.
     pub enum MonthEnd {
         /// The last day of the month takes its place.
         Clamp = "clamp",
@@ -101,18 +101,18 @@ word_enum! {
 }
 
 word_enum! {
-    /// What becomes of slots that have passed by the time an occurrence is completed.
+    /// What happens to slots that have passed when an occurrence is completed.
     pub enum CatchUp {
         /// They are skipped, up to the first that has not passed.
         NextFuture = "next_future",
-        /// Each is made when the one before it is completed.
+        /// Each is created when the one before it is completed.
         OneStep = "one_step",
-        /// All are made, one after another.
+        /// All are created, one after another.
         All = "all",
     }
 }
 
-/// A set of weekdays, not empty.
+/// A non-empty set of weekdays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weekdays(u8);
 
@@ -133,14 +133,14 @@ impl Weekdays {
     }
 }
 
-/// The end as it is written: a date or an instant.
+/// The end as written: a date or an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndDate {
     Date(Date),
     Instant(Instant),
 }
 
-/// A rule as it is written, before its values have been checked; what is left out is `None`.
+/// A rule as written, before validation. Members left out are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleDraft {
     pub frequency: Option<Frequency>,
@@ -149,7 +149,7 @@ pub struct RuleDraft {
     pub day_of_month: Option<i64>,
     pub end_date: Option<EndDate>,
     pub count: Option<i64>,
-    /// An RFC 5545 rule, instead of `frequency` and what refines it; it may name the end too.
+    /// An RFC 5545 rule instead of `frequency` and its refinements; it may include the end.
     pub rrule: Option<String>,
     pub basis: Option<Basis>,
     pub month_end: Option<MonthEnd>,
@@ -161,7 +161,7 @@ impl RuleDraft {
     /// month_end `clamp`, catch_up `next_future`.
     ///
     /// # Errors
-    /// Everything that is wrong, by member.
+    /// All errors, by member.
     pub fn build(self) -> Result<Rule, Vec<Fault>> {
         let mut faults = Vec::new();
         let (pattern, end, month_end) = match self.rrule.as_deref() {
@@ -183,7 +183,7 @@ impl RuleDraft {
         }
     }
 
-    /// A rule of RFC 5545 says all that the structured members would, and may name the end.
+    /// An RFC 5545 rule replaces the structured members, and may include the end.
     fn rrule(&self, text: &str, faults: &mut Vec<Fault>) -> (Option<Pattern>, End, MonthEnd) {
         let structured = [
             ("frequency", self.frequency.is_some()),
@@ -237,7 +237,7 @@ impl RuleDraft {
         Some(Structured { frequency, interval, days_of_week, day_of_month })
     }
 
-    /// An empty list says as little as none at all.
+    /// An empty list counts as absent.
     fn weekdays(&self, faults: &mut Vec<Fault>) -> Option<Weekdays> {
         let days = self.days_of_week.as_deref().filter(|days| !days.is_empty())?;
         if days.len() > DAYS_PER_WEEK {
@@ -271,7 +271,7 @@ impl RuleDraft {
     }
 }
 
-/// A number from 1 to `max`; when it is not, that is noted and 1 stands in for it.
+/// A number from 1 to `max`. Otherwise a fault is added and 1 takes its place.
 fn in_range(member: &str, value: i64, max: u16, faults: &mut Vec<Fault>) -> u16 {
     match u16::try_from(value) {
         Ok(number) if (1..=max).contains(&number) => number,

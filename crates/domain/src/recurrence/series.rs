@@ -1,4 +1,4 @@
-//! A series: a rule put on the calendar by its anchor and its zone.
+//! A series: a rule with its anchor and zone.
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
@@ -13,17 +13,17 @@ use crate::Violation;
 use crate::instant::Instant;
 use crate::zone::Zone;
 
-/// Most slots of a preview.
+/// Maximum number of slots of a preview.
 pub const PREVIEW_SLOTS_MAX: usize = 500;
-/// Most skipped slots that are listed, the earliest ones; further ones are skipped all the same.
+/// Maximum number of skipped slots that are listed, earliest first. Further ones are skipped as well.
 pub const SKIPPED_SLOTS_MAX: usize = 100;
-/// How far before the present the search for the next slot begins: more than any zone's clock was
-/// ever moved at once, which is a day.
+/// How far before the present the search for the next slot begins: more than the largest change ever made to
+/// a zone's clock, which is a day.
 const JUMP_MARGIN_HOURS: i64 = 48;
-/// Most slots between there and the present, one a day.
+/// Maximum number of slots between there and the present, one a day.
 const JUMP_SLOTS_MAX: usize = 8;
 
-/// A rule with what it is calculated from.
+/// A rule with its anchor and zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     rule: Rule,
@@ -32,7 +32,7 @@ pub struct Series {
     zone: Zone,
     /// Time of day of every slot.
     time: Time,
-    /// The dates of its slots, but for the end.
+    /// The dates of its slots, ignoring the end.
     dates: Dates,
     /// Last date that the rule's `count` allows, if it lies within the calendar.
     last_counted: Option<Date>,
@@ -41,20 +41,19 @@ pub struct Series {
 /// One slot of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Wall-clock time in the series' zone. Slots are told apart by it: across a DST gap two of
-    /// them can be the same instant, and then `utc` shows a later time than `local`.
+    /// Wall-clock time in the series' zone, which identifies the slot: across a DST gap, two slots can be
+    /// the same instant, and then `utc` is a later time than `local`.
     pub local: DateTime,
     pub utc: Instant,
 }
 
-/// What comes after an occurrence.
+/// What follows an occurrence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Successor {
     Next {
         slot: DateTime,
         due: Instant,
-        /// Slots that were passed over because they lie in the past, in order; at most
-        /// [`SKIPPED_SLOTS_MAX`].
+        /// Slots passed over because they are past, in order; at most [`SKIPPED_SLOTS_MAX`].
         skipped: Vec<DateTime>,
     },
     /// The series is over.
@@ -62,7 +61,7 @@ pub enum Successor {
 }
 
 impl Series {
-    /// Fractions of a second are cut off: slots are whole seconds.
+    /// Fractions of a second are dropped: slots are whole seconds.
     #[must_use]
     pub fn new(rule: Rule, anchor: DateTime, zone: Zone) -> Self {
         let anchor = whole_seconds(anchor);
@@ -74,8 +73,8 @@ impl Series {
         Self { rule, anchor, zone, time, dates, last_counted }
     }
 
-    /// Refuses a rule that has no slot at all from this anchor on: 30 February, or an end before
-    /// the first slot.
+    /// Refuses a rule that has no slot from this anchor on, such as 30 February or an end before the first
+    /// slot.
     ///
     /// # Errors
     /// `never_matches`.
@@ -83,11 +82,10 @@ impl Series {
         self.first_slot().map(|_| ()).ok_or(Violation::NeverMatches)
     }
 
-    /// The first slot after a local time, which need not be a slot itself. None when the series is
-    /// over by then.
+    /// The first slot after a local time, which need not be a slot. None if the series is over by then.
     ///
-    /// On basis `completion`, what would follow an occurrence at `local` that is completed on its
-    /// day; the rule's count cannot be told from there and is left out.
+    /// On basis `completion`, the slot that would follow an occurrence at `local` completed on its day; the
+    /// rule's count is ignored, because it is unknown there.
     #[must_use]
     pub fn slot_after(&self, local: DateTime) -> Option<DateTime> {
         match self.rule.basis {
@@ -102,14 +100,13 @@ impl Series {
 
     /// What follows an occurrence.
     ///
-    /// `completed_slot` is the occurrence's slot, `completed_at` when it was completed, `now` the
-    /// present, which decides what is past, `completions_so_far` the occurrences of the series that
-    /// have been completed, this one included (it matters to a count on basis `completion`).
-    /// `taken` are slots that other occurrences have, which are passed over: one that was skipped
-    /// may have moved ahead of others.
+    /// `completed_slot` is the occurrence's slot, `completed_at` the instant of its completion, and `now` the
+    /// present, which decides what is past. `completions_so_far` counts the completed occurrences of the
+    /// series, including this one; it matters for a count on basis `completion`. `taken` are slots of other
+    /// occurrences, which are passed over, because a skipped occurrence may have moved ahead of others.
     ///
-    /// With catch_up `all` each successor follows from the one before it, as with `one_step`; the
-    /// caller goes on from the answer while its `due` is past.
+    /// With catch_up `all`, each successor follows from the one before it, as with `one_step`; the caller
+    /// repeats the call while the result's `due` is past.
     #[must_use]
     pub fn successor(
         &self,
@@ -143,8 +140,8 @@ impl Series {
         Successor::Ended
     }
 
-    /// The first `count` slots, at most [`PREVIEW_SLOTS_MAX`]: the anchor itself first when the
-    /// rule matches it. On basis `completion`, as if each were completed on its day.
+    /// The first `count` slots, at most [`PREVIEW_SLOTS_MAX`]; the anchor is the first if the rule matches
+    /// it. On basis `completion`, as if each were completed on its day.
     #[must_use]
     pub fn preview(&self, count: usize) -> Vec<Slot> {
         let count = match (self.rule.basis, self.rule.end) {
@@ -157,8 +154,8 @@ impl Series {
             .collect()
     }
 
-    /// The rule of what is left of the series from a slot on, when it goes on as one of its own: of a
-    /// count, what has passed is taken off. `completions_before` counts on basis `completion`.
+    /// The rule of the rest of the series from a slot on, as a series of its own: a count is reduced by the
+    /// slots passed. `completions_before` is that number on basis `completion`.
     #[must_use]
     pub fn rest_from(&self, slot: DateTime, completions_before: u32) -> Rule {
         let End::AfterCount(count) = self.rule.end else { return self.rule.clone() };
@@ -189,14 +186,14 @@ impl Series {
     }
 
     fn first_slot(&self) -> Option<DateTime> {
-        // With month_end `skip`, one that follows completions has no fixed months to keep to.
+        // With month_end `skip`, a series on basis `completion` is not bound to fixed months.
         match (self.dates.first_from(self.anchor.date()), self.rule.basis) {
             (None, Basis::Completion) => self.slot_after(self.anchor),
             (date, _) => self.slot_on(date?),
         }
     }
 
-    /// The first slot that is not past, and those before it.
+    /// The first slot that is not past, and the past ones before it.
     fn next_future(&self, after: DateTime, now: Instant) -> (Option<DateTime>, Vec<DateTime>) {
         let is_past = |slot| self.zone.instant_of(slot).is_some_and(|instant| instant < now);
         let mut next = self.slot_after(after);
@@ -212,7 +209,7 @@ impl Series {
         (next, skipped)
     }
 
-    /// From a slot that is past over all others that are, without visiting each.
+    /// Jumps from a past slot over all other past slots without visiting each.
     fn jump(&self, slot: DateTime, now: Instant) -> Option<DateTime> {
         let shortly_before = self
             .zone
@@ -252,7 +249,7 @@ impl Series {
     }
 }
 
-/// The wall-clock time at which a series starts whose first task is due at an instant.
+/// The wall-clock anchor of a series whose first task is due at an instant.
 #[must_use]
 pub fn anchor_of(due: Instant, zone: &Zone) -> DateTime {
     whole_seconds(zone.local_of(due))
@@ -262,7 +259,7 @@ fn whole_seconds(local: DateTime) -> DateTime {
     local.with().subsec_nanosecond(0).build().unwrap_or(local)
 }
 
-/// The dates that a pattern has from an anchor on.
+/// The dates of a pattern from an anchor on.
 #[derive(Debug, Clone, PartialEq)]
 enum Dates {
     Grid(Grid),
@@ -270,7 +267,7 @@ enum Dates {
 }
 
 impl Dates {
-    /// With the time of day that they have.
+    /// With their time of day.
     fn of(rule: &Rule, anchor: DateTime) -> (Time, Self) {
         let date = anchor.date();
         match &rule.pattern {

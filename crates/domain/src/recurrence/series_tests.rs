@@ -72,7 +72,7 @@ fn ends_are_inclusive() {
 }
 
 #[test]
-fn a_late_completion_goes_on_in_the_future() {
+fn a_late_completion_continues_in_the_future() {
     let slot = local("2031-01-01T09:00:00");
     let now = "2031-01-04T10:00:00Z".parse().unwrap();
     let daily = series(every(Frequency::Daily), "2031-01-01T09:00:00", "UTC");
@@ -91,7 +91,7 @@ fn a_late_completion_goes_on_in_the_future() {
 }
 
 #[test]
-fn what_is_left_of_a_count() {
+fn the_rest_of_a_count() {
     let check = |draft: RuleDraft, slot: &str, completions, expected: RuleDraft| {
         let series = series(draft, "2031-01-01T09:00:00", "UTC");
         assert_eq!(series.rest_from(local(slot), completions), expected.build().unwrap());
@@ -111,7 +111,7 @@ fn what_is_left_of_a_count() {
 }
 
 #[test]
-fn slots_that_others_have_are_passed_over() {
+fn taken_slots_are_passed_over() {
     let daily = series(every(Frequency::Daily), "2031-01-01T09:00:00", "UTC");
     let (slot, now) = (local("2031-01-01T09:00:00"), "2031-01-01T10:00:00Z".parse().unwrap());
     let taken = [local("2031-01-02T09:00:00"), local("2031-01-03T09:00:00")];

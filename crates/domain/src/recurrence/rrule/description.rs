@@ -1,4 +1,4 @@
-//! An RFC 5545 rule in words.
+//! Describes an RFC 5545 rule in words.
 
 use jiff::civil::{DateTime, Weekday};
 
@@ -9,7 +9,7 @@ use super::super::phrase::{
 use super::Rrule;
 
 impl Rrule {
-    /// Without its end. Where the rule leaves the day to its anchor, so do the words.
+    /// Without its end. If the rule leaves the day to its anchor, so do the words.
     pub(in super::super) fn describe(&self, anchor: DateTime) -> String {
         let months = self.month_words();
         let mut words = every(self.frequency, self.interval);
@@ -95,7 +95,7 @@ impl Rrule {
         if weeks.is_empty() { String::new() } else { format!(" in week {}", listed(&weeks, "and")) }
     }
 
-    /// The time of day, when the rule does not leave all of it to its anchor.
+    /// The time of day, unless the rule leaves all of it to its anchor.
     fn time_words(&self, anchor: DateTime) -> String {
         if self.hour.is_none() && self.minute.is_none() && self.second.is_none() {
             return String::new();

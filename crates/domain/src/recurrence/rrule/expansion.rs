@@ -1,11 +1,10 @@
-//! The dates of an RFC 5545 rule, seen from an anchor.
+//! The dates of an RFC 5545 rule from an anchor on.
 //!
-//! A rule is a walk over periods (weeks, months or years; a daily rule goes by months too) and a
-//! filter on the days in each: that every `BY…` part is a condition on the day holds for all
-//! combinations that RFC 5545 allows. Every walk is bounded, by the calendar's end and by the
-//! calendar's cycle: the Gregorian calendar repeats after 400 years, weekdays included, so what has
-//! not matched in as many periods as it has never will. A walk may still look at each day of 8,000
-//! years, so a day is a handful of small numbers, and a date is only made of one that matches.
+//! The expansion walks over periods (weeks, months or years; months for a daily rule) and filters the days in
+//! each: in all combinations that RFC 5545 allows, every `BY…` part is a condition on the day. The walk is
+//! bounded by the calendar's end and by its cycle: the Gregorian calendar repeats after 400 years, weekdays
+//! included, so what has not matched in that many periods never will. A walk may still visit each day of
+//! 8,000 years, so a day is a handful of small numbers, and only a match becomes a date.
 
 use jiff::civil::{Date, Weekday};
 
@@ -14,14 +13,14 @@ use super::super::frequency::Frequency;
 use super::{Numbers, Rrule};
 use crate::instant::YEAR_MAX;
 
-/// Periods in 400 years. With an interval, fewer periods are different from one another.
+/// Periods in 400 years. An interval makes fewer of them distinct.
 const WEEKS_PER_CYCLE: usize = 20_871;
 const MONTHS_PER_CYCLE: usize = 4_800;
 const YEARS_PER_CYCLE: usize = 400;
-/// More months than the calendar has: days at an interval repeat later than it ends.
+/// More months than the calendar has: an interval of days has a longer cycle.
 const MONTHS_PER_CALENDAR: usize = 120_000;
 
-/// A rule laid out from the date that it starts on.
+/// A rule laid out from its anchor.
 #[derive(Debug, Clone, PartialEq)]
 pub(in super::super) struct Expansion {
     rule: Rrule,
@@ -29,19 +28,19 @@ pub(in super::super) struct Expansion {
     anchor: Date,
     /// The first date that can be a slot.
     earliest: Date,
-    /// The rule's months, or the anchor's where a yearly rule names neither month nor day.
+    /// The rule's months, or the anchor's if a yearly rule names neither month nor day.
     months: u16,
     month_days: Numbers,
     weekdays: u8,
 }
 
 impl Expansion {
-    /// `earliest` is the anchor, or the day after it when the time of day has passed.
+    /// `earliest` is the anchor, or the day after it if the time of day has passed.
     pub(in super::super) fn new(rule: &Rrule, anchor: Date, earliest: Date) -> Self {
         let mut months = rule.months;
         let mut month_days = rule.month_days;
         let mut weekdays = rule.weekdays;
-        // What a rule does not say, its anchor does.
+        // The anchor supplies what the rule leaves out.
         if !rule.names_days() {
             match rule.frequency {
                 Frequency::Daily => {}
@@ -59,12 +58,12 @@ impl Expansion {
         Self { rule: rule.clone(), anchor, earliest, months, month_days, weekdays }
     }
 
-    /// The first date that is not before `from`. None when there is none within the calendar.
+    /// The first date that is not before `from`. None if there is none within the calendar.
     pub(in super::super) fn first_from(&self, from: Date) -> Option<Date> {
         self.dates(from).next()
     }
 
-    /// The `n`th date, counted from 1. None when the calendar ends before it.
+    /// The `n`th date, counted from 1. None if the calendar ends before it.
     pub(in super::super) fn nth(&self, n: u16) -> Option<Date> {
         self.dates(self.earliest).nth(usize::from(n.max(1)) - 1)
     }
@@ -93,8 +92,8 @@ impl Expansion {
         }
     }
 
-    /// The last active period that begins at or before a date, counted in intervals from the
-    /// anchor's; of a daily rule, in months.
+    /// The last active period that begins at or before a date, counted in intervals from the anchor's. For a
+    /// daily rule, in months.
     fn periods_to(&self, date: Date) -> i64 {
         let interval = i64::from(self.rule.interval);
         match self.rule.frequency {
@@ -120,7 +119,7 @@ impl Expansion {
             Frequency::Daily => {
                 let first = self.take_month(month_index(self.anchor) + index, &mut dates)?;
                 let passed = days_between(self.anchor, first) - 1;
-                // Each day is a set of its own.
+                // Each day is its own set.
                 let places = &self.rule.set_positions;
                 let is_taken = places.is_empty() || places.contains(1, 1);
                 dates.retain(|date| {
@@ -156,7 +155,7 @@ impl Expansion {
         Some(dates)
     }
 
-    /// Adds the dates of a month that match; answers its first day.
+    /// Adds the matching dates of a month, and returns its first day.
     fn take_month(&self, month: i64, dates: &mut Vec<Date>) -> Option<Date> {
         let year = i16::try_from(month.div_euclid(12)).ok().filter(|year| *year <= YEAR_MAX)?;
         let first = Date::new(year, month.rem_euclid(12) as i8 + 1, 1).ok()?;
@@ -182,8 +181,7 @@ impl Expansion {
             && (self.rule.weeks.is_empty() || self.has_week(day))
     }
 
-    /// A number on a weekday counts within the month, or within the year for a yearly rule that
-    /// names no months.
+    /// A weekday's number counts within the month, or within the year for a yearly rule without months.
     fn has_weekday(&self, day: &Day) -> bool {
         if self.weekdays & 1 << day.weekday != 0 {
             return true;
@@ -202,11 +200,11 @@ impl Expansion {
         numbers.contains(index, index + (length - place) / 7)
     }
 
-    /// Weeks as in ISO 8601, but beginning on the rule's `WKST`: a week belongs to the year that
-    /// has four of its days. Those days of a year are meant that lie in the calendar year.
+    /// Weeks as in ISO 8601, but beginning on the rule's `WKST`: a week belongs to the year that has four of
+    /// its days. Only its days within that calendar year match.
     fn has_week(&self, day: &Day) -> bool {
         let start = self.rule.week_start.to_monday_zero_offset() as usize;
-        // The week's fourth day, as a day of this year: up to 3 before it or after it.
+        // The week's fourth day, as a day of this year: up to 3 days away.
         let middle = (day.of_year + 3) as i64 - ((day.weekday + 7 - start) % 7) as i64;
         let (middle, length) = if middle < 1 {
             let length = days_in_year(day.year - 1);
@@ -221,7 +219,7 @@ impl Expansion {
     }
 }
 
-/// What conditions look at.
+/// The numbers of a day that conditions compare.
 #[derive(Debug, Clone, Copy)]
 struct Day {
     year: i16,

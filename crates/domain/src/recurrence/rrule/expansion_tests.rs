@@ -23,7 +23,7 @@ fn examples_of_the_standard() {
         "1997-09-01",
         &["1997-09-01", "1997-09-03", "1997-09-05", "1997-09-15", "1997-09-17"],
     );
-    // The same weeks, told apart by the day that they begin on.
+    // The same rule with another first day of the week.
     check(
         "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=MO",
         "1997-08-05",
@@ -70,7 +70,7 @@ fn examples_of_the_standard() {
 }
 
 #[test]
-fn what_people_ask_for() {
+fn common_rules() {
     check("FREQ=MONTHLY;BYMONTHDAY=-1", "2031-01-31", &["2031-01-31", "2031-02-28", "2031-03-31"]);
     check("FREQ=MONTHLY;BYDAY=2TU", "2031-01-01", &["2031-01-14", "2031-02-11", "2031-03-11"]);
     // The last workday: 31 May and 31 August 2031 are at a weekend.
@@ -83,7 +83,7 @@ fn what_people_ask_for() {
 }
 
 #[test]
-fn what_a_rule_leaves_out_its_anchor_says() {
+fn the_anchor_supplies_what_a_rule_leaves_out() {
     check("FREQ=MONTHLY", "2031-01-31", &["2031-01-31", "2031-03-31", "2031-05-31"]);
     check("FREQ=YEARLY", "2032-02-29", &["2032-02-29", "2036-02-29", "2040-02-29"]);
     check("FREQ=YEARLY", "2096-02-29", &["2096-02-29", "2104-02-29"]);
@@ -103,7 +103,7 @@ fn weeks_of_the_year() {
 
 #[test]
 fn a_set_is_the_whole_period() {
-    // Wednesday is no first of Monday, Wednesday and Friday, though the series starts on it.
+    // Wednesday is not the first of Monday, Wednesday and Friday, even if the series starts on it.
     check("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=1", "2031-01-08", &["2031-01-13", "2031-01-20"]);
     check("FREQ=YEARLY;BYMONTHDAY=1;BYSETPOS=-1", "2031-01-08", &["2031-12-01", "2032-12-01"]);
 }
@@ -129,7 +129,7 @@ fn a_rule_that_never_matches_ends_after_a_cycle() {
 
 #[test]
 fn rare_matches_are_found_and_the_calendar_ends() {
-    // A leap day that is a Monday, seen every fourth year; once in 28 years.
+    // A leap day on a Monday comes once in 28 years.
     check(
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO",
         "2031-01-01",

@@ -1,4 +1,4 @@
-//! Reading a rule: the grammar of RFC 5545, section 3.3.10, and what it forbids.
+//! Parses a rule: the grammar of RFC 5545, section 3.3.10, and what it forbids.
 
 use jiff::civil::{Date, DateTime, Weekday};
 
@@ -13,7 +13,7 @@ const RULE: Violation = Violation::Malformed {
 };
 const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
-/// Largest number of each part: days of a month, days of a year, weeks of a year.
+/// Maximum number of each part: days of a month, days of a year, weeks of a year.
 const MONTH_DAY_MAX: i16 = 31;
 const YEAR_DAY_MAX: i16 = 366;
 const WEEK_MAX: i16 = 53;
@@ -25,7 +25,7 @@ pub(super) fn rule(text: &str) -> Result<(Rrule, End), Violation> {
     }
     let text = text.trim().to_ascii_uppercase();
     let text = text.strip_prefix("RRULE:").unwrap_or(&text);
-    // Some programs end each part with a semicolon, the last one too.
+    // Some programs end every part with a semicolon, including the last.
     let text = text.strip_suffix(';').unwrap_or(text);
     let parts = Parts::split(text)?;
     let frequency = parts.frequency()?;
@@ -99,7 +99,7 @@ fn allowed(rule: &Rrule, parts: &Parts<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// `NAME=VALUE` parts, each name once.
+/// `NAME=VALUE` parts with unique names.
 struct Parts<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Parts<'a> {
@@ -173,7 +173,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// A part of the time of day, of which a slot has just one.
+    /// A part of the time of day, of which a slot has only one.
     fn only_one(&self, name: &str, max: u16) -> Result<Option<i8>, Violation> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let mut numbers = value.split(',').map(|digits| {
@@ -260,7 +260,7 @@ fn until(text: &str) -> Option<End> {
         return None;
     }
     let (hour, minute, second) = (digits(9, 11)?, digits(11, 13)?, digits(13, 15)?);
-    // A leap second ends with the second before it.
+    // A leap second becomes the second before it.
     let is_leap = second == 60;
     let second = if is_leap { 59 } else { second };
     let time = jiff::civil::Time::new(hour as i8, minute as i8, second as i8, 0).ok()?;

@@ -7,7 +7,7 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn what_is_read() {
+fn valid_rules() {
     check("FREQ=DAILY", "FREQ=DAILY");
     check(" rrule:freq=weekly;byday=mo,We ", "FREQ=WEEKLY;BYDAY=MO,WE");
     check("RRULE:FREQ=DAILY;", "FREQ=DAILY");
@@ -21,7 +21,7 @@ fn what_is_read() {
 }
 
 #[test]
-fn what_is_no_rule() {
+fn malformed_rules() {
     for text in [
         "",
         "FREQ",
@@ -79,7 +79,7 @@ fn what_is_no_rule() {
 }
 
 #[test]
-fn no_more_than_once_a_day() {
+fn rules_that_repeat_too_often() {
     for text in [
         "FREQ=SECONDLY",
         "FREQ=MINUTELY;INTERVAL=1440",
@@ -93,7 +93,7 @@ fn no_more_than_once_a_day() {
 }
 
 #[test]
-fn what_rfc_5545_does_not_allow_together() {
+fn combinations_that_rfc_5545_forbids() {
     for text in [
         "FREQ=DAILY;BYDAY=1MO",
         "FREQ=WEEKLY;BYDAY=-1MO",

@@ -1,4 +1,4 @@
-//! Sets of places counted from the start or from the end: the 15th, the last but one.
+//! Sets of positions counted from the start or the end: the 15th, the last but one.
 
 /// Numbers from 1 to `64 × WORDS`, and the same counted from the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(super) struct Positions<const WORDS: usize> {
 impl<const WORDS: usize> Positions<WORDS> {
     pub(super) const NONE: Self = Self { from_start: [0; WORDS], from_end: [0; WORDS] };
 
-    /// Adds a number that is not 0; a negative one counts from the end, where -1 is the last.
+    /// Adds a number other than 0. A negative one counts from the end, where -1 is the last.
     pub(super) fn insert(&mut self, number: i16) {
         let bit = usize::from(number.unsigned_abs()) - 1;
         let side = if number > 0 { &mut self.from_start } else { &mut self.from_end };
@@ -21,7 +21,7 @@ impl<const WORDS: usize> Positions<WORDS> {
         *self == Self::NONE
     }
 
-    /// Whether the set names place `index` of `length`, both counted from 1.
+    /// Whether the set has position `index` of `length`, both counted from 1.
     pub(super) fn contains(&self, index: usize, length: usize) -> bool {
         let has = |side: &[u64; WORDS], bit: usize| {
             side.get(bit / 64).is_some_and(|word| word & 1 << (bit % 64) != 0)
@@ -29,7 +29,7 @@ impl<const WORDS: usize> Positions<WORDS> {
         has(&self.from_start, index - 1) || has(&self.from_end, length - index)
     }
 
-    /// From the first to the last, those counted from the end after the others.
+    /// Ascending; those counted from the end follow the others.
     pub(super) fn iter(&self) -> impl Iterator<Item = i16> {
         let bits = |side: [u64; WORDS]| {
             (0..WORDS * 64).filter(move |bit| side[bit / 64] & 1 << (bit % 64) != 0)
