@@ -1,9 +1,9 @@
-//! Mails about an account, in the form that the database stores: a few paragraphs, as text and as HTML.
+//! Mails about an account, as the database stores them: a few paragraphs, as text and as HTML.
 
 use askama::Template;
 use serde_json::{Value, json};
 
-/// Most notices of one kind to one account in [`NOTICE_WINDOW_S`]; further ones are dropped.
+/// Maximum number of notices of one kind to one account in [`NOTICE_WINDOW_S`]; further ones are dropped.
 const NOTICES_MAX: i64 = 5;
 const NOTICE_WINDOW_S: i64 = 60 * 60;
 /// How long a notice may wait to be sent, in seconds: a week.
@@ -27,21 +27,21 @@ struct Html<'a> {
     paragraphs: &'a [Paragraph],
 }
 
-/// A mail of a greeting and these paragraphs. After `lifetime_s` seconds it is not worth sending.
+/// A mail with a greeting and these paragraphs. It is dropped if still unsent after `lifetime_s` seconds.
 #[must_use]
 pub fn mail(purpose: &str, subject: &str, paragraphs: &[Paragraph], lifetime_s: i64) -> Value {
     json!({
         "purpose": purpose,
         "lifetime_s": lifetime_s,
         "subject": subject,
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         "text": Text { paragraphs }.render().unwrap_or_default(),
         "html": Html { subject, paragraphs }.render().unwrap_or_default(),
     })
 }
 
 /// A notice to an account's owner: `what` was done, and what to do if it was somebody else. With
-/// `verified_only`, it goes to verified addresses alone.
+/// `verified_only`, it is sent only to a verified address.
 #[must_use]
 pub fn notice(purpose: &str, subject: &str, what: String, verified_only: bool) -> Value {
     const ADVICE: &str = "If it was not you, reset your password with \"forgot password\". This ends every \

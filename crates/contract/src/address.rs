@@ -1,17 +1,17 @@
-//! The client address that requests are counted by. The host knows the peer of the connection.
-//! `X-Forwarded-For` is believed only as far as trusted proxies have written it.
+//! The client address that requests count towards. The host knows the peer of the connection.
+//! `X-Forwarded-For` counts only as far as trusted proxies wrote it.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// Most entries of `X-Forwarded-For` that are looked at.
+/// Maximum number of `X-Forwarded-For` entries considered.
 const HOPS_MAX: usize = 16;
-/// Length of the prefix of a household in IPv6: what a provider usually gives to one customer.
+/// Prefix length of an IPv6 household: what a provider usually assigns to one customer.
 const HOUSEHOLD_V6_BITS: u8 = 64;
 
-/// Proxies whose `X-Forwarded-For` is believed: addresses, or networks such as `10.0.0.0/8`.
+/// Trusted proxies, whose `X-Forwarded-For` counts: addresses, or networks such as `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -22,13 +22,13 @@ impl fmt::Display for TrustedProxies {
     }
 }
 
-/// A list of proxies that cannot be read.
+/// A malformed list of proxies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
 pub struct NoNetwork(String);
 
 impl TrustedProxies {
-    /// Parses a comma-separated list; an empty one trusts nobody.
+    /// Parses a comma-separated list; an empty one trusts no proxy.
     ///
     /// # Errors
     /// The first malformed entry.
@@ -49,16 +49,16 @@ impl TrustedProxies {
     }
 }
 
-/// Whom to count a connection for before its first request is read. None when the peer may be a proxy,
-/// which stands for many clients: a trusted one, or one that is [near](is_near).
+/// The client that a connection counts towards before its first request is read. None for a peer that may be
+/// a proxy and so stand for many clients: a trusted one, or one that is [near](is_near).
 #[must_use]
 pub fn of_connection(peer: IpAddr, trusted: &TrustedProxies) -> Option<String> {
     let is_proxy = is_near(peer) || trusted.contain(peer);
     if is_proxy { None } else { Some(household(peer.to_canonical())) }
 }
 
-/// Whether a peer that sends `X-Forwarded-For` is probably the operator's own proxy: it is on this machine
-/// or in a private network (RFC 1918, RFC 4193).
+/// Whether a peer that sends `X-Forwarded-For` is probably the operator's own proxy: it is on this machine or
+/// in a private network (RFC 1918, RFC 4193).
 #[must_use]
 pub fn is_near(peer: IpAddr) -> bool {
     match peer.to_canonical() {
@@ -69,9 +69,9 @@ pub fn is_near(peer: IpAddr) -> bool {
     }
 }
 
-/// Whom to count a request for: the peer (`address` or `address:port`), or, behind trusted proxies, the
-/// last address in `X-Forwarded-For` that is not one of theirs. An IPv6 client is counted by its /64
-/// network. None when the peer is unknown.
+/// The client that a request counts towards: the peer (`address` or `address:port`), or behind trusted
+/// proxies the last address in `X-Forwarded-For` that is not theirs. An IPv6 client counts as its /64
+/// network. None if the peer is unknown.
 #[must_use]
 pub fn client(peer: &str, forwarded_for: &str, trusted: &TrustedProxies) -> Option<String> {
     let mut client = address(peer)?;
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whom_a_request_counts_for() {
+    fn clients_of_requests() {
         let check = |peer: &str, forwarded: &str, trusted: &str, expected: Option<&str>| {
             let trusted = TrustedProxies::parse(trusted).unwrap();
             assert_eq!(
@@ -125,10 +125,10 @@ mod tests {
         check("[2001:db8:1:2:3::4]:80", "", "", Some("2001:db8:1:2::/64"));
         check("", "", "", None);
         check("unix", "203.0.113.9", "10.0.0.0/8", None);
-        // A client's own words count for nothing.
+        // An entry that the client wrote itself does not count.
         check("192.0.2.7:1", "203.0.113.9", "", Some("192.0.2.7"));
         check("192.0.2.7:1", "203.0.113.9", "10.0.0.0/8", Some("192.0.2.7"));
-        // A trusted proxy's do; what stood there before it is the client's invention.
+        // A trusted proxy's entry counts; entries before it may be the client's invention.
         check("10.1.2.3:1", "198.51.100.1, 203.0.113.9", "10.0.0.0/8", Some("203.0.113.9"));
         check("10.1.2.3:1", "6.6.6.6, 203.0.113.9, 10.9.9.9", "10.0.0.0/8", Some("203.0.113.9"));
         check("10.1.2.3:1", "6.6.6.6, what?", "10.0.0.0/8", Some("10.1.2.3"));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_count_by_address_but_those_of_proxies() {
+    fn connections_count_by_address_except_those_of_proxies() {
         let trusted = TrustedProxies::parse("192.0.2.0/24").unwrap();
         let of = |peer: &str| of_connection(peer.parse().unwrap(), &trusted);
         assert_eq!(of("203.0.113.9").as_deref(), Some("203.0.113.9"));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_near() {
+    fn near_peers() {
         for near in ["127.0.0.1", "10.1.2.3", "192.168.0.9", "::1", "fd00::1", "::ffff:10.0.0.1"] {
             assert!(is_near(near.parse().unwrap()), "{near}");
         }

@@ -1,5 +1,5 @@
-//! JSON bodies: a reader that takes an object's members by name and collects everything that is
-//! wrong with them, each fault with its pointer.
+//! JSON bodies: a reader that takes an object's members by name and collects all faults, each with its
+//! pointer.
 
 use rondo_domain::Violation;
 use serde_json::{Map, Value};
@@ -9,11 +9,11 @@ use crate::problem::FieldError;
 /// How long the response to a body sent with an idempotency key is kept, in hours: SQL's
 /// `idempotency_lifetime`.
 pub const IDEMPOTENCY_HOURS: u32 = 24;
-/// Of a body that is not an object.
+/// The violation of a body that is not an object.
 pub const NOT_AN_OBJECT: Violation = Violation::Malformed { expected: "a JSON object" };
 
-/// Reads the members of an object. A member that nobody has asked for is unknown, and
-/// [`Reader::finish`] refuses it, so that a misspelt one is never silently lost.
+/// Reads the members of an object. [`Reader::finish`] refuses members that were not read, so that a misspelt
+/// one is never silently lost.
 pub struct Reader<'a> {
     members: &'a Map<String, Value>,
     known: Vec<&'static str>,
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
     }
 
     /// # Errors
-    /// `malformed` when the value is no object.
+    /// `malformed` if the value is not an object.
     pub fn of(value: &'a Value) -> Result<Self, Vec<FieldError>> {
         value.as_object().map(Self::new).ok_or_else(|| vec![FieldError::of("", NOT_AN_OBJECT)])
     }
@@ -37,13 +37,13 @@ impl<'a> Reader<'a> {
         self.known.push(name);
     }
 
-    /// The value of a member that is neither left out nor null.
+    /// The value of a member that is neither absent nor null.
     pub fn given(&mut self, name: &'static str) -> Option<&'a Value> {
         self.ignore(name);
         self.members.get(name).filter(|value| !value.is_null())
     }
 
-    /// A member that may be left out; null is a value like any other.
+    /// An optional member; null is a value like any other.
     pub fn member<T>(
         &mut self,
         name: &'static str,
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         self.accept(name, parsed)
     }
 
-    /// A member that may be left out or null.
+    /// An optional member; null counts as absent.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         self.accept(name, parsed)
     }
 
-    /// A member that must be given and not be null.
+    /// A required member, which must not be null.
     pub fn required<T>(
         &mut self,
         name: &'static str,
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         self.accept(name, parsed)
     }
 
-    /// A member of a merge patch (RFC 7396) that null clears: None when it is left out.
+    /// A member of a merge patch (RFC 7396) that null clears. None if it is absent.
     pub fn clearable<T>(
         &mut self,
         name: &'static str,
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A member that is an object or a list, whose own faults have pointers relative to it.
+    /// A member that is an object or list; the pointers of its faults are relative to it.
     pub fn nested<T>(
         &mut self,
         name: &'static str,
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A member that must be given, is no null, and is an object or a list.
+    /// A required member that is an object or list.
     pub fn required_nested<T>(
         &mut self,
         name: &'static str,
@@ -128,19 +128,19 @@ impl<'a> Reader<'a> {
         self.nested(name, parse)
     }
 
-    /// Notes what is wrong with a member; `path` may lead into it: `events/0`.
+    /// Adds a fault of a member. `path` may lead into the member: `events/0`.
     pub fn refuse(&mut self, path: &str, violation: Violation) {
         self.errors.push(FieldError::of(&pointer(path), violation));
     }
 
-    /// Whether something is wrong at exactly this path.
+    /// Whether there is a fault at exactly this path.
     #[must_use]
     pub fn is_refused(&self, path: &str) -> bool {
         self.errors.iter().any(|error| error.pointer == pointer(path))
     }
 
     /// # Errors
-    /// Everything that is wrong, unknown members included.
+    /// All faults, unknown members included.
     pub fn finish(mut self) -> Result<(), Vec<FieldError>> {
         let unknown = self.members.keys().filter(|name| !self.known.contains(&name.as_str()));
         self.errors.extend(unknown.map(|name| FieldError::unknown_member(name)));
@@ -152,12 +152,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The RFC 6901 pointer of a path, which is empty for the object itself.
+/// The RFC 6901 pointer of a path; empty for the object itself.
 fn pointer(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!("/{path}") }
 }
 
-/// Makes a parser of JSON strings from one of texts.
+/// Turns a parser of text into one of JSON strings.
 pub fn text<T>(
     parse: impl FnOnce(&str) -> Result<T, Violation>,
 ) -> impl FnOnce(&Value) -> Result<T, Violation> {

@@ -1,16 +1,16 @@
-//! The event capabilities: components that the bridge delivers events to.
+//! The event capabilities: components that receive events from the bridge.
 
 use crate::event::EventType;
 use crate::topic::{REMINDERS, TASK_EVENTS, Topic};
 
-/// How events are handed to a consumer.
+/// How a consumer receives events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batching {
     /// At most one event per key in a batch, so that a key's events are handled one after another.
     OnePerKey,
     /// Any events, written in bulk. A batch that fails as a whole is retried event by event.
     Bulk,
-    /// As in bulk, but in smaller batches, because some events need calls of their own.
+    /// Like bulk, but in smaller batches, because some events need a call each.
     Mixed,
 }
 
@@ -21,14 +21,14 @@ pub struct Capability {
     pub name: &'static str,
     pub topics: &'static [&'static Topic],
     pub batching: Batching,
-    /// Whether the capability acts on a type of event. Other events are done without a call.
+    /// Whether the capability acts on a type of event. The consumer acknowledges other events without a call.
     pub wants: fn(EventType) -> bool,
 }
 
 /// Every event capability.
 pub const CAPABILITIES: [&Capability; 3] = [&RECURRENCE, &NOTIFY, &AUDIT];
 
-/// Makes the next occurrence after one that was completed, or deleted while its series goes on.
+/// Creates the next occurrence after one that was completed, or deleted while its series continues.
 pub const RECURRENCE: Capability = Capability {
     name: "recurrence",
     topics: &[&TASK_EVENTS],
@@ -39,8 +39,8 @@ pub const RECURRENCE: Capability = Capability {
     },
 };
 
-/// Renders due reminders and digests, and records what is to be sent to webhooks. Neither depends on
-/// the order of events: a reminder is read as it is now, and a delivery is about one event.
+/// Renders due reminders and digests, and records webhook deliveries. Neither depends on the order of events:
+/// a reminder is evaluated as it is now, and a delivery is about one event.
 pub const NOTIFY: Capability = Capability {
     name: "notify",
     topics: &[&TASK_EVENTS, &REMINDERS],
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_capability_only_wants_what_its_topics_carry() {
+    fn a_capability_wants_only_events_of_its_topics() {
         for capability in [RECURRENCE, NOTIFY] {
             for event_type in EventType::all().filter(|event_type| (capability.wants)(*event_type))
             {
@@ -74,8 +74,7 @@ mod tests {
         }
     }
 
-    /// Audit counts an event once because it reads each event on one topic only, and because of
-    /// its key.
+    /// Audit counts an event once because it reads each event on one topic only, and because of its key.
     #[test]
     fn audit_reads_every_user_event_on_exactly_one_topic() {
         for event_type in EventType::all() {

@@ -1,29 +1,29 @@
-//! Where a device stands in the feed of changes, and whether it can go on from there.
+//! A device's position in the feed of changes, and whether it can continue from there.
 
-/// A place in a user's changes. What has been given is up to `after`; nothing that was deleted
-/// after `start` may be missing from the rest.
+/// A position in a user's changes. The device has all changes up to `after`, and still has to receive every
+/// deletion after `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Revision at which the device began to follow. None for one that knows nothing yet: whatever
-    /// is deleted before its first page, it never learns of.
+    /// Revision at which the device began to follow. None for a device that has nothing yet: it need not know
+    /// about deletions before its first page.
     start: Option<i64>,
-    /// The last revision that was given.
+    /// The last revision that the device has received.
     pub after: i64,
 }
 
-/// The device has to forget everything and begin anew: what it would have to forget is not known
-/// any more, or it stands where this user's revisions have never been.
+/// The device has to discard its state and start over: tombstones that it needs are gone, or its revision is
+/// beyond this user's current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRequired;
 
 impl Position {
-    /// A device that has everything up to a revision; 0 for one that has nothing.
+    /// The position of a device that has everything up to a revision; 0 if it has nothing.
     #[must_use]
     pub fn since(revision: i64) -> Self {
         Self { start: (revision != 0).then_some(revision), after: revision }
     }
 
-    /// A cursor as [`Position::cursor`] makes it; none when it is no such thing.
+    /// Parses a cursor of [`Position::cursor`]; none if it is malformed.
     #[must_use]
     pub fn parse(cursor: &str) -> Option<Self> {
         let number = |digits: &str| {
@@ -34,12 +34,11 @@ impl Position {
         Some(Self { start: Some(number(start)?), after: number(after)? })
     }
 
-    /// Checks the position against the user's current revision and the horizon: the highest
-    /// revision whose tombstone has been forgotten. Answers with the revision that the device
-    /// began at.
+    /// Checks the position against the user's current revision and the horizon, which is the highest revision
+    /// whose tombstone is no longer kept. Returns the revision at which the device began.
     ///
     /// # Errors
-    /// When there is no going on from here.
+    /// The device cannot continue from here.
     pub fn begin(self, current: i64, horizon: i64) -> Result<i64, ResetRequired> {
         let start = self.start.unwrap_or(current);
         let is_known = self.after <= current && start <= current && start >= horizon;
@@ -58,12 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_can_go_on() {
+    fn devices_that_can_continue() {
         let check = |position: Position, current: i64, horizon: i64, expected: Option<i64>| {
             assert_eq!(position.begin(current, horizon).ok(), expected, "{position:?}");
         };
         check(Position::since(0), 0, 0, Some(0));
-        // Who knows nothing has nothing to forget.
+        // A device that has nothing needs no tombstones.
         check(Position::since(0), 90, 50, Some(90));
         check(Position::since(50), 90, 50, Some(50));
         check(Position::since(49), 90, 50, None);

@@ -1,5 +1,5 @@
-//! CloudEvents 1.0: an event on its way to a consumer, in a Kafka record (binary mode), in an HTTP batch
-//! (`application/cloudevents-batch+json`) and in a typed call, and the consumer's answer.
+//! CloudEvents 1.0: an event on its way to a consumer (a Kafka record in binary mode, an HTTP batch as
+//! `application/cloudevents-batch+json`, or a typed call) and the consumer's answer.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::value::RawValue;
@@ -24,14 +24,14 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
 }
 
-/// One event, as one topic carries it. In JSON, `data` is the value itself and not a string.
+/// One event on one topic. In JSON, `data` is the value itself and not a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudEvent {
     /// UUID, the same on every topic that carries the event.
     pub id: String,
     /// As the sender wrote it: a newer sender may know more types than this program.
     pub event_type: String,
-    /// Such as `tasks/42`.
+    /// For example `tasks/42`.
     pub subject: Option<String>,
     /// RFC 3339 in UTC.
     pub time: String,
@@ -43,7 +43,7 @@ pub struct CloudEvent {
     pub data: String,
 }
 
-/// The JSON of an event, with borrowed members to write and owned ones to read.
+/// The JSON form of an event, with borrowed members for writing and owned ones for reading.
 #[derive(Serialize, Deserialize)]
 struct Envelope<Text, Data> {
     specversion: Text,
@@ -90,19 +90,19 @@ impl<'de> Deserialize<'de> for CloudEvent {
     }
 }
 
-/// What became of one event of a batch.
+/// The outcome of one event of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "disposition", rename_all = "snake_case")]
 pub enum Disposition {
     /// The effect is recorded, or there was nothing to do.
     Done,
-    /// Worth another try.
+    /// A retry may succeed.
     Retry { reason: String },
-    /// Will never succeed.
+    /// No retry can succeed.
     Reject { reason: String },
 }
 
-/// Body of the 200 answer to a batch: one disposition per event, in the batch's order.
+/// Body of the 200 response to a batch: one disposition per event, in the batch's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchAnswer {
     pub dispositions: Vec<Disposition>,
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn dispositions_name_themselves() {
+    fn dispositions_are_tagged() {
         let answer = BatchAnswer {
             dispositions: vec![Disposition::Done, Disposition::Reject { reason: "bad".into() }],
         };

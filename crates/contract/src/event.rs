@@ -1,9 +1,8 @@
 //! Events: facts about a task, a reminder or a notification, in the past tense.
 //!
-//! [`EVENTS`] says of each type of event what it is called, which topics carry it, who can subscribe
-//! to it and which members its value has. The database writes the value in the transaction that makes
-//! the fact true; [`TaskEvent`] and [`DigestEvent`] read it. Within 1.x a member is only ever added,
-//! so readers ignore what they do not know.
+//! [`EVENTS`] defines for each type its name, its topics, whether webhooks can subscribe to it, and the
+//! members of its value. The database writes the value in the same transaction as the change; [`TaskEvent`]
+//! and [`DigestEvent`] read it. Within 1.x members are only added, so readers ignore unknown ones.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,10 +14,10 @@ use serde_json::Value;
 use crate::member::{Kind, Member};
 use crate::topic::{DLQ_EVENTS, REMINDERS, TASK_EVENTS, TASK_UPDATES, Topic};
 
-/// What the database writes as `schema_version`. Readers take any version with the same major number.
+/// The value of `schema_version`. Readers accept any version with the same major number.
 pub const SCHEMA_VERSION: &str = "1.0";
 
-/// What happened: `event_type` in the value, `ce_type` in the headers.
+/// The type: `event_type` in the value, `ce_type` in the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventType {
     TaskCreated,
@@ -37,30 +36,30 @@ pub enum EventType {
     EventDeadLettered,
 }
 
-/// A type of event.
+/// The facts about one type of event.
 #[derive(Debug)]
 pub struct EventFacts {
     pub event_type: EventType,
     pub name: &'static str,
-    /// The topics that carry it. The same event id travels on each.
+    /// The topics that carry it, each with the same event id.
     pub topics: &'static [&'static Topic],
-    /// Whether the event is a change of a task, which takes a revision of its user's.
+    /// Whether the event is a change of a task, which takes one of its user's revisions.
     pub takes_revision: bool,
     /// Whether webhooks can subscribe to it.
     pub is_for_webhooks: bool,
     pub task_data: TaskData,
-    /// The members that only some types have.
+    /// The members that not all types have.
     pub members: &'static [Member],
 }
 
-/// What a value says of the task that it is about.
+/// The members of a value that are about its task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskData {
-    /// It is about no task.
+    /// None; the event is not about a task.
     None,
     /// `task_id`, `revision`, and the task, whose status is one of these.
     Whole(&'static [&'static str]),
-    /// The same, but an empty object in place of a task that has been deleted meanwhile.
+    /// The same, but with an empty object in place of a task that has since been deleted.
     UnlessDeleted,
 }
 
@@ -88,7 +87,7 @@ const fn change(event_type: EventType, name: &'static str) -> EventFacts {
     }
 }
 
-/// What happened to a reminder.
+/// An event about a reminder.
 const fn reminder(event_type: EventType, name: &'static str) -> EventFacts {
     EventFacts {
         topics: &[&REMINDERS],
@@ -99,7 +98,7 @@ const fn reminder(event_type: EventType, name: &'static str) -> EventFacts {
     }
 }
 
-/// What became of a mail about a reminder.
+/// An event about a reminder's mail.
 const fn notification(event_type: EventType, name: &'static str) -> EventFacts {
     EventFacts {
         is_for_webhooks: true,
@@ -124,9 +123,9 @@ pub const EVENTS: &[EventFacts] = &[
     change(EventType::TaskSkipped, "task.skipped"),
     EventFacts {
         members: &[
-            // By its user, or by a predecessor that was reopened.
+            // Deleted by its user, or withdrawn because its predecessor was reopened.
             Member::new("reason", Kind::Words(&["deleted", "withdrawn"])),
-            // For an occurrence.
+            // Only for an occurrence.
             Member::optional("scope", Kind::Words(EditScope::WORDS)),
         ],
         ..change(EventType::TaskDeleted, "task.deleted")
@@ -143,7 +142,7 @@ pub const EVENTS: &[EventFacts] = &[
             Member::new("reminder_id", Kind::Id),
             Member::new("remind_at", Kind::Instant),
             Member::nullable("due_date", Kind::Instant),
-            // How often the reminder has fired, this time included.
+            // How often the reminder has fired, including this time.
             Member::new("firing", Kind::Integer { min: 1 }),
         ],
         ..reminder(EventType::ReminderDue, "reminder.due")
@@ -155,7 +154,7 @@ pub const EVENTS: &[EventFacts] = &[
         task_data: TaskData::None,
         members: &[
             Member::new("user_id", Kind::Id),
-            // The user's local day that the digest is for.
+            // The user's local day of the digest.
             Member::new("day", Kind::Date),
         ],
         ..reminder(EventType::DigestDue, "digest.due")
@@ -177,7 +176,7 @@ pub const EVENTS: &[EventFacts] = &[
                 "original",
                 Kind::Object(&[
                     Member::new("topic", Kind::Text { chars_max: None }),
-                    // Null without Kafka, as is the offset.
+                    // Null without Kafka, like the offset.
                     Member::nullable("partition", Kind::Integer { min: 0 }),
                     Member::nullable("offset", Kind::Integer { min: 0 }),
                     Member::new("key", Kind::Text { chars_max: None }),
@@ -219,7 +218,7 @@ impl fmt::Display for EventType {
     }
 }
 
-/// The name of an event type that this program does not know, for example a newer one.
+/// The name of an unknown event type, for example one of a newer version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownEventType(pub String);
 
@@ -256,20 +255,20 @@ impl<'de> Deserialize<'de> for EventType {
 
 /// The value of an event about a task.
 ///
-/// Members that only some types have are optional here; [`EVENTS`] says which types have them.
+/// Members that not all types have are optional here; [`EVENTS`] says which types have them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskEvent {
     /// UUID; the natural key of the event's effects.
     pub event_id: String,
     pub schema_version: String,
     pub event_type: EventType,
-    /// RFC 3339 in UTC: when the fact became true.
+    /// RFC 3339 in UTC: when the change happened.
     pub timestamp: String,
     pub task_id: i64,
     pub user_id: i64,
-    /// The user's revision that the change took; for a type that changes no task, the task's.
+    /// The user's revision of the change; for a type that does not change the task, the task's revision.
     pub revision: i64,
-    /// The task after the change (before it, for `task.deleted`), members as in the HTTP API.
+    /// The task after the change (before it, for `task.deleted`), with the members of the HTTP API.
     pub task_data: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_id: Option<i64>,
@@ -293,7 +292,7 @@ impl TaskEvent {
     /// Reads an event's value.
     ///
     /// # Errors
-    /// When `value` is not a JSON object of this shape, or of a major version other than 1.
+    /// If `value` is not a JSON object of this shape, or has a major version other than 1.
     pub fn parse(value: &str) -> Result<Self, String> {
         let event: Self = serde_json::from_str(value).map_err(|error| error.to_string())?;
         check_version(&event.schema_version)?;
@@ -308,10 +307,10 @@ pub struct DigestEvent {
     pub event_id: String,
     pub schema_version: String,
     pub event_type: EventType,
-    /// RFC 3339 in UTC: when it came due.
+    /// RFC 3339 in UTC: when the digest came due.
     pub timestamp: String,
     pub user_id: i64,
-    /// The user's local day that the digest is for, such as `2031-03-30`.
+    /// The user's local day of the digest, such as `2031-03-30`.
     pub day: String,
 }
 
@@ -350,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn task_events_alone_take_revisions_and_are_synced() {
+    fn only_task_events_take_revisions_and_are_synced() {
         for facts in EVENTS {
             let is_change = facts.name.starts_with("task.");
             assert!(!facts.topics.is_empty(), "{}", facts.name);

@@ -1,4 +1,4 @@
-//! Frames of the WebSocket `/ws`: JSON objects in text frames, told apart by `type`.
+//! Frames of the WebSocket `/ws`: JSON objects in text frames, distinguished by `type`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,21 +8,21 @@ pub const SUBPROTOCOL: &str = "rondo.v1";
 /// Prefix of the subprotocol that carries the token; never echoed.
 pub const BEARER_SUBPROTOCOL_PREFIX: &str = "bearer.";
 
-/// What the server sends.
+/// Frames from the server.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type")]
 pub enum ServerFrame {
     /// First frame: the revision that the session starts from.
     #[serde(rename = "welcome")]
     Welcome { revision: i64 },
-    /// A change as it happened.
+    /// A change as it happens.
     #[serde(rename = "task.updated")]
     TaskUpdated {
         event_id: String,
         event_type: String,
         revision: i64,
         task_id: i64,
-        /// The task after the change; null when it was deleted.
+        /// The task after the change; null if it was deleted.
         task: Option<Box<RawValue>>,
     },
     /// The state of a task that changed since `since`.
@@ -30,19 +30,19 @@ pub enum ServerFrame {
     TaskSnapshot {
         revision: i64,
         task_id: i64,
-        /// Null when it was deleted.
+        /// Null if the task was deleted.
         task: Option<Box<RawValue>>,
     },
     #[serde(rename = "pong")]
     Pong,
-    /// The token ends soon; renew with `auth`.
+    /// The token expires soon; the client renews it with `auth`.
     #[serde(rename = "token.expiring")]
     TokenExpiring,
     #[serde(rename = "error")]
     Error { code: &'static str },
 }
 
-/// What a client may send.
+/// Frames from a client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub enum ClientFrame {
@@ -55,13 +55,13 @@ pub enum ClientFrame {
 
 /// Close codes beyond RFC 6455.
 pub mod close {
-    /// Going away, or the feed was interrupted: resume.
+    /// The server is going away, or the feed was interrupted. The client resumes.
     pub const GOING_AWAY: u16 = 1001;
     /// No valid token.
     pub const UNAUTHENTICATED: u16 = 4401;
-    /// The device reads too slowly: resume from its revision.
+    /// The device reads too slowly. It resumes from its revision.
     pub const TOO_SLOW: u16 = 4408;
-    /// `since` is too old, or beyond the current revision: start from nothing.
+    /// `since` is too old, or beyond the current revision. The client starts from nothing.
     pub const RESET_REQUIRED: u16 = 4410;
     /// Too many connections for this user.
     pub const TOO_MANY_CONNECTIONS: u16 = 4429;

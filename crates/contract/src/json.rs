@@ -1,5 +1,5 @@
-//! Reading JSON of strangers: no deeper than 32, no member twice (of two, one would be lost, and
-//! which one differs from reader to reader).
+//! Reads untrusted JSON: at most 32 levels deep, and without duplicate members, of which one would be lost
+//! (and parsers differ on which).
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use rondo_domain::ID_MAX;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Deepest nesting of arrays and objects.
+/// Maximum nesting of arrays and objects.
 pub const DEPTH_MAX: usize = 32;
 
-/// How `serde_json` begins what it says of such a number.
+/// The start of `serde_json`'s message about such a number.
 const NUMBER_OUT_OF_RANGE: &str = "number out of range";
 
-/// Why a text is not read.
+/// Why a JSON text is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonError {
-    /// What is wrong and where, in a sentence that quotes no value.
+    /// The reason and the position, in a sentence that quotes no value.
     Malformed(String),
-    /// A number beyond what an IEEE 754 double can hold: JSON, but no value of ours.
+    /// A number beyond the range of an IEEE 754 double: valid JSON, but no value of the API.
     NumberOutOfRange(String),
 }
 
-/// A JSON text without a byte order mark before it, which some editors and libraries write (RFC 8259,
-/// section 8.1).
+/// A JSON text without the byte order mark that some editors and libraries write before it (RFC 8259, section
+/// 8.1).
 #[must_use]
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
@@ -51,7 +51,7 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     })
 }
 
-/// Builds a value, counting how deep it is.
+/// Builds a value and counts its depth.
 #[derive(Clone, Copy)]
 struct Guard {
     depth: usize,
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_and_what_is_refused() {
+    fn accepted_and_refused_texts() {
         assert_eq!(
             parse(br#"{"a":[1,-2,1.5,"x",null,true]}"#).unwrap(),
             serde_json::json!({"a": [1, -2, 1.5, "x", null, true]})

@@ -1,8 +1,8 @@
-//! What crosses a process boundary: events with their version, topics and who reads them, HTTP
-//! bodies, tokens, sync frames.
+//! Everything that crosses a process boundary: events with their versions, topics and readers, HTTP bodies,
+//! tokens, sync frames.
 //!
-//! Components, the bridge and the sync service all speak through these types, so that a change of
-//! the wire shows up as a change of this crate.
+//! Components, the bridge and live sync all use these types, so a change of the wire format shows up as a
+//! change of this crate.
 
 pub mod account_mail;
 pub mod address;

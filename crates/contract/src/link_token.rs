@@ -1,8 +1,8 @@
-//! Tokens of links in mails: what pressing the button behind a link does, for whom, and until when.
+//! Tokens of links in mails: what pressing the button behind a link does, for which user, and until when.
 //!
-//! A token is the words of its [`Link`] with dots between them and an HMAC-SHA256 over them (RFC
-//! 2104), so it needs no row in the database. Its key is for links alone: who can read mails cannot
-//! make an access token of what is in them, nor the other way round.
+//! A token is the words of its [`Link`] separated by dots, and an HMAC-SHA256 over them (RFC 2104), so it
+//! needs no row in the database. The key is used only for links: a link's token cannot become an access
+//! token, nor the other way round.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,17 +12,17 @@ use crate::token::HmacKey;
 
 /// Variable that holds the key.
 pub const LINK_SECRET_VARIABLE: &str = "link_secret";
-/// Variable that holds the key before it, whose links still work; may be empty.
+/// Variable that holds the previous key, whose links still work; may be empty.
 pub const LINK_SECRET_PREVIOUS_VARIABLE: &str = "link_secret_previous";
-/// Longest token that is looked at, in bytes.
+/// Maximum length of a token, in bytes.
 pub const LINK_TOKEN_BYTES_MAX: usize = 256;
 /// How long a link to change a task works, in seconds.
 pub const TASK_LINK_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
-/// Lifetime of a link to unsubscribe, in seconds; mails may be read late.
+/// Lifetime of a link to unsubscribe, in seconds, because mails may be read late.
 pub const UNSUBSCRIBE_LINK_LIFETIME_S: i64 = 365 * 24 * 60 * 60;
 
 word_enum! {
-    /// The one thing that a link is for.
+    /// The one action of a link.
     pub enum Purpose {
         Complete = "complete",
         SnoozeHour = "snooze-hour",
@@ -43,20 +43,20 @@ impl Purpose {
     }
 }
 
-/// What a link does.
+/// The content of a link's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
     pub purpose: Purpose,
     pub user_id: i64,
-    /// The task that is completed or the reminder that is snoozed; 0 where there is none.
+    /// The task to complete or the reminder to snooze; 0 if there is none.
     pub subject_id: i64,
-    /// The firing of the reminder that the mail is about; 0 where there is none.
+    /// The reminder's firing that the mail is about; 0 if there is none.
     pub firing: i64,
     /// Seconds since the epoch; the link works before this moment.
     pub expires_at_s: i64,
 }
 
-/// Why a link does nothing.
+/// Why a link is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     #[error("the link is not one of ours")]
@@ -66,13 +66,13 @@ pub enum LinkError {
 }
 
 impl Link {
-    /// The address of the link under `base`, which has no slash at its end.
+    /// The link's URL under `base`, which has no trailing slash.
     #[must_use]
     pub fn url(&self, base: &str, key: &HmacKey) -> String {
         format!("{base}{}?token={}", self.purpose.path(), self.sign(key))
     }
 
-    /// The token; its characters are those of a URL.
+    /// The token, in characters that URLs allow.
     #[must_use]
     pub fn sign(&self, key: &HmacKey) -> String {
         let Self { purpose, user_id, subject_id, firing, expires_at_s } = self;
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_link_says_what_was_signed_until_it_expires() {
+    fn a_link_works_until_it_expires() {
         let token = link().sign(&key("a"));
         let keys = [key("a"), key("b")];
         assert_eq!(Link::read(&token, &keys[..1], NOW_S), Ok(link()));
         assert_eq!(Link::read(&token, &keys[..1], NOW_S + 1), Err(LinkError::Expired));
-        // While one key takes the place of another, both are good.
+        // During a rotation, both keys are valid.
         assert_eq!(Link::read(&link().sign(&keys[1]), &keys, NOW_S), Ok(link()));
         assert!(token.len() < LINK_TOKEN_BYTES_MAX / 2, "{token}");
         let url = link().url("https://a.example/rondo", &key("a"));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_link() {
+    fn malformed_and_forged_links_are_refused() {
         let token = link().sign(&key("a"));
         let (words, signature) = token.rsplit_once('.').unwrap();
         let longer = format!("{words}.1.{signature}");
@@ -170,9 +170,9 @@ mod tests {
         }
     }
 
-    /// An access token's signature is over other words, even where somebody gives both one key.
+    /// An access token's signature covers other text, even if both keys are the same.
     #[test]
-    fn an_access_token_is_no_link() {
+    fn an_access_token_is_not_a_link() {
         let claims = crate::token::Claims {
             user_id: 7,
             expires_at_s: NOW_S + 60,

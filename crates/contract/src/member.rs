@@ -1,4 +1,5 @@
-//! What a member of a task or an event may hold, as data: the published JSON Schemas are made of it.
+//! The possible values of a task's or event's member, as data. The published JSON Schemas are generated from
+//! it.
 
 /// A member of an event's value, or of an object inside it.
 #[derive(Debug)]
@@ -11,14 +12,14 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Always,
-    /// There, but may be null.
+    /// Always present, but may be null.
     Nullable,
-    /// May be left out.
+    /// May be absent.
     Optional,
 }
 
 impl Member {
-    /// A member that is always there and never null.
+    /// A member that is always present and never null.
     pub const fn new(name: &'static str, kind: Kind) -> Self {
         Self { name, kind, presence: Presence::Always }
     }
@@ -32,7 +33,7 @@ impl Member {
     }
 }
 
-/// A form of values. Requests may spell some of them in more ways than answers do.
+/// A kind of value. Requests may spell some of them in more ways than responses do.
 #[derive(Debug)]
 pub enum Kind {
     /// An integer from 1 to [`ID_MAX`](rondo_domain::ID_MAX).
@@ -41,7 +42,7 @@ pub enum Kind {
     Integer {
         min: i64,
     },
-    /// RFC 3339; in UTC when answered.
+    /// RFC 3339; in UTC in responses.
     Instant,
     /// A calendar date, `2031-03-30`.
     Date,

@@ -22,7 +22,7 @@ enum Facts {
         remind_at: String,
         revision: i64,
         due_date: Option<String>,
-        /// None when the reminder or its task is gone.
+        /// None if the reminder or its task is gone.
         now: Option<Now>,
     },
 }
@@ -41,7 +41,7 @@ struct Now {
 /// Decides about a claimed mail.
 ///
 /// # Errors
-/// When `facts` are of another form.
+/// If `facts` have another form.
 pub fn decide(facts: &str) -> Result<Decision, String> {
     match serde_json::from_str(facts).map_err(|error| error.to_string())? {
         Facts::Digest { wants_mail, wants_digest } => {

@@ -1,4 +1,4 @@
-//! Problems (RFC 9457): the one form of every error of the HTTP API.
+//! Problems (RFC 9457): the form of every error of the HTTP API.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// One thing that is wrong with a request.
+/// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// A member of the body as a JSON pointer (RFC 6901) such as `/title`; a query parameter as
@@ -49,7 +49,7 @@ impl FieldError {
         }
     }
 
-    /// Something in the body, at a place that only the detail says.
+    /// A fault in the body at a position that only the detail states.
     #[must_use]
     pub fn somewhere(code: &'static str, detail: String) -> Self {
         Self { pointer: String::new(), code: code.into(), detail }
@@ -66,11 +66,11 @@ impl FieldError {
     }
 }
 
-/// Every kind of problem that a program of Rondo answers, by what is wrong.
+/// Every kind of problem that one of Rondo's programs answers, by cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemCode {
     MalformedJson,
-    /// The body broke off, or there is no `Host`.
+    /// The body was incomplete, or `Host` is missing.
     BadRequest,
     Unauthenticated,
     InvalidCredentials,
@@ -94,11 +94,11 @@ pub enum ProblemCode {
     UnsupportedMediaType,
     InvalidRequest,
     IdempotencyKeyReused,
-    /// Also with 400 and 405, by what is missing of a WebSocket handshake.
+    /// Also with 400 and 405, depending on what a WebSocket handshake lacks.
     WebsocketExpected,
     TooManyRequests,
     Internal,
-    /// The database is away.
+    /// The database is unavailable.
     Unavailable,
     /// The host cannot take the request.
     Overloaded,
@@ -106,15 +106,15 @@ pub enum ProblemCode {
     Deadline,
 }
 
-/// What is known of a kind of problem.
+/// The facts about one kind of problem.
 #[derive(Debug)]
 pub struct ProblemFacts {
     pub problem: ProblemCode,
     pub status: u16,
-    /// Stable.
+    /// Never changes.
     pub code: &'static str,
     pub title: &'static str,
-    /// A sentence for when there is nothing more to say.
+    /// The default sentence.
     pub detail: &'static str,
 }
 
@@ -340,7 +340,7 @@ impl ProblemCode {
     }
 }
 
-/// A problem as it is answered.
+/// A problem response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -369,7 +369,7 @@ impl Problem {
         }
     }
 
-    /// Replaces the general sentence, if there is a better one.
+    /// Replaces the default sentence, if there is a better one.
     #[must_use]
     pub fn with_detail(mut self, detail: Option<String>) -> Self {
         if let Some(detail) = detail {

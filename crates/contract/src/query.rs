@@ -1,4 +1,4 @@
-//! Query parameters: a reader that takes them by name and collects everything that is wrong with them.
+//! Query parameters: a reader that takes them by name and collects all faults.
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Date;
@@ -7,20 +7,20 @@ use rondo_domain::{ID_MAX, Violation};
 
 use crate::problem::FieldError;
 
-/// Rows of a page, unless asked otherwise, and at most.
+/// Default and maximum number of rows of a page.
 pub const LIMIT_DEFAULT: i64 = 100;
 pub const LIMIT_MAX: i64 = 500;
-/// Most values of one filter.
+/// Maximum number of values of one filter.
 pub const VALUES_MAX: usize = 50;
 
-/// Reads the query part of a URL (`application/x-www-form-urlencoded`). A parameter that nobody has
-/// asked for is unknown, and [`Reader::finish`] refuses it.
+/// Reads the query part of a URL (`application/x-www-form-urlencoded`). [`Reader::finish`] refuses parameters
+/// that were not read.
 pub struct Reader {
     given: Vec<(String, String)>,
     errors: Vec<FieldError>,
 }
 
-/// An end of a span of time: an instant, or a day whose first or last instant is meant.
+/// An end of a range of time: an instant, or a day, which means its first or last instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     At(Instant),
@@ -28,13 +28,13 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// The earliest instant that is meant, as RFC 3339 in UTC. A day is one of `zone`.
+    /// The instant as the start of a range, as RFC 3339 in UTC. A day is local to `zone`.
     #[must_use]
     pub fn first_in(self, zone: &Zone) -> String {
         self.text(|day| zone.first_instant_of(day))
     }
 
-    /// The latest instant that is meant.
+    /// The instant as the end of a range.
     #[must_use]
     pub fn last_in(self, zone: &Zone) -> String {
         self.text(|day| zone.last_instant_of(day))
@@ -55,7 +55,7 @@ impl Reader {
         Self { given, errors: Vec::new() }
     }
 
-    /// The value of a parameter that may be given once.
+    /// The value of a parameter that may occur once.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let mut values = self.all(name);
         if values.len() > 1 {
@@ -64,7 +64,7 @@ impl Reader {
         values.pop()
     }
 
-    /// A parameter that must be given.
+    /// A required parameter.
     pub fn required(&mut self, name: &str) -> String {
         if self.given.iter().all(|(given, _)| given != name) {
             self.refuse(name, Violation::Required);
@@ -81,7 +81,7 @@ impl Reader {
         self.accept(name, parsed)
     }
 
-    /// Values that are repeated or separated by commas, at most [`VALUES_MAX`].
+    /// Values that are repeated or comma-separated, at most [`VALUES_MAX`].
     pub fn list<T>(&mut self, name: &str, parse: fn(&str) -> Result<T, Violation>) -> Vec<T> {
         let values: Vec<String> = self.all(name).iter().flat_map(|list| separated(list)).collect();
         if values.len() > VALUES_MAX {
@@ -105,12 +105,12 @@ impl Reader {
         })
     }
 
-    /// An id: from 1 on.
+    /// An id, at least 1.
     pub fn id(&mut self, name: &str) -> Option<i64> {
         self.integer(name, 1, ID_MAX)
     }
 
-    /// A revision: from 0 on.
+    /// A revision, at least 0.
     pub fn revision(&mut self, name: &str) -> Option<i64> {
         self.integer(name, 0, ID_MAX)
     }
@@ -128,24 +128,24 @@ impl Reader {
         })
     }
 
-    /// `limit`: rows of a page.
+    /// `limit`: the number of rows of a page.
     pub fn limit(&mut self) -> i64 {
         self.integer("limit", 1, LIMIT_MAX).unwrap_or(LIMIT_DEFAULT)
     }
 
-    /// `cursor`, as `parse` reads it.
+    /// `cursor`, parsed by `parse`.
     pub fn cursor<T>(&mut self, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         const EXPECTED: &str = "a cursor that a page of this list gave";
         self.one("cursor", |text| parse(text).ok_or(Violation::Malformed { expected: EXPECTED }))
     }
 
-    /// Notes what is wrong with a parameter.
+    /// Adds a fault of a parameter.
     pub fn refuse(&mut self, name: &str, violation: Violation) {
         self.note(name, violation.code(), violation.to_string());
     }
 
     /// # Errors
-    /// Everything that is wrong, unknown parameters included.
+    /// All faults, unknown parameters included.
     pub fn finish(mut self) -> Result<(), Vec<FieldError>> {
         for (name, _) in std::mem::take(&mut self.given) {
             self.note(&name, "unknown_parameter", "is not known".to_owned());
@@ -180,21 +180,21 @@ impl Reader {
     }
 }
 
-/// A number as ids are written: digits alone, within 53 bits.
+/// A number in the form of ids: digits only, at most 53 bits.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {
-    // A number parser would take a plus sign, too.
+    // A number parser would also accept a plus sign.
     let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_digits { text.parse().ok().filter(|number| *number <= ID_MAX) } else { None }
 }
 
 fn parse_instant(text: &str) -> Result<Instant, Violation> {
-    // A plus sign that was not escaped arrives as a space.
+    // An unescaped plus sign arrives as a space.
     instant::parse(&text.replace(' ', "+"))
 }
 
-/// The values of a list, trimmed. A comma after a backslash does not separate, and a backslash after a
-/// backslash is one.
+/// The values of a list, trimmed. A comma after a backslash does not separate; a doubled backslash is one
+/// backslash.
 fn separated(list: &str) -> Vec<String> {
     let (mut values, mut value) = (Vec::new(), String::new());
     let mut characters = list.chars().peekable();

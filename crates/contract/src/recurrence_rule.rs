@@ -1,4 +1,4 @@
-//! A recurrence rule as JSON: from the members of `recurrence_rule` to the rules' types and back.
+//! Recurrence rules as JSON: converts between the members of `recurrence_rule` and the domain's types.
 
 use rondo_domain::Violation;
 use rondo_domain::instant;
@@ -13,7 +13,7 @@ use crate::problem::FieldError;
 /// Reads a rule. Pointers are relative to it.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn from_json(value: &Value) -> Result<Rule, Vec<FieldError>> {
     let mut reader = Reader::of(value)?;
     let draft = RuleDraft {
@@ -30,7 +30,7 @@ pub fn from_json(value: &Value) -> Result<Rule, Vec<FieldError>> {
     };
     let rule = draft.build();
     for fault in rule.as_ref().err().into_iter().flatten() {
-        // A member of the wrong type is left out of the draft, which may then miss it.
+        // The draft lacks a member of the wrong type, so a fault about its absence is redundant.
         if !reader.is_refused(&fault.at) {
             reader.refuse(&fault.at, fault.violation);
         }
@@ -52,7 +52,7 @@ fn weekdays(value: &Value) -> Result<Vec<i64>, Violation> {
     days.ok_or(Violation::Malformed { expected: "a list of integers from 0 (Monday) to 6" })
 }
 
-/// A rule with all its members. Those that its form does not have are null.
+/// A rule with all its members. Members of the other form are null.
 #[must_use]
 pub fn to_json(rule: &Rule) -> Value {
     let (pattern, rrule) = match &rule.pattern {
@@ -62,7 +62,7 @@ pub fn to_json(rule: &Rule) -> Value {
     let (end_date, count) = match rule.end {
         End::Never => (None, None),
         _ if rrule.is_some_and(|rrule| rrule.names_end()) => (None, None),
-        // Only an rrule has it, and names it itself.
+        // Only an rrule can have it, and its text contains it.
         End::AtLocal(_) => (None, None),
         End::OnDate(date) => (Some(date.to_string()), None),
         End::AtInstant(at) => (Some(instant::format(at)), None),
@@ -84,9 +84,9 @@ pub fn to_json(rule: &Rule) -> Value {
     })
 }
 
-/// Makes room in a rule for the form that a merge patch of it asks for: an rrule replaces the
-/// structured members and the end, a frequency replaces the rrule. Without this, a client would
-/// have to clear every member that it was answered and does not mean.
+/// Removes from a rule the members that a merge patch replaces: an rrule replaces the structured members and
+/// the end, a frequency replaces the rrule. Otherwise a client would have to clear every member of the old
+/// form.
 pub(crate) fn switch_form(rule: &mut Map<String, Value>, patch: &Value) {
     let gives = |name: &str| patch.get(name).is_some_and(|value| !value.is_null());
     let replaced: &[&str] = if gives("rrule") {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn every_fault_is_named() {
         check(json!({"frequency": "daily"}), &[]);
         check(json!({"rrule": "FREQ=DAILY"}), &[]);
         check(json!({}), &[("/frequency", "required")]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_answered_can_be_sent_back() {
+    fn an_answered_rule_can_be_sent_back() {
         for rule in [
             json!({"frequency": "monthly", "day_of_month": 31, "month_end": "skip", "count": 3}),
             json!({"frequency": "weekly", "days_of_week": [6, 0], "end_date": "2031-03-30"}),

@@ -1,4 +1,4 @@
-//! Bodies of the reminder routes: a moment, or a span of time that leads to one.
+//! Bodies of the reminder routes: a moment, or a duration that leads to one.
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
@@ -9,14 +9,14 @@ use crate::body::{Reader, text};
 use crate::problem::FieldError;
 use crate::task_field::duration;
 
-/// Most further reminders of one task.
+/// Maximum number of further reminders of one task.
 pub const FURTHER_REMINDERS_MAX: i64 = 10;
 
 /// Where a reminder comes from: the task's `reminder_offset`, or a request of its own.
 pub const KINDS: [&str; 2] = ["task", "further"];
 
 word_enum! {
-    /// What has become of a reminder.
+    /// The state of a reminder.
     pub enum ReminderStatus {
         Armed = "armed",
         Fired = "fired",
@@ -24,18 +24,18 @@ word_enum! {
     }
 }
 
-/// A moment as a client names it.
+/// A moment in the form that a client chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     At(Instant),
-    /// Before the due date, for a further reminder; from now, for a snooze.
+    /// Before the due date for a further reminder; from now for a snooze.
     Span(ReminderOffset),
 }
 
 /// A further reminder: `{remind_at}` or `{offset}`.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn parse_further(members: &Map<String, Value>) -> Result<Moment, Vec<FieldError>> {
     const EXPECTED: &str = "an object with either remind_at or offset";
     either(members, "remind_at", "offset", EXPECTED)
@@ -44,7 +44,7 @@ pub fn parse_further(members: &Map<String, Value>) -> Result<Moment, Vec<FieldEr
 /// A snooze: `{until}` or `{for}`.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn parse_snooze(members: &Map<String, Value>) -> Result<Moment, Vec<FieldError>> {
     either(members, "until", "for", "an object with either until or for")
 }

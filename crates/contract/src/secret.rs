@@ -1,5 +1,5 @@
-//! Random secrets that are handed out as text: refresh tokens, mailed tokens, invitations, personal API
-//! tokens. Only their hashes are stored.
+//! Random secrets handed out as text: refresh tokens, mailed tokens, invitations, personal API tokens. Only
+//! their hashes are stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,11 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 /// Random bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
-/// Prefix of a personal API token: tells it from a JWT, and makes leaked ones searchable.
+/// Prefix of a personal API token: distinguishes it from a JWT, and makes leaked ones searchable.
 pub const API_TOKEN_PREFIX: &str = "rondo_";
 /// Lifetime of an invitation, in seconds: a week.
 pub const INVITATION_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
-/// Longest secret that is hashed, in bytes.
+/// Maximum length of a secret, in bytes.
 const SECRET_TEXT_BYTES_MAX: usize = 256;
 
 /// The text form of a secret: base64url without padding.
@@ -20,8 +20,8 @@ pub fn encode(random: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(random)
 }
 
-/// What is stored of a secret: its SHA-256 in hexadecimal. A random secret needs neither salt nor a slow
-/// hash. None for text that is empty or too long to be one.
+/// The stored form of a secret: its SHA-256 in hexadecimal. A random secret needs neither salt nor a slow
+/// hash. None for text that is empty or too long.
 #[must_use]
 pub fn hash(secret: &str) -> Option<String> {
     if secret.is_empty() || secret.len() > SECRET_TEXT_BYTES_MAX {

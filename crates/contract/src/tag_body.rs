@@ -1,4 +1,4 @@
-//! The body of `PUT …/tags/{name}`: another name, another colour.
+//! The body of `PUT …/tags/{name}`: a new name, a new colour.
 
 use rondo_domain::Violation;
 use rondo_domain::task::parse_tag;
@@ -7,19 +7,19 @@ use serde_json::{Map, Value};
 use crate::body::{Reader, text};
 use crate::problem::FieldError;
 
-/// What a tag is changed to.
+/// The requested change of a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagChange {
-    /// None: the name stays.
+    /// None keeps the name.
     pub name: Option<String>,
-    /// None: the colour stays. `Some(None)`: the colour is removed. As `#rrggbb` in lower case.
+    /// None keeps the colour, `Some(None)` removes it. As `#rrggbb` in lower case.
     pub color: Option<Option<String>>,
 }
 
-/// Reads `{name?, color?}`. The count that is answered may be sent back.
+/// Reads `{name?, color?}`. The count that a response contains may be sent back.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn parse(members: &Map<String, Value>) -> Result<TagChange, Vec<FieldError>> {
     let mut reader = Reader::new(members);
     reader.ignore("count");

@@ -1,8 +1,8 @@
-//! Bodies of the task routes: from JSON to the rules' types and back, by the table of
+//! Bodies of the task routes: converts between JSON and the domain's types by the table of
 //! [`task_field`](crate::task_field).
 //!
-//! Everything that is wrong with a body is reported at once, each fault with its pointer. An unknown
-//! member is refused. A member that the route cannot set may be sent back and is ignored.
+//! All faults of a body are reported at once, each with its pointer. An unknown member is refused. A
+//! read-only member may be sent back and is ignored.
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
@@ -17,10 +17,10 @@ use crate::problem::FieldError;
 use crate::recurrence_rule;
 use crate::task_field::{self, Access, TASK_FIELDS};
 
-/// Reads a new task. [`names_zone`] tells whether the body makes `default_zone` superfluous.
+/// Reads a new task. `default_zone` is used unless the body [names a zone](names_zone).
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn create(
     body: &Value,
     default_zone: &Zone,
@@ -29,10 +29,10 @@ pub fn create(
     read(Reader::of(body)?, default_zone, now)
 }
 
-/// Replaces a task: fields that are left out get their defaults, but for those that are kept.
+/// Replaces a task: absent fields get their defaults, except for those that PUT keeps.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn replace(
     current: &TaskFields,
     body: &Value,
@@ -54,10 +54,10 @@ pub fn replace(
     read(Reader::new(&members), default_zone, now)
 }
 
-/// Applies a merge patch (RFC 7396): fields that are left out stay, null sets the default.
+/// Applies a merge patch (RFC 7396): absent fields stay, null sets the default.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All faults.
 pub fn patch(
     current: &TaskFields,
     body: &Value,
@@ -80,10 +80,10 @@ pub fn patch(
     read(Reader::new(&target), default_zone, now)
 }
 
-/// The fields of a task as it is answered, which this program has written itself.
+/// The fields of a task in the form of responses, which this program has written itself.
 ///
 /// # Errors
-/// When another version of the rules has written it.
+/// If another version of the rules wrote it.
 pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
     create(task, &Zone::utc(), Instant::UNIX_EPOCH)
 }
@@ -91,7 +91,7 @@ pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
 /// The same task in another zone.
 ///
 /// # Errors
-/// When its rule never matches there.
+/// If its rule never matches there.
 pub fn in_zone(
     mut task: TaskFields,
     zone: Zone,
@@ -103,7 +103,7 @@ pub fn in_zone(
     Ok(task)
 }
 
-/// Whether a body names a time zone itself.
+/// Whether a body names a time zone.
 #[must_use]
 pub fn names_zone(body: &Value) -> bool {
     body.get("time_zone").is_some_and(|zone| !zone.is_null())
@@ -121,7 +121,7 @@ fn read(mut reader: Reader<'_>, zone: &Zone, now: Instant) -> Result<TaskFields,
             }
         }
     }
-    // What concerns several fields together.
+    // Checks that involve several fields.
     if task.reminder_offset.is_some() && reader.given("due_date").is_none() {
         reader.refuse("reminder_offset", Violation::NeedsDueDate);
     }
@@ -136,12 +136,12 @@ fn check_series(task: &TaskFields, now: Instant) -> Result<(), Violation> {
     Series::new(rule.clone(), anchor(task, now), task.time_zone.clone()).validate()
 }
 
-/// Stands in for a title that is refused, until the other fields have been read.
+/// Takes the place of a refused title until the other fields have been read.
 fn placeholder_title() -> Title {
     Title::parse("-").unwrap_or_else(|violation| unreachable!("{violation}"))
 }
 
-/// The rule of RFC 7396, section 2, for one member.
+/// RFC 7396, section 2, for one member.
 fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
     // The short form replaces the rule.
     if name == "recurrence_pattern" && !value.is_null() {
@@ -168,20 +168,20 @@ fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
     }
 }
 
-/// Local date and time at which a series of this task would start: its due date's, otherwise now.
+/// Local date and time at which a series of this task would start: that of its due date, or now.
 #[must_use]
 pub fn anchor(fields: &TaskFields, now: Instant) -> rondo_domain::jiff::civil::DateTime {
     recurrence::anchor_of(fields.due_date.unwrap_or(now), &fields.time_zone)
 }
 
-/// The fields that clients set, as they are answered.
+/// The fields that clients set, in the form of responses.
 #[must_use]
 pub fn to_json(task: &TaskFields) -> Map<String, Value> {
     let written = |field: &task_field::TaskField| Some((field.name.to_owned(), field.write(task)?));
     TASK_FIELDS.iter().filter_map(written).collect()
 }
 
-/// What the database functions take: the fields that clients set and what is derived from them.
+/// The argument of the database functions: the fields that clients set, and values derived from them.
 /// `further` are the offsets of the task's further reminders.
 #[must_use]
 pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) -> Value {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_faults_are_reported_at_once() {
         check(json!({"title": "t"}), &[]);
         check(json!({}), &[("/title", "required")]);
         check(json!([]), &[("", "malformed")]);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_answered_can_be_sent_back() {
+    fn an_answered_task_can_be_sent_back() {
         let task = json!({"title": "t", "description": "d", "status": "in_progress", "priority": "low",
             "tags": ["b", "A"], "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
             "reminder_offset": 3600,
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_keeps_what_it_leaves_out_and_null_clears() {
+    fn a_patch_keeps_absent_fields_and_null_clears() {
         let current = parsed(json!({"title": "t", "priority": "high", "tags": ["a"],
             "recurrence_rule": {"frequency": "daily", "interval": 2}}))
         .unwrap();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_keeps_the_status_alone() {
+    fn a_replacement_keeps_only_the_status() {
         let current = parsed(json!({"title": "t", "status": "in_progress", "priority": "high"}));
         let current = current.unwrap();
         let replaced = |body: Value| replace(&current, &body, &Zone::utc(), Instant::UNIX_EPOCH);

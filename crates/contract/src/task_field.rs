@@ -1,8 +1,7 @@
-//! The fields of a task: one table, which requests are read by, answers are written by and the
-//! published schemas are made of.
+//! The fields of a task: one table for reading requests, writing responses and generating the published
+//! schemas.
 //!
-//! A new field is a member of [`TaskFields`] and a row here. A field that the server sets, and that no
-//! request changes, is a row alone.
+//! A new field is a member of [`TaskFields`] and a row here. A field that only the server sets is just a row.
 
 use rondo_domain::instant;
 use rondo_domain::offset::ReminderOffset;
@@ -26,22 +25,22 @@ pub struct TaskField {
     pub name: &'static str,
     pub kind: Kind,
     pub access: Access,
-    /// Whether a new task needs it. Any other writable field has a default, which null stands for.
+    /// Whether a new task needs it. Every other writable field has a default, which null selects.
     pub is_required: bool,
-    /// Whether PUT keeps the value when the body leaves it out; other fields get their defaults.
+    /// Whether PUT keeps the value if the body lacks the field; other fields get their defaults.
     pub is_kept: bool,
-    /// Whether answers and events may have null.
+    /// Whether responses and events may have null.
     pub is_nullable: bool,
     pub is_in_events: bool,
-    /// For the API document: the value of an example, JSON.
+    /// For the API document: an example value as JSON.
     pub example: &'static str,
-    /// For the API document: what the field means, in sentences.
+    /// For the API document: the field's meaning, in sentences.
     pub description: &'static str,
 }
 
-/// Reads the field from a body into a task. Leaves the task as it is when the body leaves the field out.
+/// Reads the field from a body into a task. Leaves the task unchanged if the body lacks the field.
 pub type Read = fn(&mut Reader<'_>, &mut TaskFields);
-/// Writes the field as it is answered.
+/// Writes the field as in responses.
 pub type Write = fn(&TaskFields) -> Value;
 
 /// Who sets a field, and when.
@@ -53,12 +52,12 @@ pub enum Access {
     Creation { read: Read, write: Write },
     /// The client, by POST, PUT and PATCH.
     Writable { read: Read, write: Write },
-    /// A short form of another field, which answers do not have.
+    /// A short form of another field, absent from responses.
     Alias { read: Read },
 }
 
 impl TaskField {
-    /// Writes the field, if clients can set it and answers have it.
+    /// Writes the field if clients can set it and responses have it.
     #[must_use]
     pub fn write(&self, task: &TaskFields) -> Option<Value> {
         match self.access {
@@ -291,7 +290,7 @@ pub fn find(name: &str) -> Option<&'static TaskField> {
     TASK_FIELDS.iter().find(|field| field.name == name)
 }
 
-/// A span of time: an ISO 8601 duration, or a number of seconds.
+/// A duration: ISO 8601, or a number of seconds.
 pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
     const EXPECTED: &str = "an ISO 8601 duration such as PT1H, or a number of seconds";
     match value {

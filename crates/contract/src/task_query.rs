@@ -1,4 +1,4 @@
-//! The query of a list of tasks: filters, order, page.
+//! The query of a list of tasks: filters, sort order, page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::problem::FieldError;
 use crate::query::{Bound, Reader};
 
-/// Tasks that can be passed over; a cursor goes further.
+/// Maximum number of tasks to skip; a cursor goes further.
 pub const OFFSET_MAX: i64 = 1_000_000;
-/// Longest phrase, in characters.
+/// Maximum length of a search phrase, in characters.
 pub const SEARCH_CHARS_MAX: usize = 200;
 word_enum! {
     pub enum SortBy {
@@ -34,13 +34,13 @@ word_enum! {
     }
 }
 
-/// Where a page begins: after the task with this sort key and id, in this order. Opaque to clients.
+/// The start of a page: after the task with this sort key and id, in this order. Opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// What is sorted by, and the direction: a cursor of one order says nothing about another.
+    /// The sort member and direction: a cursor applies to one order only.
     order: String,
-    /// None when the task has no value of what is sorted by; otherwise an instant, a priority's
-    /// rank or the beginning of a folded title.
+    /// None if the task has no value of the sort member; otherwise an instant, a priority's rank, or the
+    /// beginning of a folded title.
     pub key: Option<String>,
     pub id: i64,
 }
@@ -50,11 +50,10 @@ impl Cursor {
         Self { order: format!("{sort_by} {sort_order}"), key, id }
     }
 
-    /// After a task, which is given as the API answers it: what the database sorts by is made of its
-    /// members here as it is there.
-    ///
+    /// The cursor after a task, given as the API answers it. Derives the sort key from its members as the
+    /// database does.
     /// # Errors
-    /// When this is not a task.
+    /// If the JSON is not a task.
     pub fn after(
         sort_by: SortBy,
         sort_order: SortOrder,
@@ -85,7 +84,7 @@ impl Cursor {
         (is_ours && cursor.has_key_of(sort_by)).then_some(cursor)
     }
 
-    /// Whether a list in this order can have given the key. Whoever sends it may have made it.
+    /// Whether a list in this order can have produced the key. A client may have made up the cursor.
     fn has_key_of(&self, sort_by: SortBy) -> bool {
         match (sort_by, self.key.as_deref()) {
             (SortBy::DueDate | SortBy::Priority, None) => true,
@@ -99,7 +98,7 @@ impl Cursor {
     }
 }
 
-/// Members of a task that lists are sorted by.
+/// The members of a task that lists can sort by.
 #[derive(Deserialize)]
 struct SortedTask {
     id: i64,
@@ -110,16 +109,16 @@ struct SortedTask {
     updated_at: String,
 }
 
-/// A query that has been checked.
+/// A validated query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Folded, as tasks are searched.
+    /// Folded, like the tasks' search texts.
     pub search: Option<String>,
     pub status: Vec<Status>,
     pub priority: Vec<Priority>,
-    /// Any of these, as [`tag_key`] folds them.
+    /// Tasks with any of these tags, folded by [`tag_key`].
     pub tags: Vec<String>,
-    /// All of these, likewise.
+    /// Tasks with all of these tags, folded likewise.
     pub tags_all: Vec<String>,
     /// Both inclusive.
     pub due_date_start: Option<Bound>,
@@ -133,7 +132,7 @@ pub struct TaskQuery {
     pub limit: i64,
     pub offset: i64,
     pub cursor: Option<Cursor>,
-    /// Whether to count all that match.
+    /// Whether to count all matches.
     pub count: bool,
 }
 
@@ -141,7 +140,7 @@ impl TaskQuery {
     /// Reads the query part of a URL (`application/x-www-form-urlencoded`).
     ///
     /// # Errors
-    /// Every parameter that is unknown, repeated where it may not be, or out of its range.
+    /// Every parameter that is unknown, wrongly repeated or out of range.
     pub fn parse(query: &str) -> Result<Self, Vec<FieldError>> {
         let mut reader = Reader::new(query);
         let sort_by = reader.one("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt);
@@ -169,8 +168,7 @@ impl TaskQuery {
         Ok(parsed)
     }
 
-    /// Whether an end of the span of due dates is a day. When that day begins and ends depends on the
-    /// user's time zone.
+    /// Whether an end of the range of due dates is a day, whose start and end depend on the user's time zone.
     #[must_use]
     pub fn names_days(&self) -> bool {
         let bounds = [self.due_date_start, self.due_date_end];
@@ -187,7 +185,7 @@ impl TaskQuery {
     }
 }
 
-/// The phrase as it is looked for. None for an empty one, which is in every text.
+/// The folded phrase. None for an empty one, which matches every text.
 fn phrase(text: &str) -> Result<Option<String>, Violation> {
     if text.chars().nth(SEARCH_CHARS_MAX).is_some() {
         return Err(Violation::TooLong { max: SEARCH_CHARS_MAX });

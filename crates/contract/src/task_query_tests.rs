@@ -26,7 +26,7 @@ fn parameters_are_read() {
 }
 
 #[test]
-fn a_date_is_a_whole_day_of_the_users() {
+fn a_date_is_a_whole_local_day() {
     let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
         let query = TaskQuery::parse(query).unwrap();
         let [start, end] = query.due_dates(&Zone::parse(zone).unwrap());
@@ -56,7 +56,7 @@ fn a_comma_may_belong_to_a_tag() {
 }
 
 #[test]
-fn a_cursor_is_for_its_order() {
+fn a_cursor_applies_to_its_order_only() {
     use SortBy::{CreatedAt, DueDate, Priority, Title};
     let check = |sort_by: SortBy, key: Option<&str>, id: i64, accepted: bool| {
         let cursor = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), id);
@@ -105,7 +105,7 @@ fn a_page_begins_after_a_task() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn every_fault_is_named() {
     check("limit=0", &[("?limit", "out_of_range")]);
     check("parent_task_id=9007199254740991", &[]);
     check("parent_task_id=9007199254740992", &[("?parent_task_id", "out_of_range")]);

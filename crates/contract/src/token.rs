@@ -1,20 +1,18 @@
 //! Access tokens: JSON Web Tokens (RFC 7519) in the compact form (RFC 7515).
 //!
-//! Our own are signed with HMAC-SHA256 ("HS256", RFC 7518) or Ed25519 ("EdDSA", RFC 8037); an OpenID
-//! provider's with RSA, ECDSA or Ed25519. What a token says of its algorithm and key only finds the
-//! key that it is checked with, and each key knows the one algorithm that it is for: so neither
-//! `none` nor a public key taken for a secret proves anything.
+//! Rondo's own are signed with HMAC-SHA256 ("HS256", RFC 7518) or Ed25519 ("EdDSA", RFC 8037); an OpenID
+//! provider's with RSA, ECDSA or Ed25519. A token's header only selects the key, and each key fixes its
+//! algorithm. So neither `none` nor a public key used as a secret proves anything.
 //!
-//! A token that says it is something else than an access token is none, whoever has signed it:
+//! A token that is evidently not an access token is refused, whoever signed it:
 //! - `typ`, if there is one, is `JWT` or `at+jwt` (RFC 9068, section 2.1), so no `logout+jwt` or
 //!   `dpop+jwt`;
 //! - an ID token (OpenID Connect Core 1.0, section 2) has `nonce`, `at_hash` or `c_hash`, a logout token
 //!   (Back-Channel Logout 1.0, section 2.4) and a security event (RFC 8417) have `events`: one with any of
 //!   these is refused;
-//! - `azp` says whom a token was issued to. An ID token was issued to its own audience, an access token to a
-//!   client that asks on somebody's behalf, whichever that is. So a token whose `azp` is our audience is
-//!   taken only when something that ID tokens do not have says what it is: `typ` of `at+jwt`, `client_id`
-//!   (RFC 9068, section 2.2), or a scope.
+//! - `azp` names the client that a token was issued to. An ID token was issued to its own audience, an access
+//!   token to a client that acts on a user's behalf. So a token whose `azp` is our audience is accepted only
+//!   with something that ID tokens lack: `typ` of `at+jwt`, `client_id` (RFC 9068, section 2.2), or a scope.
 
 pub mod check;
 pub mod key;
@@ -32,18 +30,18 @@ use sha2::Sha256;
 
 use key::Jwk;
 
-/// `iss` of every token of our own.
+/// `iss` of every token that Rondo issues.
 pub const ISSUER: &str = "rondo";
-/// Longest token that is looked at, in bytes.
+/// Maximum length of a token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4096;
-/// Shortest secret, in bytes (RFC 7518, section 3.2).
+/// Minimum length of a secret, in bytes (RFC 7518, section 3.2).
 pub const SECRET_BYTES_MIN: usize = 32;
-/// Longest name that is taken over from a provider, in characters.
+/// Maximum length of a name adopted from a provider, in characters.
 const NAME_CHARS_MAX: usize = 200;
-/// How far ahead of this machine's clock an issuer's clock may be, in seconds.
+/// How far an issuer's clock may be ahead of this machine's, in seconds.
 pub const CLOCK_SKEW_S_MAX: i64 = 60;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     pub user_id: i64,
@@ -55,17 +53,17 @@ pub struct Claims {
     pub scope: String,
 }
 
-/// What a provider's token says of its subject.
+/// The claims of a provider's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderClaims {
     pub subject: String,
     /// Seconds since the epoch; the token is valid before this moment.
     pub expires_at_s: i64,
-    /// Seconds since the epoch; 0 when it does not say.
+    /// Seconds since the epoch; 0 if absent.
     pub issued_at_s: i64,
     /// Space-separated scopes.
     pub scope: String,
-    /// Only one that the provider says it has verified.
+    /// Present only if the provider has verified it.
     pub email: Option<String>,
     pub name: Option<String>,
 }
@@ -76,14 +74,14 @@ impl ProviderClaims {
     pub const USER_SQL: &str = include_str!("token/sql/identity_user.sql");
 }
 
-/// The provider whose tokens are accepted, and what they have to say for it.
+/// The accepted provider, and what its tokens have to state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
-    /// `iss`, to the letter (OpenID Connect Core 1.0, section 3.1.3.7).
+    /// `iss`, compared exactly (OpenID Connect Core 1.0, section 3.1.3.7).
     pub issuer: String,
-    /// What `aud` has to name: a token for somebody else is none for us.
+    /// What `aud` has to include: a token for another audience is refused.
     pub audience: String,
-    /// What a token allows that names none of our scopes.
+    /// The scopes of a token that names none of Rondo's.
     pub default_scopes: Scopes,
 }
 
@@ -97,7 +95,7 @@ impl fmt::Debug for HmacKey {
     }
 }
 
-/// Why a secret or a token was refused. A client is told no more than that the token is not valid.
+/// Why a secret or a token is refused. A client learns only that the token is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     #[error("the secret is shorter than {SECRET_BYTES_MIN} bytes")]
@@ -129,7 +127,7 @@ impl HmacKey {
         if secret.len() < SECRET_BYTES_MIN {
             return Err(TokenError::WeakSecret);
         }
-        // An HMAC takes a key of any length.
+        // An HMAC accepts a key of any length.
         Hmac::new_from_slice(secret).map(Self).map_err(|_| TokenError::WeakSecret)
     }
 
@@ -137,13 +135,13 @@ impl HmacKey {
         self.0.clone().chain_update(message).finalize().into_bytes().into()
     }
 
-    /// Compares in a time that does not tell where a wrong signature differs.
+    /// Compares in constant time, so that timing does not reveal where a wrong signature differs.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.clone().chain_update(message).verify_slice(signature).is_ok()
     }
 }
 
-/// The algorithms that are accepted.
+/// The accepted algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     Hs256,
@@ -166,32 +164,32 @@ impl Algorithm {
     }
 }
 
-/// A token as it was presented: taken apart, and nothing about it proven.
+/// A presented token: parsed, but not verified.
 pub struct Presented<'a> {
     pub algorithm: Algorithm,
-    /// Which key it says it is signed with.
+    /// The id of the key that the token claims to be signed with.
     pub key_id: Option<String>,
-    /// Whether its `typ` says that it is an access token.
+    /// Whether its `typ` marks it as an access token.
     is_typed: bool,
     signed: &'a str,
     payload: &'a str,
     signature: Vec<u8>,
 }
 
-/// What a token has to be checked with. It is the token that says so, and proves nothing by it.
+/// The kind of key that a token needs, by the token's own unproven claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Secret,
-    /// A public key of our own.
+    /// One of Rondo's public keys.
     OwnKey,
-    /// A key of this issuer, which is to be looked up together with the subject's user.
+    /// A key of this issuer, which is looked up together with the subject's user.
     Provider {
         issuer: String,
         subject: String,
     },
 }
 
-/// What a token says once its signature is right.
+/// A token's claims after its signature has been verified.
 pub struct Proven {
     payload: Payload,
     is_typed: bool,
@@ -221,7 +219,7 @@ struct Payload {
     iss: String,
     #[serde(default)]
     aud: Value,
-    /// By RFC 8693 (section 4.2) a string of words, by some providers an array, or called `scp`.
+    /// A string of words by RFC 8693 (section 4.2); with some providers an array, or named `scp`.
     #[serde(default, deserialize_with = "words")]
     scope: Vec<String>,
     #[serde(default, deserialize_with = "words")]
@@ -246,7 +244,7 @@ struct Payload {
     name: Option<String>,
 }
 
-/// Makes the token of these claims.
+/// Issues a token with these claims.
 #[must_use]
 pub fn sign(claims: &Claims, key: &HmacKey) -> String {
     let mut token = unsigned(r#"{"alg":"HS256","typ":"JWT"}"#, claims);
@@ -256,7 +254,7 @@ pub fn sign(claims: &Claims, key: &HmacKey) -> String {
     token
 }
 
-/// Header and payload, as they are signed.
+/// Header and payload in the form that is signed.
 pub(crate) fn unsigned(header: &str, claims: &Claims) -> String {
     let payload = serde_json::json!({
         "sub": claims.user_id.to_string(),
@@ -268,21 +266,21 @@ pub(crate) fn unsigned(header: &str, claims: &Claims) -> String {
     format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload.to_string()))
 }
 
-/// Checks a token of our own that is signed with the secret, at the moment `now_s` (seconds since
-/// the epoch).
+/// Verifies one of Rondo's own tokens, signed with the secret, at the moment `now_s` (seconds since the
+/// epoch).
 ///
 /// # Errors
-/// The first thing that is wrong with it; the signature is checked before any claim is read.
+/// The first fault; the signature is verified before any claim is read.
 pub fn verify(token: &str, key: &HmacKey, now_s: i64) -> Result<Claims, TokenError> {
     Presented::read(token)?.proven_by_secret(key)?.own(now_s)
 }
 
 impl<'a> Presented<'a> {
-    /// Takes a token apart.
+    /// Parses a token.
     ///
     /// # Errors
-    /// When it is no compact JWS, too long, or of a type, of an algorithm or with a critical extension
-    /// that is not accepted.
+    /// If it is not a compact JWS, is too long, or has a type, an algorithm or a critical extension that is
+    /// not accepted.
     pub fn read(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed);
@@ -308,10 +306,10 @@ impl<'a> Presented<'a> {
         Ok(Self { algorithm, key_id: header.kid, is_typed, signed, payload, signature })
     }
 
-    /// What the token has to be checked with.
+    /// The kind of key that the token needs.
     ///
     /// # Errors
-    /// When the payload is not a token's.
+    /// If the payload is not a token's.
     pub fn source(&self) -> Result<Source, TokenError> {
         if self.algorithm == Algorithm::Hs256 {
             return Ok(Source::Secret);
@@ -327,7 +325,7 @@ impl<'a> Presented<'a> {
     }
 
     /// # Errors
-    /// When the token is not signed with this secret.
+    /// If the token is not signed with this secret.
     pub fn proven_by_secret(&self, key: &HmacKey) -> Result<Proven, TokenError> {
         if self.algorithm != Algorithm::Hs256 {
             return Err(TokenError::Unsupported);
@@ -338,11 +336,11 @@ impl<'a> Presented<'a> {
         self.proven()
     }
 
-    /// Checks the signature with the key that the token names, of those that fit its algorithm; one
-    /// that names none is checked only where just one key fits.
+    /// Verifies the signature with the key that the token names, among those that fit its algorithm. A token
+    /// that names none is verified only if exactly one key fits.
     ///
     /// # Errors
-    /// When there is no such key, or the signature is wrong.
+    /// If there is no such key, or the signature is wrong.
     pub fn proven_by_key(&self, keys: &[Jwk]) -> Result<Proven, TokenError> {
         let mut fitting = keys.iter().filter(|key| {
             key.fits(self.algorithm) && (self.key_id.is_none() || key.kid == self.key_id)
@@ -358,17 +356,17 @@ impl<'a> Presented<'a> {
         self.proven()
     }
 
-    /// To be called when the signature is right.
+    /// The caller must have verified the signature.
     fn proven(&self) -> Result<Proven, TokenError> {
         Ok(Proven { payload: json_of(self.payload)?, is_typed: self.is_typed })
     }
 }
 
 impl Proven {
-    /// The claims of a token of our own.
+    /// The claims of a token that Rondo issued.
     ///
     /// # Errors
-    /// When it is another's or not valid now.
+    /// If another issuer made it, or it is not valid now.
     pub fn own(self, now_s: i64) -> Result<Claims, TokenError> {
         self.valid(ISSUER, now_s)?;
         let Payload { sub, exp, iat, .. } = &self.payload;
@@ -383,7 +381,7 @@ impl Proven {
     /// The claims of a provider's token.
     ///
     /// # Errors
-    /// When it is another's, for another, no access token, or not valid now.
+    /// If it is another issuer's, for another audience, not an access token, or not valid now.
     pub fn of_provider(
         self,
         provider: &Provider,
@@ -440,7 +438,7 @@ impl Proven {
     }
 }
 
-/// Text that a database takes.
+/// Whether the database accepts the text.
 fn is_clean(text: &str) -> bool {
     !text.contains('\0')
 }
@@ -450,7 +448,7 @@ fn json_of<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> 
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
 }
 
-/// A NumericDate (RFC 7519, section 2): seconds since the epoch, which may have a fraction.
+/// A NumericDate (RFC 7519, section 2): seconds since the epoch, possibly with a fraction.
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
     let whole = |seconds: f64| seconds.is_finite().then_some(seconds.floor() as i64);

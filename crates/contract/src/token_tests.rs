@@ -20,7 +20,7 @@ fn encoded(part: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(part)
 }
 
-/// A token of any header and payload, rightly signed with the secret.
+/// A token with any header and payload, correctly signed with the secret.
 fn signed(header: &str, payload: &str) -> String {
     let signed = format!("{}.{}", encoded(header), encoded(payload));
     let signature = key(1).0.chain_update(&signed).finalize().into_bytes();
@@ -37,7 +37,7 @@ fn a_token_round_trips_until_it_expires() {
 }
 
 #[test]
-fn what_is_refused_of_our_own() {
+fn malformed_and_forged_tokens_are_refused() {
     const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
     let good = sign(&claims(), &key(1));
     let parts: Vec<&str> = good.split('.').collect();
@@ -48,7 +48,7 @@ fn what_is_refused_of_our_own() {
         (String::new(), TokenError::Malformed),
         ("a.b".to_owned(), TokenError::Malformed),
         (parts[..2].join("."), TokenError::Malformed),
-        // Ten groups of four characters are left: well-formed, but two bytes short.
+        // Ten groups of four characters remain: well-formed, but two bytes short.
         (good[..good.len() - 3].to_owned(), TokenError::BadSignature),
         (sign(&claims(), &key(2)), TokenError::BadSignature),
         (format!("{good}{}", "A".repeat(TOKEN_BYTES_MAX)), TokenError::Malformed),
@@ -85,7 +85,7 @@ fn what_is_refused_of_our_own() {
 }
 
 /// The examples of RFC 7515 (appendix A.1 to A.3) and RFC 8037 (appendix A.4), with their keys.
-/// Their payloads are none of ours, which is seen only after the signature.
+/// Their payloads are not those of Rondo's tokens, which is noticed only after the signature.
 const RFC_SECRET: &str =
     "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 const RFC_PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
@@ -125,7 +125,7 @@ fn rfc_tokens() -> [(Algorithm, String); 3] {
 }
 
 #[test]
-fn examples_of_the_rfcs_are_proven_as_far_as_their_payload() {
+fn signatures_of_the_rfcs_examples_are_valid() {
     let secret = HmacKey::new(&URL_SAFE_NO_PAD.decode(RFC_SECRET).unwrap()).unwrap();
     let token = format!(
         "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{RFC_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -133,12 +133,12 @@ fn examples_of_the_rfcs_are_proven_as_far_as_their_payload() {
     assert_eq!(verify(&token, &secret, 0), Err(TokenError::Malformed));
     let keys = read_document(RFC_KEYS).unwrap();
     let kids: Vec<_> = keys.iter().filter_map(|key| key.kid.as_deref()).collect();
-    assert_eq!(kids, ["r", "e", "o"], "what cannot be used is passed over");
+    assert_eq!(kids, ["r", "e", "o"], "unusable keys are skipped");
     for (algorithm, token) in rfc_tokens() {
         let presented = Presented::read(&token).unwrap();
         assert_eq!(presented.algorithm, algorithm);
         assert_eq!(presented.proven_by_key(&keys).err(), Some(TokenError::Malformed));
-        // Any change of what is signed, or of the signature, is seen before that.
+        // Any change of the signed text or the signature is noticed earlier.
         let (head, tail) = token.rsplit_once('.').unwrap();
         let changed = format!("{head}.{}", tail.replacen(&tail[3..4], "x", 1));
         for changed in [changed, token.replacen(".e", ".f", 1).replacen(".R", ".S", 1)] {
@@ -148,7 +148,7 @@ fn examples_of_the_rfcs_are_proven_as_far_as_their_payload() {
     }
 }
 
-/// An Ed25519 key of its own, with its public half as a provider publishes it.
+/// A new Ed25519 key, with its public half as a provider publishes it.
 fn ed25519(seed: u8, kid: &str) -> (SigningKey, Jwk) {
     let public = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
     let mut jwk = serde_json::json!(
@@ -160,7 +160,7 @@ fn ed25519(seed: u8, kid: &str) -> (SigningKey, Jwk) {
 }
 
 #[test]
-fn keys_are_found_by_their_id_and_know_their_algorithm() {
+fn keys_are_selected_by_id_and_fix_their_algorithm() {
     let (old, old_public) = ed25519(1, "old");
     let (new, new_public) = ed25519(2, "new");
     let both = [old_public.clone(), new_public.clone()];
@@ -170,23 +170,23 @@ fn keys_are_found_by_their_id_and_know_their_algorithm() {
         assert_eq!(claims.map(|claims| assert_eq!(claims, self::claims())), expected, "{token}");
     };
     let (by_old, by_new) = (old.sign(&claims()), new.sign(&claims()));
-    // While keys are changed over, both are good; afterwards the old one is none.
+    // During a rotation both keys are valid; afterwards the old one is not.
     check(&by_old, &both, Ok(()));
     check(&by_new, &both, Ok(()));
     check(&by_old, &both[1..], Err(TokenError::UnknownKey));
     let renamed = Jwk { kid: Some("old".to_owned()), ..new_public.clone() };
     check(&by_old, &[renamed], Err(TokenError::BadSignature));
-    // Without an id, only where there is no choice.
+    // Without an id, a key is used only if no other fits.
     let (nameless, _) = by_old.split_once('.').unwrap();
     let nameless = by_old.replacen(nameless, &encoded(r#"{"alg":"EdDSA"}"#), 1);
     check(&nameless, &both, Err(TokenError::UnknownKey));
     check(&nameless, &both[..1], Err(TokenError::BadSignature));
-    // A key's algorithm is its own: neither the token nor the document changes it.
+    // A key fixes its algorithm; neither the token nor the document changes it.
     let rsa_by_name = Jwk { alg: Some("RS256".to_owned()), ..old_public.clone() };
     check(&by_old, &[rsa_by_name], Err(TokenError::UnknownKey));
     let encrypting = Jwk { usage: Some("enc".to_owned()), ..old_public.clone() };
     check(&by_old, &[encrypting], Err(TokenError::UnknownKey));
-    // Confusion: an HMAC with a public key as its secret, which anybody can make.
+    // Algorithm confusion: an HMAC with a public key as its secret, which anybody can make.
     let public = old_public.x.clone().unwrap();
     let forged = sign(&claims(), &HmacKey::new(public.as_bytes()).unwrap());
     check(&forged, &both, Err(TokenError::UnknownKey));
@@ -194,7 +194,7 @@ fn keys_are_found_by_their_id_and_know_their_algorithm() {
 }
 
 #[test]
-fn a_provider_is_believed_what_is_meant_for_us() {
+fn a_providers_token_must_be_meant_for_our_audience() {
     let provider = provider();
     let good = serde_json::json!({
         "iss": "https://id.example", "sub": "a|1", "aud": ["other", "rondo-api"],
@@ -232,7 +232,7 @@ fn provider() -> Provider {
     }
 }
 
-/// The claims of a provider's token with this `typ`, whose payload has these members besides.
+/// The claims of a provider's token with this `typ` and these additional members.
 fn claims_of_provider(typ: Option<&str>, members: Value) -> Result<ProviderClaims, TokenError> {
     let header = match typ {
         Some(typ) => serde_json::json!({"alg": "HS256", "typ": typ}),
@@ -250,7 +250,7 @@ fn claims_of_provider(typ: Option<&str>, members: Value) -> Result<ProviderClaim
 }
 
 #[test]
-fn what_is_no_access_token_is_refused() {
+fn other_kinds_of_tokens_are_refused() {
     use serde_json::json;
     let check = |typ: Option<&str>, members: Value, is_taken: bool| {
         let expected = if is_taken { None } else { Some(TokenError::WrongKind) };
@@ -265,9 +265,9 @@ fn what_is_no_access_token_is_refused() {
     check(None, json!({"events": logout}), false);
     check(Some("logout+jwt"), json!({}), false);
     check(Some("dpop+jwt"), json!({}), false);
-    // Issued to a client, on behalf of whom it is about.
+    // Issued to a client on behalf of its subject.
     check(None, json!({"azp": "web"}), true);
-    // Issued to its audience: an ID token, unless something says that it is none.
+    // Issued to its audience: an ID token, unless something proves otherwise.
     check(None, json!({"azp": "rondo-api"}), false);
     check(Some("JWT"), json!({"azp": "rondo-api", "scope": ""}), false);
     check(Some("at+jwt"), json!({"azp": "rondo-api"}), true);
@@ -294,7 +294,7 @@ fn a_providers_scopes_have_several_forms() {
 }
 
 #[test]
-fn what_a_token_is_checked_with() {
+fn the_kind_of_key_that_a_token_needs() {
     let check = |algorithm: &str, issuer: &str, expected: Source| {
         let header = serde_json::json!({"alg": algorithm}).to_string();
         let payload = serde_json::json!({"iss": issuer, "sub": "7", "exp": 1}).to_string();
@@ -304,7 +304,7 @@ fn what_a_token_is_checked_with() {
     let provider =
         || Source::Provider { issuer: "https://id.example".to_owned(), subject: "7".to_owned() };
     check("HS256", ISSUER, Source::Secret);
-    // The secret proves our own tokens alone, which is seen after the signature.
+    // The secret proves only Rondo's own tokens, which is noticed after the signature.
     check("HS256", "https://id.example", Source::Secret);
     check("EdDSA", ISSUER, Source::OwnKey);
     check("RS256", ISSUER, Source::OwnKey);
@@ -333,7 +333,7 @@ fn rsa_keys_have_bounds() {
 }
 
 #[test]
-fn whom_a_token_stands_for() {
+fn the_user_and_scopes_of_a_token() {
     use super::check::{Check, Grant, Keys, ProviderRecord};
     use ed25519_dalek::Signer as _;
 
@@ -356,7 +356,7 @@ fn whom_a_token_stands_for() {
     let by_own_key = own.sign(&claims());
     for token in [&by_secret, &by_own_key] {
         assert_eq!(valid(&all, token), Some(grant(7, scopes, NOW_S)));
-        assert_eq!(valid(&Keys::default(), token), None, "nothing to check it with");
+        assert_eq!(valid(&Keys::default(), token), None, "no key");
     }
     assert_eq!(valid(&all, &sign(&claims(), &key(2))), None);
     assert_eq!(valid(&all, "no token"), None);

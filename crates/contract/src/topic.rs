@@ -1,6 +1,6 @@
 //! The topics that carry events.
 
-/// One Kafka topic; on the local transport only its name and readers matter.
+/// One Kafka topic. On the local transport only its name and readers matter.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Topic {
     pub name: &'static str,

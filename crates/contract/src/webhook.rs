@@ -1,5 +1,5 @@
-//! Webhooks on the wire: what may be subscribed to, and the headers and signature of the Standard
-//! Webhooks specification, version 1.0.
+//! Webhooks on the wire: the types to subscribe to, and the headers and signature of the Standard Webhooks
+//! specification, version 1.0.
 
 use std::sync::LazyLock;
 
@@ -14,14 +14,14 @@ use crate::event::EVENTS;
 pub const ID_HEADER: &str = "webhook-id";
 /// When the attempt was made, in seconds since 1970.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
-/// One signature, or several with spaces between them.
+/// One signature, or several separated by spaces.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
-/// Webhooks of one user.
+/// Maximum number of webhooks per user.
 pub const WEBHOOKS_MAX: i64 = 10;
 /// Random bytes of a secret.
 pub const SECRET_BYTES: usize = 32;
-/// How long a secret is signed with beside the one that has taken its place, in seconds: a day.
+/// How long a replaced secret still signs beside the new one, in seconds: a day.
 pub const SECRET_OVERLAP_S: i64 = 24 * 60 * 60;
 /// Waits between the attempts of a delivery, in seconds: those of the Standard Webhooks specification.
 pub const RETRY_WAITS_S: [u32; 9] =
@@ -32,12 +32,12 @@ pub const DISABLED_REASONS: [&str; 4] = ["owner", "gone", "failing", "recovery"]
 pub const DELIVERY_STATUSES: [&str; 4] = ["pending", "delivered", "failed", "cancelled"];
 /// How long deliveries are remembered, in days: an event that is older is not delivered again.
 pub const DELIVERY_DAYS: u16 = 30;
-/// How a secret begins.
+/// Prefix of a secret.
 const SECRET_PREFIX: &str = "whsec_";
-/// Which signature it is: HMAC-SHA256.
+/// The kind of signature: HMAC-SHA256.
 const SIGNATURE_VERSION: &str = "v1";
 
-/// The type of what is sent to try a webhook out. It is no event of a topic.
+/// The type of a test delivery, which no topic carries.
 pub const TEST_TYPE: &str = "webhook.test";
 
 /// The names of the types that a webhook can subscribe to.
@@ -45,14 +45,14 @@ pub static EVENT_NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     EVENTS.iter().filter(|facts| facts.is_for_webhooks).map(|facts| facts.name).collect()
 });
 
-/// A secret as it is handed out and kept: `whsec_` and base64.
+/// A secret in the form in which it is handed out and stored: `whsec_` and base64.
 #[must_use]
 pub fn secret(random: &[u8; SECRET_BYTES]) -> String {
     format!("{SECRET_PREFIX}{}", STANDARD.encode(random))
 }
 
-/// The signature of what is sent: HMAC-SHA256 over `id.timestamp.body`. None when the secret is not
-/// of the form of [`secret`].
+/// The signature of a delivery: HMAC-SHA256 over `id.timestamp.body`. None if the secret does not have the
+/// form of [`secret`].
 #[must_use]
 pub fn signature(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
     let key = STANDARD.decode(secret.strip_prefix(SECRET_PREFIX)?).ok()?;

@@ -1,4 +1,4 @@
-//! The examples of docs/recurrence.md, worked out.
+//! Checks the examples of docs/recurrence.md.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn blocks(kind: &str) -> Vec<(usize, Vec<String>)> {
     blocks
 }
 
-/// The lines that begin with a word, by that word; and the others.
+/// The lines that begin with a name, by that name, and the other lines.
 fn named(lines: &[String]) -> (BTreeMap<&str, &str>, Vec<&str>) {
     let mut named = BTreeMap::new();
     let mut others = Vec::new();

@@ -1,4 +1,4 @@
-//! docs/security.md lists the ACLs that Kafka needs; they are what topics and capabilities say.
+//! docs/security.md lists the ACLs that Kafka needs. They have to agree with topics and capabilities.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use rondo_contract::capability::CAPABILITIES;
 use rondo_contract::topic::{TASK_UPDATES, TOPICS};
 
-/// Words in backquotes of the row that begins like this and gives this operation.
+/// The words in backquotes of the row with this beginning and operation.
 fn row(document: &str, start: &str, operation: &str) -> BTreeSet<String> {
     let is_row = |line: &&str| line.starts_with(start) && line.contains(operation);
     let mut rows = document.lines().filter(is_row);
@@ -16,7 +16,7 @@ fn row(document: &str, start: &str, operation: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_acls_are_those_of_topics_and_consumers() {
+fn documented_acls_agree_with_topics_and_consumers() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security.md");
     let document = std::fs::read_to_string(path).unwrap();
     let names = |names: &mut dyn Iterator<Item = String>| -> BTreeSet<String> { names.collect() };

@@ -1,27 +1,27 @@
-//! Whom a token stands for, decided in the same way by every program that accepts tokens.
+//! Verifies tokens in the same way for every program that accepts them.
 //!
-//! A token of our own proves itself. A provider's token needs a look at the database, for the
-//! provider's keys and the subject's user. That look is the caller's, because a component blocks on it
-//! and a native program awaits it: [`Check::Provider`] says what to look up, and
-//! [`ProviderToken::prove`] goes on with what was found.
+//! A token that Rondo issued needs only its key. A provider's token needs the provider's keys and the
+//! subject's user from the database. The caller does that lookup, because a component blocks on it and a
+//! native program awaits it: [`Check::Provider`] says what to look up, and [`ProviderToken::prove`] continues
+//! with the result.
 
 use rondo_domain::access::Scopes;
 
 use super::key::Jwk;
 use super::{HmacKey, Presented, Provider, ProviderClaims, Source};
 
-/// What tokens are checked with.
+/// The keys and the provider that tokens are verified with.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// None where our own tokens are signed with a private key.
+    /// None if Rondo's own tokens are signed with a private key.
     pub secret: Option<HmacKey>,
-    /// Public keys of our own tokens.
+    /// Public keys of Rondo's own tokens.
     pub own: Vec<Jwk>,
-    /// The OpenID provider whose tokens are accepted. Its keys are in the database.
+    /// The accepted OpenID provider, whose keys are in the database.
     pub provider: Option<Provider>,
 }
 
-/// What a valid access token grants.
+/// The rights that a valid access token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     pub user_id: i64,
@@ -48,11 +48,11 @@ pub struct ProviderToken<'a> {
     now_s: i64,
 }
 
-/// What the database has for a provider's token.
+/// What the database knows about a provider's token.
 pub struct ProviderRecord {
     /// The provider's keys.
     pub keys: Vec<Jwk>,
-    /// None for a subject that has not been seen before.
+    /// None for a new subject.
     pub user_id: Option<i64>,
     /// Scopes that an operator has granted to the user, separated by spaces.
     pub granted_scopes: String,
@@ -77,9 +77,9 @@ impl ProviderRecord {
     }
 }
 
-/// A provider's token with a good signature and good claims.
+/// A provider's token with a valid signature and valid claims.
 pub struct ProviderLogin {
-    /// None for a subject that has not been seen before: make a user from the claims.
+    /// None for a new subject: the caller creates a user from the claims.
     pub user_id: Option<i64>,
     pub claims: ProviderClaims,
     scopes: Scopes,
@@ -92,7 +92,7 @@ impl From<HmacKey> for Keys {
 }
 
 impl Keys {
-    /// Checks a token at the moment `now_s` (seconds since the epoch).
+    /// Verifies a token at the moment `now_s` (seconds since the epoch).
     #[must_use]
     pub fn check<'a>(&self, token: &'a str, now_s: i64) -> Check<'a> {
         let presented = Presented::read(token);
@@ -102,7 +102,8 @@ impl Keys {
         }
     }
 
-    /// The same for a caller that has first read the token's `source`, in order to load that key alone.
+    /// Like [`Keys::check`], for a caller that has read the token's `source` first in order to load only that
+    /// key.
     #[must_use]
     pub fn check_presented<'a>(
         &self,
@@ -134,13 +135,13 @@ impl Keys {
 }
 
 impl ProviderToken<'_> {
-    /// Which of the provider's keys the token says it is signed with.
+    /// The id of the provider's key that the token claims to be signed with.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.presented.key_id.as_deref()
     }
 
-    /// Checks signature and claims; none when the token is not valid.
+    /// Verifies signature and claims; none if the token is not valid.
     #[must_use]
     pub fn prove(&self, record: &ProviderRecord) -> Option<ProviderLogin> {
         let proven = self.presented.proven_by_key(&record.keys).ok()?;
@@ -152,7 +153,7 @@ impl ProviderToken<'_> {
 }
 
 impl ProviderLogin {
-    /// What the token grants to the user of its subject.
+    /// The rights of the token for the user of its subject.
     #[must_use]
     pub fn grant(&self, user_id: i64) -> Grant {
         let ProviderClaims { issued_at_s, expires_at_s, .. } = self.claims;

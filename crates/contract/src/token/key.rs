@@ -1,4 +1,4 @@
-//! Public keys of tokens: JSON Web Keys (RFC 7517), and signing with a private one of our own.
+//! Public keys of tokens: JSON Web Keys (RFC 7517), and Rondo's private signing key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,13 +13,13 @@ use sha2::Sha256;
 
 use super::{Algorithm, Claims};
 
-/// Shortest RSA modulus, in bits (RFC 7518, section 3.3).
+/// Minimum RSA modulus, in bits (RFC 7518, section 3.3).
 const RSA_BITS_MIN: usize = 2048;
-/// Longest RSA modulus, in bits: the work of a verification grows with its square.
+/// Maximum RSA modulus, in bits: the work of a verification grows with its square.
 const RSA_BITS_MAX: usize = 4096;
 
-/// A key as a JWKS document has it. Members that are not needed, private ones among them, are not
-/// read, and so are never passed on.
+/// A key of a JWKS document. Members that are not needed, private ones among them, are not read and so never
+/// passed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
     pub kty: String,
@@ -48,7 +48,7 @@ pub enum PublicKey {
     EdDsa(ed25519_dalek::VerifyingKey),
 }
 
-/// A key, or a document of keys, that cannot be used.
+/// An unusable key or document of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error("not a JWKS document: an object whose keys are an array")]
@@ -59,11 +59,11 @@ pub enum KeyError {
     Malformed,
 }
 
-/// The keys of a JWKS document that verify signatures we know. Others are passed over, as RFC 7517
-/// (section 5) asks: a provider may publish keys for other uses.
+/// The keys of a JWKS document for supported algorithms. Others are skipped, as RFC 7517 (section 5) asks: a
+/// provider may publish keys for other uses.
 ///
 /// # Errors
-/// When it is no JWKS document.
+/// If it is not a JWKS document.
 pub fn read_document(text: &str) -> Result<Vec<Jwk>, KeyError> {
     #[derive(Deserialize)]
     struct Document {
@@ -74,7 +74,7 @@ pub fn read_document(text: &str) -> Result<Vec<Jwk>, KeyError> {
     Ok(keys.filter(|key: &Jwk| key.public_key().is_ok()).collect())
 }
 
-/// A JWKS document as a setting has it.
+/// A JWKS document in a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JwkSet(pub Vec<Jwk>);
 
@@ -86,7 +86,7 @@ impl FromStr for JwkSet {
     }
 }
 
-/// The document again, with what was read of it.
+/// Writes the members that were read.
 impl fmt::Display for JwkSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", serde_json::json!({"keys": self.0}))
@@ -94,7 +94,7 @@ impl fmt::Display for JwkSet {
 }
 
 impl Jwk {
-    /// The one algorithm that the key is for.
+    /// The key's only algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Option<Algorithm> {
         let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
@@ -104,7 +104,7 @@ impl Jwk {
             _ => return None,
         };
         let says_another = self.alg.as_deref().is_some_and(|alg| {
-            // RFC 9864 names the curve.
+            // RFC 9864 names algorithms by curve.
             Algorithm::parse(alg) != Some(algorithm)
                 && !(alg == "Ed25519" && algorithm == Algorithm::EdDsa)
         });
@@ -118,7 +118,7 @@ impl Jwk {
     }
 
     /// # Errors
-    /// When the key is of no kind that is known, or malformed.
+    /// If the key's type is unsupported, or the key is malformed.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
         match self.algorithm() {
             Some(Algorithm::Rs256) => self.rsa(),
@@ -178,8 +178,7 @@ impl PublicKey {
     }
 }
 
-/// A private Ed25519 key that our own tokens are signed with, where the other components shall not
-/// be able to make any.
+/// The private Ed25519 key that signs Rondo's own tokens if only auth shall be able to issue them.
 pub struct SigningKey {
     key: ed25519_dalek::SigningKey,
     kid: Option<String>,
@@ -189,7 +188,7 @@ impl SigningKey {
     /// Reads a private JWK (RFC 8037, section 2).
     ///
     /// # Errors
-    /// When it is none of Ed25519.
+    /// If it is not a private Ed25519 key.
     pub fn read(text: &str) -> Result<Self, KeyError> {
         #[derive(Deserialize)]
         struct Private {
@@ -205,7 +204,7 @@ impl SigningKey {
         Ok(Self { key: ed25519_dalek::SigningKey::from_bytes(&d), kid: private.public.kid })
     }
 
-    /// Makes the token of these claims.
+    /// Issues a token with these claims.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
         let mut header = serde_json::json!({"alg": "EdDSA", "typ": "JWT"});
