@@ -1,5 +1,5 @@
-//! A component that misbehaves on request: what the tests of the Wasm host run. Only they build it;
-//! it is no part of a release.
+//! A component that misbehaves on request, for the tests of the Wasm host. Only they build it; it is not part
+//! of a release.
 
 rondo_guest::generate_service_bindings!("rondo:worlds/event-service");
 
@@ -15,15 +15,15 @@ use rondo_guest::{Refusal, database};
 use spin_sdk::pg4::{Connection, DbValue, PgError, QueryError};
 use spin_sdk::variables;
 
-/// Length of a large answer.
+/// Length of a large response.
 const LARGE_BYTES: usize = 1 << 20;
-/// Longer than a call may take.
+/// Longer than the deadline of a call.
 const WAIT_NS: u64 = 60_000_000_000;
 
-/// Between the statements of a body.
+/// Separates the statements of a body.
 const STATEMENT_SEPARATOR: &str = ";;";
 
-/// Before the path of what is asked of it as a component with few instances.
+/// Path prefix of requests to the probe as a component with few instances.
 const FEW: &str = "/few";
 
 struct Component;
@@ -63,7 +63,7 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// Does with each event what its type says.
+/// Handles each event as its type says.
 fn consume(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
     let consume = |event: Event| match event.event_type.as_str() {
         "loop" => calculate(),
@@ -94,7 +94,7 @@ fn fill_memory() -> ! {
     }
 }
 
-/// Begins a response without a length, then does as `next` says, which leaves it without an end.
+/// Begins a response without a length, continues with `next`, and never ends the body.
 fn begin(out: ResponseOutparam, next: impl FnOnce(OutputStream)) {
     let response = OutgoingResponse::new(Fields::new());
     let body = response.body().expect("a body");
@@ -104,12 +104,12 @@ fn begin(out: ResponseOutparam, next: impl FnOnce(OutputStream)) {
     next(stream);
 }
 
-/// Whether there is still a reader.
+/// Whether the stream still has a reader.
 fn write(stream: &OutputStream) -> bool {
     stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok()
 }
 
-/// A response without a length whose body is ended as it should be.
+/// A response without a length whose body ends properly.
 fn begin_and_end(out: ResponseOutparam) {
     let response = OutgoingResponse::new(Fields::new());
     let body = response.body().expect("a body");
@@ -132,8 +132,8 @@ fn text(body: impl Into<String>) -> Response {
     Response::of("text/plain", 200, body.into().into_bytes())
 }
 
-/// Runs statements one after another on one connection, those that answer rows as queries; tells of
-/// each on a line of its own what became of it.
+/// Runs statements one after another on one connection, those that return rows as queries. Writes one line
+/// with the outcome of each.
 fn run(statements: &[u8]) -> String {
     let statements = String::from_utf8_lossy(statements);
     let url = variables::get("database_url").expect("a variable");
@@ -163,7 +163,7 @@ fn run(statements: &[u8]) -> String {
     outcomes.collect::<Vec<_>>().join("\n")
 }
 
-/// The error as the library that components share understands it, after its kind.
+/// The error's kind, and the error as the shared library for components understands it.
 fn failure(error: &PgError) -> String {
     let kind = match error {
         PgError::ConnectionFailed(_) => "connection",

@@ -16,12 +16,12 @@ pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// The body as a JSON object.
 ///
 /// # Errors
-/// 413, 415, 400; 422 when it is another kind of value.
+/// 413, 415, 400; 422 if it is another kind of value.
 pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
     object_of(&request.body()?, request)
 }
 
-/// A body that has been read, as a JSON object.
+/// An already read body as a JSON object.
 fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refusal> {
     match value(body, request, &[JSON])? {
         Value::Object(members) => Ok(members),
@@ -29,10 +29,10 @@ fn object_of(body: &[u8], request: &Request) -> Result<Map<String, Value>, Refus
     }
 }
 
-/// The body of a route that takes none: nothing, or an object without members.
+/// Checks the body of a route that takes none: empty, or an object without members.
 ///
 /// # Errors
-/// 415, 400; 422 when it says anything.
+/// 415, 400; 422 if it has any content.
 pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
     if body.is_empty() {
         return Ok(());
@@ -41,11 +41,10 @@ pub fn nothing(body: &[u8], request: &Request) -> Result<(), Refusal> {
     Ok(Reader::new(&members).finish()?)
 }
 
-/// A body that has been read, as a JSON value.
+/// An already read body as a JSON value.
 ///
 /// # Errors
-/// 415 as [`admit`]; 400 when it is not JSON, or an object in it has a member twice; 422 when a number
-/// in it is out of range.
+/// 415 as for [`admit`]; 400 if it is not JSON or has a duplicate member; 422 if a number is out of range.
 pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value, Refusal> {
     admit(request, accepted)?;
     rondo_contract::json::parse(body).map_err(|error| match error {
@@ -56,15 +55,15 @@ pub fn value(body: &[u8], request: &Request, accepted: &[&str]) -> Result<Value,
     })
 }
 
-/// Checks the headers of a body before it is read.
+/// Checks the headers of a body before the body is read.
 ///
 /// # Errors
-/// 415 when it has a `Content-Encoding`, or a media type that is not one of `accepted`.
+/// 415 if it has a `Content-Encoding`, or a media type that is not one of `accepted`.
 pub fn admit(request: &Request, accepted: &[&str]) -> Result<(), Refusal> {
     if !request.header_list("content-encoding").is_none_or(|codings| is_plain(&codings)) {
         return Err(Refusal::new(ProblemCode::UnsupportedMediaType)
             .detail("The body must have no Content-Encoding.")
-            // What the server accepts (RFC 9110, section 15.5.16).
+            // The accepted coding (RFC 9110, section 15.5.16).
             .header("accept-encoding", IDENTITY));
     }
     let media_type = request.media_type();
@@ -75,10 +74,10 @@ pub fn admit(request: &Request, accepted: &[&str]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The coding that leaves a body as it is (RFC 9110, section 8.4.1).
+/// The coding without transformation (RFC 9110, section 8.4.1).
 const IDENTITY: &str = "identity";
 
-/// Whether a `Content-Encoding` leaves the body as it is.
+/// Whether a `Content-Encoding` leaves the body unchanged.
 fn is_plain(codings: &str) -> bool {
     let mut codings = codings.split(',').map(str::trim);
     codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(IDENTITY))

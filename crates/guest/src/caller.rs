@@ -1,8 +1,8 @@
-//! The authenticated caller: who a request's token stands for.
+//! The authenticated caller: the user that a request's token identifies.
 //!
-//! A bearer token (RFC 6750, section 2.1) is one of three: an access token of our own, which proves
-//! itself; a personal API token, which is looked up by its hash; or a token of the OpenID provider,
-//! whose keys and user are looked up together.
+//! A bearer token (RFC 6750, section 2.1) is one of three: one of Rondo's access tokens, which needs only its
+//! key; a personal API token, which is looked up by its hash; or a token of the OpenID provider, whose keys
+//! and user are looked up together.
 
 use rondo_contract::address::{self, TrustedProxies};
 use rondo_contract::problem::ProblemCode;
@@ -20,27 +20,26 @@ use crate::database::{Database, optional, text};
 use crate::http::Request;
 use crate::variable;
 
-/// Variable that holds the key of access tokens; empty where they are signed with a private key.
+/// Variable that holds the key of access tokens; empty if they are signed with a private key.
 pub const JWT_SECRET_VARIABLE: &str = "jwt_secret";
-/// Variable with public keys of our own access tokens, a JWKS document; may be empty.
+/// Variable that holds the public keys of Rondo's access tokens, a JWKS document; may be empty.
 const JWT_PUBLIC_KEYS_VARIABLE: &str = "jwt_public_keys";
-/// Variables with the OpenID provider's `iss` and what its tokens' `aud` has to name; may be empty.
+/// Variables that hold the OpenID provider's `iss` and the required `aud` of its tokens; may be empty.
 const ISSUER_VARIABLE: &str = "oidc_issuer";
 const AUDIENCE_VARIABLE: &str = "oidc_audience";
-/// Variable with the scopes of a provider's token that names none of ours, separated by spaces.
+/// Variable that holds the scopes of a provider's token that names none of Rondo's, separated by spaces.
 const DEFAULT_SCOPES_VARIABLE: &str = "oidc_default_scopes";
-/// Variable with the proxies whose `X-Forwarded-For` is believed; may be empty.
+/// Variable that holds the proxies whose `X-Forwarded-For` counts; may be empty.
 const TRUSTED_PROXIES_VARIABLE: &str = "trusted_proxies";
-/// Every component that asks who calls has a database of its own by this variable.
+/// Variable that holds the DSN of every component that authenticates callers.
 const DATABASE_VARIABLE: &str = "database_url";
 
-/// Where a token comes from.
+/// The origin of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Somebody has logged in, with us or at the provider, before the token was issued: seconds since
-    /// the epoch.
+    /// A user logged in, at Rondo or at the provider, before the token was issued: seconds since the epoch.
     Login { issued_at_s: i64 },
-    /// Made by a user for a program.
+    /// Created by a user for a program.
     ApiToken,
 }
 
@@ -48,20 +47,20 @@ pub enum Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login {
     pub user_id: i64,
-    /// When the token was issued, in seconds since the epoch. Sessions may have been ended since: what
-    /// matters asks the database (`session_lock` in the migrations) in the statement that does it.
+    /// When the token was issued, in seconds since the epoch. Sessions may have ended since, so a
+    /// sensitive statement checks that itself (`session_lock` in the migrations).
     pub issued_at_s: i64,
 }
 
-/// The caller that the request's bearer token stands for.
+/// The caller that the request's bearer token identifies.
 ///
 /// # Errors
-/// 401 without a valid token; 503 when it has to be looked up and the database is away.
+/// 401 without a valid token; 503 if it has to be looked up and the database is unavailable.
 pub fn authenticate(request: &Request) -> Result<Caller, Refusal> {
     identify(request).map(|(caller, _)| caller)
 }
 
-/// The caller, and where the token comes from.
+/// The caller, and the token's origin.
 ///
 /// # Errors
 /// As [`authenticate`].
@@ -76,8 +75,8 @@ pub fn identify(request: &Request) -> Result<(Caller, Origin), Refusal> {
     Ok((Caller { user_id, scopes }, Origin::Login { issued_at_s }))
 }
 
-/// The user who has logged in: what concerns the account itself, and where its data goes, is not for a
-/// program's token, nor for a provider's token that allows less than a session.
+/// The user who has logged in. Routes about the account itself and the destinations of its data accept
+/// neither a program's token nor a provider's token with fewer scopes than a session.
 ///
 /// # Errors
 /// 401 without a valid token, 403 with a lesser one.
@@ -91,7 +90,7 @@ pub fn logged_in(request: &Request) -> Result<Login, Refusal> {
     }
 }
 
-/// The user who has logged in and has been granted to administer.
+/// The user who has logged in, if an operator has granted them `admin`.
 ///
 /// # Errors
 /// 401 without a valid token, 403 with a lesser one.
@@ -104,10 +103,10 @@ pub fn admin(request: &Request) -> Result<Login, Refusal> {
     }
 }
 
-/// As [`logged_in`], for the user in a path, if there is one.
+/// Like [`logged_in`]. If the path names a user, it must be the caller.
 ///
 /// # Errors
-/// As there, and 403 when the path is another's.
+/// As for [`logged_in`], and 403 if the path names another user.
 pub fn logged_in_as(request: &Request, path: Option<&str>) -> Result<Login, Refusal> {
     let login = logged_in(request)?;
     match path.map_or(Ok(login.user_id), path_user)? {
@@ -116,16 +115,16 @@ pub fn logged_in_as(request: &Request, path: Option<&str>) -> Result<Login, Refu
     }
 }
 
-/// 401: sessions have been ended since the token was issued.
+/// 401: sessions have ended since the token was issued.
 #[must_use]
 pub fn session_ended() -> Refusal {
     Refusal::unauthenticated().detail("This session has ended; log in again.")
 }
 
-/// The user for whom a request acts: the one in its path, or the caller where the path has none.
+/// The user that a request acts for: the one in its path, or the caller if the path names none.
 ///
 /// # Errors
-/// 401 without a valid token; 403 when the path is another's, or the scope is missing.
+/// 401 without a valid token; 403 if the path names another user, or the scope is missing.
 pub fn acting(request: &Request, path: Option<&str>, scope: Scope) -> Result<i64, Refusal> {
     let caller = authenticate(request)?;
     let user = path.map_or(Ok(caller.user_id), path_user)?;
@@ -133,11 +132,10 @@ pub fn acting(request: &Request, path: Option<&str>, scope: Scope) -> Result<i64
     Ok(user)
 }
 
-/// The secret that access tokens are signed and verified with; none where they are signed with a private
-/// key.
+/// The secret that signs and verifies access tokens; none if they are signed with a private key.
 ///
 /// # Errors
-/// 500 when the variable is missing or too short.
+/// 500 if the variable is missing or too short.
 pub fn secret() -> Result<Option<HmacKey>, Refusal> {
     let secret = variable::get(JWT_SECRET_VARIABLE)?;
     if secret.is_empty() {
@@ -148,10 +146,10 @@ pub fn secret() -> Result<Option<HmacKey>, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {JWT_SECRET_VARIABLE}: {error}")))
 }
 
-/// Whom the request is counted for; see [`address::client`]. None when the host does not tell.
+/// The client that a request counts towards; see [`address::client`]. None if the host does not say.
 ///
 /// # Errors
-/// 500 when the list of trusted proxies is malformed.
+/// 500 if the list of trusted proxies is malformed.
 pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
     let Some(peer) = request.host_header("spin-client-addr") else { return Ok(None) };
     let trusted =
@@ -162,7 +160,7 @@ pub fn client_address(request: &Request) -> Result<Option<String>, Refusal> {
     Ok(address::client(&peer, &forwarded, &trusted))
 }
 
-/// What a JWT grants; none when it is not valid. Only the variables that it calls for are read.
+/// The rights that a JWT grants; none if it is not valid. Reads only the variables that it needs.
 fn by_jwt(token: &str) -> Result<Option<Grant>, Refusal> {
     let Ok(presented) = Presented::read(token) else { return Ok(None) };
     let Ok(source) = presented.source() else { return Ok(None) };
@@ -197,8 +195,8 @@ fn provider() -> Result<Option<Provider>, Refusal> {
     Ok(is_set.then_some(provider))
 }
 
-/// What a token of the OpenID provider grants; none when it is not valid. A subject becomes a user when
-/// it is first seen.
+/// The rights that a token of the OpenID provider grants; none if it is not valid. A new subject becomes a
+/// user.
 fn by_provider(token: &ProviderToken<'_>) -> Result<Option<Grant>, Refusal> {
     let issuer = &token.provider.issuer;
     let database = Database::open(DATABASE_VARIABLE)?;
@@ -226,7 +224,7 @@ fn by_provider(token: &ProviderToken<'_>) -> Result<Option<Grant>, Refusal> {
     Ok(Some(login.grant(user_id)))
 }
 
-/// Looked up on each request, so that a token that is taken back is none from then on.
+/// Looked up on each request, so that a revoked token is invalid at once.
 fn by_api_token(token: &str) -> Result<Caller, Refusal> {
     let hash = secret::hash(token).ok_or_else(Refusal::unauthenticated)?;
     let row = Database::open(DATABASE_VARIABLE)?
@@ -235,15 +233,15 @@ fn by_api_token(token: &str) -> Result<Caller, Refusal> {
     Ok(Caller { user_id: row.int("user_id")?, scopes: Scopes::of_token(&row.text("scope")?) })
 }
 
-/// The user id that a path names. A non-numeric one belongs to nobody.
+/// The user id in a path. A non-numeric one belongs to no user.
 ///
 /// # Errors
-/// 403, since it is not the caller's.
+/// 403, because it is not the caller's.
 fn path_user(segment: &str) -> Result<i64, Refusal> {
     number(segment).ok_or_else(|| denied(Denial::OtherUser))
 }
 
-/// 403, saying what is missing.
+/// 403 with the reason.
 #[must_use]
 pub fn denied(denial: Denial) -> Refusal {
     let code = match denial {

@@ -1,10 +1,10 @@
-//! The present.
+//! The current time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rondo_domain::instant::Instant;
 
-/// Now, in the microseconds that the database keeps.
+/// Now, in microseconds, as the database stores it.
 #[must_use]
 pub fn now() -> Instant {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

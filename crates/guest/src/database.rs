@@ -1,11 +1,11 @@
-//! Postgres through `spin:postgres`: parameters and answers of few types, and errors by what can be
-//! done about them.
+//! Postgres through `spin:postgres`: a few types of parameters and columns, and errors classified by whether
+//! a retry can help.
 //!
-//! Timestamps cannot be read through that interface and JSON only as `jsonb`, so statements take
-//! text, int8, bool and text[] (`$1::text::timestamptz`) and answer int8, bool and text.
+//! The interface cannot return timestamps, and JSON only as `jsonb`. So statements take text, int8, bool and
+//! text[] (`$1::text::timestamptz`) and return int8, bool and text.
 //!
-//! A statement that answers rows always answers at least one: on Spin 4.0 a query without rows never
-//! returns (spinframework/spin#3671). One that answers none goes through [`Database::execute`].
+//! A query always returns at least one row: on Spin 4.0 a query without rows never returns
+//! (spinframework/spin#3671). A statement without results goes through [`Database::execute`].
 
 use serde::de::DeserializeOwned;
 pub use spin_sdk::pg4::ParameterValue;
@@ -18,20 +18,20 @@ use crate::variable;
 pub struct Database(Connection);
 
 impl Database {
-    /// Opens a connection with the DSN that the variable holds.
+    /// Opens a connection with the DSN in the variable.
     ///
     /// # Errors
-    /// [`DatabaseError::Unavailable`] when Postgres cannot be reached.
+    /// [`DatabaseError::Unavailable`] if Postgres cannot be reached.
     pub fn open(dsn_variable: &str) -> Result<Self, DatabaseError> {
         let dsn = variable::get(dsn_variable)
             .map_err(|error| DatabaseError::Failed(Failure::plain(error.to_string())))?;
         Connection::open(&dsn).map(Self).map_err(DatabaseError::from)
     }
 
-    /// Runs a statement that answers no rows.
+    /// Runs a statement that returns no rows.
     ///
     /// # Errors
-    /// What the statement or the connection failed with.
+    /// The failure of the statement or the connection.
     pub fn execute(
         &self,
         statement: &str,
@@ -41,10 +41,10 @@ impl Database {
         Ok(())
     }
 
-    /// Runs a statement that answers one row or more.
+    /// Runs a statement that returns at least one row.
     ///
     /// # Errors
-    /// What the statement or the connection failed with.
+    /// The failure of the statement or the connection.
     pub fn query(
         &self,
         statement: &str,
@@ -54,10 +54,10 @@ impl Database {
         Ok(Rows { columns: set.columns, rows: set.rows.into_iter() })
     }
 
-    /// Runs a statement that answers exactly one row, as the functions that change something do.
+    /// Runs a statement that returns exactly one row, as the functions that write do.
     ///
     /// # Errors
-    /// As [`Database::query`], or when there is no row.
+    /// As for [`Database::query`], or if there is no row.
     pub fn query_one(
         &self,
         statement: &str,
@@ -70,11 +70,11 @@ impl Database {
         Ok(Row { columns: set.columns, values })
     }
 
-    /// Runs a statement that answers exactly one row, whose column `is_known` says whether there is
-    /// what was asked for. None when there is not.
+    /// Runs a statement that returns exactly one row, whose column `is_known` says whether the requested row
+    /// exists. None if it does not.
     ///
     /// # Errors
-    /// As [`Database::query_one`].
+    /// As for [`Database::query_one`].
     pub fn query_optional(
         &self,
         statement: &str,
@@ -109,7 +109,7 @@ pub fn text_list<T: Into<Option<String>>>(values: impl IntoIterator<Item = T>) -
     ParameterValue::ArrayStr(values.into_iter().map(Into::into).collect())
 }
 
-/// NULL when there is no value.
+/// NULL if there is no value.
 pub fn optional<T>(
     value: Option<T>,
     parameter: impl FnOnce(T) -> ParameterValue,
@@ -117,17 +117,17 @@ pub fn optional<T>(
     value.map_or(ParameterValue::DbNull, parameter)
 }
 
-/// The rows of an answer.
+/// The rows of a result.
 pub struct Rows {
     columns: Vec<Column>,
     rows: std::vec::IntoIter<Vec<DbValue>>,
 }
 
 impl Rows {
-    /// Reads each row.
+    /// Reads each row with `read`.
     ///
     /// # Errors
-    /// The first that `read` has.
+    /// The first error of `read`.
     pub fn map<T>(
         self,
         mut read: impl FnMut(&mut Row) -> Result<T, DatabaseError>,
@@ -142,7 +142,7 @@ impl Rows {
     }
 }
 
-/// One row; its values are read by column name.
+/// One row, read by column name.
 pub struct Row {
     columns: Vec<Column>,
     values: Vec<DbValue>,
@@ -152,7 +152,7 @@ impl Row {
     /// A column of type text that is not NULL.
     ///
     /// # Errors
-    /// When there is no such column, or it has another type.
+    /// If there is no such column, or it has another type.
     pub fn text(&mut self, column: &str) -> Result<String, DatabaseError> {
         self.optional_text(column)?.ok_or_else(|| unexpected(column, "NULL"))
     }
@@ -160,7 +160,7 @@ impl Row {
     /// A column of type text, NULL as `None`.
     ///
     /// # Errors
-    /// As [`Row::text`].
+    /// As for [`Row::text`].
     pub fn optional_text(&mut self, column: &str) -> Result<Option<String>, DatabaseError> {
         match self.take(column)? {
             DbValue::Str(value) => Ok(Some(value)),
@@ -172,7 +172,7 @@ impl Row {
     /// A column of JSON as text that is not NULL.
     ///
     /// # Errors
-    /// As [`Row::text`], and when the JSON is not of this type.
+    /// As for [`Row::text`], and if the JSON is not of this type.
     pub fn json<T: DeserializeOwned>(&mut self, column: &str) -> Result<T, DatabaseError> {
         let text = self.text(column)?;
         serde_json::from_str(&text)
@@ -182,7 +182,7 @@ impl Row {
     /// A column of type int8 that is not NULL.
     ///
     /// # Errors
-    /// As [`Row::text`].
+    /// As for [`Row::text`].
     pub fn int(&mut self, column: &str) -> Result<i64, DatabaseError> {
         self.optional_int(column)?.ok_or_else(|| unexpected(column, "NULL"))
     }
@@ -190,7 +190,7 @@ impl Row {
     /// A column of type int8, NULL as `None`.
     ///
     /// # Errors
-    /// As [`Row::text`].
+    /// As for [`Row::text`].
     pub fn optional_int(&mut self, column: &str) -> Result<Option<i64>, DatabaseError> {
         match self.take(column)? {
             DbValue::Int64(value) => Ok(Some(value)),
@@ -202,7 +202,7 @@ impl Row {
     /// A column of type bool that is not NULL.
     ///
     /// # Errors
-    /// As [`Row::text`].
+    /// As for [`Row::text`].
     pub fn boolean(&mut self, column: &str) -> Result<bool, DatabaseError> {
         match self.take(column)? {
             DbValue::Boolean(value) => Ok(value),
@@ -210,7 +210,7 @@ impl Row {
         }
     }
 
-    /// Moves a value out, since an answer can be large.
+    /// Moves a value out, because a value can be large.
     fn take(&mut self, column: &str) -> Result<DbValue, DatabaseError> {
         let place = self.columns.iter().position(|known| known.name == column);
         place
@@ -224,25 +224,25 @@ fn unexpected(column: &str, what: &str) -> DatabaseError {
     Failure::plain(format!("column {column} of the answer is {what}")).into()
 }
 
-/// Why a statement has no answer.
+/// Why a statement failed.
 #[derive(Debug)]
 pub enum DatabaseError {
-    /// Nothing was tried or nothing came of it, for want of a database; worth another try.
+    /// The database was unavailable; a retry may succeed.
     Unavailable(Failure),
-    /// The statement is at fault, or the schema.
+    /// The statement or the schema is at fault.
     Failed(Failure),
 }
 
-/// What Postgres or the host said.
+/// The error that Postgres or the host reported.
 #[derive(Debug)]
 pub struct Failure {
-    /// SQLSTATE, when Postgres answered at all.
+    /// SQLSTATE, if Postgres answered at all.
     pub code: Option<String>,
     pub message: String,
 }
 
 impl Failure {
-    /// One that Postgres has no code for.
+    /// A failure without a code of Postgres.
     #[must_use]
     pub fn plain(message: impl Into<String>) -> Self {
         Self { code: None, message: message.into() }
@@ -264,8 +264,8 @@ impl DatabaseError {
         }
     }
 
-    /// From 3.6.2 on, Spin hands on what fails while a query is carried out as text alone: 4.0 the debug
-    /// form of an error, in which the SQLSTATE stands, 3.6 the server's message after its severity.
+    /// Since 3.6.2, Spin reports a failure during a query only as text: 4.0 the debug form of an error, which
+    /// contains the SQLSTATE, 3.6 the severity followed by the server's message.
     fn from_text(text: &str) -> Self {
         if let Some(code) = quoted(text, &["SqlState(E", "code: \""]) {
             let message = quoted(text, &["message: \""]).unwrap_or(text);
@@ -274,7 +274,7 @@ impl DatabaseError {
                 message: message.to_owned(),
             });
         }
-        // What the server adds may have values of rows in it.
+        // The server's detail may contain values of rows.
         let message = text.split("\nDETAIL:").next().unwrap_or_default();
         let passes = PASSING_TEXTS.iter().any(|sign| message.contains(sign));
         let failure = Failure::plain(message);
@@ -297,8 +297,8 @@ impl From<PgError> for DatabaseError {
     }
 }
 
-/// Text of what passes by itself: how the Postgres client of the hosts tells a broken connection, and
-/// what the server says, unless its `lc_messages` is another language, of conditions in [`passes`].
+/// Text of transient failures: how the hosts' Postgres client reports a broken connection, and the server's
+/// messages for conditions in [`passes`], unless its `lc_messages` is another language.
 const PASSING_TEXTS: [&str; 10] = [
     "kind: Closed",
     "kind: Io",
@@ -312,16 +312,16 @@ const PASSING_TEXTS: [&str; 10] = [
     "ERROR: could not obtain lock",
 ];
 
-/// What stands after one of the leads, up to the next quote or parenthesis.
+/// The text after one of the leads, up to the next quote or parenthesis.
 fn quoted<'a>(text: &'a str, leads: &[&str]) -> Option<&'a str> {
     let rest = leads.iter().find_map(|lead| Some(text.split_once(lead)?.1))?;
     rest.split(['"', ')']).next()
 }
 
-/// Whether a condition passes by itself, or by what an operator does about the database and not
-/// about the request: connection lost, login refused, no such database, too many connections,
-/// shutting down or starting, statement timeout, lock not available, deadlock, serialisation
-/// (PostgreSQL manual, appendix A).
+/// Whether a condition is transient, or is resolved by an operator's work on the database rather than by
+/// another request: connection lost, login refused, no such database, too many connections, shutting down or
+/// starting, statement timeout, lock not available, deadlock, serialisation failure (PostgreSQL manual,
+/// appendix A).
 fn passes(sqlstate: &str) -> bool {
     ["08", "28", "3D", "57P"].iter().any(|class| sqlstate.starts_with(class))
         || matches!(sqlstate, "53300" | "57014" | "55P03" | "40P01" | "40001")
@@ -356,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_that_pass() {
+    fn transient_conditions() {
         for code in [
             "08006", "28000", "28P01", "3D000", "53300", "57P01", "57P03", "57014", "55P03",
             "40P01", "40001",
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn text_alone_tells_as_much() {
+    fn text_is_classified_like_a_code() {
         let check = |text: &str, unavailable: bool, code: Option<&str>| {
             let error = DatabaseError::from_text(text);
             let (DatabaseError::Unavailable(failure) | DatabaseError::Failed(failure)) = &error;

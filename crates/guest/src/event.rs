@@ -1,8 +1,8 @@
-//! The intake of events: two doors into one room.
+//! The two ways in which events reach a component.
 //!
-//! `POST /events/<capability>` takes a CloudEvents batch and is guarded by the service token; the
-//! typed export `rondo:events/consumer` needs no guard, because only a host can call it. Both hand
-//! the batch to the component's one function.
+//! `POST /events/<capability>` takes a CloudEvents batch and requires the service token. The typed export
+//! `rondo:events/consumer` requires none, because only a host can call it. Both pass the batch to the same
+//! function of the component.
 
 pub use rondo_contract::cloud_event::CloudEvent as Event;
 use rondo_contract::cloud_event::{BATCH_MEDIA_TYPE, BatchAnswer, Disposition};
@@ -16,29 +16,29 @@ use crate::database::DatabaseError;
 use crate::http::{Method, Request, Response};
 use crate::{Refusal, body, variable};
 
-/// Variable with the service token.
+/// Variable that holds the service token.
 const TOKEN_VARIABLE: &str = "event_token";
-/// Variable with the token before it, which is valid until rotation is over; may be empty.
+/// Variable that holds the previous token, which is valid until rotation is over; may be empty.
 const PREVIOUS_TOKEN_VARIABLE: &str = "event_token_previous";
-/// Most events of a batch.
+/// Maximum number of events of a batch.
 const BATCH_EVENTS_MAX: usize = 1_000;
 
 /// Methods of a route that takes batches.
 pub const METHODS: &[Method] = &[Method::Post];
 
-/// Nothing could be tried.
+/// The component could not try anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
     pub reason: String,
 }
 
-/// What a component does with a batch: one disposition per event, in order.
+/// A component's handler of a batch: one disposition per event, in order.
 pub type Handle = fn(Vec<Event>) -> Result<Vec<Disposition>, Unavailable>;
 
-/// Answers `POST /events/<capability>`. Without a valid token nothing is read and nothing done.
+/// Answers `POST /events/<capability>`. Nothing is read or done without a valid token.
 ///
 /// # Errors
-/// 401, 405, 415, 400 or 422 for what is no batch, 503 when the component could try nothing.
+/// 401 or 405; 415, 400 or 422 for a malformed batch; 503 if the component could not try anything.
 pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal> {
     authorize(request)?;
     if request.method != Method::Post {
@@ -63,17 +63,17 @@ fn authorize(request: &Request) -> Result<(), Refusal> {
     let header = request.header("authorization").ok_or_else(Refusal::unauthenticated)?;
     let given = bearer(&header).ok_or_else(Refusal::unauthenticated)?;
     let current = token(TOKEN_VARIABLE)?;
-    // Without a previous one, only the current one is valid.
+    // Without a previous token, only the current one is valid.
     let previous = match variable::get(PREVIOUS_TOKEN_VARIABLE)?.is_empty() {
         true => String::new(),
         false => token(PREVIOUS_TOKEN_VARIABLE)?,
     };
-    // Both are always compared, so that the time does not tell which one was close.
+    // Both are always compared, so that timing does not reveal which one matched.
     let matches = is_token(given, &current) | is_token(given, &previous);
     if matches { Ok(()) } else { Err(Refusal::unauthenticated()) }
 }
 
-/// A service token; one that could be guessed opens nothing.
+/// A service token; one that is easy to guess is refused.
 fn token(name: &str) -> Result<String, Refusal> {
     let token = variable::get(name)?;
     if token.len() < SECRET_BYTES_MIN {
@@ -83,16 +83,16 @@ fn token(name: &str) -> Result<String, Refusal> {
     Ok(token)
 }
 
-/// Compares in a time that depends on the lengths alone. An empty token is no token.
+/// Compares in a time that depends only on the lengths. An empty token never matches.
 fn is_token(given: &str, expected: &str) -> bool {
     !expected.is_empty() && bool::from(given.as_bytes().ct_eq(expected.as_bytes()))
 }
 
-/// Handles events one after another, for a capability whose events need a call each. The batch as a
-/// whole is unavailable when the database is: what was done before is found done the next time.
+/// Handles events one after another, for a capability that needs a call for each. If the database becomes
+/// unavailable, so does the whole batch; events already handled change nothing when repeated.
 ///
 /// # Errors
-/// When the database is away.
+/// If the database is unavailable.
 pub fn each(
     batch: Vec<Event>,
     mut one: impl FnMut(&Event) -> Result<Disposition, DatabaseError>,

@@ -1,5 +1,5 @@
-//! HTTP over wasi:http: a request that is read as it is needed, a response, and [`serve`], the way
-//! from the one to the other.
+//! HTTP over wasi:http: a request that is read on demand, a response, and [`serve`], which answers one with
+//! the other.
 //!
 //! There is no router: a component matches on method and path segments.
 
@@ -16,18 +16,18 @@ use crate::bindings::wasi::http::types::{
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::refusal::Refusal;
 
-/// Longest body that is read.
+/// Maximum length of a body, in bytes.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// How much of a body that is too long is read all the same, and thrown away: a client that is still
-/// sending when its connection closes does not see the answer.
+/// How much of a too long body is read and discarded: a client that is still sending when its connection
+/// closes does not see the response.
 const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Most that one read of a body asks for.
+/// Maximum number of bytes requested by one read of a body.
 const READ_BYTES_MAX: u64 = 64 * 1024;
-/// Most that `blocking-write-and-flush` takes (wasi:io/streams).
+/// Maximum that `blocking-write-and-flush` accepts (wasi:io/streams).
 const WRITE_AND_FLUSH_BYTES_MAX: usize = 4096;
 
-/// What an answer says unless it says otherwise: it is somebody's own and nobody's to keep, it is what
-/// its type says, and nothing in it is to be run, loaded or framed.
+/// Headers of a response unless it sets them itself: it is private and not cached, its type is not sniffed,
+/// and nothing in it is run, loaded or framed.
 const HEADER_DEFAULTS: [(&str, &str); 4] = [
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
@@ -35,11 +35,11 @@ const HEADER_DEFAULTS: [(&str, &str); 4] = [
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
 ];
 
-/// Answers a request with what `route` makes of it.
+/// Answers a request with the result of `route`.
 ///
-/// `HEAD` is routed as `GET`; the host sends the head of what is answered alone (RFC 9110, section
-/// 9.3.2). `OPTIONS` is answered here, and to everyone: what there is to call is in the public document.
-/// Refusals become problem responses; what an operator should know of them is logged here, once.
+/// `HEAD` is routed as `GET`; the host sends only the head of the response (RFC 9110, section 9.3.2).
+/// `OPTIONS` is answered here for every caller, because the routes are public in the API document. Refusals
+/// become problem responses; causes that matter to an operator are logged here, once.
 pub fn serve(
     incoming: IncomingRequest,
     out: ResponseOutparam,
@@ -62,19 +62,19 @@ pub fn serve(
     response.header("x-request-id", &request.request_id).with_defaults().send(out);
 }
 
-/// Tells the methods that a path has, by its segments: none, if there is no such path.
+/// The methods of a path, given its segments; empty if there is no such path.
 pub type Methods = fn(&[&str]) -> Vec<Method>;
 
-/// The methods that routes know.
+/// The methods of routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Also for `HEAD`.
+    /// Also used for `HEAD`.
     Get,
     Post,
     Put,
     Patch,
     Delete,
-    /// Answered with 405, whatever it is.
+    /// Any other method; answered with 405.
     Other,
 }
 
@@ -96,7 +96,7 @@ impl Method {
 pub struct Request {
     pub method: Method,
     pub trace: TraceContext,
-    /// The caller's, or one made here.
+    /// The client's request id, or a new one.
     pub request_id: String,
     target: String,
     methods: Methods,
@@ -135,40 +135,39 @@ impl Request {
         eprintln!("{line}");
     }
 
-    /// The path as it was sent, percent-encoded, without the query.
+    /// The path as sent, percent-encoded, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The path's segments. A trailing slash makes a last, empty one, which matches no route.
+    /// The path's segments. A trailing slash adds an empty last one, which matches no route.
     #[must_use]
     pub fn segments(&self) -> Vec<&str> {
         self.path().strip_prefix('/').unwrap_or_default().split('/').collect()
     }
 
-    /// The query as it was sent; empty when there is none.
+    /// The query as sent; empty if there is none.
     #[must_use]
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// The first value of a header. What is not UTF-8 in it is U+FFFD: a condition or a key that
-    /// cannot be read must not pass for one that is not there.
+    /// The first value of a header. Bytes that are not UTF-8 become U+FFFD: an unreadable condition or key
+    /// must not count as absent.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         first(&self.headers, name)
     }
 
-    /// A header that only the host may set: its last value, because Spin puts its own after those that a
-    /// client sent (crates/trigger-http/src/headers.rs).
+    /// A header that only the host may set: its last value, because Spin appends its own after the client's
+    /// (crates/trigger-http/src/headers.rs).
     #[must_use]
     pub fn host_header(&self, name: &str) -> Option<String> {
         self.headers.get(name).last().map(|value| text(value))
     }
 
-    /// Every value of a header that may be sent as several lines, joined as RFC 9110 (section 5.3)
-    /// allows.
+    /// All values of a header that may occur several times, joined as RFC 9110 (section 5.3) allows.
     #[must_use]
     pub fn header_list(&self, name: &str) -> Option<String> {
         let lines: Vec<_> = self.headers.get(name).iter().map(|value| text(value)).collect();
@@ -183,22 +182,22 @@ impl Request {
         Some(media_type.trim().to_ascii_lowercase())
     }
 
-    /// Reads the body. A second call answers nothing.
+    /// Reads the body. A second call returns an empty one.
     ///
     /// # Errors
-    /// 413 when it is longer than [`BODY_BYTES_MAX`], 400 when it breaks off.
+    /// 413 if it is longer than [`BODY_BYTES_MAX`], 400 if it is incomplete.
     pub fn body(&self) -> Result<Vec<u8>, Refusal> {
         let Some(body) = self.incoming.take().and_then(|incoming| incoming.consume().ok()) else {
             return Ok(Vec::new());
         };
-        // The stream is a child of the body and goes first.
+        // The stream is a child of the body and has to be dropped first.
         let read =
             body.stream().map_err(|()| broken_off()).and_then(|stream| read_bounded(&stream));
         drop::<IncomingBody>(body);
         read
     }
 
-    /// Refuses a request that no route takes: 405 when its path has other methods, else 404.
+    /// The refusal of a request that no route takes: 405 if its path has other methods, otherwise 404.
     #[must_use]
     pub fn unrouted(&self) -> Refusal {
         match self.allow() {
@@ -207,7 +206,7 @@ impl Request {
         }
     }
 
-    /// The methods of its path, as the header `Allow` lists them; none when there is no such path.
+    /// The methods of its path in the form of the header `Allow`; none if there is no such path.
     fn allow(&self) -> Option<String> {
         let mut names = Vec::new();
         for method in (self.methods)(&self.segments()) {
@@ -224,7 +223,7 @@ impl Request {
     }
 }
 
-/// A segment of a path without its percent-encoding (RFC 3986, section 2.1), if it is text.
+/// A percent-decoded segment of a path (RFC 3986, section 2.1), if it is UTF-8.
 #[must_use]
 pub fn decoded(segment: &str) -> Option<String> {
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
@@ -252,7 +251,7 @@ fn read_bounded(stream: &InputStream) -> Result<Vec<u8>, Refusal> {
                     return Err(too_large());
                 }
             }
-            // A host may cut such a body off.
+            // A host may truncate such a body.
             Err(_) if length > BODY_BYTES_MAX => return Err(too_large()),
             Err(StreamError::Closed) => return Ok(body),
             Err(StreamError::LastOperationFailed(_)) => return Err(broken_off()),
@@ -277,13 +276,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// No body.
+    /// A response without a body.
     #[must_use]
     pub const fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// A body that is JSON already, as Postgres made it.
+    /// A body that is already JSON, as built by Postgres.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::of("application/json", status, body.into())
@@ -309,7 +308,7 @@ impl Response {
         })
     }
 
-    /// Hands the response to the host. When the client has gone there is nobody to tell.
+    /// Hands the response to the host. If the client has gone, errors concern nobody.
     fn send(mut self, out: ResponseOutparam) {
         // 204 and 304 have no length (RFC 9110, section 8.6).
         if !matches!(self.status, 204 | 304) {

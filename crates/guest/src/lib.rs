@@ -1,10 +1,10 @@
-//! What components share: the bindings of what they import, a small adapter over wasi:http,
-//! typed access to Postgres, problem responses, the authenticated caller and the intake of events.
+//! What components share: bindings of their imports, a small adapter over wasi:http, typed access to
+//! Postgres, problem responses, the authenticated caller and the intake of events.
 //!
-//! A component's `lib.rs` hands its incoming request to [`http::serve`], which answers with what
-//! the component's routes return. Nothing here knows a table or a route of a component.
+//! A component's `lib.rs` passes its incoming request to [`http::serve`], which answers with the result of
+//! the component's routes. Nothing here knows a table or a route of a component.
 
-/// Generated once from `wit/`; components map their own imports onto these.
+/// Generated once from `wit/`; components map their own imports to these.
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -13,9 +13,8 @@ pub mod bindings {
     });
 }
 
-/// Generates a component's bindings for a world of `wit/`, in a module `bindings`. What the component
-/// imports is mapped onto [`bindings`]; further mappings may follow the name of a world that imports more
-/// than HTTP.
+/// Generates a component's bindings for a world of `wit/`, in a module `bindings`. The component's imports
+/// are mapped to [`bindings`]. A world that imports more than HTTP may list further mappings after its name.
 #[macro_export]
 macro_rules! generate_bindings {
     ($world:literal $(, $interface:literal: $module:path)* $(,)?) => {

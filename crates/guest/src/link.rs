@@ -28,11 +28,11 @@ const STYLE: &str = "body { font-family: sans-serif; line-height: 1.5; margin: 3
                      max-width: 32rem; padding: 0 1rem; overflow-wrap: anywhere } \
                      button { font: inherit; padding: 0.5rem 1rem }";
 
-/// Answers a request to a page behind links of these purposes. A page says so when the link is forged or
-/// has expired; otherwise `answer` responds.
+/// Answers a request to the page of links with these purposes. A forged or expired link gets a page that says
+/// so; otherwise `answer` responds.
 ///
 /// # Errors
-/// 405; 422 for a missing token or another parameter; and what `answer` refuses.
+/// 405; 422 for a missing token or another parameter; and refusals of `answer`.
 pub fn follow(
     request: &Request,
     purposes: &[Purpose],
@@ -72,7 +72,7 @@ fn key(name: &str, secret: &str) -> Result<HmacKey, Refusal> {
         .map_err(|error| Refusal::internal(format!("variable {name}: {error}")))
 }
 
-/// A page; its text is escaped.
+/// A page. Its text is escaped.
 #[derive(Template)]
 #[template(path = "link.html")]
 pub struct Page<'a> {
@@ -104,7 +104,7 @@ impl<'a> Page<'a> {
 
     #[must_use]
     pub fn response(self, status: u16) -> Response {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let html = self.render().unwrap_or_default();
         let style = STANDARD.encode(Sha256::digest(STYLE));
         let policy = format!(

@@ -1,4 +1,4 @@
-//! Query parameters and pages: what the routes of components have in common.
+//! Query parameters and pages of all components' routes.
 
 use rondo_contract::query::Reader;
 

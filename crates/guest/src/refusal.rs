@@ -1,12 +1,11 @@
-//! Refusals: why a request is not answered with what it asked for, on the way to becoming a problem
-//! response (RFC 9457).
+//! Refusals: why a request fails, before this becomes a problem response (RFC 9457).
 
 use rondo_contract::problem::{FieldError, Problem, ProblemCode};
 
-/// How long a client is told to wait when the database is away.
+/// How long a client is told to wait if the database is unavailable.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// A refused request. The cause is for the log, the rest for the client.
+/// A refused request. The cause goes to the log, the rest to the client.
 #[derive(Debug)]
 pub struct Refusal {
     code: ProblemCode,
@@ -22,19 +21,19 @@ impl Refusal {
         Self { code, detail: None, errors: Vec::new(), headers: Vec::new(), cause: None }
     }
 
-    /// 401, which has to say how to authenticate (RFC 9110, section 11.6.1).
+    /// 401 with the required challenge (RFC 9110, section 11.6.1).
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::new(ProblemCode::Unauthenticated).header("www-authenticate", "Bearer")
     }
 
-    /// 422 with every member that is wrong.
+    /// 422 with all faults.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         Self { errors, ..Self::new(ProblemCode::InvalidRequest) }
     }
 
-    /// 404, whether a thing does not exist or a path.
+    /// 404, for a missing resource or path.
     #[must_use]
     pub const fn not_found() -> Self {
         Self::new(ProblemCode::NotFound)
@@ -47,13 +46,13 @@ impl Refusal {
             .header("retry-after", RETRY_AFTER_SECONDS.to_string())
     }
 
-    /// 500; the client is told nothing of the cause.
+    /// 500; the client does not learn the cause.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(ProblemCode::Internal) }
     }
 
-    /// A sentence for the client.
+    /// Sets a sentence for the client.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -66,13 +65,13 @@ impl Refusal {
         self
     }
 
-    /// What an operator should know.
+    /// The cause, for operators.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// What the client is told, and the headers that go with it.
+    /// The problem for the client, and its headers.
     pub(crate) fn into_problem(self, request_id: &str) -> (Problem, Vec<(&'static str, String)>) {
         let problem = Problem::new(self.code)
             .with_detail(self.detail)
@@ -82,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// Everything that is wrong with a body or with query parameters: 422.
+/// All faults of a body or of query parameters: 422.
 impl From<Vec<FieldError>> for Refusal {
     fn from(errors: Vec<FieldError>) -> Self {
         Self::invalid(errors)

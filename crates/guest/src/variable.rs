@@ -7,21 +7,21 @@ use crate::refusal::Refusal;
 /// The value of a variable; may be empty.
 ///
 /// # Errors
-/// When it is not defined or its provider fails, which only an operator can mend.
+/// If it is not defined or its provider fails, which only an operator can fix.
 pub fn get(name: &str) -> Result<String, VariableError> {
     variables::get(name).map_err(|error| VariableError {
         name: name.to_owned(),
         reason: match error {
             variables::Error::InvalidName(_) => "its name is invalid".to_owned(),
             variables::Error::Undefined(_) => "it is not defined".to_owned(),
-            // What a provider says may hold the value; the kind of failure is enough.
+            // A provider's message may contain the value, so only the kind of failure is reported.
             variables::Error::Provider(_) => "its provider failed".to_owned(),
             variables::Error::Other(_) => "it cannot be read".to_owned(),
         },
     })
 }
 
-/// A variable that cannot be read.
+/// An unreadable variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariableError {
     pub name: String,

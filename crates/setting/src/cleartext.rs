@@ -1,4 +1,4 @@
-//! What may be sent without TLS. Secrets leave this machine encrypted unless the operator exempts a
+//! Which secrets may be sent without TLS. Secrets leave this machine encrypted unless the operator exempts a
 //! service; a private network is no exception.
 
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::{SettingError, refusal};
 
-/// The setting with what is allowed.
+/// Name of the setting.
 const SETTING: &str = "ALLOW_CLEARTEXT";
 
 /// The setting as an option of every command.
@@ -20,7 +20,7 @@ pub struct CleartextOption {
     pub allow_cleartext: Option<Cleartext>,
 }
 
-/// A service that secrets are sent to.
+/// A service that receives secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Service {
     Smtp,
@@ -28,7 +28,7 @@ pub enum Service {
     Kafka,
 }
 
-/// The services that may be used without TLS; by default none.
+/// The services that may be used without TLS; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleartext(Vec<Service>);
 
@@ -53,11 +53,11 @@ impl FromStr for Cleartext {
 }
 
 impl Cleartext {
-    /// Refuses a setting by which secrets would go to one of these hosts without TLS; `remedy` says
-    /// how TLS is asked for.
+    /// Refuses a setting by which secrets would go to one of these hosts without TLS. `remedy` says how to
+    /// enable TLS.
     ///
     /// # Errors
-    /// When a host is another machine and the service is not allowed.
+    /// If a host is another machine and the service is not exempt.
     pub fn check<'a>(
         &self,
         service: Service,
@@ -69,7 +69,7 @@ impl Cleartext {
             .map_or(Ok(()), |reason| Err(refusal(setting, reason)))
     }
 
-    /// Why secrets may not be sent to one of these hosts; none when they may.
+    /// Why secrets must not be sent to one of these hosts; none if they may.
     pub fn objection<'a>(
         &self,
         service: Service,
@@ -88,7 +88,7 @@ impl Cleartext {
     }
 }
 
-/// Whether what is sent to a host, a name, an address or the folder of a Unix socket, stays here.
+/// Whether traffic to a host (a name, an address, or the folder of a Unix socket) stays on this machine.
 #[must_use]
 pub fn is_this_machine(host: &str) -> bool {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -96,7 +96,7 @@ pub fn is_this_machine(host: &str) -> bool {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => {
             let name = host.trim_end_matches('.').to_ascii_lowercase();
-            // RFC 6761, section 6.3: names that are always loopback.
+            // RFC 6761, section 6.3: names that always mean loopback.
             host.starts_with('/') || name == "localhost" || name.ends_with(".localhost")
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_on_this_machine_needs_no_tls() {
+    fn traffic_on_this_machine_needs_no_tls() {
         let check = |hosts: &[&str], expected: Option<&str>| {
             let hosts = hosts.iter().copied();
             let found = Cleartext::default().check(Service::Kafka, "BROKERS", hosts, "do");
@@ -145,7 +145,7 @@ mod tests {
         ] {
             check(&[local], None);
         }
-        // A private network is a network.
+        // A private network is no exception.
         for away in [
             "db",
             "10.0.0.1",
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_is_allowed() {
+    fn only_named_services_are_exempt() {
         let cleartext: Cleartext = "smtp,postgres".parse().unwrap();
         for (service, is_allowed) in
             [(Service::Smtp, true), (Service::Postgres, true), (Service::Kafka, false)]

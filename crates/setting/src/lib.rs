@@ -1,5 +1,5 @@
-//! The settings of the native programs: how options are read and refused, where secrets come from, and
-//! what may be sent without TLS.
+//! The settings of the native programs: how options are read and refused, where secrets come from, and what
+//! may be sent without TLS.
 
 mod cleartext;
 mod parse;
@@ -9,7 +9,7 @@ pub use cleartext::{Cleartext, CleartextOption, Service, is_this_machine};
 pub use parse::{EXIT_SETTING, parse, try_parse};
 pub use secret::{environment, secret};
 
-/// A setting that cannot be used, with what to do about it. Never quotes what may be a secret.
+/// An unusable setting, and how to fix it. Never quotes what may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {reason}")]
 pub struct SettingError {
@@ -29,7 +29,7 @@ pub(crate) fn given(value: Option<&str>) -> Option<&str> {
 }
 
 /// # Errors
-/// When there is none.
+/// If it is absent.
 pub fn required<T>(setting: &'static str, value: Option<T>) -> Result<T, SettingError> {
     value.ok_or_else(|| refusal(setting, "is missing: set it"))
 }

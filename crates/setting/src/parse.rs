@@ -10,10 +10,10 @@ use clap::{Arg, Command, Error, Parser};
 /// Exit status for a missing or malformed setting.
 pub const EXIT_SETTING: u8 = 2;
 
-/// The options of a program. Help, version and wrong arguments end the process, as clap does; so does a
-/// setting that is missing or malformed, with status [`EXIT_SETTING`] and a line that names its variable.
+/// Reads the options of a program. Help, version and wrong arguments end the process, as clap does. A missing
+/// or malformed setting ends it with status [`EXIT_SETTING`] and a line that names its variable.
 ///
-/// A variable that is set to nothing counts as absent, so that a compose file can pass on what is not set.
+/// An empty variable counts as absent, so that a compose file can pass on unset ones.
 #[must_use]
 pub fn parse<P: Parser>() -> P {
     let (error, lines) = match read::<P>(std::env::args_os()) {
@@ -29,10 +29,10 @@ pub fn parse<P: Parser>() -> P {
     exit(EXIT_SETTING.into());
 }
 
-/// As [`parse`] with these arguments, the first of which is the program's name.
+/// Like [`parse`], with these arguments, the first of which is the program's name.
 ///
 /// # Errors
-/// A line for each setting that is missing or malformed, or for a wrong argument.
+/// A line for each missing or malformed setting, or for a wrong argument.
 pub fn try_parse<P: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<P, Vec<String>> {
@@ -52,7 +52,7 @@ fn read<P: Parser>(
         Ok(options) => return Ok(options),
         Err(error) => error.format(&mut command),
     };
-    // With the names of blank variables.
+    // Including the names of blank variables.
     let mut whole = P::command();
     whole.build();
     let lines = refusals(&whole, &error);
@@ -69,7 +69,7 @@ fn without_blank(command: Command) -> Command {
         .mut_subcommands(without_blank)
 }
 
-/// What is wrong with which setting; nothing when the error is not about a setting.
+/// The faulty settings with their faults; empty if the error is not about a setting.
 fn refusals(command: &Command, error: &Error) -> Vec<String> {
     let reason = match error.kind() {
         ErrorKind::MissingRequiredArgument => "is missing: set it".to_owned(),
@@ -92,7 +92,7 @@ fn refusals(command: &Command, error: &Error) -> Vec<String> {
     names.map(|name| format!("{name}: {reason}")).collect()
 }
 
-/// The variable of the option that clap shows so, such as `--listen <HOST:PORT>`. The same option has the
+/// The variable of an option by clap's display of it, such as `--listen <HOST:PORT>`. The same option has the
 /// same variable in every command.
 fn variable(command: &Command, shown: &str) -> Option<String> {
     let own = command.get_arguments().find(|arg| arg.to_string() == shown);

@@ -1,5 +1,5 @@
-//! Secrets: from the environment, or from a file that `<NAME>_FILE` names, as container platforms
-//! mount them. Never from an argument, which every user of a machine can see.
+//! Secrets: from the environment, or from a file that `<NAME>_FILE` names, as container platforms mount them.
+//! Never from an argument, which every user of a machine can see.
 //!
 //! An option struct has two fields for each:
 //!
@@ -19,17 +19,17 @@ use std::path::Path;
 
 use crate::{SettingError, given, refusal};
 
-/// What the environment has under this name.
+/// The value of an environment variable.
 #[must_use]
 pub fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// The secret `name`, from `value`, its variable, or `file`, which its variable `<name>_FILE` names
-/// and whose last line break does not count. None when neither is set.
+/// The secret `name`: from `value`, its variable, or from `file`, which the variable `<name>_FILE` names; one
+/// trailing line break of the file is ignored. None if neither is set.
 ///
 /// # Errors
-/// When both are set, the file cannot be read or is empty, or the secret is not UTF-8.
+/// If both are set, the file cannot be read or is empty, or the secret is not UTF-8.
 pub fn secret(
     name: &'static str,
     value: Option<&OsStr>,
