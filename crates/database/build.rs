@@ -1,4 +1,4 @@
-//! Builds again when a file is added to `migrations/`: `sqlx::migrate!` watches only those it has found.
+//! Reruns when a file is added to `migrations/`: `sqlx::migrate!` watches only existing files.
 
 fn main() {
     println!("cargo::rerun-if-changed=../../migrations");

@@ -1,11 +1,10 @@
-//! Making and dropping whole databases; needs a DSN that may.
+//! Creates and drops whole databases. Needs a DSN with that right.
 
 use tokio_postgres::{Client, error::SqlState};
 
-/// Creates database `name`, as a copy of `template` if given. True when it was made, false when it
-/// was there.
+/// Creates database `name`, as a copy of `template` if given. True if it was created, false if it existed.
 ///
-/// Copying a template needs that nobody is connected to it.
+/// Copying a template requires that nobody is connected to it.
 pub async fn create_database(
     admin: &Client,
     name: &str,
@@ -18,7 +17,7 @@ pub async fn create_database(
     }
     match admin.batch_execute(&statement).await {
         Ok(()) => Ok(true),
-        // Two that create the same name at once meet in the catalogue's index.
+        // Concurrent creations of the same name conflict in the catalogue's index.
         Err(error)
             if error.code() == Some(&SqlState::DUPLICATE_DATABASE)
                 || error.code() == Some(&SqlState::UNIQUE_VIOLATION) =>
@@ -29,12 +28,12 @@ pub async fn create_database(
     }
 }
 
-/// Drops database `name` if it is there, and with it every connection to it.
+/// Drops database `name` if it exists, closing its connections.
 pub async fn drop_database(admin: &Client, name: &str) -> Result<(), tokio_postgres::Error> {
     admin.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(name))).await
 }
 
-/// Whether database `name` is there.
+/// Whether database `name` exists.
 pub async fn has_database(admin: &Client, name: &str) -> Result<bool, tokio_postgres::Error> {
     let row = admin
         .query_one("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", &[&name])
@@ -42,7 +41,7 @@ pub async fn has_database(admin: &Client, name: &str) -> Result<bool, tokio_post
     Ok(row.get(0))
 }
 
-/// A name as SQL's quoted identifier.
+/// A name as a quoted SQL identifier.
 pub fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }

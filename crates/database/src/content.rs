@@ -1,7 +1,7 @@
-//! The rows of a schema as files, and back: one file per table, in COPY's text format.
+//! Copies the rows of a schema to files and back: one file per table, in COPY's text format.
 //!
-//! Needs no program of Postgres, so it works with the fetched server, which has neither pg_dump nor
-//! pg_basebackup. The files belong to a list of migrations, not to a major version of Postgres.
+//! Uses no program of Postgres, so it works with the fetched server, which has neither pg_dump nor
+//! pg_basebackup. The files depend on a list of migrations, not on a major version of Postgres.
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use tokio_postgres::Client;
 
 use crate::{admin::quote, role::OWNER};
 
-/// Bytes that are read from a file at a time.
+/// Bytes read from a file at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Settings that the text of a value depends on, and no bound on how long a table takes.
+/// Settings that the text of a value depends on, and no limit on a table's duration.
 const SESSION: &str = "SET statement_timeout = 0; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD';
     SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1";
-/// Tables of the schema, and what a copy has of each: every column but generated ones, and the last value
-/// of its identity column.
+/// The tables of the schema, and the parts of each that a copy contains: every column except generated ones,
+/// and the last value of the identity column.
 const TABLES: &str = "
     SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum),
            max(a.attname::text) FILTER (WHERE a.attidentity <> ''),
@@ -35,7 +35,7 @@ const TABLES: &str = "
        AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
      GROUP BY c.relname ORDER BY c.relname";
 
-/// A table and what a copy has of it.
+/// A table and the parts of it that a copy contains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     pub name: String,
@@ -43,12 +43,12 @@ pub struct Table {
     /// The column whose values come from a sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// The sequence's last value; none before its first.
+    /// The sequence's last value; none if it has not been used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_value: Option<i64>,
 }
 
-/// How many rows there are, and a checksum that does not depend on their order.
+/// The number of rows, and a checksum that does not depend on their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub rows: u64,
@@ -67,12 +67,12 @@ pub enum ContentError {
     SchemaChanged,
 }
 
-/// Begins a transaction that reads one state of all tables, and lists them. Nothing can change the
-/// schema until it ends; rows can be written meanwhile.
+/// Begins a transaction that reads one state of all tables, and lists them. The schema cannot change until it
+/// ends; rows can be written meanwhile.
 pub async fn freeze(session: &Client) -> Result<Vec<Table>, ContentError> {
     session.batch_execute(SESSION).await?;
     let before = tables(session).await?;
-    // The locks come before the snapshot: a table that is rewritten between the two would look empty.
+    // The locks precede the snapshot: a table rewritten between the two would look empty.
     let names: Vec<String> = before.iter().map(|table| quote(&table.name)).collect();
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let lock = format!("{begin}; LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
@@ -103,7 +103,7 @@ pub async fn dump(session: &Client, table: &Table, path: &Path) -> Result<Tally,
     Ok(lines.tally())
 }
 
-/// Counts the rows of a table as [`dump`] does.
+/// Counts the rows of a table like [`dump`].
 pub async fn tally(session: &Client, table: &Table) -> Result<Tally, ContentError> {
     session.batch_execute(SESSION).await?;
     let mut lines = Lines::default();
@@ -114,9 +114,9 @@ pub async fn tally(session: &Client, table: &Table) -> Result<Tally, ContentErro
     Ok(lines.tally())
 }
 
-/// Replaces the rows of all tables of the schema by those of the files that `folder` has of these, in
-/// one transaction. Triggers and foreign keys are not looked at: the rows are of one state. Identity
-/// columns go on `gap` after their last values. Needs a superuser.
+/// Replaces the rows of all tables of the schema by those of their files in `folder`, in one transaction.
+/// Triggers and foreign keys are disabled, because the rows come from one consistent state. Identity columns
+/// continue `gap` after their last values. Needs a superuser.
 pub async fn load(
     session: &mut Client,
     tables: &[Table],
@@ -148,12 +148,12 @@ pub async fn load(
         }
     }
     transaction.commit().await?;
-    // Statistics do not travel with the rows.
+    // The files contain no statistics.
     session.batch_execute("ANALYZE").await?;
     Ok(())
 }
 
-/// Where [`load`] looks for the rows of a table.
+/// The file in which [`load`] looks for the rows of a table.
 #[must_use]
 pub fn file_of(folder: &Path, table: &Table) -> PathBuf {
     folder.join(&table.name).with_extension("copy")
@@ -175,7 +175,7 @@ fn copy(table: &Table, direction: &str) -> String {
     format!("COPY public.{} ({}) {direction}", quote(&table.name), columns.join(", "))
 }
 
-/// Counts lines that arrive in pieces. A line break within a value is escaped.
+/// Counts lines that arrive in chunks. A line break within a value is escaped.
 #[derive(Default)]
 struct Lines {
     rows: u64,
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_pieces_nor_order_matter_but_every_byte_and_double_does() {
+    fn a_tally_ignores_chunks_and_order_but_no_byte_or_duplicate() {
         let whole = tally_of(&[b"1\ta\n2\tb\n"]);
         assert_eq!(whole.rows, 2);
         assert_eq!(tally_of(&[b"2\tb\n1", b"\t", b"a\n"]), whole);

@@ -1,4 +1,4 @@
-//! DATA: the folder in which one running Rondo keeps what is its own. One process at a time.
+//! DATA: the folder for the data of one running Rondo, used by one process at a time.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -8,11 +8,10 @@ use std::{
     process,
 };
 
-/// In a folder that a restore has begun to fill and has not finished.
+/// Marks a folder that a restore has begun to fill.
 const UNFINISHED_RESTORE: &str = "restore.unfinished";
 
-/// A data folder, locked for as long as this lives. The kernel frees the lock of a process that
-/// was killed.
+/// A data folder, locked until this is dropped. The kernel frees the lock of a killed process.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -20,7 +19,7 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder if it is not there (mode 0700) and locks it.
+    /// Creates the folder if it does not exist (mode 0700) and locks it.
     pub fn open(path: &Path) -> Result<Self, DataFolderError> {
         if path.join(UNFINISHED_RESTORE).exists() {
             return Err(DataFolderError::UnfinishedRestore { path: path.to_owned() });
@@ -28,8 +27,8 @@ impl DataFolder {
         Self::lock(path)
     }
 
-    /// Takes a folder that is absent or empty, and marks it. Nothing opens it until
-    /// [`DataFolder::finish_restore`], even if this process is killed.
+    /// Takes an absent or empty folder and marks it. No process opens it until
+    /// [`DataFolder::finish_restore`], even if this one is killed.
     pub fn begin_restore(path: &Path) -> Result<Self, DataFolderError> {
         let failed = |source| DataFolderError::Unusable { path: path.to_owned(), source };
         let is_empty = match fs::read_dir(path) {
@@ -39,7 +38,7 @@ impl DataFolder {
         };
         if !is_empty {
             if path.join("lock").exists() {
-                // Says who holds it, or that a restore was not finished.
+                // Reports the holder, or an unfinished restore.
                 Self::open(path)?;
             }
             return Err(DataFolderError::NotEmpty { path: path.to_owned() });
@@ -49,7 +48,7 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// Makes the restored folder one that can be opened.
+    /// Marks the restore as finished, so that the folder can be opened.
     pub fn finish_restore(&self) -> Result<(), DataFolderError> {
         fs::remove_file(self.path.join(UNFINISHED_RESTORE))
             .map_err(|source| DataFolderError::Unusable { path: self.path.clone(), source })
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_one_is_refused_by_the_holders_id_until_the_first_is_gone() {
+    fn a_locked_folder_is_refused_with_the_holders_id() {
         let folder = tempfile::tempdir().unwrap();
         let first = DataFolder::open(folder.path()).unwrap();
         let refusal = DataFolder::open(folder.path()).unwrap_err().to_string();
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_takes_an_empty_folder_and_nobody_opens_it_before_it_is_finished() {
+    fn a_restore_takes_an_empty_folder_and_locks_it_until_it_is_finished() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("data");
         let folder = DataFolder::begin_restore(&path).unwrap();

@@ -1,4 +1,4 @@
-//! The database of a native service: a pool of sqlx whose statements are bounded.
+//! The database of a native service: an sqlx pool whose statements have a time limit.
 
 use std::io;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::pool::{ConnectError, POOL_WAIT_SECONDS_MAX};
 use crate::timeout::connect_timeout;
 use crate::tls;
 
-/// Longest statement, in seconds: above the `statement_timeout` of every service's role, so that it ends
-/// only statements whose connection is dead.
+/// Maximum duration of a statement, in seconds: above the `statement_timeout` of every service's role, so
+/// that it ends only statements whose connection is dead.
 const STATEMENT_SECONDS_MAX: u64 = 65;
-/// How long a returned connection may take to show that it is alive, in seconds.
+/// How long a returned connection may take to answer a ping, in seconds.
 const PING_SECONDS_MAX: u64 = 5;
 
-/// A pool of connections; clones share it. It connects when it is first used.
+/// A pool of connections; clones share it. It connects on first use.
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: PgPool,
-    /// Callers that wait for a connection.
+    /// Number of callers that wait for a connection.
     waiting: Arc<AtomicUsize>,
 }
 
-/// How a [`Database`] is used.
+/// The state of a [`Database`]'s pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseUse {
     pub open: usize,
@@ -41,11 +41,11 @@ pub struct DatabaseUse {
 }
 
 impl Database {
-    /// `application` is shown in `pg_stat_activity`.
+    /// `application` appears in `pg_stat_activity`.
     ///
     /// # Errors
-    /// When the authorities of the connection string cannot be read, or it has a word that sqlx doesn't
-    /// know.
+    /// If the authorities of the connection string cannot be read, or it has a word that sqlx does not
+    /// support.
     pub fn open(dsn: &Dsn, application: &str, connections_max: u32) -> Result<Self, ConnectError> {
         let options = connect_options(dsn, application)?;
         let wait = Duration::from_secs(POOL_WAIT_SECONDS_MAX);
@@ -73,7 +73,7 @@ impl Database {
     /// The only row of a query.
     ///
     /// # Errors
-    /// When there is no connection, the server refuses, or there is no row.
+    /// If there is no connection, the server refuses, or there is no row.
     pub async fn one<Row>(
         &self,
         query: QueryAs<'_, Postgres, Row, PgArguments>,
@@ -88,7 +88,7 @@ impl Database {
     /// All rows of a query.
     ///
     /// # Errors
-    /// When there is no connection, or the server refuses.
+    /// If there is no connection, or the server refuses.
     pub async fn all<Row>(
         &self,
         query: QueryAs<'_, Postgres, Row, PgArguments>,
@@ -100,10 +100,10 @@ impl Database {
         bounded(query.fetch_all(&mut *connection)).await
     }
 
-    /// Runs a statement whose rows don't matter.
+    /// Runs a statement and ignores its rows.
     ///
     /// # Errors
-    /// When there is no connection, or the server refuses.
+    /// If there is no connection, or the server refuses.
     pub async fn execute(
         &self,
         query: Query<'_, Postgres, PgArguments>,
@@ -115,7 +115,7 @@ impl Database {
     /// Whether the server responds.
     ///
     /// # Errors
-    /// Why it doesn't.
+    /// Why it does not.
     pub async fn check(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.acquire().await?;
         bounded(connection.ping()).await
@@ -160,7 +160,7 @@ impl Drop for Waiting<'_> {
 /// Ends a statement whose connection is dead.
 ///
 /// # Errors
-/// As `statement`.
+/// As for `statement`.
 async fn bounded<T>(
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
@@ -172,8 +172,9 @@ fn timed_out() -> sqlx::Error {
     sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
-/// What sqlx connects with. Unlike tokio-postgres, it knows one host and no keepalives, for which the bounds
-/// of [`Database`] stand in, and it trusts the authorities of the connection string beside Mozilla's.
+/// The connection options for sqlx. Unlike tokio-postgres, it supports one host and no keepalives, which the
+/// time limits of [`Database`] replace, and it trusts the connection string's authorities in addition to
+/// Mozilla's.
 fn connect_options(dsn: &Dsn, application: &str) -> Result<PgConnectOptions, ConnectError> {
     let config = dsn.config();
     let unsupported = |words: &'static str| ConnectError::Unsupported { words };
@@ -191,9 +192,9 @@ fn connect_options(dsn: &Dsn, application: &str) -> Result<PgConnectOptions, Con
     if config.get_ssl_negotiation() == SslNegotiation::Direct {
         return Err(unsupported("sslnegotiation=direct"));
     }
-    // The authorities are read again for each connection; here a mistake in them is reported at once.
+    // Each connection reads the authorities again; here a mistake in them is reported at once.
     tls::connector(dsn)?;
-    // Only a URL takes the options as they are.
+    // Only a URL passes the options unchanged.
     let options = config.get_options().map(encode).unwrap_or_default();
     let mut target: PgConnectOptions = format!("postgres://u:p@localhost/?options={options}")
         .parse()
@@ -218,7 +219,7 @@ fn connect_options(dsn: &Dsn, application: &str) -> Result<PgConnectOptions, Con
     if let Some(authorities) = tls::authorities(dsn) {
         target = target.ssl_root_cert(authorities);
     }
-    // The log has its own lines about what fails and what is slow.
+    // Rondo logs failures and slow statements itself.
     Ok(target.disable_statement_logging())
 }
 

@@ -1,4 +1,4 @@
-//! Where a database is, and as whom: libpq's connection strings, with the password kept out of
+//! The address, login and options of a database: libpq's connection strings, with the password kept out of
 //! every log.
 
 mod tls_word;
@@ -13,14 +13,14 @@ use tokio_postgres::{
 
 use crate::timeout::bound;
 
-/// Postgres' port, as registered.
+/// Postgres's registered port.
 const PORT_DEFAULT: u16 = 5432;
 
 /// A parsed connection string: a URL (`postgres://user:password@host:port/dbname?sslmode=…`) or
 /// `key=value` words, as in libpq's documentation, section "Connection Strings".
 ///
-/// `Display` and `Debug` show user, host, port and database, never the password;
-/// [`Dsn::expose_url`] is the one way to the whole text.
+/// `Display` and `Debug` show user, host, port and database, never the password; only [`Dsn::expose_url`]
+/// returns the whole text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dsn {
     config: Config,
@@ -28,29 +28,30 @@ pub struct Dsn {
     root_certificate: Option<PathBuf>,
 }
 
-/// `sslmode`. What differs from libpq: `require` verifies the server too, as Spin does; an
-/// encrypted connection to nobody in particular is what `prefer` is.
+/// `sslmode`. Unlike libpq's, `require` also verifies the server, as in Spin; encryption without verification
+/// is `prefer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
     /// No TLS.
     Disable,
-    /// TLS if the server offers it, without verifying who it is; the default, as in libpq.
+    /// TLS if the server offers it, without verifying the server; the default, as in libpq.
     Prefer,
-    /// TLS, or no connection. Chain and name are verified, against `sslrootcert`, `SSL_CERT_FILE` or Mozilla's roots.
+    /// TLS, or no connection. Chain and name are verified, against `sslrootcert`, `SSL_CERT_FILE` or
+    /// Mozilla's roots.
     Require,
-    /// The same as `require`; `verify-ca` is read as this.
+    /// The same as `require`; `verify-ca` also means this.
     VerifyFull,
 }
 
 impl TlsMode {
-    /// Whether there is TLS or no connection.
+    /// Whether connections without TLS are impossible.
     #[must_use]
     pub const fn is_certain(self) -> bool {
         matches!(self, Self::Require | Self::VerifyFull)
     }
 }
 
-/// Why a connection string was refused. Never quotes the string.
+/// Why a connection string is refused. Never quotes the string.
 #[derive(Debug, thiserror::Error)]
 pub enum DsnError {
     #[error(
@@ -68,7 +69,7 @@ pub enum DsnError {
 impl Dsn {
     pub fn parse(text: &str) -> Result<Self, DsnError> {
         let text = text.trim();
-        // tokio-postgres knows neither verify-full nor sslrootcert, so TLS words are read here.
+        // tokio-postgres supports neither verify-full nor sslrootcert, so TLS words are read here.
         let (rest, words) = if text.starts_with("postgres://") || text.starts_with("postgresql://")
         {
             tls_word::split_url(text)
@@ -98,7 +99,7 @@ impl Dsn {
         Ok(Self { config, tls_mode, root_certificate })
     }
 
-    /// Builds one from its parts, for TCP without TLS (the private server's loopback).
+    /// Builds a DSN from its parts, for TCP without TLS (the private server's loopback).
     pub fn loopback(port: u16, user: &str, password: &str, dbname: &str) -> Self {
         let mut config = Config::new();
         config
@@ -151,12 +152,12 @@ impl Dsn {
         }
     }
 
-    /// The first port; 5432 when none is given.
+    /// The first port; 5432 by default.
     pub fn port(&self) -> u16 {
         self.config.get_ports().first().copied().unwrap_or(PORT_DEFAULT)
     }
 
-    /// `host:port`, as in a URL, when it is the only one and no Unix socket: what a component can reach.
+    /// `host:port`, as in a URL, if it is the only address and not a Unix socket: what a component can reach.
     pub fn tcp_address(&self) -> Option<String> {
         match (self.config.get_hosts(), self.config.get_hostaddrs()) {
             ([Host::Tcp(_)], []) => Some(self.authority()),
@@ -164,9 +165,9 @@ impl Dsn {
         }
     }
 
-    /// For Spin, which knows no other words: `require` verifies chain and name there, against the
-    /// authorities of the system, and so does `prefer`, unless the server has no TLS. That becomes
-    /// `require`, or `disable` on this machine. A server that is gone is noticed in time.
+    /// The DSN for Spin, which supports few words. There, `require` verifies chain and name against the
+    /// system's authorities, and so does `prefer` if the server has TLS; so `prefer` becomes `require`, or
+    /// `disable` on this machine. A timeout is set, so that a dead server is noticed.
     #[must_use]
     pub fn for_spin(mut self) -> Self {
         self.tls_mode = match self.tls_mode {
@@ -184,7 +185,7 @@ impl Dsn {
         self.addresses().iter().all(|(host, _)| rondo_setting::is_this_machine(host))
     }
 
-    /// Everything that a connection may be made to, hosts and `hostaddr`s, each with its port.
+    /// All addresses of a connection, hosts and `hostaddr`s, each with its port.
     pub fn addresses(&self) -> Vec<(String, u16)> {
         let name = |host: &Host| match host {
             Host::Tcp(name) => name.clone(),
@@ -198,12 +199,12 @@ impl Dsn {
         hosts.chain(numbers).map(|(at, host)| (host, port(at))).collect()
     }
 
-    /// The user; libpq's default, the operating system's user, is not applied.
+    /// The user. libpq's default, the operating system's user, does not apply.
     pub fn user(&self) -> Option<&str> {
         self.config.get_user()
     }
 
-    /// The database; the server's default is the one named as the user.
+    /// The database. The server's default has the user's name.
     pub fn dbname(&self) -> Option<&str> {
         self.config.get_dbname().or_else(|| self.config.get_user())
     }
@@ -212,18 +213,18 @@ impl Dsn {
         self.tls_mode
     }
 
-    /// `sslrootcert`: a PEM file of the certificates to trust instead of Mozilla's roots.
+    /// `sslrootcert`: a PEM file of certificates to trust instead of Mozilla's roots.
     pub fn root_certificate(&self) -> Option<&PathBuf> {
         self.root_certificate.as_ref()
     }
 
-    /// What tokio-postgres connects with.
+    /// The configuration for tokio-postgres.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The whole DSN as a URL, with the password: for a component's variable or a mode-0600 file,
-    /// never for a log.
+    /// The whole DSN as a URL with the password, for a component's variable or a mode-0600 file, never for a
+    /// log.
     pub fn expose_url(&self) -> String {
         let mut url = String::from("postgres://");
         if let Some(user) = self.config.get_user() {
@@ -268,7 +269,7 @@ impl Dsn {
         hosts.collect::<Vec<_>>().join(",")
     }
 
-    /// What stands behind the `?`: everything that differs from its default.
+    /// The query of the URL: everything that differs from its default.
     fn query(&self) -> Vec<(&'static str, String)> {
         let config = &self.config;
         let mut query = Vec::new();
@@ -361,7 +362,7 @@ impl From<TlsMode> for SslMode {
     }
 }
 
-/// RFC 3986's unreserved characters stay as they are.
+/// RFC 3986's unreserved characters stay unescaped.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) fn encode(text: &str) -> String {
@@ -373,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_is_told() {
+    fn every_address_is_listed() {
         let addresses = |text: &str| Dsn::parse(text).unwrap().addresses();
         let both = [("a".to_owned(), 1), ("b".to_owned(), 2)];
         assert_eq!(addresses("postgres://a:1,b:2/d"), both);
@@ -383,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_in_no_rendering_but_the_exposed_one() {
+    fn only_the_exposed_url_shows_the_password() {
         for text in [
             "postgres://rondo:s3cr%40t@db.example:6432/rondo?sslmode=require&application_name=x",
             "host=db.example port=6432 user=rondo password='s3cr@t' dbname=rondo sslmode=require application_name=x",
@@ -399,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exposed_parses_to_the_same() {
+    fn the_exposed_url_parses_to_the_same() {
         for text in [
             "postgres://h/d",
             "postgres://u:p%2F%3F@h1:1,h2:2/d?target_session_attrs=read-write&connect_timeout=3",
@@ -414,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn user_database_and_options_can_be_swapped() {
+    fn user_database_and_options_can_be_replaced() {
         let dsn = Dsn::parse("postgres://admin:old@h/d?options=-c%20a%3D1")
             .unwrap()
             .with_user("rondo_sync", "new")
@@ -427,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused_without_being_quoted() {
+    fn errors_never_quote_the_string() {
         for (text, part) in [
             ("postgres://u:hunter2@h/d?sslmode=maybe", "sslmode"),
             ("postgres://u:hunter2@h:port/d", "port"),
@@ -444,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn spin_gets_words_that_it_knows() {
+    fn spin_gets_only_words_that_it_supports() {
         let check = |url: &str, expected: &str| {
             let text = Dsn::parse(url).unwrap().for_spin().expose_url();
             let bounds = "connect_timeout=5&tcp_user_timeout=30&keepalives_idle=30";

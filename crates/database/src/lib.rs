@@ -1,7 +1,7 @@
-//! Reaching Postgres: connections with TLS, migrations, roles, secrets, and a private server where
-//! there is none.
+//! Access to Postgres: connections with TLS, migrations, roles, secrets, and a private server where none is
+//! running.
 //!
-//! How the parts meet in `rondo up`:
+//! How `rondo up` uses the modules:
 //!
 //! ```text
 //! DataFolder::open ──▶ Secrets::load_or_create ──▶ server::start   (or DATABASE_URL)
@@ -13,7 +13,7 @@
 //!          Database::open, pool::open, pool::connect, components' variables
 //! ```
 //!
-//! No SQL of a capability is here; each sits beside the module that runs it.
+//! No SQL of a capability is here; each statement is beside the module that runs it.
 
 pub mod admin;
 pub mod content;
@@ -40,14 +40,14 @@ pub use role::Role;
 pub use secret::{SecretError, Secrets};
 pub use server::{PrivateServer, ServerError, ServerOptions};
 
-/// An error with its causes, on one line: each error here says what and what to do, and keeps the
-/// why in `source()`.
+/// An error with its causes on one line: each error here states the problem and the remedy, and keeps the
+/// cause in `source()`.
 pub fn explain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let line = cause.to_string();
-        // tokio-postgres' link to what the server said carries nothing else.
+        // tokio-postgres wraps the server's message in an error that says nothing else.
         if line != "db error" {
             text.push_str(": ");
             text.push_str(line.trim_end());

@@ -1,9 +1,9 @@
 //! The schema: `migrations/*.sql`, embedded by sqlx, applied in order and never twice.
 //!
-//! `_sqlx_migrations`, in sqlx's own form, has what was applied. Every role can read it, so that each
-//! program can refuse a schema that is not its own. Roles come first: [`crate::provision::roles`].
+//! `_sqlx_migrations`, in sqlx's own form, records the applied migrations. Every role can read it, so that
+//! each program can refuse a schema that does not fit. Roles come first: [`crate::provision::roles`].
 //!
-//! The session is tokio-postgres's. sqlx's would not do what a DSN says with several hosts, `hostaddr`,
+//! Migrations run over tokio-postgres, because sqlx would not honour several hosts, `hostaddr`,
 //! `channel_binding`, keepalives, or `sslrootcert` in place of Mozilla's authorities.
 
 use std::{fmt, time::Instant};
@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 use sqlx::migrate::{Migration, Migrator};
 use tokio_postgres::{Client, error::ErrorPosition};
 
-/// Advisory lock of one database under which its schema changes.
+/// Advisory lock, per database, for changes of its schema.
 const SCHEMA_LOCK_KEY: i64 = 0x526f_6e64_6f00_0002;
 
-/// The release that this program is of.
+/// The release of this program.
 const THIS_RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// The program's own migrations.
@@ -29,13 +29,13 @@ pub fn first(count: usize) -> Migrator {
     Migrator::with_migrations(embedded().iter().take(count).cloned().collect())
 }
 
-/// A short name for the whole of `migrations`, another one as soon as any text changes.
+/// A short hash of all of `migrations`, which changes with any text.
 pub fn fingerprint(migrations: &Migrator) -> String {
     let all: Vec<&[u8]> = migrations.iter().map(|migration| &*migration.checksum).collect();
     format!("{:x}", Sha256::digest(all.concat()))[..16].to_owned()
 }
 
-/// Version and name, shown as the file is called.
+/// Version and name, displayed like the file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     pub version: i64,
@@ -43,7 +43,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// sqlx has a description in place of the name, with spaces.
+    /// sqlx has a description instead of the name, with spaces.
     fn new(version: i64, description: &str) -> Self {
         Self { version, name: description.replace(' ', "_") }
     }
@@ -59,20 +59,20 @@ impl fmt::Display for Label {
     }
 }
 
-/// How a database's schema stands to a list of migrations.
+/// A schema compared with a list of migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Applied, with the moment in RFC 3339.
+    /// Applied, with the time in RFC 3339.
     pub applied: Vec<(Label, String)>,
-    /// In the list and not applied.
+    /// In the list but not applied.
     pub pending: Vec<Label>,
-    /// Applied and not in the list: by a newer program.
+    /// Applied but not in the list: by a newer program.
     pub unknown: Vec<Label>,
-    /// Applied with another text.
+    /// Applied with a different text.
     pub changed: Vec<Label>,
 }
 
-/// Reads how the schema stands. An empty database has everything pending.
+/// Compares the schema. In an empty database, everything is pending.
 pub async fn status(session: &Client, migrations: &Migrator) -> Result<Status, MigrationError> {
     let exists: bool = session
         .query_one("SELECT to_regclass('public._sqlx_migrations') IS NOT NULL", &[])
@@ -115,8 +115,8 @@ fn pending<'a>(
     migrations.iter().filter(move |migration| !applied.contains(&migration.version))
 }
 
-/// Refuses a schema that a program with `migrations` cannot run on: an older one, one of another text,
-/// and a newer one that does not allow it, see [`check_release`].
+/// Refuses a schema that a program with `migrations` cannot use: an older one, one with a different text, or
+/// a newer one that does not allow it, see [`check_release`].
 pub async fn check(session: &Client, migrations: &Migrator) -> Result<(), MigrationError> {
     let status = status(session, migrations).await?;
     refuse_changed(&status)?;
@@ -129,21 +129,21 @@ pub async fn check(session: &Client, migrations: &Migrator) -> Result<(), Migrat
     }
 }
 
-/// Refuses a newer schema, unless it says that a program whose last migration is that of `migrations`
-/// may still run on it. A release says so for the release before, so that an upgrade can be taken back.
+/// Refuses a newer schema, unless it allows programs whose last migration is that of `migrations`. Each
+/// release allows the one before it, so that an upgrade can be rolled back.
 pub async fn check_release(session: &Client, migrations: &Migrator) -> Result<(), MigrationError> {
     let status = status(session, migrations).await?;
     warn(refuse_newer(session, &status, migrations).await?);
     Ok(())
 }
 
-/// Applies what is pending, each file in a transaction of its own, and answers what that was. Two
-/// that start at once wait for each other.
+/// Applies the pending migrations, each file in its own transaction, and returns them. Concurrent calls wait
+/// for each other.
 pub async fn up(session: &mut Client, migrations: &Migrator) -> Result<Vec<Label>, MigrationError> {
     session.batch_execute("SET statement_timeout = 0").await?;
     session.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK_KEY]).await?;
     let outcome = up_locked(session, migrations).await;
-    // When this fails, the session is gone and the lock with it.
+    // If this fails, the session has ended and freed its lock.
     let _ = session.execute("SELECT pg_advisory_unlock($1)", &[&SCHEMA_LOCK_KEY]).await;
     let _ = session.batch_execute("RESET statement_timeout").await;
     outcome
@@ -205,7 +205,7 @@ fn refuse_changed(status: &Status) -> Result<(), MigrationError> {
     }
 }
 
-/// The release of a newer schema that `migrations` may run on; none if the schema is not newer.
+/// The release of a newer schema that allows `migrations`; none if the schema is not newer.
 async fn refuse_newer(
     session: &Client,
     status: &Status,
@@ -237,7 +237,7 @@ fn warn(newer: Option<String>) {
     }
 }
 
-/// Why a schema was refused or could not be changed.
+/// Why a schema is refused or could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     #[error(
@@ -260,7 +260,8 @@ pub enum MigrationError {
     Query(#[from] tokio_postgres::Error),
 }
 
-/// Where in the file the server saw the error, from 1. Its positions count characters.
+/// The line of the file at which the server reported the error, from 1. The server's positions count
+/// characters.
 fn line_of(error: &tokio_postgres::Error, sql: &str) -> Option<usize> {
     match error.as_db_error()?.position()? {
         ErrorPosition::Original(position) => {

@@ -1,4 +1,4 @@
-//! `DATABASE_URL`, the setting of every program that speaks to Postgres.
+//! `DATABASE_URL`, the setting of every program that connects to Postgres.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use rondo_setting::{Cleartext, Service, SettingError, environment, refusal, requ
 use crate::dsn::Dsn;
 
 const SETTING: &str = "DATABASE_URL";
-/// How TLS is asked for.
+/// How to enable TLS.
 const TLS_REMEDY: &str = "add sslmode=verify-full";
 
 #[derive(Clone, Default, clap::Args)]
@@ -23,20 +23,20 @@ pub struct DatabaseOptions {
 }
 
 impl DatabaseOptions {
-    /// The database; none when the setting is absent.
+    /// The database; none if the setting is absent.
     ///
     /// # Errors
-    /// When it is malformed, or would be spoken to in the clear although that is not allowed.
+    /// If it is malformed, or would be reached without TLS although that is not allowed.
     pub fn given(&self, cleartext: &Cleartext) -> Result<Option<Dsn>, SettingError> {
         let url = secret(SETTING, self.database_url.as_deref(), self.database_url_file.as_deref())?;
         url.map(|url| read(SETTING, &url, cleartext)).transpose()
     }
 
-    /// The database of a program's own variable, such as BRIDGE_DATABASE_URL, where several programs
-    /// share an environment; otherwise that of DATABASE_URL.
+    /// The database of a program's own variable, such as BRIDGE_DATABASE_URL, where several programs share an
+    /// environment; otherwise that of DATABASE_URL.
     ///
     /// # Errors
-    /// As [`DatabaseOptions::dsn`].
+    /// As for [`DatabaseOptions::dsn`].
     pub fn dsn_for(&self, own: &'static str, cleartext: &Cleartext) -> Result<Dsn, SettingError> {
         match secret(own, environment(own).as_deref(), None)? {
             Some(url) => read(own, &url, cleartext),
@@ -45,7 +45,7 @@ impl DatabaseOptions {
     }
 
     /// # Errors
-    /// As [`DatabaseOptions::given`], and when the setting is missing.
+    /// As for [`DatabaseOptions::given`], and if the setting is missing.
     pub fn dsn(&self, cleartext: &Cleartext) -> Result<Dsn, SettingError> {
         required(SETTING, self.given(cleartext)?)
     }
@@ -56,8 +56,8 @@ fn read(setting: &'static str, url: &str, cleartext: &Cleartext) -> Result<Dsn, 
     objection(&dsn, cleartext).map_or(Ok(dsn), |reason| Err(refusal(setting, reason)))
 }
 
-/// Why a database may not be spoken to in this way; none when it may. Whether there is a password
-/// does not matter: statements and answers have secrets too.
+/// Why a database must not be reached in this way; none if it may. A password makes no difference: statements
+/// and rows contain secrets too.
 pub fn objection(dsn: &Dsn, cleartext: &Cleartext) -> Option<String> {
     if dsn.tls_mode().is_certain() {
         return None;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_elsewhere_is_spoken_to_by_tls() {
+    fn a_database_on_another_machine_needs_tls() {
         let check = |url: &str, is_fine: bool| {
             let options =
                 DatabaseOptions { database_url: Some(url.into()), database_url_file: None };
@@ -87,7 +87,7 @@ mod tests {
         };
         check("postgres://u:hunter2@db.example/d", false);
         check("postgres://u:hunter2@db.example/d?sslmode=disable", false);
-        // Whoever is in between says that there is no TLS.
+        // A man in the middle could claim that the server has no TLS.
         check("postgres://u:hunter2@10.0.0.1/d?sslmode=prefer", false);
         check("postgres://u@db.example/d", false);
         check("postgres://u:hunter2@localhost,db.example/d", false);

@@ -1,5 +1,5 @@
-//! Connections of tokio-postgres: a bounded pool for the Wasm host, and single sessions for what must hold
-//! one (an advisory lock).
+//! Connections of tokio-postgres: a bounded pool for the Wasm host, and single sessions for work that must
+//! hold one (an advisory lock).
 
 use std::{
     ops::{Deref, DerefMut},
@@ -19,23 +19,23 @@ use crate::{
     tls::{self, TlsError},
 };
 
-/// Connections that a pool opens unless told otherwise.
+/// Default maximum number of connections of a pool.
 pub const POOL_CONNECTIONS_MAX: usize = 16;
 /// How long a caller waits for a free connection of a pool.
 pub const POOL_WAIT_SECONDS_MAX: u64 = 5;
 
-/// How a pool is to be.
+/// Options of a pool.
 #[derive(Clone, Debug)]
 pub struct PoolOptions {
-    /// Upper bound of open connections.
+    /// Maximum number of open connections.
     pub connections_max: usize,
     pub session: SessionOptions,
 }
 
-/// How a session is to be. What is absent is left to the role's settings.
+/// Options of a session. Absent ones are left to the role's settings.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
-    /// Shown in `pg_stat_activity`; goes before the DSN's own.
+    /// Appears in `pg_stat_activity`; takes precedence over the DSN's own.
     pub application_name: Option<String>,
     pub statement_timeout: Option<Duration>,
 }
@@ -46,10 +46,10 @@ impl Default for PoolOptions {
     }
 }
 
-/// Makes a pool; connects lazily, so a server that is away is no error here.
+/// Creates a pool. It connects lazily, so an unreachable server is not an error here.
 pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
-    // Fast: our code leaves no open transaction behind (guards roll back), and a connection that
-    // broke meanwhile is an error that the caller has to expect at any statement anyway.
+    // Fast recycling: no code leaves a transaction open (guards roll back), and callers have to expect a
+    // broken connection at any statement anyway.
     let manager = Manager::from_config(
         config(dsn, &options.session),
         tls::connector(dsn)?,
@@ -58,7 +58,7 @@ pub fn open(dsn: &Dsn, options: &PoolOptions) -> Result<Pool, ConnectError> {
     let wait = Duration::from_secs(POOL_WAIT_SECONDS_MAX);
     let mut builder = Pool::builder(manager)
         .max_size(options.connections_max)
-        // The session that was used last has its plans and catalogue in the processor's caches.
+        // The most recently used session has its plans and catalogue in the CPU caches.
         .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts {
             wait: Some(wait),
@@ -104,15 +104,14 @@ pub async fn connect(dsn: &Dsn, options: &SessionOptions) -> Result<Session, Con
     })
 }
 
-/// One connection; dropping it ends the session and so frees its locks.
+/// One connection; dropping it ends the session and frees its locks.
 pub struct Session {
     client: Client,
     ended: CancellationToken,
 }
 
 impl Session {
-    /// Cancelled when the connection is gone, for whatever reason: what a session's lock protected
-    /// has to stop then.
+    /// Cancelled when the connection is lost for any reason: work under a session's lock has to stop then.
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
@@ -146,7 +145,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The server's SQLSTATE, when it answered with one.
+    /// The SQLSTATE, if the server answered with one.
     pub fn sql_state(&self) -> Option<&tokio_postgres::error::SqlState> {
         match self {
             Self::Failed { source, .. } => source.code(),
@@ -164,7 +163,7 @@ fn config(dsn: &Dsn, options: &SessionOptions) -> Config {
     config
 }
 
-/// A statement and no start-up option, because PgBouncer refuses start-up options.
+/// A statement instead of a start-up option, because PgBouncer refuses start-up options.
 fn statement_timeout(options: &SessionOptions) -> Option<String> {
     options
         .statement_timeout

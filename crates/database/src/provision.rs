@@ -1,7 +1,7 @@
-//! Making the roles of a cluster and logging in with them.
+//! Creates the roles of a cluster and logs in with them.
 //!
-//! Roles belong to the cluster and not to a database, hence they are made before the migrations
-//! and under one lock for the whole cluster.
+//! Roles belong to the cluster rather than to a database, so they are created before the migrations and under
+//! one lock for the whole cluster.
 
 use std::collections::BTreeMap;
 
@@ -17,24 +17,24 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
-/// Advisory lock under which roles are made, in the database that all clusters have.
+/// Advisory lock for creating roles, in the database that all clusters have.
 const ROLE_LOCK_KEY: i64 = 0x526f_6e64_6f00_0001;
-/// The database that holds the lock: advisory locks are seen only within one.
+/// The database of the lock: advisory locks apply within one database.
 const LOCK_DATABASE: &str = "postgres";
 
-/// What the planner takes a page out of order to cost, with 1 for the next one: rows are in memory or
-/// on a disk that does not turn. With Postgres' own 4 a plan that is kept for all arguments reads
-/// and sorts all tasks of a user, where an index has a page of them in order.
+/// The planner's cost of a random page, relative to 1 for a sequential one: rows are in memory or on an SSD.
+/// With Postgres's default of 4, a generic plan reads and sorts all tasks of a user where an index has a page
+/// of them in order.
 const RANDOM_PAGE_COST: &str = "1.1";
 
-/// Whether roles get their connection limits. Tests share a cluster between many databases at once.
+/// Whether roles get their connection limits. Tests run many databases in one cluster at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionLimit {
     Enforced,
     Lifted,
 }
 
-/// One DSN per role, all to the same database.
+/// One DSN per role, all for the same database.
 #[derive(Clone, Debug)]
 pub struct RoleDsns(BTreeMap<Role, Dsn>);
 
@@ -43,20 +43,20 @@ impl RoleDsns {
         &self.0[&role]
     }
 
-    /// As [`Dsn::for_spin`].
+    /// All DSNs as by [`Dsn::for_spin`].
     #[must_use]
     pub fn for_spin(&self) -> Self {
         Self(self.0.iter().map(|(role, dsn)| (*role, dsn.clone().for_spin())).collect())
     }
 }
 
-/// Makes the roles where they are missing, and answers with a DSN for each to `admin`'s database.
+/// Creates missing roles, and returns a DSN for each to `admin`'s database.
 ///
-/// Where `admin` may make roles, each logs in with its password of `secrets`; one whose password
-/// is another gets that of `secrets`, with a warning. Where it may not, but is a member of all of
-/// them, the DSNs are `admin`'s own with `options=-c role=…`: rights are those of the role, though
-/// a session could give the role up, so it protects from mistakes more than from an intruder.
-/// Otherwise the error says what a database administrator has to run.
+/// If `admin` may create roles, each role logs in with its password of `secrets`; a role with another
+/// password gets that one, with a warning. If `admin` may not, but is a member of all of them, the DSNs are
+/// `admin`'s own with `options=-c role=…`: the role's rights apply, but a session could reset the role, so
+/// this protects from mistakes more than from intruders. Otherwise the error says what a database
+/// administrator has to run.
 pub async fn roles(
     admin: &Dsn,
     secrets: &Secrets,
@@ -72,7 +72,7 @@ pub async fn roles(
     logins(admin, secrets).await
 }
 
-/// A DSN for each role to `admin`'s database, as [`roles`] made them; nothing is changed.
+/// A DSN for each role to `admin`'s database, as [`roles`] created them; changes nothing.
 pub async fn logins(admin: &Dsn, secrets: &Secrets) -> Result<RoleDsns, ProvisionError> {
     let session = pool::connect(admin, &SessionOptions::default()).await?;
     let AdminRights { may_create, user, .. } = admin_rights(&session).await?;
@@ -89,7 +89,7 @@ pub async fn logins(admin: &Dsn, secrets: &Secrets) -> Result<RoleDsns, Provisio
     Ok(dsns)
 }
 
-/// What the user of a session may do about roles.
+/// What a session's user may do with roles.
 struct AdminRights {
     is_superuser: bool,
     may_create: bool,
@@ -106,7 +106,7 @@ async fn admin_rights(session: &Client) -> Result<AdminRights, tokio_postgres::E
     Ok(AdminRights { is_superuser: row.get(0), may_create: row.get(1), user: row.get(2) })
 }
 
-/// Why there are no roles.
+/// Why roles are missing.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     #[error(transparent)]
@@ -124,12 +124,12 @@ pub enum ProvisionError {
     Login { role: Role, source: ConnectError },
 }
 
-/// A session that holds the cluster's lock until it is dropped.
+/// A session that holds the cluster's lock until dropped.
 async fn lock(admin: &Dsn) -> Result<Session, ProvisionError> {
     let options = SessionOptions::default();
     let session = match pool::connect(&admin.clone().with_dbname(LOCK_DATABASE), &options).await {
         Ok(session) => session,
-        // Some services close that database; whoever shares this one then shares the lock too.
+        // Some services close that database; then everyone who shares this one shares the lock.
         Err(ConnectError::Failed { .. }) => pool::connect(admin, &options).await?,
         Err(error) => return Err(error.into()),
     };
@@ -137,7 +137,7 @@ async fn lock(admin: &Dsn) -> Result<Session, ProvisionError> {
     Ok(session)
 }
 
-/// Under the lock: two ALTER ROLE of one role at a time fail with "tuple concurrently updated".
+/// Runs under the lock: concurrent ALTER ROLE of one role fail with "tuple concurrently updated".
 async fn create(
     session: &Client,
     admin: &Dsn,
@@ -156,7 +156,7 @@ async fn create(
         session.batch_execute(&format!("CREATE ROLE {OWNER} NOLOGIN")).await?;
     }
     if !is_superuser {
-        // The migrations act as the owner.
+        // The migrations run as the owner.
         session.batch_execute(&format!("GRANT {OWNER} TO CURRENT_USER")).await?;
     }
     for role in Role::ALL {
@@ -175,14 +175,14 @@ async fn create(
                 "the role gets this data folder's password; another Rondo on this cluster can no longer log in"
             );
         }
-        // The verifier and not the password, so that no statement log ever shows it.
+        // The verifier instead of the password, so that no statement log shows the password.
         let verifier = scram_sha_256(password.as_bytes());
         session.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{verifier}'")).await?;
     }
     Ok(())
 }
 
-/// Only the password counts here; whatever else keeps the role out is found by [`verify`].
+/// Checks only the password; [`verify`] finds any other reason that keeps the role out.
 async fn is_password_refused(dsn: &Dsn) -> bool {
     let outcome = pool::connect(dsn, &SessionOptions::default()).await;
     let state = outcome.as_ref().err().and_then(ConnectError::sql_state);
@@ -193,7 +193,7 @@ async fn is_password_refused(dsn: &Dsn) -> bool {
 }
 
 fn login_dsn(admin: &Dsn, role: Role, password: &str) -> Dsn {
-    // Without a database of its own, the DSN would mean the one named as the user.
+    // Without a database, the DSN would mean the one named like the user.
     let dbname = admin.dbname().unwrap_or(LOCK_DATABASE).to_owned();
     admin
         .clone()
@@ -207,7 +207,7 @@ fn login_dsns(admin: &Dsn, secrets: &Secrets) -> RoleDsns {
     RoleDsns(Role::ALL.into_iter().map(|role| (role, dsn(role))).collect())
 }
 
-/// What ALTER ROLE sets at a login has to come with the connection here.
+/// Here each connection has to carry the settings that ALTER ROLE gives to logins.
 fn member_dsns(admin: &Dsn) -> RoleDsns {
     let dsn = |role: Role| {
         let RoleLimit { statement_timeout_ms, idle_in_transaction_ms, idle_session_ms, .. } =
@@ -225,12 +225,12 @@ fn member_dsns(admin: &Dsn) -> RoleDsns {
     RoleDsns(Role::ALL.into_iter().map(|role| (role, dsn(role))).collect())
 }
 
-/// Each role can reach the database; all at once, since each is a whole handshake.
+/// Checks that each role can reach the database. Concurrently, because each takes a whole handshake.
 async fn verify(dsns: &RoleDsns) -> Result<(), ProvisionError> {
     try_join_all(dsns.0.iter().map(|(role, dsn)| async move {
         match pool::connect(dsn, &SessionOptions::default()).await {
             Ok(_) => Ok(()),
-            // All of the role's connections are taken: it can log in.
+            // The role has used up its connections, so it can log in.
             Err(error) if error.sql_state() == Some(&SqlState::TOO_MANY_CONNECTIONS) => Ok(()),
             Err(source) => Err(ProvisionError::Login { role: *role, source }),
         }
@@ -239,11 +239,11 @@ async fn verify(dsns: &RoleDsns) -> Result<(), ProvisionError> {
     .map(drop)
 }
 
-/// Those of Rondo's roles that the session's user cannot act as, with whether they exist.
+/// The roles of Rondo that the session's user cannot act as, each with whether it exists.
 async fn not_member_of(session: &Client) -> Result<Vec<(String, bool)>, tokio_postgres::Error> {
     let names: Vec<String> =
         std::iter::once(OWNER.to_owned()).chain(Role::ALL.map(Role::name)).collect();
-    // Since 16, being a member and being allowed to SET ROLE are two things.
+    // Since 16, being a member and being allowed to SET ROLE are separate.
     let rows = session
         .query(
             "SELECT wanted.name, pg_roles.oid IS NOT NULL

@@ -1,12 +1,12 @@
-//! Database roles: one for each component and service, so that each can do only its own work.
+//! Database roles: one for each component and service, so that each has only the rights it needs.
 //!
-//! What each may do is in the migrations' grants; [`crate::provision`] makes the roles.
+//! The rights are in the migrations' grants; [`crate::provision`] creates the roles.
 
 use std::fmt;
 
-/// What the name of each role begins with.
+/// Prefix of each role's name.
 pub(crate) const PREFIX: &str = "rondo_";
-/// Owns tables and functions; nobody logs in as it.
+/// Owns tables and functions; not used for logins.
 pub const OWNER: &str = "rondo_owner";
 
 /// A role that logs in.
@@ -21,24 +21,24 @@ pub enum Role {
     Sync,
 }
 
-/// What a role's sessions may use.
+/// The limits of a role's sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoleLimit {
-    /// Connections at a time, in the whole cluster.
+    /// Maximum number of connections, in the whole cluster.
     pub connections_max: u32,
     pub statement_timeout_ms: u32,
     pub idle_in_transaction_ms: u32,
-    /// After which an idle session ends; 0: never.
+    /// After which an idle session ends; 0 means never.
     pub idle_session_ms: u32,
 }
 
-/// The facts about a role.
+/// The facts about one role.
 struct Row {
-    /// The component, or the native program, that logs in with the role.
+    /// The component or native program that logs in with the role.
     program: &'static str,
     is_component: bool,
-    /// Connections at a time, in the whole cluster. A component's are bounded by the host's pool too
-    /// (Spin's: 64 per address). Together they stay under the private server's `max_connections`.
+    /// Maximum number of connections, in the whole cluster. The host's pool also bounds a component's
+    /// (Spin's: 64 per address). Their sum stays below the private server's `max_connections`.
     connections_max: u32,
     statement_seconds: u32,
     plan_cache_mode: &'static str,
@@ -55,7 +55,7 @@ impl Role {
         Self::Sync,
     ];
 
-    /// The one place for what distinguishes the roles.
+    /// The only place for what distinguishes the roles.
     const fn row(self) -> Row {
         const fn component(program: &'static str, connections_max: u32) -> Row {
             Row {
@@ -71,9 +71,9 @@ impl Role {
             Row { is_component: false, statement_seconds: seconds, ..row }
         }
         match self {
-            // A list's plan is the same whatever it is asked for: along the index of its order. Filters
-            // that are not given make a plan for the arguments seem cheaper, so Postgres would plan each
-            // request anew, which takes three times as long as running the plan.
+            // The plan of a list is the same for all parameters: along the index of its order. Absent filters
+            // make a custom plan seem cheaper, so Postgres would plan each request anew, which takes three
+            // times as long as running the plan.
             Self::TaskApi => {
                 Row { plan_cache_mode: "force_generic_plan", ..component("task-api", 64) }
             }
@@ -81,27 +81,27 @@ impl Role {
             Self::Notify => component("notify", 24),
             Self::Audit => Row { statement_seconds: 20, ..component("audit", 16) },
             Self::Auth => component("auth", 24),
-            // Retention works through many rows.
+            // Retention processes many rows.
             Self::Bridge => service("bridge", 32, 60),
             // A snapshot reads many rows.
             Self::Sync => service("sync", 24, 30),
         }
     }
 
-    /// Its name in the database: `rondo_` and the program's name.
+    /// The role's name in the database: `rondo_` and the program's name.
     #[must_use]
     pub fn name(self) -> String {
         format!("{PREFIX}{}", self.identifier())
     }
 
-    /// The component, by its folder in `components/`, that logs in with the role; none for a native program.
+    /// The component that logs in with the role, by its folder in `components/`; none for a native program.
     #[must_use]
     pub const fn component(self) -> Option<&'static str> {
         let Row { program, is_component, .. } = self.row();
         if is_component { Some(program) } else { None }
     }
 
-    /// The variable of spin.toml, or in capitals of the environment, with the role's DSN.
+    /// The variable of spin.toml, or in capitals of the environment, that holds the role's DSN.
     #[must_use]
     pub fn dsn_variable(self) -> String {
         format!("{}_database_url", self.identifier())
@@ -111,7 +111,7 @@ impl Role {
         self.row().program.replace('-', "_")
     }
 
-    /// How its prepared statements are planned: `plan_cache_mode` in Postgres' documentation.
+    /// How prepared statements are planned: `plan_cache_mode` in Postgres's documentation.
     pub(crate) const fn plan_cache_mode(self) -> &'static str {
         self.row().plan_cache_mode
     }
@@ -122,7 +122,7 @@ impl Role {
             connections_max,
             statement_timeout_ms: statement_seconds * 1000,
             idle_in_transaction_ms: 10_000,
-            // Spin never gives a session of its pools back, and the limit is for all replicas together.
+            // Spin never closes idle sessions of its pools, and the limit applies to all replicas together.
             idle_session_ms: if is_component { 300_000 } else { 0 },
         }
     }

@@ -1,4 +1,4 @@
-//! DATA/secrets: what Rondo made up for itself and must find again.
+//! DATA/secrets: generated secrets that Rondo has to keep.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use rand::{TryRngCore as _, rngs::OsRng};
 
 use crate::role::Role;
 
-/// Random bytes in a made secret: 256 bits, as RFC 7518 asks of HS256's key.
+/// Random bytes of a generated secret: 256 bits, as RFC 7518 requires for HS256.
 const SECRET_BYTES: usize = 32;
 
 /// The file's name in the data folder.
@@ -24,13 +24,13 @@ pub const FILE: &str = "secrets";
 pub enum Secret {
     /// Signs access tokens.
     Jwt,
-    /// Lets the bridge through to components' event routes.
+    /// Authenticates the bridge at components' event routes.
     EventService,
     /// Signs links in mails.
     Link,
     /// The private server's superuser.
     Superuser,
-    /// A role's login.
+    /// The password of a role.
     Role(Role),
 }
 
@@ -41,7 +41,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Reads `folder`/secrets. What is missing in it is made and written before this returns.
+    /// Reads `folder`/secrets. Missing secrets are generated and written before this returns.
     pub fn load_or_create(folder: &Path) -> Result<Self, SecretError> {
         let path = folder.join(FILE);
         let mut values = read(&path)?;
@@ -70,7 +70,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secret {
-    /// Every secret that the file has.
+    /// Every secret of the file.
     fn all() -> impl Iterator<Item = Self> {
         [Self::Jwt, Self::EventService, Self::Link, Self::Superuser]
             .into_iter()
@@ -89,7 +89,7 @@ impl Secret {
     }
 }
 
-/// Why the secrets cannot be had. Never quotes one.
+/// Why secrets are unavailable. Never quotes one.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     #[error("{} cannot be read or written", path.display())]
@@ -104,7 +104,7 @@ pub enum SecretError {
     Random { reason: String },
 }
 
-/// A fresh secret.
+/// A new secret.
 pub fn generate() -> Result<String, String> {
     let mut bytes = [0u8; SECRET_BYTES];
     OsRng.try_fill_bytes(&mut bytes).map_err(|error| error.to_string())?;
@@ -142,10 +142,11 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretError> {
     Ok(values)
 }
 
-/// Beside it, synced, then renamed over it: whoever is killed leaves the old file or the new one.
+/// Writes a new file, syncs it and renames it over the old one: a killed process leaves the old file or the
+/// new one.
 fn write(path: &Path, folder: &Path, values: &BTreeMap<String, String>) -> Result<(), SecretError> {
     let failed = |source| SecretError::File { path: path.to_owned(), source };
-    // A temporary file is made with mode 0600.
+    // A temporary file has mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     writeln!(file, "# Made by Rondo. Whoever reads this can act as any user; keep it out of backups that others read.")
         .map_err(failed)?;
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_file_lacks_is_added_and_what_it_has_is_kept() {
+    fn missing_secrets_are_added_and_existing_ones_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
         fs::write(&path, "# mine\njwt_secret=chosen\nlater=x\n").unwrap();

@@ -1,9 +1,9 @@
-//! A private Postgres for a machine that has none running: found or fetched, started in the data
-//! folder, adopted after a kill -9, stopped at the end.
+//! A private Postgres for a machine without a running one: found or fetched, started in the data folder,
+//! adopted after a kill -9, stopped at the end.
 //!
-//! The cluster is DATA/postgres, its log DATA/postgres.log. It listens on 127.0.0.1 only, on a free
-//! port, with scram-sha-256; the superuser's password is in DATA/secrets. What it is told differs
-//! from Postgres' defaults only where a laptop needs it: a crash of the machine loses nothing.
+//! The cluster is DATA/postgres, its log DATA/postgres.log. It listens on 127.0.0.1 only, on a free port,
+//! with scram-sha-256; the superuser's password is in DATA/secrets. Its settings differ from Postgres's
+//! defaults only where a laptop benefits: a crash of the machine loses nothing.
 
 pub mod account;
 mod binary;
@@ -36,36 +36,36 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
-/// The superuser and the database that the private server is made with.
+/// The private server's superuser and initial database.
 pub const SUPERUSER: &str = "postgres";
 pub const DATABASE: &str = "rondo";
-/// Oldest major version that the migrations work on.
+/// Oldest supported major version.
 pub const MAJOR_MIN: u32 = 14;
 
-/// More than the roles' limits together, so that a limit is met before the server's.
+/// More than the roles' limits together, so that a role's limit applies before the server's.
 const CONNECTIONS_MAX: u32 = 240;
 /// How long a start may take; recovery after a crash replays up to `max_wal_size`.
 const START_SECONDS_MAX: u64 = 120;
 /// How long a fast shutdown may take before it becomes an immediate one.
 const STOP_SECONDS_MAX: u64 = 15;
-/// Between two looks at a server that starts or stops.
+/// Interval between checks of a server that starts or stops.
 const POLL_MS: u64 = 15;
-/// Free ports tried before giving up: another process may take one between choosing and using it.
+/// Number of free ports to try: another process may take one between choosing and using it.
 const PORT_ATTEMPTS_MAX: usize = 5;
-/// A log longer than this is put aside as postgres.log.1 at the next start.
+/// A longer log is renamed to postgres.log.1 at the next start.
 const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Lines of the server's log that an error quotes.
 const LOG_TAIL_LINES: usize = 8;
 
-/// How a private server is to be. `Default` is what `rondo up` wants.
+/// Options of a private server. `Default` is what `rondo up` uses.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
     pub binaries: BinarySource,
     /// Where fetched programs are kept; by default `$XDG_CACHE_HOME/rondo` or `~/.cache/rondo`.
     pub cache: Option<PathBuf>,
-    /// A free one when absent.
+    /// A free port if absent.
     pub port: Option<u16>,
-    /// Further settings, `name` and `value`, which go before ours (`fsync`, `off` in a test).
+    /// Further settings as `name` and `value`, which override the defaults (`fsync`, `off` in a test).
     pub settings: Vec<(String, String)>,
 }
 
@@ -81,8 +81,8 @@ pub struct PrivateServer {
     is_stopped: bool,
 }
 
-/// Starts the server of `data`, or takes over one that an earlier process left running, and makes
-/// database `rondo` in it if there is none.
+/// Starts the server of `data`, or adopts one that an earlier process left running, and creates database
+/// `rondo` in it if missing.
 pub async fn start(
     data: &DataFolder,
     secrets: &Secrets,
@@ -117,8 +117,8 @@ pub async fn start(
     Ok(server)
 }
 
-/// The superuser's connection string to the server that runs in the data folder `data`; none if none
-/// does.
+/// The superuser's connection string for the running server of the data folder `data`; none if it does not
+/// run.
 pub fn running(data: &Path, secrets: &Secrets) -> Result<Option<Dsn>, ServerError> {
     let place = cluster_of(data)?;
     let port = Postmaster::of(&place).filter(Postmaster::is_alive).and_then(|found| found.port);
@@ -126,19 +126,18 @@ pub fn running(data: &Path, secrets: &Secrets) -> Result<Option<Dsn>, ServerErro
     Ok(port.map(|port| Dsn::loopback(port, SUPERUSER, password, DATABASE)))
 }
 
-/// The major version of Postgres that made the cluster of the data folder `data`; none if it has no
-/// cluster.
+/// The major version of the cluster in the data folder `data`; none if there is no cluster.
 pub fn major_of(data: &Path) -> Result<Option<u32>, ServerError> {
     cluster::major(&cluster_of(data)?)
 }
 
-/// Where the cluster of the data folder `data` is: DATA/postgres, unless the folder says otherwise.
+/// The cluster of the data folder `data`: DATA/postgres, unless the folder says otherwise.
 pub fn cluster_of(data: &Path) -> Result<PathBuf, ServerError> {
     cluster::place(data, None)
 }
 
 impl PrivateServer {
-    /// The superuser's, to database `rondo`.
+    /// The superuser's DSN of database `rondo`.
     pub fn dsn(&self) -> &Dsn {
         &self.dsn
     }
@@ -153,18 +152,18 @@ impl PrivateServer {
         self.major
     }
 
-    /// Whether it was found running.
+    /// Whether the server was already running.
     pub fn was_adopted(&self) -> bool {
         self.adopted
     }
 
-    /// The cluster's folder: DATA/postgres, unless that is out of the server's reach.
+    /// The cluster's folder: DATA/postgres, unless the server's user cannot reach that.
     pub fn cluster(&self) -> &Path {
         &self.cluster
     }
 
-    /// Whether its process still runs. One that has ended is not touched any more: its id may soon be
-    /// another's.
+    /// Whether its process still runs. After it has ended, its id is not used any more, because another
+    /// process may get it.
     pub fn is_running(&mut self) -> bool {
         let has_ended = match &mut self.process {
             Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
@@ -174,7 +173,7 @@ impl PrivateServer {
         !has_ended
     }
 
-    /// Disconnects everyone and stops; at the bound, without waiting for the final checkpoint (the
+    /// Disconnects all clients and stops; at the time limit, without waiting for the final checkpoint (the
     /// next start then recovers).
     pub async fn stop(mut self) -> Result<(), ServerError> {
         if std::mem::replace(&mut self.is_stopped, true) {
@@ -186,11 +185,11 @@ impl PrivateServer {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Lets go of the server and leaves it running, as a killed process does.
+    /// Leaves the server running, as a killed process does.
     pub fn leave_running(mut self) {
         self.is_stopped = true;
         if let Some(mut process) = self.process.take() {
-            // Reaped when it ends, so that it does not look alive as a zombie of this process.
+            // Reaped when it ends, so that it does not remain as a zombie of this process.
             std::thread::spawn(move || process.wait());
         }
     }
@@ -207,7 +206,7 @@ impl Drop for PrivateServer {
     }
 }
 
-/// Takes over a live server of this cluster; stops one that does not answer.
+/// Adopts a running server of this cluster; stops one that does not answer.
 async fn adopt(
     place: &Path,
     major: u32,
@@ -216,7 +215,7 @@ async fn adopt(
     let Some(found) = Postmaster::of(place) else { return Ok(None) };
     let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
     while found.is_alive() {
-        // The port is written a moment after the pid.
+        // The port is written a moment after the process id.
         if let Some(port) = Postmaster::of(place).and_then(|postmaster| postmaster.port) {
             let dsn = Dsn::loopback(port, SUPERUSER, password, DATABASE);
             match probe(&dsn).await {
@@ -249,7 +248,7 @@ async fn adopt(
                     tokio::task::spawn_blocking(move || shut_down(pid, &cluster, None))
                         .await
                         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-                    // One that was just being killed leaves its pid file.
+                    // A server that was just killed leaves its pid file.
                     break;
                 }
             }
@@ -281,7 +280,7 @@ async fn launch(
         taken = port;
         let (output, offset) = open_log(log)?;
         let process = spawn(binaries, account, place, port, output, &options.settings)?;
-        // From here on it is stopped when this is not awaited to its end.
+        // From here on, dropping the future stops the server.
         let mut server = PrivateServer {
             dsn: Dsn::loopback(port, SUPERUSER, password, DATABASE),
             cluster: place.to_owned(),
@@ -298,7 +297,7 @@ async fn launch(
                 return Ok(server);
             }
             Err(ServerError::PortInUse { .. }) if options.port.is_none() => {}
-            // A server that refuses us does not outlive the attempt.
+            // A server that refuses the connection is stopped with the attempt.
             Err(error) => return Err(error),
         }
     }
@@ -320,28 +319,28 @@ fn spawn(
     let ours = [
         ("listen_addresses", "127.0.0.1"),
         ("port", port.as_str()),
-        // A socket's path may be 107 bytes long, which a data folder's easily exceeds.
+        // The path of a socket may have at most 107 bytes, which a data folder's path easily exceeds.
         ("unix_socket_directories", ""),
         ("max_connections", connections_max.as_str()),
         ("password_encryption", "scram-sha-256"),
-        // A few thousand users' tasks; what is not used takes no memory.
+        // Enough for a few thousand users' tasks; unused buffers take no memory.
         ("shared_buffers", "256MB"),
         ("wal_buffers", "4MB"),
         ("min_wal_size", "80MB"),
         ("max_wal_size", "512MB"),
         ("checkpoint_completion_target", "0.9"),
-        // Its processes would only idle: nothing replicates from here, and queries are small.
+        // Disables processes that would only idle: nothing replicates from here, and queries are small.
         ("wal_level", "minimal"),
         ("max_wal_senders", "0"),
         ("max_parallel_workers_per_gather", "0"),
         ("jit", "off"),
-        // The outbox is written and emptied all the time; its dead rows are what slows it down.
+        // The outbox is constantly written and emptied, and its dead rows slow it down.
         ("autovacuum_naptime", "10s"),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
         ("lc_messages", "C"),
         ("log_line_prefix", "%m [%p] %u "),
-        // A statement could carry what a user wrote.
+        // A statement could contain user data.
         ("log_min_error_statement", "panic"),
         ("log_parameter_max_length_on_error", "0"),
     ];
@@ -376,7 +375,7 @@ async fn wait_until_ready(
             }
             return Err(ServerError::Start { log: log.to_owned(), tail });
         }
-        // Somebody else's server may answer at the port while ours is about to give up.
+        // Another server may answer at the port while this one is about to give up.
         let is_ours = Postmaster::of(&server.cluster).is_some_and(|postmaster| {
             postmaster.pid == server.pid && postmaster.port == Some(server.dsn.port())
         });
@@ -396,7 +395,7 @@ async fn wait_until_ready(
     }
 }
 
-/// Whether the server answers to our password.
+/// Whether the server accepts our password.
 async fn probe(dsn: &Dsn) -> Result<(), ConnectError> {
     pool::connect(&dsn.clone().with_dbname(SUPERUSER), &SessionOptions::default()).await.map(drop)
 }
@@ -424,7 +423,7 @@ fn is_password(error: &ConnectError) -> bool {
     )
 }
 
-/// Fast shutdown, and immediate at the bound. Blocks.
+/// Fast shutdown; immediate at the time limit. Blocks.
 fn shut_down(pid: i32, cluster: &Path, mut process: Option<Child>) -> Result<(), ServerError> {
     use nix::sys::signal::Signal;
     for signal in [Signal::SIGINT, Signal::SIGQUIT] {
@@ -451,7 +450,7 @@ fn free_port() -> Result<u16, ServerError> {
         .map_err(|source| ServerError::NoPort { source })
 }
 
-/// Opens the log to append to, and says where this start's lines begin.
+/// Opens the log for appending, and returns the position at which this start's lines begin.
 fn open_log(log: &Path) -> Result<(File, u64), ServerError> {
     let failed = |source| ServerError::Disk { path: log.to_owned(), source };
     if fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {

@@ -1,26 +1,26 @@
-//! How long connections may take.
+//! Timeouts of connections.
 
 use std::time::Duration;
 
 use tokio_postgres::Config;
 
-/// How long reaching and logging in to the server may take, unless the DSN has `connect_timeout`.
+/// Time limit for reaching and logging in to the server, unless the DSN has `connect_timeout`.
 const CONNECT_SECONDS_MAX: u64 = 5;
-/// Idle time after which the kernel asks whether the peer is still there.
+/// Idle time after which the kernel probes the peer.
 const KEEPALIVE_IDLE_SECONDS: u64 = 30;
 /// How long sent data may stay unacknowledged before the connection counts as lost (Linux).
 const UNACKNOWLEDGED_SECONDS_MAX: u64 = 30;
 
-/// How long connecting may take.
+/// Time limit for connecting.
 pub(crate) fn connect_timeout(config: &Config) -> Duration {
-    // libpq's 0 means to wait for ever; nothing here does.
+    // libpq's 0 means no limit; here there always is one.
     match config.get_connect_timeout() {
         Some(timeout) if !timeout.is_zero() => *timeout,
         _ => Duration::from_secs(CONNECT_SECONDS_MAX),
     }
 }
 
-/// Bounds how long a connection may take to be made, and to be noticed as gone.
+/// Bounds the time to connect, and the time until a lost connection is noticed.
 pub(crate) fn bound(config: &mut Config) {
     config.connect_timeout(connect_timeout(config));
     if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {

@@ -12,18 +12,19 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::dsn::{Dsn, TlsMode};
 
-/// Names a PEM file of the authorities to trust where a DSN names none, for Spin too (OpenSSL's variable).
+/// Variable that names a PEM file of trusted authorities for DSNs without one, also for Spin (OpenSSL's
+/// variable).
 const AUTHORITIES: &str = "SSL_CERT_FILE";
 
-/// What tokio-postgres needs to speak TLS to `dsn` as its `sslmode` says.
+/// The TLS connector for `dsn`, as its `sslmode` says.
 pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Protocol)?;
     let config = match dsn.tls_mode() {
-        // Whoever can stand in the middle could as well have said that there is no TLS, so
-        // verifying would only break self-signed servers.
+        // A man in the middle could also claim that there is no TLS, so verification would only break
+        // self-signed servers.
         TlsMode::Disable | TlsMode::Prefer => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
@@ -35,7 +36,7 @@ pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// The PEM file of the authorities to trust, where one is named.
+/// The PEM file of trusted authorities, if one is named.
 pub(crate) fn authorities(dsn: &Dsn) -> Option<PathBuf> {
     let named = || std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from);
     dsn.root_certificate().cloned().or_else(named)

@@ -1,4 +1,4 @@
-//! Rows as files and back, on a real server.
+//! Copies rows to files and back, on a real server.
 
 use std::{fs, path::Path};
 
@@ -11,8 +11,8 @@ use rondo_database::{
     server::{self, BinarySource},
 };
 
-/// What a copy has to leave alone (generated), carry over (identity, null, every character) and not do
-/// again (the trigger).
+/// A schema with things that a copy has to skip (a generated column), preserve (identity, null, every
+/// character) and not trigger again.
 const SCHEMA: &str = "
     GRANT CREATE ON SCHEMA public TO rondo_owner;
     SET ROLE rondo_owner;
@@ -44,7 +44,7 @@ impl Postgres {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::open(&folder.path().join("data")).unwrap();
-        // Another user runs the server if this one is root.
+        // Another user runs the server if the test runs as root.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
         fs::set_permissions(folder.path(), open).unwrap();
         let secrets = Secrets::load_or_create(data.path()).unwrap();
@@ -56,7 +56,7 @@ impl Postgres {
         Self { server, _data: data, folder }
     }
 
-    /// A session of the superuser in a database of this name, which has the schema.
+    /// A superuser's session in a database of this name, with the schema.
     async fn database(&self, name: &str) -> Session {
         let dsn: Dsn = self.server.dsn().clone();
         let session = pool::connect(&dsn, &SessionOptions::default()).await.unwrap();
@@ -81,11 +81,11 @@ async fn dump(session: &Session, folder: &Path) -> (Vec<Table>, Vec<Tally>) {
 }
 
 #[tokio::test]
-async fn what_is_loaded_is_what_was_dumped() {
+async fn loaded_rows_equal_dumped_rows() {
     let postgres = Postgres::new().await;
     let (one, mut other) = (postgres.database("one").await, postgres.database("other").await);
     one.batch_execute(ROWS).await.unwrap();
-    // Other settings of a session change nothing.
+    // Session settings make no difference.
     one.batch_execute("SET timezone = 'Asia/Kolkata'; SET datestyle = 'German'").await.unwrap();
     let (tables, tallies) = dump(&one, &postgres.folder.path().join("dump")).await;
     let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
@@ -94,7 +94,7 @@ async fn what_is_loaded_is_what_was_dumped() {
     assert_eq!((tables[0].identity.as_deref(), tables[0].last_value), (Some("id"), Some(3)));
     assert_eq!(tallies.iter().map(|tally| tally.rows).collect::<Vec<_>>(), [3, 3, 3]);
 
-    // What was there goes.
+    // Existing rows are removed.
     other.batch_execute(&format!("SET ROLE {OWNER}; {ROWS}; {ROWS}; RESET ROLE")).await.unwrap();
     let folder = postgres.folder.path().join("dump");
     content::load(&mut other, &tables, &folder, 1_000).await.unwrap();
@@ -106,7 +106,7 @@ async fn what_is_loaded_is_what_was_dumped() {
     assert_eq!(row.get::<_, &str>(0), "24 - 7");
     let next = "INSERT INTO \"a table\" (at) VALUES (now()) RETURNING id";
     assert_eq!(other.query_one(next, &[]).await.unwrap().get::<_, i64>(0), 1_004);
-    // Triggers and foreign keys are back.
+    // Triggers and foreign keys are enabled again.
     let refused = other.execute("INSERT INTO child VALUES (-1, 0)", &[]).await.unwrap_err();
     assert!(refused.code().is_some_and(|code| code.code() == "23503"), "{refused}");
 
@@ -118,7 +118,7 @@ async fn what_is_loaded_is_what_was_dumped() {
 }
 
 #[tokio::test]
-async fn a_frozen_state_does_not_change_and_nobody_can_rewrite_its_tables() {
+async fn a_frozen_state_is_stable_and_its_tables_cannot_be_rewritten() {
     let postgres = Postgres::new().await;
     let (reader, writer) = {
         let session = postgres.database("one").await;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 struct Postgres {
     server: PrivateServer,
     secrets: Secrets,
-    // Dropped last: the server's files are in it.
+    // Dropped last, because it contains the server's files.
     _folder: (DataFolder, TempDir),
 }
 
@@ -57,7 +57,7 @@ async fn assert_each_is_its_role(dsns: &RoleDsns, dbname: &str) {
 }
 
 #[tokio::test]
-async fn roles_made_at_once_from_many_databases_are_made_once() {
+async fn concurrent_provisioning_creates_each_role_once() {
     let postgres = postgres().await;
     let (dsn, secrets) = (postgres.server.dsn(), &postgres.secrets);
     let session = pool::connect(dsn, &SessionOptions::default()).await.unwrap();
@@ -79,7 +79,7 @@ async fn roles_made_at_once_from_many_databases_are_made_once() {
     let limits = "SELECT string_agg(rolconnlimit::text, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname LIKE 'rondo\\_%'";
     assert_eq!(text(dsn, limits).await, "16 24 32 24 -1 24 24 64");
 
-    // A role whose password is another gets ours; what was right stays.
+    // A role with another password gets ours; correct ones stay.
     run(dsn, "ALTER ROLE rondo_audit PASSWORD 'other'").await;
     let verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'rondo_sync'";
     let before = text(dsn, verifier).await;
@@ -94,7 +94,7 @@ async fn roles_made_at_once_from_many_databases_are_made_once() {
 }
 
 #[tokio::test]
-async fn an_administrator_without_createrole_acts_as_the_roles_or_is_told_what_to_run() {
+async fn without_createrole_a_member_acts_as_the_roles_and_others_learn_what_to_run() {
     let postgres = postgres().await;
     let (superuser, secrets) = (postgres.server.dsn(), &postgres.secrets);
     run(superuser, "CREATE ROLE \"some body\" LOGIN PASSWORD 'p'").await;
@@ -108,11 +108,11 @@ async fn an_administrator_without_createrole_acts_as_the_roles_or_is_told_what_t
             .contains(secrets.expose(rondo_database::secret::Secret::Role(Role::Sync)))
     );
 
-    // What the error advises is all that it takes.
+    // The error's advice is sufficient.
     run(superuser, advice).await;
     let dsns = provision::roles(&theirs, secrets, ConnectionLimit::Enforced).await.unwrap();
     assert_each_is_its_role(&dsns, "theirs").await;
-    // What cleans a pooled connection leaves it in its role.
+    // Cleaning a pooled connection keeps its role.
     let session = pool::connect(dsns.get(Role::Sync), &SessionOptions::default()).await.unwrap();
     session.batch_execute("DISCARD ALL").await.unwrap();
     let user: String = session.query_one("SELECT current_user::text", &[]).await.unwrap().get(0);
@@ -123,7 +123,7 @@ async fn an_administrator_without_createrole_acts_as_the_roles_or_is_told_what_t
 }
 
 #[tokio::test]
-async fn an_administrator_with_createrole_who_is_no_superuser_can_do_it_all() {
+async fn createrole_without_superuser_is_sufficient() {
     let postgres = postgres().await;
     run(postgres.server.dsn(), "CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'p'").await;
     run(postgres.server.dsn(), "CREATE DATABASE made OWNER maker").await;
@@ -135,7 +135,7 @@ async fn an_administrator_with_createrole_who_is_no_superuser_can_do_it_all() {
 }
 
 #[tokio::test]
-async fn the_schema_is_migrated_once_by_two_that_start_together() {
+async fn concurrent_migrations_run_once() {
     let postgres = postgres().await;
     let dsn = postgres.server.dsn();
     let dsns = provision::roles(dsn, &postgres.secrets, ConnectionLimit::Enforced).await.unwrap();
@@ -175,7 +175,7 @@ fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_nothing() {
+async fn another_schema_is_refused_and_a_broken_file_changes_nothing() {
     let postgres = postgres().await;
     let mut session =
         pool::connect(postgres.server.dsn(), &SessionOptions::default()).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_
     assert!(matches!(&newer, MigrationError::Newer { last, .. } if last.version == 2), "{newer}");
     let refused = migration::up(&mut session, &older).await.unwrap_err();
     assert!(matches!(refused, MigrationError::Newer { .. }), "{refused}");
-    // A newer schema can let an older program run on it, for as long as it says so.
+    // A newer schema can allow an older program.
     let say = |sql: &'static str| run(postgres.server.dsn(), sql);
     say("CREATE TABLE schema_release (release text, runs_from bigint)").await;
     say("INSERT INTO schema_release VALUES ('9.8.0', 1)").await;
@@ -215,7 +215,7 @@ async fn a_schema_that_is_not_the_programs_is_refused_and_a_broken_file_changes_
 }
 
 #[tokio::test]
-async fn a_pool_is_bounded_and_sets_what_its_sessions_are_to_have() {
+async fn a_pool_is_bounded_and_configures_its_sessions() {
     let postgres = postgres().await;
     let options = PoolOptions {
         connections_max: 1,

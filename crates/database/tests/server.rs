@@ -19,10 +19,10 @@ use rondo_database::{
 };
 use tempfile::TempDir;
 
-/// Where the holder of a killed process' server finds its data folder.
+/// Variable with the data folder for the process that is killed.
 const HOLDER_DATA: &str = "RONDO_TEST_HOLDER_DATA";
 
-/// Starts with the machine's programs alone: a test never downloads.
+/// Starts with the machine's programs only: a test never downloads.
 async fn start(data: &DataFolder) -> Result<PrivateServer, ServerError> {
     start_with(data, &ServerOptions { binaries: BinarySource::System, ..ServerOptions::default() })
         .await
@@ -42,7 +42,7 @@ fn folder() -> (TempDir, DataFolder) {
     (folder, data)
 }
 
-/// As an operator's data folder is, closed to everyone else.
+/// Like an operator's data folder, closed to everyone else.
 fn closed_folder() -> TempDir {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap()
 }
@@ -69,7 +69,7 @@ async fn a_second_start_finds_the_data_of_the_first() {
     let ended = session.ended();
     let pid = first.pid();
     first.stop().await.unwrap();
-    // Whoever holds a lock on such a session learns that it is lost.
+    // The holder of a lock learns that its session has ended.
     ended.cancelled().await;
     assert!(kill(Pid::from_raw(pid), None).is_err(), "process {pid} has ended");
 
@@ -95,14 +95,14 @@ async fn a_server_left_by_a_killed_process_is_adopted() {
     let pid = pid.expect("the holder started a server");
     assert!(refusal.contains(&format!("process {}:", holder.id())), "{refusal}");
 
-    // The kernel frees the lock of whoever was killed.
+    // The kernel frees the lock of a killed process.
     let data = DataFolder::open(folder.path()).unwrap();
     let adopted = start(&data).await.unwrap();
     assert!(adopted.was_adopted());
     assert_eq!(adopted.pid(), pid);
     assert_eq!(query(&adopted, "SELECT value::text FROM kept").await, "7");
 
-    // The server itself is killed, with a pid file left behind.
+    // The server itself is killed and leaves a pid file.
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     adopted.leave_running();
     let recovered = start(&data).await.unwrap();
@@ -125,7 +125,7 @@ async fn holder() {
 }
 
 #[tokio::test]
-async fn a_pid_file_whose_id_something_else_has_does_not_stop_a_start() {
+async fn a_reused_process_id_does_not_prevent_a_start() {
     let (_folder, data) = folder();
     let server = start(&data).await.unwrap();
     let cluster = server.cluster().to_owned();
@@ -137,7 +137,7 @@ async fn a_pid_file_whose_id_something_else_has_does_not_stop_a_start() {
 }
 
 #[tokio::test]
-async fn a_cluster_of_another_version_is_refused_by_name() {
+async fn a_cluster_of_another_version_is_refused() {
     let (folder, data) = folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/PG_VERSION"), "13\n").unwrap();
@@ -204,7 +204,7 @@ async fn below_a_closed_folder_only_root_keeps_the_cluster_elsewhere() {
     let server = start(&data).await.unwrap();
     let cluster = server.cluster().to_owned();
     if !geteuid().is_root() {
-        // Postgres runs as the owner of the folder.
+        // The folder's owner runs Postgres.
         assert_eq!(cluster, data.path().join("postgres"));
         return server.stop().await.unwrap();
     }
@@ -218,7 +218,7 @@ async fn below_a_closed_folder_only_root_keeps_the_cluster_elsewhere() {
     again.stop().await.unwrap();
 }
 
-/// Downloads, and so is not run with the others: `cargo test -p rondo-database -- --ignored fetched`.
+/// Downloads, so it is not run with the others: `cargo test -p rondo-database -- --ignored fetched`.
 #[tokio::test]
 #[ignore = "downloads PostgreSQL"]
 async fn fetched_programs_start_and_are_kept() {
@@ -256,7 +256,7 @@ struct RemovedFolder<'a>(&'a Path);
 impl Drop for RemovedFolder<'_> {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.0);
-        // Stays if a real one has its place there too.
+        // Stays if a real cluster is there too.
         let _ = self.0.parent().map(fs::remove_dir);
     }
 }

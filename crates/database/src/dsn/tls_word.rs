@@ -1,5 +1,5 @@
-//! The words of a connection string that say how TLS is to be, taken out of the rest: tokio-postgres
-//! knows neither `verify-full` nor `sslrootcert`.
+//! Separates the words of a connection string about TLS from the rest, because tokio-postgres supports
+//! neither `verify-full` nor `sslrootcert`.
 
 use percent_encoding::percent_decode_str;
 
@@ -8,7 +8,7 @@ use super::DsnError;
 /// The words found.
 type Words = Vec<(String, String)>;
 
-/// Takes them out of a URL's query.
+/// Separates them from a URL's query.
 pub(super) fn split_url(text: &str) -> (String, Words) {
     let authority_end = text.rfind('@').unwrap_or(0);
     let Some(question) = text[authority_end..].find('?').map(|place| place + authority_end) else {
@@ -35,7 +35,7 @@ pub(super) fn split_url(text: &str) -> (String, Words) {
     (url, words)
 }
 
-/// Takes them out of `key=value` words; a value may be quoted, a backslash escapes.
+/// Separates them from `key=value` words. A value may be quoted; a backslash escapes.
 pub(super) fn split_words(text: &str) -> Result<(String, Words), DsnError> {
     let mut words = Vec::new();
     let mut rest = String::new();

@@ -1,4 +1,4 @@
-//! Postgres' programs in a folder.
+//! A folder with Postgres's programs.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Looks into `folder`: both programs, and the version that `postgres` says it is.
+    /// Looks into `folder` for both programs, and the version that `postgres` reports.
     pub fn in_folder(folder: &Path) -> Option<Self> {
         if !folder.join("initdb").is_file() {
             return None;
@@ -33,7 +33,7 @@ impl Binaries {
         self.folder.join(name)
     }
 
-    /// A command without our environment: PGDATA, PGPORT and their like would speak to it.
+    /// A command without our environment, because PGDATA, PGPORT and the like would affect it.
     pub fn command(&self, name: &str, account: Option<&Account>) -> Command {
         let mut command = Command::new(self.program(name));
         command

@@ -1,4 +1,4 @@
-//! Which programs of Postgres to run: those of the machine, or fetched ones.
+//! Chooses Postgres's programs: those of the machine, or fetched ones.
 
 use std::{
     collections::BTreeMap,
@@ -8,21 +8,21 @@ use std::{
 
 use super::{Account, MAJOR_MIN, ServerError, ServerOptions, binary::Binaries, fetch};
 
-/// Where programs are taken from.
+/// The source of programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BinarySource {
-    /// The machine's, or else fetched once into the cache.
+    /// The machine's, otherwise fetched once into the cache.
     #[default]
     SystemOrFetched,
-    /// The machine's alone; nothing is fetched.
+    /// Only the machine's; nothing is fetched.
     System,
-    /// Fetched ones, whatever the machine has.
+    /// Fetched ones, even if the machine has programs.
     Fetched,
     /// Those in this folder.
     Folder(PathBuf),
 }
 
-/// Chooses programs: of the cluster's version if there is a cluster, else the newest.
+/// Chooses programs: of the cluster's version if there is a cluster, otherwise the newest.
 pub(super) async fn find(
     options: &ServerOptions,
     account: Option<&Account>,
@@ -57,7 +57,7 @@ pub(super) async fn find(
     if let Some(binaries) = fitting {
         return Ok(binaries.clone());
     }
-    // A cluster that fetched programs made gets them again when the cache was emptied.
+    // A cluster of fetched programs gets them again if the cache was emptied.
     let is_fetched_major = cluster_major.is_none_or(|major| major == fetch::MAJOR);
     match (cluster_major, cache) {
         (_, Some(cache)) if is_fetched_major => fetch::fetch(&cache).await,
@@ -79,11 +79,11 @@ pub(super) async fn find(
     }
 }
 
-/// PATH, then where Debian, Red Hat, the source's `make install`, Homebrew and Postgres.app put it.
+/// PATH, then the locations of Debian, Red Hat, the source's `make install`, Homebrew and Postgres.app.
 fn system_folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for folder in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
-        // A link in PATH points to where initdb is too.
+        // A link in PATH points to a folder that also has initdb.
         if let Ok(program) = fs::canonicalize(folder.join("postgres"))
             && let Some(folder) = program.parent()
         {

@@ -1,4 +1,4 @@
-//! The cluster's folder: where it is, of which version, and how it is made.
+//! The cluster's folder: its location, version and creation.
 
 use std::{
     ffi::OsString,
@@ -16,17 +16,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Account, LOG_TAIL_LINES, SUPERUSER, ServerError, binary::Binaries};
 
-/// Where root's clusters go whose data folder the server's user cannot pass into.
+/// Location of root's clusters if the server's user cannot traverse the data folder.
 const FALLBACK: &str = "/var/lib/rondo";
-/// Names the place in the data folder when it is not DATA/postgres.
+/// File in the data folder with the cluster's location if that is not DATA/postgres.
 const PLACE_FILE: &str = "postgres.place";
 
-/// Where the cluster of `data` is or is to be.
+/// The location of `data`'s cluster, which may not exist yet.
 ///
-/// Started as root, Postgres runs as another user, who must be able to pass through every folder on
-/// the way. If only DATA itself is closed, it is opened for passing (mode +x; nobody can list it,
-/// and the files in it stay 0600). If a folder above is closed, such as /root, the cluster goes to
-/// /var/lib/rondo/<hash of DATA>/postgres, and DATA/postgres.place says so.
+/// For root, Postgres runs as another user, who must be able to traverse every folder on the way. If only
+/// DATA itself is closed, it becomes traversable (mode +x; nobody can list it, and its files stay 0600). If a
+/// folder above is closed, such as /root, the cluster goes to /var/lib/rondo/<hash of DATA>/postgres, and
+/// DATA/postgres.place records that.
 pub fn place(data: &Path, account: Option<&Account>) -> Result<PathBuf, ServerError> {
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -62,7 +62,7 @@ pub fn place(data: &Path, account: Option<&Account>) -> Result<PathBuf, ServerEr
     Ok(place)
 }
 
-/// The major version that made the cluster; none if there is none.
+/// The major version that created the cluster; none if there is none.
 pub fn major(place: &Path) -> Result<Option<u32>, ServerError> {
     let path = place.join("PG_VERSION");
     match fs::read_to_string(&path) {
@@ -79,8 +79,7 @@ pub fn major(place: &Path) -> Result<Option<u32>, ServerError> {
     }
 }
 
-/// Makes the cluster beside its place and renames it, so that a half-made one is never taken for
-/// whole.
+/// Creates the cluster under a temporary name and renames it, so that an incomplete one is never used.
 pub async fn init(
     binaries: &Binaries,
     account: Option<&Account>,
@@ -148,15 +147,15 @@ fn init_blocking(
             break;
         }
     }
-    // Whatever is left would only be in the way of the next attempt.
+    // Remains would only obstruct the next attempt.
     let _ = fs::remove_dir_all(&unfinished);
     tracing::debug!(log = %log.display(), "initdb failed before the server had a log");
     Err(ServerError::Init { tail: complaint })
 }
 
-/// Code-point order with Unicode's classes, the same on every machine. Since 17 Postgres brings it
-/// along; before, the system must have the locale, and where it has not (older macOS), order is by
-/// byte, which in UTF-8 is the same, and classes are those of another UTF-8 locale, or ASCII's.
+/// Code-point order with Unicode's character classes, the same on every machine. Since 17, Postgres includes
+/// it. Before, the system must have the locale; otherwise (older macOS) order is by byte, which is the same
+/// in UTF-8, and classes are those of another UTF-8 locale, or ASCII's.
 fn locales(major: u32) -> &'static [&'static [&'static str]] {
     const SYSTEM: &[&[&str]] = &[
         &["--locale=C.UTF-8", "--lc-messages=C"],
@@ -168,8 +167,8 @@ fn locales(major: u32) -> &'static [&'static [&'static str]] {
     if major >= 17 { BUILT_IN } else { SYSTEM }
 }
 
-/// The superuser's password for initdb to read, gone when dropped: a command line can be seen by
-/// everyone.
+/// A file with the superuser's password for initdb, removed when dropped: a command line would be visible to
+/// all users.
 struct PasswordFile(PathBuf);
 
 impl PasswordFile {

@@ -1,11 +1,11 @@
-//! Why there is no private server: each reason says what to do.
+//! Errors of the private server. Each says what to do.
 
 use std::{io, path::PathBuf};
 
 use super::{DATABASE, MAJOR_MIN};
 use crate::pool::ConnectError;
 
-/// Why there is no private server: each says what to do.
+/// Why there is no private server. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     #[error(

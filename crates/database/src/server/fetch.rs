@@ -1,5 +1,5 @@
-//! Fetching Postgres once, for a machine that has none: an archive made for tests and embedding, of one
-//! version, with the SHA-256 that is written here, kept in a cache outside any project.
+//! Fetches Postgres once for a machine without it: a pinned archive made for tests and embedding, verified by
+//! the SHA-256 below and kept in a cache outside any project.
 
 use std::{
     env,
@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 use super::{Account, ServerError, binary::Binaries};
 use crate::explain;
 
-/// The major version that is fetched. A later release may fetch a later one for new clusters, but
-/// then has to keep this one for those that it made.
+/// The major version that is fetched. A later release may fetch a later one for new clusters, but has to keep
+/// this one for existing clusters.
 pub const MAJOR: u32 = 18;
-/// The release that is fetched, and its archives' SHA-256 by operating system and processor.
+/// The release that is fetched, and the SHA-256 of its archives by operating system and processor.
 const VERSION: &str = "18.6.0";
 const ARCHIVES: [(&str, &str, &str); 4] = [
     ("linux", "x86_64", "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1"),
@@ -27,12 +27,12 @@ const ARCHIVES: [(&str, &str, &str); 4] = [
     ("macos", "x86_64", "690941008aac9ee360820fde9bb7870a4f3dcac5e9e2f9e45e42333a436ad0f9"),
     ("macos", "aarch64", "8f6ed6f38195b50a40712ada8b2a12060b6193c1a6977a6eb5cff053bb5a1b89"),
 ];
-/// How long the download may take.
+/// Time limit of the download.
 const FETCH_SECONDS_MAX: u64 = 600;
-/// Root's cache, when its own is closed to the user that Postgres runs as.
+/// Root's cache, if its own is closed to the user that Postgres runs as.
 const ROOT_CACHE: &str = "/var/cache/rondo";
 
-/// The folder for fetched programs, made if need be; none if there is no place for it.
+/// The folder for fetched programs, created if needed; none if there is no place for it.
 pub fn cache(chosen: Option<&Path>, account: Option<&Account>) -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let usual = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
@@ -51,7 +51,7 @@ fn make(folder: PathBuf) -> Option<PathBuf> {
     Some(folder)
 }
 
-/// Folders of programs that were fetched before.
+/// Folders of previously fetched programs.
 pub fn kept(cache: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(cache).into_iter().flatten().flatten();
     let versions = entries.filter(|entry| {
@@ -60,7 +60,7 @@ pub fn kept(cache: &Path) -> Vec<PathBuf> {
     versions.map(|entry| entry.path().join("bin")).collect()
 }
 
-/// Fetches [`VERSION`], unless another process just did.
+/// Fetches [`VERSION`], unless another process just has.
 pub async fn fetch(cache: &Path) -> Result<Binaries, ServerError> {
     let failed = |error: &dyn std::fmt::Display| ServerError::Fetch { reason: error.to_string() };
     let _lock = lock(cache).await.map_err(|error| failed(&error))?;
@@ -76,10 +76,10 @@ pub async fn fetch(cache: &Path) -> Result<Binaries, ServerError> {
         .await
         .map_err(|_| failed(&format!("not done within {FETCH_SECONDS_MAX} s")))?
         .map_err(|error| failed(&explain(&error)))?;
-    // The hash that is published beside an archive is from whoever published that.
+    // A hash published beside an archive would come from the archive's publisher.
     verify(&archive, expected).map_err(|reason| failed(&reason))?;
 
-    // Unpacked beside its place and renamed, so that half of it is never taken for whole.
+    // Unpacked under a temporary name and renamed, so that an incomplete folder is never used.
     let unfinished = tempfile::Builder::new()
         .prefix("unfinished-")
         .tempdir_in(cache)
@@ -119,7 +119,7 @@ fn newest(cache: &Path) -> Option<Binaries> {
         .max_by(|one, other| one.folder.cmp(&other.folder))
 }
 
-/// Two that start at once fetch one after the other, and the second finds it there.
+/// Of concurrent starts, the second waits and finds the first one's files.
 async fn lock(cache: &Path) -> io::Result<File> {
     let path = cache.join("lock");
     tokio::task::spawn_blocking(move || {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_is_taken_by_its_checksum() {
+    fn an_archive_is_verified_by_its_checksum() {
         // The example of FIPS 180-2, appendix B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(verify(b"abc", abc), Ok(()));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pinned() {
+    fn pinned_archives() {
         assert!(VERSION.starts_with(&format!("{MAJOR}.")), "{VERSION}");
         assert!(checksum(env::consts::OS, env::consts::ARCH).is_some());
         assert_eq!(checksum("plan9", "mips"), None);

@@ -1,4 +1,4 @@
-//! `postmaster.pid`: whether a server of a cluster is running, and where.
+//! `postmaster.pid`: whether a cluster's server is running, and its address.
 //!
 //! Its lines (Postgres' `pidfile.h`): pid, data folder, start time, port, socket folder, listen
 //! address, shared memory key, status.
@@ -11,11 +11,11 @@ use nix::{
     unistd::Pid,
 };
 
-/// What the pid file says.
+/// The content of the pid file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Postmaster {
     pub pid: i32,
-    /// Absent in the first moment of a start.
+    /// Absent at the very beginning of a start.
     pub port: Option<u16>,
     cluster: std::path::PathBuf,
 }
@@ -24,13 +24,13 @@ pub struct Postmaster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
     Ours,
-    /// The id belongs to something else by now.
+    /// The id now belongs to another process.
     Foreign,
     Gone,
 }
 
 impl Postmaster {
-    /// Reads the pid file of `cluster`; none if it is absent or half-written.
+    /// Reads the pid file of `cluster`; none if it is absent or incomplete.
     pub fn of(cluster: &Path) -> Option<Self> {
         let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
         let mut lines = text.lines();
@@ -45,7 +45,7 @@ impl Postmaster {
     }
 }
 
-/// Looks at the process: a pid file outlives a kill -9, and ids are used again.
+/// Examines the process: a pid file outlives a kill -9, and ids are reused.
 pub fn liveness(pid: i32, cluster: &Path) -> Liveness {
     if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
         return Liveness::Gone;
@@ -53,13 +53,14 @@ pub fn liveness(pid: i32, cluster: &Path) -> Liveness {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::fs::MetadataExt as _;
-        // A zombie has ended; nobody may be there to reap it in a container.
+        // A zombie has ended; a container may have no process to reap it.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
         if matches!(state, None | Some('Z' | 'X')) {
             return Liveness::Gone;
         }
-        // A postmaster's working folder is its cluster. Without the right to look there, it is
+        // A postmaster's working folder is its cluster. Without permission to look, the process belongs to
+        // another user.
         // some other user's process.
         let same = fs::metadata(format!("/proc/{pid}/cwd"))
             .and_then(|here| Ok((here, fs::metadata(cluster)?)))
@@ -83,7 +84,7 @@ pub fn liveness(pid: i32, cluster: &Path) -> Liveness {
     }
 }
 
-/// Sends a signal; one to a process that has ended is none.
+/// Sends a signal. A process that has ended is ignored.
 pub fn signal(pid: i32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid), signal)
         && error != Errno::ESRCH
@@ -92,8 +93,7 @@ pub fn signal(pid: i32, signal: Signal) {
     }
 }
 
-/// Removes the pid file of a server that is gone. Postgres does so itself unless the id is in use
-/// again, by something else.
+/// Removes the pid file of a server that is gone. Postgres does so itself unless another process has the id.
 pub fn remove_stale(cluster: &Path) -> io::Result<()> {
     match fs::remove_file(cluster.join("postmaster.pid")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_no_server_of_this_cluster_is_foreign() {
+    fn another_process_with_the_id_is_foreign() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(liveness(std::process::id().cast_signed(), folder.path()), Liveness::Foreign);
     }
