@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_of_event_and_every_reference_is_there() {
+    fn every_event_type_and_reference_is_present() {
         let document = document();
         for facts in EVENTS {
             assert!(document["components"]["messages"].get(facts.name).is_some());
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    /// The document's frames against those that are sent and read.
+    /// Compares the document's frames with those that are sent and read.
     #[test]
     fn frames_fit() {
         let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).ok();

@@ -1,18 +1,18 @@
-//! The bill of materials of a release: what its programs and components are made of, as CycloneDX 1.6
-//! in JSON (ECMA-424). It has no time and no serial number, so that one commit has one bill.
+//! The bill of materials of a release: the packages in its programs and components, as CycloneDX 1.6 in JSON
+//! (ECMA-424). It has no time and no serial number, so that one commit has one bill.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// The folder of the packages that are built into WebAssembly components.
+/// The folder of the packages that become WebAssembly components.
 const COMPONENTS: &str = "/components/";
 
-/// Makes the bill of the programs in `binaries` and of all components. Dependencies of tests are left
-/// out; those of the build are not.
+/// Creates the bill of the programs in `binaries` and of all components. It omits dependencies of tests, but
+/// not those of the build.
 ///
-/// `metadata` is what `cargo metadata --format-version 1` prints, `lock` the text of `Cargo.lock`; none
-/// when they are not what cargo writes.
+/// `metadata` is the output of `cargo metadata --format-version 1`, `lock` the text of `Cargo.lock`. None if
+/// they do not have cargo's format.
 #[must_use]
 pub fn bill(metadata: &Value, lock: &str, binaries: &[String]) -> Option<Value> {
     let packages: BTreeMap<&str, &Value> = metadata["packages"]
@@ -65,7 +65,7 @@ fn is_product(package: &Value, binaries: &[String]) -> bool {
     is_component || names.any(|name| binaries.iter().any(|binary| binary == name))
 }
 
-/// What a package is built with, as ids.
+/// The dependencies that a package is built with, by id.
 fn needed(node: &Value) -> Option<BTreeSet<&str>> {
     let is_needed = |dependency: &&Value| {
         dependency["dep_kinds"]
@@ -86,7 +86,7 @@ fn component(package: &Value, checksums: &BTreeMap<(&str, &str), &str>) -> Optio
     if let Some(checksum) = checksums.get(&(name, version)) {
         component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
     }
-    // Before there were expressions, cargo had a slash for OR.
+    // Before SPDX expressions, cargo used a slash for OR.
     if let Some(license) = package["license"].as_str() {
         component["licenses"] = json!([{"expression": license.replace('/', " OR ")}]);
     }
@@ -101,12 +101,12 @@ fn depends<'a>(
     Some(json!({"ref": reference_of, "dependsOn": on?}))
 }
 
-/// A package URL for what is published, a name of the same kind for ours.
+/// A package URL for a published package, a similar name for one of this repository.
 fn reference(package: &Value) -> Option<String> {
     let (name, version) = (package["name"].as_str()?, package["version"].as_str()?);
     Some(match is_ours(package) {
         true => format!("{name}@{version}"),
-        // What a version has beside letters, digits, dots and dashes is encoded.
+        // Characters of a version other than letters, digits, dots and dashes are encoded.
         false => format!("pkg:cargo/{name}@{}", version.replace('+', "%2B")),
     })
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bill_has_what_a_release_is_made_of() {
+    fn a_bill_lists_the_packages_of_a_release() {
         let package = |name: &str, license: Value, source: Value| {
             let version = if name == "building" { "1.2.3+4" } else { "1.2.3" };
             json!({"id": format!("id of {name}"), "name": name, "version": version,
@@ -161,7 +161,7 @@ mod tests {
                 package("used", "MIT/Apache-2.0".into(), "registry".into()),
                 package("building", Value::Null, "registry".into()),
                 package("testing", "MIT".into(), "registry".into()),
-                // No product, whatever it is called elsewhere.
+                // Not a product, whatever the name.
                 package("docs", "MIT".into(), "registry".into()),
             ],
             "resolve": {"nodes": [

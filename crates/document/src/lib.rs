@@ -1,10 +1,10 @@
-//! The documents that a client's author reads: OpenAPI 3.1 of the HTTP API, AsyncAPI 3.0 of the
-//! topics and the WebSocket, and a JSON Schema of each type of event.
+//! The published documents: OpenAPI 3.1 of the HTTP API, AsyncAPI 3.0 of the topics and the WebSocket, and a
+//! JSON Schema of each event type.
 //!
-//! Limits, words, codes, topics, fields and events come from the types and tables of `rondo-domain`
-//! and `rondo-contract` that read requests and write answers, so that a changed limit is a changed
-//! document. The documents are kept in docs/, where a review shows each change and from where the
-//! component `docs` serves the first two.
+//! Limits, words, codes, topics, fields and events come from the types and tables of `rondo-domain` and
+//! `rondo-contract` that read requests and write responses, so a changed limit changes the document. The
+//! documents are committed in docs/, where a review shows each change. The component `docs` serves the first
+//! two.
 
 pub mod asyncapi;
 pub mod bill;
@@ -31,7 +31,7 @@ pub fn documents() -> Vec<(String, Value)> {
     documents
 }
 
-/// A document as it is kept: indented, with a newline at its end.
+/// A document as committed: indented, with a newline at its end.
 #[must_use]
 pub fn rendered(document: &Value) -> String {
     format!("{document:#}\n")
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kept_documents_are_these() {
+    fn committed_documents_are_up_to_date() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         for (path, document) in documents() {
             let kept = std::fs::read_to_string(folder.join(&path)).unwrap_or_default();

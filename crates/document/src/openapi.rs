@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::operation::{BEARER, Operation, USER_ID};
 use crate::{route, schema};
 
-/// Prefix of paths that name their user; without it they are the token's user's.
+/// Prefix of paths that name their user; without it, the token's user is meant.
 const USER_PREFIX: &str = "/api/{user_id}/";
 
 /// The whole document.
@@ -50,7 +50,7 @@ pub fn document() -> Value {
     })
 }
 
-/// Problems that any request can be answered with, so that no operation lists them.
+/// Problems that any request can cause, so that no operation lists them.
 const GENERAL: [ProblemCode; 7] = [
     ProblemCode::BadRequest,
     ProblemCode::MethodNotAllowed,
@@ -106,7 +106,7 @@ fn add(paths: &mut Map<String, Value>, problems: &mut Map<String, Value>, operat
     }
 }
 
-/// Headers of answers. Those that come with each answer that names them are required.
+/// Headers of responses. A response that names one always has it.
 fn headers() -> Value {
     let optional =
         |description: &str, schema: Value| json!({"description": description, "schema": schema});
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         let document = document();
         let mut references = BTreeSet::new();
         find_references(&document, &mut references);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_described_and_shown_by_an_example() {
+    fn everything_has_a_description_and_an_example() {
         let document = document();
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             // The responses of problems have examples of each code.
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_of_a_problem_is_an_answer_of_some_operation() {
+    fn some_operation_answers_every_problem_code() {
         let responses = document()["components"]["responses"].to_string();
         for code in ProblemCode::all() {
             let is_general = GENERAL.contains(&code);
@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    /// An example that its own schema refuses would mislead.
+    /// An example that violates its own schema would mislead.
     #[test]
     fn examples_fit_their_schemas() {
         let document = document();

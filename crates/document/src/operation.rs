@@ -1,4 +1,4 @@
-//! One operation of the HTTP API, as OpenAPI writes it.
+//! One operation of the HTTP API in OpenAPI's form.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// Name of the bearer token in the document.
 pub const BEARER: &str = "bearer";
-/// Media types that a merge patch may have (RFC 7396).
+/// Media types of a merge patch (RFC 7396).
 const MERGE_PATCH: [&str; 2] = ["application/merge-patch+json", "application/json"];
 
 /// Who may call an operation.
@@ -16,15 +16,15 @@ const MERGE_PATCH: [&str; 2] = ["application/merge-patch+json", "application/jso
 pub enum Access {
     /// Everyone.
     Open,
-    /// Whoever has a token.
+    /// Any valid token.
     Token,
-    /// Whoever has logged in: no API token, and no provider's token that allows less than a session.
+    /// A login: no API token, and no provider's token with fewer scopes than a session.
     Login,
-    /// A token with this scope, of the user in the path if there is one.
+    /// A token with this scope; if the path names a user, the token must be theirs.
     Scope(Scope),
 }
 
-/// An operation on its way into the document.
+/// An operation under construction.
 #[derive(Clone)]
 pub struct Operation {
     pub method: &'static str,
@@ -41,7 +41,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An operation of which `access` says who may call it; `id` is its `operationId`.
+    /// An operation for callers with `access`; `id` is its `operationId`.
     pub fn new(
         tag: &'static str,
         access: Access,
@@ -75,7 +75,7 @@ impl Operation {
         self
     }
 
-    /// A parameter before those that are there.
+    /// Adds a parameter before the existing ones.
     pub fn parameter_first(mut self, parameter: Value) -> Self {
         self.parameters.insert(0, parameter);
         self
@@ -86,7 +86,7 @@ impl Operation {
         self
     }
 
-    /// A JSON body that has to be there.
+    /// A required JSON body.
     pub fn body(mut self, schema: Value) -> Self {
         self.body = Some(json!({
             "required": true,
@@ -95,7 +95,7 @@ impl Operation {
         self.with_body_problems()
     }
 
-    /// No body, or an object without members, which some clients send whatever is asked.
+    /// No body, or an object without members, which some clients always send.
     pub fn no_body(mut self) -> Self {
         let nothing = json!({"type": "object", "additionalProperties": false});
         self.body = Some(json!({
@@ -124,17 +124,17 @@ impl Operation {
         ])
     }
 
-    /// An answer with a JSON body.
+    /// A response with a JSON body.
     pub fn answers(self, status: u16, description: &str, schema: Value) -> Self {
         self.answers_with(status, description, Some(("application/json", schema)), &[])
     }
 
-    /// An answer without a body.
+    /// A response without a body.
     pub fn answers_empty(self, status: u16, description: &str) -> Self {
         self.answers_with(status, description, None, &[])
     }
 
-    /// An answer with headers, by their names in the document's components.
+    /// A response with headers, by their names in the document's components.
     pub fn answers_with(
         mut self,
         status: u16,
@@ -158,15 +158,15 @@ impl Operation {
         self
     }
 
-    /// Problems beyond those that every operation with this access, body and parameters has.
+    /// Problems beyond those that follow from access, body and parameters.
     pub fn problems(mut self, problems: &[ProblemCode]) -> Self {
         self.problems.extend(problems);
         self
     }
 
-    /// The operation as it stands in the document. Its problems are references to `problems`.
+    /// The operation in the document's form. Its problems are references to `problems`.
     pub fn render(mut self, own_path: bool, problems: &mut Map<String, Value>) -> Value {
-        // Every route refuses parameters and values that it does not know.
+        // Every route refuses unknown parameters and values.
         self.problems.push(ProblemCode::InvalidRequest);
         match self.access {
             Access::Open => {}
@@ -214,11 +214,10 @@ impl Operation {
     }
 }
 
-/// Where the parameter `user_id` stands in the document.
+/// Reference to the parameter `user_id`.
 pub const USER_ID: &str = "#/components/parameters/user_id";
 
-/// Responses by status, as references: each has the codes that it may be about, with an example of
-/// each.
+/// Responses by status, as references. Each lists its possible codes, with an example of each.
 fn problem_responses(
     problems: &[ProblemCode],
     known: &mut Map<String, Value>,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::operation::{Access, Operation};
 use crate::schema;
 
-/// Groups of routes, with what they are about.
+/// Groups of routes and their descriptions.
 pub const TAGS: [(&str, &str); 9] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (REMINDERS, "Further reminders and the history of notifications"),
@@ -83,7 +83,7 @@ fn document(path: &'static str, id: &'static str, summary: &'static str) -> Oper
     )
 }
 
-/// Parameters that several operations have.
+/// Parameters of several operations.
 pub fn shared_parameters() -> Value {
     let id = |name: &str, description: &str| {
         json!({

@@ -1,4 +1,4 @@
-//! JSON Schemas (draft 2020-12) of what is sent and answered.
+//! JSON Schemas (draft 2020-12) of requests and responses.
 
 mod account;
 pub mod event;
@@ -18,7 +18,7 @@ pub fn named(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// A list of a named schema's values.
+/// A list of values of a named schema.
 pub fn list_of(name: &str) -> Value {
     json!({"type": "array", "items": named(name)})
 }
@@ -42,7 +42,7 @@ fn nullable(mut schema: Value) -> Value {
     json!({"anyOf": [schema, {"type": "null"}]})
 }
 
-/// An instant as it is answered: in UTC.
+/// An instant in responses: in UTC.
 pub fn instant() -> Value {
     json!({
         "type": "string",
@@ -51,7 +51,7 @@ pub fn instant() -> Value {
     })
 }
 
-/// Says what a value means, before what it looks like.
+/// Puts a value's meaning before the description of its form.
 fn described(mut schema: Value, meaning: &str) -> Value {
     let form = schema["description"].as_str().unwrap_or_default();
     let description = format!("{meaning} {form}");
@@ -119,7 +119,7 @@ pub fn all() -> Map<String, Value> {
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
-/// An object that is read: a member that is not known is refused.
+/// An object in requests: unknown members are refused.
 fn object(properties: Value, required: &[&str]) -> Value {
     json!({
         "type": "object",
@@ -129,7 +129,7 @@ fn object(properties: Value, required: &[&str]) -> Value {
     })
 }
 
-/// An object that is answered, with all of its members; a later version may add some.
+/// An object in responses with all of its members; a later version may add some.
 fn answered(properties: Value) -> Value {
     let required: Vec<String> =
         properties.as_object().map(|members| members.keys().cloned().collect()).unwrap_or_default();
@@ -216,8 +216,7 @@ fn field_error() -> Value {
     }))
 }
 
-/// Codes of what is wrong with a member, a parameter or a header. The last six are not violations of
-/// rondo-domain.
+/// Codes of faults of a member, a parameter or a header. The last six are not violations of rondo-domain.
 const FIELD_CODES: [(&str, &str); 21] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),

@@ -1,10 +1,10 @@
-//! Writes the bill of materials of a release on this machine, for `cargo xtask build --dist`:
-//! `rondo-bill FILE BINARY...`, with the programs that the release consists of beside the components.
+//! Writes the bill of materials of a release on this machine, for `cargo xtask build --dist`: `rondo-bill
+//! FILE BINARY...`, with the release's programs besides the components.
 
 use std::path::Path;
 use std::process::Command;
 
-/// What components are built for.
+/// The target of components.
 const WASM_TARGET: &str = "wasm32-wasip2";
 
 type Failure = Box<dyn std::error::Error>;

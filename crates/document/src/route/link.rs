@@ -24,7 +24,7 @@ pub fn all() -> Vec<Operation> {
     operations
 }
 
-/// Looking at a link, and pressing the button on its page.
+/// Opening a link, and pressing the button on its page.
 fn pair(
     path: &'static str,
     ids: [&'static str; 2],

@@ -124,7 +124,7 @@ fn deliveries() -> Vec<Operation> {
     ]
 }
 
-/// What a receiver has to know.
+/// What the author of a receiver has to know.
 fn sending() -> String {
     let waits: Vec<_> = RETRY_WAITS_S
         .iter()

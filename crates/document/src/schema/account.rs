@@ -119,7 +119,7 @@ pub fn session(with_user: bool) -> Value {
     schema
 }
 
-/// What a refresh token and a mailed token look like.
+/// The form of refresh tokens and mailed tokens.
 pub const SECRET_EXAMPLE: &str = "bm90LWEtc2VjcmV0LWp1c3QtYW4tZXhhbXBsZS1vZi0";
 
 pub fn api_token(is_new: bool) -> Value {
@@ -163,7 +163,7 @@ pub fn api_token_create() -> Value {
     schema
 }
 
-/// An object of one text.
+/// An object with one text.
 pub fn one_text(member: &str, example: &str) -> Value {
     let mut schema = object(json!({member: {"type": "string"}}), &[member]);
     schema["examples"] = json!([{member: example}]);

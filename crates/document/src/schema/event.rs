@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{answered, described, id, instant, member, named, rule, task};
 
-/// The named schemas that the values refer to, and that of the task in a frame.
+/// The named schemas that the values refer to, and that of a frame's task.
 pub fn named_schemas() -> Map<String, Value> {
     let schemas = [
         ("Task", task::task()),
@@ -67,7 +67,7 @@ pub fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
 }
 
-/// The JSON Schema of a type's value as a file of its own, which refers to nothing outside it.
+/// The JSON Schema of a type's value as a self-contained file.
 pub fn file(event_type: EventType) -> Value {
     let facts = event_type.facts();
     let mut schema = value(facts);
@@ -78,7 +78,7 @@ pub fn file(event_type: EventType) -> Value {
     schema
 }
 
-/// Puts named schemas in the place of references to them.
+/// Replaces references by the schemas that they name.
 fn inline(schema: &mut Value, known: &Map<String, Value>) {
     if let Some(name) =
         schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())

@@ -1,4 +1,4 @@
-//! Schemas of the kinds of members that requests, answers and events have in common.
+//! Schemas of the kinds of members that requests, responses and events share.
 
 use rondo_contract::member::{Kind, Member, Presence};
 use rondo_domain::task::{TAG_CHARS_MAX, TAGS_MAX};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::text::{self, NO_NUL, bounded, not_blank};
 use super::{id, instant, key, named, nullable};
 
-/// A member as requests may spell it.
+/// A member as in requests.
 pub fn read(kind: &Kind) -> Value {
     match kind {
         Kind::Text { chars_max: Some(max) } => bounded(NO_NUL, *max),
@@ -29,7 +29,7 @@ pub fn read(kind: &Kind) -> Value {
     }
 }
 
-/// A member as answers and events spell it.
+/// A member as in responses and events.
 pub fn answer(kind: &Kind) -> Value {
     let visible = |max: usize| json!({"type": "string", "minLength": 1, "maxLength": max});
     match kind {

@@ -1,4 +1,4 @@
-//! Rules of recurrence.
+//! Recurrence rules.
 
 use rondo_domain::recurrence::{Basis, COUNT_MAX, CatchUp, Frequency, INTERVAL_MAX, MonthEnd};
 use serde_json::{Map, Value, json};
@@ -51,12 +51,12 @@ fn members() -> Map<String, Value> {
     members.as_object().cloned().unwrap_or_default()
 }
 
-/// Members that may be null, which says as little as leaving them out.
+/// Members that may be null, which means the same as absent.
 fn optional() -> Map<String, Value> {
     members().into_iter().map(|(name, schema)| (name, nullable(schema))).collect()
 }
 
-/// A rule as it is read. Which members there may be depends on how the rule is given.
+/// A rule in requests. The form of the rule decides which members it may have.
 pub fn read() -> Value {
     let none = || json!({"type": "null"});
     let no_days = || json!({"type": ["array", "null"], "maxItems": 0});
@@ -67,7 +67,7 @@ pub fn read() -> Value {
         }
         let mut schema = object(members.into(), &[required]);
         schema["title"] = title.into();
-        // One end at most.
+        // At most one end.
         schema["anyOf"] = ["end_date", "count"]
             .map(|end| json!({"properties": {end: {"type": "null"}}}))
             .as_slice()
@@ -137,7 +137,7 @@ pub fn patch() -> Value {
     )
 }
 
-/// A rule as it is answered.
+/// A rule in responses.
 pub fn answered_rule() -> Value {
     let always = ["basis", "month_end", "catch_up"];
     let members: Map<String, Value> = members()

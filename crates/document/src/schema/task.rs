@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::text::{self, not_blank};
 use super::{answered, described, id, ignored, instant, member, named, nullable, object};
 
-/// What a body of a task is for.
+/// The request that a task's body belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Create,
@@ -20,7 +20,7 @@ enum Form {
     Patch,
 }
 
-/// The fields of a task as a body may have them. Null is the default of each that is not required.
+/// The fields of a task in requests. For fields that are not required, null means the default.
 fn readable(form: Form) -> Map<String, Value> {
     let new = new_task();
     let schema = |field: &TaskField| {
@@ -50,7 +50,7 @@ fn readable(form: Form) -> Map<String, Value> {
     TASK_FIELDS.iter().map(|field| (field.name.to_owned(), schema(field))).collect()
 }
 
-/// A task with nothing but defaults.
+/// A task with only defaults.
 fn new_task() -> TaskFields {
     let title = Title::parse("-").unwrap_or_else(|violation| unreachable!("{violation}"));
     TaskFields::new(title, Zone::utc())
@@ -119,7 +119,7 @@ pub fn task_patch() -> Value {
     )
 }
 
-/// A task as it is answered.
+/// A task in responses.
 pub fn task() -> Value {
     let members = answered_fields(|field| field.is_answered());
     let mut schema = answered(members.into());
@@ -127,7 +127,7 @@ pub fn task() -> Value {
     schema
 }
 
-/// A task as events carry it.
+/// A task in events.
 pub fn event_task() -> Value {
     let fields = || TASK_FIELDS.iter().filter(|field| field.is_in_events);
     let required: Vec<_> =
@@ -241,7 +241,7 @@ pub fn reminder() -> Value {
     schema
 }
 
-/// An object of which one of two members is given.
+/// An object with exactly one of two members.
 fn either(one: (&str, Value), other: (&str, Value)) -> Value {
     let only = |(name, schema): &(&str, Value), left_out: &str| {
         object(json!({*name: schema, left_out: {"type": "null"}}), &[*name])

@@ -1,4 +1,4 @@
-//! Strings in requests. Patterns are ECMA 262's (JSON Schema, section 6.4), as exact as a pattern can
+//! Strings in requests. Patterns follow ECMA 262 (JSON Schema, section 6.4) and are as exact as a pattern can
 //! be. A format names what no pattern can express.
 
 use rondo_contract::task_query::SEARCH_CHARS_MAX;
@@ -8,13 +8,13 @@ use rondo_domain::recurrence::RRULE_CHARS_MAX;
 use rondo_domain::task::TAG_CHARS_MAX;
 use serde_json::{Value, json};
 
-/// Unicode's White_Space, which is trimmed, inside a class. `\s` is another set in each dialect.
+/// Unicode's White_Space, which is trimmed, for use in a character class. `\s` differs between dialects.
 const WHITE_SPACE: &str =
     r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 
-/// What a text that shows something has to have more than, inside a class. Characters beyond U+FFFF
-/// are left out: each dialect writes them in a way of its own.
+/// Invisible characters, for use in a character class: a text needs at least one other character. Characters
+/// beyond U+FFFF are omitted, because dialects write them differently.
 fn invisible() -> String {
     let ranges = INVISIBLE.iter().filter(|(_, last)| u32::from(*last) <= 0xffff);
     let escaped = |c: &char| format!(r"\u{:04x}", u32::from(*c));
@@ -25,33 +25,33 @@ fn invisible() -> String {
     format!("{WHITE_SPACE}{CONTROL}{}", ranges.collect::<String>())
 }
 
-/// Texts without these characters that show something.
+/// Texts without these characters and with at least one visible character.
 fn shown(forbidden: &str) -> String {
     let invisible = invisible();
     format!("^[^{forbidden}]*[^{forbidden}{invisible}][^{forbidden}]*$")
 }
 
-/// No string may have U+0000, for Postgres keeps none.
+/// No string may contain U+0000, because Postgres cannot store it.
 pub const NO_NUL: &str = r"^[^\u0000]*$";
 
-/// Text without U+0000 that shows something.
+/// Text without U+0000 and with a visible character.
 pub fn not_blank(length_max: usize) -> Value {
     bounded(&shown(r"\u0000"), length_max)
 }
 
-/// The name of a person or a token: without control characters.
+/// The name of a person or token: without control characters.
 pub fn name(length_max: usize) -> Value {
     bounded(&shown(CONTROL), length_max)
 }
 
-/// A tag in a list that commas may separate: one of its own has a backslash before it.
+/// A tag in a comma-separated list: a comma within a tag follows a backslash.
 fn tag_of_list_pattern() -> String {
     let any = r"(?:[^\u0000,\\]|\\[^\u0000])*";
     format!(r"^{any}(?:[^\u0000,\\{}]|\\[^\u0000]){any}$", invisible())
 }
 
-/// RFC 3339, in the years that there are. Leap seconds are read, too, though no pattern can say which
-/// ones there may be.
+/// RFC 3339, in the supported years. Leap seconds are accepted, although no pattern can express which ones
+/// exist.
 const INSTANT: &str = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 const DATE: &str = "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$";
 /// Weeks, days, hours, minutes and seconds in this order, or seconds alone.
@@ -91,7 +91,7 @@ pub fn time_zone() -> Value {
     })
 }
 
-/// A span of time.
+/// A duration.
 pub fn duration() -> Value {
     json!({
         "anyOf": [
@@ -118,7 +118,7 @@ pub fn rrule() -> Value {
     })
 }
 
-/// Where a page begins.
+/// The start of a page.
 pub fn cursor() -> Value {
     json!({"type": "string", "format": "cursor"})
 }
@@ -128,7 +128,7 @@ pub fn tag_of_list() -> Value {
     bounded(&tag_of_list_pattern(), TAG_CHARS_MAX)
 }
 
-/// The phrase of a search.
+/// A search phrase.
 pub fn search() -> Value {
     bounded(NO_NUL, SEARCH_CHARS_MAX)
 }
