@@ -1,4 +1,4 @@
-//! Connections that are taken: how many there may be, and for how long one may stand still.
+//! Accepted connections: how many there may be, and how long a client may read nothing.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,38 +13,38 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::share::{Share, Shares};
 
-/// Most connections of a process at once, WebSockets among them.
+/// Maximum number of connections of a process, WebSockets included.
 pub const CONNECTIONS_MAX: usize = 50_000;
-/// Most of one address at once: several thousand people behind one seldom have as many.
+/// Maximum number of connections of one address: several thousand people behind one seldom have as many.
 pub const ADDRESS_CONNECTIONS_MAX: usize = 1_000;
-/// Most of a listener for operators.
+/// Maximum number of connections of an operators' listener.
 pub const OPERATORS_CONNECTIONS_MAX: usize = 64;
-/// How long a client may read nothing of what is there for it, in seconds.
+/// How long a client may leave data for it unread, in seconds.
 pub const STALLED_WRITE_S_MAX: u64 = 30;
-/// Open files that are kept free of clients' connections: those with Postgres, Kafka, SMTP and receivers
-/// of webhooks.
+/// Open files reserved for other connections: Postgres, Kafka, SMTP and webhook receivers.
 const FILES_RESERVED: usize = 1_024;
-/// Pause after the system refused a connection (no more open files), in milliseconds.
+/// Pause after the system refused a connection because no file was free, in milliseconds.
 const ACCEPT_PAUSE_MS: u64 = 50;
 
-/// Whom a peer counts for; none for one that stands for many, such as a proxy.
+/// The client that a peer's connections count towards; none for a peer that stands for many clients, such as
+/// a proxy.
 pub type HolderOf = dyn Fn(IpAddr) -> Option<Arc<str>> + Send + Sync;
 
-/// The way in at a listener.
+/// Accepts a listener's connections within bounds.
 pub struct Gate {
     listener: TcpListener,
     connections: Arc<Shares>,
     holder_of: Box<HolderOf>,
 }
 
-/// As many connections as a process may take that may have so many files open.
+/// The number of connections for a process that may have this many open files.
 pub fn connections_max(open_files_max: usize) -> usize {
     let free = open_files_max.saturating_sub(FILES_RESERVED);
     CONNECTIONS_MAX.min(free.max(open_files_max / 2))
 }
 
 impl Gate {
-    /// One for the public.
+    /// A gate for public listeners.
     pub fn new(
         listener: TcpListener,
         connections_max: usize,
@@ -54,13 +54,13 @@ impl Gate {
         Self { listener, connections, holder_of: Box::new(holder_of) }
     }
 
-    /// One for operators and for the programs of one's own: nobody counts alone.
+    /// A gate for operators and Rondo's own programs, without a bound per address.
     pub fn inner(listener: TcpListener, connections_max: usize) -> Self {
         Self::new(listener, connections_max, |_| None)
     }
 
-    /// Takes the next connection. One beyond the bound of its address is closed at once; while there are
-    /// too many in all, the next ones wait to be accepted.
+    /// Accepts the next connection. One beyond the bound of its address is closed at once. If there are too
+    /// many in all, further ones wait to be accepted.
     pub async fn accept(&self) -> (Connection, SocketAddr) {
         loop {
             self.connections.room().await;
@@ -75,7 +75,7 @@ impl Gate {
             let mut share = self.connections.of((self.holder_of)(peer.ip()));
             match share.grow(1) {
                 Ok(()) => {
-                    // Frames and answers are written as a whole and wait for nobody.
+                    // Frames and responses are written as a whole, so there is nothing to wait for.
                     let _ = stream.set_nodelay(true);
                     return (Connection::new(stream, share), peer);
                 }
@@ -85,10 +85,10 @@ impl Gate {
     }
 }
 
-/// A connection whose peer may not stand still while there is something to read for it.
+/// A connection whose peer must not leave data unread for long.
 pub struct Connection {
     stream: TcpStream,
-    /// While the peer reads nothing.
+    /// Set while the peer reads nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     stalled_max: Duration,
     _share: Share,
@@ -100,7 +100,7 @@ impl Connection {
         Self { stream, stalled: None, stalled_max, _share: share }
     }
 
-    /// What became of a write; one that waits for too long has failed.
+    /// The result of a write; a write that waits for too long has failed.
     fn watch<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -173,15 +173,15 @@ mod tests {
         TcpStream::connect(gate.listener.local_addr().unwrap()).await.unwrap()
     }
 
-    /// Whether the other end has closed, as it does not while it only waits.
+    /// Whether the peer has closed the connection; a waiting peer has not.
     async fn is_closed(stream: &mut TcpStream) -> bool {
         matches!(timeout(DEADLINE, stream.read(&mut [0])).await, Ok(Ok(0) | Err(_)))
     }
 
     #[tokio::test]
-    async fn an_address_has_only_so_many_and_the_others_are_let_in() {
+    async fn an_address_has_a_limit_that_does_not_affect_others() {
         let listener = listen("127.0.0.1:0").await.unwrap();
-        // Loopback is all 127.0.0.0/8, so that addresses can be told apart here.
+        // Loopback is all of 127.0.0.0/8, so the test has several addresses.
         let gate = Gate {
             listener,
             connections: Shares::new(2, 100),
@@ -193,7 +193,7 @@ mod tests {
         }
         let first = gate.accept().await;
         let _second = gate.accept().await;
-        // The third is closed on the way to the next one, which is of another address.
+        // The third connection is closed before the next one, from another address, is accepted.
         let other = tokio::net::TcpSocket::new_v4().unwrap();
         other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
         let _other = other.connect(gate.listener.local_addr().unwrap()).await.unwrap();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_all_is_taken_the_next_one_waits() {
+    async fn at_the_total_limit_the_next_connection_waits() {
         let gate = Gate::inner(listen("127.0.0.1:0").await.unwrap(), 1);
         let (_first, _second) = (connect(&gate).await, connect(&gate).await);
         let held = gate.accept().await;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_peer_that_reads_nothing_is_given_up_and_one_that_reads_is_not() {
+    async fn a_peer_that_reads_nothing_is_disconnected_and_a_slow_reader_is_not() {
         let gate = Gate::inner(listen("127.0.0.1:0").await.unwrap(), 10);
         let mut reader = connect(&gate).await;
         let (mut connection, _) = gate.accept().await;
@@ -226,7 +226,7 @@ mod tests {
         let reading = async {
             let mut read = 0;
             while read < whole.len() {
-                // Slowly, but on and on.
+                // Slowly, but steadily.
                 tokio::task::yield_now().await;
                 read += reader.read(&mut [0; 1 << 16]).await.unwrap();
             }
@@ -234,7 +234,7 @@ mod tests {
         };
         let (written, _reader) = tokio::join!(connection.write_all(&whole), reading);
         written.unwrap();
-        // Nobody reads any more.
+        // The peer stops reading.
         let stalled = timeout(DEADLINE, connection.write_all(&whole)).await.expect("given up");
         assert_eq!(stalled.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }

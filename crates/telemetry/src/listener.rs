@@ -1,4 +1,4 @@
-//! Where a process takes connections.
+//! Listeners of a process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
 
-/// Connections that may wait to be accepted. The standard library asks for 128, so that a burst, such as
-/// every device coming back after a restart, has the rest try again a second later (listen(2); the kernel
-/// caps it at its own limit, 4,096 on Linux, net.core.somaxconn).
+/// Connections that may wait to be accepted. With the standard library's 128, part of a burst, such as every
+/// device reconnecting after a restart, would retry only a second later (listen(2); the kernel caps the
+/// backlog at net.core.somaxconn, 4,096 by default on Linux).
 const BACKLOG: u32 = 4_096;
 
-/// What systems give a process at least, for one that does not tell.
+/// The least number of open files that systems grant, for a system that does not say.
 const OPEN_FILES_UNKNOWN: usize = 256;
 
-/// Binds the first address that permits it.
+/// Binds the first available address.
 ///
 /// # Errors
-/// When none does: it is in use, or not this machine's.
+/// If none is available: it is in use, or not this machine's.
 pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
     let mut refusal = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
     for address in lookup_host(address).await? {
@@ -29,11 +29,11 @@ pub async fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
     Err(refusal)
 }
 
-/// Lets this process have as many files open as the system permits it (setrlimit(2)): each connection is
-/// one. Gives the number.
+/// Raises the number of files that this process may have open to what the system permits (setrlimit(2)),
+/// because each connection is one. Returns the number.
 pub fn open_files_raised() -> usize {
     let most = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
-        // macOS refuses what Linux takes for no limit; what there was is left then.
+        // macOS refuses what Linux treats as unlimited; then the limit stays.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
         getrlimit(Resource::RLIMIT_NOFILE)
     });
@@ -42,7 +42,7 @@ pub fn open_files_raised() -> usize {
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As a restart finds connections of its predecessor that have not quite ended.
+    // A restart finds connections of its predecessor that have not quite ended.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -57,9 +57,9 @@ mod tests {
 
     use super::*;
 
-    /// Nobody accepts, so a connection for which there is no room is never made.
+    /// Nothing accepts, so a connection that finds no room is never established.
     const DEADLINE: Duration = Duration::from_secs(5);
-    /// As many as one process may have open without a higher limit, and more than 128.
+    /// More than 128, and within the default limit of open files.
     const BURST: usize = 400;
 
     #[cfg(target_os = "linux")]

@@ -1,21 +1,21 @@
-//! What only operators may read: `/metrics`, and the reasons in `/health/ready`. A listener that is not on
-//! loopback is taken to be public.
+//! The operators' pages: `/metrics`, and the reasons in `/health/ready`. A listener that is not on loopback
+//! counts as public.
 
 use std::net::SocketAddr;
 
-/// The setting of a listener for operators alone.
+/// The setting of the operators' own listener.
 pub const SETTING: &str = "OPERATIONS_LISTEN";
-/// Headers in which a proxy names the client (RFC 7239 has the first).
+/// Headers by which a proxy names the client (RFC 7239 defines the first).
 const FORWARDED: [&str; 2] = ["forwarded", "x-forwarded-for"];
 
-/// Where to listen for operators alone: at the setting's address, else at `default` when the main listener
-/// is not on loopback. None when the main listener serves them too.
+/// The address of the operators' own listener: that of the setting, or `default` if the main listener is not
+/// on loopback. None if the main listener serves operators too.
 pub fn own_address<A>(main: SocketAddr, setting: Option<A>, default: A) -> Option<A> {
     setting.or_else(|| (!main.ip().to_canonical().is_loopback()).then_some(default))
 }
 
-/// Whether a proxy forwarded the request, which may then be anybody's although it comes over loopback. `has`
-/// says whether the request has a header.
+/// Whether a proxy forwarded the request, so that anybody may have sent it although it comes over loopback.
+/// `has` says whether the request has a header.
 pub fn is_forwarded(has: impl Fn(&'static str) -> bool) -> bool {
     FORWARDED.into_iter().any(has)
 }
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_has_passed_on_is_known_by_its_headers() {
+    fn a_forwarded_request_is_recognised_by_its_headers() {
         assert!(is_forwarded(|name| name == "x-forwarded-for"));
         assert!(is_forwarded(|name| name == "forwarded"));
         assert!(!is_forwarded(|name| name == "host"));

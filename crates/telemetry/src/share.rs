@@ -1,5 +1,4 @@
-//! What clients may hold of something that there is only so much of: each its part, and all together no
-//! more than the whole.
+//! Shares of a limited resource: each holder has a bound, and so have all holders together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// An amount that is shared out, in a unit of the user's.
+/// A resource that holders share, in a unit of the caller's choice.
 pub struct Shares {
     whole: usize,
     part: usize,
@@ -18,20 +17,20 @@ pub struct Shares {
 #[derive(Default)]
 struct Held {
     total: usize,
-    /// Only of those who hold something.
+    /// Only holders with a non-empty share.
     by_holder: HashMap<Arc<str>, usize>,
 }
 
-/// Why there is nothing to be had.
+/// Why a share cannot grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The holder has its part.
+    /// The holder has reached its bound.
     Holder,
-    /// All together have the whole.
+    /// All holders together have reached the bound.
     All,
 }
 
-/// What somebody holds; given back when dropped.
+/// The share of one holder; given back when dropped.
 pub struct Share {
     shares: Arc<Shares>,
     holder: Option<Arc<str>>,
@@ -39,17 +38,17 @@ pub struct Share {
 }
 
 impl Shares {
-    /// So much for each holder, and for all together.
+    /// Bounds each holder by `part`, and all together by `whole`.
     pub fn new(part: usize, whole: usize) -> Arc<Self> {
         Arc::new(Self { whole, part, held: Mutex::default(), freed: Notify::new() })
     }
 
-    /// A share of nothing yet. Without a holder, only what all together hold has a bound.
+    /// An empty share. Without a holder, only the bound of all together applies.
     pub fn of(self: &Arc<Self>, holder: Option<Arc<str>>) -> Share {
         Share { shares: self.clone(), holder, amount: 0 }
     }
 
-    /// Waits until all together hold less than the whole.
+    /// Waits until the total is below the bound.
     pub async fn room(&self) {
         loop {
             let freed = self.freed.notified();
@@ -103,17 +102,17 @@ impl Shares {
 }
 
 impl Share {
-    /// Takes more.
+    /// Grows the share.
     ///
     /// # Errors
-    /// When there is no more; what is held stays.
+    /// If a bound would be exceeded; the share stays as it is.
     pub fn grow(&mut self, amount: usize) -> Result<(), Full> {
         self.shares.take(self.holder.as_ref(), amount)?;
         self.amount += amount;
         Ok(())
     }
 
-    /// Takes more, and waits for it while all together hold too much.
+    /// Grows the share, and waits while the total is at its bound.
     ///
     /// # Errors
     /// [`Full::Holder`].
@@ -128,7 +127,7 @@ impl Share {
         }
     }
 
-    /// Gives a part back, at most what is held.
+    /// Gives back a part, at most the whole share.
     pub fn shrink(&mut self, amount: usize) {
         let amount = amount.min(self.amount);
         self.amount -= amount;
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_its_part_and_all_have_the_whole() {
+    fn holders_and_the_total_are_bounded() {
         let shares = Shares::new(4, 10);
         let mut first = shares.of(holder("a"));
         let mut second = shares.of(holder("a"));
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_goes_on_when_there_is_room() {
+    async fn a_waiting_holder_continues_when_there_is_room() {
         let shares = Shares::new(10, 10);
         let mut first = shares.of(None);
         first.grow(8).unwrap();

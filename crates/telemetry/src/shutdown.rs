@@ -1,30 +1,29 @@
-//! Stopping: SIGTERM or SIGINT ends what is accepted, then what is in flight gets its time.
+//! Shutdown: after SIGTERM or SIGINT nothing new is accepted, and work in flight may finish in time.
 
 use std::{future::Future, io, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long what is in flight may take after the signal; less than the 30 s after which
-/// Kubernetes kills.
+/// How long work in flight may take after the signal; less than the 30 s after which Kubernetes kills.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
-/// Exit status after a second signal, as shells show an interrupt.
+/// Exit status after a second signal, as shells report an interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Tells everything that runs to stop; a clone is another handle on the same.
+/// Tells all tasks to stop; clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     token: CancellationToken,
 }
 
 impl Shutdown {
-    /// One that only [`Shutdown::trigger`] sets off.
+    /// A shutdown that only [`Shutdown::trigger`] starts.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that SIGTERM or SIGINT sets off. A second signal ends the process at once: whoever
-    /// sends it does not want to wait.
+    /// A shutdown that SIGTERM or SIGINT starts. A second signal ends the process at once, because its sender
+    /// does not want to wait.
     pub fn on_signal() -> io::Result<Self> {
         let shutdown = Self::new();
         let mut terminate = signal(SignalKind::terminate())?;
@@ -47,7 +46,7 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// For whatever runs: to be awaited beside its work.
+    /// A token for a running task to await beside its work.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
@@ -65,12 +64,12 @@ impl Shutdown {
         self.token.cancelled().await;
     }
 
-    /// Runs `work` to its end, which after the signal has [`DRAIN_SECONDS_MAX`].
+    /// Runs `work` to its end, for at most [`DRAIN_SECONDS_MAX`] after the signal.
     pub async fn drain<T>(&self, work: impl Future<Output = T>) -> Result<T, DrainError> {
         self.drain_within(Duration::from_secs(DRAIN_SECONDS_MAX), work).await
     }
 
-    /// [`Shutdown::drain`] with another bound.
+    /// [`Shutdown::drain`] with another time limit.
     pub async fn drain_within<T>(
         &self,
         bound: Duration,
@@ -88,7 +87,7 @@ impl Shutdown {
     }
 }
 
-/// What was in flight did not finish in time.
+/// Work in flight did not finish in time.
 #[derive(Debug, thiserror::Error)]
 #[error("not everything was finished within {seconds} s of the signal")]
 pub struct DrainError {
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_signal_sets_it_off() {
+    async fn a_signal_triggers_it() {
         let shutdown = Shutdown::on_signal().unwrap();
         assert!(!shutdown.is_triggered());
         let me = std::process::id().to_string();

@@ -1,6 +1,6 @@
-//! Correlation of what one request causes: W3C Trace Context and the request id.
+//! Correlates all effects of one request: W3C Trace Context and the request id.
 //!
-//! Components and native programs read and write both the same way, so a trace survives every hop.
+//! Components and native programs use the same code, so a trace survives every hop.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -9,7 +9,7 @@ use std::hash::BuildHasher as _;
 const TRACEPARENT_BYTES: usize = 55;
 /// The flag `sampled` (section 3.2.2.5.1). Version 00 defines no other flag.
 const SAMPLED: u8 = 1;
-/// Longest request id that is taken from a caller.
+/// Maximum length of a caller's request id.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// A span in a trace (W3C Trace Context, section 3.2).
@@ -34,8 +34,8 @@ impl TraceContext {
         Self { trace_id: random_128(), parent_id: random(), flags: SAMPLED }
     }
 
-    /// Reads a `traceparent`. Returns none if the header is invalid, in which case the receiver begins
-    /// a new trace. Of a later version, only the fields of version 00 are read (section 4.3).
+    /// Reads a `traceparent`. None if the header is invalid, in which case the receiver starts a new trace.
+    /// Of a later version, only the fields of version 00 are read (section 4.3).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (known, further) = text.trim().split_at_checked(TRACEPARENT_BYTES)?;
@@ -69,14 +69,14 @@ impl TraceContext {
         format!("{:032x}", self.trace_id)
     }
 
-    /// The header `traceparent` to send with whatever this span causes.
+    /// The header `traceparent` for requests and events that this span causes.
     #[must_use]
     pub fn traceparent(&self) -> String {
         format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.parent_id, self.flags)
     }
 }
 
-/// The caller's `X-Request-Id` if it is 1 to 128 visible ASCII characters, else a new one.
+/// The caller's `X-Request-Id` if it is 1 to 128 visible ASCII characters, otherwise a new one.
 #[must_use]
 pub fn request_id(given: Option<&str>) -> String {
     let is_sane = |id: &&str| {
@@ -92,8 +92,8 @@ fn digits(text: &str, count: usize) -> Option<u128> {
     (text.len() == count && all).then(|| u128::from_str_radix(text, 16).ok())?
 }
 
-/// Never 0, which is an invalid id. Unique, not secret: the standard library seeds its hash keys from
-/// the host, in a component once for each instance, so this needs no further import.
+/// Never 0, which is an invalid id. Unique but not secret: the standard library seeds its hash keys from the
+/// host, in a component once per instance, so this needs no further import.
 fn random() -> u64 {
     RandomState::new().hash_one(0_u8).max(1)
 }
