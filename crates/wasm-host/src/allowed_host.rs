@@ -1,7 +1,7 @@
-//! `allowed_outbound_hosts` of a component: which addresses it may connect to.
+//! `allowed_outbound_hosts` of a component: the addresses that it may connect to.
 
-/// What a component may reach. Of Spin's forms (`<scheme>://<host>[:<port>]`), those with wildcards,
-/// networks, `self` and lists are refused.
+/// The addresses that a component may reach. Of Spin's forms (`<scheme>://<host>[:<port>]`), those with
+/// wildcards, networks, `self` and lists are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<AllowedHost>);
 
@@ -12,7 +12,7 @@ struct AllowedHost {
     port: u16,
 }
 
-/// Why an entry was refused.
+/// Why an entry is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("allowed_outbound_hosts: {entry:?} {reason}")]
 pub struct AllowedHostError {
@@ -21,10 +21,10 @@ pub struct AllowedHostError {
 }
 
 impl AllowedHosts {
-    /// Reads the entries, whose templates are filled.
+    /// Parses the entries, whose templates are filled.
     ///
     /// # Errors
-    /// The first entry that is none, or of a form that is not supported.
+    /// The first entry that is malformed or has an unsupported form.
     pub fn parse(entries: &[String]) -> Result<Self, AllowedHostError> {
         let parse = |entry: &String| {
             AllowedHost::parse(entry)
@@ -48,7 +48,7 @@ impl AllowedHost {
         if scheme.is_empty() || !scheme.chars().all(char::is_alphabetic) {
             return Err("has a scheme that is not supported");
         }
-        // The last colon of an IPv6 address is inside of its brackets.
+        // The last colon of an IPv6 address is within its brackets.
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
             _ => (rest, None),
@@ -71,7 +71,7 @@ impl AllowedHost {
     }
 }
 
-/// As Spin has them.
+/// Spin's default ports.
 fn default_port(scheme: &str) -> Option<u16> {
     Some(match scheme {
         "http" => 80,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
+    fn unsupported_entries_are_named() {
         for (entry, reason) in [
             ("db:5432", "no scheme"),
             ("*://db:5432", "scheme"),

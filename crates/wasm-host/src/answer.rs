@@ -1,4 +1,4 @@
-//! Answers of the host itself.
+//! Responses of the host itself.
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
@@ -8,13 +8,13 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 /// Seconds that an overloaded host asks a client to wait.
 const RETRY_AFTER_S: u32 = 1;
 
-/// A body of bytes at hand, in the type that a component's body has.
+/// A body of available bytes, in the type of a component's body.
 #[must_use]
 pub fn body(bytes: impl Into<Bytes>) -> HyperOutgoingBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Why the host itself answers.
+/// Why the host itself responds.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     pub status: u16,
@@ -52,11 +52,11 @@ pub(crate) const DEADLINE: Fault = Fault {
     title: "Deadline",
     detail: "The request took too long.",
 };
-/// Every fault that the host answers with.
+/// Every fault that the host responds with.
 pub const FAULTS: [Fault; 7] =
     [NOT_FOUND, INTERNAL, OVERLOADED, BROKEN_BODY, NO_HOST, TOO_SLOW, DEADLINE];
 
-/// A problem (RFC 9457) of the host's own. It has no `request_id` until [`name_request`] adds it.
+/// A problem (RFC 9457) of the host itself. [`name_request`] adds its `request_id`.
 #[must_use]
 pub fn problem(fault: Fault) -> Response<HyperOutgoingBody> {
     let Fault { status, code, title, detail } = fault;
@@ -73,12 +73,12 @@ pub fn problem(fault: Fault) -> Response<HyperOutgoingBody> {
     response
 }
 
-/// The text of a problem of the host's own, without its closing brace.
+/// The text of such a problem, without its closing brace.
 #[derive(Clone)]
 struct Members(String);
 
-/// Adds the `request_id` to a problem of the host's own. Any other answer stays as it is. `id` is the
-/// value of a header, so a quote and a backslash are all that could break out of a JSON string.
+/// Adds the `request_id` to a problem of the host itself; other responses stay unchanged. `id` is a header's
+/// value, so only a quote and a backslash could break out of a JSON string.
 pub fn name_request(response: &mut Response<HyperOutgoingBody>, id: &str) {
     if id.contains(['"', '\\']) {
         return;
@@ -88,13 +88,13 @@ pub fn name_request(response: &mut Response<HyperOutgoingBody>, id: &str) {
     }
 }
 
-/// 404: there is nothing at a path.
+/// 404: no route takes the path.
 #[must_use]
 pub fn not_found() -> Response<HyperOutgoingBody> {
     problem(NOT_FOUND)
 }
 
-/// 500: a fault of ours, whose reason the client does not learn.
+/// 500: a fault of the host, whose cause the client does not learn.
 #[must_use]
 pub fn internal() -> Response<HyperOutgoingBody> {
     problem(INTERNAL)
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_the_hosts_own_is_rewritten() {
+    fn only_the_hosts_own_problems_are_rewritten() {
         let mut response = Response::new(body("as it came"));
         name_request(&mut response, "abc-1");
         assert_eq!(text(response), "as it came");

@@ -1,5 +1,4 @@
-//! An application: its components, loaded and ready, each request and each typed call in a fresh
-//! instance.
+//! An application: its loaded components, which run each request and each typed call in a fresh instance.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -34,28 +33,28 @@ use crate::postgres::Databases;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
 use crate::variable::Values;
 
-/// Requests that may wait for an instance at once; beyond that, 503.
+/// Maximum number of requests that wait for an instance; beyond that, 503.
 pub const WAITING_REQUESTS_MAX: usize = 4096;
 /// How long a call waits for a free instance, in seconds.
 pub const INSTANCE_WAIT_S_MAX: u64 = 5;
-/// What the routes begin with by which events come over HTTP.
+/// Prefix of the routes that receive events over HTTP.
 const EVENT_ROUTES: &str = "/events/";
 
-/// Instances that requests may have at once.
+/// Maximum number of instances for requests.
 pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) as usize;
 
-/// The right to an instance.
+/// The permission to use an instance.
 struct Permit {
     _held: [Option<OwnedSemaphorePermit>; 3],
 }
 
-/// Why a typed call has no dispositions.
+/// Why a typed call returned no dispositions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The component could try nothing, for example for want of its database.
+    /// The component could not try anything, for example because its database was unavailable.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// It stopped by a fault of its own.
+    /// It trapped by its own fault.
     #[error("the component trapped: {0}")]
     Trap(String),
     /// It was stopped after [`CALL_S_MAX`] seconds.
@@ -72,7 +71,7 @@ struct Inner {
     routes: Routes,
     components: HashMap<String, Loaded>,
     instances: Arc<Semaphore>,
-    /// Those that requests may have of them.
+    /// The part of them that requests may have.
     request_instances: Arc<Semaphore>,
     waiting: Semaphore,
     intake: Intake,
@@ -84,7 +83,7 @@ struct Loaded {
     proxy: ProxyPre<State>,
     capability: Option<CapabilityPre<State>>,
     grant: Arc<Grant>,
-    /// Where the manifest limits them.
+    /// Only if the manifest limits them.
     instances: Option<Arc<Semaphore>>,
 }
 
@@ -92,7 +91,8 @@ impl WasmApp {
     /// Loads the components of a manifest. Compiling takes seconds the first time and is cached.
     ///
     /// # Errors
-    /// When a file is missing or imports what there is not, or a template names no variable.
+    /// If a file is missing, a component imports something that does not exist, or a template names an
+    /// unknown variable.
     pub fn load(manifest: &Manifest, values: &Values) -> anyhow::Result<Self> {
         let engine = engine().map_err(plain)?;
         let linker = linker(&engine).map_err(plain)?;
@@ -125,7 +125,7 @@ impl WasmApp {
             let grant = Grant { variables, databases: Databases::new(allowed, id) };
             let loaded = Loaded {
                 proxy: ProxyPre::new(pre.clone()).map_err(plain)?,
-                // Only event capabilities have the typed door.
+                // Only event capabilities have the typed export.
                 capability: CapabilityPre::new(pre.clone()).ok(),
                 pre,
                 grant: Arc::new(grant),
@@ -149,26 +149,26 @@ impl WasmApp {
         })))
     }
 
-    /// The route that a path takes, as the manifest writes it.
+    /// The route of a path, as written in the manifest.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&str> {
         self.0.routes.find(path).map(|route| route.pattern.as_str())
     }
 
-    /// Handles a request. Never fails: what goes wrong is an answer.
+    /// Handles a request. Never fails: a failure becomes a response.
     pub async fn handle<B>(&self, mut request: Request<B>) -> Response<HyperOutgoingBody>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<wasmtime_wasi_http::Error>,
     {
         if let Some(own) = request.uri().path().strip_prefix(WELL_KNOWN_PREFIX) {
-            // What probes of Spin's images ask.
+            // The health probe of Spin's images.
             return if own == "health" { Response::new(body("OK")) } else { not_found() };
         }
         let Some(route) = self.0.routes.take(&mut request) else { return not_found() };
         let is_event = route.pattern.starts_with(EVENT_ROUTES);
         let (parts, body) = request.into_parts();
-        // One bridge brings the events of everyone.
+        // One bridge delivers all users' events.
         let client = parts.extensions.get::<Client>().filter(|_| !is_event);
         let client = client.map(|client| client.0.clone());
         let kept_max = parts.extensions.get::<BodyBytesMax>();
@@ -179,7 +179,7 @@ impl WasmApp {
             Err(Refused::NoRoom) => return overloaded(),
             Err(Refused::BrokenOff) => return problem(BROKEN_BODY),
         };
-        // Only now, so that slow clients keep nobody out.
+        // Only now, so that a slow client holds no instance.
         let loaded = &self.0.components[&*route.component];
         let permit = if is_event {
             self.instance(loaded).await
@@ -214,8 +214,7 @@ impl WasmApp {
         let (told, component) = (component, component.to_owned());
         let progress = Progress::default();
         let verdict = progress.verdict();
-        // Locals go in the reverse of their order. The permit and the instance are the call's own until
-        // it ends.
+        // Locals are dropped in reverse order. The permit and the instance belong to the call until it ends.
         let mut call = Call::new(async move {
             let _permit = permit;
             let mut store = store;
@@ -260,7 +259,8 @@ impl WasmApp {
         }
     }
 
-    /// Hands a batch to an event capability by its typed export. One disposition per event, in order.
+    /// Passes a batch to the typed export of an event capability. Returns one disposition per event, in
+    /// order.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -286,11 +286,11 @@ impl WasmApp {
         Ok(dispositions.into_iter().map(wit::Disposition::into).collect())
     }
 
-    /// A fresh instance's store and what to make it from, for doors that only tests use. It does not
-    /// count as one of [`INSTANCES_MAX`]; without a free one, making it fails at once.
+    /// The store and pre-instance for a fresh instance, for exports that only tests call. It does not count
+    /// towards [`INSTANCES_MAX`]; if no slot is free, instantiation fails at once.
     ///
     /// # Panics
-    /// When there is no such component.
+    /// If there is no such component.
     #[must_use]
     pub fn instance_of(&self, component: &str) -> (Store<State>, InstancePre<State>) {
         let loaded = &self.0.components[component];
@@ -301,25 +301,25 @@ impl WasmApp {
         let mut store = Store::new(&self.0.engine, State::new(loaded.grant.clone()));
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
-        // A guest that calculates lets others have its thread at each tick.
+        // A guest that computes yields its thread at each tick.
         store.epoch_deadline_callback(|_| {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store
     }
 
-    /// Waits for the right to an instance; none when there are too many at work for too long.
+    /// Waits for the permission to use an instance; none if too many are busy for too long.
     async fn instance(&self, loaded: &Loaded) -> Option<Permit> {
         within_wait(self.permit(loaded, None)).await
     }
 
-    /// The same for a request, which leaves some to events.
+    /// The same for a request, which leaves some instances to events.
     async fn request_instance(&self, loaded: &Loaded) -> Option<Permit> {
         within_wait(self.permit(loaded, Some(&self.0.request_instances))).await
     }
 
     async fn permit(&self, loaded: &Loaded, also: Option<&Arc<Semaphore>>) -> Option<Permit> {
-        // The component's own first: who waits for that keeps no other component from working.
+        // The component's own limit first, so that waiting for it keeps no other component from running.
         let own = acquire(loaded.instances.as_ref()).await?;
         let request = acquire(also).await?;
         let any = acquire(Some(&self.0.instances)).await?;
@@ -348,7 +348,7 @@ async fn within_wait(permit: impl Future<Output = Option<Permit>>) -> Option<Per
     tokio::time::timeout(Duration::from_secs(INSTANCE_WAIT_S_MAX), permit).await.ok()?
 }
 
-/// None of nothing; otherwise waits, unless there is one.
+/// None for no limit; otherwise waits for a permit.
 async fn acquire(permits: Option<&Arc<Semaphore>>) -> Option<Option<OwnedSemaphorePermit>> {
     let Some(permits) = permits else { return Some(None) };
     match permits.clone().try_acquire_owned() {
@@ -357,7 +357,7 @@ async fn acquire(permits: Option<&Arc<Semaphore>>) -> Option<Option<OwnedSemapho
     }
 }
 
-/// Ends a call that takes too long, whether it waits or calculates.
+/// Ends a call that takes too long, whether it waits or computes.
 async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, CallError> {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), call).await {
         Err(_) => Err(CallError::Deadline),
@@ -366,13 +366,13 @@ async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T
     }
 }
 
-/// A panic of ours over a request is the end of that call, not of its client's connection.
+/// A panic of the host during a call ends only that call, not the client's connection.
 async fn unpanicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
     let result = AssertUnwindSafe(call).catch_unwind().await;
     result.unwrap_or_else(|_| Err(CallError::Trap("the host panicked".to_owned())))
 }
 
-/// wasmtime's error with its causes, for programs that speak anyhow.
+/// wasmtime's error with its causes, as an anyhow error.
 fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }

@@ -1,4 +1,4 @@
-//! Bindings of the interfaces that are ours to implement and to call.
+//! Bindings of the interfaces that the host implements or calls.
 
 wasmtime::component::bindgen!({
     inline: "

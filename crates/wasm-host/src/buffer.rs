@@ -1,5 +1,5 @@
-//! Bodies of answers, taken whole before any of it is sent: a client that reads slowly holds no instance,
-//! and a component that breaks off is answered for by the host.
+//! Buffers whole response bodies before sending them: a client that reads slowly holds no instance, and if a
+//! component fails part-way, the host responds instead.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -16,29 +16,29 @@ use wasmtime_wasi_http::Error;
 
 use crate::postgres::ROW_SET_BYTES_MAX;
 
-/// Longest body of an answer, in bytes: as much as the rows may have of which most are made.
+/// Maximum length of a response body, in bytes: that of the row set that most are made from.
 pub const ANSWER_BYTES_MAX: usize = ROW_SET_BYTES_MAX;
-/// Most that the answers that one client has still to read may take, in bytes.
+/// Maximum size of one client's unread responses, in bytes.
 const CLIENT_ANSWERS_BYTES_MAX: usize = ANSWER_BYTES_MAX;
-/// Most that all such answers together may take, in bytes.
+/// Maximum size of all unread responses, in bytes.
 const ANSWERS_BYTES_MAX: usize = 256 << 20;
-/// How long an answer waits for room among the others, in seconds.
+/// How long a response waits for room among the others, in seconds.
 const ROOM_WAIT_S_MAX: u64 = 5;
 
-/// Where answers wait to be read, with the room that there is for them.
+/// The unread responses, within their bounds.
 pub(crate) struct Answers {
     room_bytes: Arc<Shares>,
     room_wait: Duration,
 }
 
-/// Why there is no whole answer.
+/// Why there is no complete response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The component broke off.
+    /// The component failed part-way.
     Component,
     /// It is longer than [`ANSWER_BYTES_MAX`].
     TooLong,
-    /// Too much has still to be read, by the same client or by all.
+    /// The same client, or all together, have too much left to read.
     NoRoom,
 }
 
@@ -50,7 +50,7 @@ impl Answers {
         }
     }
 
-    /// Takes a component's body to its end.
+    /// Reads a component's body to its end.
     pub(crate) async fn take<B>(
         &self,
         client: Option<Arc<str>>,
@@ -88,15 +88,15 @@ impl Answers {
     }
 }
 
-/// How a component's call goes, as far as its answer has to know: a component that traps or runs out of
-/// time drops its body, which alone looks as if it had ended it.
+/// The progress of a component's call, as far as its response depends on it: a component that traps or runs
+/// out of time drops its body, which by itself looks like a proper end.
 #[derive(Default)]
 pub(crate) struct Progress {
     has_failed: Arc<AtomicBool>,
 }
 
-/// Notes a failure when it is dropped, unless told that all went well. Must go before the store does,
-/// and with it the body's other end.
+/// Records a failure when dropped, unless the call succeeded. Must be dropped before the store, and with it
+/// the other end of the body.
 pub(crate) struct Verdict {
     has_failed: Arc<AtomicBool>,
     is_good: bool,
@@ -122,10 +122,10 @@ impl Drop for Verdict {
     }
 }
 
-/// A body that is here; what has been sent of it takes no room any more.
+/// A complete body. Parts that have been sent no longer take room.
 pub(crate) struct WholeAnswer {
     frames: VecDeque<Frame<Bytes>>,
-    /// Of what has still to be sent, in bytes.
+    /// Bytes still to be sent.
     length: usize,
     has_trailers: bool,
     room: Share,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_whole_or_none() {
+    async fn a_response_is_complete_or_refused() {
         let answers = answers();
         let whole = take(&answers, "a", ANSWER_BYTES_MAX / MIB).await.unwrap();
         assert_eq!(whole.size_hint().exact(), Some(ANSWER_BYTES_MAX as u64));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_unread_is_bounded_for_each_client_and_for_all() {
+    async fn unread_responses_are_bounded_per_client_and_in_total() {
         let answers = answers();
         let count = ANSWERS_BYTES_MAX / CLIENT_ANSWERS_BYTES_MAX;
         let mut held = Vec::new();
@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(more.err(), Some(Broken::NoRoom), "the same client");
         }
         assert_eq!(take(&answers, "another", 1).await.err(), Some(Broken::NoRoom));
-        // What has been sent makes room, and so does an answer that is given up.
+        // A sent part makes room, and so does a dropped response.
         let mut first = std::pin::pin!(held.swap_remove(0));
         let _ = first.frame().await;
         assert!(take(&answers, "another", 1).await.is_ok());

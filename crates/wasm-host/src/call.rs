@@ -1,17 +1,17 @@
-//! A call of a component, worked at by who waits for its answer.
+//! A call of a component, polled on the task that awaits its response.
 //!
-//! In a task of its own it would be another thread's as often as not, and each answer would wait for
-//! that thread to wake.
+//! On a task of its own it would often run on another thread, and each response would wait for that thread to
+//! wake.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tracing::Instrument as _;
 
-/// A call that goes on by itself, in a task of its own, when nobody works at it any more: a client
-/// that has gone stops no change half-way, and a component may work on after its answer.
+/// A call that continues on a task of its own when dropped: a disconnected client stops no change half-way,
+/// and a component may continue after its response.
 pub(crate) struct Call<T: Send + 'static> {
-    /// None when it has ended.
+    /// None after it has ended.
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     result: Option<T>,
 }
@@ -21,8 +21,8 @@ impl<T: Send + 'static> Call<T> {
         Self { work: Some(Box::pin(work)), result: None }
     }
 
-    /// Works at the call until there is an answer, which is made of what the call gives away on its
-    /// way: once the call has ended, it waits for nothing more of it.
+    /// Polls the call until `answer` completes, which the call feeds on its way. After the call has ended,
+    /// `answer` waits for nothing more from it.
     pub(crate) async fn until<A>(&mut self, answer: impl Future<Output = A>) -> A {
         let mut answer = std::pin::pin!(answer);
         std::future::poll_fn(move |context| {
@@ -32,7 +32,7 @@ impl<T: Send + 'static> Call<T> {
             self.work(context);
             let answer = answer.as_mut().poll(context);
             if answer.is_ready() {
-                // Most calls wait for nothing but that their answer is taken, and end here.
+                // Most calls only wait for their response to be taken, and end here.
                 self.work(context);
             }
             answer
@@ -40,7 +40,7 @@ impl<T: Send + 'static> Call<T> {
         .await
     }
 
-    /// Works at the call until it ends.
+    /// Polls the call until it ends.
     pub(crate) async fn end(mut self) -> T {
         std::future::poll_fn(move |context| {
             self.work(context);
@@ -50,7 +50,7 @@ impl<T: Send + 'static> Call<T> {
     }
 
     fn work(&mut self, context: &mut Context<'_>) {
-        // Taken, so that one that panics is not worked at again.
+        // Taken, so that a call that panics is not polled again.
         let Some(mut work) = self.work.take() else { return };
         match work.as_mut().poll(context) {
             Poll::Ready(result) => self.result = Some(result),
@@ -61,7 +61,7 @@ impl<T: Send + 'static> Call<T> {
 
 impl<T: Send + 'static> Drop for Call<T> {
     fn drop(&mut self) {
-        // Without a runtime the program is at its end.
+        // Without a runtime, the program is about to exit.
         if let Some(work) = self.work.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_ends_without_an_answer_is_heard_of() {
+    async fn a_call_that_ends_without_an_answer_is_noticed() {
         let (answer, answered) = oneshot::channel::<()>();
         let mut call = Call::new(async move {
             drop(answer);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_to_wait_for_the_end() {
+    async fn a_dropped_call_continues() {
         for is_begun in [false, true] {
             let (begin, begun) = oneshot::channel::<()>();
             let (end, ended) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! The wasmtime engine, what an instance may use, and the interfaces that it gets from us.
+//! The wasmtime engine, the limits of an instance, and the interfaces that the host provides.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,39 +17,38 @@ use crate::binding::spin::postgres::postgres as wit;
 use crate::postgres::Databases;
 use crate::session::Connection;
 
-/// Most memory of one instance, in bytes.
+/// Maximum memory of one instance, in bytes.
 pub const MEMORY_BYTES_MAX: usize = 64 << 20;
-/// Most instances at once, over all components: about as many as these have sessions with Postgres.
+/// Maximum number of instances of all components: about as many as they have database sessions.
 ///
-/// Fewer than 128, from which on wasmtime (48) divides a pool into shards and looks for a free slot in
-/// one after the other. A pool with no more slots than there may be instances then fails a call now and
-/// then although it has room: a slot can become free in a shard that was looked through already while
-/// the last one is taken in the next.
+/// Below 128, because from there on wasmtime (48) divides a pool into shards and searches them one after the
+/// other for a free slot. A pool with exactly that many slots then sometimes fails a call although it has
+/// room: a slot can become free in a shard already searched while the last one is taken in the next.
 pub const INSTANCES_MAX: u32 = 120;
-/// Those of them that requests cannot take: events go on however many ask.
+/// Instances reserved for events, so that events continue under any load.
 pub const EVENT_INSTANCES_MIN: u32 = 16;
-/// Core instances that one component instance consists of, at most.
+/// Maximum number of core instances in one component instance.
 const CORE_INSTANCES_PER_INSTANCE_MAX: u32 = 8;
-/// Tables that these have together, at most.
+/// Maximum number of tables that these have together.
 const TABLES_PER_INSTANCE_MAX: u32 = 4;
-/// wasmtime's shards of a pool: one for each processor, 16 at most.
+/// wasmtime's shards of a pool: one per processor, at most 16.
 const SHARDS_MAX: u32 = 16;
-/// Places of ended instances that wait for the next one of the same component; beyond these, they are
-/// taken for any.
+/// Slots of ended instances that are reserved for the same component; beyond this number, any component may
+/// take them.
 const WARM_INSTANCES_MAX: u32 = INSTANCES_MAX / 2;
-/// How much memory of such an instance is cleaned by hand, in bytes; giving the rest back to the
-/// system costs system calls and page faults with each call. A request touches some 300 KiB.
+/// How much memory of such a slot is cleared by hand, in bytes. Returning the rest to the system costs system
+/// calls and page faults with each call. A request touches some 300 KiB.
 const WARM_MEMORY_BYTES_MAX: usize = 512 << 10;
 /// The same for each of its tables, which are small.
 const WARM_TABLE_BYTES_MAX: usize = 64 << 10;
-/// Most of the host's things (streams, bodies, connections) that an instance has at once.
+/// Maximum number of host resources (streams, bodies, connections) of an instance at once.
 const RESOURCES_MAX: usize = 4_096;
-/// Length of an epoch, in milliseconds: how long a guest may calculate before others get its thread.
+/// Length of an epoch, in milliseconds: how long a guest may compute before others get its thread.
 pub const EPOCH_MS: u64 = 10;
 /// How long an instance may take over one call, in seconds.
 pub const CALL_S_MAX: u64 = 15;
 
-/// The recurrence calculation's door.
+/// The export for recurrence calculations.
 pub mod recurrence {
     wasmtime::component::bindgen!({
         inline: "
@@ -64,7 +63,7 @@ pub mod recurrence {
     });
 }
 
-/// What belongs to one instance for one call.
+/// The state of one instance during one call.
 pub struct State {
     table: ResourceTable,
     wasi: WasiCtx,
@@ -73,7 +72,7 @@ pub struct State {
     grant: Arc<Grant>,
 }
 
-/// What a component is given: its variables and the databases that it may reach.
+/// What a component may use: its variables and databases.
 pub struct Grant {
     pub(crate) variables: HashMap<String, String>,
     pub(crate) databases: Databases,
@@ -109,7 +108,7 @@ impl WasiHttpView for State {
     }
 }
 
-/// What a guest prints are log lines, JSON already; they join the host's on standard error.
+/// A guest prints log lines that are already JSON; they go to standard error with the host's.
 #[derive(Clone)]
 struct GuestLog;
 
@@ -125,10 +124,10 @@ impl wasmtime_wasi::cli::StdoutStream for GuestLog {
     }
 }
 
-/// An engine with its limits; compiled components are kept in wasmtime's cache folder.
+/// An engine with its limits. Compiled components are cached in wasmtime's folder.
 ///
 /// # Errors
-/// When the machine cannot reserve the address space.
+/// If the machine cannot reserve the address space.
 pub fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.epoch_interruption(true).memory_reservation(MEMORY_BYTES_MAX as u64);
@@ -143,14 +142,14 @@ pub fn engine() -> wasmtime::Result<Engine> {
         .max_memories_per_component(1)
         .total_memories(INSTANCES_MAX)
         .max_tables_per_component(TABLES_PER_INSTANCE_MAX)
-        // These are divided, so each shard has room for all.
+        // The pool divides these among its shards, so each shard has enough for all instances.
         .total_tables(INSTANCES_MAX * TABLES_PER_INSTANCE_MAX * SHARDS_MAX)
         .total_stacks(INSTANCES_MAX)
         .max_memory_size(MEMORY_BYTES_MAX)
         .max_unused_warm_slots(WARM_INSTANCES_MAX)
         .linear_memory_keep_resident(WARM_MEMORY_BYTES_MAX)
         .table_keep_resident(WARM_TABLE_BYTES_MAX)
-        // Cleans only what was touched, where the kernel (Linux 6.7) can tell.
+        // Clears only touched pages if the kernel (Linux 6.7) supports that.
         .pagemap_scan(Enabled::Auto);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&config)?;
@@ -239,8 +238,8 @@ mod tests {
 
     use super::*;
 
-    /// A core module in the binary format: a table, a memory of one page, and a function that does nothing
-    /// and is called when it starts, on a stack of its own.
+    /// A core module in the binary format: a table, a memory of one page, and a start function that does
+    /// nothing but needs a stack.
     const MODULE: &[u8] = b"\0asm\x01\0\0\0\
         \x01\x04\x01\x60\0\0\
         \x03\x02\x01\0\
@@ -250,7 +249,7 @@ mod tests {
         \x0a\x04\x01\x02\0\x0b";
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-    async fn the_pool_has_room_for_as_many_instances_as_are_let_in() {
+    async fn the_pool_has_room_for_all_admitted_instances() {
         let engine = engine().unwrap();
         let module = Module::new(&engine, MODULE).unwrap();
         let permits = Arc::new(Semaphore::new(INSTANCES_MAX as usize));
@@ -263,7 +262,7 @@ mod tests {
                     let mut store = Store::new(&engine, ());
                     store.set_epoch_deadline(u64::MAX / 2);
                     Instance::new_async(&mut store, &module, &[]).await?;
-                    // Others come while this one is there.
+                    // Others start while this instance exists.
                     tokio::task::yield_now().await;
                 }
                 Ok::<_, wasmtime::Error>(())

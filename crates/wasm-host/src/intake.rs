@@ -1,4 +1,4 @@
-//! Request bodies, read before a component gets to work: a slow client holds no instance.
+//! Buffers request bodies before a component runs: a slow client holds no instance.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,33 +11,33 @@ use http_body_util::BodyExt as _;
 use rondo_telemetry::{Share, Shares};
 use wasmtime_wasi_http::Error;
 
-/// Most of a request body that a component can read, in bytes; more than the 1 MiB at which
-/// components refuse one by themselves.
+/// Maximum length of a request body that a component can read, in bytes; more than the 1 MiB above which
+/// components themselves refuse a body.
 pub const REQUEST_BODY_BYTES_MAX: usize = (1 << 20) + (64 << 10);
-/// How much of a body that is too long is read all the same, in bytes: a client that is still sending
-/// when its connection closes does not see the answer.
+/// How much of a too long body is read and discarded, in bytes: a client that is still sending when its
+/// connection closes does not see the response.
 const DISCARDED_BYTES_MAX: usize = 16 << 20;
-/// How long a client may take over its request's body, in seconds.
+/// How long a client may take to send a body, in seconds.
 const BODY_READ_S_MAX: u64 = 15;
-/// Most that the bodies of one client may take, in bytes.
+/// Maximum size of one client's buffered bodies, in bytes.
 const CLIENT_BODIES_BYTES_MAX: usize = 8 << 20;
-/// Most that all bodies together may take, in bytes.
+/// Maximum size of all buffered bodies, in bytes.
 const BODIES_BYTES_MAX: usize = 64 << 20;
 
-/// Where bodies are read, with the room that there is for them.
+/// The bodies being read, within their bounds.
 pub(crate) struct Intake {
     room_bytes: Arc<Shares>,
     read_limit: Duration,
 }
 
-/// Why a body was not read.
+/// Why a body was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The client did not send it in time.
     Slow,
-    /// There are too many at once, of the same client or of all.
+    /// The same client, or all together, have too many bodies in progress.
     NoRoom,
-    /// The client did not send what it promised.
+    /// The body was shorter than announced.
     BrokenOff,
 }
 
@@ -49,7 +49,7 @@ impl Intake {
         }
     }
 
-    /// Reads a body to its end, and keeps so much of it.
+    /// Reads a body to its end, and keeps at most `kept_max` bytes.
     pub(crate) async fn read<B>(
         &self,
         client: Option<Arc<str>>,
@@ -83,7 +83,7 @@ impl Intake {
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let Ok(mut data) = frame.map_err(|_| Refused::BrokenOff)?.into_data() else { continue };
-            // What is kept is so long that a component with a bound of its own sees it passed.
+            // Keeps enough that a component with a bound of its own notices that it is exceeded.
             let kept = data.len().min(kept_max.saturating_sub(length));
             length += data.len();
             data.truncate(kept);
@@ -109,8 +109,8 @@ impl Intake {
     }
 }
 
-/// A body that is here. One that was too long ends with an error, so that no component takes what
-/// was kept of it for the whole.
+/// A complete body. If it was too long it ends with an error, so that no component mistakes the kept part for
+/// the whole.
 #[derive(Default)]
 pub(crate) struct WholeBody {
     data: Option<Bytes>,
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_client_is_given_up() {
+    async fn a_slow_client_is_disconnected() {
         let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let intake = Intake { read_limit: Duration::from_millis(10), ..Intake::new() };
         assert_eq!(

@@ -1,9 +1,9 @@
-//! Runs the components of a spin.toml as Spin would: the same files, the same routes, the same
-//! interfaces, and nothing that Spin refuses.
+//! Runs the components of a spin.toml as Spin would: the same files, routes and interfaces, and nothing that
+//! Spin refuses.
 //!
-//! [`manifest`] reads the file, [`variable`] fills its templates, [`engine`] loads the components,
-//! [`app`] routes requests and typed calls to fresh instances of them, [`postgres`] is their
-//! database. There is no outgoing HTTP and no socket: a component that imports it is not loaded.
+//! [`manifest`] reads the file, [`variable`] fills its templates, [`engine`] loads the components, [`app`]
+//! routes requests and typed calls to fresh instances, and [`postgres`] is their database. There is no
+//! outgoing HTTP and no socket: a component that imports them is not loaded.
 
 pub mod allowed_host;
 mod answer;

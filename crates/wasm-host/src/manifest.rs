@@ -1,5 +1,5 @@
-//! The part of spin.toml (Spin manifest version 2) that we use. Any other key is refused by name, so
-//! that nothing is silently ignored that Spin would act on.
+//! The supported part of spin.toml (Spin manifest version 2). Any other key is refused by name, so that
+//! nothing is silently ignored that Spin would act on.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// A read spin.toml, with the folder that its paths are relative to.
+/// A parsed spin.toml, with the folder that its paths are relative to.
 #[derive(Debug)]
 pub struct Manifest {
     pub folder: PathBuf,
@@ -17,7 +17,7 @@ pub struct Manifest {
     pub components: BTreeMap<String, Component>,
 }
 
-/// Why a manifest was refused.
+/// Why a manifest is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     #[error("cannot read {path}: {source}", path = path.display())]
@@ -66,15 +66,15 @@ pub struct Tool {
     pub rondo: HostTool,
 }
 
-/// `[component.<id>.tool.rondo]`: what this host acts on.
+/// `[component.<id>.tool.rondo]`: settings for this host.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostTool {
-    /// Most instances of the component at once; further calls wait. None: as many as there may be in all.
+    /// Maximum number of instances of the component; further calls wait. None: only the total is limited.
     pub instances: Option<NonZeroU32>,
 }
 
-/// `[component.<id>.build]`: read so that it is not refused; `spin build` runs it.
+/// `[component.<id>.build]`: accepted for `spin build`, ignored here.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
@@ -124,7 +124,7 @@ impl Manifest {
     /// Reads a spin.toml.
     ///
     /// # Errors
-    /// When it cannot be read, or has a key or value that is not supported, naming it.
+    /// If it cannot be read, or has an unsupported key or value, which the error names.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ManifestError::Unreadable { path: path.to_owned(), source })?;
@@ -171,8 +171,8 @@ impl Manifest {
     }
 }
 
-/// Refuses a name that Spin would not have, or that differs from another only in its case: words of
-/// ASCII letters and digits that begin with a letter, with `separator` between them.
+/// Refuses a name that Spin would refuse, or that differs from another only in case. A name consists of words
+/// of ASCII letters and digits that begin with a letter, joined by `separator`.
 fn check_name(kind: &str, name: &str, separator: char) -> Result<(), String> {
     let is_word = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_lowercase())
@@ -211,7 +211,7 @@ mod tests {
     "#;
 
     #[test]
-    fn what_is_used_is_read() {
+    fn supported_keys_are_read() {
         let manifest = Manifest::parse(GOOD, PathBuf::new()).unwrap();
         assert_eq!(manifest.routes, [("/a/...".to_owned(), "a".to_owned())]);
         assert!(manifest.variables["token"].secret);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
+    fn unsupported_keys_are_named() {
         const SOURCE: &str = "source = \"a.wasm\"";
         for (from, to, expected) in [
             (SOURCE, "source = \"a.wasm\"\nfiles = [\"x\"]", "files"),

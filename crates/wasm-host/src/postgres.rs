@@ -1,5 +1,4 @@
-//! `spin:postgres/postgres@4.0.0`: connections of a component to the databases that its manifest
-//! lists.
+//! `spin:postgres/postgres@4.0.0`: a component's connections to the databases that its manifest lists.
 
 #![expect(clippy::result_large_err, reason = "the error is the interface's own record")]
 
@@ -21,16 +20,16 @@ use crate::allowed_host::AllowedHosts;
 use crate::binding::spin::postgres::postgres as wit;
 use crate::session::{Connection, Database};
 
-/// Longest answer of a query, in bytes as Postgres sends them; Spin has 128 MiB. A guest with its
-/// memory of 64 MiB can do nothing with more.
+/// Maximum size of a query's result, in bytes as Postgres sends them; Spin has 128 MiB. A guest with 64 MiB
+/// of memory cannot use more.
 pub const ROW_SET_BYTES_MAX: usize = 32 << 20;
-/// Most connection strings that one component uses.
+/// Maximum number of connection strings of one component.
 const DATABASES_MAX: usize = 16;
 
 /// The databases of one component, one for each connection string.
 pub struct Databases {
     allowed: AllowedHosts,
-    /// As which `pg_stat_activity` shows the component.
+    /// The component's name in `pg_stat_activity`.
     application: String,
     known: Mutex<HashMap<String, Arc<Database>>>,
 }
@@ -85,13 +84,13 @@ impl Connection {
     ) -> Result<u64, wit::Error> {
         let result = self.run(statement, params, Wanted::Count).await?;
         result.map(|answer| answer.affected).map_err(|failed| match failed {
-            // Only rows have a later.
+            // Only a query with rows can fail late.
             Failed::Late(error) => failure::of_statement(&error),
             failed => failed.into_wit(),
         })
     }
 
-    /// Runs a statement in the session that is right for it.
+    /// Runs a statement in a suitable session.
     async fn run(
         &mut self,
         statement: &str,
@@ -106,11 +105,11 @@ impl Connection {
         session.begins(statement::leaves_no_trace(statement));
         let mut result = attempt(session.client(), statement, &params, wanted).await;
         if !session.is_dirty() && result.as_ref().is_err_and(Failed::is_of_stale_plan) {
-            // The schema changed under a statement that was prepared before; nothing was done.
+            // The schema changed after the statement was prepared; nothing was executed.
             session.client().statement_cache.clear();
             result = attempt(session.client(), statement, &params, wanted).await;
         }
-        // Otherwise, more of an answer may be on its way.
+        // In the other cases, more of the result may be on its way.
         if !matches!(result, Err(Failed::TooLong | Failed::Value(_))) {
             session.has_ended();
         }
@@ -151,7 +150,7 @@ async fn attempt(
             return Err(Failed::TooLong);
         }
         if set.rows.is_empty() {
-            // So that an answer without rows has no columns, as on Spin.
+            // So that a result without rows has no columns, as on Spin.
             set.columns = prepared.columns().iter().map(value::column).collect();
         }
         set.rows.push(value::row(&row).map_err(Failed::Value)?);
@@ -159,17 +158,17 @@ async fn attempt(
     Ok(Answer { set, affected: rows.rows_affected().unwrap_or(0) })
 }
 
-/// Why a statement has no answer.
+/// Why a statement failed.
 enum Failed {
     Early(tokio_postgres::Error),
-    /// While the answer was on its way.
+    /// While the rows were on their way.
     Late(tokio_postgres::Error),
     TooLong,
     Value(wit::Error),
 }
 
 impl Failed {
-    /// The prepared statement is one of another schema, or gone.
+    /// Whether the prepared statement belongs to an older schema, or no longer exists.
     fn is_of_stale_plan(&self) -> bool {
         let (Self::Early(error) | Self::Late(error)) = self else { return false };
         error.as_db_error().is_some_and(|db| {

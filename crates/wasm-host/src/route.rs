@@ -1,5 +1,5 @@
-//! Which component a path leads to, and what Spin tells it of the way: the same library decides as in
-//! Spin, `routefinder`.
+//! Maps paths to components, and sets the headers that Spin sets. The library `routefinder` decides, as in
+//! Spin.
 
 use std::fmt::Display;
 
@@ -7,20 +7,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use rondo_telemetry::serve::ClientAddress;
 
-/// What Spin's own routes begin with.
+/// Prefix of Spin's own routes.
 pub(crate) const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";
-/// What all names of Spin's headers begin with.
+/// Prefix of all of Spin's header names.
 const HEADER_PREFIX: &str = "spin-";
 
-/// The routes of an application. Of several that match a path, the one that is more exact from the
-/// left wins.
+/// The routes of an application. If several match a path, the one that is more exact from the left wins.
 #[derive(Debug)]
 pub struct Routes(routefinder::Router<Route>);
 
 /// A route of the manifest.
 #[derive(Debug)]
 pub struct Route {
-    /// As the manifest has it.
+    /// As written in the manifest.
     pub pattern: String,
     /// The component that it leads to.
     pub component: String,
@@ -30,7 +29,7 @@ pub struct Route {
     raw: HeaderValue,
 }
 
-/// Why there are no routes.
+/// Why the routes are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("route {pattern:?} {reason}")]
 pub struct RouteError {
@@ -42,12 +41,12 @@ impl Routes {
     /// Takes pairs of route and component.
     ///
     /// # Errors
-    /// The first route that is none, or is there twice.
+    /// The first route that is malformed or occurs twice.
     pub fn new(routes: &[(String, String)]) -> Result<Self, RouteError> {
         let mut router = routefinder::Router::new();
         for (at, (pattern, component)) in routes.iter().enumerate() {
             let refused = |reason: String| RouteError { pattern: pattern.clone(), reason };
-            // Spin warns of it, and takes the last.
+            // Spin warns about it and takes the last.
             if routes[..at].iter().any(|(earlier, _)| earlier == pattern) {
                 return Err(refused("is there twice".to_owned()));
             }
@@ -65,8 +64,8 @@ impl Routes {
         self.0.best_match(path).map(|found| found.handler())
     }
 
-    /// The route of a request's path. The request gets the headers that Spin would set, and loses any
-    /// of their kind that the client made up.
+    /// The route of a request's path. The request gets the headers that Spin would set, and loses all others
+    /// with Spin's prefix.
     pub fn take<B>(&self, request: &mut Request<B>) -> Option<&Route> {
         let path = request.uri().path().to_owned();
         let found = self.0.best_match(&path)?;
@@ -108,7 +107,7 @@ impl Route {
     }
 }
 
-/// The request's headers, for values that come from the client and may be none.
+/// The request's headers. Values that come from the client may be invalid and are then omitted.
 struct Headers<'a>(&'a mut HeaderMap);
 
 impl Headers<'_> {
@@ -121,7 +120,7 @@ impl Headers<'_> {
     }
 }
 
-/// Nobody but the host tells a component of these.
+/// Only the host sets these headers.
 fn remove_spin_headers(headers: &mut HeaderMap) {
     let made_up: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with(HEADER_PREFIX)).cloned().collect();
@@ -130,7 +129,7 @@ fn remove_spin_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// The route from the root on, without a slash at its end.
+/// The absolute route without a trailing slash.
 fn based(pattern: &str) -> String {
     let slash = if pattern.starts_with('/') { "" } else { "/" };
     format!("{slash}{}", pattern.strip_suffix('/').unwrap_or(pattern))
@@ -139,7 +138,7 @@ fn based(pattern: &str) -> String {
 fn spec(pattern: &str) -> Result<routefinder::RouteSpec, &'static str> {
     let based = based(pattern);
     let wild = based.strip_suffix("/...").or(based.strip_suffix("/*"));
-    // The library would stop the program when it meets one in the middle.
+    // The library would panic if one occurs in the middle.
     if wild.unwrap_or(&based).split(['/', '.']).any(|segment| segment.contains('*')) {
         return Err("has a wildcard that is not at its end");
     }
@@ -147,7 +146,7 @@ fn spec(pattern: &str) -> Result<routefinder::RouteSpec, &'static str> {
     spec.as_str().try_into().map_err(|_| "is not a route")
 }
 
-/// What of a path is behind a wildcard route, with the slashes that Spin keeps.
+/// The part of a path after a wildcard route, with the slashes that Spin keeps.
 fn trailing(wildcard: Option<&str>, path: &str) -> String {
     let end = if path.ends_with('/') { "/" } else { "" };
     match wildcard {
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     fn routes(patterns: &[&str]) -> Result<Routes, RouteError> {
-        // Each route leads to a component of its own name.
+        // The component of each route has the route's name.
         let pairs: Vec<_> =
             patterns.iter().map(|route| ((*route).to_owned(), (*route).to_owned())).collect();
         Routes::new(&pairs)
@@ -195,7 +194,7 @@ mod tests {
             ("/api", Some("/api/...")),
             ("/API", None),
             ("/events/audit", Some("/events/audit")),
-            // What Spin takes for the same path, a caller who guards one has to know.
+            // Spin treats these as the same path, which matters to a guard.
             ("//events/audit//", Some("/events/audit")),
             ("/events/audit/x", None),
             ("/x/deep/y", Some("/:anything/deep/...")),
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_is_refused_by_name() {
+    fn malformed_routes_are_named() {
         for (patterns, reason) in [
             (&["/a", "/a"][..], "twice"),
             (&["/a/*/b"], "wildcard"),
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_is_told_what_spin_would_tell() {
+    fn a_component_gets_the_headers_that_spin_would_set() {
         let patterns = ["/foo/:user_id/...", "/exact/", "/..."];
         let routes = routes(&patterns).unwrap();
         let check = |target: &str, expected: &[(&str, &str)]| {

@@ -1,10 +1,10 @@
-//! Sessions on loan from a pool, and what becomes of them afterwards.
+//! Sessions borrowed from a pool, and their return.
 //!
-//! A session goes back to its pool only as it came: a finished statement that leaves no trace (see
-//! `postgres/statement.rs`) needs no cleaning, and so no round trip. After any other the session stays
-//! with the connection that the guest holds, which so sees what it did, and ends with it. A session
-//! whose guest was cut off in the middle of a statement is cancelled and ends, too. Spin cleans each
-//! session when it is taken from the pool instead; guests cannot tell the difference.
+//! A session returns to its pool only if it is clean: after a finished statement that leaves no trace (see
+//! `postgres/statement.rs`), cleaning and its round trip are unnecessary. After any other statement, the
+//! session stays with the guest's connection, which so sees its own effects, and ends with it. If a guest is
+//! stopped within a statement, the statement is cancelled and the session ends. Spin instead cleans each
+//! session when it is taken from the pool; guests cannot tell the difference.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use deadpool_postgres::Object;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Most sessions of one component with one address; Spin has 64.
+/// Maximum number of sessions of one component to one address; Spin has 64.
 pub const POOL_SESSIONS_MAX: usize = 24;
-/// Most prepared statements that a session keeps.
+/// Maximum number of prepared statements that a session keeps.
 const PREPARED_STATEMENTS_MAX: usize = 256;
-/// How long asking the server to cancel a statement may take, in seconds.
+/// How long a request to cancel a statement may take, in seconds.
 const CANCEL_S_MAX: u64 = 5;
 
-/// The sessions of one component with one address.
+/// The sessions of one component to one address.
 pub struct Database {
     pool: Pool,
-    /// For asking to cancel a statement, which takes a connection of its own.
+    /// For cancel requests, which need a connection of their own.
     tls: MakeRustlsConnect,
 }
 
 impl Database {
-    /// Connects when the first session is asked for.
+    /// Connects when the first session is requested.
     ///
     /// # Errors
-    /// When TLS cannot be set up as the DSN says.
+    /// If TLS cannot be set up as the DSN says.
     pub(super) fn new(dsn: &Dsn, application: &str) -> Result<Self, String> {
         let options = PoolOptions {
             connections_max: POOL_SESSIONS_MAX,
@@ -48,7 +48,7 @@ impl Database {
     /// Waits for a session, as long as the pool allows.
     pub(super) async fn session(&self) -> Result<Session, deadpool_postgres::PoolError> {
         let client = self.pool.get().await?;
-        // More statements than a component has in its sources are made as it goes.
+        // Some statements are built at run time, so their number has to be bounded.
         if client.statement_cache.size() >= PREPARED_STATEMENTS_MAX {
             client.statement_cache.clear();
         }
@@ -61,8 +61,8 @@ impl Database {
     }
 }
 
-/// A connection as a component holds it: a session of the pool, borrowed for each statement, until
-/// one leaves something in it that later statements of this connection have to see.
+/// A connection of a component: a session borrowed from the pool for each statement, until a statement leaves
+/// state that later ones of this connection have to see.
 pub struct Connection {
     pub(super) database: Arc<Database>,
     pub(super) kept: Option<Session>,
@@ -74,7 +74,7 @@ impl Connection {
     }
 }
 
-/// A session on loan.
+/// A borrowed session.
 pub struct Session {
     /// Absent only while this is dropped.
     client: Option<Object>,
@@ -88,8 +88,8 @@ impl Session {
         self.client.as_ref().unwrap_or_else(|| unreachable!("a session is dropped only once"))
     }
 
-    /// Marks that a statement begins. When this is dropped before [`Self::has_ended`], the statement
-    /// is cancelled.
+    /// Marks the start of a statement. If this is dropped before [`Self::has_ended`], the statement is
+    /// cancelled.
     pub(super) fn begins(&mut self, leaves_no_trace: bool) {
         self.is_running = true;
         self.is_dirty |= !leaves_no_trace;
@@ -99,7 +99,7 @@ impl Session {
         self.is_running = false;
     }
 
-    /// Whether the session has something that no one else may see.
+    /// Whether the session has state that nobody else may see.
     pub(super) fn is_dirty(&self) -> bool {
         self.is_dirty
     }
@@ -109,7 +109,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         if self.is_running {
-            // Without a runtime the program is at its end, and so is the connection.
+            // Without a runtime, the program is about to exit and the connection with it.
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(cancel(client, self.tls.clone()));
                 return;
@@ -121,13 +121,13 @@ impl Drop for Session {
     }
 }
 
-/// Closes a session; the server rolls back what is open.
+/// Closes a session; the server rolls back an open transaction.
 fn end(client: Object) {
     drop(Object::take(client));
 }
 
-/// Has the server stop what a session runs, then ends the session. It keeps its place in the pool
-/// until then, so that there are never more statements at work than the pool has places.
+/// Cancels the session's statement on the server, then ends the session. The session keeps its place in the
+/// pool until then, so that the number of running statements never exceeds the pool's size.
 async fn cancel(client: Object, tls: MakeRustlsConnect) {
     let token = client.cancel_token();
     let limit = Duration::from_secs(CANCEL_S_MAX);

@@ -1,13 +1,13 @@
-//! Variables of an application, and the templates (`{{ name }}`) that hand them to components.
+//! Variables of an application, and the templates (`{{ name }}`) that pass them to components.
 
 use std::collections::BTreeMap;
 
 use crate::manifest::Variable;
 
-/// Prefix under which Spin's environment provider looks for a variable.
+/// Prefix of variables for Spin's environment provider.
 pub const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// Why a variable has no value, or none that can be used.
+/// Why a variable has no usable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
     #[error("variable {name} has no value: set {ENVIRONMENT_PREFIX}{upper}", upper = name.to_uppercase())]
@@ -25,7 +25,7 @@ pub enum VariableError {
 pub struct Values(BTreeMap<String, String>);
 
 impl Values {
-    /// Takes the value that `provider` has for each variable, otherwise its default.
+    /// Takes each variable's value from `provider`, otherwise its default.
     ///
     /// # Errors
     /// [`VariableError::Missing`] for a required one without a value.
@@ -43,7 +43,7 @@ impl Values {
         Ok(Self(values))
     }
 
-    /// The value of a variable; none when there is no such variable.
+    /// The value of a variable; none if there is no such variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -54,7 +54,7 @@ impl Values {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// What Spin's environment provider has for a variable.
+    /// A variable's value in Spin's environment provider.
     #[must_use]
     pub fn from_environment(name: &str) -> Option<String> {
         std::env::var(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase())).ok()
@@ -63,7 +63,7 @@ impl Values {
     /// Fills a template.
     ///
     /// # Errors
-    /// When it names an unknown variable or is malformed.
+    /// If it names an unknown variable or is malformed.
     pub fn fill(&self, template: &str) -> Result<String, VariableError> {
         let mut filled = String::new();
         let mut rest = template;
@@ -107,7 +107,7 @@ mod tests {
             Values::resolve(&variables, |name| (name == "b").then(|| "{{ a }}".to_owned()))
                 .unwrap();
         let fill = |template| values.fill(template);
-        assert_eq!(fill("x{{a}}y{{ b }}").unwrap(), "x1y{{ a }}", "a value is no template");
+        assert_eq!(fill("x{{a}}y{{ b }}").unwrap(), "x1y{{ a }}", "a value is not a template");
         assert!(matches!(fill("{{ c }}"), Err(VariableError::Unknown { .. })));
         assert!(matches!(fill("{{ a"), Err(VariableError::Unclosed { .. })));
     }

@@ -1,15 +1,15 @@
-//! Errors of Postgres as Spin 4 hands them to a guest.
+//! Errors of Postgres in Spin 4's form.
 
 use tokio_postgres::error::DbError;
 
 use crate::binding::spin::postgres::postgres as wit;
 
-/// The session could not be had, whatever the server said.
+/// No session was available, whatever the server said.
 pub(super) fn of_pool(error: &deadpool_postgres::PoolError) -> wit::Error {
     wit::Error::ConnectionFailed(rondo_database::explain(error))
 }
 
-/// A statement failed before its answer began.
+/// A statement failed before its first row.
 pub(super) fn of_statement(error: &tokio_postgres::Error) -> wit::Error {
     let as_text = format!("{error:?}");
     wit::Error::QueryFailed(match error.as_db_error() {
@@ -25,13 +25,13 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> wit::Error {
     })
 }
 
-/// A query failed while it was carried out: Spin 4 makes a text of the error there.
+/// A query failed during execution; Spin 4 reports only text there.
 pub(super) fn of_rows(error: &tokio_postgres::Error) -> wit::Error {
     wit::Error::QueryFailed(wit::QueryError::Text(format!("{:?}", of_statement(error))))
 }
 
-/// A query answered no row. From 4.0.0 on such a call never returns on Spin (spinframework/spin#3671),
-/// so that a component that makes one is refused here, where it is noticed.
+/// A query without rows. Since 4.0.0 such a call never returns on Spin (spinframework/spin#3671), so it is
+/// refused here, where it is noticed.
 pub(super) fn of_no_row(statement: &str) -> wit::Error {
     wit::Error::QueryFailed(wit::QueryError::Text(format!(
         "a query must answer at least one row, which Spin 4.0 waits for; \
@@ -39,7 +39,7 @@ pub(super) fn of_no_row(statement: &str) -> wit::Error {
     )))
 }
 
-/// Under the names that Spin gives them.
+/// Under Spin's names.
 fn extras(db: &DbError) -> Vec<(String, String)> {
     let line = db.line().map(|line| line.to_string());
     [

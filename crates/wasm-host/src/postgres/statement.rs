@@ -1,11 +1,11 @@
-//! Which statements can leave their session dirty.
+//! Decides whether a statement can leave state in its session.
 
 /// The commands that leave no session state outside of a transaction.
 const PLAIN_COMMANDS: [&str; 7] =
     ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH"];
 
-/// Words with which they leave state all the same: settings (by an UPDATE of `pg_settings` too), the seed
-/// of `random()`, temporary tables by SELECT INTO.
+/// Words by which such commands leave state nevertheless: settings (also by an UPDATE of `pg_settings`), the
+/// seed of `random()`, temporary tables by SELECT INTO.
 const DIRTYING_WORDS: [&str; 6] =
     ["set_config", "pg_settings", "setseed", "temp", "temporary", "pg_temp"];
 
@@ -26,7 +26,7 @@ const XACT: &[u8] = b"_xact_";
 /// Whether a session is clean after this statement.
 ///
 /// A wrong `false` only costs time: the session is not reused. The bodies of database functions are not
-/// seen here; Rondo's set nothing beyond their transaction (`SET LOCAL`, a function's own `SET` clause,
+/// examined; Rondo's set nothing beyond their transaction (`SET LOCAL`, a function's own `SET` clause,
 /// `pg_advisory_xact_lock`).
 pub(super) fn leaves_no_trace(statement: &str) -> bool {
     let command = after_comments(statement);
@@ -35,7 +35,7 @@ pub(super) fn leaves_no_trace(statement: &str) -> bool {
     is_plain && words(statement).all(|word| !dirties(word))
 }
 
-/// Called for each word of each statement; the first letter rules most of them out.
+/// Called for each word of each statement; the first letter excludes most of them.
 fn dirties(word: &[u8]) -> bool {
     let is_like = |known: &&&str| word[0].eq_ignore_ascii_case(&known.as_bytes()[0]);
     let begins = |lead: &&str| {
@@ -44,25 +44,25 @@ fn dirties(word: &[u8]) -> bool {
     let is_of_transaction = || word.windows(XACT.len()).any(|part| part.eq_ignore_ascii_case(XACT));
     DIRTYING_WORDS.iter().filter(is_like).any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
         || DIRTYING_PREFIXES.iter().filter(is_like).any(begins) && !is_of_transaction()
-        // U&"…" could spell any of these by escapes.
+        // U&"…" could spell any of these with escapes.
         || word.len() >= 2 && word[word.len() - 2..].eq_ignore_ascii_case(b"u&")
 }
 
-/// Words as an identifier has them, also inside of strings and comments. In bytes, since telling
-/// characters apart took longer than all the rest.
+/// Words in the sense of identifiers, including those in strings and comments. Bytes, because decoding
+/// characters took longer than everything else.
 fn words(statement: &str) -> impl Iterator<Item = &[u8]> {
     let is_apart = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'&'));
     statement.as_bytes().split(is_apart).filter(|word| !word.is_empty())
 }
 
-/// The statement from its first word on.
+/// The statement from its first word on, after comments.
 fn after_comments(mut statement: &str) -> &str {
     loop {
         statement = statement.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '(');
         let rest = if let Some(line) = statement.strip_prefix("--") {
             line.split_once('\n').map(|(_, rest)| rest)
         } else if let Some(block) = statement.strip_prefix("/*") {
-            // Nested ones end too early here, and then no command follows.
+            // Nested comments end too early here; then no known command follows.
             block.split_once("*/").map(|(_, rest)| rest)
         } else {
             return statement;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_leave_a_trace_is_told() {
+    fn statements_that_can_leave_a_trace_are_detected() {
         for statement in [
             "",
             "BEGIN",

@@ -1,5 +1,5 @@
-//! Values on their way into statements and out of rows: those that Spin can carry and we use. What
-//! Spin cannot read (TIMESTAMPTZ) or gives as unsupported (json and every other type) is refused here.
+//! Parameters and column values of the types that Spin supports and Rondo uses. What Spin cannot read
+//! (TIMESTAMPTZ) or returns as unsupported (json and other types) is refused here.
 
 use bytes::BytesMut;
 use tokio_postgres::Row;
@@ -9,7 +9,7 @@ use crate::binding::spin::postgres::postgres as wit;
 
 type Encoded = Result<IsNull, Box<dyn std::error::Error + Sync + Send>>;
 
-/// A value bound to a statement.
+/// A value for a statement's parameter.
 #[derive(Debug)]
 pub(super) struct Parameter(wit::ParameterValue);
 
@@ -66,7 +66,7 @@ impl ToSql for Parameter {
             V::ArrayInt32(value) => value.to_sql_checked(ty, out),
             V::ArrayInt64(value) => value.to_sql_checked(ty, out),
             V::ArrayStr(value) => value.to_sql_checked(ty, out),
-            // A null of whatever type the statement asks for.
+            // NULL of whatever type the statement expects.
             V::DbNull => Ok(IsNull::Yes),
             _ => Err("this type of parameter is not supported".into()),
         }
