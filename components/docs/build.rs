@@ -1,5 +1,5 @@
-//! Compresses what the component serves. Swagger UI comes from a crate that carries the archive of its
-//! release, so a build fetches nothing but crates.
+//! Compresses the files that the component serves. Swagger UI comes from a crate that contains its release,
+//! so a build downloads only crates.
 
 use std::error::Error;
 use std::io::{Cursor, Read as _, Write as _};

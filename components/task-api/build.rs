@@ -1,7 +1,7 @@
-//! Memory that the component begins with.
+//! Sets the component's initial memory.
 
-/// Enough for most requests, in bytes. Without it the first allocations grow the memory, each with a
-/// system call of the host and another when the instance ends. Pages that nobody touches cost nothing.
+/// Enough for most requests, in bytes. Otherwise the first allocations would grow the memory, each with a
+/// system call of the host and another when the instance ends. Untouched pages cost nothing.
 const INITIAL_MEMORY_BYTES: usize = 2 << 20;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! The audit component: records every event once, and shows what was recorded.
+//! The audit component: records every event once, and answers queries about the records.
 
 rondo_guest::generate_service_bindings!("rondo:worlds/audit");
 
@@ -49,8 +49,8 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// Records a batch by one statement. What is no event is rejected before, so that it does not fail
-/// the others; when the statement fails all the same, each event is worth a try of its own.
+/// Records a batch with one statement. Malformed events are rejected first, so that they do not fail the
+/// others. If the statement still fails, each event is retried alone.
 fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
     let mut records = Vec::with_capacity(batch.len());
     let mut dispositions: Vec<_> = batch
@@ -109,7 +109,8 @@ fn statistics(request: &Request) -> Result<Response, Refusal> {
     Ok(Response::json(200, Store::open()?.statistics(user, first, last)?))
 }
 
-/// What both routes begin with: who asks, and whose events they may see; none for everyone's.
+/// The start of both routes: authenticates, and returns the user whose events the caller reads; none for
+/// everyone's.
 fn begin(request: &Request) -> Result<(Reader, Option<i64>), Refusal> {
     let caller = caller::authenticate(request)?;
     let mut parameters = parameters(request);

@@ -1,11 +1,11 @@
-//! An event as the audit log keeps it.
+//! An event in the audit log's form.
 
 use rondo_domain::jiff::Timestamp;
 use rondo_guest::event::Event;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What is recorded of an event.
+/// A row for the audit log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Record {
     pub event_id: Uuid,
@@ -15,11 +15,11 @@ pub struct Record {
     /// RFC 3339 in UTC.
     pub occurred_at: String,
     pub topic: String,
-    /// The value as it came.
+    /// The event's value, unchanged.
     pub payload: String,
 }
 
-/// The members that have columns of their own. Events of unknown types are recorded too.
+/// The members with columns of their own. Events of unknown types are recorded too.
 #[derive(Deserialize)]
 struct Members {
     event_id: Uuid,
@@ -29,7 +29,7 @@ struct Members {
 
 impl Record {
     /// # Errors
-    /// When it is not an event, or has a value that the database cannot store.
+    /// If it is not an event, or has a value that the database cannot store.
     pub fn of(event: Event) -> Result<Self, String> {
         let members: Members =
             serde_json::from_str(&event.data).map_err(|error| format!("value: {error}"))?;

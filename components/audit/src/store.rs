@@ -11,7 +11,7 @@ impl Store {
         Database::open("database_url").map(Self)
     }
 
-    /// Appends what is not there yet.
+    /// Appends records that do not exist yet.
     pub fn append(&self, records: Vec<Record>) -> Result<(), DatabaseError> {
         let rows = records.len();
         let mut columns: [Vec<Option<String>>; 7] =
@@ -61,12 +61,12 @@ impl Store {
     }
 }
 
-/// Which logs are wanted; none of a member: whatever.
+/// Filters of a list of logs; none means any.
 pub struct LogFilter {
     pub user: Option<i64>,
     pub action_type: Option<String>,
     pub task: Option<i64>,
-    /// Bounds of when it happened, inclusive.
+    /// Range of the events' times, inclusive.
     pub first: Option<String>,
     pub last: Option<String>,
     /// The id that the page continues after.
@@ -78,6 +78,6 @@ pub struct LogFilter {
 pub struct Page {
     /// A JSON array.
     pub items: String,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! `GET` and `PATCH /api/auth/me`: what a user may know and change of the account.
+//! `GET` and `PATCH /api/auth/me`: shows and changes the caller's account.
 
 use rondo_contract::body::{Reader, boolean, text};
 use rondo_contract::problem::FieldError;
@@ -15,10 +15,10 @@ use crate::store::{Changed, Store};
 /// Members that may be sent back as they were answered.
 const READ_ONLY: [&str; 3] = ["id", "email", "email_verified"];
 
-/// Any valid token may ask whose it is.
+/// Any valid token may read its user's account.
 pub fn show(request: &Request) -> Result<Response, Refusal> {
     let caller = caller::authenticate(request)?;
-    // The account may have gone since the token was made.
+    // The account may have been deleted since the token was issued.
     let account = Store::open()?.account(caller.user_id)?.ok_or_else(Refusal::unauthenticated)?;
     Ok(Response::json(200, account.json))
 }
@@ -37,7 +37,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// The changes as the database takes them: name, time_zone, notify_email, digest_at.
+/// The changes in the database's form: name, time_zone, notify_email, digest_at.
 fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     let mut reader = Reader::of(patch)?;
     let mut changes = json!({});

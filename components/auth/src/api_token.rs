@@ -1,4 +1,4 @@
-//! Personal API tokens: made by a user for a program, with as much as that needs to do.
+//! Personal API tokens: created by a user for a program, with only the scopes that it needs.
 
 use rondo_contract::body::{Reader, text};
 use rondo_contract::problem::{FieldError, ProblemCode};
@@ -16,7 +16,7 @@ use crate::bindings::wasi::random::random::get_random_bytes;
 use crate::mail::{self, Deed};
 use crate::store::{Made, Store};
 
-/// Tokens of one user.
+/// Maximum number of tokens of one user.
 const TOKENS_MAX: i64 = 100;
 
 /// `POST /api/auth/tokens`.
@@ -32,7 +32,7 @@ pub fn list(request: &Request) -> Result<Response, Refusal> {
     Ok(Response::json(200, Store::open()?.api_tokens(user)?))
 }
 
-/// Makes a token and shows it, this once.
+/// Creates a token, and shows it only in this response.
 pub fn create(request: &Request) -> Result<Response, Refusal> {
     let login = caller::logged_in(request)?;
     let form = TokenForm::of(&body::object(request)?, clock::now())?;
@@ -65,7 +65,7 @@ pub fn create(request: &Request) -> Result<Response, Refusal> {
     Ok(Response::json(201, answer.to_string()).header("cache-control", "no-store"))
 }
 
-/// `DELETE /api/auth/tokens/{token_id}`: the next request with it is refused.
+/// `DELETE /api/auth/tokens/{token_id}`: revokes the token at once.
 pub fn delete(request: &Request) -> Result<Response, Refusal> {
     let user = caller::logged_in(request)?.user_id;
     let segments = request.segments();
@@ -94,7 +94,7 @@ impl TokenForm {
     }
 }
 
-/// At least one of those that a user can give away.
+/// At least one of the scopes that a user can delegate.
 fn scopes(value: &Value) -> Result<Scopes, Violation> {
     let words: Option<Vec<&str>> =
         value.as_array().and_then(|words| words.iter().map(Value::as_str).collect());

@@ -16,7 +16,7 @@ pub struct Registration {
     pub password: String,
     pub name: Option<String>,
     pub time_zone: Option<String>,
-    /// The token of one.
+    /// The invitation's token.
     pub invitation: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Registration {
         let time_zone = reader.optional("time_zone", text(time_zone));
         let invitation = reader.optional("invitation", text(as_it_is));
         reader.finish()?;
-        // A member that was refused has left an error, so these are there.
+        // A refused member has left an error, so these are present.
         Ok(Self {
             email: email.unwrap_or_default(),
             password: password.unwrap_or_default(),
@@ -43,13 +43,13 @@ impl Registration {
         })
     }
 
-    /// What finds the account, in whatever case the address is given.
+    /// The key of the account, independent of the address's case.
     pub fn email_key(&self) -> String {
         email::key(&self.email)
     }
 }
 
-/// `POST /api/auth/invitations`: the key of the one address that it is for, if it is for one.
+/// `POST /api/auth/invitations`: the key of the invited address, if the invitation is limited to one.
 pub fn invitation(request: &Request) -> Result<Option<String>, Refusal> {
     let members = body::object(request)?;
     let mut reader = Reader::new(&members);
@@ -58,7 +58,7 @@ pub fn invitation(request: &Request) -> Result<Option<String>, Refusal> {
     Ok(email.as_deref().map(email::key))
 }
 
-/// `POST /api/auth/login`. An address that no account can have is not refused: it has no account.
+/// `POST /api/auth/login`. An address that no account can have is not refused; it simply has no account.
 pub struct Credentials {
     pub email_key: String,
     pub password: String,
@@ -72,13 +72,13 @@ impl Credentials {
     }
 }
 
-/// The one member of a body that has no other.
+/// A body with exactly one member.
 pub fn only(request: &Request, member: &'static str) -> Result<String, Refusal> {
     let [value] = texts(request, [(member, as_it_is)])?;
     Ok(value)
 }
 
-/// `POST /api/auth/password/forgot`: what finds the account.
+/// `POST /api/auth/password/forgot`: the key of the account.
 pub fn forgotten(request: &Request) -> Result<String, Refusal> {
     let [email_key] = texts(request, [("email", any_email)])?;
     Ok(email_key)
@@ -113,7 +113,7 @@ impl PasswordChange {
 
 type Parse = fn(&str) -> Result<String, Violation>;
 
-/// A body of texts, all of which are required.
+/// A body of required texts.
 fn texts<const N: usize>(
     request: &Request,
     members: [(&'static str, Parse); N],
@@ -122,7 +122,7 @@ fn texts<const N: usize>(
     let mut reader = Reader::new(&object);
     let values = members.map(|(name, parse)| reader.required(name, text(parse)));
     reader.finish()?;
-    // A member that was refused has left an error, so all are there.
+    // A refused member has left an error, so all are present.
     Ok(values.map(Option::unwrap_or_default))
 }
 
@@ -130,7 +130,7 @@ fn as_it_is(text: &str) -> Result<String, Violation> {
     Ok(text.to_owned())
 }
 
-/// What finds an account, if there is one. The form of the address is not judged.
+/// The key of an account that may not exist. The address's format is not checked.
 fn any_email(text: &str) -> Result<String, Violation> {
     Ok(email::key(&text.trim().replace('\0', "")))
 }

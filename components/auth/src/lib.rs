@@ -26,10 +26,10 @@ use crate::form::Credentials;
 use crate::session::Session;
 use crate::store::{Opening, Store, Try};
 
-/// What answers one method of a route.
+/// The handler of one method of a route.
 type Answer = fn(&Request) -> Result<Response, Refusal>;
 
-/// Who may use a path at all; an answer checks that itself, and has the caller of it.
+/// The callers that a path admits. A handler checks that itself and so obtains the caller.
 enum Guard {
     None,
     Token,
@@ -68,12 +68,12 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     let (guard, answers) = table(rest).ok_or_else(Refusal::not_found)?;
     match answer_of(request, answers) {
         Ok(answer) => answer(request),
-        // Who may not come in is not told what is wrong with the form.
+        // A caller without access does not learn what is wrong with the form.
         Err(refusal) => Err(guard.refusal(request).unwrap_or(refusal)),
     }
 }
 
-/// What answers each method of a path, by what is behind `/api/auth/`; none when there is no such path.
+/// The guard and handlers of a path after `/api/auth/`; none if there is no such path.
 fn table(rest: &[&str]) -> Option<(Guard, &'static [(Method, Answer)])> {
     use Method::{Delete, Get, Patch, Post};
     let table: (Guard, &'static [(Method, Answer)]) = match rest {
@@ -114,7 +114,7 @@ impl Guard {
     }
 }
 
-/// Tells a wrong password from an unknown e-mail neither in words nor in time.
+/// A wrong password and an unknown e-mail get the same response, after the same time.
 fn login(request: &Request) -> Result<Response, Refusal> {
     let credentials = Credentials::read(request)?;
     let address = caller::client_address(request)?;
@@ -148,7 +148,7 @@ fn refresh(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// A token that is not known any more is as good as logged out.
+/// An unknown token counts as logged out.
 fn logout(request: &Request) -> Result<Response, Refusal> {
     let refresh_token = form::only(request, "refresh_token")?;
     if let Some(hash) = secret::hash(&refresh_token) {

@@ -1,5 +1,5 @@
-//! `/links/unsubscribe`: stops reminders and digests by e-mail. A mail program may press the button by
-//! itself (RFC 8058). It then sends `List-Unsubscribe=One-Click`, which adds nothing to the link.
+//! `/links/unsubscribe`: stops reminders and digests by e-mail. A mail program may press the button by itself
+//! (RFC 8058). It then sends `List-Unsubscribe=One-Click`, which adds nothing to the link.
 
 use rondo_contract::link_token::Purpose;
 use rondo_guest::Refusal;

@@ -1,4 +1,4 @@
-//! Mails about an account: some carry a token that works once, others report what was done.
+//! Mails about an account: some carry a token that works once, others are notices of changes.
 //!
 //! The token is in the link's fragment, which no browser sends and no server logs. The page behind the
 //! link (see `page`) sends it when its reader presses a button, not when a mail program opens the link.
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::bindings::wasi::random::random::get_random_bytes;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";
-/// Variable that says whether an unverified address gets no mail but the verification.
+/// Variable that says whether an unverified address gets only the verification mail.
 const VERIFIED_ONLY_VARIABLE: &str = "require_verified_email";
 const VERIFY_LIFETIME_S: i64 = 24 * 60 * 60;
 const RESET_LIFETIME_S: i64 = 60 * 60;
@@ -35,11 +35,11 @@ impl Purpose {
     }
 }
 
-/// A change to an account that its owner is told of.
+/// A change to an account that its owner is notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     PasswordChanged,
-    /// An API token with these scopes was made.
+    /// An API token with these scopes was created.
     TokenMade(Scopes),
 }
 
@@ -53,7 +53,7 @@ pub fn write(purpose: Purpose, request: &Request) -> Result<Value, Refusal> {
     Ok(mail)
 }
 
-/// A mail that reports what was done, in the form that the database stores.
+/// A notice of a change, in the form that the database stores.
 pub fn notice(deed: Deed, request: &Request) -> Result<Value, Refusal> {
     let (purpose, subject, what) = match deed {
         Deed::PasswordChanged => (
@@ -75,7 +75,7 @@ pub fn notice(deed: Deed, request: &Request) -> Result<Value, Refusal> {
     Ok(mail)
 }
 
-/// Whether an unverified address gets no mail but the verification.
+/// Whether an unverified address gets only the verification mail.
 pub fn verified_only() -> Result<bool, Refusal> {
     Ok(variable::get(VERIFIED_ONLY_VARIABLE)? == "true")
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_link_has_the_token_behind_the_hash() {
+    fn the_links_fragment_is_the_token() {
         let mail = render(Purpose::ResetPassword, "https://rondo.example", "abc");
         let link = "https://rondo.example/api/auth/password/reset#abc";
         assert_eq!(mail["purpose"], "reset_password");

@@ -1,5 +1,5 @@
-//! The pages behind the links in mails. A page sends the token when its reader presses the button. Opening
-//! the link, as mail programs do to inspect it, uses nothing up.
+//! The pages behind the links in mails. A page sends the token only when its reader presses the button, so
+//! mail programs that open the link do not use it up.
 
 use askama::Template;
 use rondo_contract::secret;
@@ -17,7 +17,7 @@ struct Page<'a> {
     title: &'a str,
     asks_password: bool,
     button: &'a str,
-    /// What the page says afterwards.
+    /// The page's text after success.
     done: &'a str,
     nonce: String,
 }
@@ -41,7 +41,7 @@ fn page(title: &str, asks_password: bool, button: &str, done: &str) -> Response 
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let page = Page { title, asks_password, button, done, nonce };
-    // Writing into a string does not fail.
+    // Writing to a string cannot fail.
     let html = page.render().unwrap_or_default();
     Response::of("text/html; charset=utf-8", 200, html.into_bytes())
         .header("content-security-policy", policy)

@@ -1,5 +1,5 @@
-//! Passwords: how easily one is guessed, and its hash by argon2id with the parameters that OWASP's password
-//! storage cheat sheet recommends.
+//! Passwords: their strength, and their hashes by argon2id with the parameters that OWASP's password storage
+//! cheat sheet recommends.
 
 use argon2::password_hash::{PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -13,19 +13,19 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_BYTES: u64 = 16;
 
-/// A hash of a password that nobody has, with the parameters above: what a login with an unknown
-/// e-mail is verified against, so that it takes as long.
+/// A hash with the parameters above that no password matches. A login with an unknown e-mail is verified
+/// against it, so that it takes as long as any other.
 const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$cm9uZG8tbm9ib2R5c2FsdA\
                             $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Least score that a password may have, from 0 to 4. That of 3 is for one that takes some 10^8 guesses,
-/// which throttled logins do not get to, and a stolen hash of this kind holds off for weeks.
+/// Minimum score of a password, from 0 to 4. A score of 3 means some 10^8 guesses: out of reach of throttled
+/// logins, and weeks of work against a stolen hash of this kind.
 const SCORE_MIN: u8 = 3;
 
-/// Refuses a password that is easily guessed: words and names that many have in theirs, patterns of
-/// keys, repeats, dates, and what is known of the user. `member` is where it stands in the body.
+/// Refuses a password that is easy to guess: common words and names, keyboard patterns, repetitions, dates,
+/// and what is known about the user. `member` is its position in the body.
 ///
-/// This is as much work as a hash, so it comes after everything else that may refuse.
+/// This takes as much work as a hash, so all other checks come first.
 pub fn judge(
     member: &str,
     password: &str,
@@ -35,7 +35,7 @@ pub fn judge(
     let known = [email, name].into_iter().flatten();
     let parts = known.clone().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     let known: Vec<&str> = known.chain(parts).filter(|text| !text.is_empty()).collect();
-    // Only an empty one cannot be judged, and the form has refused that.
+    // Only an empty password cannot be scored, and the form has refused that.
     let judged = zxcvbn::zxcvbn(password, &known).map_err(failed)?;
     if judged.score() >= SCORE_MIN {
         return Ok(());
@@ -63,7 +63,7 @@ pub fn hash(password: &str) -> Result<String, Refusal> {
     Ok(hash.to_string())
 }
 
-/// Whether the password is the hash's; never, after the same work, when there is no hash.
+/// Whether the password matches the hash. Without a hash it never does, after the same work.
 pub fn verify(password: &str, hash: Option<&str>) -> Result<bool, Refusal> {
     let parsed = PasswordHash::new(hash.unwrap_or(NOBODYS_HASH)).map_err(failed)?;
     let matches = hasher()?.verify_password(password.as_bytes(), &parsed).is_ok();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_easily_guessed_is_refused() {
+    fn weak_passwords_are_refused() {
         let judged = |password: &str| {
             judge("password", password, Some("ada.lovelace@engine.example"), Some("Ada King"))
         };
@@ -120,17 +120,17 @@ mod tests {
         for bad in known.iter().chain(&common) {
             assert!(judged(bad).is_err(), "{bad}");
         }
-        // Anything that a body can have is judged, to the longest.
+        // Anything that a body can contain gets a score, up to the maximum length.
         for odd in ["\u{301}\u{200d}\u{202e}é🎉👍🏽日本", &"Aa1!".repeat(32), &"ß".repeat(128)]
         {
             let _ = judged(odd);
         }
     }
 
-    /// The time of a login does not tell whether there is an account: what is verified without one
-    /// costs the same work, parameter by parameter and byte by byte.
+    /// The time of a login does not reveal whether the account exists: verification without an account costs
+    /// the same work, parameter by parameter and byte by byte.
     #[test]
-    fn nobodys_hash_is_as_much_work_as_any() {
+    fn the_hash_for_unknown_accounts_costs_the_same_work() {
         let made = made("correct horse");
         let (real, nobodys) =
             (PasswordHash::new(&made).unwrap(), PasswordHash::new(NOBODYS_HASH).unwrap());

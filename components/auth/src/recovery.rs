@@ -1,5 +1,4 @@
-//! Routes about what proves an account: verifying its address, setting a forgotten password, changing
-//! one.
+//! Verifies addresses, sets forgotten passwords and changes passwords.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::secret;
@@ -13,12 +12,12 @@ use crate::session::Session;
 use crate::store::{Opening, PasswordTry, Store};
 use crate::{password, throttle};
 
-/// `POST /api/auth/verify`. With a token of the account's own session, that goes on; without, whatever is
-/// older than this ends, for whoever made it need not have had the address.
+/// `POST /api/auth/verify`. A session of the account whose token comes with the request continues. Otherwise
+/// everything older ends, because its creator need not have owned the address.
 pub fn verify(request: &Request) -> Result<Response, Refusal> {
     let token = form::only(request, "token")?;
     let hash = secret::hash(&token).ok_or_else(invalid_token)?;
-    // One that is not valid is as good as none: the page behind the link has none either.
+    // An invalid session counts as none, because the page behind the link has none either.
     let session = caller::logged_in(request).ok();
     if Store::open()?.verify(&hash, session)? {
         Ok(Response::empty(204))
@@ -27,7 +26,7 @@ pub fn verify(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /api/auth/verify/resend`, for whoever has logged in. 202 also when there is nothing to verify.
+/// `POST /api/auth/verify/resend`, for a logged-in user. 202 even if there is nothing to verify.
 pub fn resend(request: &Request) -> Result<Response, Refusal> {
     let user = caller::logged_in(request)?.user_id;
     body::nothing(&request.body()?, request)?;
@@ -38,8 +37,8 @@ pub fn resend(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /api/auth/password/forgot`: 202 whether or not there is such an account, after the same
-/// work. Where nothing but the verification goes to an address that is not verified, it goes again.
+/// `POST /api/auth/password/forgot`: 202 whether or not the account exists, after the same work. If an
+/// unverified address gets only the verification mail, that is sent again.
 pub fn forgot(request: &Request) -> Result<Response, Refusal> {
     let email_key = form::forgotten(request)?;
     let address = caller::client_address(request)?;
@@ -54,8 +53,8 @@ pub fn forgot(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /api/auth/password/reset`: sets the password and ends everything that is older: sessions, API
-/// tokens, webhooks.
+/// `POST /api/auth/password/reset`: sets the password and ends everything older: sessions, API tokens,
+/// webhooks.
 pub fn reset(request: &Request) -> Result<Response, Refusal> {
     let reset = Reset::read(request)?;
     let hash = secret::hash(&reset.token).ok_or_else(invalid_token)?;
@@ -73,8 +72,8 @@ pub fn reset(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /api/auth/password/change`: asks for the present password, as often as a login may be tried, and
-/// answers the session that goes on, for all have ended.
+/// `POST /api/auth/password/change`: requires the present password, with the throttle of a login. All
+/// sessions end, and the response has a new one.
 pub fn change(request: &Request) -> Result<Response, Refusal> {
     let login = caller::logged_in(request)?;
     let form = PasswordChange::read(request)?;
@@ -109,7 +108,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     Ok(session.answer(200, None))
 }
 
-/// Unknown, used and expired are one: who has a right token knows which it is.
+/// Unknown, used and expired tokens get the same response: the holder of a genuine one knows which applies.
 fn invalid_token() -> Refusal {
     Refusal::invalid(vec![FieldError {
         pointer: "/token".to_owned(),

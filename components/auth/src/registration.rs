@@ -1,4 +1,4 @@
-//! Making an account: by everyone, by whoever has been invited, or by nobody, as an operator says.
+//! Registration: open to everyone, by invitation, or closed, as the operator chooses.
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::secret::{self, INVITATION_LIFETIME_S};
@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::store::{Opening, Registered, RegistrationTry, Store};
 use crate::{password, throttle};
 
-/// Variable with who may register.
+/// Variable that says who may register.
 const REGISTRATION_VARIABLE: &str = "registration";
 
 /// Who may register.
@@ -37,7 +37,7 @@ impl Mode {
     }
 }
 
-/// `POST /api/auth/register`. The work of a hash comes after everything that may refuse it.
+/// `POST /api/auth/register`. All checks precede the work of a hash.
 pub fn register(request: &Request) -> Result<Response, Refusal> {
     let mode = Mode::read()?;
     if matches!(mode, Mode::Off) {
@@ -80,7 +80,7 @@ pub fn register(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// `POST /api/auth/invitations`: a token that somebody can register with, shown this once.
+/// `POST /api/auth/invitations`: a token for a registration, shown only in this response.
 pub fn invite(request: &Request) -> Result<Response, Refusal> {
     let login = caller::admin(request)?;
     let email_key = form::invitation(request)?;
@@ -93,7 +93,7 @@ pub fn invite(request: &Request) -> Result<Response, Refusal> {
     Ok(Response::json(201, answer.to_string()).header("cache-control", "no-store"))
 }
 
-/// Missing, unknown, used, expired and another's are one.
+/// Missing, unknown, used, expired and foreign invitations get the same response.
 const fn not_invited() -> Refusal {
     Refusal::new(ProblemCode::InvitationInvalid)
 }

@@ -13,14 +13,14 @@ use crate::bindings::wasi::random::random::get_random_bytes;
 use crate::store::{Account, Opening, Rotated, Store};
 
 const REFRESH_LIFETIME_S: i64 = 30 * 24 * 60 * 60;
-/// Variable with the lifetime of access tokens, in seconds.
+/// Variable that holds the lifetime of access tokens, in seconds.
 const ACCESS_LIFETIME_VARIABLE: &str = "access_token_seconds";
-/// Longest lifetime of an access token that makes sense: it cannot be taken back.
+/// Maximum lifetime of an access token, because it cannot be revoked.
 const ACCESS_LIFETIME_S_MAX: i64 = 24 * 60 * 60;
-/// Variable with a private key that access tokens are signed with instead of the shared secret.
+/// Variable that holds a private key for signing access tokens instead of the shared secret.
 const SIGNING_KEY_VARIABLE: &str = "jwt_signing_key";
 
-/// A pair of tokens, new.
+/// A new pair of tokens.
 pub struct Session {
     access_token: String,
     refresh_token: String,
@@ -28,7 +28,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session of an account. None when it may not begin any more: see [`Opening`].
+    /// Opens a session of an account. None if the account may not open one any more: see [`Opening`].
     pub fn open(
         store: &Store,
         account: &Account,
@@ -42,8 +42,8 @@ impl Session {
         }
     }
 
-    /// Goes on with the session of a refresh token. None when the token is not valid; when it was
-    /// used before, its session ends.
+    /// Continues the session of a refresh token. None if the token is not valid; if it was used before, its
+    /// session ends.
     pub fn rotate(store: &Store, refresh_token: &str) -> Result<Option<Self>, Refusal> {
         let Some(hash) = secret::hash(refresh_token) else { return Ok(None) };
         let next = new_refresh_token();
@@ -54,7 +54,7 @@ impl Session {
         account.map(|account| Self::of(&account, next, valid_from_s)).transpose()
     }
 
-    /// `valid_from_s`: what was issued before does nothing that matters.
+    /// Sensitive requests refuse tokens issued before `valid_from_s`.
     fn of(account: &Account, refresh_token: String, valid_from_s: i64) -> Result<Self, Refusal> {
         let issued_at_s = clock::now().as_second().max(valid_from_s);
         let expires_in_s = access_lifetime_s()?;
@@ -76,7 +76,7 @@ impl Session {
             token::sign(&claims, &secret)
         } else {
             if secret.is_some() {
-                // With it, every component could make tokens.
+                // With it, every component could issue tokens.
                 return Err(Refusal::internal(format!(
                     "variables {SIGNING_KEY_VARIABLE} and {} are both set",
                     caller::JWT_SECRET_VARIABLE
@@ -90,8 +90,7 @@ impl Session {
         Ok(Self { access_token, refresh_token, expires_in_s })
     }
 
-    /// As it is answered, and kept by nobody on the way (RFC 6749, section 5.1); `user` is the
-    /// account's JSON.
+    /// The response, which must not be cached (RFC 6749, section 5.1); `user` is the account's JSON.
     pub fn answer(&self, status: u16, user: Option<&str>) -> Response {
         Response::json(status, self.json(user)).header("cache-control", "no-store")
     }

@@ -14,7 +14,7 @@ impl Store {
         Database::open("database_url").map(Self)
     }
 
-    /// Takes a try at a registration; `invitation` is the hash of the token of the one that it needs.
+    /// Counts an attempt to register; `invitation` is the hash of the required invitation's token.
     pub fn begin_registration(
         &self,
         email_key: &str,
@@ -66,7 +66,7 @@ impl Store {
         })
     }
 
-    /// When the invitation ends; none when the session has ended.
+    /// When the invitation expires; none if the session has ended.
     pub fn invite(
         &self,
         login: Login,
@@ -85,7 +85,7 @@ impl Store {
         self.0.query_one(statement, &parameters)?.optional_text("expires_at")
     }
 
-    /// Takes a try at a login.
+    /// Counts an attempt to log in.
     pub fn begin_login(
         &self,
         email_key: &str,
@@ -108,7 +108,7 @@ impl Store {
         Ok(Try::Taken(login))
     }
 
-    /// Gives the try back: the password was right.
+    /// Takes the attempt back, because the password was right.
     pub fn login_succeeded(
         &self,
         email_key: &str,
@@ -134,8 +134,8 @@ impl Store {
         })
     }
 
-    /// Since when access tokens are valid for what matters, in seconds since the epoch; none when there
-    /// is no session: see [`Opening`].
+    /// The moment from which access tokens are valid for sensitive requests, in seconds since the epoch; none
+    /// if no session was opened: see [`Opening`].
     pub fn open_session(
         &self,
         user: i64,
@@ -167,7 +167,7 @@ impl Store {
         Ok(is_open.then_some(valid_from_s))
     }
 
-    /// None when the token is not valid.
+    /// None if the token is not valid.
     pub fn rotate_session(
         &self,
         token_hash: &str,
@@ -185,7 +185,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the token was good.
+    /// Whether the token was valid.
     pub fn verify(&self, token_hash: &str, session: Option<Login>) -> Result<bool, DatabaseError> {
         let parameters = [
             text(token_hash),
@@ -196,14 +196,14 @@ impl Store {
         Ok(row.text("outcome")? == "verified")
     }
 
-    /// Seconds to wait, when there have been too many mails; otherwise 0.
+    /// Seconds to wait if there have been too many mails; otherwise 0.
     pub fn resend(&self, user: i64, limits: &Value, mail: &Value) -> Result<i64, DatabaseError> {
         let parameters = [int(user), text(limits.to_string()), text(mail.to_string())];
         let statement = include_str!("sql/verification_resend.sql");
         self.0.query_one(statement, &parameters)?.int("retry_after_s")
     }
 
-    /// Seconds to wait, when the address asks too often; otherwise 0.
+    /// Seconds to wait if the address has sent too many requests; otherwise 0.
     pub fn forgot(
         &self,
         email_key: &str,
@@ -223,7 +223,7 @@ impl Store {
         self.0.query_one(statement, &parameters)?.int("retry_after_s")
     }
 
-    /// Whose mailed token it is; none when it is not good.
+    /// The owner of a mailed token; none if the token is not valid.
     pub fn token_owner(
         &self,
         token_hash: &str,
@@ -235,7 +235,7 @@ impl Store {
         Ok(row.optional_int("user_id")?.map(|_| TokenOwner { email, name }))
     }
 
-    /// Whether the token was good.
+    /// Whether the token was valid.
     pub fn reset(
         &self,
         token_hash: &str,
@@ -247,7 +247,7 @@ impl Store {
         Ok(row.text("outcome")? == "reset")
     }
 
-    /// Takes a try at the present password.
+    /// Counts an attempt at the present password.
     pub fn begin_password_change(
         &self,
         login: Login,
@@ -309,7 +309,7 @@ impl Store {
         })
     }
 
-    /// False when the user has no such token.
+    /// False if the user has no such token.
     pub fn delete_api_token(&self, user: i64, id: i64) -> Result<bool, DatabaseError> {
         let statement = include_str!("sql/api_token_delete.sql");
         let mut row = self.0.query_one(statement, &[int(user), int(id)])?;
@@ -317,14 +317,14 @@ impl Store {
     }
 }
 
-/// What became of a registration.
+/// The outcome of a registration.
 pub enum Registered {
     Account(Account),
     InvitationInvalid,
     EmailTaken,
 }
 
-/// A try at a registration.
+/// The outcome of counting an attempt to register.
 pub enum RegistrationTry {
     Taken,
     Throttled { retry_after_s: i64 },
@@ -332,46 +332,46 @@ pub enum RegistrationTry {
     EmailTaken,
 }
 
-/// What became of a change of an account.
+/// The outcome of a change of an account.
 pub enum Changed {
-    /// As it is answered.
+    /// The account's JSON for the response.
     Account(String),
-    /// Mail is wanted where none can go.
+    /// The user wants mail, but the account has no usable address.
     NoAddress,
     NoUser,
 }
 
-/// What became of an API token.
+/// The outcome of creating an API token.
 pub enum Made {
-    /// As it is answered, but for the token itself.
+    /// The JSON for the response, without the token itself.
     Token(String),
     TooMany,
     SessionEnded,
 }
 
-/// What a session begins by.
+/// The reason for opening a session.
 pub enum Opening<'a> {
     /// The password of this hash was right; it may have been changed in the meantime.
     Login { password_hash: &'a str },
-    /// The password is changed and every other session ends, unless this one has ended or the verified
-    /// hash is not the present one any more.
+    /// The password changes and every other session ends, unless this one has ended or the verified hash is
+    /// outdated.
     PasswordChange { login: Login, verified_hash: &'a str, hash: &'a str, notice: Value },
 }
 
-/// A session that goes on.
+/// A session that continues.
 pub struct Rotated {
     pub user_id: i64,
     /// See [`Store::open_session`].
     pub valid_from_s: i64,
 }
 
-/// Whom a mailed token is of.
+/// The owner of a mailed token.
 pub struct TokenOwner {
     pub email: Option<String>,
     pub name: Option<String>,
 }
 
-/// A try at the password of whoever has logged in.
+/// An attempt at the password of a logged-in user.
 pub enum PasswordTry {
     Taken(Present),
     Throttled { retry_after_s: i64 },
@@ -379,14 +379,14 @@ pub enum PasswordTry {
     NoPassword,
 }
 
-/// The password as it is, by hash, and whose it is.
+/// The present password's hash, and its user.
 pub struct Present {
     pub hash: String,
     pub email: String,
     pub name: Option<String>,
 }
 
-/// A try at a login; without an account there is nothing to verify against.
+/// An attempt to log in. Without an account there is no hash to verify against.
 pub enum Try {
     Taken(Option<Candidate>),
     Throttled { retry_after_s: i64 },
@@ -396,7 +396,7 @@ pub struct Account {
     pub id: i64,
     /// Separated by spaces.
     pub granted_scopes: String,
-    /// As it is answered.
+    /// The account's JSON for the response.
     pub json: String,
 }
 
@@ -407,7 +407,7 @@ impl Account {
     }
 }
 
-/// An account with what its password is verified against.
+/// An account, and the hash to verify its password against.
 pub struct Candidate {
     pub password_hash: String,
     pub account: Account,

@@ -1,14 +1,14 @@
-//! What `reminder.due` tells, and whether it is still worth a mail.
+//! Reads `reminder.due`, and decides whether to send a mail.
 
 use rondo_contract::event::TaskEvent;
 use rondo_domain::notification::{self, Firing, ReminderNow, Version};
 
 use crate::reminder::Reminder;
 
-/// The firing that an event is about.
+/// The firing of an event.
 ///
 /// # Errors
-/// When a member is missing or not an instant.
+/// If a member is missing or not an instant.
 pub fn firing(event: &TaskEvent) -> Result<Firing, String> {
     let missing = |member: &str| format!("{member} is missing");
     let remind_at = event.remind_at.as_deref().ok_or_else(|| missing("remind_at"))?;
@@ -19,8 +19,7 @@ pub fn firing(event: &TaskEvent) -> Result<Firing, String> {
     })
 }
 
-/// Whether the reminder, as it is now, is worth a mail; `verified_only` where the address has to be
-/// verified for that.
+/// Whether the reminder, as it is now, deserves a mail. With `verified_only`, the address must be verified.
 #[must_use]
 pub fn is_current(reminder: &Reminder, firing: &Firing, verified_only: bool) -> bool {
     let Ok(remind_at) = reminder.remind_at.parse() else { return false };

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use crate::mail::{Block, Item, Links, Mail, Reader, one_line};
 
-/// Most entries in one list; the rest is counted.
+/// Maximum number of entries in one list; the rest is only counted.
 pub const ITEMS_MAX: i64 = 50;
 
-/// What a digest is made of.
+/// The content of a digest.
 pub struct Digest {
     pub overdue: Group,
     pub due: Group,
@@ -31,7 +31,7 @@ pub struct Group {
 /// A task, or a missed reminder of one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Entry {
-    /// Of the missed reminder's notification, else of the task.
+    /// Id of the missed reminder's notification, otherwise of the task.
     pub id: i64,
     pub task_id: i64,
     pub title: String,
@@ -47,7 +47,7 @@ pub fn bounds(day: Date, zone: &Zone) -> Option<(Instant, Instant)> {
 }
 
 impl Digest {
-    /// The mail; none when every list is empty.
+    /// The mail; none if every list is empty.
     #[must_use]
     pub fn mail(&self, day: Date, zone: &Zone, reader: &Reader, links: &Links) -> Option<Mail> {
         let groups = [
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_to_say() {
+    fn a_digest_lists_its_groups() {
         let digest = Digest {
             overdue: group(&[entry(1, "Old\n<i>", "2026-01-11T09:00:00Z")], 3),
             due: group(&[entry(2, "New", "2026-01-12T13:00:00Z")], 1),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_say_is_no_mail() {
+    fn empty_lists_give_no_mail() {
         let (overdue, due, missed) = <(Group, Group, Group)>::default();
         assert_eq!(mail(&Digest { overdue, due, missed }), None);
     }
@@ -169,9 +169,9 @@ mod tests {
                 (start.to_owned(), end.to_owned())
             );
         };
-        // Of 23 hours.
+        // A day of 23 hours.
         check("Europe/Paris", "2031-03-30", "2031-03-29T23:00:00Z", "2031-03-30T22:00:00Z");
-        // That begins at one o'clock.
+        // A day that begins at 01:00.
         check("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z");
     }
 }

@@ -1,5 +1,5 @@
-//! The notify component: decides and renders what a due reminder says, records what webhooks are
-//! told, and shows the history of both. The bridge sends what is recorded here.
+//! The notify component: decides about due reminders and renders their mails, records webhook deliveries, and
+//! shows the history of both. The bridge sends what is recorded here.
 
 rondo_guest::generate_service_bindings!("rondo:worlds/notify");
 
@@ -26,10 +26,10 @@ use rondo_guest::page::{self, parameters};
 use crate::rendering::Rendering;
 use crate::store::Store;
 
-/// What mails are made of.
+/// The events that lead to mails.
 const MAILED: [EventType; 2] = [EventType::ReminderDue, EventType::DigestDue];
 
-/// Variable with whether nothing but the verification goes to an address that is not verified.
+/// Variable that says whether an unverified address gets only the verification mail.
 const VERIFIED_ONLY_VARIABLE: &str = "require_verified_email";
 
 struct Component;
@@ -85,7 +85,7 @@ fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
     match webhook::record(&batch) {
         Ok(()) => {}
         Err(error @ DatabaseError::Unavailable(_)) => return Err(unavailable(&error)),
-        // Each may be worth a try of its own.
+        // One event may be at fault, so each is retried alone.
         Err(error @ DatabaseError::Failed(_)) => {
             let retry = Disposition::Retry { reason: error.to_string() };
             return Ok(vec![retry; batch.len()]);

@@ -31,7 +31,7 @@ impl Mail {
         let mut all = vec![Block::Text(greeting)];
         all.extend(blocks);
         all.push(Block::Links(vec![last]));
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let text = Text { blocks: &all }.render().unwrap_or_default();
         let html = Html { subject: &subject, blocks: &all }.render().unwrap_or_default();
         Self { text, html, subject, unsubscribe_url }
@@ -67,7 +67,7 @@ pub struct LabelledUrl {
     pub url: String,
 }
 
-/// The recipient's account, as it is now.
+/// The current account of the recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
     pub user_id: i64,

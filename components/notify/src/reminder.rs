@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::mail::{Block, LabelledUrl, Links, Mail, Reader, one_line};
 
-/// A reminder, its task and its user, as they are now.
+/// The current state of a reminder, its task and its user.
 pub struct Reminder {
-    /// Neither armed again nor cancelled since it came due.
+    /// The reminder has been neither armed again nor cancelled since it came due.
     pub fired: bool,
-    /// Its task still has the due date or the offset that it was planned by.
+    /// The task still has the due date or the offset that the reminder was planned by.
     pub planned: bool,
     pub firing: i64,
     pub remind_at: String,
     pub task_id: i64,
-    /// The task's.
+    /// The task's revision.
     pub revision: i64,
     pub title: String,
     pub description: Option<String>,
@@ -27,7 +27,7 @@ pub struct Reminder {
 }
 
 impl Reminder {
-    /// What the mail says.
+    /// The reminder's mail.
     #[must_use]
     pub fn mail(&self, firing: &Firing, links: &Links) -> Mail {
         let title = one_line(&self.title);
@@ -55,7 +55,7 @@ impl Reminder {
         Mail::of(format!("Reminder: {title}"), &self.reader, blocks, links)
     }
 
-    /// What the mail was rendered from, with the mail, as the database takes it.
+    /// The mail, and the state that it was rendered from, in the database's form.
     #[must_use]
     pub fn record(&self, mail: &Mail) -> Value {
         let mut record = mail.json();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn links_do_what_they_say_for_a_month() {
+    fn links_carry_their_action_and_expire_after_a_month() {
         let mail = mail(&reminder("Team meeting"));
         let tokens: Vec<_> =
             mail.text.lines().filter_map(|line| line.split_once("?token=")).collect();

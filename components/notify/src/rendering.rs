@@ -1,5 +1,5 @@
-//! From an event to a recorded mail: reads what it is about as it is now, decides, renders, records.
-//! Each is recorded once, so an event that comes again, or late, changes nothing.
+//! Turns an event into a recorded mail: reads the current state, decides, renders, records. Each mail is
+//! recorded once, so a repeated or late event changes nothing.
 
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::event::{DigestEvent, TaskEvent};
@@ -19,18 +19,18 @@ use crate::store::Store;
 
 const PUBLIC_URL_VARIABLE: &str = "public_url";
 
-/// What mails are rendered with.
+/// Everything needed to render mails.
 pub struct Rendering {
     store: Store,
     verified_only: bool,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     public_url: String,
     key: HmacKey,
 }
 
 impl Rendering {
     /// # Errors
-    /// What has to be there and is not: a variable, or the database.
+    /// If a variable or the database is missing.
     pub fn open() -> Result<Self, String> {
         let get = |name: &str| variable::get(name).map_err(|error| error.to_string());
         let key = HmacKey::new(get(LINK_SECRET_VARIABLE)?.as_bytes())
@@ -51,7 +51,7 @@ impl Rendering {
             Ok(read) => read,
             Err(reason) => return Ok(Disposition::Reject { reason }),
         };
-        // Without its task or reminder there is nobody to tell and nothing to keep a history of.
+        // Without the task or reminder, there is nobody to notify and no history to keep.
         let Some(reminder) = self.store.reminder(value.user_id, firing.reminder_id)? else {
             return Ok(Disposition::Done);
         };
@@ -61,7 +61,7 @@ impl Rendering {
         Ok(Disposition::Done)
     }
 
-    /// `digest.due`. Nothing is recorded when nobody wants it or there is nothing to say.
+    /// `digest.due`. Nothing is recorded if the user does not want it or the digest is empty.
     pub fn digest(&self, event: &Event) -> Result<Disposition, DatabaseError> {
         let read = DigestEvent::parse(&event.data).and_then(|value| {
             let day = instant::parse_date(&value.day).map_err(|error| format!("day {error}"))?;
@@ -91,7 +91,7 @@ impl Rendering {
     }
 }
 
-/// What the mail goes on with.
+/// The trace that the mail continues.
 fn traceparent(event: &Event) -> String {
     TraceContext::continued(event.traceparent.as_deref()).traceparent()
 }

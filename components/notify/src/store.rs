@@ -1,4 +1,4 @@
-//! What the component reads and the function that it calls.
+//! The component's statements.
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::notification::Firing;
@@ -16,7 +16,7 @@ impl Store {
         Database::open("database_url").map(Self)
     }
 
-    /// A reminder with its task and its user as they are now.
+    /// The current state of a reminder, its task and its user.
     pub fn reminder(&self, user: i64, reminder: i64) -> Result<Option<Reminder>, DatabaseError> {
         let parameters = [int(user), int(reminder)];
         let row = self.0.query_optional(include_str!("sql/reminder.sql"), &parameters)?;
@@ -38,7 +38,7 @@ impl Store {
         .transpose()
     }
 
-    /// Records what is to be said about a firing, once; without a mail, that nothing is.
+    /// Records the mail of a firing once; without a mail, records that none is sent.
     pub fn record(
         &self,
         firing: &Firing,
@@ -55,13 +55,13 @@ impl Store {
         Ok(())
     }
 
-    /// A user who wants a digest.
+    /// The user of a digest, if they want one.
     pub fn digest_reader(&self, user: i64) -> Result<Option<Reader>, DatabaseError> {
         let row = self.0.query_optional(include_str!("sql/digest_reader.sql"), &[int(user)])?;
         row.map(|mut row| reader(user, &mut row)).transpose()
     }
 
-    /// What there is to say of a day between two instants.
+    /// The content of the digest of a day between two instants.
     pub fn digest(
         &self,
         user: i64,
@@ -131,6 +131,6 @@ fn reader(user_id: i64, row: &mut Row) -> Result<Reader, DatabaseError> {
 pub struct Page {
     /// A JSON array.
     pub items: String,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<i64>,
 }

@@ -1,5 +1,5 @@
-//! Webhooks: where a user's own programs are told of events. This component keeps them and records
-//! what is to be delivered; the bridge sends it.
+//! Webhooks, which notify a user's own programs of events. This component manages them and records
+//! deliveries; the bridge sends those.
 
 mod form;
 mod record;
@@ -23,10 +23,10 @@ use crate::bindings::wasi::random::random::get_random_bytes;
 use form::{NewWebhook, WebhookChange};
 use store::{Outcome, Store};
 
-/// Variable with whether a webhook may be on this machine: `true` or `false`.
+/// Variable that says whether a webhook may be on this machine: `true` or `false`.
 const ALLOW_LOOPBACK_VARIABLE: &str = "webhook_allow_loopback";
 
-/// What a path is about.
+/// The resource of a path.
 enum Target {
     All,
     One(i64),
@@ -36,7 +36,7 @@ enum Target {
     Redelivery { webhook: i64, delivery: i64 },
 }
 
-/// The methods of what is behind `…/webhooks` in a path; none when there is no such path.
+/// The methods of a path after `…/webhooks`; none if there is no such path.
 pub fn methods(rest: &[&str]) -> Option<&'static [Method]> {
     Some(match rest {
         [] => &[Method::Get, Method::Post],
@@ -47,10 +47,10 @@ pub fn methods(rest: &[&str]) -> Option<&'static [Method]> {
     })
 }
 
-/// Answers `/api/{user_id}/webhooks` and what is under it; `rest` is the path behind that.
+/// Answers `/api/{user_id}/webhooks` and the paths under it; `rest` is the path after that.
 pub fn route(request: &Request, user: Option<&str>, rest: &[&str]) -> Result<Response, Refusal> {
     let methods = methods(rest).ok_or_else(Refusal::not_found)?;
-    // Reading too: a URL can have a secret in it.
+    // For reading too, because a URL may contain a secret.
     let login = caller::logged_in_as(request, user)?;
     let user = login.user_id;
     if !methods.contains(&request.method) {
@@ -88,7 +88,7 @@ fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
     Ok(Response::json(200, Store::open()?.webhooks(user)?))
 }
 
-/// Makes a webhook and shows its secret, this once.
+/// Creates a webhook, and shows its secret only in this response.
 fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let form = NewWebhook::read(&body::object(request)?, loopback()?)?;
@@ -104,7 +104,7 @@ fn create(request: &Request, login: Login) -> Result<Response, Refusal> {
     Ok(shown_once(201, &answer).header("location", location))
 }
 
-/// Gives a webhook another secret and shows it, this once.
+/// Replaces a webhook's secret, and shows the new one only in this response.
 fn renew_secret(request: &Request, login: Login, id: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     body::nothing(&request.body()?, request)?;
@@ -184,7 +184,7 @@ fn redeliver(
     Ok(Response::json(202, answer(outcome, Refusal::not_found)?))
 }
 
-/// What was asked for, or why not: `otherwise`, unless the session has ended.
+/// The result, or the refusal: `otherwise`, unless the session has ended.
 fn answer(outcome: Outcome, otherwise: impl FnOnce() -> Refusal) -> Result<String, Refusal> {
     match outcome {
         Outcome::Done(json) => Ok(json),
@@ -193,7 +193,7 @@ fn answer(outcome: Outcome, otherwise: impl FnOnce() -> Refusal) -> Result<Strin
     }
 }
 
-/// The mail about where a user's data goes from now on.
+/// The notice of the new destination of a user's data.
 fn notice(url: &str, request: &Request) -> Result<Value, Refusal> {
     let verified_only = variable::get(VERIFIED_ONLY_VARIABLE)? == "true";
     let what = format!(

@@ -1,4 +1,4 @@
-//! The typed export `rondo:recurrence/engine`: a thin door on `domain`.
+//! The typed export `rondo:recurrence/engine`, a thin layer over `domain`.
 
 use rondo_contract::problem::FieldError;
 use rondo_contract::recurrence_rule;

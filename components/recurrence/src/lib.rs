@@ -1,8 +1,8 @@
-//! The recurrence component: makes the next occurrence of what was completed, or ends its series.
+//! The recurrence component: creates the successor of a completed occurrence, or ends its series.
 //!
-//! It decides by the pure rules of `domain` from the state as it is now, not from the event, and
-//! then makes one call of one database function, whose keys see to it that however many events come
-//! however late, an occurrence has one successor.
+//! It decides by the pure rules of `domain` from the current state, not from the event. Then it makes one
+//! call of one database function, whose natural keys ensure that an occurrence has one successor, however
+//! often and late events come.
 
 rondo_guest::generate_service_bindings!("rondo:worlds/recurrence");
 
@@ -73,7 +73,7 @@ fn handle_one(store: &Store, event: &Event) -> Result<Disposition, DatabaseError
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     Completed,
-    /// Its user deleted just this pending occurrence, and the series goes on.
+    /// Its user deleted only this pending occurrence, and the series continues.
     Deleted,
 }
 

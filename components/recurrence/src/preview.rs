@@ -1,4 +1,4 @@
-//! `POST /api/{user_id}/recurrence/preview`: what a rule would make, before it is saved.
+//! `POST /api/{user_id}/recurrence/preview`: the slots of a rule before it is saved.
 
 use rondo_contract::body::{Reader, text};
 use rondo_contract::problem::FieldError;
@@ -38,7 +38,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
         .preview(form.count)
         .iter()
         .map(|slot| {
-            // What the clock shows: a slot that it passes over is told as the time that it becomes.
+            // The wall-clock time: a slot in a gap is shown as the time that it becomes.
             let local = series.zone().local_of(slot.utc);
             json!({ "local": local.to_string(), "utc": instant::format(slot.utc) })
         })
@@ -47,7 +47,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
     Ok(Response::json(200, answer.to_string()))
 }
 
-/// The body.
+/// The request's body.
 struct Form {
     due_date: Option<Instant>,
     time_zone: Option<Zone>,

@@ -1,4 +1,4 @@
-//! What the component reads and the two functions that it calls.
+//! The component's statements.
 
 use rondo_contract::recurrence_rule;
 use rondo_domain::instant::Instant;
@@ -16,8 +16,7 @@ impl Store {
         Database::open("database_url").map(Self)
     }
 
-    /// The occurrence that a task is, or was when it was deleted alone; none when it is in no
-    /// series.
+    /// The occurrence of a task, or of one that was deleted alone; none if it is in no series.
     pub fn occurrence(
         &self,
         user: i64,
@@ -30,7 +29,7 @@ impl Store {
             .transpose()
     }
 
-    /// The name of the zone that the user's tasks are in unless they say otherwise.
+    /// The name of the user's zone, the default of their tasks.
     pub fn user_time_zone(&self, user: i64) -> Result<Option<String>, DatabaseError> {
         let statement = include_str!("sql/user_time_zone.sql");
         self.0.query_one(statement, &[int(user)])?.optional_text("time_zone")
@@ -72,25 +71,25 @@ impl Store {
     }
 }
 
-/// An occurrence with what decides about its successor.
+/// An occurrence, and what decides about its successor.
 pub struct Occurrence {
     pub series_id: i64,
     pub series: Series,
     pub slot: DateTime,
-    /// None for one that was deleted, or is not completed.
+    /// None if it was deleted or is not completed.
     pub completed_at: Option<Instant>,
     pub zone: Zone,
     pub reminder_offset: Option<ReminderOffset>,
     pub deleted: bool,
-    /// Whether it has a successor already, or its series ends with it.
+    /// Whether it already has a successor, or its series ends with it.
     pub followed: bool,
-    /// Slots after this one's that other occurrences have.
+    /// Later slots that other occurrences have.
     pub taken: Vec<DateTime>,
-    /// Occurrences of the series that were completed, this one included.
+    /// Number of completed occurrences of the series, including this one.
     pub completions: u32,
 }
 
-/// A successor to be made.
+/// A successor to create.
 pub struct Next {
     pub slot: DateTime,
     pub due: Instant,
@@ -107,11 +106,11 @@ impl Next {
     }
 }
 
-/// What a function has done.
+/// The outcome of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// The occurrence is not what it was when it was read.
+    /// The occurrence has changed since it was read.
     Stale,
 }
 
@@ -121,7 +120,7 @@ impl Outcome {
     }
 }
 
-/// The row as it is stored, before it is understood.
+/// The row as stored, not yet parsed.
 struct Stored {
     series_id: i64,
     rule: String,

@@ -1,4 +1,4 @@
-//! What follows an occurrence.
+//! Creates the successor of an occurrence.
 
 use rondo_contract::cloud_event::Disposition;
 use rondo_domain::instant::Instant;
@@ -10,14 +10,14 @@ use rondo_guest::{TraceContext, clock};
 use crate::Cause;
 use crate::store::{Next, Occurrence, Outcome, Store};
 
-/// How often a decision is made anew when the occurrence changes at the same time.
+/// Maximum number of decisions if the occurrence changes at the same time.
 const ATTEMPTS_MAX: usize = 3;
-/// Most occurrences that `catch_up: all` makes at once. The series goes on from the last of them
-/// when that is completed.
+/// Maximum number of occurrences that `catch_up: all` creates at once. The series continues from the last of
+/// them when that is completed.
 const CATCH_UP_OCCURRENCES_MAX: usize = 100;
 
-/// Makes the successor of an occurrence or ends its series, unless that has been done, or there is
-/// no reason for it any more.
+/// Creates the successor of an occurrence or ends its series, unless that has been done or is no longer
+/// needed.
 pub fn follow(
     store: &Store,
     user: i64,
@@ -49,18 +49,18 @@ pub fn follow(
 }
 
 impl Occurrence {
-    /// When the occurrence was over, if it still is and nothing follows it yet.
+    /// When the occurrence was finished, if it still is and has no successor yet.
     fn done_at(&self, cause: Cause, now: Instant) -> Option<Instant> {
         let at = match cause {
             Cause::Completed if !self.deleted => self.completed_at,
-            // One that was completed and then deleted has a successor; this one was pending.
+            // A completed occurrence that is then deleted has a successor; this one was pending.
             Cause::Deleted if self.deleted => Some(now),
             _ => None,
         };
         at.filter(|_| !self.followed)
     }
 
-    /// What follows, in order, and the slots that were passed over; none when the series is over.
+    /// The successors in order, and the skipped slots; none if the series is over.
     fn successors(&self, done_at: Instant, now: Instant) -> Option<(Vec<Next>, Vec<DateTime>)> {
         let after =
             |slot| match self.series.successor(slot, done_at, now, self.completions, &self.taken) {

@@ -1,11 +1,11 @@
-//! A task as it is answered.
+//! Responses with a task.
 
 use rondo_guest::http::Response;
 use serde::Deserialize;
 
 use crate::{etag, idempotency};
 
-/// A task as the database answers it.
+/// A task in the database's representation.
 pub struct Answer {
     pub revision: i64,
     /// JSON.
@@ -25,7 +25,7 @@ impl Identity {
 }
 
 impl Answer {
-    /// From the JSON alone. A kept answer's revision is the one that the task had then.
+    /// From the JSON alone. A kept answer has the revision that the task had then.
     pub fn of(task: String) -> Self {
         let revision = Identity::of(&task).revision;
         Self { revision, task }
@@ -41,7 +41,7 @@ pub fn task_response(status: u16, answer: Answer) -> Response {
     Response::json(status, answer.task).header("etag", etag::of(answer.revision))
 }
 
-/// The first answer to an idempotency key again.
+/// Repeats the first answer to an idempotency key.
 pub fn replayed(status: u16, answer: Answer) -> Response {
     idempotency::mark(task_response(status, answer))
 }

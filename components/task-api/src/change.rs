@@ -1,7 +1,7 @@
-//! Changing and deleting a task.
+//! Changes and deletes tasks.
 //!
-//! Each change is one read, the rules, and one call with the revision that the rules were applied
-//! to. When the task has changed in between, it starts again.
+//! Each change is one read, the rules, and one call with the revision that was read. If the task has changed
+//! in between, the change starts again.
 
 use rondo_contract::task_body;
 use rondo_domain::instant::Instant;
@@ -19,10 +19,10 @@ use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{Change, Deletion, ForChange, Outcome, Store};
 
-/// How often the rules are applied anew when the task changes in between.
+/// Maximum number of times that the rules are applied if the task changes in between.
 pub const ATTEMPTS_MAX: usize = 3;
 
-/// What the action routes do.
+/// The action routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Complete,
@@ -42,14 +42,14 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
     })
 }
 
-/// What `…/{id}/complete` does, for a link in a mail.
+/// Completes a task, as `…/{id}/complete` does, for a link in a mail.
 pub fn complete(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     change(request, user, task, None, EditScope::This, |current| {
         Ok(current.fields.clone().completed())
     })
 }
 
-/// `PUT …/{id}`: writable members that are left out get their defaults, but the status stays.
+/// `PUT …/{id}`: absent writable members get their defaults, but the status stays.
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
@@ -91,7 +91,7 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
     Err(keeps_changing())
 }
 
-/// `scope`: which occurrences of a series are meant.
+/// `scope`: the occurrences of a series that the edit applies to.
 fn scope(request: &Request) -> Result<EditScope, Refusal> {
     let mut parameters = parameters(request);
     let scope = parameters.one("scope", EditScope::parse);
@@ -99,14 +99,14 @@ fn scope(request: &Request) -> Result<EditScope, Refusal> {
     Ok(scope.unwrap_or(EditScope::This))
 }
 
-/// A task as it is, with what its rules need besides.
+/// The current task, and what the rules also need.
 pub struct Current {
     pub fields: TaskFields,
     pub user_zone: Zone,
     pub now: Instant,
 }
 
-/// Writes what `rule` makes of the task as it is.
+/// Writes the result of `rule` for the current task.
 fn change(
     request: &Request,
     user: i64,
@@ -125,7 +125,7 @@ fn change(
             }
             ForChange::Replayed(answer) => return Ok(replayed(200, answer)),
             ForChange::KeyReused => return Err(idempotency::reused()),
-            // What is wrong with the request by itself comes first.
+            // Faults of the request itself take precedence.
             ForChange::NotFound => {
                 return rule(&Current::any()?).and(Err(Refusal::not_found()));
             }
@@ -175,8 +175,8 @@ impl Current {
         Ok(Self { fields, user_zone: stored_zone(user_time_zone)?, now: clock::now() })
     }
 
-    /// Stands in for a task that is not there, so that a request can be checked by itself: it has
-    /// what members of a patch may depend on.
+    /// Takes the place of a missing task so that a request can be checked by itself: it has everything that
+    /// members of a patch may depend on.
     fn any() -> Result<Self, Refusal> {
         let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
         let mut fields = task_body::create(&json!({ "title": "any" }), &zone, now)?;

@@ -1,4 +1,4 @@
-//! `GET /api/{user_id}/changes`: what has changed since a device last asked.
+//! `GET /api/{user_id}/changes`: the changes since a device's last request.
 
 use rondo_contract::change_position::Position;
 use rondo_contract::problem::ProblemCode;
@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 
 use crate::store::Store;
 
-/// A page as it is answered.
+/// A page of changes.
 #[derive(Serialize)]
 struct Page {
     changes: Box<RawValue>,
-    /// Everything up to here has been given: the next `since`.
+    /// The device has everything up to here; the next `since`.
     revision: i64,
     has_more: bool,
-    /// While there is more: how to go on, whatever is forgotten in the meantime.
+    /// Present while there is more. It remains valid when tombstones are removed in the meantime.
     cursor: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     Ok(Response::json(200, serde_json::to_vec(&page).map_err(unreadable)?))
 }
 
-/// Where the page begins, and how long it is.
+/// The start of the page, and its length.
 fn position(request: &Request) -> Result<(Position, i64), Refusal> {
     let mut parameters = parameters(request);
     let since = parameters.revision("since").map(Position::since);

@@ -1,4 +1,4 @@
-//! Creating a task.
+//! Creates tasks.
 
 use rondo_contract::task_body;
 use rondo_domain::task::{ChangeEvent, Status, TaskFields};
@@ -20,8 +20,8 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let now = clock::now();
     let mut fields = task_body::create(&value, &Zone::utc(), now)?;
     let store = Store::open()?;
-    // Creating is one round trip: `task_create` fills in the user's zone. Only where something is
-    // calculated in that zone is it read first.
+    // Creating takes one round trip: `task_create` fills in the user's zone. The zone is read first only if a
+    // derived value depends on it.
     let needs_zone = !task_body::names_zone(&value);
     let is_calculated = is_calculated_in_zone(&fields);
     if needs_zone && is_calculated {
@@ -61,7 +61,7 @@ fn is_calculated_in_zone(fields: &TaskFields) -> bool {
     fields.recurrence_rule.is_some() || fields.reminder_offset.is_some_and(|o| o.has_days())
 }
 
-/// A stored zone, which was checked when it came in.
+/// A stored zone, which was validated when it was written.
 pub fn stored_zone(name: &str) -> Result<Zone, Refusal> {
     Zone::parse(name).map_err(|violation| Refusal::internal(format!("stored zone: {violation}")))
 }

@@ -24,7 +24,7 @@ impl IfMatch {
         Self(request.header_list("if-match"))
     }
 
-    /// 412 unless the task still is what the client thinks.
+    /// 412 unless the task has the revision that the client expects.
     pub fn check(&self, revision: i64) -> Result<(), Refusal> {
         let tag = of(revision);
         let matches = |condition: &String| tags(condition).any(|t| t == "*" || t == tag);
@@ -40,7 +40,7 @@ impl IfMatch {
     }
 }
 
-/// Our own tags have no comma in them, so one that has is not ours however it is cut.
+/// Our tags contain no comma, so a tag with one never matches, however it is split.
 fn tags(condition: &str) -> impl Iterator<Item = &str> {
     condition.split(',').map(str::trim)
 }

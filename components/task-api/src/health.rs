@@ -1,5 +1,5 @@
-//! `GET /api/health/ready`: whether requests can be answered, for hosts that have no health of their own
-//! but that of their process.
+//! `GET /api/health/ready`: whether the API can answer requests, for hosts whose own health covers only their
+//! process.
 
 use rondo_guest::Refusal;
 use rondo_guest::database::DatabaseError;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::store::Store;
 
-/// 200, or 503 with the part that is not ready; its reason is in the log.
+/// 200, or 503 with the failed part; the reason is in the log.
 pub fn ready(request: &Request) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let (status, word) = match look() {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request again has the first one's answer.
+//! `Idempotency-Key`: a repeated request gets the first one's answer.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_domain::text;
@@ -7,18 +7,18 @@ use rondo_guest::http::{Method, Request, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// A key with what it is bound to.
+/// A key, and the request that it is bound to.
 pub struct Key {
-    /// Method and path, the path without the user, whose key it is anyway.
+    /// Method and path, without the user, to whom the key belongs anyway.
     pub request: String,
     pub key: String,
-    /// SHA-256 of what the body says, hexadecimal.
+    /// SHA-256 of the body's content, in hexadecimal.
     pub body_hash: String,
 }
 
 impl Key {
-    /// The key of a request. Only POST takes one; others ignore it. `body` is what the body says: the
-    /// same JSON is the same request, however it is written.
+    /// The key of a request. Only POST takes one; other methods ignore it. `body` is the parsed body, so the
+    /// same JSON is the same request, however it is formatted.
     pub fn of(request: &Request, body: &impl Serialize) -> Result<Option<Self>, Refusal> {
         if request.method != Method::Post {
             return Ok(None);
@@ -27,7 +27,7 @@ impl Key {
         let key = text::key(&key).map_err(|violation| {
             Refusal::invalid(vec![FieldError::header("Idempotency-Key", violation)])
         })?;
-        // Members come sorted, numbers and strings in one spelling.
+        // Members are sorted, and numbers and strings have one spelling.
         let body = serde_json::to_vec(body)
             .map_err(|error| Refusal::internal(format!("a body that was read: {error}")))?;
         let (_, path) = request.path().split_once("/tasks").unwrap_or_default();
@@ -39,7 +39,7 @@ impl Key {
     }
 }
 
-/// Says that an answer is the first one again.
+/// Marks a response as a repetition.
 pub fn mark(response: Response) -> Response {
     response.header("idempotency-replayed", "true")
 }

@@ -1,7 +1,7 @@
 //! The task-api component: the HTTP API of tasks.
 //!
-//! A change is read → rules of `domain` → one call of one database function with the revision that
-//! the rules were applied to; the function writes the task and its events in one transaction.
+//! A change reads the task, applies the rules of `domain`, and calls one database function with the revision
+//! that it read. The function writes the task and its events in one transaction.
 
 rondo_guest::generate_service_bindings!("rondo:worlds/task-api");
 
@@ -64,7 +64,7 @@ fn methods(segments: &[&str]) -> Vec<Method> {
     }
 }
 
-/// The user in a path, if there is one, the area that it leads to, and what is behind that.
+/// The user in a path, if there is one, the area, and the rest of the path.
 fn place<'a>(segments: &'a [&'a str]) -> Option<(Option<&'a str>, &'a str, &'a [&'a str])> {
     match segments {
         ["api", area, rest @ ..] if is_area(area) => Some((None, area, rest)),
@@ -190,7 +190,7 @@ fn id(segment: &str) -> i64 {
     number(segment).unwrap_or(0)
 }
 
-/// Whether a path exists is told only to those who have a token.
+/// Only callers with a token learn whether a path exists.
 fn unknown_path(request: &Request) -> Refusal {
     caller::authenticate(request).err().unwrap_or_else(Refusal::not_found)
 }

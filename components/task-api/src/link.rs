@@ -1,5 +1,5 @@
-//! `/links/complete` and `/links/snooze`: what the links of a reminder's mail do. They go the way of
-//! the API's own routes, with the same events.
+//! `/links/complete` and `/links/snooze`: the actions of a reminder's mail. They use the same code and events
+//! as the API's routes.
 
 use rondo_contract::link_token::{Link, Purpose};
 use rondo_domain::instant::{self, Instant};
@@ -84,7 +84,7 @@ fn gone() -> Response {
         .response(404)
 }
 
-/// A reminder with what a page says of it.
+/// A reminder, with the facts that a page shows.
 struct Reminder {
     fired: bool,
     firing: i64,
@@ -111,7 +111,7 @@ impl Reminder {
         }))
     }
 
-    /// Whether nothing has become of the firing that the mail was about.
+    /// Whether the firing of the mail is still current.
     fn is_answered_by(&self, link: &Link) -> bool {
         self.fired && self.firing == link.firing
     }

@@ -42,13 +42,12 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     Ok(page::with_next(response, request, next.as_deref()))
 }
 
-/// Most tasks that are looked at one by one for a phrase. One that may stand in more is frequent: it
-/// is found sooner along the index of the wanted order, where a full page ends the search.
+/// Maximum number of tasks that are checked one by one for a phrase. A phrase with more candidates is
+/// frequent, so the index of the sort order finds it sooner, because a full page ends the search.
 const CANDIDATES_MAX: i64 = 1_000;
 
-/// Ids of the tasks that an index leaves to look at, as Postgres writes an array: the one with the wanted
-/// uid, or those in which the wanted phrase may stand. None when no index has a say: no phrase, one that
-/// is too short, or a frequent one.
+/// Ids of candidates from an index, as a Postgres array: the task with the requested uid, or those that may
+/// contain the phrase. None if no index helps: no phrase, a short one, or a frequent one.
 fn candidates(
     store: &Store,
     user: i64,
@@ -73,14 +72,14 @@ fn candidates(
 struct Page {
     /// A JSON array.
     items: String,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     next: Option<Cursor>,
-    /// Tasks on all pages, where that is known without being asked for.
+    /// Number of tasks on all pages, if it is known without a count.
     total: Option<i64>,
 }
 
 impl Page {
-    /// Reads along the index of the wanted order.
+    /// Reads along the index of the sort order.
     fn read(
         store: &Store,
         query: &TaskQuery,
@@ -92,7 +91,7 @@ impl Page {
         Self::of(tasks, query)
     }
 
-    /// Reads some tasks, and sorts them.
+    /// Reads the candidates and sorts them.
     fn found(
         store: &Store,
         query: &TaskQuery,
@@ -114,8 +113,8 @@ impl Page {
         Ok(Self { total, ..Self::of(tasks, query)? })
     }
 
-    /// Of the rows that a statement has answered: one task more than wanted when there are more, and
-    /// a row without a task where an empty page needs one.
+    /// Builds the page from a statement's rows: one row more than requested if there are more tasks, and one
+    /// row without a task if the page is empty.
     fn of(rows: Vec<Option<String>>, query: &TaskQuery) -> Result<Self, DatabaseError> {
         let tasks: Vec<String> = rows.into_iter().flatten().collect();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -127,13 +126,13 @@ impl Page {
             }
             _ => None,
         };
-        // Of one piece, since a page may have megabytes.
+        // In one allocation, because a page may have megabytes.
         let items = ["[", &page.join(","), "]"].concat();
         Ok(Self { items, next, total: None })
     }
 }
 
-/// A statement for each order, so that each reads along its index.
+/// The statement of each order, which reads along that order's index.
 const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
     use SortBy::{CreatedAt, DueDate, Priority, Title, UpdatedAt};
     use SortOrder::{Asc, Desc};

@@ -1,4 +1,4 @@
-//! `…/reminders`: the reminders of a user, those of tasks and further ones.
+//! `…/reminders`: a user's reminders, both those of tasks and further ones.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::query::number;
@@ -101,8 +101,8 @@ fn added(reminder: String, is_replayed: bool) -> Response {
     if is_replayed { idempotency::mark(response) } else { response }
 }
 
-/// When a further reminder of a task as it is will fire. One whose moment has passed fires at once
-/// while the due date is still ahead, as a task's own does.
+/// When a further reminder of the current task will fire. If its moment has passed but the due date has not,
+/// it fires at once, like a task's own.
 fn planned(
     current: &Current,
     moment: Moment,

@@ -1,4 +1,4 @@
-//! `POST …/{id}/skip`: the same task, moved on to its next slot.
+//! `POST …/{id}/skip`: moves the same task to its next slot.
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::recurrence_rule;
@@ -85,7 +85,7 @@ fn no_next() -> Refusal {
 }
 
 impl Store {
-    /// The series that a task is an occurrence of; none when it is in none.
+    /// The task's occurrence; none if it is in no series.
     pub fn occurrence(&self, user: i64, task: i64) -> Result<Option<Occurrence>, DatabaseError> {
         let parameters = [int(user), int(task)];
         let row = self.0.query_optional(include_str!("sql/task_series.sql"), &parameters)?;
@@ -93,13 +93,13 @@ impl Store {
     }
 }
 
-/// An occurrence as it is stored.
+/// An occurrence as stored.
 pub struct Occurrence {
     rule: String,
     anchor: String,
     time_zone: String,
     slot: String,
-    /// Slots after it that other occurrences have.
+    /// Later slots of other occurrences.
     taken: Vec<String>,
     completions: i64,
 }
@@ -126,13 +126,12 @@ impl Occurrence {
         u32::try_from(self.completions).unwrap_or(u32::MAX)
     }
 
-    /// The rule of what is left of the series from here on.
+    /// The rule of the rest of the series.
     pub fn rest(&self) -> Result<Rule, Refusal> {
         Ok(self.series()?.rest_from(local(&self.slot)?, self.completions()))
     }
 
-    /// The next free slot, when it is due, and the slots that were passed over; none when the series
-    /// is over.
+    /// The next free slot, its instant, and the skipped slots; none if the series is over.
     fn next(&self, now: Instant) -> Result<Option<(DateTime, Instant, Vec<DateTime>)>, Refusal> {
         let taken: Vec<DateTime> = self.taken.iter().filter_map(|slot| slot.parse().ok()).collect();
         let slot = local(&self.slot)?;

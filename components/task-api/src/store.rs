@@ -1,4 +1,4 @@
-//! Tasks in the database: what the component reads, and the functions that it calls.
+//! The component's statements.
 
 use rondo_contract::problem::ProblemCode;
 use rondo_domain::offset::ReminderOffset;
@@ -21,13 +21,13 @@ impl Store {
             .transpose()
     }
 
-    /// The name of the zone that the user's tasks are in unless they say otherwise.
+    /// The name of the user's zone, the default of their tasks.
     pub fn user_time_zone(&self, user: i64) -> Result<Option<String>, DatabaseError> {
         let statement = include_str!("sql/user_time_zone.sql");
         self.0.query_one(statement, &[int(user)])?.optional_text("time_zone")
     }
 
-    /// A task that is about to be changed, unless the key has an answer already.
+    /// A task to change, unless the key already has an answer.
     pub fn task_for_change(
         &self,
         user: i64,
@@ -110,17 +110,17 @@ impl Store {
     }
 }
 
-/// What a task shall be.
+/// The arguments of a change.
 pub struct Change<'a> {
     /// Revision that the rules were applied to.
     pub expected: i64,
-    /// None when nothing changes and only the answer is kept for the key.
+    /// None if nothing changes and only the answer is kept for the key.
     pub event: Option<&'a str>,
     pub task: String,
     pub series: &'a str,
 }
 
-/// What was found when a task is about to be changed.
+/// The state found before a change.
 pub enum ForChange {
     Task {
         answer: Answer,
@@ -133,18 +133,18 @@ pub enum ForChange {
     KeyReused,
 }
 
-/// What creating or changing has come to.
+/// The outcome of creating or changing.
 pub enum Outcome {
-    /// Also when nothing had to change.
+    /// Also if there was nothing to change.
     Done(Answer),
     Replayed(Answer),
     KeyReused,
-    /// The task has another revision by now.
+    /// The task has another revision now.
     Stale,
     NotFound,
-    /// The token's user does not exist any more.
+    /// The token's user no longer exists.
     NoUser,
-    /// Another task is in the way.
+    /// Another task conflicts.
     Conflict(ProblemCode, Answer),
 }
 
@@ -168,7 +168,7 @@ impl Outcome {
     }
 }
 
-/// What deleting has come to.
+/// The outcome of deleting.
 pub enum Deletion {
     Deleted,
     Stale,
@@ -176,7 +176,7 @@ pub enum Deletion {
     NoUser,
 }
 
-/// Offsets as they are stored, which were checked when they came in.
+/// Stored offsets, which were validated when they were written.
 fn offsets(stored: &[String]) -> Vec<ReminderOffset> {
     stored.iter().filter_map(|offset| ReminderOffset::parse(offset).ok()).collect()
 }

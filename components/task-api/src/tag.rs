@@ -17,7 +17,7 @@ pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
     Ok(Response::json(200, row.text("items")?))
 }
 
-/// `PUT …/tags/{name}`: another name or colour, on every task at once.
+/// `PUT …/tags/{name}`: sets another name or colour on all tasks at once.
 pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let change = tag_body::parse(&body::object(request)?)?;
@@ -35,7 +35,7 @@ pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, 
     Ok(Response::json(200, tag.unwrap_or_default()))
 }
 
-/// `DELETE …/tags/{name}`: from every task at once.
+/// `DELETE …/tags/{name}`: removes the tag from all tasks at once.
 pub fn remove(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let key = key_of(segment)?;
@@ -43,14 +43,14 @@ pub fn remove(request: &Request, user: i64, segment: &str) -> Result<Response, R
     Ok(Response::empty(204))
 }
 
-/// The key of the tag that a path names. What cannot be a tag is not there.
+/// The key of the tag that a path names. Text that cannot be a tag is not found.
 fn key_of(segment: &str) -> Result<String, Refusal> {
     let name = decoded(segment).and_then(|name| parse_tag(&name).ok());
     name.map(|name| tag_key(&name)).ok_or_else(Refusal::not_found)
 }
 
 impl Store {
-    /// Answers with the tag as JSON, unless it was taken away.
+    /// The tag as JSON, or no body if it was removed.
     fn change_tag(
         &self,
         user: i64,

@@ -1,5 +1,4 @@
--- Records events, each once. Ordered by event id, so that two batches with the same events never
--- wait for each other in a circle.
+-- Records events, each once. Ordered by event id, so that two batches with the same events cannot deadlock.
 -- $1 event ids, $2 types, $3 users, $4 tasks (null: none), $5 times, $6 topics, $7 values
 INSERT INTO audit_logs (event_id, action_type, user_id, task_id, occurred_at, topic, payload)
 SELECT e.event_id::uuid, e.action_type, e.user_id::int8, e.task_id::int8,

@@ -1,7 +1,6 @@
 -- One page of audit logs as a JSON array, newest first.
--- $1 user (null: all), $2 type (null: all), $3 task (null: all), $4 and $5 bounds of the time at
--- which it happened, inclusive (null: none), $6 id after which the page begins (null: the newest),
--- $7 limit
+-- $1 user (null: all), $2 type (null: all), $3 task (null: all), $4 and $5 range of the events' times,
+-- inclusive (null: no bound), $6 id after which the page begins (null: the newest), $7 limit
 WITH page AS (
     SELECT l.*, row_number() OVER (ORDER BY l.id DESC) AS place
     FROM audit_logs l

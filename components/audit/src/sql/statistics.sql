@@ -1,5 +1,5 @@
--- How many events there were, by type and by day (in UTC), as a JSON object.
--- $1 user (null: all), $2 and $3 bounds of the time at which it happened, inclusive (null: none)
+-- The number of events by type and by day (in UTC), as a JSON object.
+-- $1 user (null: all), $2 and $3 range of the events' times, inclusive (null: no bound)
 WITH counted AS (
     SELECT l.action_type, (l.occurred_at AT TIME ZONE 'UTC')::date AS day, count(*) AS events
     FROM audit_logs l

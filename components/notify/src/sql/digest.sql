@@ -1,5 +1,5 @@
--- What a digest is made of: three JSON arrays, each with how many there are in all.
--- $1 user, $2 beginning of the day, $3 its end, $4 most of each
+-- The content of a digest: three JSON arrays, each with its total count.
+-- $1 user, $2 beginning of the day, $3 its end, $4 maximum length of each array
 WITH overdue AS (
     SELECT t.id, t.id AS task_id, t.title, t.due_at AS at
     FROM tasks t
@@ -10,7 +10,7 @@ WITH overdue AS (
     WHERE t.user_id = $1::int8 AND t.status <> 'completed'
       AND t.due_at >= $2::text::timestamptz AND t.due_at < $3::text::timestamptz
 ), missed AS (
-    -- Of a task that is gone or done there is nothing left to be reminded of.
+    -- A missed reminder of a deleted or completed task is not listed.
     SELECT n.id, n.task_id, t.title, n.remind_at AS at
     FROM notifications n JOIN tasks t ON t.id = n.task_id
     WHERE n.user_id = $1::int8 AND n.status = 'missed' AND n.told_in IS NULL AND t.status <> 'completed'

@@ -1,4 +1,4 @@
--- A reminder, its task and its user, as they are now.
+-- The current state of a reminder, its task and its user.
 -- $1 user, $2 reminder
 SELECT r.id IS NOT NULL AS is_known,
        r.state, r.planned_at IS NOT NULL AS planned, r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,

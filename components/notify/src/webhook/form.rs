@@ -14,7 +14,7 @@ pub struct NewWebhook {
     pub events: Vec<&'static str>,
 }
 
-/// `PATCH /api/{user_id}/webhooks/{webhook_id}`: what is to be changed.
+/// `PATCH /api/{user_id}/webhooks/{webhook_id}`: the requested changes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct WebhookChange {
     pub url: Option<String>,
@@ -28,7 +28,7 @@ impl NewWebhook {
         let url = reader.required("url", text(|text| url(text, loopback)));
         let events = reader.required_nested("events", events);
         reader.finish()?;
-        // A member that was refused has left an error, so these are there.
+        // A refused member has left an error, so these are present.
         Ok(Self { url: url.unwrap_or_default(), events: events.unwrap_or_default() })
     }
 }
@@ -51,7 +51,7 @@ fn url(text: &str, loopback: Loopback) -> Result<String, Violation> {
     Destination::parse(text, loopback).map(|_| text.to_owned())
 }
 
-/// Each type once, in the order in which they are given.
+/// Each type once, in the given order.
 fn events(value: &Value) -> Result<Vec<&'static str>, Vec<FieldError>> {
     let refused = |violation| Err(vec![FieldError::of("", violation)]);
     let max = EVENT_NAMES.len();

@@ -1,4 +1,4 @@
-//! Records what of a batch of events goes to webhooks.
+//! Records the webhook deliveries of a batch of events.
 
 use std::collections::HashSet;
 
@@ -17,8 +17,8 @@ struct Members {
     user_id: i64,
 }
 
-/// Records the deliveries of a batch, each once, by one statement. Users without webhooks are left out
-/// by a query before it. An event that cannot be delivered is skipped here: audit rejects it.
+/// Records the deliveries of a batch, each once, with one statement. A query before it finds the users with
+/// webhooks. An event that cannot be delivered is skipped here; audit rejects it.
 pub fn record(batch: &[Event]) -> Result<(), DatabaseError> {
     let mut events: Vec<Deliverable> = batch.iter().filter_map(deliverable).collect();
     if events.is_empty() {

@@ -1,4 +1,4 @@
-//! The statements about webhooks.
+//! The statements for webhooks.
 
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ impl Store {
         self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?.text("answer")
     }
 
-    /// A JSON object, if there is such a webhook.
+    /// A JSON object; none if there is no such webhook.
     pub fn webhook(&self, user: i64, id: i64) -> Result<Option<String>, DatabaseError> {
         let parameters = [int(user), int(id)];
         let mut row = self.0.query_one(include_str!("../sql/webhooks.sql"), &parameters)?;
@@ -41,7 +41,7 @@ impl Store {
         Ok(only.first().map(|webhook| webhook.get().to_owned()))
     }
 
-    /// Refused when the user has `webhooks_max` already.
+    /// Refused if the user already has `webhooks_max`.
     pub fn create(
         &self,
         login: Login,
@@ -83,7 +83,7 @@ impl Store {
         self.outcome(include_str!("../sql/webhook_change.sql"), &parameters)
     }
 
-    /// The webhook as JSON; none when there is no such webhook.
+    /// The webhook as JSON; none if there is no such webhook.
     pub fn renew_secret(
         &self,
         login: Login,
@@ -96,7 +96,7 @@ impl Store {
         self.outcome(include_str!("../sql/webhook_secret_renew.sql"), &parameters)
     }
 
-    /// False when there is no such webhook.
+    /// False if there is no such webhook.
     pub fn delete(&self, user: i64, id: i64) -> Result<bool, DatabaseError> {
         let sql = include_str!("../sql/webhook_delete.sql");
         let mut row = self.0.query_one(sql, &[int(user), int(id)])?;
@@ -119,7 +119,7 @@ impl Store {
         self.outcome(include_str!("../sql/webhook_redeliver.sql"), &parameters)
     }
 
-    /// None when there is no such webhook.
+    /// None if there is no such webhook.
     pub fn deliveries(
         &self,
         user: i64,
@@ -138,7 +138,7 @@ impl Store {
         Ok(Some(Page { items: row.text("items")?, next }))
     }
 
-    /// Those of the users who have a webhook that is enabled.
+    /// The users, among those given, who have an enabled webhook.
     pub fn subscribers(&self, users: &HashSet<i64>) -> Result<HashSet<i64>, DatabaseError> {
         let users = text_list(users.iter().map(ToString::to_string));
         let mut row = self.0.query_one(include_str!("../sql/webhook_subscribers.sql"), &[users])?;
@@ -161,7 +161,7 @@ impl Store {
         Ok(())
     }
 
-    /// What became of something that only a present session may do.
+    /// The outcome of a statement that requires a current session.
     fn outcome(&self, sql: &str, parameters: &[ParameterValue]) -> Result<Outcome, DatabaseError> {
         let mut row = self.0.query_one(sql, parameters)?;
         let answer = row.optional_text("answer")?;
@@ -173,7 +173,7 @@ impl Store {
     }
 }
 
-/// What became of something that was asked for.
+/// The outcome of a request.
 pub enum Outcome {
     /// A JSON object.
     Done(String),

@@ -1,5 +1,5 @@
--- What decides whether something follows an occurrence, and what: the task as it is now, or as it
--- was when its user deleted it alone.
+-- What decides about an occurrence's successor: its task as it is now, or as it was when its user deleted
+-- only this occurrence.
 -- $1 user, $2 task
 WITH occurrence AS (
     SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, false AS deleted
@@ -26,7 +26,7 @@ SELECT s.id IS NOT NULL AS is_known,
        (s.ended_at IS NOT NULL
         OR EXISTS (SELECT FROM occurrences successor
                    WHERE successor.predecessor_task_id = $2::int8 AND successor.state <> 'withdrawn')) AS followed,
-       -- Slots that other occurrences have.
+       -- Slots of other occurrences.
        (SELECT coalesce(json_agg(to_char(other.slot, 'YYYY-MM-DD"T"HH24:MI:SS') ORDER BY other.slot), '[]')::text
         FROM occurrences other
         WHERE other.series_id = s.id AND other.slot > o.slot AND other.scheduled

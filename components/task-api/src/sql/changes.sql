@@ -1,5 +1,5 @@
--- Changes of a user after a revision as a JSON array, oldest first, with the user's current revision
--- and the horizon below which tombstones have been forgotten. One statement sees one state.
+-- Changes of a user after a revision as a JSON array, oldest first, with the user's current revision and the
+-- horizon, below which tombstones have been removed. One statement reads one state.
 -- $1 user, $2 revision, $3 limit
 WITH position AS (
     SELECT coalesce((SELECT r.revision FROM user_revisions r WHERE r.user_id = $1::int8), 0) AS revision,

@@ -1,4 +1,4 @@
--- The zone that a reminder's task is in.
+-- The time zone of a reminder's task.
 -- $1 user, $2 reminder
 SELECT (SELECT t.time_zone
         FROM reminders r JOIN tasks t ON t.id = r.task_id

@@ -1,12 +1,12 @@
 -- One page of a user's reminders as a JSON array, earliest first.
--- $1 user, $2 states and $3 task (each null: whatever), $4 and $5 moment and id after which the page
--- begins (null: at the start), $6 limit
+-- $1 user, $2 states and $3 task (null: any), $4 and $5 moment and id after which the page begins (null: at
+-- the start), $6 limit
 WITH page AS (
     SELECT r AS reminder, r.task_id, r.remind_at, r.id, row_number() OVER (ORDER BY r.remind_at, r.id) AS place
     FROM reminders r
     WHERE r.user_id = $1::int8
       AND (r.remind_at, r.id) > (coalesce($4::text::timestamptz, '-infinity'), coalesce($5::int8, 0))
-      -- Not `state = ANY`, or the index of everybody's armed reminders might be taken.
+      -- Not `state = ANY`, because that may use the index of all users' armed reminders.
       AND ($2::text[] IS NULL OR array_position($2::text[], r.state) IS NOT NULL)
       AND ($3::int8 IS NULL OR r.task_id = $3::int8)
     ORDER BY r.remind_at, r.id

@@ -1,2 +1,2 @@
--- Whether the schema is there.
+-- Whether the schema exists.
 SELECT to_regclass('public.tasks') IS NOT NULL AS is_known

@@ -1,5 +1,5 @@
--- The tasks of a user in which a phrase may stand, by its pieces.
--- $1 user, $2 pieces, $3 most tasks that are wanted
+-- The user's tasks that may contain a phrase, by its pieces.
+-- $1 user, $2 pieces, $3 maximum number of tasks
 SELECT coalesce(array_agg(task_id), '{}')::text AS ids, count(*) AS found
 FROM (
     SELECT s.task_id

@@ -1,4 +1,4 @@
--- How a tag is spelt now, as in tags.sql; null when there is none.
+-- The current spelling of a tag, as in tags.sql; null if there is none.
 -- $1 user, $2 key of the tag
 SELECT coalesce((SELECT g.name FROM tags g WHERE g.user_id = $1::int8 AND g.key = $2::text),
                 (SELECT mode() WITHIN GROUP (ORDER BY x.name)

@@ -1,9 +1,9 @@
--- A user's tags as a JSON array, sorted ignoring case. The spelling is that of the tag's colour, or the
--- one that most tasks have.
+-- A user's tags as a JSON array, sorted ignoring case. The spelling is that of the tag's colour, or the one
+-- that most tasks have.
 -- $1 user
 WITH used AS (
     SELECT x.key, count(*) AS count, mode() WITHIN GROUP (ORDER BY x.name) AS name
-    -- Both arrays in step; as a join it takes a third longer.
+    -- Unnests both arrays in parallel; a join takes a third longer.
     FROM (SELECT unnest(t.tag_keys) AS key, unnest(t.tags) AS name FROM tasks t WHERE t.user_id = $1::int8) AS x
     GROUP BY x.key
 ), colored AS (

@@ -1,5 +1,5 @@
--- A task that is about to be changed, the offsets of its further reminders, the zone that its user's
--- tasks are in unless they say otherwise, and the kept answer of the idempotency key, if any.
+-- A task to change, the offsets of its further reminders, its user's time zone, and the kept answer of the
+-- idempotency key, if any.
 -- $1 user, $2 task, $3 method and path, $4 idempotency key, $5 hash of the body
 SELECT k.outcome AS kept_outcome, k.answer AS kept_answer, t.revision,
        t.representation AS answer,

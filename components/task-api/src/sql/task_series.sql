@@ -1,11 +1,11 @@
--- The series that a task is an occurrence of, its slot in it, and what decides about the next one.
+-- The series of a task, its slot, and what decides about the next one.
 -- $1 user, $2 task
 SELECT s.id IS NOT NULL AS is_known,
        s.recurrence_rule::text AS rule,
        to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
        s.time_zone,
        to_char(t.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
-       -- Slots that other occurrences have.
+       -- Slots of other occurrences.
        (SELECT coalesce(json_agg(to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS')), '[]')::text
         FROM occurrences o
         WHERE o.series_id = s.id AND o.slot > t.slot AND o.scheduled AND o.state <> 'withdrawn') AS taken,

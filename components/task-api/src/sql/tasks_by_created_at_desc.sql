@@ -1,10 +1,9 @@
 -- One page of a user's tasks, latest created first.
--- One task more than the limit when there are more. An empty page has one row without a task. A join on
--- nothing is a nested loop, which keeps the page's order.
--- $1 user; $2 to $11 the filters of task_matches: phrase, states, priorities, any of these tags, all of
--- these tags, first and last due date, whether there is one, parent, changed since (each null:
--- whatever); $12 and $13 sort key and id after which the page begins ($13 null: at the start),
--- $14 limit, $15 offset
+-- One task more than the limit if there are more. An empty page has one row without a task. The join on
+-- nothing becomes a nested loop, which keeps the page's order. $1 user; $2 to $11 the filters of
+-- task_matches: phrase, states, priorities, any of these tags, all of these tags, first and last due date,
+-- whether there is one, parent, changed since (null: any); $12 and $13 sort key and id after which the page
+-- begins ($13 null: at the start), $14 limit, $15 offset
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT t.representation

@@ -1,6 +1,6 @@
 -- One page of a user's tasks, titles from Z to A.
 -- Parameters as in tasks_by_created_at_desc.sql.
--- 201 times the last character comes after every title.
+-- 201 times the last character sorts after every title.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT t.representation

@@ -1,4 +1,4 @@
--- One page of a user's tasks, latest changed first.
+-- One page of a user's tasks, most recently changed first.
 -- Parameters as in tasks_by_created_at_desc.sql.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (

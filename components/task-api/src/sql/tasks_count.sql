@@ -1,4 +1,4 @@
--- How many of a user's tasks match. Parameters $1 to $11 as in tasks_by_created_at_desc.sql.
+-- The number of a user's matching tasks. Parameters $1 to $11 as in tasks_by_created_at_desc.sql.
 SELECT count(*) AS total
 FROM tasks t
 WHERE t.user_id = $1::int8

@@ -1,7 +1,7 @@
--- One page of those of some tasks that pass a user's filters, in any order, and one task more when there
--- are more; with each, how many there are in all. An empty page has one row without a task.
--- $1 to $15 as in tasks_by_created_at_desc.sql; $16 ids of the tasks, $17 what to sort by, $18 whether
--- ascending. They are few, so they are sorted here, by text that sorts as its values do.
+-- One page of the given tasks that pass a user's filters, in any order, and one task more if there are more;
+-- each with the total count. An empty page has one row without a task. $1 to $15 as in
+-- tasks_by_created_at_desc.sql; $16 ids of the tasks, $17 sort member, $18 whether ascending. They are few,
+-- so they are sorted here, by text that sorts like its values.
 WITH found AS MATERIALIZED (
     SELECT t.representation, t.id,
            CASE $17::text
