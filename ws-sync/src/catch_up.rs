@@ -1,18 +1,18 @@
-//! From a client's revision to the live frames, without a gap and without a repeat.
+//! Leads a session from the client's revision to the live frames, without a gap and without repetitions.
 //!
-//! A session is in the hub before the first page is read. A change committed before that page is in
-//! a page; one committed after it has a higher revision than [`Page::current`] and comes live. So
-//! everything up to that revision is taken from pages, everything above it from the queue. A task
-//! that changes while pages are read leaves the pages that are still to come, and comes live.
+//! A session is in the hub before the first page is read. A change committed before that page is in a page;
+//! one committed after it has a higher revision than [`Page::current`] and comes live. So changes up to that
+//! revision come from pages, later ones from the queue. A task that changes while pages are read drops out of
+//! the remaining pages and comes live.
 
 use rondo_contract::change_position::{Position, ResetRequired};
 
 use crate::close::CloseReason;
 
-/// Changes in one page, that is in memory for one catching-up session.
+/// Changes per page, which one catching-up session keeps in memory.
 pub const PAGE_CHANGES_MAX: i64 = 100;
 
-/// Which page is to be read.
+/// The page to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
     /// Changes above this revision,
@@ -22,7 +22,7 @@ pub struct PageRequest {
     pub changes_max: i64,
 }
 
-/// Part of what a user's tasks have come to, read in one statement.
+/// A page of a user's changes, read in one statement.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The user's revision.
@@ -33,30 +33,30 @@ pub struct Page {
     pub changes: Vec<Change>,
 }
 
-/// A task as it is, or that it is gone.
+/// The current state of a changed task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub revision: i64,
     pub task_id: i64,
-    /// JSON; none when the task was deleted.
+    /// JSON; none if the task was deleted.
     pub task: Option<String>,
 }
 
-/// How far a session has caught up.
+/// The progress of a session's catch-up.
 #[derive(Debug)]
 pub struct CatchUp {
-    /// What the client has; none: it wants what comes from now on.
+    /// The client's revision; none if it wants only future changes.
     since: Option<i64>,
     after: i64,
     until: Option<i64>,
 }
 
-/// What a page means for the session.
+/// The consequences of a page for the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// After the first page: the revision of the welcome, and the one up to which pages go.
     pub start: Option<Start>,
-    /// Whether another page is to be read.
+    /// Whether to read another page.
     pub more: bool,
 }
 
@@ -74,22 +74,22 @@ impl CatchUp {
 
     #[must_use]
     pub fn request(&self) -> PageRequest {
-        // Without a revision only the current one is asked for.
+        // Without a revision, only the current one is read.
         let changes_max = if self.since.is_some() { PAGE_CHANGES_MAX } else { 0 };
         PageRequest { after: self.after, until: self.until, changes_max }
     }
 
-    /// Goes on by the page that was asked for; its changes are to be sent after the welcome.
+    /// Continues with the page that was requested; its changes are sent after the welcome.
     ///
     /// # Errors
-    /// When tombstones after the client's revision have been forgotten, or it is from the future (a
-    /// restored database, another server).
+    /// If tombstones after the client's revision are no longer kept, or the revision is beyond the current
+    /// one (a restored database, another server).
     pub fn step(&mut self, page: &Page) -> Result<Step, CloseReason> {
         let Some(since) = self.since else {
             let start = Start { welcome: page.current, until: page.current };
             return Ok(Step { start: Some(start), more: false });
         };
-        // A client that began with nothing has nothing to forget, however far it is.
+        // A client that began with nothing needs no tombstones, whatever its revision.
         let position = Position::since(if since == 0 { 0 } else { self.after });
         position
             .begin(page.current, page.horizon)
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_on_to_the_revision_of_the_first() {
+    fn pages_continue_to_the_revision_of_the_first() {
         let mut catch_up = CatchUp::new(Some(5));
         let start = Some(Start { welcome: 5, until: 300 });
         assert_eq!(catch_up.step(&page(300, 0, 6..106)), Ok(Step { start, more: true }));
@@ -130,7 +130,7 @@ mod tests {
             catch_up.request(),
             PageRequest { after: 105, until: Some(300), changes_max: PAGE_CHANGES_MAX }
         );
-        // The user goes on changing tasks meanwhile.
+        // The user keeps changing tasks meanwhile.
         assert_eq!(catch_up.step(&page(400, 0, 106..206)), Ok(Step { start: None, more: true }));
         assert_eq!(catch_up.step(&page(400, 0, 206..301)), Ok(Step { start: None, more: false }));
     }

@@ -1,15 +1,15 @@
-//! Why a session ends, as the client is told.
+//! The reasons for closing a session, as sent to the client.
 
 use rondo_contract::frame::close;
 
-/// A reason for which the server closes a session.
+/// Why the server closes a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseReason {
     /// The server stops, or may have missed events: the client resumes from its revision.
     GoingAway,
     /// No valid token, or it has expired.
     Unauthenticated,
-    /// The device does not read as fast as changes come: it resumes from its revision.
+    /// The device reads more slowly than changes come: it resumes from its revision.
     TooSlow,
     /// `since` cannot be continued: the client starts from nothing.
     ResetRequired,

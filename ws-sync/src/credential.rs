@@ -8,25 +8,25 @@ use tokio::time::Instant;
 
 use crate::store::{Store, StoreError};
 
-/// How long before a token expires its client is told, in seconds.
+/// How long before a token expires its client is notified, in seconds.
 pub const TOKEN_EXPIRING_S: u64 = 60;
-/// Longest session on one token, in seconds, whatever the token's `exp`.
+/// Maximum duration of a session on one token, in seconds, whatever the token's `exp`.
 pub const SESSION_S_MAX: u64 = 30 * 24 * 60 * 60;
 
-/// A verified token's user and time.
+/// The user and the expiry of a verified token.
 #[derive(Debug, Clone, Copy)]
 pub struct Credential {
     pub user_id: i64,
     pub expires_at: Instant,
-    /// When to tell the client that the token expires; none once it has been told.
+    /// When to notify the client that the token expires; none after that.
     pub warn_at: Option<Instant>,
 }
 
 impl Credential {
-    /// The credential of a token that is valid now and may read tasks; none of any other.
+    /// The credential of a token that is valid now and may read tasks; none for any other.
     ///
     /// # Errors
-    /// When a provider's token cannot be looked up.
+    /// If a provider's token cannot be looked up.
     pub async fn verify(
         token: &str,
         keys: &Keys,
@@ -62,8 +62,8 @@ impl Credential {
     }
 }
 
-/// What a token of the OpenID provider grants; none when it is not valid. A subject becomes a user when
-/// it is first seen.
+/// The rights that a token of the OpenID provider grants; none if it is not valid. A new subject becomes a
+/// user.
 async fn by_provider(
     token: &ProviderToken<'_>,
     store: &Store,

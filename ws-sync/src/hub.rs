@@ -1,4 +1,4 @@
-//! The sessions of each user, and the one place where events reach them.
+//! The sessions of each user, to which the hub distributes events.
 //!
 //! [`Hub::publish`] never waits: it encodes an event once and puts the shared frame into the queue
 //! of each of its user's sessions. A user without a session costs a look-up.
@@ -15,16 +15,16 @@ use tokio::sync::watch;
 use crate::close::CloseReason;
 use crate::queue::{Frame, SessionQueue};
 
-/// Sessions of one user at a time.
+/// Maximum number of sessions of one user.
 pub const CONNECTIONS_PER_USER_MAX: usize = 32;
-/// Sessions at a time: at a few KiB each, this is what one process should carry.
+/// Maximum number of sessions of a process; each takes a few KiB.
 pub const CONNECTIONS_MAX: usize = 50_000;
 
 /// All sessions of this process.
 #[derive(Debug)]
 pub struct Hub {
     state: Mutex<State>,
-    /// Number of sessions, for whoever waits for the last to leave.
+    /// Number of sessions, for waiting until the last has left.
     count: watch::Sender<usize>,
 }
 
@@ -34,13 +34,13 @@ struct State {
     users: HashMap<i64, Vec<Arc<SessionQueue>>>,
 }
 
-/// Whether sessions are taken.
+/// Whether sessions are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
-    /// Not while the feed is not known to deliver everything from now on.
+    /// Not until the feed guarantees to deliver every event from now on.
     Shut,
     Open,
-    /// The process stops; nothing opens it again.
+    /// The process stops; this state is final.
     Ended,
 }
 
@@ -54,10 +54,10 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Hands an event of `user_id` to the user's sessions. `value` is the event's JSON.
+    /// Publishes an event of `user_id` to the user's sessions. `value` is the event's JSON.
     ///
-    /// A value that cannot be read may have changed anything, so the user's sessions are closed and
-    /// resume from the database.
+    /// A value that cannot be parsed may mean any change, so the user's sessions are closed and resume from
+    /// the database.
     pub fn publish(&self, user_id: i64, value: &str) {
         let state = self.lock();
         let Some(queues) = state.users.get(&user_id) else {
@@ -72,7 +72,7 @@ impl Hub {
         }
     }
 
-    /// Takes a session in. From here on its queue gets every event of the user.
+    /// Adds a session. From now on, its queue gets every event of the user.
     ///
     /// # Errors
     /// Why the session has to end instead.
@@ -86,14 +86,14 @@ impl Hub {
             return Err(CloseReason::TooManyConnections);
         }
         let queue = Arc::new(SessionQueue::default());
-        // Growing by one keeps the common case, a device or two, small.
+        // Growing by one keeps the memory of one or two devices small.
         queues.reserve_exact(1);
         queues.push(queue.clone());
         self.count.send_modify(|count| *count += 1);
         Ok(Registration { hub: self.clone(), user_id, queue })
     }
 
-    /// Takes sessions from now on: the feed delivers every event from now on.
+    /// Accepts sessions from now on: the feed delivers every event.
     pub fn open(&self) {
         let mut state = self.lock();
         if state.gate == Gate::Shut {
@@ -101,20 +101,19 @@ impl Hub {
         }
     }
 
-    /// Closes all sessions, which resume, and takes none until [`Self::open`]: events may have been
-    /// missed.
+    /// Closes all sessions, which resume, and accepts none until [`Self::open`]: events may have been missed.
     pub fn interrupt(&self) {
         self.close_all(Gate::Shut);
     }
 
-    /// Closes all sessions and takes none any more.
+    /// Closes all sessions and accepts no more.
     pub fn end(&self) {
         self.close_all(Gate::Ended);
     }
 
     /// Waits until the last session has left.
     pub async fn emptied(&self) {
-        // The sender lives as long as the hub, so this ends only by reaching 0.
+        // The sender lives as long as the hub, so this ends only when the count is 0.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 
@@ -139,7 +138,7 @@ impl Hub {
     }
 }
 
-/// A session's place in the hub; dropping it leaves.
+/// A session's registration in the hub; dropping it removes the session.
 #[derive(Debug)]
 pub struct Registration {
     hub: Arc<Hub>,
@@ -167,7 +166,7 @@ impl Drop for Registration {
     }
 }
 
-/// What a frame needs of an event; the task is passed on as it stands.
+/// The members of an event that a frame needs; the task is passed on unparsed.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
@@ -191,7 +190,7 @@ fn live_frame(user_id: i64, value: &str) -> Result<Frame, String> {
     if event.user_id != user_id {
         return Err("it is of another user than its key says".to_owned());
     }
-    // The data of a deletion is the task as it was; a device is to forget it.
+    // The data of a deletion is the former task; a device has to remove it.
     let task = (event.event_type != "task.deleted").then(|| event.task_data.to_owned());
     let frame = ServerFrame::TaskUpdated {
         event_id: event.event_id.into_owned(),
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sessions_are_taken_only_while_the_feed_is_whole() {
+    async fn sessions_are_accepted_only_while_the_feed_is_complete() {
         let hub = Arc::new(Hub::default());
         assert_eq!(hub.register(1).unwrap_err(), CloseReason::GoingAway);
         hub.open();

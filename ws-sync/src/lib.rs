@@ -1,4 +1,4 @@
-//! Live sync: a device keeps a WebSocket open and is told each change of its user's tasks.
+//! Live sync: a device keeps a WebSocket open and receives each change of its user's tasks.
 //!
 //! ```text
 //!  relay (in process) ─┐                          ┌─ session ── device
@@ -8,10 +8,10 @@
 //!                                                   Postgres
 //! ```
 //!
-//! The user's revision is the cursor. A session that comes with one is first in the hub, then reads
-//! from the database what changed since, and goes on with the live frames above that
-//! ([`catch_up`]). Whatever goes wrong on the way, a device that is too slow, a feed that may have a
-//! gap, a process that stops, ends in a close frame, and the device resumes from its revision.
+//! The user's revision is the cursor. A session with a revision first registers in the hub, then reads the
+//! changes since then from the database, and continues with the live frames above those ([`catch_up`]). Any
+//! failure (a slow device, a possible gap in the feed, a stopping process) ends in a close frame, and the
+//! device resumes from its revision.
 
 pub mod catch_up;
 pub mod close;

@@ -1,5 +1,5 @@
-//! Settings of the program `rondo-sync`: options, each with an environment variable, and secrets, which
-//! are never arguments.
+//! Settings of the program `rondo-sync`: options, each with an environment variable, and secrets, which are
+//! never arguments.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,10 +16,10 @@ use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{CleartextOption, SettingError, environment, refusal, required, secret};
 use rondo_telemetry::operations;
 
-/// Where operators are served when the main listener is not on loopback.
+/// Address of the operators' listener if the main listener is not on loopback.
 const OPERATIONS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3010);
 
-/// As they were given. There is no `Debug`, because secrets are among them.
+/// The settings as given. No `Debug`, because secrets are among them.
 #[derive(clap::Parser)]
 #[command(
     name = "rondo-sync",
@@ -72,10 +72,10 @@ pub struct Options {
     pub kafka: KafkaOptions,
 }
 
-/// Checked settings.
+/// The validated settings.
 pub struct Settings {
     pub listen: SocketAddr,
-    /// Of a listener for operators alone; none when the other serves them too.
+    /// Of a listener for operators only; none if the main listener serves them too.
     pub operations_listen: Option<SocketAddr>,
     pub trusted_proxies: TrustedProxies,
     pub database: Dsn,
@@ -85,7 +85,7 @@ pub struct Settings {
 
 impl Options {
     /// # Errors
-    /// The first setting that is missing or malformed; none is ever quoted that may be a secret.
+    /// The first setting that is missing or malformed. The error quotes nothing that may be a secret.
     pub fn settings(&self) -> Result<Settings, SettingError> {
         let listen = self.listen;
         let operations_listen =
@@ -133,7 +133,7 @@ impl Options {
 /// Parses OIDC_DEFAULT_SCOPES.
 ///
 /// # Errors
-/// When it names a scope that a user cannot give away.
+/// If it names a scope that a user cannot delegate.
 pub fn default_scopes(text: &str) -> Result<Scopes, Violation> {
     Scopes::of_request(text.split_ascii_whitespace())
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_not_quoted() {
+    fn faults_are_named_and_not_quoted() {
         let good = || Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             operations_listen: None,
@@ -184,7 +184,7 @@ mod tests {
         check(|options| options.kafka = KafkaOptions::default(), "KAFKA_BROKERS");
     }
     #[test]
-    fn default_scopes_are_what_a_user_can_give_away() {
+    fn default_scopes_are_those_that_a_user_can_delegate() {
         assert_eq!(
             default_scopes("tasks:read  audit:read").unwrap().to_string(),
             "tasks:read audit:read"

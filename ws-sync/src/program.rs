@@ -1,4 +1,4 @@
-//! The program `rondo-sync`: the sync service alone, fed by Kafka, with what an operator asks it.
+//! The program `rondo-sync`: live sync alone, fed by Kafka, with operators' pages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,22 +25,22 @@ use crate::route::{router, serve};
 use crate::service::SyncService;
 use crate::store::{Store, StoreError};
 
-/// Time between looks at Postgres, in seconds.
+/// Interval between checks of Postgres, in seconds.
 const DATABASE_CHECK_S: u64 = 5;
-/// Time between attempts to reach Postgres at the start, in milliseconds.
+/// Interval between attempts to reach Postgres at start, in milliseconds.
 const DATABASE_RETRY_MS: u64 = 500;
 
-/// What every answer says.
+/// Headers of every response.
 const HEADERS: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Runs until `shutdown`, then tells every device to resume elsewhere.
+/// Runs until `shutdown`, then closes all sessions, so that devices resume elsewhere.
 ///
 /// # Errors
-/// When the port is taken, or the database has the schema of another release.
+/// If the port is in use, or the database has the schema of another release.
 pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
     let listener = listen(settings.listen, "RONDO_LISTEN").await?;
     let own = match settings.operations_listen {
@@ -79,7 +79,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
     let both = async { tokio::join!(serving, serving_operators, working).2 };
     match shutdown.drain(both).await {
         Ok(result) => result,
-        // Those devices notice by themselves.
+        // These devices notice the end by themselves.
         Err(error) => {
             tracing::warn!(%error, connections = service.hub().connections(), "leaving devices");
             Ok(())
@@ -113,7 +113,7 @@ async fn work(
     Ok(())
 }
 
-/// Ends when the database answers and has the schema of this release.
+/// Waits until the database answers and has the schema of this release.
 async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
     loop {
         match store.check_schema().await {
@@ -128,7 +128,7 @@ async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
     }
 }
 
-/// Keeps the part up to date, for ever.
+/// Keeps the part's readiness up to date; never returns.
 async fn watch_database(store: &Store, part: &Part) {
     loop {
         tokio::time::sleep(Duration::from_secs(DATABASE_CHECK_S)).await;
@@ -167,12 +167,12 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
     Ok(listener)
 }
 
-/// What operators ask.
+/// The operators' pages: health and metrics.
 #[derive(Clone)]
 struct Operators {
     metrics: Metrics,
     readiness: Readiness,
-    /// Whether nobody else is at the main listener.
+    /// Whether only operators can reach the main listener.
     is_alone: bool,
 }
 
@@ -185,7 +185,7 @@ impl Operators {
             .route("/metrics", get(async move || figures(&metrics)))
     }
 
-    /// What of it the main listener has.
+    /// The pages that the main listener serves too.
     fn public_routes(&self) -> Router {
         let (ready, figured) = (self.clone(), self.clone());
         Router::new()

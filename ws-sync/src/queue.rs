@@ -1,5 +1,5 @@
-//! What one session has still to send: a queue bounded in bytes, written by the feed and read by
-//! the session's task.
+//! The frames that a session still has to send: a queue bounded in bytes, written by the feed and read by the
+//! session's task.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,25 +9,25 @@ use tokio::sync::Notify;
 
 use crate::close::CloseReason;
 
-/// Bytes of frames that wait for one device before it counts as too slow. It resumes from its
-/// revision, so nothing is lost by letting it go.
+/// Maximum size of the frames that wait for one device; above that it is too slow and gets closed. It resumes
+/// from its revision, so nothing is lost.
 pub const SESSION_QUEUE_BYTES_MAX: usize = 256 * 1024;
-/// What a queued frame costs beside its text, in bytes.
+/// Memory of a queued frame in addition to its text, in bytes.
 const FRAME_OVERHEAD_BYTES: usize = 64;
 
 /// A live frame, encoded once and shared by all sessions of its user.
 #[derive(Debug, Clone)]
 pub struct Frame {
     pub revision: i64,
-    /// Cloning it shares the bytes.
+    /// Clones share the bytes.
     pub text: Utf8Bytes,
 }
 
-/// Frames in ascending revisions, or the reason why the session has to end.
+/// Frames in ascending revisions, or the reason for ending the session.
 #[derive(Debug, Default)]
 pub struct SessionQueue {
     state: Mutex<State>,
-    /// The session's task is the only one that waits, so a stored permit is never lost on another.
+    /// Only the session's task waits, so no other task can take a stored permit.
     changed: Notify,
 }
 
@@ -35,14 +35,14 @@ pub struct SessionQueue {
 struct State {
     frames: VecDeque<Frame>,
     bytes: usize,
-    /// Highest revision that was queued or need not be.
+    /// Highest revision that was queued or skipped.
     floor: i64,
     closed: Option<CloseReason>,
 }
 
 impl SessionQueue {
-    /// Adds a frame, unless its revision has been passed. Never waits: a device that is behind by
-    /// more than [`SESSION_QUEUE_BYTES_MAX`] is closed instead.
+    /// Adds a frame, unless its revision has been passed. Never waits: a device with a backlog of more than
+    /// [`SESSION_QUEUE_BYTES_MAX`] is closed instead.
     pub fn push(&self, frame: &Frame) {
         let mut state = self.lock();
         if state.closed.is_some() || frame.revision <= state.floor {
@@ -59,8 +59,8 @@ impl SessionQueue {
         self.changed.notify_one();
     }
 
-    /// Drops what is queued up to this revision, and whatever of it comes later: the session has it
-    /// from elsewhere.
+    /// Drops queued and later frames up to this revision, because the session has these changes from
+    /// elsewhere.
     pub fn skip_to(&self, revision: i64) {
         let mut state = self.lock();
         while state.frames.front().is_some_and(|frame| frame.revision <= revision) {
@@ -75,10 +75,10 @@ impl SessionQueue {
         self.changed.notify_one();
     }
 
-    /// The next frame; waits for one. Dropping the future loses nothing.
+    /// Waits for the next frame. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// The reason for which the session has to end, at once and instead of what is queued.
+    /// The reason for ending the session, which takes precedence over queued frames.
     pub async fn next(&self) -> Result<Frame, CloseReason> {
         loop {
             if let Some(frame) = self.take()? {
@@ -88,10 +88,10 @@ impl SessionQueue {
         }
     }
 
-    /// The next frame, if there is one by now.
+    /// The next frame, if one is queued.
     ///
     /// # Errors
-    /// As of [`Self::next`].
+    /// As for [`Self::next`].
     pub fn take(&self) -> Result<Option<Frame>, CloseReason> {
         let mut state = self.lock();
         match state.closed {
@@ -100,7 +100,7 @@ impl SessionQueue {
         }
     }
 
-    /// Waits until the session has to end.
+    /// Waits for the reason to end the session.
     pub async fn closed(&self) -> CloseReason {
         loop {
             if let Some(reason) = self.lock().closed {
@@ -111,7 +111,7 @@ impl SessionQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way; a poisoned queue is as good as any.
+        // Nothing in here panics half-way, so a poisoned queue is still valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,7 +121,7 @@ impl State {
         let frame = self.frames.pop_front()?;
         self.bytes -= frame.text.len() + FRAME_OVERHEAD_BYTES;
         if self.frames.is_empty() {
-            // An idle connection keeps no room for a burst that is over.
+            // An idle connection keeps no memory for a past burst.
             self.frames = VecDeque::new();
         }
         Some(frame)
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_otherwise_is_skipped() {
+    fn passed_revisions_are_skipped() {
         let queue = SessionQueue::default();
         for revision in [2, 3, 4] {
             queue.push(&frame(revision, 1));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_closes_and_lets_its_memory_go() {
+    fn a_full_queue_closes_and_frees_its_memory() {
         let queue = SessionQueue::default();
         let half = SESSION_QUEUE_BYTES_MAX / 2 - FRAME_OVERHEAD_BYTES;
         queue.push(&frame(1, half));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_woken() {
+    async fn waiting_tasks_are_woken() {
         let queue = std::sync::Arc::new(SessionQueue::default());
         let next = tokio::spawn({
             let queue = queue.clone();
@@ -201,7 +201,7 @@ mod tests {
             let queue = queue.clone();
             async move { queue.closed().await }
         });
-        // A frame wakes it too, but is not what it waits for.
+        // A frame wakes the task too, but does not end the wait.
         queue.push(&frame(2, 1));
         queue.close(CloseReason::GoingAway);
         assert_eq!(closed.await.unwrap(), CloseReason::GoingAway);

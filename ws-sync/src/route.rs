@@ -1,4 +1,4 @@
-//! The route by which sessions come.
+//! The route of WebSocket sessions.
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
@@ -16,11 +16,11 @@ use tower::ServiceExt as _;
 use crate::service::{REFUSALS, SyncService, WEBSOCKET};
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, End, Handshake, Since};
 
-/// Bytes that a connection reads at a time: clients say little, and every connection holds this.
+/// Read buffer of a connection, in bytes: clients send little, and every connection has one.
 const READ_BUFFER_BYTES: usize = 512;
-/// By which a request is followed; what `rondo up` passes on has one.
+/// Identifies a request in the logs; `rondo up` sets it.
 const REQUEST_ID: &str = "x-request-id";
-/// Bytes of frames that are gathered for one write.
+/// Bytes of frames that are collected for one write.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
 /// Serves routes until `shutdown`; see [`rondo_telemetry::serve`].
@@ -35,13 +35,13 @@ pub async fn serve(gate: Gate, routes: Router, shutdown: CancellationToken) {
     rondo_telemetry::serve::serve(gate, handler, shutdown).await;
 }
 
-/// `GET /ws`, to be served alone or among the routes of a larger program.
+/// `GET /ws`, on its own or among the routes of a larger program.
 pub fn router(service: SyncService) -> Router {
     Router::new().route("/ws", any(connect)).with_state(service)
 }
 
-/// Accepts every handshake, since a browser's script cannot see why one was refused; what is wrong
-/// is told by the close code. The query is never logged: it may hold the token.
+/// Accepts every handshake, because a browser's script cannot see why one was refused; the close code says
+/// it. The query is never logged, because it may contain the token.
 async fn connect(
     State(service): State<SyncService>,
     uri: Uri,
@@ -78,7 +78,7 @@ async fn connect(
         })
 }
 
-/// Reads `token` and `since`; parameters of others are none of our business.
+/// Reads `token` and `since`, and ignores other parameters.
 fn handshake_of(uri: &Uri) -> Handshake {
     let mut handshake = Handshake::default();
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
@@ -94,7 +94,7 @@ fn handshake_of(uri: &Uri) -> Handshake {
     handshake
 }
 
-/// The answer to what is no WebSocket handshake (RFC 9110, section 15.5.22; RFC 9457).
+/// The response to a request that is not a WebSocket handshake (RFC 9110, section 15.5.22; RFC 9457).
 fn no_handshake(
     rejection: &WebSocketUpgradeRejection,
     request_id: Option<&HeaderValue>,

@@ -1,4 +1,4 @@
-//! What all sessions share.
+//! The state that all sessions share.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::close::CloseReason;
 use crate::hub::Hub;
 use crate::store::Store;
 
-/// Sessions that end because of whose they are, or how many there are, count as refusals.
+/// Reasons that count as refusals: an invalid token, or too many sessions.
 pub(crate) const REFUSALS: [CloseReason; 2] =
     [CloseReason::Unauthenticated, CloseReason::TooManyConnections];
-/// Kind of connections in the metrics.
+/// The kind of these connections in the metrics.
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-/// The sync service; cloning it shares it.
+/// The sync service; clones share it.
 #[derive(Clone)]
 pub struct SyncService(Arc<Parts>);
 
@@ -27,13 +27,13 @@ struct Parts {
 }
 
 impl SyncService {
-    /// A service that takes no session until a feed opens its hub.
+    /// A service that accepts no session until a feed opens its hub.
     #[must_use]
     pub fn new(store: Store, keys: impl Into<Keys>) -> Self {
         Self::with_metrics(store, keys, Metrics::new())
     }
 
-    /// The same; open connections are counted in `metrics` as `websocket`, and its pool is shown.
+    /// The same, with metrics: open connections as `websocket`, and the use of its pool.
     #[must_use]
     pub fn with_metrics(store: Store, keys: impl Into<Keys>, metrics: Metrics) -> Self {
         metrics.announce_connections(WEBSOCKET);

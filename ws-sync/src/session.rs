@@ -1,7 +1,7 @@
 //! One device's WebSocket, from its first frame to its close.
 //!
-//! Everything that a session waits for also ends when the hub closes its queue, its token expires,
-//! or the peer takes too long, so no session outlives its reasons.
+//! Every wait of a session also ends when the hub closes its queue, its token expires, or the peer takes too
+//! long, so no session outlives these reasons.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -20,50 +20,50 @@ use crate::queue::SessionQueue;
 use crate::service::SyncService;
 use crate::store::StoreError;
 
-/// Time between protocol pings, in seconds.
+/// Interval between protocol pings, in seconds.
 pub const PING_S: u64 = 25;
-/// Silence after which the peer counts as gone, in seconds: two pings unanswered.
+/// Silence after which the peer counts as gone, in seconds: two unanswered pings.
 pub const PEER_SILENCE_S_MAX: u64 = 60;
-/// Longest time that the peer may take to accept what is written, in seconds.
+/// Time limit for the peer to accept a write, in seconds.
 pub const WRITE_S_MAX: u64 = 30;
-/// Longest wait for the peer's half of the closing handshake, in milliseconds.
+/// Time limit for the peer's half of the closing handshake, in milliseconds.
 pub const CLOSE_MS_MAX: u64 = 2_000;
-/// Longest message of a client that is looked at, in bytes; a token fits. A longer one gets an
-/// error, one above [`CLIENT_MESSAGE_BYTES_CUT`] ends the connection.
+/// Maximum length of a client's message, in bytes; a token fits. A longer one gets an error, and one above
+/// [`CLIENT_MESSAGE_BYTES_CUT`] ends the connection.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 pub const CLIENT_MESSAGE_BYTES_CUT: usize = 64 * 1024;
-/// Frames written before the session looks at its clock and its peer again.
+/// Frames written before the session checks its clock and its peer again.
 const FRAMES_PER_FLUSH_MAX: usize = 64;
 
-/// What a client asked for in its handshake.
+/// The parameters of a client's handshake.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Handshake {
     pub token: Option<String>,
     pub since: Since,
 }
 
-/// The revision that a client has.
+/// The client's revision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Since {
-    /// It wants what comes from now on.
+    /// The client wants only future changes.
     #[default]
     Now,
     Revision(i64),
-    /// Something that is no revision.
+    /// Not a revision.
     Malformed,
 }
 
-/// How a session ends.
+/// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Closed(CloseReason),
-    /// The peer has closed it, or is not there any more.
+    /// The peer has closed it, or is gone.
     Left,
 }
 
 /// Runs a session to its end, closing handshake included.
 pub async fn run(mut socket: WebSocket, handshake: Handshake, service: &SyncService) -> End {
-    // Boxed, so that the states of an opening session take no room in one that idles.
+    // Boxed, so that the states of an opening session take no memory in an idle one.
     let opened = Box::pin(open(&mut socket, handshake, service)).await;
     let (end, registration) = match opened {
         Ok(mut session) => (session.live(&mut socket, service).await, Some(session.registration)),
@@ -71,7 +71,7 @@ pub async fn run(mut socket: WebSocket, handshake: Handshake, service: &SyncServ
     };
     if let End::Closed(reason) = end {
         let closing = Box::pin(close(&mut socket, reason));
-        // What cannot be delivered in time is not worth waiting for.
+        // If this cannot be delivered in time, it is not worth waiting for.
         let _ = timeout(Duration::from_millis(CLOSE_MS_MAX), closing).await;
     }
     drop(registration);
@@ -81,12 +81,12 @@ pub async fn run(mut socket: WebSocket, handshake: Handshake, service: &SyncServ
 struct Session {
     credential: Credential,
     registration: Registration,
-    /// When the peer was last heard.
+    /// When the peer last sent something.
     heard_at: Instant,
     ping_at: Instant,
 }
 
-/// Authenticates, registers, welcomes and catches up.
+/// Authenticates, registers, sends the welcome and catches up.
 async fn open(
     socket: &mut WebSocket,
     handshake: Handshake,
@@ -102,7 +102,7 @@ async fn open(
         Since::Revision(revision) => Some(revision),
         Since::Malformed => return Err(End::Closed(CloseReason::ResetRequired)),
     };
-    // Before anything is read, so that nothing falls between the reading and the live frames.
+    // Before anything is read, so that no change is missed between the pages and the live frames.
     let registration = service.hub().register(credential.user_id).map_err(End::Closed)?;
     let queue = registration.queue().clone();
     let reading = read_missed(socket, since, credential.user_id, &queue, service);
@@ -117,7 +117,7 @@ async fn open(
     Ok(Session { credential, registration, heard_at: now, ping_at })
 }
 
-/// Sends the welcome and, in pages, what the client has missed.
+/// Sends the welcome and, in pages, the missed changes.
 async fn read_missed(
     socket: &mut WebSocket,
     since: Option<i64>,
@@ -150,7 +150,7 @@ async fn read_missed(
 }
 
 impl Session {
-    /// Live frames, client frames and the clock, until one of them ends the session.
+    /// Handles live frames, client frames and the clock, until one of them ends the session.
     async fn live(&mut self, socket: &mut WebSocket, service: &SyncService) -> End {
         let queue = self.registration.queue().clone();
         let mut due = std::pin::pin!(sleep_until(self.next_at()));
@@ -189,7 +189,7 @@ impl Session {
         self.ping_at.min(self.credential.next_at())
     }
 
-    /// Does what is due.
+    /// Pings, warns, or ends the session, if it is time.
     async fn tick(&mut self, socket: &mut WebSocket, queue: &SessionQueue) -> Result<(), End> {
         let now = Instant::now();
         if now >= self.credential.expires_at {
@@ -209,7 +209,7 @@ impl Session {
         Ok(())
     }
 
-    /// What a client's message is answered with, if anything.
+    /// The response to a client's message, if any.
     async fn answer(
         &mut self,
         message: Message,
@@ -227,13 +227,13 @@ impl Session {
         }
         match serde_json::from_str(text) {
             Ok(ClientFrame::Ping) => ControlFlow::Continue(Some(ServerFrame::Pong)),
-            // Boxed: it takes no room in a session that idles.
+            // Boxed, so that it takes no memory in an idle session.
             Ok(ClientFrame::Auth { token }) => match Box::pin(verify(&token, service)).await {
                 Ok(Some(renewed)) if renewed.user_id == self.credential.user_id => {
                     self.credential = renewed;
                     ControlFlow::Continue(None)
                 }
-                // Another user's token is not told apart from none.
+                // Another user's token gets the same answer as an invalid one.
                 Ok(_) => refuse("invalid_token"),
                 Err(_) => refuse("unavailable"),
             },
@@ -251,7 +251,7 @@ fn refuse(code: &'static str) -> ControlFlow<End, Option<ServerFrame>> {
     ControlFlow::Continue(Some(ServerFrame::Error { code }))
 }
 
-/// Sends a live frame and those that have come behind it, as one write where they are small.
+/// Sends a live frame and those queued behind it; small ones as one write.
 async fn flush_live(
     socket: &mut WebSocket,
     queue: &SessionQueue,
@@ -280,7 +280,7 @@ async fn write(
     guarded(queue, socket.flush()).await
 }
 
-/// A write that also ends when the session has to, or when the peer does not read.
+/// A write that also ends when the session has to end, or when the peer does not read.
 async fn guarded(
     queue: &SessionQueue,
     writing: impl Future<Output = Result<(), axum::Error>>,
@@ -297,8 +297,8 @@ async fn guarded(
     }
 }
 
-/// Says why, then waits for the peer's close, without which unread input would reset the connection
-/// and could take the close frame with it.
+/// Sends the close reason, then waits for the peer's close: unread input would otherwise reset the
+/// connection, and the close frame could be lost.
 async fn close(socket: &mut WebSocket, reason: CloseReason) {
     let frame = CloseFrame { code: reason.code(), reason: Utf8Bytes::from_static(reason.as_str()) };
     if socket.send(Message::Close(Some(frame))).await.is_ok() {
@@ -307,12 +307,12 @@ async fn close(socket: &mut WebSocket, reason: CloseReason) {
 }
 
 fn snapshot(change: Change) -> Utf8Bytes {
-    // Postgres made it, so it is JSON.
+    // Postgres built it, so it is JSON.
     let task = change.task.and_then(|text| RawValue::from_string(text).ok());
     encode(&ServerFrame::TaskSnapshot { revision: change.revision, task_id: change.task_id, task })
 }
 
 fn encode(frame: &ServerFrame) -> Utf8Bytes {
-    // Only a map with keys that are no text, or a writer that fails, could refuse.
+    // Only a map with non-text keys or a failing writer could cause an error.
     serde_json::to_string(frame).unwrap_or_default().into()
 }

@@ -1,4 +1,4 @@
-//! Reading what a client has missed, and who a provider's token stands for.
+//! Reads missed changes, and looks up provider tokens.
 
 use rondo_contract::token::ProviderClaims;
 use rondo_contract::token::check::ProviderRecord;
@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 
 use crate::catch_up::{Change, Page, PageRequest};
 
-/// Connections to Postgres. After an interruption all devices come back at once, and take turns.
+/// Maximum number of connections to Postgres. After an interruption all devices come back at once, and take
+/// turns.
 pub const STORE_CONNECTIONS_MAX: u32 = 8;
 
 /// Shown in `pg_stat_activity`.
@@ -20,16 +21,16 @@ const APPLICATION: &str = "rondo-sync";
 /// `$1` user, `$2` after, `$3` until or null, `$4` limit.
 const CATCH_UP_SQL: &str = include_str!("sql/catch_up.sql");
 
-/// The database, as the role `rondo_sync` may see it.
+/// The database, with the rights of the role `rondo_sync`.
 #[derive(Debug)]
 pub struct Store {
     dsn: Dsn,
     database: Database,
-    /// Sessions queue here in order, however long, rather than in the pool, which gives up on them.
+    /// Sessions queue here, in order and for any time, because the pool's queue has a timeout.
     turns: Semaphore,
 }
 
-/// A row of a page; the change is null when there is none.
+/// A row of a page; the change is null if there is none.
 #[derive(sqlx::FromRow)]
 struct PageRow {
     current: i64,
@@ -39,7 +40,7 @@ struct PageRow {
     task: Option<String>,
 }
 
-/// Why nothing could be read. The client is asked to resume.
+/// Why a read failed. The client is asked to resume.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("cannot connect to Postgres")]
@@ -50,16 +51,16 @@ pub enum StoreError {
     Key(#[from] serde_json::Error),
     #[error("cannot read the schema's state: {0}")]
     SchemaQuery(tokio_postgres::Error),
-    /// The schema is not the one of this program; waiting does not help.
+    /// The schema is not this program's; waiting does not help.
     #[error(transparent)]
     Schema(MigrationError),
 }
 
 impl Store {
-    /// A store that connects when it is first used.
+    /// A store that connects on first use.
     ///
     /// # Errors
-    /// When TLS cannot be set up as `dsn` says.
+    /// If TLS cannot be set up as `dsn` says.
     pub fn open(dsn: &Dsn) -> Result<Self, rondo_database::ConnectError> {
         let database = Database::open(dsn, APPLICATION, STORE_CONNECTIONS_MAX)?;
         let turns = Semaphore::new(STORE_CONNECTIONS_MAX as usize);
@@ -69,7 +70,7 @@ impl Store {
     /// Reads one page of a user's changes.
     ///
     /// # Errors
-    /// When Postgres cannot be reached or refuses.
+    /// If Postgres cannot be reached or refuses.
     pub async fn page(&self, user_id: i64, request: PageRequest) -> Result<Page, StoreError> {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await;
@@ -91,7 +92,7 @@ impl Store {
     /// Looks up a provider's token.
     ///
     /// # Errors
-    /// When Postgres cannot be reached or refuses.
+    /// If Postgres cannot be reached or refuses.
     pub async fn provider_token(
         &self,
         issuer: &str,
@@ -105,10 +106,10 @@ impl Store {
         Ok(ProviderRecord::read(&keys, user_id, granted_scopes)?)
     }
 
-    /// The user that a provider's subject is, made at first sight.
+    /// The user of a provider's subject, created if it is new.
     ///
     /// # Errors
-    /// When Postgres cannot be reached or refuses.
+    /// If Postgres cannot be reached or refuses.
     pub async fn identity_user(
         &self,
         issuer: &str,
@@ -146,7 +147,7 @@ impl Store {
     /// Whether the database has the schema of this program.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] when it has another; otherwise why that cannot be told.
+    /// [`StoreError::Schema`] if it has another; otherwise why the schema cannot be read.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
         let application_name = Some(APPLICATION.to_owned());
         let options = SessionOptions { application_name, ..SessionOptions::default() };

@@ -1,9 +1,9 @@
-//! The Kafka side: reads all partitions of task-updates, as every instance does for itself.
+//! The Kafka source: each instance reads all partitions of task-updates.
 //!
-//! There is no group that shares partitions, and no offset is stored: an instance starts at the end
-//! and what was before comes to a session from the database. What ends a run and so interrupts the
-//! hub is whatever may be a gap: an offset that is not the next, one that is no longer there, a
-//! partition more or less. A broker that is away for a while is no gap; reading goes on where it was.
+//! No group shares the partitions, and no offset is stored: an instance starts at the end, and sessions get
+//! earlier changes from the database. Anything that may be a gap ends a run and so interrupts the hub: an
+//! offset that is not the next, an offset that no longer exists, a change of the number of partitions. An
+//! unavailable broker causes no gap; reading continues from the same offset.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,24 +21,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
 
-/// Longest wait for metadata and offsets, in milliseconds.
+/// Time limit for metadata and offsets, in milliseconds.
 const METADATA_MS_MAX: u64 = 5_000;
 /// The feed's name in the metrics.
 const CONSUMER: &str = "sync";
-/// Time between looks at the partitions and their ends, in seconds. A user whose key has moved to a new
-/// partition misses live events for so long, and gets them by resuming.
+/// Interval between checks of the partitions and their ends, in seconds. A user whose key has moved to a new
+/// partition misses live events for that long, and gets them by resuming.
 const PARTITION_CHECK_S: u64 = 15;
-/// Waits between runs, in milliseconds, doubling from the first to the last.
+/// Delays between runs, in milliseconds, doubling from the first to the last.
 const BACKOFF_MS_MIN: u64 = 100;
 const BACKOFF_MS_MAX: u64 = 5_000;
-/// Messages fetched and not yet handed on, in KiB.
+/// Maximum size of messages fetched but not yet published, in KiB.
 const FETCHED_KIB_MAX: u32 = 4 * 1024;
 
-/// Told when events begin to flow, and why they do not; never twice the same.
+/// Called when events begin to flow, and with the reason when they do not; never twice with the same.
 pub type Report = dyn Fn(Result<(), String>) + Send + Sync;
 
-/// Follows the topic and publishes to the hub until `shutdown`; how far behind it is goes into
-/// `metrics` as the consumer `sync`.
+/// Follows the topic and publishes to the hub until `shutdown`. Reports its lag in `metrics` as the consumer
+/// `sync`.
 pub async fn run(
     settings: &KafkaSettings,
     hub: &Arc<Hub>,
@@ -69,7 +69,7 @@ pub async fn run(
     }
 }
 
-/// Passes on what differs from what was said last.
+/// Reports only changes.
 struct Changes<'a> {
     report: &'a Report,
     last: Mutex<Option<Result<(), String>>>,
@@ -143,7 +143,7 @@ async fn follow(
                 Ok(found) => {
                     return Err(FeedError::Repartitioned { before: partitions, now: found.len() });
                 }
-                // Also a broker that is away; the consumer itself says what is lost.
+                // Includes an unavailable broker; the consumer itself reports lost messages.
                 Err(error) => report.tell(Err(error.to_string())),
             },
         }
@@ -153,14 +153,14 @@ async fn follow(
 fn consumer(settings: &KafkaSettings) -> Result<StreamConsumer, KafkaError> {
     settings
         .client_config()
-        // Never joined and nothing stored; librdkafka wants a name.
+        // No group is joined and no offset stored, but librdkafka requires a name.
         .set("group.id", "rondo-sync")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("allow.auto.create.topics", "false")
-        // An offset that is gone is a gap, and not to be passed over.
+        // A missing offset is a gap and must not be skipped.
         .set("auto.offset.reset", "error")
-        // End offsets count what is there, so reading must too.
+        // End offsets include all records, so reading must too.
         .set("isolation.level", "read_uncommitted")
         .set("queued.max.messages.kbytes", FETCHED_KIB_MAX.to_string())
         .set("fetch.error.backoff.ms", "100")
@@ -169,7 +169,7 @@ fn consumer(settings: &KafkaSettings) -> Result<StreamConsumer, KafkaError> {
         .create()
 }
 
-/// Runs what blocks on the broker away from the event loop.
+/// Runs calls that block on the broker outside the event loop.
 async fn blocking<T: Send + 'static>(
     consumer: &Arc<StreamConsumer>,
     ask: fn(&StreamConsumer) -> Result<T, FeedError>,
@@ -201,7 +201,7 @@ fn end_offsets(consumer: &StreamConsumer) -> Result<Vec<(i32, i64)>, FeedError> 
     partitions_of(consumer)?.into_iter().map(end).collect()
 }
 
-/// Events that are there and not yet read.
+/// The number of unread events.
 fn lag(ends: &[(i32, i64)], positions: &HashMap<i32, i64>) -> i64 {
     let behind = |&(partition, end)| positions.get(&partition).map_or(0, |next| end - next);
     ends.iter().map(behind).sum::<i64>().max(0)
@@ -213,7 +213,7 @@ fn advance(
 ) -> Result<(), FeedError> {
     let (partition, found) = (message.partition(), message.offset());
     let expected = positions.entry(partition).or_insert(found);
-    // Our producers are idempotent and not transactional, so offsets have no holes of their own.
+    // The producers are idempotent and not transactional, so offsets have no gaps.
     if *expected != found {
         return Err(FeedError::Gap { partition, expected: *expected, found });
     }
@@ -226,7 +226,7 @@ fn publish(hub: &Hub, message: &BorrowedMessage<'_>) {
     let value = message.payload_view::<str>().and_then(Result::ok);
     match (user_id, value) {
         (Some(user_id), Some(value)) => hub.publish(user_id, value),
-        // An empty value is one that nobody can read, which its user's sessions are told.
+        // An empty value cannot be parsed, so its user's sessions close and resume.
         (Some(user_id), None) => hub.publish(user_id, ""),
         (None, _) => tracing::error!(
             partition = message.partition(),
@@ -236,7 +236,7 @@ fn publish(hub: &Hub, message: &BorrowedMessage<'_>) {
     }
 }
 
-/// Whether the consumer goes on by itself from where it was.
+/// Whether the consumer itself continues from its position.
 fn passes(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

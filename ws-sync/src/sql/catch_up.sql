@@ -1,6 +1,6 @@
--- Changes of user $1 after revision $2 up to $3 (null: the current one), at most $4, oldest first.
--- One statement sees one state, so the current revision and the horizon fit the changes. There is
--- always a row; its change is null when there is none.
+-- Changes of user $1 after revision $2 up to $3 (null: the current one), at most $4, oldest first. One
+-- statement reads one state, so current revision, horizon and changes are consistent. There is always a row;
+-- its change is null if there is none.
 SELECT position.revision AS current, position.horizon, change.revision, change.task_id, change.task
 FROM (
     SELECT coalesce((SELECT r.revision FROM user_revisions r WHERE r.user_id = $1::bigint), 0) AS revision,
