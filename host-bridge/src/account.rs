@@ -72,7 +72,7 @@ pub enum Registration {
     Off,
 }
 
-/// The settings, checked.
+/// The validated settings.
 pub struct AccountSettings {
     public_url: Option<String>,
     require_verified_email: Option<bool>,
@@ -82,13 +82,13 @@ pub struct AccountSettings {
     trusted_proxies: TrustedProxies,
     signing: Signing,
     public_keys: Option<JwkSet>,
-    /// With what its tokens must claim.
+    /// The provider, with the claims that its tokens must have.
     provider: Option<(Provider, token::Provider)>,
 }
 
-/// What access tokens are signed with.
+/// The key that signs access tokens.
 enum Signing {
-    /// JWT_SECRET, or the one in the data folder. Whoever can check tokens can make them too.
+    /// JWT_SECRET, or the one in the data folder. Every program that can verify tokens can also issue them.
     Secret(Option<String>),
     /// A key that only `auth` has.
     Private(String),
@@ -159,14 +159,14 @@ impl AccountArgs {
 }
 
 impl AccountSettings {
-    /// Whose X-Forwarded-For is believed.
+    /// The proxies whose X-Forwarded-For counts.
     #[must_use]
     pub fn trusted_proxies(&self) -> TrustedProxies {
         self.trusted_proxies.clone()
     }
 
-    /// The secret that signs and checks tokens, `kept` unless another is set; none where a private key
-    /// signs them.
+    /// The secret that signs and verifies tokens, `kept` unless another is set; none if a private key signs
+    /// them.
     #[must_use]
     pub fn jwt_secret<'a>(&'a self, kept: &'a str) -> Option<&'a str> {
         match &self.signing {
@@ -215,7 +215,7 @@ impl AccountSettings {
         }
     }
 
-    /// The keys that tokens are checked with.
+    /// The keys for verifying tokens.
     #[must_use]
     pub fn keys(&self, secret: Option<HmacKey>) -> Keys {
         Keys {
@@ -225,7 +225,7 @@ impl AccountSettings {
         }
     }
 
-    /// The provider whose keys are to be fetched.
+    /// The provider whose keys are fetched.
     #[must_use]
     pub fn provider(&self) -> Option<&Provider> {
         self.provider.as_ref().map(|(provider, _)| provider)
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_all_is_local_is_an_address_trusted_unseen() {
+    fn unverified_addresses_are_trusted_only_if_all_is_local() {
         let check = |required: Option<bool>, address: &str, url: &str, is_mail_local, expected| {
             let args = AccountArgs { require_verified_email: required, ..arguments(url) };
             let settings = args.settings(is_mail_local).unwrap();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_that_an_operator_presumes() {
+    fn default_scopes_of_a_provider() {
         let check = |oidc_default_scopes: Option<Scopes>, expected: &str| {
             let args = AccountArgs {
                 oidc_audience: Some("rondo".to_owned()),
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_signing_key_needs_its_public_half() {
-        // The key of RFC 8037, appendix A, and a stranger's.
+        // The key of RFC 8037, appendix A, and an unrelated one.
         const PUBLIC: &str =
             r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         const STRANGERS: &str =
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_signing_key_nobody_has_a_secret() {
+    fn a_signing_key_leaves_no_secret() {
         const KEPT: &str = "the secret that the data folder keeps";
         const OTHER: &str = "the secret that an operator has chosen";
         let public =
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_where_users_are() {
+    fn links_lead_to_the_public_url() {
         let check = |url: &str, address: &str, expected: &str| {
             let settings = arguments(url).settings(true).unwrap();
             let value = settings.variable("public_url", address.parse().unwrap());

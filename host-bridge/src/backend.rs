@@ -1,4 +1,4 @@
-//! What `rondo up` and `rondo bridge` both run: clock, mailer, webhooks, retention, the refresh of a
+//! The parts that `rondo up` and `rondo bridge` share: clock, mailer, webhooks, retention, the refresh of a
 //! provider's keys, and the event pipeline.
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct BackendSetting {
     pub lateness_minutes: i32,
 }
 
-/// A backend that has not been started; its parts of readiness exist already.
+/// A backend that has not been started. Its parts of readiness already exist.
 pub struct Backend {
     dsn: Dsn,
     pub database: Database,
@@ -70,7 +70,7 @@ impl Backend {
         })
     }
 
-    /// Starts everything but the pipeline, which the caller runs on its transport.
+    /// Starts everything except the pipeline, which the caller runs on its transport.
     ///
     /// # Errors
     /// When TLS cannot be set up.

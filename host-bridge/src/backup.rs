@@ -6,9 +6,9 @@
 //! BACKUP/tables/*.copy   each table's rows
 //! ```
 //!
-//! A backup has no schema: the migrations make it, and they are never edited. A restore applies those
-//! that the backup was made on, loads the rows, compares them, and applies the rest. So it does not
-//! depend on the version of Postgres, and a later release restores an earlier one's backup.
+//! A backup contains no schema: the migrations create it, and they are never edited. A restore applies the
+//! migrations of the backup, loads the rows, compares them, and applies the remaining migrations. So it does
+//! not depend on the version of Postgres, and a later release can restore an earlier one's backup.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -28,12 +28,12 @@ use rondo_telemetry::Shutdown;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-/// How a backup is laid out. Another number is refused.
+/// Version of the backup's layout. Any other is refused.
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
 const TABLES: &str = "tables";
-/// How far ids and revisions go on above those of the backup. What was handed out after it, such as the
-/// link of a mail, then means nothing instead of something else.
+/// How far ids and revisions skip ahead after a restore. Anything handed out after the backup, such as a
+/// mail's link, then refers to nothing instead of something else.
 const GAP: i64 = 1_000_000;
 
 #[derive(Args)]
@@ -58,15 +58,15 @@ pub struct RestoreArgs {
     data: PathBuf,
 }
 
-/// What a backup says of itself.
+/// The manifest of a backup.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
     /// The release that made it.
     release: String,
-    /// When, in RFC 3339.
+    /// Time of the backup, in RFC 3339.
     at: String,
-    /// The last migration that its schema has, and a checksum of all up to that.
+    /// The last migration of its schema, and a checksum of all up to it.
     migration: usize,
     fingerprint: String,
     tables: Vec<TableCopy>,
@@ -80,11 +80,11 @@ struct TableCopy {
     tally: Tally,
 }
 
-/// Copies an installation, and restores the copy once beside itself to check it.
+/// Copies an installation, and restores the copy once into a scratch folder to check it.
 ///
 /// # Errors
-/// When there is no private Postgres, its schema is not this program's, or the copy cannot be written or
-/// restored. Nothing is left of it then.
+/// If there is no private Postgres, its schema is not this program's, or the copy cannot be written or
+/// restored. Nothing is left of the backup then.
 pub async fn run(
     args: BackupArgs,
     cleartext: &Cleartext,
@@ -103,11 +103,10 @@ pub async fn run(
     }
 }
 
-/// Makes a data folder of a backup.
+/// Creates a data folder from a backup.
 ///
-/// # Errors
-/// When the folder is in use or not empty, or the backup is not whole or of a later release. Nothing is
-/// left of the folder then.
+/// If the folder is in use or not empty, or the backup is incomplete or from a later release. Nothing is left
+/// of the folder then.
 pub async fn restore(args: RestoreArgs, shutdown: &Shutdown) -> anyhow::Result<()> {
     let backup = Backup::open(&args.backup)?;
     let data = DataFolder::begin_restore(&args.data)?;
@@ -145,7 +144,7 @@ async fn back_up(data: &Path, target: &Path) -> anyhow::Result<()> {
         data.display()
     );
     let secrets = Secrets::load_or_create(data)?;
-    // It gets its name when it is whole.
+    // It gets its name when it is complete.
     let folder = closed(".rondo-backup-", parent)?;
     let source = Source::open(data, &secrets).await?;
     let copied = copy(source.dsn(), data, folder.path()).await;
@@ -176,7 +175,7 @@ fn closed(prefix: &str, parent: &Path) -> anyhow::Result<TempDir> {
     folder.with_context(|| format!("cannot write into {}", parent.display()))
 }
 
-/// The running server of a data folder, or one that was started for the backup.
+/// The running server of a data folder, or one started for the backup.
 enum Source {
     Running(Dsn),
     /// The folder is locked while the server runs.
@@ -217,7 +216,7 @@ impl Source {
 async fn copy(dsn: &Dsn, data: &Path, folder: &Path) -> anyhow::Result<Manifest> {
     let session = crate::database::connect(dsn, "rondo backup").await?;
     let tables = content::freeze(&session).await?;
-    // Within the transaction, so that it is the schema of the rows.
+    // Within the transaction, so that schema and rows belong together.
     let status = migration::status(&session, migration::embedded()).await?;
     let known = status.applied.len();
     if !status.unknown.is_empty() || !status.changed.is_empty() {
@@ -261,10 +260,10 @@ impl Manifest {
     }
 }
 
-/// What a data folder is made for.
+/// The purpose of a restored data folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To see whether the backup can be restored.
+    /// Checking that the backup can be restored.
     Check,
     Use,
 }
@@ -312,18 +311,18 @@ impl Backup {
         }
     }
 
-    /// Restores it into a folder that is thrown away.
+    /// Restores it into a scratch folder.
     async fn check(&self, scratch: &Path) -> anyhow::Result<()> {
         self.copy_secrets(scratch)?;
         let data = DataFolder::open(scratch)?;
-        // It does not have to survive anything.
+        // This cluster is thrown away, so it needs no durability.
         let settings = ["fsync", "full_page_writes", "synchronous_commit"]
             .map(|name| (name.to_owned(), "off".to_owned()));
         let options = ServerOptions { settings: settings.into(), ..ServerOptions::default() };
         self.rebuild(&data, options, Purpose::Check).await
     }
 
-    /// Makes a cluster in a data folder that has the secrets already, and stops it again.
+    /// Creates a cluster in a data folder that already has the secrets, and stops it again.
     async fn rebuild(
         &self,
         data: &DataFolder,
@@ -366,7 +365,7 @@ impl Backup {
     }
 }
 
-/// A scratch data folder, with its cluster wherever that is.
+/// A scratch data folder and its cluster, wherever that is.
 struct Scratch(TempDir);
 
 impl Drop for Scratch {
@@ -387,7 +386,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// Removes the cluster of a data folder if it is elsewhere.
+/// Removes the cluster of a data folder if it is outside the folder.
 fn remove_cluster(data: &Path) {
     if let Ok(cluster) = server::cluster_of(data)
         && !cluster.starts_with(data)

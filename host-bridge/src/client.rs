@@ -42,12 +42,12 @@ impl Clients {
         address::of_connection(peer, &self.trusted).map(Arc::from)
     }
 
-    /// Whether a forwarding peer seems to be the operator's own proxy, missing in the setting.
+    /// Whether a forwarding peer is probably the operator's own proxy, missing from the setting.
     fn is_untrusted_proxy(&self, peer: IpAddr) -> bool {
         address::is_near(peer) && !self.trusted.contain(peer)
     }
 
-    /// Warns once, so that nobody can fill the log with the header.
+    /// Warns once, so that clients cannot fill the log with the header.
     fn warn(&self, peer: IpAddr) {
         if !self.is_warned.swap(true, Ordering::Relaxed) {
             let setting = self.setting;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_says_of_its_address_counts_only_behind_a_trusted_proxy() {
+    fn forwarded_addresses_count_only_behind_a_trusted_proxy() {
         let peer = "192.0.2.1:1".parse().ok();
         let of =
             |trusted: &str| clients(trusted).of(peer, &forwarded_for("198.51.100.1")).unwrap().0;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_of_ones_own_can_be_forgotten() {
+    fn only_a_nearby_peer_counts_as_a_forgotten_proxy() {
         let check = |peer: &str, trusted: &str, headers: &HeaderMap, expected: bool| {
             let clients = clients(trusted);
             clients.of(format!("{peer}:1").parse().ok(), headers);
@@ -97,7 +97,7 @@ mod tests {
         check("127.0.0.1", "10.0.0.0/8", &forwarded, true);
         check("10.0.0.7", "10.0.0.0/8", &forwarded, false);
         check("10.0.0.7", "", &HeaderMap::new(), false);
-        // A stranger who makes it up.
+        // A client on the public network that invents the header.
         check("203.0.113.9", "", &forwarded, false);
     }
 }

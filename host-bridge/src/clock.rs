@@ -1,5 +1,5 @@
 //! The clock: fires due reminders and digests. Downtime loses none: a reminder stays armed until it fires,
-//! and a digest stays due until the next one is planned. What is later than the allowed lateness is
+//! and a digest stays due until the next one is planned. A reminder later than the allowed lateness is
 //! recorded as missed instead.
 
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Firing {
     pub fired: i64,
-    /// Those that were due too long ago.
+    /// Reminders that were due too long ago.
     pub missed: i64,
 }
 

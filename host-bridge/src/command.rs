@@ -157,7 +157,7 @@ async fn user(what: User, dsn: &Dsn) -> anyhow::Result<()> {
     crate::database::check_schema(dsn, "rondo user").await?;
     let session = crate::database::connect(dsn, "rondo user").await?;
     match what {
-        // No service's login may call it, so that no service can make an administrator.
+        // No service's login may call this, so that no service can create an administrator.
         User::Grant { email, scope } => {
             let sql = "SELECT outcome FROM scope_grant($1, $2, true)";
             let parameters: [&(dyn ToSql + Sync); 2] = [&rondo_domain::email::key(&email), &scope];

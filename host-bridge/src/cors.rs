@@ -60,7 +60,7 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_| malformed())
 }
 
-/// What the response to a request says about its origin.
+/// The CORS decision about a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CorsDecision {
     /// No origin is configured, or the path is not open to other origins.

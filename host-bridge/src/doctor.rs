@@ -1,8 +1,8 @@
-//! `rondo doctor`: reads a running installation and says what is wrong and what to do. It changes
+//! `rondo doctor`: examines a running installation, and reports what is wrong and what to do. It changes
 //! nothing, sends no mail and no event, and prints no secret.
 //!
-//! Two kinds of installation are told apart by the environment: separate programs, whose settings
-//! `rondo env` writes, and `rondo up`, which has a data folder.
+//! The environment distinguishes two kinds of installation: separate programs, whose settings `rondo env`
+//! writes, and `rondo up`, which has a data folder.
 
 mod database;
 mod kafka;
@@ -26,7 +26,7 @@ use crate::mail_transport::MailTransport;
 use crate::option::{BridgeArgs, UpArgs};
 use report::{Report, Verdict};
 
-/// What only the environment of separate programs has.
+/// Variables that only separate programs have.
 const SEPARATE: [&str; 2] = ["BRIDGE_DATABASE_URL", "COMPONENTS_URL"];
 
 #[derive(Args)]
@@ -39,7 +39,7 @@ pub struct DoctorArgs {
     data: PathBuf,
 }
 
-/// The settings of `rondo up` and `rondo bridge`, read as those read them.
+/// The settings of `rondo up` and `rondo bridge`, parsed as by those.
 #[derive(Parser)]
 struct Up {
     #[command(flatten)]
@@ -52,10 +52,10 @@ struct Bridge {
     settings: BridgeArgs,
 }
 
-/// Examines and prints.
+/// Examines the installation and prints the findings.
 ///
 /// # Errors
-/// When something is wrong.
+/// If something is wrong.
 pub async fn run(args: DoctorArgs, cleartext: &Cleartext) -> anyhow::Result<()> {
     let mut report = Report::default();
     let is_set = |name: &&str| environment(name).is_some_and(|value| !value.is_empty());
@@ -74,7 +74,7 @@ pub async fn run(args: DoctorArgs, cleartext: &Cleartext) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Reads the settings of a program; an option of its that is malformed is a finding.
+/// Parses the settings of a program; a malformed one becomes a finding.
 fn settings<P: Parser>(report: &mut Report, data: &Path) -> Option<P> {
     let arguments = ["rondo".into(), "--data".into(), OsString::from(data)];
     match rondo_setting::try_parse(arguments) {
@@ -89,7 +89,7 @@ fn settings<P: Parser>(report: &mut Report, data: &Path) -> Option<P> {
     }
 }
 
-/// What the rest is examined by.
+/// The settings that the other checks use.
 struct Examined<'a> {
     kafka: Option<KafkaSettings>,
     outlet: Option<MailTransport>,
@@ -194,7 +194,7 @@ async fn rest(report: &mut Report, examined: Examined<'_>) {
     }
 }
 
-/// Whether the data folder is one, and in use.
+/// Checks whether the data folder is one, and in use.
 fn data_folder(report: &mut Report, data: &Path) -> Option<Secrets> {
     let shown = data.display();
     if !data.join(secret::FILE).is_file() {
@@ -221,13 +221,13 @@ fn data_folder(report: &mut Report, data: &Path) -> Option<Secrets> {
     Some(secrets)
 }
 
-/// What the environment has for a variable of spin.toml.
+/// The environment's value of a variable of spin.toml.
 fn variable(name: &str) -> Option<String> {
     let value = std::env::var(format!("{ENVIRONMENT_PREFIX}{}", name.to_uppercase())).ok();
     value.filter(|value| !value.is_empty())
 }
 
-/// Secrets that two programs must have the same of.
+/// Checks secrets that must be the same in two programs.
 fn twins(report: &mut Report) {
     for name in ["JWT_SECRET", "EVENT_TOKEN"] {
         let own = std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -239,7 +239,7 @@ fn twins(report: &mut Report) {
     }
 }
 
-/// Whether the logins that the environment has are let in.
+/// Checks whether the logins in the environment work.
 async fn logins(report: &mut Report) {
     let (mut tried, mut refused) = (0, 0);
     for role in Role::ALL {

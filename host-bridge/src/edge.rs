@@ -55,18 +55,18 @@ struct Parts {
     refusals: Refusals,
 }
 
-/// How a program faces the public.
+/// How a program is exposed to the public.
 pub struct Facing {
     /// Proxies whose X-Forwarded-For is believed, and the setting that lists them.
     pub trusted: TrustedProxies,
     pub trusted_setting: &'static str,
     pub origins: CorsOrigins,
-    /// Where users reach it; empty if unknown.
+    /// The public URL; empty if unknown.
     pub public_url: String,
 }
 
 impl Facing {
-    /// Not at all: for operators only.
+    /// No exposure: for operators only.
     #[must_use]
     pub fn operators() -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Edge {
         }))
     }
 
-    /// The public's gate.
+    /// The gate for public listeners.
     #[must_use]
     pub fn gate(&self, listener: TcpListener, connections_max: usize) -> Gate {
         let edge = self.clone();

@@ -122,7 +122,7 @@ fn entries(
     Ok(entries)
 }
 
-/// The Kafka settings that this command was given.
+/// The Kafka settings in this command's environment.
 fn kafka() -> impl Iterator<Item = Entry> {
     #[derive(clap::Parser)]
     struct Options {
@@ -133,7 +133,7 @@ fn kafka() -> impl Iterator<Item = Entry> {
         .get_arguments()
         .filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned))
         .collect();
-    // A secret is a variable, or in a file that one names.
+    // A secret is in a variable, or in a file that a variable names.
     let secrets = names.iter().filter_map(|name| name.strip_suffix("_FILE").map(str::to_owned));
     let names: Vec<String> = secrets.chain(names.iter().cloned()).collect();
     names.into_iter().filter_map(|name| {
@@ -148,7 +148,7 @@ struct Addition {
     text: String,
     added: usize,
     kept: usize,
-    /// Names that have another value in the file.
+    /// Names with a different value in the file.
     different: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ fn addition(present: &str, entries: &[Entry]) -> anyhow::Result<Addition> {
     Ok(addition)
 }
 
-/// Names with their raw values. The last assignment wins, as in Spin and a shell.
+/// Names and their raw values. The last assignment wins, as in Spin and in a shell.
 fn assignments(text: &str) -> BTreeMap<&str, &str> {
     let mut known = BTreeMap::new();
     for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')) {
@@ -209,7 +209,7 @@ fn unquoted(value: &str) -> &str {
 
 /// Replaces the file atomically, readable only by its owner.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // Replaces the target of a link and not the link.
+    // Follows a link, so that its target is replaced and not the link.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Temporary files have mode 0600.
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_added_and_what_is_there_stays() {
+    fn missing_settings_are_added_and_existing_ones_kept() {
         let all = "SPIN_VARIABLE_KEY=made\nKEY=made\nURL='postgres://u:p@h/d?options=-c%20a&b=c'\n";
         assert_eq!(written(""), all);
         assert_eq!(written(all), all);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_ours_is_named() {
+    fn a_different_value_is_named() {
         let entries = [Entry::new("A", "1"), Entry::new("B", "2")];
         let addition = addition("A='1'\nB=3\n", &entries).unwrap();
         assert_eq!((addition.added, addition.kept), (0, 2));
@@ -255,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn what_no_quotes_can_hold_is_refused_by_name() {
+    fn values_that_cannot_be_quoted_are_named() {
         let error = quoted("KAFKA_PASSWORD", "it's").unwrap_err().to_string();
         assert!(error.contains("KAFKA_PASSWORD") && !error.contains("it's"), "{error}");
     }
 
     #[test]
-    fn the_file_is_its_owners_alone() {
+    fn only_the_owner_can_read_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         std::fs::write(&path, "A=1\n").unwrap();

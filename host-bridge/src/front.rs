@@ -60,7 +60,7 @@ impl Front {
         match path {
             "/health" => operations::live(),
             "/" => page(),
-            path if self.is_bridge_door(path) => not_found(),
+            path if self.is_event_route(path) => not_found(),
             _ => self.limited(request).await,
         }
     }
@@ -70,11 +70,11 @@ impl Front {
     }
 
     /// Compares the route, because a path has several spellings, such as `//events/audit`.
-    fn is_bridge_door(&self, path: &str) -> bool {
+    fn is_event_route(&self, path: &str) -> bool {
         self.app.route(path).is_some_and(|route| route.starts_with("/events/"))
     }
 
-    /// Serves what the rate limits cover.
+    /// Handles requests that the rate limits apply to.
     async fn limited(&self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
         let Some(limits) = &self.limits else { return self.serve(request).await };
         let quota = limits.count(request.extensions().get::<Client>(), request.headers());

@@ -41,7 +41,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let listener = listen(&args.listen, LISTEN_OPTION).await?;
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
-    // Like Spin, it has no /metrics: nobody reads these.
+    // Like Spin, it has no /metrics, so these are never read.
     let edge = Edge::new(Metrics::new(), facing);
     let gate = edge.gate(listener, limits());
     let handler = move |request| {
@@ -52,8 +52,8 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     Ok(())
 }
 
-/// Refuses at the start what components would refuse at a request, and what they can't see: a password sent
-/// to the database in the clear.
+/// Refuses at start what components would refuse only at a request, and what they cannot see: a connection to
+/// the database without TLS.
 fn check(values: &Values, cleartext: &Cleartext) -> Result<(), VariableError> {
     let refused =
         |name: &str, reason: String| VariableError::Refused { name: name.to_owned(), reason };
@@ -100,7 +100,7 @@ pub fn limits() -> usize {
     connections
 }
 
-/// Binds an address that `option` sets.
+/// Binds the address of a setting; `option` names it.
 ///
 /// # Errors
 /// When it is in use, or not an address of this machine.

@@ -3,7 +3,7 @@
 use rondo_database::secret::Secret;
 use rondo_database::{Role, RoleDsns, Secrets};
 
-/// The value of a variable of spin.toml; none for one that a person sets.
+/// The value of a variable of spin.toml; none for one that the operator sets.
 #[must_use]
 pub fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets) -> Option<String> {
     match name {

@@ -1,8 +1,8 @@
-//! The keys of an OpenID provider. Components reach nothing but their database, so the keys are fetched
-//! here and stored there.
+//! The keys of an OpenID provider. Components can reach only their database, so the bridge fetches the keys
+//! and stores them there.
 //!
-//! While they cannot be fetched, the last ones stay valid for a day (`provider_token` in the migrations).
-//! A document that has no usable key replaces them.
+//! If fetching fails, the last keys stay valid for a day (`provider_token` in the migrations). A document
+//! without a usable key replaces them.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub struct Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Keys {
     At(Uri),
-    /// Named by the discovery document at this address; with whether the keys may be on this machine.
+    /// From the discovery document at this address; also whether the keys may be on this machine.
     Discovered(Uri, Loopback),
 }
 
@@ -92,7 +92,8 @@ fn address(setting: &'static str, url: &str, loopback: Loopback) -> Result<Uri, 
         .ok_or_else(|| refusal(setting, "must be an address such as https://id.example.org"))
 }
 
-/// Whoever can alter the keys in transit can sign in as anyone, so they come by https or from this machine.
+/// Anybody who can alter the keys in transit can sign in as anyone, so they must come over https or from this
+/// machine.
 fn fetchable(url: &str, loopback: Loopback) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let host = uri.host().filter(|host| !host.is_empty())?;
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(check("anything", "https://id:8443/keys", false), Ok(Some(Keys::At(uri))));
         assert_eq!(check("id.example", "", false), Err("OIDC_ISSUER"));
         assert_eq!(check("https://id.example", "ftp://id/keys", false), Err("OIDC_JWKS_URL"));
-        // By http only from this machine, and only if the setting allows.
+        // Over http only from this machine, and only if the setting allows it.
         for url in ["http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]/keys"] {
             let uri = Uri::from_static(url);
             assert_eq!(check("anything", url, true), Ok(Some(Keys::At(uri))));

@@ -34,14 +34,14 @@ pub enum Outcome {
     Never(String),
 }
 
-/// A certificate authority that is trusted beside the public ones.
+/// A certificate authority to trust besides the public ones.
 pub struct Authority(Certificate);
 
 impl Authority {
     /// Reads certificates in PEM.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub fn read(pem: &str) -> anyhow::Result<Self> {
         anyhow::ensure!(pem.contains(PEM_CERTIFICATE), "has no certificate in PEM");
         let certificate = Certificate::from_pem(pem.as_bytes());
@@ -67,7 +67,7 @@ impl MailTransport {
         Ok(Self::Smtp(transport))
     }
 
-    /// Tells whoever starts the program where mail goes.
+    /// A line about the destination of mails, for the start of the program.
     #[must_use]
     pub fn announcement(&self) -> String {
         match self {

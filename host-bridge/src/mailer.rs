@@ -32,7 +32,7 @@ struct MailQueue {
     settle: &'static str,
 }
 
-/// Mails about accounts come first: somebody is waiting for them.
+/// Mails about accounts come first, because their readers are waiting for them.
 const QUEUES: [MailQueue; 2] = [
     MailQueue {
         name: "account",
@@ -74,7 +74,7 @@ struct MailContent {
     /// Unsubscribes from mails of this kind; none for a mail about an account.
     unsubscribe_url: Option<String>,
     traceparent: Option<String>,
-    /// What decides whether it is still worth sending; none for a mail about an account.
+    /// The facts for deciding whether to send it; none for a mail about an account.
     facts: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl Job for Mailer {
     }
 
     async fn run(&self, mail: &Mail) -> Outcome {
-        // Its earlier attempts never reached an outcome: the process died each time.
+        // Its earlier attempts had no outcome: the process died each time.
         if mail.content.attempts > MAIL_ATTEMPTS_MAX {
             return Outcome::Never("no attempt was completed".to_owned());
         }

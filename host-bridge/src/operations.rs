@@ -81,7 +81,7 @@ pub fn no_page(method: &Method) -> Option<Response<HyperOutgoingBody>> {
     Some(response)
 }
 
-/// A problem that a program answers beside the components.
+/// A problem response of the program itself.
 #[must_use]
 pub fn problem(problem: ProblemCode) -> Response<HyperOutgoingBody> {
     let ProblemFacts { status, code, title, detail, .. } = *problem.facts();
@@ -114,7 +114,7 @@ mod tests {
     use rondo_contract::problem::PROBLEMS;
     use rondo_wasm_host::app::FAULTS;
 
-    /// The Wasm host knows nothing of the contract, so that its faults are named twice.
+    /// The Wasm host does not use the contract's problems, so its faults are defined twice.
     #[test]
     fn the_faults_of_the_wasm_host_are_problems_of_the_contract() {
         for fault in FAULTS {

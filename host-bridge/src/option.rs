@@ -1,5 +1,5 @@
-//! Options of the commands, each with an environment variable, and the checks that are made before
-//! anything starts. Secrets come from the environment or from files, never from arguments.
+//! Options of the commands, each with an environment variable, and the checks before anything starts. Secrets
+//! come from the environment or from files, never from arguments.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -235,7 +235,7 @@ pub fn reachable_by_components(dsn: Dsn) -> Result<Dsn, SettingError> {
 }
 
 impl MailArgs {
-    /// Where mails go, the folder `mail` in `data` when there is no server, and their sender.
+    /// The mail transport (the folder `mail` in `data` if there is no server) and the sender.
     ///
     /// # Errors
     /// The first malformed setting, or a login that would be sent without TLS although that is not allowed.
@@ -269,8 +269,8 @@ impl MailArgs {
         }))
     }
 
-    /// Whether there is TLS on the way to the server, or no mail. To be asked after
-    /// [`MailArgs::transport`] succeeded.
+    /// Whether mail reaches the server over TLS or not at all. Call it after [`MailArgs::transport`] has
+    /// succeeded.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         self.smtp_url().is_ok_and(|url| url.is_none_or(|url| is_tls(&url)))
@@ -328,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn which_mail_stays_here() {
+    fn local_mail() {
         let check = |url: &str, is_local: bool| {
             let args = MailArgs {
                 smtp_url: Some(url.into()),

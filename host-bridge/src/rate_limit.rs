@@ -64,12 +64,12 @@ impl FromStr for RateSetting {
     }
 }
 
-/// Whose requests share a bucket.
+/// The owner of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Address(Client),
     User(i64),
-    /// Another token, by its hash: only the components can tell whose it is.
+    /// Another token, by its hash: only the components can tell its user.
     Token(u64),
 }
 
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exhausted_address_is_told_when_to_retry_and_others_pass() {
+    fn an_exhausted_address_learns_when_to_retry_and_others_pass() {
         let limits = limits("address=2,user=100");
         let none = HeaderMap::new();
         let mut fields = HeaderMap::new();

@@ -48,7 +48,7 @@ pub struct Refusals {
 
 struct Window {
     begun: Instant,
-    /// Clients and reasons logged in it.
+    /// Clients and reasons logged in the current window.
     named: HashSet<(String, &'static str)>,
     /// Refusals since the last line.
     suppressed: u64,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_each_once_in_a_while_and_tells_how_many_it_left_out() {
+    fn each_refusal_is_logged_once_per_window_with_the_number_suppressed() {
         let refusals = Refusals::new(Metrics::new());
         let begin = Instant::now();
         let at = |s| begin + Duration::from_secs(s);

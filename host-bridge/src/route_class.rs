@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 /// Every path that is not a route.
 pub const OTHER: &str = "other";
 
-/// Routes that the API's document leaves out: pages, live sync, and what operators read. `...` matches any
+/// Routes that the API's document leaves out: pages, live sync, and operators' pages. `...` matches any
 /// further segments, as in spin.toml.
 const UNDOCUMENTED: [&str; 6] =
     ["/", "/api/docs/...", "/health", "/health/ready", "/metrics", "/ws"];

@@ -40,12 +40,12 @@ pub(crate) const ENDPOINTS: &str = "endpoints.json";
 /// Operators' address when the main listener is not on loopback.
 const OPERATIONS_LISTEN: &str = "127.0.0.1:3009";
 
-/// Everything that is known before the database is connected.
+/// The state before the database is connected.
 struct Setting {
     kafka: Option<KafkaSettings>,
     manifest: Manifest,
     listener: TcpListener,
-    /// For operators alone; none when the main listener serves them.
+    /// The operators' own listener; none if the main listener serves them.
     operations: Option<TcpListener>,
     /// None if tokens are signed with a private key.
     jwt_secret: Option<String>,
@@ -60,7 +60,7 @@ struct Setting {
 /// Starts everything and runs it until `shutdown`.
 ///
 /// # Errors
-/// What could not be started and what to do, in one line.
+/// The part that could not be started, and what to do, in one line.
 pub async fn run(args: UpArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
     let external = args.database(cleartext)?;
     let (setting, data, secrets) = settle(&args, cleartext).await?;

@@ -207,7 +207,7 @@ fn outcome(delivery: &Delivery, attempted: &Result<Answer, Failure>, jitter: f64
         Ok(answer) => answer.retry_after_s,
         Err(_) => None,
     };
-    // Whoever sends a test sees its result and can send another.
+    // The sender of a test sees its result and can send another.
     if delivery.is_test() {
         return Outcome::Failed;
     }

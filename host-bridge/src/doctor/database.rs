@@ -1,5 +1,4 @@
-//! The database: reachable, by TLS, of the right schema, with roles as they were made, and nothing
-//! that waits for too long.
+//! The database: reachable, over TLS, with the right schema and roles, and without a backlog.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,10 +8,10 @@ use tokio_postgres::error::SqlState;
 
 use super::report::Report;
 
-/// A clock that is off by this much is worth a warning, and by that much breaks tokens.
+/// Clock skew that causes a warning, and clock skew that breaks tokens.
 const SKEW_MS_WARNING: u64 = 1_000;
 const SKEW_MS_WRONG: u64 = 30_000;
-/// Age of the oldest waiting event that is worth a warning, and at which nothing takes them.
+/// Age of the oldest waiting event that causes a warning, and age at which nothing relays them.
 const OUTBOX_S_WARNING: i64 = 10;
 const OUTBOX_S_WRONG: i64 = 60;
 
@@ -50,7 +49,7 @@ pub async fn examine(report: &mut Report, bridge: &Dsn, transport: &'static str)
     }
 }
 
-/// What to do about a database that lets nobody in.
+/// What to do about a refused connection.
 pub fn advice(error: &ConnectError) -> &'static str {
     match error.sql_state() {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
@@ -104,7 +103,7 @@ pub fn skew(report: &mut Report, whose: &str, theirs_ms: i64, here: SystemTime) 
     }
 }
 
-/// Whether the schema is one that this program can work with.
+/// Whether this program can work with the schema.
 async fn schema(report: &mut Report, session: &Session) -> bool {
     let known = migration::embedded();
     let this = env!("CARGO_PKG_VERSION");
@@ -121,7 +120,7 @@ async fn schema(report: &mut Report, session: &Session) -> bool {
             }
             true
         }
-        // Its message says what to do.
+        // The error's message says what to do.
         Err(error) => {
             report.wrong("schema", explain(&error), "docs/backup.md, \"Upgrading\", has the order");
             false

@@ -1,4 +1,4 @@
-//! The brokers: topics as crates/contract has them, and what the consumer groups have not read yet.
+//! The brokers: whether topics are as in crates/contract, and the lag of the consumer groups.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use rondo_kafka::KafkaSettings;
 
 use super::report::Report;
 
-/// How long the brokers may take for one answer.
+/// Time limit for one response of the brokers.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Events that a group may have before it, when it keeps up.
+/// Maximum lag of a group that keeps up.
 const LAG_MAX: i64 = 1_000;
 const DAY_MS: u64 = 86_400_000;
 
-/// Examines what these settings reach.
+/// Examines the brokers of these settings.
 pub async fn examine(report: &mut Report, settings: &KafkaSettings) {
     let config = settings.client_config();
     let brokers = settings.brokers.clone();
@@ -52,7 +52,7 @@ struct Found {
     topics: HashMap<String, Vec<usize>>,
 }
 
-/// What a group has not read yet; none before it has read anything.
+/// A group's lag; none before it has read anything.
 struct Group {
     lag: Option<i64>,
     members: usize,
@@ -62,7 +62,7 @@ type Groups = Vec<(&'static Capability, anyhow::Result<Group>)>;
 
 fn topics_and_groups(config: &ClientConfig) -> anyhow::Result<(Found, Groups)> {
     let consumer: BaseConsumer = config.clone().set("group.id", "rondo-doctor").create()?;
-    // All that may be seen: a question about one by name would make the topic.
+    // All visible topics: a request for one by name would create it.
     let metadata: Metadata = consumer.fetch_metadata(None, ANSWER)?;
     let partitions = |topic: &rdkafka::metadata::MetadataTopic| {
         topic.partitions().iter().map(|partition| partition.replicas().len()).collect()
@@ -100,7 +100,7 @@ fn group(
             consumer.fetch_watermarks(element.topic(), element.partition(), ANSWER)?;
         match element.offset() {
             Offset::Offset(offset) => *lag.get_or_insert(0) += (high - offset.max(low)).max(0),
-            // Nothing committed: it begins at the beginning.
+            // Nothing is committed, so the group starts at the beginning.
             _ if high > low => *lag.get_or_insert(0) += high - low,
             _ => {}
         }
@@ -171,7 +171,7 @@ async fn retention(report: &mut Report, config: &ClientConfig, found: &Found) {
                 continue;
             }
         };
-        // -1: for ever.
+        // -1 means forever.
         let kept_ms: i64 = kept.and_then(|kept| kept.parse().ok()).unwrap_or(-1);
         let needed_ms = u64::from(topic.retention_days) * DAY_MS;
         if kept_ms >= 0 && kept_ms.unsigned_abs() < needed_ms {

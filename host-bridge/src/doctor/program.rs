@@ -1,5 +1,4 @@
-//! The programs and servers around the database: components, bridge, mail, and the address that users
-//! know.
+//! The programs and servers around the database: components, bridge, mail server, and the public address.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,12 +16,12 @@ use crate::jwks;
 use crate::mail_transport::MailTransport;
 use crate::pipeline::delivery::{Delivery, HttpDelivery};
 
-/// How long one answer may take.
+/// Time limit for one response.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Longest answer that is read, in bytes.
+/// Maximum length of a response, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// A GET; gives status, headers and body.
+/// Sends a GET; returns status, headers and body.
 async fn get(url: &str) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
     let asking = async {
         let request = Request::get(url).body(Full::<Bytes>::default())?;
@@ -35,7 +34,7 @@ async fn get(url: &str) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
     tokio::time::timeout(ANSWER, asking).await.context("no answer in time")?
 }
 
-/// Examines what `/health/ready` of a program says, at its operators' address.
+/// Examines a program's `/health/ready` at its operators' address.
 pub async fn readiness(report: &mut Report, check: &'static str, base: &str, setting: &str) {
     let url = format!("{base}/health/ready");
     let body = match get(&url).await {
@@ -64,7 +63,7 @@ pub async fn readiness(report: &mut Report, check: &'static str, base: &str, set
     }
 }
 
-/// Examines the components at `base`, and whether they know the bridge by its token.
+/// Examines the components at `base`, and whether they accept the bridge's token.
 pub async fn components(report: &mut Report, base: &str, token: Option<&str>) {
     let base = base.trim_end_matches('/');
     let url = format!("{base}/api/health/ready");
@@ -79,7 +78,7 @@ pub async fn components(report: &mut Report, base: &str, token: Option<&str>) {
             report.ok("components", format!("ready at {base}"));
             let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
             if let Some(date_ms) = date.and_then(milliseconds) {
-                // The header is cut to whole seconds.
+                // The header is truncated to whole seconds.
                 let here = asked + began.elapsed() / 2;
                 skew(report, "the components' clock", date_ms + 500, here);
             }
@@ -94,7 +93,7 @@ pub async fn components(report: &mut Report, base: &str, token: Option<&str>) {
     let delivery = Delivery::Http(Box::new(HttpDelivery::new(base, token)));
     let mut is_fine = true;
     for capability in CAPABILITIES {
-        // No event: only the token is looked at.
+        // Without an event, only the token is checked.
         if let Err(error) = delivery.deliver(capability.name, Vec::new()).await {
             is_fine = false;
             let advice = "EVENT_TOKEN of the bridge and SPIN_VARIABLE_EVENT_TOKEN of the components must be the \
@@ -107,7 +106,7 @@ pub async fn components(report: &mut Report, base: &str, token: Option<&str>) {
     }
 }
 
-/// Greets the mail server and logs in, without sending.
+/// Connects to the mail server and logs in, without sending.
 pub async fn mail(report: &mut Report, outlet: &MailTransport, is_certain: bool) {
     let transport = match outlet {
         MailTransport::Smtp(transport) => transport,

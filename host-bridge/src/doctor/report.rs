@@ -1,4 +1,4 @@
-//! What was examined, and what was found.
+//! The findings of an examination.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Ok,
-    /// It works, and may not for long.
+    /// It works now, but may not for long.
     Warning,
     /// Something does not work.
     Wrong,
@@ -50,7 +50,7 @@ impl Report {
         self.add(check, Verdict::Wrong, finding.into(), Some(advice.into()));
     }
 
-    /// Notes a setting that cannot be used; its message says what to do.
+    /// Adds a finding for an unusable setting, whose message says what to do.
     pub fn setting<T>(&mut self, setting: Result<T, impl ToString>) -> Option<T> {
         setting.map_err(|error| self.add("settings", Verdict::Wrong, error.to_string(), None)).ok()
     }
@@ -79,7 +79,7 @@ impl Report {
     /// An array of findings.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Strings always serialise.
+        // Strings can always be serialised.
         serde_json::to_string_pretty(&self.findings).unwrap_or_default()
     }
 
@@ -90,7 +90,7 @@ impl Report {
         finding: String,
         advice: Option<String>,
     ) {
-        // What others say may have line breaks in it.
+        // Messages of others may contain line breaks.
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let (finding, advice) = (one_line(finding), advice.map(one_line));
         self.findings.push(Finding { check, verdict, finding, advice });

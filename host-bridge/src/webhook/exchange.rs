@@ -63,7 +63,7 @@ pub struct Message {
     #[sqlx(rename = "event_id")]
     pub id: String,
     pub url: String,
-    /// The message is signed with each: during a change of secrets the receiver knows one of them.
+    /// Each signs the message: during a change of secrets, the receiver knows one of them.
     pub secrets: Vec<String>,
     #[sqlx(rename = "payload")]
     pub body: String,
@@ -237,7 +237,7 @@ async fn excerpt(mut body: Incoming) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A stranger's bytes as short text without control characters.
+/// Untrusted bytes as short text without control characters.
 fn sanitized(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let visible = |letter: char| if letter.is_control() { ' ' } else { letter };

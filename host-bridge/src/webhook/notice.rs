@@ -10,7 +10,7 @@ pub enum Reason {
     Failing,
 }
 
-/// The mail as the database stores it. Of the URL it has only the host: the rest can be a secret.
+/// The mail in the database's form. It names only the URL's host, because the rest may be a secret.
 pub fn mail(webhook_id: i64, url: &str, reason: Reason) -> Value {
     let host = host(url);
     let what = match reason {
