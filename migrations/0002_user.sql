@@ -6,7 +6,7 @@ CREATE TABLE users (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT users_pkey PRIMARY KEY,
     -- Null for a user of an OpenID provider that asserts no verified address.
     email text,
-    -- The address in lower case: an account is found in any case.
+    -- The address in lower case, so that an account is found regardless of case.
     email_key text CONSTRAINT users_email_taken UNIQUE,
     -- Null for a user who logs in at an OpenID provider.
     password_hash text,
@@ -28,16 +28,16 @@ CREATE TABLE users (
 );
 CREATE INDEX users_by_next_digest ON users (next_digest_at) WHERE next_digest_at IS NOT NULL;
 
--- One narrow row per user: its lock serialises the user's writes, its number orders them. Nothing
--- refers to it by a foreign key: the clock and the writers would deadlock.
+-- One narrow row per user: its lock serialises the user's writes, its number orders them. No foreign key
+-- refers to it, because the clock and the writers would deadlock.
 CREATE TABLE user_revisions (
     user_id bigint NOT NULL CONSTRAINT user_revisions_pkey PRIMARY KEY,
     revision bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- Takes p_count revisions of a user and returns the last one; null for no such user. The row's lock
--- serialises the user's writes: whatever the caller reads next is committed and current. 0 only locks.
--- A negative count gives back unused revisions.
+-- Takes p_count revisions of a user and returns the last one; null if there is no such user. The row's lock
+-- serialises the user's writes, so whatever the caller reads next is committed and current. 0 only locks. A
+-- negative count gives back unused revisions.
 CREATE FUNCTION revision_take(p_user bigint, p_count bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -88,8 +88,8 @@ BEGIN
     RETURN QUERY SELECT 'changed', account_json(changed)::text;
 END $$;
 
--- Grants or revokes a scope beyond those of every account. Only the schema's owner may: no service's
--- role can make an administrator. Outcomes: granted; no_user.
+-- Grants or revokes a scope beyond those of every account. Only the schema's owner may call it, so that no
+-- service's role can create an administrator. Outcomes: granted; no_user.
 CREATE FUNCTION scope_grant(p_email_key text, p_scope text, p_granted boolean)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,4 +1,4 @@
--- Throttles: how many attempts a window of time allows.
+-- Throttles, which limit the attempts in a window of time.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -10,8 +10,8 @@ CREATE TABLE throttles (
 );
 CREATE INDEX throttles_by_end ON throttles (ends_at);
 
--- Counts one of the p_limit attempts of a window. Returns 0, or the seconds until the window ends when
--- none is left. A null key counts nothing.
+-- Counts one of the p_limit attempts of a window. Returns 0, or the seconds until the window ends if none is
+-- left. A null key counts nothing.
 CREATE FUNCTION throttle_hit(p_key text, p_limit bigint, p_window_s bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE

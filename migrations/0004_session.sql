@@ -1,5 +1,5 @@
--- Sessions and refresh tokens. A function that ends, begins or continues a session first locks the
--- user's row, so that no session escapes one that ends them all at the same time.
+-- Sessions and refresh tokens. A function that ends, begins or continues a session first locks the user's
+-- row, so that a concurrent function that ends all sessions misses none.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -16,9 +16,9 @@ CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family);
 CREATE INDEX refresh_tokens_by_user ON refresh_tokens (user_id);
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
 
--- Locks a user's row and returns whether a sensitive operation may accept an access token that was
--- issued at p_issued_at_s (seconds since the epoch). It may not after sessions have been ended, nor
--- without a user.
+-- Locks a user's row and returns whether a sensitive operation may accept an access token that was issued at
+-- p_issued_at_s (seconds since the epoch). It may not if sessions have been ended since, or if the user does
+-- not exist.
 CREATE FUNCTION session_lock(p_user bigint, p_issued_at_s bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,9 +28,9 @@ BEGIN
     RETURN FOUND AND (valid_from IS NULL OR to_timestamp(p_issued_at_s) >= valid_from);
 END $$;
 
--- Ends every session of a user whose row is locked: refresh tokens at once, access tokens for
--- sensitive operations. Access tokens count whole seconds, so those of the next second on are valid;
--- when sessions end twice within a second, those of the second after.
+-- Ends every session of a user whose row is locked: refresh tokens at once, access tokens for sensitive
+-- operations. Access tokens count whole seconds, so those issued from the next second on are valid. If
+-- sessions end twice within a second, those of the second after are.
 CREATE FUNCTION sessions_end(p_user bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -54,7 +54,7 @@ BEGIN
           ORDER BY id FOR NO KEY UPDATE) AS w;
 END $$;
 
--- Since when sensitive operations accept a user's access tokens, in seconds since the epoch.
+-- The moment from which on sensitive operations accept a user's access tokens, in seconds since the epoch.
 CREATE FUNCTION session_valid_from_s(p_user bigint) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(extract(epoch FROM sessions_valid_from)::bigint, 0) FROM users WHERE id = p_user
@@ -83,8 +83,8 @@ BEGIN
     RETURN QUERY SELECT 'opened', session_valid_from_s(p_user);
 END $$;
 
--- Exchanges a refresh token for the next of its family. A token that is used twice was stolen, by
--- either of the two: the family ends. Outcomes: rotated; reused; unknown (also expired or revoked).
+-- Exchanges a refresh token for the next of its family. A token that is used twice is in two hands, one of
+-- them a thief's, so the family ends. Outcomes: rotated; reused; unknown (also expired or revoked).
 -- valid_from_s: as of session_open.
 CREATE FUNCTION session_rotate(p_token_hash text, p_next_hash text, p_lifetime_s bigint)
 RETURNS TABLE (outcome text, user_id bigint, valid_from_s bigint)

@@ -37,9 +37,9 @@ CREATE INDEX account_mails_to_send ON account_mails (next_attempt_at) WHERE stat
 CREATE INDEX account_mails_of_user ON account_mails (user_id);
 CREATE INDEX account_mails_by_time ON account_mails (created_at);
 
--- Queues a mail, and stores the token of its link if it has one. p_mail: {"purpose", "lifetime_s",
--- "subject", "text", "html", "traceparent", "token_hash"?, "verified_only"?}; null queues nothing.
--- Neither does a user without an address, or with an unverified one where verified_only is true.
+-- Queues a mail, and stores the token of its link if it has one. p_mail: {"purpose", "lifetime_s", "subject",
+-- "text", "html", "traceparent", "token_hash"?, "verified_only"?}; null queues nothing. Nothing is queued for
+-- a user without an address, or with an unverified one if verified_only is true.
 CREATE FUNCTION account_mail_write(p_user bigint, p_mail jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -93,7 +93,7 @@ BEGIN
     END IF;
 END $$;
 
--- The user of a mailed token; a row of nulls when it is not valid.
+-- The user of a mailed token; a row of nulls if it is not valid.
 CREATE FUNCTION mailed_token_read(p_token_hash text, p_purpose text)
 RETURNS TABLE (user_id bigint, email text, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -104,10 +104,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN users u ON u.id = m.user_id
 $$;
 
--- Uses a verification token. Whoever follows the link owns the address, but may not have created the
--- account. So all earlier access ends (access_end), unless the account's own session asks:
--- p_session_user and the time at which its token was issued, or null. Outcomes: verified; invalid
--- (unknown, used or expired).
+-- Uses a verification token. The reader of the link owns the address, but may not have created the account.
+-- So all earlier access ends (access_end), unless the request comes with the account's own session:
+-- p_session_user and the time at which its token was issued, or null. Outcomes: verified; invalid (unknown,
+-- used or expired).
 CREATE FUNCTION email_verify(p_token_hash text, p_session_user bigint, p_issued_at_s bigint)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -128,8 +128,7 @@ BEGIN
     RETURN QUERY SELECT 'verified';
 END $$;
 
--- Claims mails to send, for a lease, as notifications_claim does. A mail whose link has expired has
--- failed.
+-- Claims mails to send, for a lease, like notifications_claim. A mail whose link has expired has failed.
 CREATE FUNCTION account_mails_claim(p_limit integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, attempts integer, email text, name text, subject text, body_text text,
                body_html text, traceparent text)
@@ -163,8 +162,8 @@ BEGIN
     ORDER BY m.id;
 END $$;
 
--- Records the outcome of an attempt, as notification_settle does, but emits no event. A final outcome
--- deletes the mail's content.
+-- Records the outcome of an attempt, like notification_settle, but emits no event. A final outcome deletes
+-- the mail's content.
 CREATE FUNCTION account_mail_settle(p_id bigint, p_error text, p_retry_ms bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- Logging in with a password, and changing or resetting it.
+-- Logins with a password, and changes and resets of passwords.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -11,9 +11,9 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Counts an attempt at a password before it is verified, so that concurrent attempts count too;
--- login_succeeded gives it back. Attempts are limited by client address, and by account and client
--- address together. They are never limited by account alone, or anybody could lock out anybody. An
--- account that is tried from many addresses only lowers the limit of each. p_limits: {"pair",
+-- login_succeeded gives it back. Attempts are limited per client address, and per account and client address
+-- together. They are never limited per account alone, because anybody could then lock its owner out; attempts
+-- from many addresses only lower the account's limit for each address. p_limits: {"pair",
 -- "pair_under_attack", "address", "account", "window_s"}. Returns 0, or the seconds to wait.
 CREATE FUNCTION password_try(p_email_key text, p_address text, p_limits jsonb) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -32,14 +32,14 @@ BEGIN
         wait_s := throttle_hit(keys.address, (p_limits->>'address')::bigint, window_s);
     END IF;
     IF wait_s = 0 THEN
-        -- Counts, but blocks nobody.
+        -- Counts, but limits nobody.
         PERFORM throttle_hit(keys.account, 9223372036854775807, window_s);
     END IF;
     RETURN wait_s;
 END $$;
 
--- Counts an attempt to log in; see password_try. Returns a row without an account too. retry_after_s
--- is 0 when the attempt may proceed.
+-- Counts an attempt to log in; see password_try. Returns a row even without an account. retry_after_s is 0 if
+-- the attempt may proceed.
 CREATE FUNCTION login_begin(p_email_key text, p_address text, p_limits jsonb)
 RETURNS TABLE (retry_after_s bigint, user_id bigint, password_hash text, granted_scopes text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -65,16 +65,16 @@ DECLARE
     keys record;
 BEGIN
     SELECT * INTO keys FROM login_throttles(p_email_key, p_address);
-    -- In the order in which an attempt takes them.
+    -- In the same order as an attempt takes their locks.
     DELETE FROM throttles WHERE key = keys.pair;
     PERFORM throttle_give_back(keys.address);
     PERFORM throttle_give_back(keys.account);
     RETURN QUERY SELECT 'forgotten';
 END $$;
 
--- Mails a password reset if the address has an account with a password; p_unverified_mail, if given,
--- replaces p_mail for an unverified address. The caller learns only whether its client address asks
--- too often. p_limits: {"mails", "address", "window_s"}.
+-- Mails a password reset if the address has an account with a password; p_unverified_mail, if given, replaces
+-- p_mail for an unverified address. The caller learns only whether its client address has sent too many
+-- requests. p_limits: {"mails", "address", "window_s"}.
 CREATE FUNCTION password_forgot(p_email_key text, p_address text, p_limits jsonb, p_mail jsonb,
                                 p_unverified_mail jsonb)
 RETURNS TABLE (retry_after_s bigint)
@@ -96,9 +96,9 @@ BEGIN
     RETURN QUERY SELECT wait_s;
 END $$;
 
--- Uses a reset token: sets the password, verifies the address, and ends all earlier access
--- (access_end), because whoever forgot the password cannot know who else has it. p_mail notifies the
--- owner. Outcomes: reset; invalid (unknown, used or expired).
+-- Uses a reset token: sets the password, verifies the address, and ends all earlier access (access_end),
+-- because the user cannot know who else has the old password. p_mail notifies the owner. Outcomes: reset;
+-- invalid (unknown, used or expired).
 CREATE FUNCTION password_reset(p_token_hash text, p_password_hash text, p_mail jsonb)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -120,8 +120,8 @@ BEGIN
     RETURN QUERY SELECT 'reset';
 END $$;
 
--- Counts an attempt at the current password, as a login does. Outcomes: begun; throttled;
--- session_ended; no_password (the user logs in at a provider).
+-- Counts an attempt at the current password, like a login. Outcomes: begun; throttled; session_ended;
+-- no_password (the user logs in at a provider).
 CREATE FUNCTION password_change_begin(p_user bigint, p_issued_at_s bigint, p_address text, p_limits jsonb)
 RETURNS TABLE (outcome text, retry_after_s bigint, password_hash text, email text, name text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -10,7 +10,7 @@ CREATE TABLE api_tokens (
     name text NOT NULL,
     scopes text[] NOT NULL,
     expires_at timestamptz,
-    -- To the minute.
+    -- Accurate to the minute.
     last_used_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -62,8 +62,8 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'deleted' ELSE 'unknown' END;
 END $$;
 
--- The user and scopes of a personal token; no row when it is unknown or expired. Its use is recorded
--- once a minute, so that reads rarely write.
+-- The user and scopes of a personal token; no row if it is unknown or expired. Its use is recorded once a
+-- minute, so that reads rarely write.
 CREATE FUNCTION api_token_use(p_token_hash text) RETURNS TABLE (user_id bigint, scope text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column

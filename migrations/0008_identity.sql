@@ -22,9 +22,8 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_of_user ON identities (user_id);
 
--- What a provider's token is checked with: its issuer's keys of that id (all, when it names none), and
--- the user of its subject, if there is one yet. Keys that the bridge has not refreshed for a day do
--- not count.
+-- What a provider's token is verified with: its issuer's keys of that id (all if it names none), and the user
+-- of its subject, if one exists. Keys that the bridge has not refreshed for a day do not count.
 CREATE FUNCTION provider_token(p_issuer text, p_kid text, p_subject text)
 RETURNS TABLE (keys text, user_id bigint, granted_scopes text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -37,8 +36,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN users u ON u.id = i.user_id
 $$;
 
--- Takes an address from an account that never verified it. That account may be a stranger's, so it
--- also loses its password, sessions, tokens, webhooks and queued mails. Its tasks stay.
+-- Takes an address from an account that never verified it. The account's creator may not own the address, so
+-- the account also loses its password, sessions, tokens, webhooks and queued mails. Its tasks stay.
 CREATE FUNCTION address_take(p_email_key text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -55,9 +54,9 @@ BEGIN
     WHERE id = whose;
 END $$;
 
--- The user of a provider's subject, created at first sight. An address that the provider has verified
--- becomes the user's, even if an account has it unverified (address_take). A verified account keeps
--- its address: no provider opens it.
+-- The user of a provider's subject, created if it is new. An address that the provider has verified becomes
+-- the user's, even if an account has it unverified (address_take). A verified account keeps its address; a
+-- provider's token does not give access to it.
 CREATE FUNCTION identity_user(p_issuer text, p_subject text, p_email text, p_email_key text, p_name text)
 RETURNS TABLE (user_id bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -83,7 +82,7 @@ BEGIN
     RETURN QUERY SELECT made;
 END $$;
 
--- Replaces a provider's keys by those that it publishes now, an array of JWKs.
+-- Replaces a provider's keys by its current ones, an array of JWKs.
 CREATE FUNCTION provider_keys_replace(p_issuer text, p_keys jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Invitations to register where registration is not open, by the hash of a token that works once.
+-- Invitations for closed registration, by the hash of a token that works once.
 CREATE TABLE invitations (
     token_hash text NOT NULL CONSTRAINT invitations_pkey PRIMARY KEY,
     -- The only address that it admits; null admits any.
@@ -11,7 +11,7 @@ CREATE TABLE invitations (
 );
 CREATE INDEX invitations_by_expiry ON invitations (expires_at);
 
--- Whether an invitation admits an address; p_token_hash is of its token.
+-- Whether an invitation admits an address; p_token_hash is the hash of its token.
 CREATE FUNCTION invitation_admits(p_token_hash text, p_email_key text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
@@ -20,8 +20,8 @@ LANGUAGE sql STABLE AS $$
           AND coalesce(email_key, p_email_key) = p_email_key)
 $$;
 
--- Creates an invitation, for one address or any, and returns when it expires. Only the schema's owner
--- may.
+-- Creates an invitation, for one address or any, and returns when it expires. Only the schema's owner may
+-- call it.
 CREATE FUNCTION invitation_make(p_token_hash text, p_email_key text, p_lifetime_s bigint) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     INSERT INTO invitations (token_hash, email_key, expires_at)
@@ -69,8 +69,8 @@ BEGIN
         wait_s;
 END $$;
 
--- Creates an account and its revision row, queues its verification, and uses up its invitation, if it
--- needs one. Outcomes: registered; invitation_invalid; email_taken.
+-- Creates an account and its revision row, queues its verification, and uses its invitation, if it needs one.
+-- Outcomes: registered; invitation_invalid; email_taken.
 CREATE FUNCTION account_register(p_email text, p_email_key text, p_password_hash text, p_name text,
                                  p_time_zone text, p_invitation_hash text, p_mail jsonb)
 RETURNS TABLE (outcome text, user_id bigint, answer text)

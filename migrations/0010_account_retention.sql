@@ -1,4 +1,4 @@
--- Retention of what accounts leave behind.
+-- Retention of accounts' expired rows.
 
 SET LOCAL ROLE rondo_owner;
 

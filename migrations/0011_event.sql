@@ -2,8 +2,8 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Events in transit: written in the transaction that made them true, deleted by the relay once the
--- transport has acknowledged them. One row per event, whichever topics carry it.
+-- Events in transit: written in the transaction of the change, deleted by the relay after the transport has
+-- acknowledged them. One row per event, however many topics carry it.
 CREATE TABLE outbox (
     -- Assigned under the user's lock: ascends in commit order per user, but not across users. A cursor
     -- over it would lose rows.
@@ -13,7 +13,7 @@ CREATE TABLE outbox (
     event_id uuid NOT NULL,
     event_type text NOT NULL,
     user_id bigint NOT NULL,
-    -- Null for an event that is about no task.
+    -- Null for an event that is not about a task.
     task_id bigint,
     occurred_at timestamptz NOT NULL,
     traceparent text,
@@ -36,8 +36,10 @@ LANGUAGE sql STABLE
 RETURN '{"event_id":"' || event_id || '","schema_version":"' || event_schema_version() || '","event_type":"'
     || event_type || '","timestamp":"' || instant(at) || '"' || members || '}';
 
--- Members of an event about a task; `members` as for event_value. STABLE, because text || bigint is: an
--- IMMUTABLE one would not be inlined, and add a tenth to a creation.
+-- Members of an event about a task; `members` as for event_value. STABLE, because text
+--
+--
+-- bigint is. An IMMUTABLE function would not be inlined, and would add a tenth to a creation.
 CREATE FUNCTION task_members(task_id bigint, user_id bigint, revision bigint, members text, task_data text)
 RETURNS text
 LANGUAGE sql STABLE

@@ -2,7 +2,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Events that a consumer could not handle.
+-- One row per event and consumer.
 CREATE TABLE dead_letters (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT dead_letters_pkey PRIMARY KEY,
     event_id uuid NOT NULL,
@@ -25,8 +25,8 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_to_redrive ON dead_letters (id) WHERE state = 'redriving';
 
--- Records an event that a consumer could not handle, and announces it once. A redriven one that fails
--- again is open again. `p_announce` is false for the dead letter of a dead letter.
+-- Records an event that a consumer could not handle, and announces it once. A redriven one that fails again
+-- becomes open again. `p_announce` is false for the dead letter of a dead letter.
 CREATE FUNCTION dead_letter_record(p_event_id text, p_user bigint, p_consumer text, p_attempts integer,
                                    p_code text, p_message text, p_topic text, p_partition integer,
                                    p_offset bigint, p_key text, p_headers jsonb, p_value text,
@@ -60,8 +60,8 @@ BEGIN
     RETURN recorded;
 END $$;
 
--- Moves a dead letter to a state: redriving (requested), redriven (done), discarded, open (failed
--- again). False when its current state does not allow that.
+-- Moves a dead letter to a state: redriving (requested), redriven (done), discarded, open (failed again).
+-- False if its current state does not allow that.
 CREATE FUNCTION dead_letter_move(p_id bigint, p_state text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Tasks: the rows, the JSON that they are answered as, and how they are found.
+-- Tasks: the rows, their JSON in responses, and how they are found.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -7,8 +7,8 @@ CREATE FUNCTION priority_rank(priority text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE priority WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'urgent' THEN 4 END;
 
--- A UUID of version 7 (RFC 9562, section 5.7): milliseconds since 1970 in the first 48 bits, random ones
--- after them. Bits 52 and 53 make a 7 of version 4's digit.
+-- A UUID of version 7 (RFC 9562, section 5.7): milliseconds since 1970 in the first 48 bits, random bits
+-- after them. Setting bits 52 and 53 turns the version digit 4 into 7.
 CREATE FUNCTION uuid_v7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
@@ -18,14 +18,14 @@ RETURN encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tasks_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
-    -- The client's name for the task, or ours.
+    -- The client's key for the task, or a generated one.
     uid text COLLATE "C" NOT NULL DEFAULT uuid_v7()::text,
     title text NOT NULL,
     description text,
     status text NOT NULL CONSTRAINT tasks_status CHECK (status IN ('pending', 'in_progress', 'completed')),
     priority text CONSTRAINT tasks_priority CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
     tags text[] NOT NULL DEFAULT '{}',
-    -- The tags folded, in the same places: tags are compared and filtered by them.
+    -- The folded tags, in the same order: tags are compared and filtered by them.
     tag_keys text[] NOT NULL DEFAULT '{}',
     -- Title and description without case and accents, for searching a phrase. Rust folds them, so that
     -- the database's locale does not matter.
@@ -49,7 +49,7 @@ CREATE TABLE tasks (
     -- The task as the API returns it, JSON. Stored because lists consist of it; task_represent
     -- maintains it.
     representation text NOT NULL,
-    -- How a statement hands over a task's members; task_fill takes them, so a stored row has none.
+    -- A statement hands over a task's members here; task_fill takes them, so a stored row has none.
     given jsonb CONSTRAINT tasks_given_is_taken CHECK (given IS NULL),
     CONSTRAINT tasks_completed_at CHECK ((status = 'completed') = (completed_at IS NOT NULL))
 ) WITH (fillfactor = 85);
@@ -61,8 +61,9 @@ CREATE INDEX tasks_by_due_at ON tasks (user_id, due_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title_key, id);
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority_rank(priority), id);
 
--- Turns a task's object into the row. A member becomes the column of its name; a column without a
--- member stays as it is, and so does uid with a null; members without a column are for the caller.
+-- Turns a task's object into the row. A member becomes the column of its name. A column without a member
+-- stays as it is, and so does uid if the member is null. Members without a column are for the calling
+-- function.
 CREATE FUNCTION task_fill() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -81,8 +82,8 @@ END $$;
 CREATE TRIGGER tasks_fill BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW WHEN (NEW.given IS NOT NULL) EXECUTE FUNCTION task_fill();
 
--- Builds a task's representation. By hand: json_build_object looks up the output function of each
--- argument for each row, and a search path of its own would be set and reset as often.
+-- Builds a task's representation. By hand: json_build_object looks up the output function of each argument
+-- for each row, and a function's own search path would be set and reset as often.
 CREATE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,7 +106,7 @@ END $$;
 CREATE TRIGGER tasks_represent BEFORE INSERT OR UPDATE ON tasks
 FOR EACH ROW EXECUTE FUNCTION task_represent();
 
--- The row of a new task that has everything of another but what identifies it.
+-- The row of a new task, copied from another except for what identifies it.
 CREATE FUNCTION task_like(t tasks) RETURNS tasks
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -114,8 +115,8 @@ BEGIN
     RETURN t;
 END $$;
 
--- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded as search_text,
--- tags are keys. Postgres inlines the function into the statements that use it.
+-- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
+-- are keys. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
                              parent bigint, changed_since text)
@@ -139,7 +140,7 @@ CREATE TABLE task_search (
     task_id bigint NOT NULL CONSTRAINT task_search_pkey PRIMARY KEY,
     keys bigint[] NOT NULL
 );
--- fastupdate is off: every search would scan the pending list, with all users' entries.
+-- fastupdate is off, because every search would scan the pending list with all users' entries.
 CREATE INDEX task_search_by_key ON task_search USING gin (keys) WITH (fastupdate = off);
 
 -- Key of a piece of text among a user's tasks; a piece has 23 bits.

@@ -10,16 +10,16 @@ CREATE TABLE reminders (
     kind text NOT NULL CONSTRAINT reminders_kind CHECK (kind IN ('task', 'further')),
     -- Offset before the due date, ISO 8601; null for a further reminder at a fixed moment.
     before_due text,
-    -- The moment that the task or the caller has set; null while there is no due date to count from.
+    -- The moment by the task or the caller; null while there is no due date to count from.
     planned_at timestamptz,
-    -- When it fires: the planned moment, or the one that it was snoozed to.
+    -- When it fires: the planned moment, or the snoozed one.
     remind_at timestamptz NOT NULL,
     state text NOT NULL CONSTRAINT reminders_state CHECK (state IN ('armed', 'fired', 'cancelled')),
     -- When it was armed. If that was after remind_at, the delay until then is not lateness.
     armed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- How often it has fired.
     firing integer NOT NULL DEFAULT 0,
-    -- Trace context of the request that armed it, for tracing the mail back to it.
+    -- Trace context of the request that armed it, so that the mail continues its trace.
     traceparent text,
     created_at timestamptz NOT NULL
 );
@@ -35,9 +35,9 @@ LANGUAGE sql STABLE
 RETURN ',"reminder_id":' || reminder_id || ',"remind_at":"' || instant(remind_at) || '","due_date":'
     || coalesce('"' || instant(due_at) || '"', 'null');
 
--- Brings a reminder in line with its task: armed for the planned moment, or cancelled without one. A
--- reminder that has fired for this moment stays fired; a snoozed one stays snoozed until the plan
--- changes. `current` is null for a task without a reminder of its own.
+-- Aligns a reminder with its task: armed for the planned moment, or cancelled without one. A reminder that
+-- has fired for this moment stays fired; a snoozed one stays snoozed until the plan changes. `current` is
+-- null for a task without a reminder of its own.
 CREATE FUNCTION reminder_align(t tasks, current reminders, planned timestamptz, at timestamptz,
                                task_data text, trace text)
 RETURNS void
@@ -46,7 +46,7 @@ DECLARE
     moved boolean := current.planned_at IS DISTINCT FROM planned;
     wanted timestamptz := CASE WHEN moved THEN planned ELSE current.remind_at END;
 BEGIN
-    -- Nothing is left to remind of once both the moment and the due date are past.
+    -- If both the moment and the due date are past, there is nothing to remind of.
     IF t.status = 'completed' OR planned IS NULL
        OR (moved AND wanted <= at AND (t.due_at IS NULL OR t.due_at <= at)) THEN
         IF current.state = 'armed' THEN
@@ -71,7 +71,7 @@ BEGIN
     END IF;
 END $$;
 
--- Brings all reminders of a task in line with it.
+-- Aligns all reminders of a task with it.
 CREATE FUNCTION reminders_align(t tasks, p_task jsonb, at timestamptz, task_data text, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -101,9 +101,9 @@ RETURN json_build_object(
     'remind_at', instant((r).remind_at), 'snoozed', (r).planned_at IS DISTINCT FROM (r).remind_at,
     'status', (r).state, 'created_at', instant((r).created_at));
 
--- Adds a further reminder to a task: at the moment `p_at`, which an offset `p_before`, if given,
--- implies for the current due date. It changes no task and so takes no revision. Outcomes: added;
--- stale, not_found, too_many (nothing done); replayed, key_reused; no_user.
+-- Adds a further reminder to a task: at the moment `p_at`, calculated from the offset `p_before`, if given,
+-- and the current due date. It does not change the task and so takes no revision. Outcomes: added; stale,
+-- not_found, too_many (nothing done); replayed, key_reused; no_user.
 CREATE FUNCTION reminder_add(p_user bigint, p_task bigint, p_expected bigint, p_before text, p_at text,
                              p_max bigint, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
@@ -145,8 +145,8 @@ BEGIN
     RETURN QUERY SELECT 'added', body;
 END $$;
 
--- Arms a reminder for another moment, until its plan changes. Outcomes: snoozed; not_found; completed
--- (the task is).
+-- Arms a reminder for another moment, until its plan changes. Outcomes: snoozed; not_found; completed (the
+-- task).
 CREATE FUNCTION reminder_snooze(p_user bigint, p_reminder bigint, p_until text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

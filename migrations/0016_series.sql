@@ -2,8 +2,8 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- A rule and its anchor. Every occurrence is calculated from the anchor, never from a date that was
--- clamped or postponed.
+-- A rule and its anchor. Every occurrence is calculated from the anchor, never from a clamped or postponed
+-- date.
 CREATE TABLE series (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT series_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
@@ -11,19 +11,19 @@ CREATE TABLE series (
     recurrence_rule jsonb NOT NULL,
     anchor timestamp NOT NULL,
     time_zone text NOT NULL,
-    -- Whether its end is a number of completions, which then have to be counted for a successor.
+    -- Whether it ends after a number of completions, which each successor then has to count.
     counts_completions boolean NOT NULL,
     created_at timestamptz NOT NULL,
-    -- When its user ended it: no occurrence gets a successor after that. Null for a series that ran
-    -- out: its end is a row of occurrences, which reopening withdraws.
+    -- When its user ended it: no occurrence gets a successor after that. Null for a series whose rule ended:
+    -- that end is a row of occurrences, which reopening withdraws.
     ended_at timestamptz,
     -- The series that this one continues, after an edit of an occurrence and all later ones.
     previous_series_id bigint
 );
 CREATE INDEX series_by_user ON series (user_id);
 
--- What became of each slot. A row outlives its task, so that no race, replay or deletion creates a
--- second successor. The end of a series is a row too.
+-- The state of each slot. A row outlives its task, so that no race, replay or deletion creates a second
+-- successor. The end of a series is also a row.
 CREATE TABLE occurrences (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT occurrences_pkey PRIMARY KEY,
     series_id bigint NOT NULL,
@@ -32,12 +32,12 @@ CREATE TABLE occurrences (
     task_id bigint,
     -- The occurrence that this one follows; null for the first and for skipped slots.
     predecessor_task_id bigint,
-    -- Wall-clock time in the series' zone: instants would merge across a DST gap.
+    -- Wall-clock time in the series' zone, because instants would coincide across a DST gap.
     slot timestamp,
-    -- Whether the slot is unique in its series: so with basis schedule, not with basis completion.
+    -- Whether the slot is unique in its series: yes with basis schedule, no with basis completion.
     scheduled boolean NOT NULL,
     state text NOT NULL CONSTRAINT occurrences_state CHECK (state IN ('live', 'withdrawn', 'skipped', 'ended')),
-    -- Revision that created the task. While the task still has it, nobody has changed the task.
+    -- Revision that created the task. If the task still has it, nobody has changed the task.
     created_revision bigint,
     -- The task as its user deleted it, if only this occurrence was deleted: the series continues from
     -- it.
@@ -88,7 +88,7 @@ BEGIN
     RETURN false;
 END $$;
 
--- Ends a series because its user wants it, from whichever occurrence. Does so once.
+-- Ends a series at its user's request, from whichever occurrence. Does so once.
 CREATE FUNCTION series_stop(p_user bigint, p_series bigint, p_task bigint, p_revision bigint,
                             at timestamptz, task_data text, trace text)
 RETURNS void
@@ -102,9 +102,9 @@ BEGIN
     END IF;
 END $$;
 
--- Applies an edit of one occurrence to its series: the rule, and the anchor moved as far as the
--- occurrence was, so that a count still starts where it did. The other open occurrences get the rule;
--- each takes a revision and emits an event.
+-- Applies an edit of one occurrence to its series: the rule, and the anchor, moved by as much as the
+-- occurrence, so that a count still starts at the same slot. The other open occurrences get the rule; each
+-- takes a revision and emits an event.
 CREATE FUNCTION series_rewrite(before tasks, changed tasks, p_task jsonb, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$

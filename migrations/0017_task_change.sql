@@ -1,12 +1,12 @@
--- Creating, changing, skipping and deleting tasks. Each function begins with write_begin or
--- revision_take, and gives its revision back when it changes nothing.
+-- Creating, changing, skipping and deleting tasks. Each function begins with write_begin or revision_take,
+-- and gives its revision back if it changes nothing.
 --
--- `p_task` is an object of the task's writable members, validated, and of what the caller derives from
--- them:
---   uid: null for ours; title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
+-- `p_task` is an object of the task's writable members, validated, and of values derived from them:
+--   uid: null for a generated one;
+--   title, description, status, priority, tags, due_date, reminder_offset, recurrence_rule;
 --   time_zone: null on creation for the user's own;
---   completion: what becomes of completed_at, keep, set or clear;
---   tag_keys, search_text, search_pieces, title_key: what the task is found and sorted by;
+--   completion: the effect on completed_at: keep, set or clear;
+--   tag_keys, search_text, search_pieces, title_key: keys for finding and sorting the task;
 --   remind_at: when the task's own reminder is due, or null;
 --   further: for each offset of its further reminders, when that reminder is due;
 --   anchor: local date and time at which a series of the task starts, and
@@ -14,7 +14,7 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Tombstones: what a returning device has to delete.
+-- Tombstones: the deletions that a returning device has to apply.
 CREATE TABLE deletions (
     user_id bigint NOT NULL,
     revision bigint NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE deletion_horizons (
     revision bigint NOT NULL
 );
 
--- Deletes old tombstones of one user per call: many users in one transaction would take many locks.
+-- Deletes old tombstones of one user per call, because many users in one transaction would take many locks.
 -- The horizon stops older cursors from continuing with a gap.
 CREATE FUNCTION deletions_retain(p_days integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -99,7 +99,7 @@ BEGIN
     RETURN QUERY SELECT 'created', taken, body;
 END $$;
 
--- Removes a task: its row goes, a tombstone and an event remain. The caller has taken the revision.
+-- Removes a task's row, and leaves a tombstone and an event. The caller has taken the revision.
 CREATE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -143,11 +143,11 @@ BEGIN
 END $$;
 
 -- Replaces a task's writable members by those of `p_task`, if the task still has the revision that the
--- caller decided by. `p_event` is the one event of the change: task.updated, task.completed,
--- task.reopened. Without it nothing changes, but the answer is kept for the idempotency key.
--- `p_series`: keep; start a series at this task, instead of its current one; leave its series, which
--- ends; rewrite its series (series_rewrite). Outcomes: changed; unchanged; stale, not_found (nothing
--- done); replayed, key_reused; no_user.
+-- caller's rules were applied to. `p_event` is the one event of the change: task.updated, task.completed,
+-- task.reopened. Without it nothing changes, but the answer is kept for the idempotency key. `p_series`:
+-- keep; start a series at this task, instead of its current one; leave its series, which ends; rewrite its
+-- series (series_rewrite). Outcomes: changed; unchanged; stale, not_found (nothing done); replayed,
+-- key_reused; no_user.
 CREATE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
                             p_series text, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -173,8 +173,7 @@ BEGIN
         refused := 'not_found';
     ELSIF before.revision <> p_expected THEN
         refused := 'stale';
-    -- Adding a further reminder takes no revision. The caller has calculated no moment for one that it
-    -- did not know of.
+    -- Adding a further reminder takes no revision. If the caller did not see it, its moment is missing.
     ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
                                           AND NOT p_task -> 'further' ? r.before_due) THEN
         refused := 'stale';
@@ -206,7 +205,7 @@ BEGIN
     body := changed.representation;
     PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
     PERFORM reminders_align(changed, p_task, at, body, p_trace);
-    -- A completed occurrence does not end its series.
+    -- Editing a completed occurrence does not end its series.
     IF p_series IN ('start', 'leave') AND before.series_id IS NOT NULL
        AND (before.status <> 'completed' OR changed.status <> 'completed') THEN
         PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
@@ -230,9 +229,9 @@ BEGIN
     RETURN QUERY SELECT 'changed', taken, body;
 END $$;
 
--- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) is about a
--- pending occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale,
--- not_found (nothing done); no_user.
+-- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) applies to a pending
+-- occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale, not_found
+-- (nothing done); no_user.
 CREATE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -1,13 +1,13 @@
--- What follows a completed occurrence: its successor, or the end of its series.
+-- The effects of completing an occurrence: its successor, or the end of its series.
 
 SET LOCAL ROLE rondo_owner;
 
--- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a
--- pending task. `p_next`: the successor and, when all past slots are caught up, those after it, as
--- objects of slot, due and remind_at (or null); each is the predecessor of the next. `p_skipped`:
--- slots passed over. `p_series`: the series that the slots were calculated for. Outcomes: created;
--- exists (another delivery came first, or the series has ended); stale (the predecessor is not
--- completed any more or is in another series, or the slot is taken).
+-- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
+-- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due
+-- and remind_at (or null); each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
+-- series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the
+-- series has ended); stale (the predecessor is no longer completed or is in another series, or the slot is
+-- taken).
 CREATE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
                                   p_skipped jsonb, p_trace text)
 RETURNS TABLE (outcome text, made bigint)
@@ -56,8 +56,8 @@ BEGIN
         END IF;
         created := task_like(predecessor);
         next_id := created.id;
-        -- Two unique keys decide at once: one successor per predecessor, one task per slot. A
-        -- withdrawn successor is revived once.
+        -- Two unique keys decide: one successor per predecessor, one task per slot. A withdrawn successor is
+        -- revived once.
         UPDATE occurrences o
         SET state = 'live', task_id = next_id, slot = (next ->> 'slot')::timestamp, created_revision = taken,
             scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
@@ -111,7 +111,7 @@ BEGIN
     RETURN QUERY SELECT 'created', made;
 END $$;
 
--- Ends the series of a completed occurrence that has no next one.
+-- Ends the series of a completed occurrence that has no successor.
 -- Outcomes: ended; exists; stale.
 CREATE FUNCTION series_end(p_user bigint, p_predecessor bigint, p_series bigint, p_trace text)
 RETURNS TABLE (outcome text)

@@ -1,8 +1,8 @@
--- Tags: their colours, and changing one on all tasks that have it.
+-- Tags: their colours, and changes of a tag on all tasks.
 
 SET LOCAL ROLE rondo_owner;
 
--- Colours of tags, which may outlive the last task with the tag. Tasks have the names.
+-- Colours of tags, which may outlive the last task with the tag. The names are on the tasks.
 CREATE TABLE tags (
     user_id bigint NOT NULL,
     -- The name, folded.
@@ -13,16 +13,16 @@ CREATE TABLE tags (
     CONSTRAINT tags_pkey PRIMARY KEY (user_id, key)
 );
 
--- How many tasks have a tag, by its key.
+-- The number of tasks with a tag, by its key.
 CREATE FUNCTION tag_count(p_user bigint, p_key text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT count(*) FROM tasks t WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key]
 $$;
 
--- Renames, recolours or removes the tag `p_key` on all of the user's tasks. `p_name` and `p_name_key`:
--- its new name (null removes it); a name in use merges both tags. `p_recolor`: whether `p_color` (null
--- for none) replaces its colour. Each changed task takes a revision, in the order of their last
--- changes. Outcomes: changed; not_found; no_user. `answer` is the tag, unless it was removed.
+-- Renames, recolours or removes the tag `p_key` on all of the user's tasks. `p_name` and `p_name_key`: its
+-- new name (null removes it); a name in use merges both tags. `p_recolor`: whether `p_color` (null for none)
+-- replaces its colour. Each changed task takes a revision, in the order of the tasks' last changes. Outcomes:
+-- changed; not_found; no_user. `answer` is the tag, unless it was removed.
 CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
                            p_color text, p_trace text)
 RETURNS TABLE (outcome text, answer text)
@@ -77,7 +77,7 @@ BEGIN
     IF p_key <> p_name_key THEN
         DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
     END IF;
-    -- Of two merged tags, the one that keeps its name keeps its colour.
+    -- When tags are merged, the one that keeps its name keeps its colour.
     INSERT INTO tags AS g (user_id, key, name, color)
     SELECT p_user, p_name_key, p_name, c.color
     FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c

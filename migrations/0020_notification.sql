@@ -1,9 +1,9 @@
--- Notifications: reminders that came due, and the mails about them.
+-- Notifications: due reminders, digests, and their mails.
 
 SET LOCAL ROLE rondo_owner;
 
--- One row per reminder, firing and channel, and one per digest: what to send, and what became of it. A
--- final outcome deletes a mail's content, because its links can change tasks.
+-- One row per reminder, firing and channel, and one per digest: the mail and its outcome. A final outcome
+-- deletes a mail's content, because its links can change tasks.
 CREATE TABLE notifications (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT notifications_pkey PRIMARY KEY,
     user_id bigint NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE notifications (
     task_id bigint,
     reminder_id bigint,
     firing integer,
-    -- Of a digest: the user's local day.
+    -- The user's local day of a digest.
     digest_day date,
     channel text NOT NULL CONSTRAINT notifications_channel CHECK (channel IN ('email')),
     status text NOT NULL
@@ -23,12 +23,12 @@ CREATE TABLE notifications (
     body_html text,
     -- For the header List-Unsubscribe.
     unsubscribe_url text,
-    -- What the mail was rendered from: the task's revision and due date, and the moment of its
+    -- The state that the mail was rendered from: the task's revision and due date, and the moment of its
     -- reminder.
     task_revision bigint,
     due_at timestamptz,
     remind_at timestamptz,
-    -- Of a missed reminder: the digest that names it.
+    -- The digest that names a missed reminder.
     told_in bigint,
     traceparent text,
     created_at timestamptz NOT NULL,
@@ -42,10 +42,9 @@ CREATE INDEX notifications_missed ON notifications (user_id, id) WHERE status = 
 CREATE INDEX notifications_to_send ON notifications (next_attempt_at) WHERE status = 'pending';
 CREATE INDEX notifications_by_user ON notifications (user_id, id);
 
--- Fires up to p_limit due reminders: marks each and emits reminder.due in one transaction. A reminder
--- later than p_lateness_minutes is recorded as missed instead, for the next digest. Several clocks may
--- run: none waits for another's rows. None takes a user's lock, or it would deadlock with the user's
--- writers.
+-- Fires up to p_limit due reminders: marks each and emits reminder.due in one transaction. A reminder later
+-- than p_lateness_minutes is recorded as missed instead, for the next digest. Several clocks may run; none
+-- waits for another's rows. None takes a user's lock, because it would deadlock with the user's writers.
 CREATE FUNCTION reminders_fire(p_limit integer, p_lateness_minutes integer)
 RETURNS TABLE (fired bigint, missed bigint)
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -79,9 +78,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT count(*) FILTER (WHERE NOT f.is_late), count(*) FILTER (WHERE f.is_late) FROM fired f
 $$;
 
--- Records the mail about one firing of a reminder, once. `p_mail`: subject, text, html,
--- unsubscribe_url, and what it was rendered from: revision, due_date, remind_at; null when none is to
--- be sent. Outcomes: recorded; exists; stale (the reminder is gone).
+-- Records the mail about one firing of a reminder, once. `p_mail`: subject, text, html, unsubscribe_url, and
+-- the state that it was rendered from: revision, due_date, remind_at; null to send none. Outcomes: recorded;
+-- exists; stale (the reminder is gone).
 CREATE FUNCTION notification_record(p_reminder bigint, p_firing bigint, p_channel text, p_mail jsonb,
                                     p_trace text)
 RETURNS TABLE (outcome text)
@@ -106,9 +105,9 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'recorded' ELSE 'exists' END;
 END $$;
 
--- Claims mails to send, for a lease: when the mailer dies, the mail is claimed again after it. `facts`
--- is JSON: what the mail says, and how things are now. By it the mailer decides whether to send the
--- mail or to cancel it (rondo_contract::notification).
+-- Claims mails to send, for a lease: if the mailer dies, the mail is claimed again afterwards. `facts` is
+-- JSON: what the mail states, and the current state, by which the mailer sends or cancels the mail
+-- (rondo_contract::notification).
 CREATE FUNCTION notifications_claim(p_limit integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, attempts integer, email text, name text, subject text, body_text text,
                body_html text, unsubscribe_url text, traceparent text, facts text)
@@ -150,8 +149,8 @@ BEGIN
     ORDER BY n.id;
 END $$;
 
--- Cancels a claimed mail, which then counts no attempt. `p_rearm`: its reminder, unless it has moved
--- on, fires again at once, so that a new mail is rendered.
+-- Cancels a claimed mail without counting an attempt. `p_rearm`: its reminder, unless it has moved on, fires
+-- again at once, so that a new mail is rendered.
 CREATE FUNCTION notification_cancel(p_id bigint, p_rearm boolean) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -169,10 +168,9 @@ BEGIN
     RETURN n.id IS NOT NULL;
 END $$;
 
--- Records the outcome of an attempt. `p_retry_ms`: when to try again; null makes the outcome final:
--- sent without an error, failed with one. A final outcome deletes the mail's content and, for a
--- reminder, emits an event. It changes nothing when another attempt has ended the mail after the
--- lease.
+-- Records the outcome of an attempt. `p_retry_ms`: when to try again; null makes the outcome final: sent
+-- without an error, failed with one. A final outcome deletes the mail's content and, for a reminder, emits an
+-- event. Nothing changes if another attempt has settled the mail after the lease.
 CREATE FUNCTION notification_settle(p_id bigint, p_error text, p_retry_ms bigint)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

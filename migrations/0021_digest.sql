@@ -2,10 +2,10 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Advances digests by steps that the clock has calculated, each for a user: user_id; digest_at and
--- time_zone, which it was calculated from; due, the digest that is due (null when none was planned);
--- next; and day, the digest's local day (null when there is none to send). A step does nothing when
--- its user has changed since, or another clock was first. Returns how many digests came due.
+-- Advances digests by steps that the clock has calculated, one per user: user_id; digest_at and time_zone,
+-- which the step was calculated from; due, the digest that is due (null if none was planned); next; and day,
+-- the digest's local day (null if none is sent). A step does nothing if its user has changed since, or
+-- another clock was first. Returns the number of digests that came due.
 CREATE FUNCTION digests_advance(p_steps jsonb, p_trace text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH step AS MATERIALIZED (
@@ -30,8 +30,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT count(*) FROM emitted
 $$;
 
--- Records a digest, one per user and local day, and marks the missed reminders that it names (ids of
--- their notifications). `p_mail`: subject, text, html, unsubscribe_url. Outcomes: recorded; exists.
+-- Records a digest, one per user and local day, and marks the missed reminders that it names (by their
+-- notifications' ids). `p_mail`: subject, text, html, unsubscribe_url. Outcomes: recorded; exists.
 CREATE FUNCTION digest_record(p_user bigint, p_day text, p_mail jsonb, p_missed jsonb, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

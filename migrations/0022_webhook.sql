@@ -7,15 +7,15 @@ CREATE TABLE webhooks (
     user_id bigint NOT NULL CONSTRAINT webhooks_user REFERENCES users ON DELETE CASCADE,
     url text NOT NULL,
     events text[] NOT NULL,
-    -- Signs deliveries, so it cannot be a hash. Only the sender's claim reads it.
+    -- Signs deliveries, so it cannot be a hash. Only webhook_deliveries_claim returns it.
     secret text NOT NULL,
-    -- The previous secret, which signs too until then, so that a receiver can switch.
+    -- The previous secret, which also signs until then, so that a receiver can switch.
     previous_secret text,
     previous_secret_until timestamptz,
     created_at timestamptz NOT NULL,
     -- Earlier events are not delivered, so that a replay sends nothing to a new webhook.
     active_since timestamptz NOT NULL,
-    -- Since when every delivery has failed; null while they succeed.
+    -- The time since which every delivery has failed; null while they succeed.
     failing_since timestamptz,
     disabled_at timestamptz,
     disabled_reason text
@@ -65,8 +65,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     FROM webhooks w WHERE w.user_id = p_user AND (p_id IS NULL OR w.id = p_id)
 $$;
 
--- Disables a webhook whose row is locked. A delivery in flight is left to finish; pending ones are
--- cancelled.
+-- Disables a webhook whose row is locked. A delivery in flight may finish; pending ones are cancelled.
 CREATE FUNCTION webhook_disable(p_id bigint, p_reason text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -77,7 +76,7 @@ BEGIN
     WHERE webhook_id = p_id AND status = 'pending' AND (NOT leased OR next_attempt_at <= at);
 END $$;
 
--- Changes what is not null. A new URL starts without the failures of the old one, and p_mail notifies
+-- Changes the members that are not null. A new URL starts without the old one's failures, and p_mail notifies
 -- the owner of it. Outcomes: changed; unknown; session_ended.
 CREATE FUNCTION webhook_change(p_user bigint, p_issued_at_s bigint, p_id bigint, p_url text, p_events text[],
                                p_enabled boolean, p_mail jsonb)
@@ -110,7 +109,7 @@ BEGIN
     RETURN QUERY SELECT 'changed', webhook_json(c)::text FROM webhooks c WHERE c.id = p_id;
 END $$;
 
--- Rotates a webhook's secret. The old one signs too for p_overlap_s; an older one ends. Outcomes:
+-- Rotates a webhook's secret. The previous one also signs for p_overlap_s; an older one ends. Outcomes:
 -- renewed; unknown; session_ended.
 CREATE FUNCTION webhook_secret_renew(p_user bigint, p_issued_at_s bigint, p_id bigint, p_secret text,
                                      p_overlap_s bigint)

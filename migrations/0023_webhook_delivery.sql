@@ -13,7 +13,7 @@ CREATE TABLE webhook_deliveries (
     traceparent text,
     status text NOT NULL DEFAULT 'pending'
         CONSTRAINT webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'failed', 'cancelled')),
-    -- In all, and since it was last requested.
+    -- The total, and those since it was last requested.
     attempts integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 0,
     -- Whether an attempt is running; its lease ends at next_attempt_at.
@@ -72,7 +72,7 @@ BEGIN
     END IF;
 END $$;
 
--- Queues a delivery again, whatever its outcome; one in flight is left alone. Outcomes: sent; unknown;
+-- Queues a delivery again, whatever its outcome. One in flight stays as it is. Outcomes: sent; unknown;
 -- session_ended.
 CREATE FUNCTION webhook_redeliver(p_user bigint, p_issued_at_s bigint, p_webhook bigint, p_id bigint)
 RETURNS TABLE (outcome text, answer text)
@@ -100,9 +100,9 @@ BEGIN
     END IF;
 END $$;
 
--- Queues a batch of events, each once for each enabled webhook of its user that subscribes to its
--- type. Inserts in key order, so that two batches with the same events cannot deadlock. Events older
--- than p_days are left out.
+-- Queues a batch of events, each once for each enabled webhook of its user that subscribes to its type.
+-- Inserts in key order, so that two batches with the same events cannot deadlock. Skips events older than
+-- p_days.
 CREATE FUNCTION webhook_deliveries_record(p_event_ids text[], p_types text[], p_users text[], p_times text[],
                                           p_traces text[], p_payloads text[], p_days bigint)
 RETURNS TABLE (recorded bigint)
@@ -131,9 +131,9 @@ BEGIN
     RETURN QUERY SELECT rows;
 END $$;
 
--- Claims due deliveries, for a lease. A webhook has at most p_per_webhook in flight, and one while it
--- fails, so that a hanging receiver blocks no other. One claim runs at a time, because it counts those
--- in flight. `secrets`: each signs.
+-- Claims due deliveries, for a lease. A webhook has at most p_per_webhook in flight, and one while it fails,
+-- so that a hanging receiver blocks no other. Claims run one at a time, because each counts those in flight.
+-- `secrets`: each signs.
 CREATE FUNCTION webhook_deliveries_claim(p_limit integer, p_per_webhook integer, p_lease_ms bigint)
 RETURNS TABLE (id bigint, webhook_id bigint, attempts integer, tries integer, event_id text, event_type text,
                url text, secrets text[], payload text, traceparent text)
@@ -142,14 +142,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
-    -- Usually nothing is due; this costs one look into an index.
+    -- Usually nothing is due; this costs one index lookup.
     IF NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.status = 'pending' AND d.next_attempt_at <= at)
        OR NOT pg_try_advisory_xact_lock(hashtextextended('webhook_deliveries_claim', 0)) THEN
         RETURN;
     END IF;
     RETURN QUERY
     WITH RECURSIVE waiting (webhook_id, first_at) AS (
-        -- One look into the index per webhook with a backlog, however long that is.
+        -- One index lookup per webhook with a backlog, however long that is.
         (SELECT d.webhook_id, d.next_attempt_at FROM webhook_deliveries d
          WHERE d.status = 'pending' ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1)
         UNION ALL
@@ -172,7 +172,7 @@ BEGIN
         ORDER BY o.first_at
         LIMIT p_limit
     ), due AS MATERIALIZED (
-        -- Round robin: the first of each webhook, then the second.
+        -- Round robin: the first delivery of each webhook, then the second.
         SELECT c.id FROM (
             SELECT f.id, f.next_attempt_at,
                    row_number() OVER (PARTITION BY o.webhook_id ORDER BY f.next_attempt_at) AS place
@@ -201,12 +201,11 @@ BEGIN
     ORDER BY c.id;
 END $$;
 
--- Records the outcome of attempt p_attempt. p_outcome: delivered; retry, after p_retry_ms; failed, for
--- good; gone: failed, and the webhook is unwanted. A webhook is disabled when it is gone, or when a
+-- Records the outcome of attempt p_attempt. p_outcome: delivered; retry, after p_retry_ms; failed, for good;
+-- gone: failed, and the receiver wants no more. A webhook is disabled if its receiver is gone, or if a
 -- delivery fails for good after p_failing_ms without success; p_mail ({"subject", "text", "html",
--- "lifetime_s"}) notifies the owner if the address is verified. p_is_test: a failure does not count
--- against the webhook. Returns: recorded; disabled; stale (another attempt has the delivery, or it has
--- ended).
+-- "lifetime_s"}) notifies the owner if the address is verified. p_is_test: a failure does not count against
+-- the webhook. Returns: recorded; disabled; stale (another attempt has the delivery, or it has ended).
 CREATE FUNCTION webhook_delivery_settle(p_id bigint, p_attempt integer, p_outcome text, p_is_test boolean,
                                         p_status integer, p_answer text, p_error text, p_retry_ms bigint,
                                         p_failing_ms bigint, p_mail jsonb)

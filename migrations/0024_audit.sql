@@ -1,4 +1,4 @@
--- The audit log. A role appends to it and reads it; only the retention function deletes.
+-- The audit log. A role appends to it and reads it; only the retention function deletes from it.
 
 SET LOCAL ROLE rondo_owner;
 

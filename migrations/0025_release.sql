@@ -1,4 +1,4 @@
--- Which programs may run on this schema, and what a restored database needs.
+-- The programs that may run on this schema, and a function for restored databases.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -6,7 +6,7 @@ SET LOCAL ROLE rondo_owner;
 CREATE TABLE schema_release (
     only_row boolean NOT NULL DEFAULT true CONSTRAINT schema_release_pkey PRIMARY KEY
         CONSTRAINT schema_release_only_row CHECK (only_row),
-    -- The release that changed the schema last.
+    -- The last release that changed the schema.
     release text NOT NULL,
     -- The last migration that a program has to know to run on this schema.
     runs_from bigint NOT NULL
@@ -14,8 +14,9 @@ CREATE TABLE schema_release (
 GRANT SELECT ON schema_release TO PUBLIC;
 INSERT INTO schema_release (release, runs_from) VALUES ('0.1.0', 25);
 
--- Makes every device begin anew after a restore. It may have seen revisions that the backup lacks, and
--- would take the next ones for those. Revisions go on higher by the gap, and none before can be continued.
+-- Makes every device start over after a restore. A device may have seen revisions that the backup lacks, and
+-- would confuse them with new ones. So revisions continue higher by the gap, and earlier ones cannot be
+-- continued.
 CREATE FUNCTION revisions_restart(p_gap bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH restarted AS (UPDATE user_revisions SET revision = revision + p_gap RETURNING user_id, revision)
