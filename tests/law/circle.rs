@@ -1,12 +1,12 @@
 //! Law: modules form no circle.
 //!
-//! Two modules that one file declares are siblings. A sibling, with all that is nested in it, may use
-//! another only if that one, with all that is nested in it, does not use it back, directly or through
-//! further siblings. A nested module is a part of the one that declares it, so that what the two use of
-//! each other does not count. Nor does a file's `mod tests`.
+//! Two modules that one file declares are siblings. A sibling, including its nested modules, may use another
+//! only if that one, including its nested modules, does not use it back, directly or through further
+//! siblings. A nested module is a part of the one that declares it, so uses between the two do not count.
+//! Neither does a file's `mod tests`.
 //!
-//! Uses are read from the text: paths that begin with `crate` or `super`. A re-export leads on to what it
-//! names.
+//! Uses are read from the text: paths that begin with `crate` or `super`. Re-exports are followed to what
+//! they name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use std::slice;
 
 use rondo_tests::source::{files, text};
 
-/// Re-exports that a path is followed through.
+/// Maximum number of re-exports that a path is followed through.
 const RE_EXPORTS_MAX: usize = 8;
 
-/// The file of a crate's root, then the names that lead to a module from there.
+/// The file of a crate's root, then the names that lead from there to a module.
 type Name = Vec<String>;
-/// The files of two modules, of which the first uses the second.
+/// The files of two modules; the first uses the second.
 type Use = (PathBuf, PathBuf);
 
 struct Module {
@@ -27,14 +27,14 @@ struct Module {
     code: Code,
 }
 
-/// What the text of a file names.
+/// The names in the text of a file.
 #[derive(Default)]
 struct Code {
     /// Names of child modules.
     declared: Vec<String>,
-    /// Imported names, with the paths that they stand for.
+    /// Imported names, and the paths that they stand for.
     imports: Vec<(String, Vec<String>)>,
-    /// Paths that begin with `crate` or `super`, in imports too.
+    /// Paths that begin with `crate` or `super`, including imports.
     paths: Vec<Vec<String>>,
 }
 
@@ -189,7 +189,7 @@ fn resolve(
     Some(at)
 }
 
-/// The siblings that each module uses, with an example of files.
+/// The siblings that each module uses, each with an example of two files.
 fn uses(modules: &BTreeMap<Name, Module>) -> BTreeMap<Name, BTreeMap<Name, Use>> {
     let mut uses: BTreeMap<Name, BTreeMap<Name, Use>> = BTreeMap::new();
     for (name, module) in modules {
@@ -206,7 +206,7 @@ fn uses(modules: &BTreeMap<Name, Module>) -> BTreeMap<Name, BTreeMap<Name, Use>>
     uses
 }
 
-/// Each circle as the files of its siblings, with the uses that make it.
+/// Each circle as the files of its siblings, with the uses that form it.
 fn circles(sources: &BTreeMap<PathBuf, String>) -> BTreeMap<Vec<PathBuf>, Vec<Use>> {
     let modules = modules(sources);
     let uses = uses(&modules);
@@ -255,14 +255,14 @@ fn a_circle_is_found() {
     check(&[root, ("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use super::a::A;")], &both);
     // Through a re-export, in a group, in an expression.
     check(&[root, ("src/a.rs", "crate::b::f()"), ("src/b.rs", "use crate::{x, Other};")], &both);
-    // Through what is nested.
+    // Through nested modules.
     let nested = ("src/a/c.rs", "use crate::{b::{self}};");
     check(&[root, ("src/a.rs", "mod c;"), nested, ("src/b.rs", "use crate::a::A;")], &both);
-    // Between what is nested.
+    // Between nested modules.
     let below = [("src/a/c.rs", "use super::d;"), ("src/a/d.rs", "use super::super::a::c::C;")];
     let all = [&[root, ("src/a.rs", "mod c;\nmod d;"), ("src/b.rs", "")][..], &below].concat();
     check(&all, &["src/a/c.rs", "src/a/d.rs"]);
-    // One direction, a parent with its child, comments and tests.
+    // No circle: one direction, a parent and its child, comments, and tests.
     check(&[root, ("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use std::a::A;")], &[]);
     let child = ("src/a/c.rs", "use super::A;\nuse crate::a::A;");
     check(&[root, ("src/a.rs", "mod c;\nuse self::c::C;"), child, ("src/b.rs", "")], &[]);

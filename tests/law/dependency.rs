@@ -9,7 +9,8 @@ use std::process::Command;
 use rondo_tests::source::{components, root};
 use serde_json::Value;
 
-/// What each package beside the components may depend on of ours. One that is not listed fails: decide where it belongs.
+/// The packages of this repository that each package except components may depend on. An unlisted package
+/// fails the law until its place is decided.
 const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
@@ -46,7 +47,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         ],
     ),
     ("xtask", &[]),
-    // Below here, nothing is part of the program.
+    // From here on, nothing is part of the program.
     ("rondo-testkit", &["rondo-database", "rondo-domain"]),
     (
         "rondo-tests",
@@ -62,14 +63,14 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-bench", &["rondo-contract", "rondo-testkit", "rondo-tests", "rondo-database"]),
 ];
 
-/// What each component may depend on.
+/// The packages of this repository that a component may depend on.
 const COMPONENT: &[&str] = &["rondo-guest", "rondo-contract", "rondo-domain"];
 
 /// Packages that exist for tests and measurements; the program must not link them.
 const TEST_ONLY: [&str; 3] = ["rondo-testkit", "rondo-tests", "rondo-bench"];
 
-/// Everything that the domain may be made of. None of these does I/O, looks at a clock (jiff's is
-/// behind a feature) or makes random numbers; the last four only run in the compiler.
+/// All packages that the domain may contain. None of these does I/O, reads a clock (jiff's is behind a
+/// feature) or generates random numbers; the last four run only in the compiler.
 const DOMAIN_TREE: [&str; 16] = [
     "ipnet",
     "jiff",
@@ -89,7 +90,7 @@ const DOMAIN_TREE: [&str; 16] = [
     "unicode-ident",
 ];
 
-/// What a cargo command prints.
+/// The output of a cargo command.
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -141,7 +142,7 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn domain_is_made_of_pure_parts_only() {
+fn the_domain_depends_only_on_pure_packages() {
     let tree = cargo(&[
         "tree",
         "--offline",

@@ -1,4 +1,4 @@
-//! Laws: what ARCHITECTURE.md demands of the sources, the schema and the built components.
+//! Laws: the rules of ARCHITECTURE.md for sources, schema and built components.
 
 mod circle;
 mod dependency;

@@ -12,26 +12,25 @@ use serde_json::Value;
 use tokio_postgres::SimpleQueryMessage;
 
 const LIMIT: i64 = 20;
-/// Rows that a page may touch beyond its own: the one that tells whether there are more, in each of
-/// two parts.
+/// Rows that a page may read in addition: the one that shows whether there are more, in each of two parts.
 const BESIDES: i64 = LIMIT + 4;
 
-/// What a statement is called with, and what it may touch.
+/// The arguments of a statement, and its limits.
 struct Case {
     statement: &'static str,
     arguments: String,
-    /// Most rows of a table that may be read, filtered ones included.
+    /// Maximum number of rows read of a table, filtered ones included.
     rows_max: i64,
-    /// Most rows that may be sorted.
+    /// Maximum number of rows sorted.
     sorted_max: i64,
 }
 
-/// Rows read and rows sorted by one execution.
+/// The rows read and the rows sorted by one execution.
 #[derive(Debug, Default)]
 struct Work {
     read: i64,
     sorted: i64,
-    /// Ways to a table that may lead to other users.
+    /// Accesses to a table that may read other users' rows.
     astray: Vec<String>,
 }
 
@@ -56,8 +55,8 @@ impl Work {
                 + rows("Rows Removed by Index Recheck");
             let by_index = ["Index Cond", "Recheck Cond"].iter().any(|name| {
                 let condition = node[*name].as_str().unwrap_or_default();
-                // By its key, by that of the task or series that it belongs to, or by keys of pieces of
-                // text, each of which has the user's id in it.
+                // By its own key, by that of its task or series, or by keys of text pieces, which contain the
+                // user's id.
                 let keys = [
                     "(keys @> ",
                     "(id = ",
@@ -77,7 +76,7 @@ impl Work {
     }
 }
 
-/// Runs a statement and looks at what it did.
+/// Runs a statement and measures its work.
 async fn run(session: &Session, case: &Case, mode: &str) -> Work {
     let path = format!("components/task-api/src/sql/{}.sql", case.statement);
     let batch = format!(
@@ -136,7 +135,7 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
                 cases.push(Case { statement, arguments, rows_max, sorted_max });
             };
             let none = NONE.join(", ");
-            // Of two parts, with and without a value, each gives as much as a page.
+            // In two parts, with and without a value; each may read as much as a page.
             case(format!("{user}, {none}, NULL, NULL, {LIMIT}, 0"), 2 * BESIDES);
             case(format!("{user}, {none}, {key}, {id}, {LIMIT}, 0"), 2 * BESIDES);
             for filter in &filters {
@@ -151,7 +150,7 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
     cases
 }
 
-/// The pieces of a phrase, as an array of Postgres.
+/// The pieces of a phrase, as a Postgres array.
 fn pieces(phrase: &str) -> String {
     format!("{:?}", search::pieces(phrase)).replace('[', "{").replace(']', "}")
 }
@@ -181,7 +180,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         // Tasks and tombstones, and one row each of revision and horizon.
         case("changes", &format!("0, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
         case("changes", &format!("9900, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
-        // What may have the phrase is looked at one by one.
+        // Candidates of a phrase are checked one by one.
         case("search", &format!("'{}', 1001", pieces("fix the roof")), tasks / 20, 0),
         case("search", &format!("'{}', 1001", pieces("no later than")), 1_001, 0),
         case("search", &format!("'{}', 1001", pieces("no such thing")), 0, 0),
@@ -192,7 +191,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         // Each tag of each task is counted.
         by_user("tags", tasks, 3 * tasks),
         case("tag_name", "'area1'", tasks, tasks),
-        // A user has few reminders, so they may also be read whole, and sorted.
+        // A user has few reminders, so reading and sorting all of them is allowed.
         case("reminders", &format!("NULL, NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
         case("reminders", &format!("'{{armed}}', NULL, NULL, NULL, {LIMIT}"), tasks / 4, BESIDES),
         case("task", "1", 1, 0),
@@ -205,7 +204,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn no_list_reads_what_it_need_not() {
+async fn no_list_reads_or_sorts_more_than_needed() {
     let database = TestDatabase::new().await;
     let population = Population::default();
     let user = population.fill(&database.session().await).await.expect("a population");
@@ -223,7 +222,7 @@ async fn no_list_reads_what_it_need_not() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
-    // What reads is looked at here; what writes is a call of a function.
+    // Reading statements are checked here; writing ones are function calls.
     let seen = |path: &std::path::Path| {
         cases.iter().any(|case| path.ends_with(format!("{}.sql", case.statement)))
     };
@@ -235,7 +234,7 @@ async fn no_list_reads_what_it_need_not() {
     assert!(unseen.is_empty(), "{unseen:?}");
 }
 
-/// The check can fail: on a statement that looks at everybody's rows, and on one that sorts them all.
+/// The check can fail: for a statement that reads all users' rows, and for one that sorts them.
 #[tokio::test]
 async fn a_bad_plan_is_noticed() {
     let database = TestDatabase::new().await;

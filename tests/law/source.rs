@@ -1,17 +1,16 @@
-//! Laws about the text of the sources that a compiler does not check.
+//! Laws about the text of the sources, which no compiler checks.
 
 use std::path::Path;
 
 use rondo_tests::source::{files, text};
 
-/// Lines of a file above which it must be split, or listed with its reason.
+/// Number of lines above which a file must be split, or listed with a reason.
 const FILE_LINES_MAX: usize = 500;
 
-/// Longer files that are better whole.
+/// Longer files that are better left whole.
 const LONG_FILES: [&str; 0] = [];
 
-/// What the domain must not name: I/O, clocks, randomness, threads. Time and zone come in as
-/// arguments.
+/// Names that the domain must not use: I/O, clocks, randomness, threads. Time and zone are arguments.
 const IMPURE: [&str; 16] = [
     "std::fs",
     "std::net",
@@ -31,10 +30,10 @@ const IMPURE: [&str; 16] = [
     "println!",
 ];
 
-/// Module names that say nothing about a responsibility.
+/// Module names that express no responsibility.
 const EMPTY_NAMES: [&str; 7] = ["mod", "util", "utils", "common", "helper", "helpers", "manager"];
 
-/// Marks of what is not finished, in pieces so that this file is not one of its finds.
+/// Marks of unfinished work, in pieces so that this file does not match.
 const UNFINISHED: [&str; 6] = [
     concat!("to", "do!("),
     concat!("unimple", "mented!("),
@@ -44,7 +43,7 @@ const UNFINISHED: [&str; 6] = [
     concat!("in produc", "tion this would"),
 ];
 
-/// Fails with every file that `find` has something to say about.
+/// Fails with every file for which `find` returns something.
 fn check(extension: &str, find: impl Fn(&Path, &str) -> Vec<String>) {
     let files = files(extension);
     assert!(!files.is_empty(), "no .{extension} file was found");
@@ -59,7 +58,7 @@ fn check(extension: &str, find: impl Fn(&Path, &str) -> Vec<String>) {
 }
 
 #[test]
-fn domain_does_no_io_and_knows_no_clock() {
+fn the_domain_does_no_io_and_reads_no_clock() {
     check("rs", |path, text| {
         if !path.starts_with("crates/domain/src") {
             return Vec::new();
@@ -83,7 +82,7 @@ fn modules_are_named_after_a_responsibility() {
 }
 
 #[test]
-fn a_migration_says_what_it_is_about_and_acts_as_the_owner() {
+fn a_migration_states_its_subject_and_acts_as_the_owner() {
     check("sql", |path, text| {
         if !path.starts_with("migrations") {
             return Vec::new();
@@ -98,9 +97,9 @@ fn a_migration_says_what_it_is_about_and_acts_as_the_owner() {
 }
 
 #[test]
-fn every_module_says_what_it_is_for() {
+fn every_module_states_its_purpose() {
     check("rs", |path, text| {
-        // Tests that were moved out of their module's file speak for themselves.
+        // Tests that were moved out of their module's file need no description.
         let is_tests = path.to_string_lossy().ends_with("_tests.rs");
         let is_said = is_tests || text.trim_start().starts_with("//!");
         (!is_said).then(|| "does not begin with `//!`".to_owned()).into_iter().collect()

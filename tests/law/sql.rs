@@ -1,5 +1,5 @@
-//! Laws of the database: every statement works with the rights of the role that runs it, and
-//! shared tables are written only through functions that cannot be tricked.
+//! Laws of the database: every statement works with the rights of the role that runs it, and shared tables
+//! are written only through safe functions.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use rondo_testkit::database::TestDatabase;
 use rondo_tests::source::{files, text};
 use tokio_postgres::SimpleQueryMessage;
 
-/// Where statements are, and who runs them.
+/// The folders with statements, and the role that runs them.
 fn folders() -> Vec<(PathBuf, Role)> {
     let folder = |role: Role| match (role, role.component()) {
         (_, Some(component)) => Path::new("components").join(component),
@@ -24,22 +24,23 @@ fn folders() -> Vec<(PathBuf, Role)> {
     Role::ALL.into_iter().map(|role| (folder(role), role)).collect()
 }
 
-/// Statements that components share: each runs them with its own role, and live sync those of the contract.
+/// Statements that components share: each component runs them with its own role. Live sync runs those of the
+/// contract.
 const SHARED: [&str; 2] = ["crates/guest", "crates/contract"];
 
-/// What Spin's Postgres interface can bind and read. Its times are whole seconds or refused, and
-/// JSON arrives unsupported: they travel as text.
+/// The types that Spin's Postgres interface supports. It handles times only in whole seconds or not at all,
+/// and JSON not at all, so they are passed as text.
 const PARAMETER_TYPES: [&str; 5] = ["text", "int8", "bool", "jsonb", "_text"];
 const COLUMN_TYPES: [&str; 3] = ["text", "int8", "bool"];
 
-/// The only right to write a table that any login role has: the log is appended to.
+/// The only right of a login role to write a table: the log is appended to.
 const WRITE_GRANTS: [(&str, &str, &str); 1] = [("rondo_audit", "audit_logs", "INSERT")];
 
 fn is_shared(path: &Path) -> bool {
     SHARED.into_iter().any(|folder| path.starts_with(folder))
 }
 
-/// The statements of the program, each with the role that runs it.
+/// The program's statements, each with the role that runs it.
 fn statements() -> Vec<(PathBuf, Role)> {
     let files = files("sql").into_iter().filter(|path| !path.starts_with("migrations"));
     let folders = folders();
@@ -62,13 +63,13 @@ fn statements() -> Vec<(PathBuf, Role)> {
         .collect()
 }
 
-/// Plans the statement as its role would run it. Planning checks the role's rights on tables and
-/// functions, which preparing alone does not, and runs nothing.
+/// Plans the statement as its role. Planning checks the role's rights on tables and functions, which
+/// preparing alone does not, and executes nothing.
 async fn explain(session: &Session, sql: &str, parameters: usize) -> Result<(), String> {
     let nulls = vec!["NULL"; parameters].join(", ");
     let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
     let sql = sql.trim().trim_end_matches(';');
-    // A generic plan: with the nulls known, whole branches would be planned away unchecked.
+    // A generic plan: with known nulls, whole branches would be removed unchecked.
     let batch = format!(
         "SET plan_cache_mode = force_generic_plan;
          PREPARE law AS {sql}
@@ -95,7 +96,7 @@ async fn every_statement_works_with_its_role() {
         assert!(is_there, "{} has no statements: has its folder moved?", folder.display());
     }
     for (path, role) in statements {
-        // A session each: an error leaves nothing behind for the next.
+        // A session for each statement: an error affects no other.
         let session = database.session_as(role).await;
         let sql = text(&path);
         let outcome = match session.prepare(&sql).await {
@@ -109,7 +110,7 @@ async fn every_statement_works_with_its_role() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The check above can fail: on a column, on a function, on a branch that the arguments rule out.
+/// The check above can fail: for a column, for a function, and in a branch that the arguments exclude.
 #[tokio::test]
 async fn a_missing_right_is_noticed() {
     let database = TestDatabase::new().await;
@@ -128,7 +129,7 @@ async fn a_missing_right_is_noticed() {
 }
 
 #[tokio::test]
-async fn components_use_only_types_that_spin_knows() {
+async fn components_use_only_types_that_spin_supports() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let mut broken = Vec::new();
@@ -152,11 +153,11 @@ async fn components_use_only_types_that_spin_knows() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// What a statement answers when it finds nothing: it is run on an empty schema, once without any value
-/// and once with one of each type. One that some function refuses with such values is left to the Wasm
-/// host, which refuses a query without rows in every other test.
+/// The result of a statement that finds nothing: it runs on an empty schema, once with only nulls and once
+/// with one value of each type. If a function refuses such values, the Wasm host checks the statement in
+/// every other test, because it refuses a query without rows.
 #[tokio::test]
-async fn a_query_of_a_component_answers_a_row_when_there_is_nothing() {
+async fn every_query_of_a_component_returns_a_row_even_without_matches() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let (mut broken, mut seen) = (Vec::new(), 0);
@@ -190,7 +191,7 @@ async fn a_query_of_a_component_answers_a_row_when_there_is_nothing() {
     assert_eq!(sees, Some(0), "the check can fail");
 }
 
-/// How many rows a statement answers; none when it fails. What it did is rolled back.
+/// The number of rows of a statement; none if it fails. Its effects are rolled back.
 async fn rows(session: &Session, sql: &str, values: &[&str]) -> Option<usize> {
     session.batch_execute("BEGIN").await.expect("a transaction");
     let prepared = session.batch_execute(&format!("PREPARE law AS {sql}")).await;
@@ -206,7 +207,7 @@ async fn rows(session: &Session, sql: &str, values: &[&str]) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn events_have_the_schema_version_that_their_readers_know() {
+async fn events_have_the_schema_version_of_their_readers() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let row = session.query_one("SELECT event_schema_version()", &[]).await.unwrap();
@@ -245,10 +246,10 @@ async fn idempotency_keys_live_as_long_as_the_document_says() {
     assert_eq!(hours, i64::from(IDEMPOTENCY_HOURS));
 }
 
-/// Rights are looked at as they are, however they were granted: to the role, to everyone, to a
-/// single column, through another role.
+/// Checks the effective rights, however they were granted: to the role, to everyone, for a single column, or
+/// through another role.
 #[tokio::test]
-async fn tables_are_written_through_functions_alone() {
+async fn tables_are_written_only_through_functions() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let roles = Role::ALL.map(Role::name).to_vec();
@@ -276,7 +277,7 @@ async fn tables_are_written_through_functions_alone() {
 }
 
 #[tokio::test]
-async fn login_roles_can_become_nobody_else_and_create_nothing() {
+async fn login_roles_cannot_switch_roles_or_create_anything() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let roles = Role::ALL.map(Role::name).to_vec();
@@ -306,10 +307,10 @@ async fn login_roles_can_become_nobody_else_and_create_nothing() {
     }
 }
 
-/// A function that runs with its owner's rights looks names up on a fixed path with temporary
-/// objects last, or its caller could slip in a table of its own.
+/// A function with its owner's rights must use a fixed search path with temporary objects last. Otherwise its
+/// caller could substitute a table of its own.
 #[tokio::test]
-async fn functions_with_their_owners_rights_cannot_be_tricked() {
+async fn functions_with_their_owners_rights_have_a_fixed_search_path() {
     let database = TestDatabase::new().await;
     let session = database.session().await;
     let rows = session

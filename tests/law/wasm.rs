@@ -8,7 +8,7 @@ use rondo_tests::source::{components, root};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
-/// Names of what a world imports and exports.
+/// The imports and exports of a world.
 #[derive(Debug, PartialEq, Eq)]
 struct Doors {
     imports: BTreeSet<String>,
@@ -27,7 +27,7 @@ impl Doors {
         }
     }
 
-    /// What wit/ says.
+    /// The world in wit/.
     fn declared(name: &str) -> Self {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(root().join("wit")).unwrap();
@@ -39,7 +39,7 @@ impl Doors {
         Self::of(&resolve, world)
     }
 
-    /// What the compiled file says.
+    /// The world of the compiled file.
     fn built(name: &str) -> Self {
         let path = component_path(name);
         let bytes = std::fs::read(&path).unwrap_or_else(|error| {
@@ -58,10 +58,10 @@ fn component_path(name: &str) -> PathBuf {
     target_directory().join("wasm32-wasip2/wasm").join(file)
 }
 
-/// Imports that a world grants but the component does not need are fine: the compiler drops what
-/// is not used. Exports have to be all there.
+/// A component need not use all imports of its world, because the compiler drops unused ones. It must have
+/// all exports.
 #[test]
-fn components_have_the_doors_of_their_world() {
+fn components_have_the_imports_and_exports_of_their_world() {
     for name in &components() {
         let (declared, built) = (Doors::declared(name), Doors::built(name));
         let undeclared: Vec<_> = built.imports.difference(&declared.imports).collect();
@@ -70,10 +70,10 @@ fn components_have_the_doors_of_their_world() {
     }
 }
 
-/// Secrets, accounts and the database are granted one by one; a grant that the component does not
-/// use any more is to be taken back. What the standard library wants is granted as a whole.
+/// Secrets, accounts and the database are granted one by one, and an unused grant must be removed. The
+/// imports of the standard library are granted as a whole.
 #[test]
-fn worlds_grant_nothing_without_use() {
+fn worlds_grant_nothing_unused() {
     let standard = Doors::declared("std");
     for name in &components() {
         let (declared, built) = (Doors::declared(name), Doors::built(name));
