@@ -1,4 +1,4 @@
-//! Who is kept out: every protected route refuses forged tokens. Passwords cannot be guessed at will, and an
+//! Refused callers: every protected route refuses forged tokens. Attempts at passwords are limited, and an
 //! attacker cannot lock an owner out.
 
 use rondo_testkit::http::{Client, Response};
@@ -8,7 +8,7 @@ use rondo_tests::forgery::{SECRET, claims, forged, signed};
 use rondo_tests::story::{self, PASSWORD, SOON};
 use serde_json::{Value, json};
 
-/// A route of each component that asks who calls, with the status of a good answer.
+/// A protected route of each component, with the status of a successful response.
 const ROUTES: [(&str, &str, u16); 7] = [
     ("GET", "/api/tasks", 200),
     ("POST", "/api/tasks", 201),
@@ -42,12 +42,12 @@ async fn forged_tokens_open_nothing() {
         assert_eq!(answer.json()["code"], "missing_scope", "{path}");
     }
     let tasks = user.client.get("/api/tasks").await.expect("an answer").json();
-    assert_eq!(tasks.as_array().map(Vec::len), Some(1), "what was refused has left no trace");
+    assert_eq!(tasks.as_array().map(Vec::len), Some(1), "refused requests leave no trace");
     up.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passwords_cannot_be_tried_at_will() {
+async fn attempts_at_passwords_are_limited() {
     let trusted = [("TRUSTED_PROXIES", "127.0.0.1".to_owned())];
     let mut up = Up::start("throttle", &trusted).await;
     let email = "victim@example.org";
@@ -58,13 +58,13 @@ async fn passwords_cannot_be_tried_at_will() {
         let body = json!({"email": email, "password": password});
         from(&url, address).post("/api/auth/login", &body).await.expect("an answer")
     };
-    // Five wrong ones for an account from an address, then not even the right one is looked at.
+    // After five wrong passwords for an account from an address, even the right one is refused unchecked.
     for _ in 0..5 {
         login("198.51.100.1", email, "wrong password").await.expect(401);
     }
     throttled(&login("198.51.100.1", email, PASSWORD).await);
     throttled(&login("198.51.100.1", "VICTIM@example.org", PASSWORD).await);
-    // An account that does not exist is no different.
+    // An account that does not exist behaves the same.
     for _ in 0..5 {
         login("198.51.100.1", "nobody@example.org", "wrong password").await.expect(401);
     }
@@ -72,7 +72,7 @@ async fn passwords_cannot_be_tried_at_will() {
     login("198.51.100.1", "other@example.org", PASSWORD).await.expect(200);
     login("203.0.113.7", email, PASSWORD).await.expect(200);
 
-    // From everywhere at once: each address has one try left, and the owner is not locked out.
+    // An attack from many addresses: each address has one attempt left, and the owner is not locked out.
     for host in 1..=30 {
         login(&format!("192.0.2.{host}"), email, "wrong password").await.expect(401);
     }
@@ -82,7 +82,7 @@ async fn passwords_cannot_be_tried_at_will() {
         login("203.0.113.7", email, PASSWORD).await.expect(200);
     }
 
-    // A restart makes nobody innocent.
+    // The counts survive a restart.
     up.stop().await;
     up.start_again().await;
     throttled(&login("198.51.100.1", email, PASSWORD).await);
@@ -90,11 +90,11 @@ async fn passwords_cannot_be_tried_at_will() {
     up.stop().await;
 }
 
-/// Lets the limits be, high enough to be in nobody's way; registrations are limited then as always.
+/// Rate limits so high that they do not interfere; the limit on registrations stays.
 const HIGH: &str = "user=100000,address=100000";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accounts_cannot_be_made_at_will() {
+async fn registrations_are_limited() {
     let settings = [("TRUSTED_PROXIES", "127.0.0.1".to_owned()), ("RATE_LIMITS", HIGH.to_owned())];
     let mut up = Up::start("registrations", &settings).await;
     let url = up.http();
@@ -102,7 +102,7 @@ async fn accounts_cannot_be_made_at_will() {
         let body = json!({"email": email, "password": PASSWORD});
         from(&url, address).post("/api/auth/register", &body).await.expect("an answer")
     };
-    // Ten in all, good or not: who guesses which addresses are taken is stopped as well.
+    // Ten in all, successful or not, so that probing for taken addresses is limited too.
     for number in 0..5 {
         register("198.51.100.9", &format!("user{number}@example.org")).await.expect(201);
     }
@@ -111,7 +111,7 @@ async fn accounts_cannot_be_made_at_will() {
     }
     throttled(&register("198.51.100.9", "another@example.org").await);
     throttled(&register("198.51.100.9", "user0@example.org").await);
-    // A form that is refused is no try.
+    // A refused form does not count as an attempt.
     let body = json!({"email": "another@example.org", "password": "short"});
     let guessing = from(&url, "203.0.113.7");
     for _ in 0..11 {
@@ -119,7 +119,7 @@ async fn accounts_cannot_be_made_at_will() {
     }
     register("203.0.113.7", "another@example.org").await.expect(201);
 
-    // From everywhere at once: a thousand in an hour.
+    // From many addresses at once: a thousand in an hour.
     let session = arrangement::session(&up.postgres()).await;
     let sql = "UPDATE throttles SET hits = 1000 WHERE key = 'register'";
     assert_eq!(session.execute(sql, &[]).await.expect("a count"), 1);
@@ -128,7 +128,7 @@ async fn accounts_cannot_be_made_at_will() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_not_invited_makes_no_account() {
+async fn without_an_invitation_nobody_registers() {
     let mut up = Up::start("invited", &[("REGISTRATION", "invite".to_owned())]).await;
     let url = up.http();
     let http = Client::new(&url);
@@ -142,7 +142,7 @@ async fn whoever_is_not_invited_makes_no_account() {
     refused(register("a@example.org", Value::Null).await, "invitation_invalid");
     refused(register("a@example.org", json!("made up")).await, "invitation_invalid");
 
-    // By the operator, for anyone and for one.
+    // By the operator, for anyone and for one address.
     let any = invite(&up, &[]).await;
     register("root@example.org", json!(any)).await.expect(201);
     refused(register("a@example.org", json!(any)).await, "invitation_invalid");
@@ -150,7 +150,7 @@ async fn whoever_is_not_invited_makes_no_account() {
     refused(register("a@example.org", json!(one)).await, "invitation_invalid");
     register("friend@Example.org", json!(one)).await.expect(201);
 
-    // By whoever may administer, and nobody else.
+    // By an administrator, and nobody else.
     let root = story::login(&url, "root@example.org").await;
     let path = "/api/auth/invitations";
     let nobody = root.client.post(path, &json!({})).await.expect("an answer").expect(403);
@@ -160,7 +160,7 @@ async fn whoever_is_not_invited_makes_no_account() {
     session.execute(grant, &[]).await.expect("a grant");
     let root = story::login(&url, "root@example.org").await;
     let made = root.client.post(path, &json!({})).await.expect("an answer").expect(201).json();
-    // One that has expired is none; of two at the same time, one is used.
+    // An expired invitation is refused; of two concurrent uses, one succeeds.
     let expired = root.client.post(path, &json!({"email": null})).await.expect("an answer");
     let expired = expired.expect(201).json();
     let hash = rondo_contract::secret::hash(expired["invitation"].as_str().expect("a token"));
@@ -192,12 +192,12 @@ async fn invite(up: &Up, email: &[&str]) -> String {
     token
 }
 
-/// How often a user and an address may ask in a minute, below.
+/// Requests per minute of a user and of an address, below.
 const BY_USER: usize = 2;
 const BY_ADDRESS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_too_often_is_told_when_to_come_back() {
+async fn an_exhausted_client_learns_when_to_retry() {
     let limits = format!("user={BY_USER},address={BY_ADDRESS}");
     let mut up = Up::start("rate", &[("RATE_LIMITS", limits)]).await;
     let [often, seldom] = [
@@ -205,9 +205,9 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
         story::register(&up.http(), "seldom@example.org").await,
     ];
     until_refused(BY_USER, async |_| often.client.get("/api/tags").await).await;
-    // Another user is not concerned.
+    // Another user is not affected.
     seldom.client.get("/api/tags").await.expect("an answer").expect(200);
-    // What a client says of its address does not make it another: nobody trusts it.
+    // A client cannot choose its address: no proxy is trusted here.
     until_refused(0, async |asked| {
         let client =
             Client::new(up.http()).with_header("x-forwarded-for", &format!("10.0.0.{asked}"));
@@ -217,12 +217,12 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     up.stop().await;
 }
 
-/// Asks until there is a refusal, which comes after so many good answers at the earliest.
+/// Sends requests until one is refused, after at least `at_least` successful ones.
 async fn until_refused<E: std::fmt::Debug>(
     at_least: usize,
     ask: impl AsyncFn(usize) -> Result<Response, E>,
 ) {
-    // More than there may be at once: on a slow machine some come back meanwhile.
+    // More than the bucket holds: on a slow machine it refills meanwhile.
     for asked in 0..10 * BY_ADDRESS {
         let answer = ask(asked).await.expect("an answer");
         let standing = answer.header("ratelimit").expect("a standing");
@@ -243,8 +243,8 @@ fn throttled(answer: &Response) {
     assert!((1..=3600).contains(&wait_s), "{wait_s}");
 }
 
-/// A client behind the trusted proxy. What stands there before its own address is its invention, as
-/// is what it says of the peer, which the host knows better.
+/// A client behind the trusted proxy. The entry before its own address is invented, and so is its header
+/// about the peer, which the host sets itself.
 fn from(url: &str, address: &str) -> Client {
     Client::new(url)
         .with_header("x-forwarded-for", &format!("10.9.8.7, {address}"))

@@ -1,5 +1,5 @@
-//! What an intruder keeps once an owner has proven whose the account is: no way in, and no messages. The
-//! intruder may have come before the owner or beside them.
+//! What an intruder keeps after an owner has proven that the account is theirs: no access, and no messages.
+//! The intruder may have come before the owner or beside them.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_testkit::receiver::Receiver;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const EMAIL: &str = "grace@example.org";
 const NEW_PASSWORD: &str = "another horse";
 
-/// An installation whose mails can be read and whose webhooks may lead to this machine.
+/// An installation with readable mails, whose webhooks may lead to this machine.
 struct Stage {
     up: Up,
     smtp: SmtpServer,
@@ -38,14 +38,14 @@ impl Stage {
         self.post("/api/auth/login", &body, status).await.json()
     }
 
-    /// Sets a new password by a mailed token, the `number`-th.
+    /// Sets a new password with the `number`-th mailed token.
     async fn reset(&self, password: &str, number: usize) {
         self.post("/api/auth/password/forgot", &json!({"email": EMAIL}), 202).await;
         let token = mailed_token(&self.smtp, EMAIL, RESET, number).await;
         self.post(RESET, &json!({"token": token, "password": password}), 204).await;
     }
 
-    /// Waits for so many mails about this.
+    /// Waits for `count` mails with this subject.
     async fn told(&self, subject: &str, count: usize) {
         eventually(subject, SOON, async || match self.mails(subject) {
             found if found == count => Ok(()),
@@ -66,7 +66,7 @@ async fn post(client: &Client, path: &str, body: &Value, status: u16) -> Respons
     client.post(path, body).await.expect("an answer").expect(status)
 }
 
-/// What somebody has who is logged in as another and means to stay.
+/// An intruder's access to another user's account, prepared to last.
 struct Foothold {
     session: Client,
     refresh_token: Value,
@@ -100,7 +100,7 @@ impl Foothold {
         self.receiver.await_received(told + 1, SOON).await;
     }
 
-    /// Nothing is left of it but a look at what is there, for as long as the access token lives.
+    /// Nothing is left of it except reading, until the access token expires.
     async fn is_gone(&self, stage: &Stage, owner: &Client) {
         self.api_token.get("/api/tasks").await.expect("an answer").expect(401);
         self.loses_session(stage).await;
@@ -109,7 +109,7 @@ impl Foothold {
         assert_eq!(left["disabled_reason"], "recovery", "{left}");
         let told = self.receiver.received().len();
         post(owner, "/api/tasks", &json!({"title": "secret"}), 201).await;
-        // One of the owner's is told of the same event, so that is out.
+        // A webhook of the owner receives the same event, so the delivery round is over.
         let own = Receiver::start().await;
         post(owner, "/api/webhooks", &webhook(&own.url()), 201).await;
         post(owner, "/api/tasks", &json!({"title": "another secret"}), 201).await;
@@ -117,7 +117,7 @@ impl Foothold {
         assert_eq!(self.receiver.received().len(), told, "the intruder is still told");
     }
 
-    /// The session neither goes on nor does what matters.
+    /// The session can neither continue nor do anything sensitive.
     async fn loses_session(&self, stage: &Stage) {
         let refresh = json!({"refresh_token": self.refresh_token});
         stage.post("/api/auth/refresh", &refresh, 401).await;
@@ -146,21 +146,21 @@ fn webhook(url: &str) -> Value {
     json!({"url": url, "events": ["task.created"]})
 }
 
-/// Somebody registers a stranger's address, makes a token and a webhook, and waits.
+/// An intruder registers the owner's address, creates a token and a webhook, and waits.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_squats_an_address_has_nothing_when_its_owner_comes() {
+async fn a_squatter_loses_everything_when_the_owner_comes() {
     let mut stage = Stage::start("squat", &[]).await;
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let session = stage.post("/api/auth/register", &body, 201).await.json();
     let squatter = Foothold::of(&stage, &session).await;
 
-    // The owner follows the link of the mail that nobody had asked for.
+    // The owner follows the link of the unrequested mail.
     let verification = mailed_token(&stage.smtp, EMAIL, VERIFY, 1).await;
     stage.post(VERIFY, &json!({"token": verification}), 204).await;
     squatter.loses_session(&stage).await;
     squatter.api_token.get("/api/tasks").await.expect("an answer").expect(401);
 
-    // The squatter still has the password, and begins anew; until the owner sets another.
+    // The intruder still has the password, and logs in again, until the owner sets another.
     let again = stage.login(PASSWORD, 200).await;
     let again = Foothold::of(&stage, &again).await;
     stage.reset(NEW_PASSWORD, 1).await;
@@ -171,9 +171,9 @@ async fn who_squats_an_address_has_nothing_when_its_owner_comes() {
     stage.up.stop().await;
 }
 
-/// Whoever is logged in and verifies is whoever registered: nothing of theirs ends.
+/// A logged-in user who verifies the address is the one who registered, so nothing of theirs ends.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_verifies_its_own_account_goes_on() {
+async fn a_session_that_verifies_its_own_account_continues() {
     let mut stage = Stage::start("verify", &[]).await;
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let session = stage.post("/api/auth/register", &body, 201).await.json();
@@ -184,7 +184,7 @@ async fn a_session_that_verifies_its_own_account_goes_on() {
     own.holds().await;
     post(&own.session, "/api/auth/tokens", &api_token(), 201).await;
 
-    // Another's session is none of the account's.
+    // A session of another account counts as none.
     let verification = mailed_token(&stage.smtp, "eve@example.org", VERIFY, 1).await;
     post(&own.session, VERIFY, &json!({"token": verification}), 204).await;
     post(&other.client, "/api/auth/tokens", &api_token(), 401).await;
@@ -193,11 +193,11 @@ async fn a_session_that_verifies_its_own_account_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_changes_the_password_stays_and_others_do_not() {
+async fn changing_the_password_keeps_only_its_session() {
     let required = [("REQUIRE_VERIFIED_EMAIL", "true".to_owned())];
     let mut stage = Stage::start("change", &required).await;
     let owner = story::register(&stage.up.http(), EMAIL).await.client;
-    // While the address is nobody's, it hears of nothing but its verification.
+    // Until the address is verified, it gets only the verification mail.
     post(&owner, "/api/auth/tokens", &api_token(), 201).await;
     account::verify(&stage.up.http(), &stage.smtp, EMAIL).await;
     let intruder = Foothold::of(&stage, &stage.login(PASSWORD, 200).await).await;
@@ -224,14 +224,14 @@ async fn who_changes_the_password_stays_and_others_do_not() {
     intruder.loses_session(&stage).await;
     stage.login(PASSWORD, 401).await;
     stage.login(NEW_PASSWORD, 200).await;
-    // The session that is answered does everything; the token before it does not.
+    // The session in the response may do everything; the older token may not.
     post(&owner, "/api/auth/tokens", &api_token(), 401).await;
     let owner = stage.http.with_token(pair["access_token"].as_str().expect("a token"));
     post(&owner, "/api/auth/tokens", &api_token(), 201).await;
     let refresh = json!({"refresh_token": pair["refresh_token"]});
     stage.post("/api/auth/refresh", &refresh, 200).await;
 
-    // A present password can be tried as often as one of a login, and no oftener.
+    // Attempts at the present password are limited like those of a login.
     for _ in 0..5 {
         post(&owner, CHANGE, &change("incorrect horse", "whatever it takes"), 422).await;
     }

@@ -42,7 +42,7 @@ async fn nothing_but_the_verification_goes_to_an_unverified_address() {
         if history[0]["status"] == "cancelled" { Ok(()) } else { Err(history.to_string()) }
     })
     .await;
-    // Whoever has forgotten the password before all else gets the verification again.
+    // A user who has forgotten the password without ever verifying gets the verification again.
     let forgot = json!({"email": "eve@example.org"});
     post(&user.client, "/api/auth/password/forgot", &forgot, 202).await;
     let token = mailed_token(&smtp, "eve@example.org", VERIFY, 2).await;
@@ -55,7 +55,7 @@ async fn nothing_but_the_verification_goes_to_an_unverified_address() {
     up.stop().await;
 }
 
-/// A token's answer to a request.
+/// Sends a POST and expects a status.
 async fn post(client: &Client, path: &str, body: &Value, status: u16) -> Response {
     client.post(path, body).await.expect("an answer").expect(status)
 }
@@ -85,7 +85,7 @@ async fn sessions(http: &Client) {
     let taken = json!({"email": "ADA@example.ORG", "password": PASSWORD});
     assert_eq!(post(http, "/api/auth/register", &taken, 409).await.json()["code"], "email_taken");
 
-    // What is easily guessed is refused, in words.
+    // A weak password is refused with an explanation.
     let weak = json!({"email": "weak@example.org", "password": "password"});
     let weak = post(http, "/api/auth/register", &weak, 422).await.json();
     assert_eq!(weak["errors"][0]["pointer"], "/password");
@@ -93,7 +93,7 @@ async fn sessions(http: &Client) {
     let detail = weak["errors"][0]["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("Add another word or two."), "{detail}");
 
-    // Wrong is wrong, whatever is.
+    // The e-mail's case does not matter. Wrong credentials get the same response, whatever is wrong.
     let second = login(http, "aDa@eXample.org", PASSWORD, 200).await;
     assert_eq!(second["user"]["email"], "Ada@Example.org");
     let mut wrong = login(http, "ada@example.org", "incorrect horse", 401).await;
@@ -102,7 +102,7 @@ async fn sessions(http: &Client) {
     unknown["request_id"].take();
     assert_eq!(wrong, unknown);
 
-    // A refresh token works once; used again, it ends its session and no other.
+    // A refresh token works once; a second use ends its session and no other.
     let rotated = refresh(http, &token(&first, "refresh_token"), 200).await;
     let me = http.with_token(rotated["access_token"].as_str().unwrap_or_default());
     me.get("/api/auth/me").await.expect("an answer").expect(200);
@@ -110,7 +110,7 @@ async fn sessions(http: &Client) {
     refresh(http, &token(&rotated, "refresh_token"), 401).await;
     let second = refresh(http, &token(&second, "refresh_token"), 200).await;
 
-    // Two at the same time are one who comes too late, and a session that ends.
+    // Of two concurrent uses, one comes too late, and the session ends.
     let again = json!({"refresh_token": second["refresh_token"]});
     let (one, other) = tokio::join!(
         http.post("/api/auth/refresh", &again),
@@ -128,7 +128,7 @@ async fn sessions(http: &Client) {
     refresh(http, &json!("x".repeat(300)), 401).await;
 }
 
-/// Addresses that look alike are one, and names that show nothing are none.
+/// Look-alike addresses are equal, and blank names are refused.
 async fn look_alikes(http: &Client) {
     let register = |email: &str| json!({"email": email, "password": PASSWORD});
     post(http, "/api/auth/register", &register("joan@kiosk.example"), 201).await;
@@ -159,7 +159,7 @@ async fn mails(http: &Client, smtp: &SmtpServer) {
     let again = mailed_token(smtp, email, VERIFY, 2).await;
     assert_ne!(first, again);
 
-    // Each works once, for what it is for; one that was used takes the others with it.
+    // Each token works once and for one purpose; using one invalidates the others.
     let as_reset = json!({"token": first, "password": "another horse"});
     post(http, RESET, &as_reset, 422).await;
     post(http, VERIFY, &json!({"token": again}), 204).await;
@@ -169,7 +169,7 @@ async fn mails(http: &Client, smtp: &SmtpServer) {
     }
     let me = user.get("/api/auth/me").await.expect("an answer").expect(200).json();
     assert_eq!(me["email_verified"], true);
-    // There is nothing to verify, and so nothing is sent.
+    // There is nothing to verify, so nothing is sent.
     post(&user, "/api/auth/verify/resend", &json!({}), 202).await;
 
     for unknown in ["nobody@example.org", "no address at all"] {
@@ -178,7 +178,7 @@ async fn mails(http: &Client, smtp: &SmtpServer) {
     let forgot = json!({"email": "grace@EXAMPLE.org"});
     post(http, "/api/auth/password/forgot", &forgot, 202).await;
     let reset = mailed_token(smtp, email, RESET, 1).await;
-    // What is refused uses nothing up.
+    // A refused request does not use the token.
     let short = json!({"token": reset, "password": "short"});
     post(http, RESET, &short, 422).await;
     let weak = json!({"token": reset, "password": email});
@@ -194,7 +194,7 @@ async fn mails(http: &Client, smtp: &SmtpServer) {
     assert_eq!(mailed_tokens(smtp, email, VERIFY).len(), 2);
     assert!(smtp.mails().iter().all(|mail| !mail.to[0].contains("nobody")));
 
-    // The pages behind the links load nothing and leave the token alone.
+    // The pages behind the links load nothing and do not use the token.
     for path in [VERIFY, RESET] {
         let page = http.get(path).await.expect("an answer").expect(200);
         let policy = page.header("content-security-policy").unwrap_or_default();
@@ -222,7 +222,7 @@ async fn profile(http: &Client) {
     let pointers: Vec<_> = answer["errors"].as_array().into_iter().flatten().collect();
     let pointers: Vec<_> = pointers.iter().filter_map(|error| error["pointer"].as_str()).collect();
     assert_eq!(pointers, ["/time_zone", "/notifications/digest_at", "/admin"]);
-    // A task of one's own takes the zone over.
+    // The user's own task gets the user's zone.
     let task = post(&user, "/api/tasks", &json!({"title": "t"}), 201).await.json();
     assert_eq!(task["time_zone"], "Europe/Vienna");
 }
@@ -242,7 +242,7 @@ async fn api_tokens(http: &Client) {
 
     let path = format!("/api/{}", user.id);
     let as_token = |made: &Value| http.with_token(made["token"].as_str().unwrap_or_default());
-    // What each scope opens: reading tasks, writing them, reading the log.
+    // What each scope allows: reading tasks, writing them, reading the log.
     for (made, opened) in
         [(&reader, [200, 403, 403]), (&writer, [403, 201, 403]), (&auditor, [403, 403, 200])]
     {
@@ -260,7 +260,7 @@ async fn api_tokens(http: &Client) {
         ];
         let reading = reading.map(|answer| answer.expect("an answer").status.as_u16());
         assert_eq!(reading, [opened[0], opened[2]], "{made}");
-        // Whose it is, it may say; the account is none of its business, nor are other users.
+        // The token may ask for its user's account, but neither change it nor see other users.
         assert_eq!(client.get("/api/auth/me").await.expect("an answer").json()["id"], user.id);
         for answer in [
             client.get("/api/auth/tokens").await,
@@ -279,7 +279,7 @@ async fn api_tokens(http: &Client) {
         }
     }
 
-    // Shown once; listed without; nobody else's.
+    // Shown once, listed without the token, invisible to others.
     let listed = user.client.get("/api/auth/tokens").await.expect("an answer").expect(200).json();
     let names: Vec<_> = listed.as_array().into_iter().flatten().map(|t| &t["name"]).collect();
     assert_eq!(names, ["brief", "auditor", "writer", "reader"]);
@@ -290,9 +290,9 @@ async fn api_tokens(http: &Client) {
     let of_reader = format!("/api/auth/tokens/{}", reader["id"]);
     other.client.delete(&of_reader).await.expect("an answer").expect(404);
     let is_open = as_token(&reader).get("/api/tasks").await.expect("an answer").status == 200;
-    assert!(is_open, "another's attempt has no effect");
+    assert!(is_open, "another user's attempt has no effect");
 
-    // Taken back, it is none from the next request on; expired, neither.
+    // A revoked token is invalid from the next request on, and so is an expired one.
     user.client.delete(&of_reader).await.expect("an answer").expect(204);
     as_token(&reader).get("/api/tasks").await.expect("an answer").expect(401);
     user.client.delete(&of_reader).await.expect("an answer").expect(404);
@@ -309,7 +309,7 @@ async fn api_tokens(http: &Client) {
         .expect(401);
 }
 
-/// No token is in the database as it was handed out, and what a mail said goes with it.
+/// The database contains no token as handed out, and a mail's content is deleted with its outcome.
 async fn nothing_secret_is_kept(up: &Up) {
     let endpoints = up.endpoints();
     let url = endpoints["postgres"].as_str().expect("an address");

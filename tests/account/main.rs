@@ -1,4 +1,4 @@
-//! Accounts on `rondo up`: who gets in, and who is kept out.
+//! Accounts on `rondo up`: accepted and refused callers.
 
 mod guard;
 mod intruder;

@@ -1,4 +1,4 @@
-//! Logins through an OpenID provider, and our own tokens signed with a public key.
+//! Logins through an OpenID provider, and Rondo's own tokens signed with a private key.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const AUDIENCE: &str = "rondo-api";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_openid_provider_can_stand_in() {
+async fn an_openid_provider_can_replace_passwords() {
     let provider = Provider::start().await;
     let (rsa, ec, (ed, _)) = (Key::rsa("r"), Key::p256("e"), Key::ed25519("o"));
     provider.publish(&[&rsa, &ec, &ed]);
@@ -26,7 +26,7 @@ async fn an_openid_provider_can_stand_in() {
     story::register(&up.http(), "here@example.org").await;
     account::verify(&up.http(), &smtp, "here@example.org").await;
 
-    // The same person by each algorithm, made at first sight.
+    // The same person with each algorithm; the first token creates the user.
     let claims = |subject: &str| {
         json!({"iss": provider.url, "aud": AUDIENCE, "sub": subject, "exp": now_s() + 600,
                "iat": now_s(), "email": format!("{subject}@example.org"), "email_verified": true,
@@ -42,7 +42,7 @@ async fn an_openid_provider_can_stand_in() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     let there = http.with_token(&rsa.sign(&claims("there")));
     there.post("/api/tasks", &json!({"title": "t"})).await.expect("an answer").expect(201);
-    // It names no scope of ours: tasks, and nothing else.
+    // It names no scope of Rondo's, so it allows tasks and nothing else.
     there.get("/api/audit/logs").await.expect("an answer").expect(403);
     there.patch("/api/auth/me", &json!({"name": "B"})).await.expect("an answer").expect(403);
     there.get("/api/webhooks").await.expect("an answer").expect(403);
@@ -53,10 +53,10 @@ async fn an_openid_provider_can_stand_in() {
     whole.patch("/api/auth/me", &json!({"name": "B"})).await.expect("an answer").expect(200);
     follows(&up, &ec.sign(&claims("there"))).await;
 
-    // An account here that has its address is not opened by an address there.
+    // A verified account here is not opened by the same address at the provider.
     let me = accepted(&http, &rsa.sign(&claims("here"))).await;
     assert_eq!((&me["email"], &me["notifications"]["email"]), (&Value::Null, &Value::Bool(false)));
-    // Nor by one that looks like it.
+    // Nor by a look-alike address.
     story::register(&up.http(), "kin@kiosk.example").await;
     account::verify(&up.http(), &smtp, "kin@kiosk.example").await;
     let mut alike = claims("alike");
@@ -66,7 +66,7 @@ async fn an_openid_provider_can_stand_in() {
     refused(&http, &rsa, &claims, &ec).await;
     lesser(&http, &rsa, &claims).await;
 
-    // Without the provider its keys stay good; a key that it takes back is none any more.
+    // Without the provider its keys stay valid; a withdrawn key is not.
     provider.fail();
     up.stop().await;
     up.start_again().await;
@@ -84,7 +84,7 @@ async fn an_openid_provider_can_stand_in() {
     up.stop().await;
 }
 
-/// The settings of an installation that knows the provider.
+/// The settings of an installation with the provider.
 fn environment(provider: &Provider, smtp: &SmtpServer) -> [(&'static str, String); 4] {
     [
         ("OIDC_ISSUER", provider.url.clone()),
@@ -94,10 +94,10 @@ fn environment(provider: &Provider, smtp: &SmtpServer) -> [(&'static str, String
     ]
 }
 
-/// Whoever has an address there gets it here, and nothing of the account that only said so; nor does
-/// that account hear any more of whoever has it.
+/// A user with a verified address at the provider takes it from an account that never verified it. That
+/// account keeps no access and gets no further mail.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_takes_an_address_from_who_never_proved_it() {
+async fn a_provider_takes_an_address_from_an_unverified_account() {
     let (provider, smtp) = (Provider::start().await, SmtpServer::start().await);
     let key = Key::p256("e");
     provider.publish(&[&key]);
@@ -133,7 +133,7 @@ async fn a_provider_takes_an_address_from_who_never_proved_it() {
     up.stop().await;
 }
 
-/// Live sync takes the token too.
+/// Live sync accepts the token too.
 async fn follows(up: &Up, token: &str) {
     let url = format!("{}?token={token}&since=0", up.ws());
     let mut device = WebSocket::connect(&url).await.expect("a session");
@@ -143,7 +143,7 @@ async fn follows(up: &Up, token: &str) {
     device.close().await;
 }
 
-/// Nearly right is wrong.
+/// Tokens with one fault each.
 async fn refused(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value, ec: &Key) {
     let with = |member: &str, value: Value| {
         let mut claims = claims("there");
@@ -176,7 +176,7 @@ async fn refused(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value, ec: 
     }
 }
 
-/// Scopes of ours that a token names are all that it allows, and an operator's it cannot name.
+/// If a token names scopes of Rondo's, it allows only those, and never an operator's.
 async fn lesser(http: &Client, rsa: &Key, claims: &impl Fn(&str) -> Value) {
     let mut claims = claims("there");
     claims["scope"] = "openid tasks:read admin".into();
@@ -214,7 +214,7 @@ async fn own_tokens_may_be_signed_with_a_private_key() {
                         "exp": now_s() + 600, "scope": "tasks:read"});
     let forged = Client::new(up.http()).with_token(&other.sign(&claims));
     forged.get("/api/tasks").await.expect("an answer").expect(401);
-    // The secret that a data folder keeps makes no token here.
+    // The secret in the data folder signs no valid token here.
     let kept = std::fs::read_to_string(up.folder.path().join("data/secrets")).expect("secrets");
     let kept = kept.lines().find_map(|line| line.strip_prefix("jwt_secret=")).expect("a secret");
     let token = signed(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, kept.as_bytes());
@@ -231,7 +231,7 @@ async fn own_tokens_may_be_signed_with_a_private_key() {
     up.stop().await;
 }
 
-/// Whose a token is, as soon as the provider's keys are there.
+/// The account of a token, as soon as the provider's keys are available.
 async fn accepted(http: &Client, token: &str) -> Value {
     let client = http.with_token(token);
     eventually("a token to be accepted", story::SOON, async || {
