@@ -13,14 +13,14 @@ use rondo_tests::stage::{SECRET, Stage};
 use rondo_wasm_host::CloudEvent;
 use serde_json::{Value, json};
 
-/// An id that nothing has.
+/// An id that does not exist.
 const NOTHING: i64 = 987_654_321;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_answers_a_user_who_has_nothing() {
     let stage = Stage::new().await;
     let user = stage.user("nothing@example.org").await;
-    // The lists in each order, and what only a filter leads to.
+    // The lists in each order, and statements that only a filter reaches.
     for order in ["created_at", "updated_at", "due_date", "priority", "title"] {
         for query in [
             "sort_order=asc",
@@ -35,7 +35,7 @@ async fn every_route_answers_a_user_who_has_nothing() {
         }
     }
     let mut operations = operations(user.client.base()).await;
-    // What makes something comes after what looks.
+    // Requests that create something come after those that only read.
     operations.sort_by_key(|operation| operation.method != Method::GET);
     for operation in operations {
         let answer = asked(&operation, &user.client, user.id).await;
@@ -54,7 +54,7 @@ async fn every_route_answers_a_user_who_has_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_is_empty_again_when_its_only_task_is_done() {
+async fn a_list_is_empty_after_its_only_task_is_completed() {
     let stage = Stage::new().await;
     let user = stage.user("one@example.org").await;
     let made = user.client.post("/api/tasks", &json!({"title": "only"})).await;
@@ -79,7 +79,7 @@ async fn every_route_answers_a_user_who_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_nobody_has_is_refused() {
+async fn unknown_credentials_are_refused() {
     let stage = Stage::new().await;
     let user = stage.user("somebody@example.org").await;
     let anybody = stage.client();
@@ -105,7 +105,7 @@ async fn a_credential_that_nobody_has_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_link_answers_about_what_is_gone() {
+async fn every_link_answers_after_its_subject_is_deleted() {
     let stage = Stage::new().await;
     let user = stage.user("linked@example.org").await;
     let key = HmacKey::new(SECRET.as_bytes()).expect("a key");
@@ -117,7 +117,7 @@ async fn every_link_answers_about_what_is_gone() {
             for method in [Method::GET, Method::POST] {
                 let client = stage.client();
                 let answer = client.request(method.clone(), &path).send().await.expect("an answer");
-                // Who is gone gets no mail any more, which is what unsubscribing is for.
+                // A deleted user gets no more mail, so unsubscribing succeeds.
                 let expected = if purpose == Purpose::Unsubscribe { 200 } else { 404 };
                 assert_eq!(answer.status, expected, "{method} {purpose}: {}", answer.text());
             }
@@ -126,7 +126,7 @@ async fn every_link_answers_about_what_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_door_is_done_with_what_is_gone() {
+async fn every_event_route_accepts_events_about_deleted_rows() {
     let stage = Stage::new().await;
     for (capability, event_type) in [
         ("recurrence", "task.completed"),
@@ -164,7 +164,7 @@ fn event(event_type: &str) -> CloudEvent {
     }
 }
 
-/// Asks for what the user with this id does not have.
+/// Sends a request for something that the user with this id does not have.
 async fn asked(operation: &Operation, client: &Client, user_id: i64) -> Response {
     let mut path =
         operation.path.replace("{user_id}", &user_id.to_string()).replace("{name}", "no");

@@ -1,5 +1,5 @@
-//! What event capabilities have in common: each event is audited once, poison harms nothing else in its
-//! batch, and a capability without its database is unavailable.
+//! All event capabilities: each event is audited once, a malformed event harms no other of its batch, and a
+//! capability without its database is unavailable.
 
 use rondo_contract::capability::CAPABILITIES;
 use rondo_tests::stage::Stage;
@@ -19,7 +19,7 @@ fn event(id: &str, event_type: &str, data: &str) -> CloudEvent {
     }
 }
 
-/// One that each capability has to look into its database for.
+/// An event that makes each capability query its database.
 fn valid(event_type: &str) -> CloudEvent {
     const ID: &str = "6f1c1f0e-7a52-4c3e-9d67-0d6d1a3c9e11";
     let data = json!({
@@ -32,7 +32,7 @@ fn valid(event_type: &str) -> CloudEvent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn audit_records_each_event_once_and_rejects_what_is_none() {
+async fn audit_records_each_event_once_and_rejects_malformed_ones() {
     let stage = Stage::new().await;
     let good = valid("task.completed");
     let live = CloudEvent { topic: "task-updates".to_owned(), ..good.clone() };
@@ -48,7 +48,7 @@ async fn audit_records_each_event_once_and_rejects_what_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_is_rejected_and_spoils_nothing_else_in_its_batch() {
+async fn a_malformed_event_is_rejected_and_harms_no_other_of_its_batch() {
     let stage = Stage::new().await;
     for (capability, event_type) in
         [("recurrence", "task.completed"), ("notify", "reminder.due"), ("audit", "task.created")]
@@ -77,7 +77,7 @@ async fn without_its_database_a_capability_is_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_database_a_request_is_told_to_come_back() {
+async fn without_its_database_a_request_learns_when_to_retry() {
     let with = Stage::new().await;
     let user = with.user("ada@example.org").await;
     let without = Stage::without_database().await;

@@ -20,7 +20,7 @@ const SECONDS: Duration = Duration::from_secs(10);
 const MIB: usize = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
+async fn a_component_that_computes_delays_no_other_and_is_stopped() {
     let probe = Probe::alone().await;
     let (begun, batch) = (Instant::now(), [event("loop")]);
     let calculating = async {
@@ -32,10 +32,10 @@ async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
         )
     };
     let others = async {
-        // As long as all of them are at work.
+        // While all of them run.
         while begun.elapsed() < Duration::from_secs(CALL_S_MAX) / 3 {
             probe.client.get("/hello").await.expect("an answer").expect(200);
-            // Held up, it would have its answer when they are stopped.
+            // A delayed request would be answered only after they are stopped.
             assert!(begun.elapsed() < Duration::from_secs(CALL_S_MAX), "held up");
         }
     };
@@ -50,8 +50,8 @@ async fn a_component_that_calculates_holds_nobody_and_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_fails_harms_only_its_own_call() {
     let probe = Probe::alone().await;
-    // Nothing is sent before the whole is there: so nobody takes what has broken off for it, nor waits
-    // for what has no end.
+    // Nothing is sent before the response is complete, so no client mistakes a part for the whole or waits
+    // for an endless one.
     for path in ["/trap", "/memory", "/late/trap", "/late/drop", "/late/flood"] {
         let answer = probe.client.get(path).await.expect("an answer").expect(500);
         assert_eq!(answer.json()["code"], "internal", "{path}");
@@ -72,9 +72,9 @@ async fn a_component_that_fails_harms_only_its_own_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_free_instance_the_host_says_so_and_events_go_on() {
+async fn without_a_free_instance_the_host_refuses_requests_and_events_continue() {
     let probe = Probe::alone().await;
-    // As many requests as there may be at work.
+    // As many requests as may run at once.
     let mut waiting = Vec::new();
     for _ in 0..REQUEST_INSTANCES_MAX {
         waiting.push(ask(probe.address, "/wait").await);
@@ -99,10 +99,10 @@ async fn without_a_free_instance_the_host_says_so_and_events_go_on() {
     .await;
 }
 
-/// A connection that has asked for something and whose client reads nothing.
+/// A connection whose client has sent a request and reads nothing.
 async fn ask(address: SocketAddr, path: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    // As little as a client far away takes without reading; on loopback it would be megabytes.
+    // As little as a distant client accepts without reading; on loopback it would be megabytes.
     socket.set_recv_buffer_size(4 << 10).expect("a size");
     socket.set_tcp_mss(1_400).expect("a size");
     socket.connect(&address.into()).expect("a connection");
@@ -118,7 +118,7 @@ async fn a_component_with_few_instances_leaves_others_theirs() {
     let probe = Probe::alone().await;
     let only = ask(probe.address, &format!("{FEW}/wait")).await;
     let next = format!("{FEW}/hello");
-    // Until the first has its instance, there is one for this.
+    // Until the first request has its instance, this one may get it.
     eventually("its instance to be taken", SECONDS, async || {
         let status = probe.client.get(&next).await.expect("an answer").status;
         if status == 503 { Ok(()) } else { Err(status) }
@@ -137,22 +137,22 @@ async fn a_component_with_few_instances_leaves_others_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_nothing_holds_no_instance_and_is_cut() {
+async fn a_client_that_reads_nothing_holds_no_instance_and_is_disconnected() {
     let probe = Probe::alone().await;
     let mut hogs = Vec::new();
     for _ in 0..INSTANCES_MAX + 10 {
         hogs.push(ask(probe.address, "/large").await);
     }
-    // Held up, it would be refused, or have its answer when the components are stopped.
+    // A delayed request would be refused, or answered only after the components are stopped.
     for _ in 0..50 {
         let begun = Instant::now();
         probe.client.get("/hello").await.expect("an answer").expect(200);
         assert!(begun.elapsed() < Duration::from_secs(INSTANCE_WAIT_S_MAX), "held up");
     }
-    // The same component's large answer, which somebody reads.
+    // The same component's large response, for a client that reads.
     let whole = probe.client.get("/large").await.expect("an answer").expect(200);
     assert_eq!(whole.body.len(), MIB);
-    // What is sent on a connection that the host has given up is answered by a reset.
+    // Data for a connection that the host has closed is answered by a reset.
     let cut = Duration::from_secs(STALLED_WRITE_S_MAX) + SECONDS;
     let last = hogs.last_mut().expect("a hog");
     eventually("a hog to be cut", cut, async || match last.write_all(b"x").await {
@@ -163,7 +163,7 @@ async fn who_reads_nothing_holds_no_instance_and_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_has_a_bound_however_it_is_sent() {
+async fn a_body_has_a_limit_however_it_is_sent() {
     let probe = Probe::alone().await;
     for (length, status) in
         [(0, 200), (MIB, 200), (MIB + 1, 413), (MIB + 70_000, 413), (5 * MIB, 413), (15 * MIB, 413)]
@@ -179,7 +179,7 @@ async fn a_body_has_a_bound_however_it_is_sent() {
     }
 }
 
-/// Sends a body in chunks of at most 64 KiB; what comes back is the answer, to its end.
+/// Sends a body in chunks of at most 64 KiB, and returns the whole response.
 async fn post_in_chunks(probe: &Probe, length: usize) -> String {
     let mut stream = TcpStream::connect(probe.address).await.expect("a connection");
     let mut request = b"POST /body HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
@@ -198,7 +198,7 @@ async fn post_in_chunks(probe: &Probe, length: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_has_a_bound() {
+async fn a_head_has_a_limit() {
     let probe = Probe::alone().await;
     let long = "x".repeat(200_000);
     let request = probe.client.request(Method::GET, "/hello").header("x-long", &long);
@@ -215,7 +215,7 @@ async fn a_head_has_a_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_is_nobodys_to_keep_or_to_run_without_any_help_of_the_host() {
+async fn components_set_caching_and_security_headers_themselves() {
     let probe = Probe::alone().await;
     for (path, status) in [("/hello", 200), ("/nowhere", 404)] {
         let answer = probe.client.get(path).await.expect("an answer").expect(status);
@@ -231,7 +231,7 @@ async fn an_answer_is_nobodys_to_keep_or_to_run_without_any_help_of_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_host_tells_a_component_of_the_way() {
+async fn only_the_host_sets_spins_headers() {
     let probe = Probe::alone().await;
     let request = probe.client.request(Method::GET, "/headers").header("x-kept", "1");
     let request = request.header("spin-client-addr", "made up").header("spin-other", "made up");

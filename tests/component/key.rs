@@ -1,4 +1,4 @@
-//! What each key of a component grants, and which keys are refused.
+//! The rights that each of a component's keys grants, and which keys are refused.
 
 use http::Method;
 use rondo_contract::link_token::{Link, Purpose};
@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 const OLD: &str = "the key that is being replaced by another";
 const NEW: &str = "the key that takes the place of the other";
 
-/// A token that is too short to be a secret opens nothing, not even for who knows it.
+/// A service token that is too short is refused, even for a caller who knows it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_token_that_could_be_guessed_is_refused() {
+async fn a_short_service_token_is_refused() {
     const SHORT: &str = "31_bytes_which_is_one_too_few__";
     let asked = async |current: &str, previous: &str, token: &str| {
         let variables = [("event_token", current), ("event_token_previous", previous)];
@@ -37,10 +37,10 @@ async fn a_service_token_that_could_be_guessed_is_refused() {
     assert_eq!(asked(NEW, SHORT, SHORT).await, 500);
 }
 
-/// Whoever checks tokens with a secret could make them, so `auth` signs nothing with its private key
-/// while there is one.
+/// Every program that verifies tokens with a secret could issue them, so `auth` does not use its private key
+/// if a secret is set.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signing_key_stands_alone() {
+async fn a_signing_key_excludes_a_secret() {
     let (_, private) = Key::ed25519("one");
     let mut public = private.clone();
     public.as_object_mut().expect("a key").remove("d");
@@ -54,7 +54,7 @@ async fn a_signing_key_stands_alone() {
     assert_eq!(registered(NEW).await, "500");
 }
 
-/// Without the client of the tests, which takes no 500 for an answer.
+/// Without the tests' HTTP client, which does not accept a 500.
 async fn status_of_registration(stage: &Stage) -> String {
     let client = stage.client();
     let address = client.base().trim_start_matches("http://");
@@ -72,7 +72,7 @@ async fn status_of_registration(stage: &Stage) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_of_the_key_before_work_as_long_as_it_is_set() {
+async fn links_of_the_previous_key_work_while_it_is_set() {
     let link = |purpose, secret: &str| {
         let link = Link {
             purpose,
@@ -86,7 +86,7 @@ async fn links_of_the_key_before_work_as_long_as_it_is_set() {
     let looked = async |client: &Client, purpose, secret| {
         client.get(&link(purpose, secret)).await.expect("an answer").status.as_u16()
     };
-    // Each component that follows links; the task is nobody's.
+    // Each component with links; the task belongs to nobody.
     for (purpose, found) in [(Purpose::Unsubscribe, 200), (Purpose::Complete, 404)] {
         let changing = Stage::with(&[("link_secret", NEW), ("link_secret_previous", OLD)]).await;
         for secret in [NEW, OLD] {

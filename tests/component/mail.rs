@@ -16,7 +16,7 @@ use tokio_postgres::types::ToSql;
 const TITLE: &str = "Call <Bob> & \"co\"";
 const SHOWN: &str = "Call &#60;Bob&#62; &#38; &#34;co&#34;";
 
-/// A task with a mail about its reminder that is still to be sent.
+/// A task with an unsent mail about its reminder.
 async fn mailed(stage: &Stage, user: &User) -> i64 {
     let task = json!({"title": TITLE, "due_date": from_now(600), "reminder_offset": "PT1H"});
     let created = user.client.post("/api/tasks", &task).await.expect("an answer").expect(201);
@@ -24,7 +24,7 @@ async fn mailed(stage: &Stage, user: &User) -> i64 {
     created.json()["id"].as_i64().expect("an id")
 }
 
-/// Lets the one reminder that is due fire and be rendered.
+/// Fires the one due reminder and renders its mail.
 async fn deliver_reminder(stage: &Stage) {
     stage.fire_reminders().await;
     stage.deliver("notify", &stage.event("reminder.due").await).await;
@@ -50,7 +50,7 @@ async fn press(stage: &Stage, link: &str) -> Response {
     page(request.body("List-Unsubscribe=One-Click").send().await.expect("an answer"))
 }
 
-/// A page that runs nothing, tells nobody where it was, and is not kept.
+/// Asserts that a page runs nothing, sends no referrer and is not cached.
 #[track_caller]
 fn page(answer: Response) -> Response {
     assert_eq!(
@@ -78,7 +78,7 @@ async fn task(user: &User, id: i64) -> Value {
     user.client.get(&format!("/api/tasks/{id}")).await.expect("an answer").json()
 }
 
-/// Types of what has happened since the last look.
+/// Types of the events since the last call.
 async fn happened(stage: &Stage) -> Vec<String> {
     stage.events().await.into_iter().map(|event: CloudEvent| event.event_type).collect()
 }
@@ -92,7 +92,7 @@ async fn a_link_completes_its_task_when_its_button_is_pressed() {
     assert_eq!(links.len(), 5, "{links:?}");
     assert_eq!(links[3], format!("/#/tasks/{id}"));
 
-    // A scanner follows every link of a mail, as often as it likes.
+    // Scanners follow every link of a mail, as often as they like.
     for link in links.iter().filter(|link| link.starts_with("/links/")) {
         for _ in 0..2 {
             says(&look(&stage, link).await, 200, "<form method=\"post\"><button>");
@@ -108,7 +108,7 @@ async fn a_link_completes_its_task_when_its_button_is_pressed() {
     for link in &links[..3] {
         for answer in [look(&stage, link).await, press(&stage, link).await] {
             says(&answer, 200, "<h1>Already completed</h1>");
-            assert!(!answer.text().contains("<form"), "there is nothing to press");
+            assert!(!answer.text().contains("<form"), "there is no button");
         }
     }
     assert!(happened(&stage).await.is_empty());
@@ -120,7 +120,7 @@ async fn a_link_completes_its_task_when_its_button_is_pressed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_put_a_reminder_off_once() {
+async fn links_snooze_a_reminder_once() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let zone = json!({"time_zone": "Europe/Paris"});
@@ -140,7 +140,7 @@ async fn links_put_a_reminder_off_once() {
             says(&press(&stage, &links[other]).await, 200, "<h1>Nothing to put off</h1>");
         }
         assert!(happened(&stage).await.is_empty());
-        // It fires again when its new moment comes, and the old mail is about no such firing.
+        // It fires again at its new moment, and the old mail is about an earlier firing.
         let session = stage.database.session().await;
         let pass = "UPDATE reminders SET remind_at = now() WHERE state = 'armed'";
         session.execute(pass, &[]).await.expect("time passes");
@@ -150,7 +150,7 @@ async fn links_put_a_reminder_off_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_is_good_for_nothing_else() {
+async fn a_link_token_has_no_other_use() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let id = mailed(&stage, &user).await;
@@ -187,7 +187,7 @@ async fn a_link_is_good_for_nothing_else() {
             says(&answer, 403, "<h1>This link does not work</h1>");
         }
     }
-    // An access token of nobody else: a link opens no route of the API.
+    // Nor is it an access token: a link's token opens no route of the API.
     let answer = stage.client().with_token(token).get("/api/tasks").await.expect("an answer");
     assert_eq!(answer.status.as_u16(), 401);
     for (method, target, status) in [
@@ -210,7 +210,7 @@ async fn statuses(user: &User) -> Vec<String> {
     list.map(|one| one["status"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// Claims as a mailer does; gives the texts of the mails that may be sent.
+/// Claims like a mailer; returns the texts of the mails that may be sent.
 async fn claim(stage: &Stage) -> Vec<String> {
     let bridge = stage.database.session_as(Role::Bridge).await;
     let sql = "SELECT id, facts, body_text FROM notifications_claim(16, 60000)";
@@ -230,7 +230,7 @@ async fn claim(stage: &Stage) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_click_ends_all_mail_also_what_is_on_its_way() {
+async fn one_click_stops_all_mail_including_queued_ones() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     mailed(&stage, &user).await;
@@ -252,9 +252,9 @@ async fn one_click_ends_all_mail_also_what_is_on_its_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changed_between_rendering_and_sending_is_seen() {
+async fn changes_between_rendering_and_sending_are_noticed() {
     let stage = Stage::new().await;
-    // What is done, and whether the mail goes out all the same.
+    // A change, and whether the mail is still sent.
     let ways: [(&str, &str, Value, bool); 7] = [
         ("renamed", "", json!({"title": "other"}), true),
         ("completed", "complete", json!({}), false),
@@ -282,7 +282,7 @@ async fn what_changed_between_rendering_and_sending_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reminder_that_stands_tells_the_due_date_as_it_is() {
+async fn a_mail_states_the_current_due_date() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let task = json!({"title": TITLE, "due_date": "2031-01-01T09:00:00Z"});
@@ -298,7 +298,7 @@ async fn a_reminder_that_stands_tells_the_due_date_as_it_is() {
 
     let change = json!({"due_date": "2031-02-03T09:00:00Z"});
     user.client.patch(&path, &change).await.expect("an answer").expect(200);
-    assert!(claim(&stage).await.is_empty(), "it would tell the old date");
+    assert!(claim(&stage).await.is_empty(), "it would state the old date");
     deliver_reminder(&stage).await;
     let mails = claim(&stage).await;
     assert_eq!(mails.len(), 1, "{mails:?}");
@@ -308,7 +308,7 @@ async fn a_reminder_that_stands_tells_the_due_date_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_digest_names_what_there_is_once_a_day() {
+async fn a_digest_is_sent_once_a_day() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let settings =
@@ -326,7 +326,7 @@ async fn a_digest_names_what_there_is_once_a_day() {
     assert_eq!(digest(None, first, None).await, 0, "planned");
     assert_eq!(digest(None, first, None).await, 0, "planned already");
 
-    // Nothing to say.
+    // An empty digest.
     assert_eq!(digest(Some(first), second, Some("2031-03-02")).await, 1);
     assert_eq!(digest(Some(first), second, Some("2031-03-02")).await, 0, "another clock was first");
     let event = stage.event("digest.due").await;
@@ -373,13 +373,13 @@ async fn a_digest_names_what_there_is_once_a_day() {
     );
     let told = "SELECT count(*) FROM notifications WHERE told_in IS NOT NULL";
     let told: i64 = session.query_one(told, &[]).await.expect("a count").get(0);
-    assert_eq!(told, 1, "what was missed is told once");
+    assert_eq!(told, 1, "a missed reminder is named once");
 
-    // Another hour makes the plan void.
+    // Another hour invalidates the plan.
     let settings = json!({"notifications": {"digest_at": "09:00"}});
     user.client.patch("/api/auth/me", &settings).await.expect("an answer").expect(200);
     assert_eq!(digest(Some(second), "2031-03-03T19:00:00Z", Some("2031-03-03")).await, 0);
-    // Nobody who wants none gets one.
+    // A user without a digest gets none.
     let settings = json!({"notifications": {"digest_at": null}});
     user.client.patch("/api/auth/me", &settings).await.expect("an answer").expect(200);
     let replay = CloudEvent { data: event.data.replace("2031-03-02", "2031-03-04"), ..event };

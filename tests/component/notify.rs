@@ -5,7 +5,7 @@ use rondo_tests::story::{User, from_now};
 use rondo_wasm_host::CloudEvent;
 use serde_json::{Value, json};
 
-/// A task whose reminder is due at once, and the event that says so.
+/// A task whose reminder is due at once, and its event `reminder.due`.
 async fn due(stage: &Stage, user: &User) -> (i64, CloudEvent) {
     let task = json!({"title": "Call <Bob> & co", "due_date": from_now(600),
                       "reminder_offset": "PT1H"});
@@ -23,7 +23,7 @@ async fn statuses(user: &User) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_firing_is_one_notification_however_often_it_is_told() {
+async fn each_firing_is_one_notification_however_often_its_event_comes() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let (id, first) = due(&stage, &user).await;
@@ -38,7 +38,7 @@ async fn each_firing_is_one_notification_however_often_it_is_told() {
     assert!(text.contains("Call <Bob> & co"), "{text}");
     assert!(html.contains("Call &#60;Bob&#62; &#38; co"), "{html}");
 
-    // Armed anew by another due date, it comes due a second time.
+    // Another due date arms the reminder again, so it comes due a second time.
     let change = json!({"due_date": from_now(900)});
     let path = format!("/api/tasks/{id}");
     user.client.patch(&path, &change).await.expect("an answer").expect(200);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use stage::Stage;
 
-/// Consumers that get the same events at once.
+/// Consumers that receive the same events at once.
 const CONSUMERS: usize = 12;
 
 /// A rule whose slots all lie in the future.
@@ -39,7 +39,7 @@ async fn one_successor_however_many_consumers_get_the_event_however_often() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_occurrence_inherits_what_it_should() {
+async fn a_successor_inherits_from_its_predecessor() {
     let stage = Stage::set().await;
     let created = stage
         .create(&json!({
@@ -68,7 +68,7 @@ async fn an_occurrence_inherits_what_it_should() {
     assert_eq!(next["status"], "pending");
     assert_eq!(next["completed_at"], Value::Null);
     assert_eq!(next["parent_task_id"], created["id"]);
-    // The 31st in Paris was no last day of January in UTC: 23:30, the evening before.
+    // In UTC, the 31st in Paris is the last day of January at 22:30.
     assert_eq!(next["due_date"], "2061-02-28T22:30:00Z");
 }
 
@@ -81,7 +81,7 @@ async fn reopening_withdraws_an_untouched_successor_and_completing_again_brings_
     let first = stage.act(&first, "reopen").await;
     assert_eq!(stage.tasks().await.len(), 1, "withdrawn");
     assert_eq!(stage.event_members("task.deleted", "reason").await, ["withdrawn"]);
-    // The events of before come again, late.
+    // The earlier events come again, late.
     stage.settle().await;
     assert_eq!(stage.tasks().await.len(), 1, "a pending task has no successor");
     let first = stage.complete(&first).await;
@@ -89,7 +89,7 @@ async fn reopening_withdraws_an_untouched_successor_and_completing_again_brings_
     let tasks = stage.tasks().await;
     assert_eq!(tasks.len(), 2);
     assert_eq!(tasks[1]["due_date"], "2061-02-01T09:00:00Z");
-    // One that somebody has changed stays, and is not made twice.
+    // A changed successor stays, and no second one is created.
     stage.patch(&tasks[1], &json!({"title": "Water the big plants"})).await;
     let first = stage.act(&first, "reopen").await;
     assert_eq!(stage.tasks().await.len(), 2);
@@ -100,7 +100,7 @@ async fn reopening_withdraws_an_untouched_successor_and_completing_again_brings_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_missed_is_skipped_stepped_through_or_made() {
+async fn missed_slots_are_skipped_stepped_through_or_created() {
     let stage = Stage::set().await;
     let check = async |rule: Value, made: usize, skipped: bool| {
         let before = stage.tasks().await.len();
@@ -125,7 +125,7 @@ async fn what_was_missed_is_skipped_stepped_through_or_made() {
     let four = json!({"frequency": "yearly", "catch_up": "all", "end_date": "2024-01-01"});
     let last = check(four, 4, false).await;
     assert_eq!(last["due_date"], "2024-01-01T09:00:00Z");
-    // Of very many, a bounded number.
+    // Of a great many slots, a bounded number is created.
     check(json!({"frequency": "daily", "catch_up": "all"}), 100, false).await;
     stage.assert_one_successor_each().await;
 }
@@ -146,7 +146,7 @@ async fn a_series_ends_once_and_its_last_occurrence_stays() {
     let status: Vec<_> = tasks.iter().map(|task| task["status"].clone()).collect();
     assert_eq!(status, ["completed", "completed"]);
     assert_eq!(stage.event_members("series.ended", "task_id").await, [task["id"].to_string()]);
-    // Open again, it can end again.
+    // After reopening, it can end again.
     let task = stage.act(&task, "reopen").await;
     stage.complete(&task).await;
     stage.settle().await;
@@ -178,7 +178,7 @@ async fn completions_are_counted_on_their_basis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleting_goes_on_or_ends_the_series() {
+async fn deleting_continues_or_ends_the_series() {
     let stage = Stage::set().await;
     let first = stage.create(&daily()).await;
     stage.delete(&first, "this").await;
@@ -191,7 +191,7 @@ async fn deleting_goes_on_or_ends_the_series() {
     assert_eq!(stage.tasks().await.len(), 0);
     assert_eq!(stage.event_members("series.ended", "task_id").await.len(), 1);
 
-    // Of several that are open, none goes on once the series has been ended.
+    // After the series has ended, none of several open occurrences continues it.
     let rule = json!({"title": "t", "due_date": "2020-01-01T09:00:00Z",
                       "recurrence_rule": {"frequency": "yearly", "catch_up": "all"}});
     let task = stage.create(&rule).await;
@@ -207,7 +207,7 @@ async fn deleting_goes_on_or_ends_the_series() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_skipped_occurrence_is_not_in_the_way_of_those_that_follow() {
+async fn a_skipped_occurrence_does_not_obstruct_later_ones() {
     let stage = Stage::set().await;
     let first = stage.create(&daily()).await;
     let first = stage.complete(&first).await;
@@ -222,7 +222,7 @@ async fn a_skipped_occurrence_is_not_in_the_way_of_those_that_follow() {
     stage.complete(&second).await;
     stage.settle().await;
     let third = stage.tasks().await.pop().expect("a successor");
-    assert_eq!(third["due_date"], "2061-02-03T09:00:00Z", "the slot between is the first's");
+    assert_eq!(third["due_date"], "2061-02-03T09:00:00Z", "the first has the slot between");
     stage.assert_one_successor_each().await;
 }
 
@@ -246,7 +246,7 @@ async fn a_preview_tells_local_times_and_instants() {
             ],
         })
     );
-    // Without a due date, from now on, in the user's zone.
+    // Without a due date: from now on, in the user's zone.
     let now = stage.now().await;
     let (_, answer) =
         stage.preview(&json!({"recurrence_rule": {"frequency": "daily"}, "count": 500})).await;
@@ -285,7 +285,7 @@ async fn a_preview_tells_local_times_and_instants() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_is_for_one_occurrence_for_those_after_it_or_for_all() {
+async fn an_edit_applies_to_one_occurrence_to_later_ones_or_to_all() {
     let stage = Stage::set().await;
     let due = |task: &Value| task["due_date"].as_str().expect("a due date").to_owned();
     let next = async |task: &Value| {
@@ -301,11 +301,11 @@ async fn an_edit_is_for_one_occurrence_for_those_after_it_or_for_all() {
     let task = stage.edit(&task, "this", &json!({"due_date": "2061-01-31T15:00:00Z"})).await;
     let task = next(&task).await;
     assert_eq!(due(&task), "2061-02-01T09:00:00Z");
-    // The whole series moves by an hour; its count goes on.
+    // The whole series moves by an hour; its count continues.
     let task = stage.edit(&task, "all", &json!({"due_date": "2061-02-01T10:00:00Z"})).await;
     let task = next(&task).await;
     assert_eq!(due(&task), "2061-02-02T10:00:00Z");
-    // From here on at noon: a series of its own with what is left of the count.
+    // From here on at noon: a new series with the rest of the count.
     let task = stage.edit(&task, "future", &json!({"due_date": "2061-02-02T12:00:00Z"})).await;
     assert_eq!(task["recurrence_rule"]["count"], 4);
     assert_eq!(stage.event_members("series.ended", "task_id").await.len(), 1);
@@ -323,7 +323,7 @@ async fn an_edit_is_for_one_occurrence_for_those_after_it_or_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_series_that_starts_at_a_reopened_occurrence_goes_on() {
+async fn a_series_that_starts_at_a_reopened_occurrence_continues() {
     let stage = Stage::set().await;
     let first = stage.create(&daily()).await;
     let first = stage.complete(&first).await;
@@ -338,7 +338,7 @@ async fn a_series_that_starts_at_a_reopened_occurrence_goes_on() {
     let tasks = stage.tasks().await;
     assert_eq!(tasks.len(), 3);
     assert_eq!(tasks[2]["due_date"], "2061-02-07T09:00:00Z");
-    // The series before has ended.
+    // The previous series has ended.
     stage.complete(&second).await;
     stage.settle().await;
     assert_eq!(stage.tasks().await.len(), 3);
@@ -346,7 +346,7 @@ async fn a_series_that_starts_at_a_reopened_occurrence_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_due_date_a_series_starts_when_its_task_is_made() {
+async fn without_a_due_date_a_series_starts_at_its_tasks_creation() {
     let stage = Stage::set().await;
     let rule = json!({"frequency": "daily"});
     let task = stage.create(&json!({"title": "t", "recurrence_rule": rule})).await;
@@ -356,7 +356,7 @@ async fn without_a_due_date_a_series_starts_when_its_task_is_made() {
     stage.complete(&task).await;
     stage.settle().await;
     let next = stage.tasks().await.pop().expect("a successor");
-    // The rules looked at the clock a moment before the database did.
+    // The rules read the clock a moment before the database did.
     let between = json!({"due_date": next["due_date"], "recurrence_rule": rule, "count": 1});
     let (_, next) = stage.preview(&between).await;
     let utc = |preview: &Value, index: usize| {

@@ -1,4 +1,4 @@
-//! The recurrence component: which task follows an occurrence, and that none follows twice.
+//! The recurrence component: an occurrence's successor, and that there is only one.
 
 use rondo_tests::stage::Stage;
 use rondo_tests::story::User;
@@ -29,7 +29,7 @@ async fn pending(user: &User) -> Vec<Value> {
     tasks
 }
 
-/// Completes a task; gives the event, which nobody has had yet.
+/// Completes a task, and returns its event, not yet delivered.
 async fn complete(stage: &Stage, user: &User, task: i64) -> CloudEvent {
     act(user, task, "complete").await;
     stage.event("task.completed").await
@@ -42,12 +42,12 @@ async fn each_successor_is_the_next_slot_of_its_series() {
     let due = |due_date: &str, zone: &str, rule: Value| json!({"title": "t", "due_date": due_date, "time_zone": zone, "recurrence_rule": rule});
     for (name, task, dates) in [
         (
-            "a month's end is not carried on",
+            "the last day of a month does not drift",
             due("2031-01-31T09:00:00Z", "UTC", json!({"frequency": "monthly"})),
             ["2031-02-28T09:00:00Z", "2031-03-31T09:00:00Z", "2031-04-30T09:00:00Z"],
         ),
         (
-            "a month without the day is left out",
+            "a month without the day is skipped",
             due(
                 "2031-01-31T09:00:00Z",
                 "UTC",
@@ -56,12 +56,12 @@ async fn each_successor_is_the_next_slot_of_its_series() {
             ["2031-03-31T09:00:00Z", "2031-05-31T09:00:00Z", "2031-07-31T09:00:00Z"],
         ),
         (
-            "an hour that is left out in spring moves on by the gap, for one day",
+            "a time in the spring gap moves forward on that day only",
             due("2031-03-29T01:30:00Z", "Europe/Berlin", json!({"frequency": "daily"})),
             ["2031-03-30T01:30:00Z", "2031-03-31T00:30:00Z", "2031-04-01T00:30:00Z"],
         ),
         (
-            "of an hour that comes twice in autumn, the first",
+            "a time that occurs twice in autumn is the first",
             due("2031-10-25T00:30:00Z", "Europe/Berlin", json!({"frequency": "daily"})),
             ["2031-10-26T00:30:00Z", "2031-10-27T01:30:00Z", "2031-10-28T01:30:00Z"],
         ),
@@ -93,7 +93,7 @@ async fn each_successor_is_the_next_slot_of_its_series() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_basis_completion_the_next_one_counts_from_the_day_of_completion() {
+async fn on_basis_completion_the_successor_counts_from_the_day_of_completion() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let rule = json!({"frequency": "daily", "interval": 3, "basis": "completion"});
@@ -102,7 +102,7 @@ async fn on_basis_completion_the_next_one_counts_from_the_day_of_completion() {
     let completed = complete(&stage, &user, id).await;
     stage.deliver("recurrence", &completed).await;
     let [first, second] = &tasks(&user).await[..] else { panic!("not two tasks") };
-    // The database's calendar, not ours.
+    // By the database's calendar instead of ours.
     let sql = "SELECT instant((($1::text::timestamptz AT TIME ZONE 'UTC')::date + 3 + time '09:00')
                               AT TIME ZONE 'UTC')";
     let done = first["completed_at"].as_str().expect("an instant");
@@ -130,7 +130,7 @@ async fn a_series_ends_with_its_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_comes_again_or_late_changes_nothing() {
+async fn a_repeated_or_late_event_changes_nothing() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     let task = json!({"title": "t", "due_date": "2031-01-01T09:00:00Z", "tags": ["a"],
@@ -141,7 +141,7 @@ async fn an_event_that_comes_again_or_late_changes_nothing() {
         let id = create(&user, &task).await;
         let completed = complete(&stage, &user, id).await;
 
-        // Before anybody has acted on it, the completion is taken back.
+        // The completion is withdrawn before its event is delivered.
         act(&user, id, "reopen").await;
         let before = tasks(&user).await;
         stage.deliver("recurrence", &completed).await;
@@ -157,7 +157,7 @@ async fn an_event_that_comes_again_or_late_changes_nothing() {
         }
         assert_eq!(tasks(&user).await, before, "{basis}: one successor");
 
-        // The successor is done as well, and then the first event comes once more.
+        // The successor is completed too, and then the first event comes again.
         let successor = pending(&user).await[0]["id"].as_i64().expect("an id");
         let next = complete(&stage, &user, successor).await;
         stage.deliver("recurrence", &next).await;
@@ -166,7 +166,7 @@ async fn an_event_that_comes_again_or_late_changes_nothing() {
         for event in [&completed, &next, &again] {
             stage.deliver("recurrence", event).await;
         }
-        assert_eq!(tasks(&user).await, before, "{basis}: what has moved on stays as it is");
+        assert_eq!(tasks(&user).await, before, "{basis}: later tasks stay as they are");
         assert!(stage.events().await.is_empty(), "{basis}: no further event");
 
         let id = pending(&user).await[0]["id"].as_i64().expect("an id");

@@ -16,7 +16,7 @@ async fn start() -> (TestDatabase, Probe) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_request_leaves_behind_no_other_sees() {
+async fn no_request_sees_the_session_state_of_another() {
     let (_database, probe) = start().await;
     for (left, inside, look, clean) in [
         (
@@ -80,7 +80,7 @@ async fn a_lock_of_a_session_ends_with_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_as_it_was_serves_again() {
+async fn a_clean_session_is_reused() {
     let (database, probe) = start().await;
     let first = probe.sql(&[PID]).await;
     assert_eq!(probe.sql(&[PID]).await, first, "a session is not made for each request");
@@ -90,7 +90,7 @@ async fn a_session_that_is_as_it_was_serves_again() {
     let second = probe.sql(&[PID]).await;
     assert_ne!(second, first, "a session with a setting ends");
 
-    // A statement that was prepared before the schema changed is prepared again.
+    // A statement prepared before a change of the schema is prepared again.
     let admin = database.session().await;
     admin.batch_execute("CREATE TABLE grown AS SELECT 'a'::text AS a").await.expect("a table");
     assert_eq!(probe.sql(&["SELECT * FROM grown"]).await, ["1x1 a"]);
@@ -132,13 +132,13 @@ async fn answers_and_errors_are_as_on_spin() {
     let (_database, probe) = start().await;
     for (statement, expected) in [
         ("SELECT 1::text, 'b'::text", "1x2 1,b"),
-        // Spin 4.0 would never answer.
+        // On Spin 4.0 this would never return.
         ("SELECT 1::text WHERE false", "text database error: a query must answer at least one row"),
         ("UPDATE pg_class SET relname = '' WHERE false", "0 affected"),
         ("SELECT 1::text UNION ALL SELECT 2::text", "2x1 1,2"),
         ("SELEC 1", "database database error: 42601:"),
         ("SELECT no_such", "database database error: 42703:"),
-        // What happens while a query is carried out, Spin tells by a text.
+        // Spin reports a failure during a query only as text.
         ("SELECT 1/a FROM generate_series(0, 1) a", "text database error: 22012:"),
         ("SELECT '{}'::json", "other database error:"),
         ("SELECT now()", "other database error:"),

@@ -1,5 +1,5 @@
-//! Webhooks in the notify component: their life through the API, and which deliveries a batch of events
-//! makes.
+//! Webhooks in the notify component: their life through the API, and the deliveries that a batch of events
+//! causes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rondo_wasm_host::CloudEvent;
 use serde_json::{Value, json};
 
 const URL: &str = "https://example.org/hook?token=a";
-/// How long a statement may wait for a lock of another.
+/// How long a statement may wait for another's lock.
 const SOON: Duration = Duration::from_secs(20);
 
 async fn made(client: &Client, events: &[&str]) -> Value {
@@ -23,7 +23,7 @@ async fn get(client: &Client, path: &str) -> Value {
     client.get(path).await.expect("an answer").expect(200).json()
 }
 
-/// What the user's changes have put into the outbox, as events.
+/// The events of a task's changes, from the outbox.
 async fn events_of_a_task(stage: &Stage, user: &User) -> Vec<CloudEvent> {
     let task = json!({"title": "Call Bob"});
     let created = user.client.post("/api/tasks", &task).await.expect("an answer").expect(201);
@@ -32,7 +32,7 @@ async fn events_of_a_task(stage: &Stage, user: &User) -> Vec<CloudEvent> {
     stage.events().await
 }
 
-/// Types of the deliveries of a webhook, oldest first.
+/// Types of a webhook's deliveries, oldest first.
 async fn types(client: &Client, id: &Value) -> Vec<String> {
     let list = get(client, &format!("/api/webhooks/{id}/deliveries")).await;
     let mut types: Vec<_> = list
@@ -41,7 +41,7 @@ async fn types(client: &Client, id: &Value) -> Vec<String> {
         .iter()
         .map(|one| one["event_type"].as_str().unwrap_or_default().to_owned())
         .collect();
-    // Events of one batch have no order among them.
+    // Events of one batch have no order.
     types.sort();
     types
 }
@@ -64,12 +64,12 @@ async fn the_life_of_a_webhook() {
     assert_eq!(answer.header("location"), Some(location.as_str()));
     assert_eq!((&webhook["enabled"], &webhook["disabled_at"]), (&json!(true), &Value::Null));
 
-    // The secret was shown once.
+    // The secret is shown only once.
     webhook.as_object_mut().expect("an object").remove("secret");
     assert_eq!(get(client, &location).await, webhook);
     assert_eq!(get(client, "/api/webhooks").await, json!([webhook]));
 
-    // Another one has the same form and is shown once too.
+    // The new secret has the same form and is also shown once.
     let renewed = client.post(&format!("{location}/secret"), &json!({})).await;
     let renewed = renewed.expect("an answer").expect(200);
     assert_eq!(renewed.header("cache-control"), Some("no-store"));
@@ -91,12 +91,12 @@ async fn the_life_of_a_webhook() {
         (&json!(false), &json!("owner"))
     );
     assert!(disabled["disabled_at"].is_string(), "{disabled}");
-    assert_eq!(patch(json!({"enabled": false})).await, disabled, "it has been disabled before");
+    assert_eq!(patch(json!({"enabled": false})).await, disabled, "it is disabled already");
     let enabled = patch(json!({"enabled": true, "url": "https://example.com"})).await;
     assert_eq!((&enabled["enabled"], &enabled["disabled_reason"]), (&json!(true), &Value::Null));
     assert_eq!(enabled["url"], "https://example.com");
 
-    // A test is a delivery, whatever is subscribed to.
+    // A test is a delivery, whatever the webhook subscribes to.
     let test = format!("{location}/test");
     let delivery = client.post(&test, &json!({})).await.expect("an answer").expect(202).json();
     assert_eq!(
@@ -124,7 +124,7 @@ async fn the_life_of_a_webhook() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_has_so_many_and_sees_nobody_elses() {
+async fn webhooks_are_limited_and_private_to_their_user() {
     let stage = Stage::new().await;
     let (ada, bob) = (stage.user("ada@example.org").await, stage.user("bob@example.org").await);
     let mut last = Value::Null;
@@ -152,7 +152,7 @@ async fn a_user_has_so_many_and_sees_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_is_recorded_for_whom_it_concerns_and_once() {
+async fn a_batch_is_recorded_once_for_its_subscribers() {
     let stage = Stage::new().await;
     let (ada, bob) = (stage.user("ada@example.org").await, stage.user("bob@example.org").await);
     let before = events_of_a_task(&stage, &ada).await;
@@ -165,7 +165,7 @@ async fn a_batch_is_recorded_for_whom_it_concerns_and_once() {
 
     let events = events_of_a_task(&stage, &ada).await;
     assert_eq!(events.len(), 2);
-    // Together and one by one, in any order, again and again: and what was before the webhooks.
+    // Together and one by one, in any order, repeatedly, and the events from before the webhooks.
     for batch in [&events[..], &events[1..], &events[..1], &events[..], &before[..]] {
         let outcomes = stage.outcomes("notify", batch).await.expect("an answer");
         assert!(outcomes.iter().all(|outcome| *outcome == "done"), "{outcomes:?}");
@@ -175,7 +175,7 @@ async fn a_batch_is_recorded_for_whom_it_concerns_and_once() {
     assert_eq!(types(&bob.client, &others).await, [""; 0]);
     assert_eq!(types(&ada.client, &disabled).await, [""; 0]);
 
-    // As it was published, to the byte.
+    // Byte for byte as published.
     let session = stage.database.session().await;
     let sql =
         "SELECT payload, event_id::text FROM webhook_deliveries WHERE event_type = 'task.created'";
@@ -185,7 +185,7 @@ async fn a_batch_is_recorded_for_whom_it_concerns_and_once() {
         (events[0].data.clone(), events[0].id.clone())
     );
 
-    // What happened while it was disabled is not told later.
+    // Events from while it was disabled are not delivered later.
     ada.client.patch(&path, &json!({"enabled": true})).await.expect("an answer").expect(200);
     stage.outcomes("notify", &events).await.expect("an answer");
     assert_eq!(types(&ada.client, &disabled).await, [""; 0]);
@@ -206,9 +206,9 @@ async fn a_batch_is_recorded_for_whom_it_concerns_and_once() {
     assert_eq!(second.header("link"), None);
 }
 
-/// A webhook that goes while its events are recorded takes nothing with it but itself.
+/// A webhook that is deleted while its events are recorded affects no other.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_is_deleted_meanwhile_fails_nobody_elses() {
+async fn deleting_a_webhook_meanwhile_affects_no_other() {
     let stage = Stage::new().await;
     let ada = stage.user("ada@example.org").await;
     let gone = made(&ada.client, &["task.created"]).await["id"].clone();

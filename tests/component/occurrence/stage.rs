@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Events of one delivery, which are few.
+/// Maximum number of rounds of deliveries, before the events count as endless.
 const ROUNDS_MAX: usize = 20;
 
 pub struct Stage {
@@ -133,7 +133,7 @@ impl Stage {
         assert_eq!(status, 204, "{answer}");
     }
 
-    /// The tasks in the order in which they were made.
+    /// The tasks in the order of their creation.
     pub async fn tasks(&self) -> Vec<Value> {
         let path = "/tasks?sort_by=created_at&sort_order=asc&limit=500";
         let (status, answer) = self.call(Method::GET, path, None).await;
@@ -141,7 +141,7 @@ impl Stage {
         answer.as_array().expect("a list").clone()
     }
 
-    /// Every event so far, in order: nobody takes them away here.
+    /// Every event so far, in order; nothing removes them here.
     pub async fn events(&self) -> Vec<CloudEvent> {
         let rows = self
             .session
@@ -173,7 +173,7 @@ impl Stage {
             .collect()
     }
 
-    /// Delivers events one by one, as one consumer would.
+    /// Delivers events one by one, like one consumer.
     pub async fn deliver(&self, events: &[CloudEvent]) {
         for event in events {
             let answer = self.app.consume("recurrence", std::slice::from_ref(event)).await;
@@ -201,7 +201,7 @@ impl Stage {
         }
     }
 
-    /// Delivers every event from the beginning, again and again, until none makes another.
+    /// Delivers all events from the beginning, again and again, until no new one appears.
     pub async fn settle(&self) {
         let mut delivered = 0;
         for _ in 0..ROUNDS_MAX {
@@ -215,7 +215,7 @@ impl Stage {
         panic!("events make events without end");
     }
 
-    /// Slots that are recorded as skipped, in the series that a task began.
+    /// Slots recorded as skipped, in the series that started at a task.
     pub async fn skipped_slots(&self, first: &Value) -> Vec<String> {
         let rows = self
             .session
@@ -235,7 +235,7 @@ impl Stage {
         self.session.query_one(sql, &[]).await.expect("the time").get(0)
     }
 
-    /// No task has two successors, no slot two tasks, and none is without its row.
+    /// Asserts that no task has two successors, no slot two tasks, and every task of a series its row.
     pub async fn assert_one_successor_each(&self) {
         let doubled: i64 = self
             .session
