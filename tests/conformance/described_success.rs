@@ -1,5 +1,5 @@
-//! Asks every operation of the served OpenAPI document for each of its successes, with each header that the
-//! document names. The test client checks the responses against the document, as in every test.
+//! Requests every success of every operation in the served OpenAPI document, with each header that the
+//! document names. As in every test, the HTTP client checks the responses against the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +16,10 @@ use rondo_tests::story::{self, PASSWORD, SOON};
 use serde_json::{Value, json};
 
 const EMAIL: &str = "owner@example.org";
-/// What links in mails are signed with.
+/// The key of links in mails.
 const LINK_SECRET: &str = "the key of links while successes are reached";
 
-/// An operation, a status and, where it is about one, a header.
+/// An operation, a status and, if the entry is about one, a header.
 type Reached = BTreeSet<(String, u16, Option<String>)>;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn every_success_is_reached() {
             }
             None => ask(operation, &owner, &mut note).await,
         }
-        // What is gone now is made anew; there is a task for each operation anyway.
+        // Deleted resources are created again; there is a task for each operation anyway.
         const ENDS_SESSIONS: [&str; 2] = ["resetPassword", "changePassword"];
         if ENDS_SESSIONS.contains(&operation.id.as_str()) {
             owner.user = story::login(&up.http(), EMAIL).await;
@@ -69,7 +69,7 @@ async fn every_success_is_reached() {
     up.stop().await;
 }
 
-/// What belongs to one answer alone: its place in time, in a log, and a page's nonce.
+/// Headers that differ between any two responses: time, place in a log, and a page's nonce.
 const OF_ONE_ANSWER: [&str; 5] =
     ["date", "x-request-id", "ratelimit", "ratelimit-policy", "content-security-policy"];
 
@@ -87,7 +87,7 @@ async fn every_path_has_head_where_it_has_get_and_options() {
     let nobody = Client::new(up.http());
     let owner = Owner::admin(&up, EMAIL).await;
     let client = &owner.user.client;
-    // What is listed stays as it is.
+    // Wait until lists do not change any more.
     Trace::of(&up).await.tables().await;
     let head_of = async |path: &str| sent(client.request(Method::HEAD, path)).await;
     let mut methods: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -118,7 +118,7 @@ async fn every_path_has_head_where_it_has_get_and_options() {
         let allow = answer.header("allow").unwrap_or_default().split(", ");
         assert_eq!(&allow.map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
         assert!(answer.body.is_empty() && answer.header("content-length").is_none(), "{path}");
-        // What a path has not, HEAD among it, is refused with the same list.
+        // Methods that a path lacks, HEAD among them, are refused with the same list.
         for method in [Method::HEAD, Method::GET, Method::DELETE, Method::TRACE] {
             if !methods.contains(method.as_str()) {
                 let refused = sent(client.request(method, &path)).await.expect(405);
@@ -150,7 +150,7 @@ fn note(reached: &mut Reached, operation: &Operation, answer: &Response) {
     }
 }
 
-/// Asks for all that an operation can answer.
+/// Requests everything that an operation can answer.
 async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Response)) {
     let client = &owner.user.client;
     let path = link(operation, owner).unwrap_or_else(|| owner.path(operation, owner.user.id));
@@ -173,7 +173,7 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
         test.expect("an answer").expect(202);
     }
     if has("Link") {
-        // What is listed may still be on its way.
+        // The listed entries may still be on their way.
         let page = format!("{path}?limit=1");
         let answer = eventually("a second page", SOON, async || {
             let answer = client.get(&page).await.map_err(|error| error.to_string())?;
@@ -205,7 +205,7 @@ async fn sent(request: Pending<'_>) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// Reminders whose moments have passed while the due date has not fire at once.
+/// Reminders whose moments are past fire at once if the due date is not.
 async fn remind_twice(owner: &Owner) {
     let due = story::from_now(3_600);
     for title in ["one", "two"] {
@@ -214,8 +214,7 @@ async fn remind_twice(owner: &Owner) {
     }
 }
 
-/// The body of an operation about sessions and what is mailed, which needs more than to be well
-/// formed.
+/// The body of an operation about sessions or mailed tokens, which must be more than well-formed.
 async fn session_body(operation: &Operation, http: &Client, smtp: &SmtpServer) -> Option<Value> {
     let credentials = json!({"email": EMAIL, "password": PASSWORD});
     let login = async || http.post("/api/auth/login", &credentials).await.expect("an answer");

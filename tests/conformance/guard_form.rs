@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 
 /// Largest body, see the contract.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Deepest nesting that is read.
+/// Maximum accepted nesting.
 const DEPTH_MAX: usize = 32;
-/// Longer than any parameter that means something, shorter than what a server takes for a header.
+/// Longer than any meaningful parameter, shorter than a server's limit for a header.
 const OVERLONG_CHARS: usize = 4_000;
 
-/// Bodies that are refused whatever a route takes: what it is, its media type, the body, the status
-/// and, where there is one, the code of an error.
+/// Bodies that every route refuses: description, media type, body, status.
 fn bad_bodies() -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
     const JSON: &str = "application/json";
     let text = |text: &str| text.as_bytes().to_vec();
@@ -48,7 +47,7 @@ fn bad_bodies() -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bad_body_is_taken() {
+async fn malformed_bodies_are_refused() {
     let mut up = Up::start("guard-body", &[]).await;
     let url = up.http();
     let owner = Owner::admin(&up, "owner@example.org").await;
@@ -78,7 +77,7 @@ async fn no_bad_body_is_taken() {
     up.stop().await;
 }
 
-/// Each member of a good body, with values that it cannot have.
+/// Each member of a valid body, with values that it cannot have.
 fn bad_members(operation: &Operation) -> Vec<(String, String)> {
     const HUGE: &str = "1e400";
     let good = operation.body();
@@ -112,7 +111,7 @@ fn bad_members(operation: &Operation) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bad_parameter_is_taken() {
+async fn malformed_parameters_are_refused() {
     let mut up = Up::start("guard-query", &[]).await;
     let url = up.http();
     let owner = Owner::admin(&up, "owner@example.org").await;
@@ -143,7 +142,7 @@ async fn no_bad_parameter_is_taken() {
     up.stop().await;
 }
 
-/// Values that a parameter cannot have; all that is text may be nearly anything.
+/// Values that a parameter cannot have; text parameters accept nearly anything.
 fn bad_values(name: &str, schema: &Value) -> Vec<String> {
     let overlong = "a".repeat(OVERLONG_CHARS);
     let mut values = vec!["%00".to_owned()];
@@ -194,7 +193,7 @@ fn refused(answer: &Response, status: u16, what: &str) {
     }
 }
 
-/// A refusal that names the parameter.
+/// Asserts that a refusal names the parameter.
 #[track_caller]
 fn names(answer: &Response, pointer: &str, what: &str) {
     refused(answer, 422, what);

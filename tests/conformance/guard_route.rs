@@ -1,5 +1,5 @@
-//! Requests by callers without the right, to every route of the served OpenAPI document: each is refused as
-//! the contract says, and leaves nothing in the database.
+//! Requests by unauthorised callers, to every route of the served OpenAPI document: each is refused as
+//! documented, and leaves nothing in the database.
 
 use rondo_testkit::http::{Client, Response};
 use rondo_tests::arrangement::Up;
@@ -10,7 +10,7 @@ use rondo_tests::story;
 const SCOPES: [&str; 3] = ["tasks:read", "tasks:write", "audit:read"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_keeps_others_out() {
+async fn every_route_refuses_unauthorised_callers() {
     let mut up = Up::start("guard-route", &[("JWT_SECRET", SECRET.to_owned())]).await;
     let url = up.http();
     let owner = Owner::register(&url, "owner@example.org").await;

@@ -1,5 +1,5 @@
-//! Every operation of the served OpenAPI document: as its owner asks it, as strangers and broken
-//! clients do, and as schemathesis generates requests from the document.
+//! Every operation of the served OpenAPI document: requests by its owner, by strangers and by faulty clients,
+//! and requests that schemathesis generates from the document.
 
 mod described_success;
 mod guard_form;

@@ -12,25 +12,25 @@ use rondo_tests::described::operations;
 use rondo_tests::story;
 use serde_json::json;
 
-/// Names the program.
+/// Variable with the path of the program.
 const SCHEMATHESIS: &str = "RONDO_TEST_SCHEMATHESIS";
-/// What schemathesis leaves out: the operation that it begins with, and one that its settings name.
+/// Operations that schemathesis omits: the one that it begins with, and one that its settings exclude.
 const LEFT_OUT: [&str; 2] = ["getOpenapi", "changePassword"];
-/// What links in mails are signed with: schemathesis makes some of its own.
+/// The key of links in mails, some of which schemathesis creates itself.
 const LINK_SECRET: &str = "the key of links while conformance is tested";
-/// How long a run may take on a busy machine, within the lifetime of an access token; alone it takes
-/// a minute.
+/// Time limit of a run on a busy machine, within the lifetime of an access token; on an idle one it takes a
+/// minute.
 const RUN_MAX: Duration = Duration::from_secs(14 * 60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_one_that_the_document_has() {
+async fn every_response_is_documented() {
     let schemathesis = std::env::var_os(SCHEMATHESIS)
         .unwrap_or_else(|| panic!("{SCHEMATHESIS} is not set; `cargo xtask test` sets it"));
     let mut up = Up::start("conformance", &[("LINK_SECRET", LINK_SECRET.to_owned())]).await;
     let url = up.http();
     let credentials = json!({"email": "ada@example.org", "password": story::PASSWORD});
     story::register(&url, "ada@example.org").await;
-    // So that every operation answers.
+    // So that every operation can succeed.
     let session = arrangement::session(&up.postgres()).await;
     let grant = "SELECT scope_grant('ada@example.org', 'admin', true)";
     session.execute(grant, &[]).await.expect("a grant");
@@ -39,7 +39,7 @@ async fn every_answer_is_one_that_the_document_has() {
 
     let ours = root().join("xtask/conformance");
     let mut process = Program::new(schemathesis)
-        // What it leaves behind goes with the folder.
+        // Its files are removed with the folder.
         .directory(up.folder.path())
         .argument("--config-file")
         .argument(ours.join("schemathesis.toml"))
@@ -69,7 +69,7 @@ async fn every_answer_is_one_that_the_document_has() {
         println!("{operation}: {statuses:?}");
         assert!(!statuses.keys().any(|status| status.starts_with('5')), "{operation}");
     }
-    // An operation that was never answered well has not been tested.
+    // An operation without a successful response has not been tested.
     let answered_well: BTreeSet<_> = counts
         .iter()
         .filter(|(_, statuses)| statuses.keys().any(|status| status.starts_with('2')))

@@ -1,5 +1,5 @@
-//! A reminder's mail and a digest as their reader meets them: they arrive over TLS with a login, and their
-//! links work, including the one-click link that mail programs call.
+//! A reminder's mail and a digest from the reader's point of view: they arrive over TLS with a login, and
+//! their links work, including the one-click link that mail programs call.
 
 use http::Method;
 use rondo_testkit::certificate::Certificate;
@@ -13,10 +13,10 @@ use rondo_tests::story::{self, SOON, from_now};
 use serde_json::json;
 
 const EMAIL: &str = "ada@example.org";
-/// Where its users reach it, behind a proxy of theirs.
+/// The public URL, behind a proxy.
 const PUBLIC_URL: &str = "https://tasks.example.org/rondo";
 
-/// What follows the public address in the mail's link to `path`.
+/// The rest of the mail's link to `path`, after the public URL.
 fn link(mail: &Mail, path: &str) -> String {
     let text = mail.body().replace("=3D", "=");
     let (_, rest) = text.split_once(&format!("{PUBLIC_URL}{path}")).expect("a link");
@@ -33,7 +33,7 @@ async fn press(http: &str, link: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mails_come_by_tls_and_their_links_work() {
+async fn mails_arrive_over_tls_and_their_links_work() {
     let folder = Folder::new("mail-authority");
     let certificate = Certificate::of("localhost");
     let authority = folder.path().join("authority.pem");
@@ -46,7 +46,7 @@ async fn mails_come_by_tls_and_their_links_work() {
         ("SMTP_URL", smtp_url),
         ("SMTP_CA", authority.display().to_string()),
         ("PUBLIC_URL", PUBLIC_URL.to_owned()),
-        // Nobody here verifies the address.
+        // No address is verified here.
         ("REQUIRE_VERIFIED_EMAIL", "false".to_owned()),
     ];
     let mut up = Up::start("reminder-mail", &environment).await;
@@ -67,7 +67,7 @@ async fn mails_come_by_tls_and_their_links_work() {
     let task = user.client.get(&path).await.expect("an answer").json();
     assert_eq!(task["status"], "completed");
 
-    // A digest of what is left, as soon as its moment comes.
+    // A digest of the remaining tasks, as soon as its moment comes.
     let task = json!({"title": "Pay the rent", "due_date": from_now(-2 * 86_400)});
     user.client.post("/api/tasks", &task).await.expect("an answer").expect(201);
     let digest = json!({"notifications": {"digest_at": "08:00"}});

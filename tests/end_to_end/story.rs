@@ -8,26 +8,26 @@ use rondo_tests::story;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_story_comes_true_on_one_machine() {
+async fn the_story_holds_on_one_machine() {
     let smtp = SmtpServer::start().await;
     let mut up = Up::start("story", &[("SMTP_URL", smtp.url())]).await;
-    is_shut_to_events(&up.http()).await;
+    refuses_events(&up.http()).await;
     story::play(&up.http(), &up.ws(), &smtp, "ada@example.org").await;
-    // Components get their events by the typed door; the other one is for a Spin host.
+    // Components receive events by the typed export; the route is only for a Spin host.
     for capability in CAPABILITIES.map(|capability| capability.name) {
         let path = format!("/events/{capability}");
         let answer = Client::new(up.http()).post(&path, &json!([])).await.expect("an answer");
         answer.expect(404);
     }
-    // What was there is there again.
+    // After a restart, everything is still there.
     up.stop().await;
     up.start_again().await;
     story::play(&up.http(), &up.ws(), &smtp, "grace@example.org").await;
     up.stop().await;
 }
 
-/// In one process nobody has to knock at the bridge's door, however its path is spelt.
-async fn is_shut_to_events(http: &str) {
+/// Within one process the event routes are closed, however their paths are spelt.
+async fn refuses_events(http: &str) {
     let client = Client::new(http);
     for path in ["/events/audit", "//events/audit", "/events//audit/", "/events/audit?x=/api/"] {
         let answer = client.post(path, &serde_json::json!([])).await.expect("an answer");

@@ -15,7 +15,7 @@ use rondo_tests::story::{self, SOON, User};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// How far a signature's time may be from now, in seconds, as receivers check it.
+/// Maximum difference between a signature's time and now, in seconds, as receivers check it.
 const CLOCK_S_MAX: u64 = 300;
 
 async fn up(name: &str) -> Up {
@@ -32,8 +32,8 @@ async fn task(user: &User, title: &str) -> Value {
     user.client.post("/api/tasks", &body).await.expect("an answer").expect(201).json()
 }
 
-/// Whether one of a request's signatures is by this secret, as the specification tells receivers to
-/// look.
+/// Whether one of a request's signatures is made with this secret, by the check that the specification
+/// prescribes.
 fn is_signed_with(received: &Received, secret: &str) -> bool {
     let (id, timestamp) = (received.header("webhook-id"), received.header("webhook-timestamp"));
     let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("the prefix")).expect("base64");
@@ -45,7 +45,7 @@ fn is_signed_with(received: &Received, secret: &str) -> bool {
     })
 }
 
-/// What the specification tells receivers to do, on our own.
+/// The specification's checks of a receiver, in an implementation of our own.
 fn verified(received: &Received, secret: &str) -> Value {
     assert!(is_signed_with(received, secret), "no signature is valid");
     let (id, timestamp) = (received.header("webhook-id"), received.header("webhook-timestamp"));
@@ -63,7 +63,7 @@ async fn deliveries(client: &Client, webhook: &Value) -> Vec<Value> {
     answer.as_array().cloned().unwrap_or_default()
 }
 
-/// The newest delivery of a webhook, once it has a status and so many attempts that are over.
+/// The newest delivery of a webhook, once it has a status and a number of finished attempts.
 async fn newest(client: &Client, webhook: &Value, status: &str, attempts: i64) -> Value {
     eventually(status, SOON, async || {
         let deliveries = deliveries(client, webhook).await;
@@ -78,14 +78,14 @@ async fn newest(client: &Client, webhook: &Value, status: &str, attempts: i64) -
     .await
 }
 
-/// Lets what was put off be due.
+/// Makes delayed deliveries due.
 async fn hurry(session: &Session) {
     let sql = "UPDATE webhook_deliveries SET next_attempt_at = now() WHERE status = 'pending' AND NOT leased";
     session.execute(sql, &[]).await.expect("deliveries that are due");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_is_told_of_what_happens() {
+async fn a_webhook_receives_events() {
     let mut up = up("webhook").await;
     let (receiver, session) = (Receiver::start().await, session(&up.postgres()).await);
     let user = story::register(&up.http(), "ada@example.org").await;
@@ -97,7 +97,7 @@ async fn a_webhook_is_told_of_what_happens() {
     .await;
     let secret = webhook["secret"].as_str().expect("a secret").to_owned();
 
-    // Only what was subscribed to, by its own user.
+    // Only subscribed types, and only events of its own user.
     let other = story::register(&up.http(), "bob@example.org").await;
     task(&other, "not told").await;
     let created = task(&user, "Water the plants").await;
@@ -119,7 +119,7 @@ async fn a_webhook_is_told_of_what_happens() {
     types.sort_unstable();
     assert_eq!(types, ["reminder.due", "task.completed", "task.created", "task.created"]);
 
-    // A failure is tried again, later and with the same id.
+    // A failed delivery is retried later with the same id.
     receiver.react(Reaction::status(500, "not now"));
     task(&user, "Once more").await;
     let failed = newest(&user.client, &webhook, "pending", 1).await;
@@ -137,14 +137,14 @@ async fn a_webhook_is_told_of_what_happens() {
         assert_eq!(verified(attempt, &secret)["event_id"], delivered["event_id"]);
     }
 
-    // Once more, because its owner says so; nothing else is sent twice.
+    // Redelivered at its owner's request; nothing else is sent twice.
     let again = format!("/api/webhooks/{}/deliveries/{}/redeliver", webhook["id"], delivered["id"]);
     user.client.post(&again, &json!({})).await.expect("an answer").expect(202);
     newest(&user.client, &webhook, "delivered", 3).await;
     let received = receiver.received();
     assert_eq!((received.len(), &received[6].body), (7, &received[5].body));
 
-    // A try.
+    // A test delivery.
     let test = format!("/api/webhooks/{}/test", webhook["id"]);
     user.client.post(&test, &json!({})).await.expect("an answer").expect(202);
     let event = verified(&receiver.await_received(8, SOON).await[7], &secret);
@@ -154,7 +154,7 @@ async fn a_webhook_is_told_of_what_happens() {
     );
     newest(&user.client, &webhook, "delivered", 1).await;
 
-    // Nothing tells the secret again.
+    // The secret is never shown again.
     for path in ["/api/webhooks".to_owned(), format!("/api/webhooks/{}/deliveries", webhook["id"])]
     {
         let answer = user.client.get(&path).await.expect("an answer").expect(200);
@@ -166,7 +166,7 @@ async fn a_webhook_is_told_of_what_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disabled_or_deleted_webhook_is_told_nothing() {
+async fn a_disabled_or_deleted_webhook_receives_nothing() {
     let mut up = up("webhook-off").await;
     let (gone, off, on) =
         (Receiver::start().await, Receiver::start().await, Receiver::start().await);
@@ -193,7 +193,7 @@ async fn a_disabled_or_deleted_webhook_is_told_nothing() {
     on.await_received(2, SOON).await;
     assert_eq!((gone.received().len(), off.received().len()), (1, 0));
 
-    // Its owner can try it out all the same, and enable it.
+    // Its owner can still test it, and enable it.
     client
         .post(&format!("{}/test", path(&leaving)), &json!({}))
         .await
@@ -208,7 +208,7 @@ async fn a_disabled_or_deleted_webhook_is_told_nothing() {
     up.stop().await;
 }
 
-/// While a receiver changes over to another secret, it may know the new one or the one before.
+/// While a receiver changes to another secret, it may know the new one or the previous one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_replaced_with_an_overlap() {
     let mut up = up("webhook-secret").await;
@@ -234,7 +234,7 @@ async fn a_secret_is_replaced_with_an_overlap() {
     let second = renew().await;
     assert_ne!(first, second);
     assert_eq!(signed(&told(1).await, [&first, &second, &second]), (2, [true, true, true]));
-    // What leaked first does not live on by another renewal.
+    // A leaked first secret does not survive another renewal.
     let third = renew().await;
     assert_eq!(signed(&told(2).await, [&first, &second, &third]), (2, [false, true, true]));
     let shown = user.client.get(&path).await.expect("an answer").expect(200);
@@ -248,9 +248,9 @@ async fn a_secret_is_replaced_with_an_overlap() {
     up.stop().await;
 }
 
-/// Without the setting, this machine is no place for a webhook.
+/// Without the setting, a webhook cannot lead to this machine.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_points_a_webhook_at_what_is_inside() {
+async fn webhooks_cannot_lead_to_internal_addresses() {
     let mut up = Up::start("webhook-inside", &[]).await;
     let user = story::register(&up.http(), "ada@example.org").await;
     for url in [
@@ -274,7 +274,7 @@ async fn nobody_points_a_webhook_at_what_is_inside() {
     up.stop().await;
 }
 
-/// kill -9 while a request is on its way: the lease runs out, and it comes again with the same id.
+/// kill -9 during a delivery: the lease expires, and the delivery is repeated with the same id.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_outlives_a_kill() {
     let mut up = up("webhook-kill").await;

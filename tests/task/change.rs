@@ -1,4 +1,4 @@
-//! The change feed: whoever follows it ends with exactly the server's state, whatever else is being written.
+//! The change feed: a follower ends with exactly the server's state, whatever is written meanwhile.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,17 +20,17 @@ const TAGS: [&str; 3] = ["a", "b", "c"];
 /// How long the last effects may take.
 const SOON: Duration = Duration::from_secs(30);
 
-/// What a follower knows, and where it stands.
+/// A follower's tasks and position.
 #[derive(Default)]
 struct Replica {
     tasks: BTreeMap<i64, Value>,
     revision: i64,
-    /// Of the last page, while there was more.
+    /// The last page's cursor, while there is more.
     cursor: Option<String>,
 }
 
 impl Replica {
-    /// Takes one page, by cursor or by revision as it happens.
+    /// Fetches one page, by cursor or by revision, at random.
     async fn poll(&mut self, client: &Client, random: &mut StdRng) -> Result<bool, String> {
         let limit = random.random_range(1..8);
         let query = match self.cursor.take() {
@@ -66,7 +66,7 @@ fn id(task: &Value) -> i64 {
     task["id"].as_i64().expect("an id")
 }
 
-/// One random write. What another writer has taken away in the meantime may be missing.
+/// One random write. Another writer may have removed the task in the meantime.
 async fn write(client: &Client, random: &mut StdRng, known: &Mutex<Vec<i64>>) {
     let some = {
         let known = known.lock().unwrap();
@@ -98,13 +98,13 @@ async fn write(client: &Client, random: &mut StdRng, known: &Mutex<Vec<i64>>) {
     let answer = client.request(method, &path).json(&body).send().await.expect("an answer");
     match answer.status.as_u16() {
         201 => known.lock().unwrap().push(id(&answer.json())),
-        // 503: the others were faster three times.
+        // 503: other writers were faster three times.
         200 | 204 | 404 | 503 => {}
         status => panic!("{status}: {}", answer.text()),
     }
 }
 
-/// Every task, as the list has it.
+/// Every task according to the list.
 async fn listed(client: &Client) -> Result<BTreeMap<i64, Value>, String> {
     let answer = client.get("/api/tasks?limit=500").await.map_err(|error| error.to_string())?;
     let tasks = answer.expect(200).json();
@@ -131,7 +131,7 @@ async fn follow_while_others_write(user: &User, seed: u64) {
                 let mut random = StdRng::seed_from_u64(seed + 1_000 + follower);
                 let mut replica = Replica::default();
                 for _ in 0..WRITES_PER_WRITER {
-                    // Now and then one forgets everything, in the middle of it all.
+                    // Now and then a follower starts over.
                     if random.random_bool(0.03) {
                         replica = Replica::default();
                     }
@@ -146,7 +146,7 @@ async fn follow_while_others_write(user: &User, seed: u64) {
     }
     for follower in followers {
         let (mut replica, mut random) = follower.await.expect("a follower");
-        // Successors of recurring tasks are made a moment after the last write.
+        // Successors of recurring tasks appear shortly after the last write.
         eventually("equal states", SOON, async || {
             while replica.poll(&user.client, &mut random).await? {}
             let tasks = listed(&user.client).await?;

@@ -36,7 +36,7 @@ fn next(answer: &Response) -> Option<String> {
     Some(path.to_owned())
 }
 
-/// All pages of a list; a new task arrives between each two of the first few.
+/// All pages of a list; a new task arrives between each of the first few.
 async fn pages(user: &User, query: &str, meanwhile: Option<&Value>) -> Vec<Value> {
     let mut answer = get(user, query).await;
     let mut all = Vec::new();
@@ -53,8 +53,8 @@ async fn pages(user: &User, query: &str, meanwhile: Option<&Value>) -> Vec<Value
     }
 }
 
-/// What a task is sorted by; none for a task that has no such value. Instants here have no
-/// fractions or six digits, so text compares as time does once they are of one length.
+/// The sort key of a task; none without a value. Instants here have no fraction or six digits, so text
+/// compares like time once both have the same length.
 fn key(task: &Value, sort_by: &str) -> Option<String> {
     let text = task[sort_by].as_str()?;
     Some(match sort_by {
@@ -76,7 +76,7 @@ fn sorted(tasks: &[Value], sort_by: &str, descending: bool) -> Vec<i64> {
         let (id_a, id_b) = (a["id"].as_i64(), b["id"].as_i64());
         let order = match (key(a, sort_by), key(b, sort_by)) {
             (Some(a), Some(b)) => (a, id_a).cmp(&(b, id_b)),
-            // Without a value last, in both directions.
+            // Tasks without a value come last in both directions.
             (None, Some(_)) => return Ordering::Greater,
             (Some(_), None) => return Ordering::Less,
             (None, None) => id_a.cmp(&id_b),
@@ -120,7 +120,7 @@ async fn order_and_pages(user: &User, filter: &str) {
         for order in ["asc", "desc"] {
             let expected = sorted(known, sort_by, order == "desc");
             let query = format!("sort_by={sort_by}&sort_order={order}{filter}");
-            // Among what is being read, before it, and after it; with a value and without.
+            // Among the tasks being read, before them and after them; with a value and without.
             for meanwhile in [
                 json!({"title": "aaa", "tags": ["new"]}),
                 json!({"title": "gamma 2", "due_date": "2031-01-05T00:00:00Z", "priority": "high"}),
@@ -143,7 +143,7 @@ async fn order_and_pages(user: &User, filter: &str) {
     }
 }
 
-/// Titles that are folded to something else, to nothing, and to more than is sorted by.
+/// Titles that fold to something else, to nothing, or to more than the sort key's length.
 async fn titles(user: &User) {
     let long = "ﷺ".repeat(200);
     for title in ["Zebra", "Straße", "STRASSE", "Öl", "olive", "\u{301}", "東京", &long, &long, "a"]
@@ -196,7 +196,7 @@ async fn filters(user: &User) {
         let count = answer.header("x-total-count").map(str::to_owned);
         assert_eq!(ids(&tasks(answer)), ids(&wanted), "{query}");
         assert_eq!(count, Some(wanted.len().to_string()), "{query}");
-        // The same on every page, and on none.
+        // The same on every page, including empty ones.
         let first = get(user, &format!("{query}&limit=1&count=true")).await;
         if let Some(path) = next(&first) {
             let second = user.client.get(&path).await.expect("an answer");
@@ -216,7 +216,7 @@ async fn filters(user: &User) {
     assert!(tasks(filter.expect("an answer")).iter().all(|task| task["priority"] == "low"));
 }
 
-/// Dates in the filter of due dates are days of the user's own.
+/// Dates in the filter of due dates are the user's local days.
 async fn days(user: &User) {
     for hour in [
         "2031-03-29T22:59:59Z",
@@ -228,7 +228,7 @@ async fn days(user: &User) {
         create(user, &json!({"title": hour, "due_date": hour})).await;
     }
     let zones = [
-        // 23 hours long there.
+        // A day of 23 hours there.
         ("Europe/Paris", [1, 4, 3]),
         ("UTC", [2, 5, 3]),
         ("Asia/Kathmandu", [0, 3, 3]),
@@ -242,12 +242,12 @@ async fn days(user: &User) {
         assert_eq!(found("due_date_end=2031-03-29").await, before, "before, in {zone}");
         assert_eq!(found("due_date_end=2031-03-30").await, until, "until, in {zone}");
         assert_eq!(found(day).await, on, "on, in {zone}");
-        // A page is of the day that the first was.
+        // All pages use the same day.
         assert_eq!(pages(user, &format!("{day}&limit=1"), None).await.len(), on, "{zone}");
     }
 }
 
-/// `%`, as RFC 3986 wants it in a query.
+/// Percent-encodes text for a query (RFC 3986).
 fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -285,7 +285,7 @@ async fn search(user: &User) {
         ("k\\s", 1),
         ("όδος", 1),
         ("στ", 0),
-        // A phrase is in the title or in the description, not across both.
+        // A phrase matches within the title or within the description, not across both.
         ("strasse tee", 0),
         ("straßetee", 0),
         ("σends", 0),
@@ -297,7 +297,7 @@ async fn search(user: &User) {
     }
 }
 
-/// What is found is the text as it is now, whichever way it came to be.
+/// Search matches the current text, however it was written.
 async fn search_follows(user: &User) {
     let found = async |phrase: &str| {
         ids(&tasks(get(user, &format!("search={}", escaped(phrase))).await)).len()
@@ -319,7 +319,7 @@ async fn search_follows(user: &User) {
         .expect("an answer")
         .expect(200);
     assert_eq!(found("tulips").await, 1);
-    // Its successor is found, too: after it was done, and after it was deleted alone.
+    // Its successor is found too: after completion, and after deletion of one occurrence.
     user.client.post(&format!("{path}/complete"), &json!({})).await.expect("an answer").expect(200);
     let pending = async |count: usize, what: &str| {
         rondo_testkit::wait::eventually(what, SOON, async || {
@@ -341,7 +341,7 @@ async fn search_follows(user: &User) {
     assert_eq!(found("tulips").await, 1);
 }
 
-/// A phrase that stands in more tasks than are looked at one by one.
+/// A phrase with more candidates than are checked one by one.
 async fn frequent(user: &User) {
     const TASKS: usize = 1_010;
     for n in 0..TASKS {
@@ -353,7 +353,7 @@ async fn frequent(user: &User) {
     assert_eq!(tasks(get(user, "search=potato%201009").await).len(), 1);
 }
 
-async fn what_is_wrong_is_named(user: &User) {
+async fn every_fault_is_named(user: &User) {
     for (query, expected) in [
         ("limit=0&lmit=1", &["?limit", "?lmit"] as &[&str]),
         ("limit=501", &["?limit"]),
@@ -374,24 +374,24 @@ async fn what_is_wrong_is_named(user: &User) {
         found.sort_unstable();
         assert_eq!(found, expected, "{query}");
     }
-    // A cursor is for the order that gave it.
+    // A cursor applies only to its own order.
     let path = next(&get(user, "limit=1&sort_by=title").await).expect("a next page");
     let foreign = path.replace("sort_by=title", "sort_by=priority");
     assert_eq!(user.client.get(&foreign).await.expect("an answer").status, 422);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_are_answered_by_the_contract() {
+async fn lists_follow_the_contract() {
     let mut up = Up::start("task-list", &[("RATE_LIMITS", "off".to_owned())]).await;
     let user = register(&up.http(), "list@example.org").await;
     fill(&user).await;
     order_and_pages(&user, "").await;
-    // Found by the index of search, and sorted.
+    // Found by the search index, and sorted.
     order_and_pages(&user, "&search=gamma").await;
     filters(&user).await;
     days(&register(&up.http(), "days@example.org").await).await;
     titles(&register(&up.http(), "titles@example.org").await).await;
-    what_is_wrong_is_named(&user).await;
+    every_fault_is_named(&user).await;
     search(&register(&up.http(), "search@example.org").await).await;
     search_follows(&register(&up.http(), "follow@example.org").await).await;
     frequent(&register(&up.http(), "frequent@example.org").await).await;

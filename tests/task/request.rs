@@ -1,4 +1,4 @@
-//! What every request about tasks has in common: conditions, idempotency keys, and the report of errors.
+//! All requests about tasks: conditions, idempotency keys, and the report of errors.
 
 use http::Method;
 use rondo_testkit::http::{Client, Response};
@@ -6,7 +6,7 @@ use rondo_tests::arrangement::Up;
 use rondo_tests::story::{User, register};
 use serde_json::{Value, json};
 
-/// Requests with the same key that are sent at once.
+/// Number of concurrent requests with the same key.
 const AT_ONCE: usize = 8;
 
 async fn created(client: &Client, task: Value) -> Value {
@@ -38,7 +38,7 @@ async fn conditions(user: &User) {
         let answer = get(unchanged).await.expect(304);
         assert!(answer.body.is_empty() && answer.header("etag") == Some("\"1\""), "{unchanged}");
     }
-    // Each route that changes a task, with the revision that it leaves behind.
+    // Each route that changes a task, and the revision after it.
     let json = ("content-type", "application/json");
     let changes = [
         (Method::PUT, "", r#"{"title":"u"}"#),
@@ -59,7 +59,7 @@ async fn conditions(user: &User) {
         let answer = send(&user.client, method.clone(), &path, &headers, body).await;
         assert!(answer.status.is_success(), "{method} {path}: {}", answer.text());
     }
-    // A task that is gone matches nothing, not even *.
+    // A deleted task matches no condition, not even *.
     for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
         let headers = [json, ("if-match", "*")];
         send(&user.client, method, &path, &headers, r#"{"title":"w"}"#).await.expect(404);
@@ -75,14 +75,14 @@ async fn keys(user: &User) {
     let first = keyed(&own, "k", r#"{"title":"t","due_date":"2031-01-01T00:00:00Z"}"#).await;
     assert_eq!(first.header("idempotency-replayed"), None);
     let task = first.expect(201).json();
-    // The same path without the user is the same path.
+    // The path without the user is the same path.
     let again =
         keyed("/api/tasks", "k", r#"{"title":"t","due_date":"2031-01-01T00:00:00Z"}"#).await;
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(again.header("etag"), Some(format!("\"{}\"", task["revision"]).as_str()));
     assert!(again.header("location").is_some_and(|l| l.ends_with(&task["id"].to_string())));
     assert_eq!(again.expect(201).json(), task);
-    // So is the same JSON, however it is written.
+    // The same JSON counts as the same, however it is formatted.
     let body =
         "\u{feff} { \"due_date\" : \"2031\\u002d01-01T00:00:00Z\", \"title\":\"\\u0074\" }\n";
     let again = keyed(&own, "k", body).await;
@@ -99,7 +99,7 @@ async fn keys(user: &User) {
     keyed(&own, "number", &rule("11")).await.expect(422);
     let reused = keyed(&own, "k", r#"{"title":"u"}"#).await.expect(422).json();
     assert_eq!(reused["code"], "idempotency_key_reused");
-    // What is wrong by itself is said first, and no answer but 2xx is kept.
+    // Faults of the request come first, and only 2xx answers are kept.
     keyed(&own, "k", r#"{"title":""}"#).await.expect(422);
     keyed(&own, "new", r#"{"title":""}"#).await.expect(422);
     keyed(&own, "new", r#"{"title":"t"}"#).await.expect(201);
@@ -107,7 +107,7 @@ async fn keys(user: &User) {
         let problem = keyed(&own, key, r#"{"title":"t"}"#).await.expect(422).json();
         assert_eq!(problem["errors"][0]["pointer"], "Idempotency-Key", "{key}");
     }
-    // Another path, another key; the answer is the one of then.
+    // Another path is another key; the kept answer has the state of its time.
     let path = format!("{own}/{}", task["id"]);
     let completed = keyed(&format!("{path}/complete"), "k", "").await.expect(200).json();
     user.client.post(&format!("{path}/reopen"), &json!({})).await.expect("an answer").expect(200);
@@ -131,7 +131,7 @@ async fn keys(user: &User) {
     );
 }
 
-/// Of several requests with a key that arrive at once, one is carried out and all get its answer.
+/// Of several concurrent requests with a key, one is carried out and all get its answer.
 async fn keys_at_once(user: &User) {
     let task = created(&user.client, json!({"title": "t"})).await;
     let paths = ["/api/tasks".to_owned(), format!("/api/tasks/{}/complete", task["id"])];
@@ -156,7 +156,7 @@ async fn keys_at_once(user: &User) {
     assert_eq!(list.header("x-total-count"), Some("1"));
 }
 
-/// What a body is refused with: status, and pointer and code of each error.
+/// Refused bodies: status, and pointer and code of each error.
 async fn bodies(user: &User) {
     type Errors = &'static [(&'static str, &'static str)];
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -223,7 +223,7 @@ async fn bodies(user: &User) {
     }
 }
 
-/// Bodies that are encoded, and those that only say that they are not.
+/// Bodies that are encoded, and bodies whose header says that they are not.
 async fn encodings(user: &User) {
     let task = created(&user.client, json!({"title": "t"})).await;
     let complete = format!("/api/tasks/{}/complete", task["id"]);
@@ -242,7 +242,7 @@ async fn encodings(user: &User) {
     }
 }
 
-/// Instants in every way that RFC 3339 has them, and rules as other programs write them.
+/// Instants in every form of RFC 3339, and rules as other programs write them.
 async fn spellings(user: &User) {
     for (sent, answered) in [
         ("2031-03-30t14:00:00z", "2031-03-30T14:00:00Z"),
@@ -259,7 +259,7 @@ async fn spellings(user: &User) {
     assert_eq!(task["recurrence_rule"]["rrule"], "FREQ=WEEKLY;BYDAY=MO,WE");
 }
 
-/// A due date at the very end of the calendar, which programs write for one that never comes.
+/// A due date at the very end of the calendar, which programs use for a date that never comes.
 async fn end_of_calendar(user: &User) {
     const END: &str = "9999-12-31T23:59:59Z";
     for (zone, offset, remind_at) in [
@@ -280,7 +280,7 @@ async fn end_of_calendar(user: &User) {
         assert_eq!(further["remind_at"], "9999-12-31T21:59:59Z", "{zone}");
         let renamed = user.client.patch(&path, &json!({"title": "renamed"})).await;
         assert_eq!(renamed.expect("an answer").expect(200).json()["due_date"], END);
-        // There is no other day.
+        // No later day exists.
         let skip = user.client.post(&format!("{path}/skip"), &json!({})).await;
         assert_eq!(skip.expect("an answer").expect(409).json()["code"], "no_next_occurrence");
         let completed = user.client.post(&format!("{path}/complete"), &json!({})).await;
@@ -292,7 +292,7 @@ async fn end_of_calendar(user: &User) {
         let preview = user.client.post("/api/recurrence/preview", &preview).await;
         let preview = preview.expect("an answer").expect(200).json();
         assert_eq!(preview["occurrences"].as_array().map(Vec::len), Some(1), "{zone}");
-        // Moved there, and from there to a day of every day.
+        // Moved there, and from there to an ordinary day.
         let moved = user.client.patch(&path, &json!({"due_date": "2031-01-01T09:00:00Z"})).await;
         moved.expect("an answer").expect(200);
         let moved = user.client.patch(&path, &json!({"due_date": END})).await;
@@ -358,7 +358,7 @@ async fn uids(user: &User, other: &User) {
     assert_ne!(created(client, body.clone()).await["id"], task["id"]);
 }
 
-/// What is looked at first: the token, whose it is, the form, then the task.
+/// The order of checks: the token, its user, the form, then the task.
 async fn order_of_checks(user: &User, other: &User) {
     let nobody = Client::new(user.client.base());
     let json = ("content-type", "application/json");
@@ -395,7 +395,7 @@ async fn order_of_checks(user: &User, other: &User) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_answered_by_the_contract() {
+async fn requests_follow_the_contract() {
     let mut up = Up::start("task-request", &[("RATE_LIMITS", "off".to_owned())]).await;
     let new_user = async |name: &str| register(&up.http(), &format!("{name}@example.org")).await;
     conditions(&new_user("conditions").await).await;

@@ -1,4 +1,4 @@
-//! Tags across tasks, and reminders of their own beside those of tasks.
+//! Tags across tasks, and further reminders beside those of tasks.
 
 use std::time::Duration;
 
@@ -63,10 +63,10 @@ async fn tags(user: &User) {
     let pair = |name: &str, count| (name.to_owned(), count);
     assert_eq!(keys, [pair("home", 2), pair("work", 2), pair("x", 1), pair("y", 1)]);
 
-    // A colour is no change of a task.
+    // A colour changes no task.
     let colored = put(user, "tags/WORK", &json!({"name": "Work", "color": "#1E90FF"})).await;
     assert_eq!(colored.expect(200).json(), named("Work", json!("#1e90ff"), 2));
-    assert_eq!(changed_tags(user, 4).await, json!([[5, ["Work", "x"]]]), "one was spelt otherwise");
+    assert_eq!(changed_tags(user, 4).await, json!([[5, ["Work", "x"]]]), "one spelling differed");
     let colored = put(user, "tags/work", &json!({"color": "#ff0000"})).await;
     assert_eq!(colored.expect(200).json(), named("Work", json!("#ff0000"), 2));
     assert_eq!(changed_tags(user, 5).await, json!([]));
@@ -76,19 +76,19 @@ async fn tags(user: &User) {
     assert_eq!(renamed.expect(200).json(), named("Büro/1", json!("#ff0000"), 2));
     let changed = changed_tags(user, 5).await;
     assert_eq!(changed, json!([[6, ["Büro/1", "home", "y"]], [7, ["Büro/1", "x"]]]));
-    // Two tags become one.
+    // Two tags are merged.
     let joined = put(user, "tags/B%C3%9CRO%2F1", &json!({"name": "HOME", "color": null})).await;
     assert_eq!(joined.expect(200).json(), named("HOME", Value::Null, 3));
     let changed = changed_tags(user, 7).await;
     assert_eq!(changed, json!([[8, ["HOME", "y"]], [9, ["HOME", "x"]]]));
-    // Away from all.
+    // Removed from all tasks.
     delete(user, "tags/home").await.expect(204);
     assert_eq!(changed_tags(user, 9).await, json!([[10, []], [11, ["y"]], [12, ["x"]]]));
     assert_eq!(
         get(user, "tags").await,
         json!([named("x", Value::Null, 1), named("y", Value::Null, 1)])
     );
-    // A colour outlasts the last task with the tag.
+    // A colour outlives the last task with the tag.
     put(user, "tags/x", &json!({"color": "#000000"})).await.expect(200);
     for task in get(user, "tasks?tags=x").await.as_array().unwrap() {
         delete(user, &format!("tasks/{}", task["id"])).await.expect(204);
@@ -122,7 +122,7 @@ async fn tags(user: &User) {
     .await;
 }
 
-/// Spellings of one tag, and tags with commas in them.
+/// Spellings of one tag, and tags that contain commas.
 async fn spellings(user: &User) {
     let composed = created(user, json!({"title": "t", "tags": ["Café", "a,b"]})).await;
     created(user, json!({"title": "t", "tags": ["CAFE\u{301}", r"a\", "STRASSE"]})).await;
@@ -148,7 +148,7 @@ async fn spellings(user: &User) {
         let found = get(user, &format!("tasks?{query}")).await;
         assert_eq!(found.as_array().map(Vec::len), Some(expected), "{query}");
     }
-    // By any spelling, and a new one is another name of the same.
+    // Any spelling finds the tag, and a new spelling renames it.
     let renamed = put(user, "tags/CAFE%CC%81", &json!({"name": "cafe\u{301}"})).await;
     assert_eq!(renamed.expect(200).json()["count"], 2);
     let task = get(user, &format!("tasks/{}", composed["id"])).await;
@@ -179,7 +179,7 @@ async fn reminders(user: &User) {
     let fixed = post(user, &further, &json!({"remind_at": at})).await.expect(201).json();
     assert_eq!((&fixed["remind_at"], &fixed["offset"]), (&json!(at), &Value::Null));
 
-    // They follow the due date, but for the one at a moment of its own.
+    // Reminders follow the due date, except one at a fixed moment.
     let due = "2031-03-12T09:00:00Z";
     let moved = user.client.patch(&format!("/api/{path}"), &json!({"due_date": due})).await;
     let moved = moved.expect("an answer").expect(200).json();
@@ -225,7 +225,7 @@ async fn reminders(user: &User) {
     };
     assert_eq!(own_now().await, Some(snoozed));
 
-    // A further one goes without a trace in the task, the task's own with its offset.
+    // Removing a further reminder does not change the task; removing the task's own clears its offset.
     delete(user, &format!("reminders/{}", id(&fixed))).await.expect(204);
     let revision = moved["revision"].as_i64().unwrap() + 1;
     assert_eq!(get(user, &path).await["revision"], revision);
@@ -288,7 +288,7 @@ async fn snoozed_mails(user: &User, smtp: &SmtpServer, email: &str) {
     let reminder = post(user, &path, &json!({"remind_at": from_now(2)})).await.expect(201).json();
     let mails = async |count: usize| {
         eventually("mails", SOON, async || {
-            // The registration has mailed something, too.
+            // The registration has sent a mail, too.
             let is_it = |mail: &&Mail| is_to(mail, email) && mail.body().contains("Kettle");
             let sent = smtp.mails().iter().filter(is_it).count();
             if sent == count { Ok(()) } else { Err(sent.to_string()) }
