@@ -12,7 +12,7 @@ async fn examine(rondo: &Running) -> (bool, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_installation_is_well_and_a_stopped_one_is_told_to_start() {
+async fn a_running_installation_passes_and_a_stopped_one_gets_advice() {
     let rondo = Running::start("doctor", &[]).await;
     let user = story::register(rondo.http.base(), "ada@example.org").await;
     let task_id = create(&user).await;

@@ -23,7 +23,7 @@ async fn get(client: &Client, path: &str) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_public_learns_neither_figures_nor_reasons() {
+async fn the_public_sees_neither_metrics_nor_reasons() {
     let settings = [("OPERATIONS_LISTEN", "127.0.0.1:0".to_owned())];
     let rondo = Running::start_at("0.0.0.0:0", "front-public", &settings).await;
     get(&rondo.http, "/metrics").await.expect(404);
@@ -40,7 +40,7 @@ async fn the_public_learns_neither_figures_nor_reasons() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_guarded_and_refusals_are_seen() {
+async fn responses_have_security_headers_and_refusals_are_counted() {
     let settings = [
         ("PUBLIC_URL", "https://tasks.example.org".to_owned()),
         ("RATE_LIMITS", "address=40,user=20".to_owned()),
@@ -93,11 +93,11 @@ async fn answers_are_guarded_and_refusals_are_seen() {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         guarded(&answer, path);
     }
-    // What comes by way of a proxy is not an operator's, though the proxy is on loopback.
+    // A request forwarded by a proxy is not an operator's, although the proxy is on loopback.
     get(&somebody, "/metrics").await.expect(404);
     assert_eq!(get(&somebody, "/health/ready").await.expect(200).text(), r#"{"status":"ready"}"#);
 
-    // Each kind of refusal has a figure of its own, and a line that says whose it is.
+    // Each kind of refusal has its own metric, and a log line with the client.
     get(&from(&rondo.http, "203.0.113.1").with_token("made-up"), "/api/tasks").await.expect(401);
     let login = json!({"email": "ada@example.org", "password": "a wrong one"});
     for status in [401, 401, 401, 401, 401, 429] {
@@ -171,7 +171,7 @@ async fn documents_are_compressed_for_clients_that_accept_gzip() {
             ("identity", None),
         ] {
             let what = format!("{path} for {accepted}");
-            // Not checked against the API's document, which is about the content before its compression.
+            // Not checked against the API's document, which describes the content before compression.
             let client =
                 Client::of_twin(rondo.http.base()).with_header("accept-encoding", accepted);
             let answer = get(&client, path).await.expect(200);
@@ -203,13 +203,13 @@ async fn web_clients_of_allowed_origins_may_call() {
     for name in ["ETag", "Link", "Location", "X-Total-Count", "X-Request-Id", "Retry-After"] {
         assert!(exposed.split(", ").any(|other| other == name), "{name} in {exposed}");
     }
-    // Without a proxy nothing is known of HTTPS.
+    // Without a proxy, HTTPS is unknown.
     assert_eq!(answer.header("strict-transport-security"), None);
     rondo.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_alone_has_the_same_front_and_names_a_forgotten_proxy_once() {
+async fn rondo_host_has_the_same_front_and_names_a_forgotten_proxy_once() {
     let mut host = Program::built("rondo")
         .arguments(["host", "--listen", "127.0.0.1:0"])
         .env("CORS_ORIGINS", APP)
@@ -247,9 +247,9 @@ async fn a_host_alone_has_the_same_front_and_names_a_forgotten_proxy_once() {
     assert_eq!(log.lines().filter(|line| is_warning(line)).count(), 1, "{log}");
 }
 
-/// What scripts of an allowed origin and of another one find.
+/// What scripts of an allowed origin and of another one can do.
 async fn called_from_elsewhere(http: &Client) {
-    // A preflight is the browser's and no operation of the document.
+    // A preflight comes from the browser and is no operation of the document.
     let browser = Client::of_twin(http.base());
     let preflight = async |origin: &str| {
         let request = browser.request(Method::OPTIONS, "/api/tasks/1");
@@ -270,7 +270,7 @@ async fn called_from_elsewhere(http: &Client) {
     }
     let answer = preflight(STRANGER).await.expect("an answer");
     assert_eq!(answer.header("access-control-allow-origin"), None);
-    // A refusal can be read, too.
+    // A refusal is readable, too.
     let refused = get(&http.with_header("origin", APP), "/api/tasks").await.expect(401);
     assert_eq!(refused.header("access-control-allow-origin"), Some(APP));
     let refused = get(&http.with_header("origin", STRANGER), "/api/tasks").await.expect(401);

@@ -1,4 +1,4 @@
-//! Clients that send a byte a second and clients that never read: they delay nobody else, and are
+//! Clients that send a byte a second, and clients that never read: they delay nobody else, and are
 //! disconnected.
 
 use std::net::SocketAddr;
@@ -18,22 +18,22 @@ use socket2::{Domain, Socket, Type};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// Clients that send a byte a second, half of them of a head and half of a body.
+/// Clients that send a byte a second, half of them within the head and half within the body.
 const SLOW: usize = 2_000;
-/// Clients that read nothing of a long answer.
+/// Clients that read nothing of a long response.
 const DEAF: usize = 200;
-/// Tasks of which the long answer is made, and characters of each one's description.
+/// Tasks in the long response, and characters of each one's description.
 const TASKS: usize = 200;
 const DESCRIPTION: usize = 2_000;
-/// Open files that the test needs beside them.
+/// Further open files that the test needs.
 const FILES_BESIDE: usize = 300;
-/// By then each of them is cut: a head and a body within 15 s, what is not read within 30 s.
+/// Time limit for disconnecting all of them: heads and bodies after 15 s, unread responses after 30 s.
 const CUT: Duration = Duration::from_secs(60);
-/// Between two requests of somebody else.
+/// Pause between two requests of another client.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_slow_holds_up_nobody_else() {
+async fn slow_clients_delay_nobody_else() {
     let slow = SLOW.min(open_files_raised().saturating_sub(DEAF + FILES_BESIDE));
     let mut up = Up::start("stall", &[("TRUSTED_PROXIES", "127.0.0.1".to_owned())]).await;
     let address: SocketAddr = up.http().trim_start_matches("http://").parse().expect("an address");
@@ -61,7 +61,7 @@ async fn who_is_slow_holds_up_nobody_else() {
     }
     in_flight(&up, slow / 4).await;
 
-    // Somebody else goes on asking until all of them are cut.
+    // Another client sends requests until all of them are disconnected.
     let is_over = Arc::new(AtomicBool::new(false));
     let asking = tokio::spawn({
         let is_over = is_over.clone();
@@ -79,7 +79,7 @@ async fn who_is_slow_holds_up_nobody_else() {
     let begun = Instant::now();
     while !(hogs.is_empty() && deaf.is_empty()) {
         second.tick().await;
-        // What is sent on a connection that was given up is answered by a reset.
+        // Data for a closed connection is answered by a reset.
         for hogs in [&mut hogs, &mut deaf] {
             hogs.retain(|hog: &TcpStream| {
                 let failed = hog
@@ -98,8 +98,8 @@ async fn who_is_slow_holds_up_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_no_token_takes_no_room_for_bodies() {
-    /// Together more than one address may have.
+async fn bodies_without_a_token_take_no_room() {
+    /// Together more than one address may hold.
     const UPLOADS: usize = 12;
     const BODY_BYTES: usize = 900_000;
     let mut up = Up::start("upload", &[("TRUSTED_PROXIES", "127.0.0.1".to_owned())]).await;
@@ -127,13 +127,13 @@ async fn who_has_no_token_takes_no_room_for_bodies() {
         request.body(body.clone()).send().await.expect("an answer")
     };
     post(&user.client).await.expect(201);
-    // The order of the checks is what it is for small bodies.
+    // The order of the checks is the same as for small bodies.
     post(&Client::new(up.http())).await.expect(401);
     drop(uploads);
     up.stop().await;
 }
 
-/// Waits until more requests than that are being answered.
+/// Waits until more than `wanted` requests are in flight.
 async fn in_flight(up: &Up, wanted: usize) {
     let operator = Client::new(up.http());
     eventually("the slow ones to be at work", CUT, async || {
@@ -146,8 +146,8 @@ async fn in_flight(up: &Up, wanted: usize) {
     .await;
 }
 
-/// One request that reads and one that writes, and how long they took. One that finds no instance would
-/// be refused after its wait.
+/// Sends one request that reads and one that writes, and returns their duration. Without a free instance, a
+/// request would be refused after its wait.
 async fn served(user: &User) -> Duration {
     let begun = Instant::now();
     user.client.get("/api/tags").await.expect("an answer").expect(200);
@@ -163,10 +163,10 @@ fn p95(mut taken: Vec<Duration>) -> Duration {
     taken[taken.len() * 95 / 100]
 }
 
-/// One that asks for a long list and reads nothing; each from an address of its own.
+/// A client that requests a long list and reads nothing; each from an address of its own.
 async fn deaf_client(address: SocketAddr, user: &User, number: usize) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    // As little as a client far away takes without reading; on loopback it would be megabytes.
+    // As little as a distant client accepts without reading; on loopback it would be megabytes.
     socket.set_recv_buffer_size(4 << 10).expect("a size");
     socket.set_tcp_mss(1_400).expect("a size");
     socket.connect(&address.into()).expect("a connection");
@@ -181,7 +181,7 @@ async fn deaf_client(address: SocketAddr, user: &User, number: usize) -> TcpStre
     stream
 }
 
-/// One that has begun a request, and will go on with it by a byte a second.
+/// A client that has begun a request and continues with a byte a second.
 async fn slow_client(address: SocketAddr, number: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let begin = if number.is_multiple_of(2) {

@@ -1,4 +1,5 @@
-//! `rondo up` as its operator sees it: files, logs, metrics, readiness, signals, and a Postgres that crashes.
+//! `rondo up` from its operator's point of view: files, logs, metrics, readiness, signals, and a Postgres
+//! that crashes.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -31,7 +32,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
+async fn a_request_is_traced_to_its_mail_and_counted() {
     let rondo = Running::start("operation", &[]).await;
     assert_eq!(mode(&rondo.data().join("endpoints.json")), 0o600);
     let user = story::register(rondo.http.base(), "ada@example.org").await;
@@ -54,7 +55,7 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
     assert_eq!((mode(&mails), mode(&mail)), (0o700, 0o600));
     audited(&user, task_id, "notification.sent").await;
 
-    // Every stage has a line with the trace id that the client sent.
+    // Every stage logs a line with the client's trace id.
     let lines = rondo.logged(TRACE_ID);
     let messages: BTreeSet<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
     for message in ["request", "event relayed", "event acknowledged", "mail sent"] {
@@ -67,7 +68,7 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
     let request = lines.iter().find(|line| line["message"] == "request").expect("found above");
     assert_eq!((&request["method"], &request["status"]), (&json!("POST"), &json!(201)));
     assert!(request["duration_ms"].is_number() && request["request_id"].is_string(), "{request}");
-    // A query may have a token in it; passwords and tokens are never logged.
+    // A query may contain a token; passwords and tokens are never logged.
     assert!(!rondo.logged("/tasks/999").is_empty());
     let log = rondo.process.log();
     for secret in ["hunter2", "tok3n", user.token.as_str(), "horse battery", &rondo.database_url()]
@@ -114,26 +115,26 @@ async fn a_request_is_followed_to_its_mail_and_counted_on_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_postgres_that_is_killed_is_started_again() {
+async fn a_killed_private_postgres_is_restarted() {
     let mut rondo = Running::start("supervision", &[]).await;
     let user = story::register(rondo.http.base(), "ada@example.org").await;
     let url = rondo.database_url();
     for restarts in 1..=2 {
         kill(&rondo.postmaster());
-        // Readiness may wait for the new server, so it need not be seen to be lost.
+        // Readiness may wait for the new server, so the loss need not be visible there.
         eventually("a restart of Postgres", SOON, async || match rondo.logged("restarting it") {
             lines if lines.len() >= restarts => Ok(()),
             lines => Err(format!("{} restarts", lines.len())),
         })
         .await;
         rondo.ready().await;
-        // Requests are answered and events flow again, and programs find it at the same address.
+        // Requests and events work again, and programs find the server at the same address.
         let task_id = create(&user).await;
         audited(&user, task_id, "task.created").await;
         assert_eq!(rondo.database_url(), url);
         session(&rondo).await;
     }
-    // A server that cannot be started again ends the program, with one line that says why.
+    // If the server cannot be started again, the program ends with one line that says why.
     let control = rondo.data().join("postgres/global/pg_control");
     std::fs::rename(&control, control.with_extension("away")).expect("our own");
     kill(&rondo.postmaster());
@@ -146,7 +147,7 @@ async fn a_private_postgres_that_is_killed_is_started_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_can_do_nothing_is_named() {
+async fn a_blocked_consumer_is_named() {
     let rondo = Running::start("readiness", &[]).await;
     let user = story::register(rondo.http.base(), "ada@example.org").await;
     let session = session(&rondo).await;
@@ -166,13 +167,14 @@ async fn a_consumer_that_can_do_nothing_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_handed_to_its_consumer_once_more() {
+async fn a_dead_letter_is_redriven() {
     const POISON: &str = "00000000-0000-4000-8000-000000000001";
     let rondo = Running::start("redrive", &[]).await;
     let user = story::register(rondo.http.base(), "ada@example.org").await;
     let task_id = create(&user).await;
     audited(&user, task_id, "task.created").await;
-    // As if the audit component had not been able to handle it, and one that it never will.
+    // Dead letters as if the audit component had failed to handle the events: one that it can handle, and one
+    // that it never will.
     let session = session(&rondo).await;
     let bury = format!(
         "WITH lost AS (DELETE FROM audit_logs WHERE action_type = 'task.created' RETURNING *)
@@ -222,8 +224,8 @@ async fn a_second_signal_ends_at_once() {
     assert_eq!(rondo.process.exit(SOON).await.code(), Some(130));
 }
 
-/// A shell without job control starts what it runs in the background with SIGINT ignored, and the private
-/// Postgres, which SIGINT stops, inherits that.
+/// A shell without job control starts background processes with SIGINT ignored, and the private Postgres,
+/// which SIGINT stops, inherits that.
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_shuts_down_cleanly_in_the_background_too() {
     Running::start_in_background("background").await.stop_by(Signal::SIGINT).await;

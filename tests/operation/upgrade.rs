@@ -1,5 +1,5 @@
-//! Releases that follow one another on one data folder: an earlier one's is migrated with all that is
-//! in it, the next one's is run on, a later one's is refused.
+//! Successive releases on one data folder: an earlier schema is migrated with all its data, the next
+//! release's schema is usable, a later one is refused.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 const ADDRESS: &str = "127.0.0.1:0";
 const EMAIL: &str = "ada@example.org";
-/// The titles of what the user of a kept installation has.
+/// The titles of the tasks in a kept installation.
 const OPEN: &str = "Water the plants";
 const DONE: &str = "Buy a watering can";
 
@@ -29,13 +29,13 @@ fn releases() -> PathBuf {
     root().join("tests/operation/release")
 }
 
-/// What `rondo backup` wrote.
+/// The manifest of a backup by `rondo backup`.
 fn manifest(backup: &Path) -> Value {
     let text = std::fs::read_to_string(backup.join("manifest.json")).expect("a manifest");
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A data folder with the schema and the rows of a backup, and nothing that is newer.
+/// Creates a data folder with the schema and the rows of a backup, and nothing newer.
 async fn make_data_folder(data: &Path, backup: &Path) {
     let manifest = manifest(backup);
     let data = DataFolder::open(data).expect("a folder");
@@ -57,7 +57,7 @@ async fn make_data_folder(data: &Path, backup: &Path) {
     server.stop().await.expect("an end");
 }
 
-/// The tasks of a user, with this status.
+/// The user's tasks with this status.
 async fn titles(user: &User, status: &str) -> Vec<(i64, String)> {
     let answer = user.client.get(&format!("/api/tasks?status={status}")).await.expect("an answer");
     let answer = answer.expect(200);
@@ -68,7 +68,7 @@ async fn titles(user: &User, status: &str) -> Vec<(i64, String)> {
     tasks.as_array().expect("a list").iter().map(task).collect()
 }
 
-/// What each release's user has is there, and goes on.
+/// Asserts that each release's user still has everything and can continue.
 async fn assert_is_whole(rondo: &Running) {
     let user = story::login(rondo.http.base(), EMAIL).await;
     let pending = titles(&user, "pending").await;
@@ -90,7 +90,7 @@ async fn assert_is_whole(rondo: &Running) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_installation_of_every_release_is_migrated_with_all_that_is_in_it() {
+async fn every_releases_installation_is_migrated_with_its_data() {
     let folders = std::fs::read_dir(releases()).expect("releases are kept");
     let backups: Vec<PathBuf> = folders.map(|entry| entry.expect("a folder").path()).collect();
     assert!(backups.iter().any(|backup| backup.ends_with("0.1.0")), "{backups:?}");
@@ -107,7 +107,7 @@ async fn the_installation_of_every_release_is_migrated_with_all_that_is_in_it() 
     }
 }
 
-/// Writes what a release leaves behind; see migrations/README.md, "Releases".
+/// Writes the installation of this release; see migrations/README.md, "Releases".
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "writes tests/operation/release/<version>, once per release"]
 async fn write_the_installation_of_this_release() {
@@ -138,7 +138,7 @@ async fn write_the_installation_of_this_release() {
         .argument(&target)
         .start();
     assert!(backup.exit(4 * SOON).await.success(), "{}", backup.log());
-    // Whoever restores it gets new ones.
+    // Each restore generates new ones.
     std::fs::remove_file(target.join(secret::FILE)).expect("it was there");
     rondo.stop().await;
 }
@@ -163,14 +163,14 @@ async fn migrate(rondo: &Folder, further: &[&'static str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_releases_schema_is_run_on_and_a_later_one_is_refused() {
+async fn the_next_releases_schema_is_accepted_and_a_later_one_refused() {
     let rondo = Running::start("upgrade", &[]).await;
     let user = story::register(rondo.http.base(), EMAIL).await;
     let task_id = create(&user).await;
     audited(&user, task_id, "task.created").await;
     let folder = rondo.stop_by(Signal::SIGTERM).await;
 
-    // The next release expands: this one goes on with its data and with what it writes.
+    // The next release only adds to the schema: this one still works with the data, and can write.
     let expand = "ALTER TABLE tasks ADD COLUMN later text;
                   UPDATE schema_release SET release = '9.8.0', runs_from =
                       (SELECT max(version) FROM _sqlx_migrations)";
@@ -184,7 +184,7 @@ async fn the_next_releases_schema_is_run_on_and_a_later_one_is_refused() {
     audited(&user, another, "task.created").await;
     let folder = rondo.stop_by(Signal::SIGTERM).await;
 
-    // The one after it contracts.
+    // The release after that removes from the schema.
     let contract = "ALTER TABLE tasks DROP COLUMN later;
                     UPDATE schema_release SET release = '9.9.0', runs_from =
                         (SELECT max(version) FROM _sqlx_migrations)";
