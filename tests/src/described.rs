@@ -1,4 +1,4 @@
-//! The operations of the served OpenAPI document, and a user who owns one of everything that they are about.
+//! The operations of the served OpenAPI document, and a user who owns one of every resource that they use.
 
 use http::Method;
 use rondo_database::Session;
@@ -12,26 +12,26 @@ use crate::story::{self, SOON, User};
 pub struct Operation {
     pub id: String,
     pub method: Method,
-    /// With `{names}` of what is asked for.
+    /// With `{names}` for its parameters.
     pub path: String,
-    /// The scopes that it needs; none for one that everyone may call.
+    /// The required scopes; none for an operation that everyone may call.
     pub scopes: Option<Vec<String>>,
-    /// Whether it is refused to a token that is less than a session's.
+    /// Whether it requires a session's token.
     pub needs_login: bool,
-    /// Whether it needs one.
+    /// Whether it requires a body.
     pub has_body: bool,
     /// Names and schemas of query parameters.
     pub query: Vec<(String, Value)>,
     /// Whether it takes an `Idempotency-Key`.
     pub takes_key: bool,
-    /// Its answers that are no problems, each with the names of its headers.
+    /// Its successful statuses, each with the names of its headers.
     pub successes: Vec<(u16, Vec<String>)>,
 }
 
 /// Reads the document that `http` serves.
 ///
 /// # Panics
-/// When there is none.
+/// If there is none.
 pub async fn operations(http: &str) -> Vec<Operation> {
     let document = Client::new(http).get("/api/openapi.json").await.expect("an answer");
     let document = document.expect(200).json();
@@ -83,24 +83,24 @@ impl Operation {
         }
     }
 
-    /// Whether it is about something of a user that the path names beside the user.
+    /// Whether the path names a resource besides the user.
     #[must_use]
     pub fn is_about_something(&self) -> bool {
         self.path.replace("{user_id}", "").contains('{')
     }
 
-    /// A request that its owner would get a good answer for.
+    /// A request that succeeds for the owner.
     pub fn ask<'a>(&self, client: &'a Client, path: &str) -> Pending<'a> {
         let request = client.request(self.method.clone(), path);
         if self.has_body { request.json(&self.body()) } else { request }
     }
 
-    /// A request with a body of the caller's.
+    /// A request with a given body.
     pub fn ask_with<'a>(&self, client: &'a Client, path: &str, body: &Value) -> Pending<'a> {
         client.request(self.method.clone(), path).json(body)
     }
 
-    /// A good body.
+    /// A valid body.
     #[must_use]
     pub fn body(&self) -> Value {
         match self.id.trim_end_matches("Own") {
@@ -122,8 +122,8 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A user with a task that recurs and reminds, a further reminder, a tag, an API token, and a webhook
-/// that is disabled and has a delivery.
+/// A user with a recurring task that has a reminder, a further reminder, a tag, an API token, and a disabled
+/// webhook with a delivery.
 pub struct Owner {
     pub user: User,
     pub task: i64,
@@ -133,7 +133,7 @@ pub struct Owner {
     delivery: i64,
 }
 
-/// Where a webhook goes that never arrives: a name that is none (RFC 2606).
+/// The URL of a webhook that never receives anything: its host cannot exist (RFC 2606).
 const HOOK: &str = "https://hook.invalid/";
 
 /// The tag of an owner's task.
@@ -141,15 +141,15 @@ const TAG: &str = "private";
 
 impl Owner {
     /// # Panics
-    /// When something cannot be made.
+    /// If something cannot be created.
     pub async fn register(http: &str, email: &str) -> Self {
         Self::of(story::register(http, email).await).await
     }
 
-    /// One who may administer, too.
+    /// A user with the scope `admin`.
     ///
     /// # Panics
-    /// When something cannot be made.
+    /// If something cannot be created.
     pub async fn admin(up: &Up, email: &str) -> Self {
         let owner = Self::register(&up.http(), email).await;
         let session = arrangement::session(&up.postgres()).await;
@@ -158,10 +158,10 @@ impl Owner {
         Self { user: story::login(&up.http(), email).await, ..owner }
     }
 
-    /// A user, with new things.
+    /// The given user with newly created resources.
     ///
     /// # Panics
-    /// When something cannot be made.
+    /// If something cannot be created.
     pub async fn of(user: User) -> Self {
         let id = |answer: Value| answer["id"].as_i64().expect("an id");
         let made = async |path: &str, body: Value| {
@@ -179,15 +179,15 @@ impl Owner {
         Self { user, task, reminder, token, webhook, delivery }
     }
 
-    /// Another task with its tag and reminder takes the place of the last one.
+    /// Replaces the task by a new one with tag and reminder.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub async fn renew_task(&mut self) {
         (self.task, self.reminder) = task_with_reminder(&self.user).await;
     }
 
-    /// The path of an operation about what this owner has, under the user with this id.
+    /// The path of an operation on this owner's resources, under the user with this id.
     #[must_use]
     pub fn path(&self, operation: &Operation, user_id: i64) -> String {
         operation
@@ -202,7 +202,7 @@ impl Owner {
     }
 }
 
-/// The ids of a task that recurs and reminds, and of its further reminder.
+/// The ids of a recurring task with a reminder, and of its further reminder.
 async fn task_with_reminder(user: &User) -> (i64, i64) {
     let made = async |path: &str, body: Value| {
         let answer = user.client.post(path, &body).await.expect("an answer").expect(201);
@@ -216,21 +216,21 @@ async fn task_with_reminder(user: &User) -> (i64, i64) {
     (task, reminder)
 }
 
-/// What is in the database, each row, once nothing is on its way any more.
+/// All rows of the database, once nothing changes any more.
 pub struct Trace(Session);
 
 impl Trace {
     /// # Panics
-    /// When the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn of(up: &Up) -> Self {
         let endpoints = up.endpoints();
         Self(arrangement::session(endpoints["postgres"].as_str().expect("a database")).await)
     }
 
-    /// Every table with what it has.
+    /// Every table with its content.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// If a table cannot be read.
     pub async fn tables(&self) -> Vec<(String, String)> {
         const WAITING: &str = "SELECT (SELECT count(*) FROM outbox)
             + (SELECT count(*) FROM account_mails WHERE status = 'pending')
@@ -258,7 +258,7 @@ impl Trace {
     }
 
     /// # Panics
-    /// When something is there that was not, or the other way round.
+    /// If any table differs.
     pub async fn assert_unchanged(&self, before: &[(String, String)]) {
         for ((name, before), (_, after)) in before.iter().zip(self.tables().await) {
             assert_eq!(*before, after, "{name} has changed");

@@ -6,17 +6,17 @@ use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// What an installation signs with whose tokens are forged here.
+/// The secret of an installation whose tokens are forged here.
 pub const SECRET: &str = "a secret of this test, and long enough";
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// A good token, with these scopes.
+/// A valid token with these scopes.
 #[must_use]
 pub fn good(user_id: i64, scope: &str) -> String {
     signed(HEADER, &claims(user_id, scope, 600), SECRET.as_bytes())
 }
 
-/// What a token says; it ends in so many seconds.
+/// The claims of a token that expires after `lifetime_s` seconds.
 #[must_use]
 pub fn claims(user_id: i64, scope: &str, lifetime_s: i64) -> Value {
     let now_s = now_s();
@@ -29,7 +29,7 @@ fn now_s() -> i64 {
     since.expect("a time after 1970").as_secs().try_into().expect("a time in range")
 }
 
-/// A token of any header and payload, with an HMAC.
+/// A token with any header and payload, and an HMAC.
 ///
 /// # Panics
 /// Never: an HMAC takes a key of any length.
@@ -46,7 +46,7 @@ fn unsigned(header: &str, payload: &Value) -> String {
     format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
 }
 
-/// Tokens that claim everything for the user and prove nothing.
+/// Tokens that claim all rights of the user and prove nothing.
 #[must_use]
 pub fn forged(user_id: i64) -> Vec<(&'static str, String)> {
     const ALL: &str = "tasks:read tasks:write audit:read admin";

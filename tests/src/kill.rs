@@ -22,22 +22,22 @@ pub const KILLS: usize = 5;
 const USERS: usize = 4;
 /// Requests of one user at once.
 const WORKERS_PER_USER: usize = 3;
-/// Acknowledged completions before the effects are held up: queues and batches have run full.
+/// Acknowledged completions before effects are delayed: by then queues and batches are full.
 const COMPLETIONS_PER_ROUND: usize = 60;
-/// Further ones, whose events are on their way when the kill comes.
+/// Further completions, whose events are in flight at the kill.
 const COMPLETIONS_HELD_UP: usize = 60;
-/// How long effects are held up at least: consumers commit their offsets every half second.
+/// Minimum delay of effects: consumers commit their offsets every half second.
 const HELD_UP: Duration = Duration::from_millis(1_200);
-/// How long everything may take to be delivered after the last start.
+/// Time limit for all deliveries after the last start.
 const SETTLED: Duration = Duration::from_secs(90);
 
-/// What a user was told had happened: ids of tasks, and whether each was completed.
+/// The acknowledged state of a user's tasks: ids, and whether each was completed.
 type Acknowledged = BTreeMap<i64, bool>;
 
-/// Kills and restarts under load, then compares what is there with what was acknowledged.
+/// Kills and restarts the program under load, then compares its state with the acknowledged one.
 ///
 /// # Panics
-/// When something is lost or there twice.
+/// If something is lost or duplicated.
 pub async fn survive(arrangement: &mut impl Arrangement) {
     let mut users = Vec::new();
     for number in 0..USERS {
@@ -55,7 +55,7 @@ pub async fn survive(arrangement: &mut impl Arrangement) {
         load.has_completed(COMPLETIONS_PER_ROUND + COMPLETIONS_HELD_UP).await;
         arrangement.kill();
         load.stop(&mut users).await;
-        // Statements of the killed process that still wait for the lock die with it.
+        // Statements of the killed process that still wait for the lock are terminated.
         let dead = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE usename = 'rondo_audit' AND wait_event_type = 'Lock'";
         lock.batch_execute(dead).await.expect("the end of dead sessions");
@@ -70,7 +70,7 @@ pub async fn survive(arrangement: &mut impl Arrangement) {
     }
 }
 
-/// Users at work.
+/// Users that send requests.
 struct Load {
     workers: JoinSet<(usize, Acknowledged)>,
     completed: Arc<AtomicUsize>,
@@ -98,7 +98,7 @@ impl Load {
         .await;
     }
 
-    /// Ends the work and notes what was acknowledged.
+    /// Ends the work, and records the acknowledged state.
     async fn stop(mut self, users: &mut [(Arc<User>, Acknowledged)]) {
         self.is_over.store(true, Ordering::Relaxed);
         while let Some(worker) = self.workers.join_next().await {
@@ -108,7 +108,7 @@ impl Load {
     }
 }
 
-/// Creates and completes tasks until it is over or a request is not answered.
+/// Creates and completes tasks until it is stopped or a request fails.
 async fn work(
     user: Arc<User>,
     completed: Arc<AtomicUsize>,
@@ -117,7 +117,8 @@ async fn work(
     let path = format!("/api/{}/tasks", user.id);
     let mut acknowledged = Acknowledged::new();
     while !is_over.load(Ordering::Relaxed) {
-        // By schedule the slot has a key of its own; by completion only the predecessor has one.
+        // With basis schedule, the slot has a unique key; with basis completion, only the predecessor has
+        // one.
         let basis = ["schedule", "completion"][acknowledged.len() % 2];
         let task = json!({"title": "t", "due_date": "2026-01-05T08:00:00Z",
                           "recurrence_rule": {"frequency": "weekly", "basis": basis}});
@@ -172,7 +173,7 @@ async fn compare(user: &User, acknowledged: &Acknowledged) -> Result<(), String>
             _ => {}
         }
     }
-    // What nobody was told of may have happened all the same, and is then as whole as the rest.
+    // An unacknowledged change may have happened, and must then be as complete as the others.
     for (&id, &is_completed) in &completed {
         let count = |action| audited.get(&(action, id)).copied().unwrap_or_default();
         let seen = [
@@ -190,7 +191,7 @@ async fn compare(user: &User, acknowledged: &Acknowledged) -> Result<(), String>
     Ok(())
 }
 
-/// All pages of a list, by its `Link` headers.
+/// All pages of a list, by their `Link` headers.
 async fn all(user: &User, first: &str) -> Result<Vec<Value>, String> {
     let mut rows = Vec::new();
     let mut next = Some(first.to_owned());
@@ -203,7 +204,7 @@ async fn all(user: &User, first: &str) -> Result<Vec<Value>, String> {
         next = page.header("link").and_then(|link| {
             let (target, _) = link.split_once('>')?;
             let target = target.trim_start_matches('<');
-            // Absolute or relative, the path is what follows the origin.
+            // Absolute or relative, the path follows the origin.
             Some(target.find("/api/").map_or(target, |at| &target[at..]).to_owned())
         });
     }

@@ -1,7 +1,7 @@
-//! What the black-box tests share: the files of the clone, the program in each of its arrangements, and
-//! the story that every arrangement plays.
+//! Shared by the black-box tests: the files of the clone, the program in each of its arrangements, and the
+//! story that runs on every arrangement.
 //!
-//! The tests are in the folders beside this one. They know the program only from outside.
+//! The tests are in the folders beside this one, and use the program only from outside.
 
 pub mod account;
 pub mod arrangement;

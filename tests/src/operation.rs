@@ -1,4 +1,4 @@
-//! `rondo up` with what its operator watches: files, log, readiness, metrics.
+//! `rondo up`, and what its operator observes: files, log, readiness, metrics.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::arrangement::{START, STOP};
 use crate::story::{User, from_now};
 
-/// How long any effect may take, on a busy machine.
+/// How long any effect may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
-/// Of the trace that [`create`] begins.
+/// Id of the trace that [`create`] starts.
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// A running `rondo up` with a data folder of its own.
@@ -26,10 +26,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it with these settings and waits until it says that it is up.
+    /// Starts it with these settings and waits until it reports that it is up.
     ///
     /// # Panics
-    /// When it does not get there in time.
+    /// If that takes too long.
     pub async fn start(name: &str, settings: &[(&str, String)]) -> Self {
         Self::start_at("127.0.0.1:0", name, settings).await
     }
@@ -37,15 +37,15 @@ impl Running {
     /// The same at another address.
     ///
     /// # Panics
-    /// When it does not get there in time.
+    /// If that takes too long.
     pub async fn start_at(listen: &str, name: &str, settings: &[(&str, String)]) -> Self {
         Self::start_in(Folder::new(name), listen, settings).await
     }
 
-    /// The same on the data folder `data` of a folder, which may be there already.
+    /// The same on the data folder `data` of a folder, which may already exist.
     ///
     /// # Panics
-    /// When it does not get there in time.
+    /// If that takes too long.
     pub async fn start_in(folder: Folder, listen: &str, settings: &[(&str, String)]) -> Self {
         let mut program = up(listen, &folder);
         for (name, value) in settings {
@@ -54,10 +54,10 @@ impl Running {
         Self::announced(&program, folder).await
     }
 
-    /// Starts it without settings, as [`Program::in_background`] does.
+    /// Starts it without settings, like [`Program::in_background`].
     ///
     /// # Panics
-    /// When it does not get there in time.
+    /// If that takes too long.
     pub async fn start_in_background(name: &str) -> Self {
         let folder = Folder::new(name);
         let program = up("127.0.0.1:0", &folder).in_background();
@@ -78,20 +78,20 @@ impl Running {
         self.folder.path().join("data")
     }
 
-    /// What it wrote of its addresses.
+    /// The addresses in its `endpoints.json`.
     ///
     /// # Panics
-    /// When it has written none.
+    /// If the file is missing.
     #[must_use]
     pub fn endpoints(&self) -> Value {
         let text = std::fs::read_to_string(self.data().join("endpoints.json")).expect("written");
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Where its Postgres is, as superuser.
+    /// The superuser's URL of its Postgres.
     ///
     /// # Panics
-    /// When it has written no addresses.
+    /// If `endpoints.json` is missing.
     #[must_use]
     pub fn database_url(&self) -> String {
         self.endpoints()["postgres"].as_str().expect("an address").to_owned()
@@ -108,10 +108,10 @@ impl Running {
         text.lines().next().expect("an id").to_owned()
     }
 
-    /// Waits until `/health/ready` says that requests and events flow.
+    /// Waits until `/health/ready` reports that requests and events flow.
     ///
     /// # Panics
-    /// When it does not in time.
+    /// If that takes too long.
     pub async fn ready(&self) {
         eventually("readiness", SOON, async || {
             let answer = self.http.get("/health/ready").await.map_err(|error| error.to_string())?;
@@ -120,10 +120,10 @@ impl Running {
         .await;
     }
 
-    /// Waits until `/health/ready` says that a part is not ready, and gives the reason.
+    /// Waits until `/health/ready` reports that a part is not ready, and returns the reason.
     ///
     /// # Panics
-    /// When it does not in time.
+    /// If that takes too long.
     pub async fn not_ready(&self, part: &str, is_it: impl Fn(&str) -> bool) -> String {
         eventually(&format!("that {part} is not ready"), SOON, async || {
             let answer = self.http.get("/health/ready").await.map_err(|error| error.to_string())?;
@@ -134,10 +134,10 @@ impl Running {
         .await
     }
 
-    /// Waits until the metrics have a line.
+    /// Waits until the metrics contain a line.
     ///
     /// # Panics
-    /// When they do not in time.
+    /// If that takes too long.
     pub async fn measured(&self, line: &str) {
         eventually(line, SOON, async || {
             let metrics = self.metrics().await;
@@ -152,10 +152,10 @@ impl Running {
         self.http.get("/metrics").await.expect("an answer").expect(200).text()
     }
 
-    /// Log lines with a word in them, as JSON.
+    /// Log lines that contain a word, as JSON.
     ///
     /// # Panics
-    /// When a line that looks like JSON is none.
+    /// If a line that looks like JSON is not valid.
     #[must_use]
     pub fn logged(&self, word: &str) -> Vec<Value> {
         let log = self.process.log();
@@ -163,19 +163,19 @@ impl Running {
         lines.map(|line| serde_json::from_str(line).expect("logs are JSON lines")).collect()
     }
 
-    /// Shuts it down by SIGTERM, see [`Self::stop_by`].
+    /// Shuts it down with SIGTERM, see [`Self::stop_by`].
     ///
     /// # Panics
-    /// When the shutdown is not clean.
+    /// If the shutdown is not clean.
     pub async fn stop(self) {
         self.stop_by(Signal::SIGTERM).await;
     }
 
-    /// Sends a signal and waits for a clean shutdown: exit status 0, and Postgres has shut down, too. Gives the folder
-    /// with the data.
+    /// Sends a signal and waits for a clean shutdown: exit status 0, and Postgres has stopped too. Returns
+    /// the folder with the data.
     ///
     /// # Panics
-    /// When the shutdown is not clean.
+    /// If the shutdown is not clean.
     pub async fn stop_by(mut self, signal: Signal) -> Folder {
         let postmaster = self.postmaster();
         self.process.signal(signal);
@@ -183,7 +183,7 @@ impl Running {
         assert_eq!(status.code(), Some(0), "{}", self.process.log());
         assert!(!self.data().join("endpoints.json").exists());
         assert!(!is_running(&postmaster), "Postgres outlives rondo");
-        // An immediate shutdown, which leaves a recovery to the next start, does not say so.
+        // An immediate shutdown, which requires recovery at the next start, does not log this.
         let log = std::fs::read_to_string(self.data().join("postgres.log")).expect("its log");
         assert!(log.trim_end().ends_with("database system is shut down"), "{log}");
         self.folder
@@ -202,10 +202,10 @@ fn is_running(pid: &str) -> bool {
     Command::new("kill").args(["-0", pid]).output().is_ok_and(|output| output.status.success())
 }
 
-/// Creates a task whose reminder is due; gives its id.
+/// Creates a task with a due reminder, and returns its id.
 ///
 /// # Panics
-/// When that fails.
+/// If that fails.
 pub async fn create(user: &User) -> i64 {
     let task = json!({"title": "Water the plants", "due_date": from_now(3_600), "reminder_offset": "PT1H"});
     let parent = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
@@ -215,10 +215,10 @@ pub async fn create(user: &User) -> i64 {
     created.json()["id"].as_i64().expect("an id")
 }
 
-/// Waits until the audit log has an event about a task, once.
+/// Waits until the audit log has exactly one such event about a task.
 ///
 /// # Panics
-/// When it has not in time.
+/// If that takes too long.
 pub async fn audited(user: &User, task_id: i64, action: &str) {
     eventually(action, SOON, async || {
         let path = format!("/api/audit/logs?task_id={task_id}&action_type={action}");

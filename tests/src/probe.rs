@@ -1,5 +1,5 @@
-//! The component that misbehaves on request (`crates/guest/examples/probe.rs`), served by the Wasm
-//! host as `rondo host` serves components.
+//! The component that misbehaves on request (`crates/guest/examples/probe.rs`), served like the components of
+//! `rondo host`.
 
 use std::net::SocketAddr;
 
@@ -13,13 +13,13 @@ use rondo_wasm_host::{CloudEvent, Manifest, WasmApp};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Most connections of a test's clients.
+/// Maximum number of connections of a test's clients.
 const CONNECTIONS_MAX: usize = 1_000;
 
-/// Between the statements that `/sql` runs.
+/// Separates the statements that `/sql` runs.
 pub const STATEMENT_SEPARATOR: &str = ";;";
 
-/// What it does there, it does as a component that has one instance at a time.
+/// Path prefix for requests to the probe as a component with one instance at a time.
 pub const FEW: &str = "/few";
 
 /// The served component; ends when dropped.
@@ -31,27 +31,27 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// One that has this DSN, of an address that it is granted.
+    /// Starts it with this DSN, whose address it may reach.
     ///
     /// # Panics
-    /// When the component is not built.
+    /// If the component is not built.
     pub async fn start(database: &Dsn) -> Self {
         let granted = format!("{}:{}", database.host(), database.port());
         Self::with_grant(&database.expose_url(), &granted).await
     }
 
-    /// One without a database.
+    /// Starts it without a database.
     ///
     /// # Panics
-    /// When the component is not built.
+    /// If the component is not built.
     pub async fn alone() -> Self {
         Self::with_grant("postgres://u:x@127.0.0.1:1/d", "127.0.0.1:1").await
     }
 
-    /// One that has a DSN and is granted the address `granted`, whether they fit or not.
+    /// Starts it with a DSN and the permission to reach the address `granted`, which need not match.
     ///
     /// # Panics
-    /// When the component is not built.
+    /// If the component is not built.
     pub async fn with_grant(database_url: &str, granted: &str) -> Self {
         let app = load(database_url, granted);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
@@ -73,11 +73,11 @@ impl Probe {
         Self { app, client, address, _serving: serving.drop_guard() }
     }
 
-    /// Runs statements in one request on one connection, and tells of each: `<rows>x<columns>
-    /// <values>`, or the kind of its error and what components make of it.
+    /// Runs statements in one request on one connection. Returns for each `<rows>x<columns> <values>`, or the
+    /// kind of its error and the components' reading of it.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is no response.
     pub async fn sql(&self, statements: &[&str]) -> Vec<String> {
         let request = self.client.request(http::Method::POST, "/sql");
         let answer = request.body(statements.join(STATEMENT_SEPARATOR)).send().await;
@@ -129,7 +129,7 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
         .unwrap_or_else(|error| panic!("{error:#}; `cargo xtask test` builds it"))
 }
 
-/// An event of a type, which tells the component what to do.
+/// An event of a type, by which the component chooses its behaviour.
 #[must_use]
 pub fn event(event_type: &str) -> CloudEvent {
     CloudEvent {

@@ -15,22 +15,22 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Longest request that is read, in bytes.
+/// Maximum length of a request, in bytes.
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
 
-/// A running provider; it ends when this is dropped.
+/// A running provider; it ends when dropped.
 pub struct Provider {
-    /// Its issuer, where its discovery document is found.
+    /// Its issuer URL, which has the discovery document.
     pub url: String,
     published: Arc<Mutex<Option<Value>>>,
     _serving: JoinSet<()>,
 }
 
 impl Provider {
-    /// Starts one that publishes no key.
+    /// Starts a provider that publishes no key.
     ///
     /// # Panics
-    /// When loopback has no free port.
+    /// If loopback has no free port.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port on loopback");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket"));
@@ -39,7 +39,7 @@ impl Provider {
         let (shared, issuer) = (published.clone(), url.clone());
         serving.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that goes away is the client's matter.
+                // A disconnected client is not an error.
                 let _ = answer(stream, &issuer, &shared).await;
             }
         });
@@ -90,7 +90,7 @@ async fn answer(
     stream.write_all(body.as_bytes()).await
 }
 
-/// A key that signs tokens by one algorithm.
+/// A key that signs tokens with one algorithm.
 pub struct Key {
     private: Private,
     /// As a provider publishes it.
@@ -104,10 +104,10 @@ enum Private {
 }
 
 impl Key {
-    /// A key of RSA, for RS256.
+    /// An RSA key, for RS256.
     ///
     /// # Panics
-    /// When the system has no random numbers.
+    /// If the system has no random numbers.
     #[must_use]
     pub fn rsa(kid: &str) -> Self {
         let key = rsa::RsaPrivateKey::new(&mut System::open(), 2048).expect("a key");
@@ -117,10 +117,10 @@ impl Key {
         Self { private: Private::Rs256(Box::new(rsa::pkcs1v15::SigningKey::new(key))), public }
     }
 
-    /// A key of the curve P-256, for ES256.
+    /// A key on the curve P-256, for ES256.
     ///
     /// # Panics
-    /// When the system has no random numbers.
+    /// If the system has no random numbers.
     #[must_use]
     pub fn p256(kid: &str) -> Self {
         let key = p256::ecdsa::SigningKey::random(&mut System::open());
@@ -131,10 +131,10 @@ impl Key {
         Self { private: Private::Es256(key), public }
     }
 
-    /// A key of Ed25519, for EdDSA; with its private number as a JWK has it.
+    /// An Ed25519 key, for EdDSA, and its private JWK.
     ///
     /// # Panics
-    /// When the system has no random numbers.
+    /// If the system has no random numbers.
     #[must_use]
     pub fn ed25519(kid: &str) -> (Self, Value) {
         let mut seed = [0; 32];
@@ -147,7 +147,7 @@ impl Key {
         (Self { private: Private::EdDsa(key), public }, private)
     }
 
-    /// A token of these claims.
+    /// A token with these claims.
     #[must_use]
     pub fn sign(&self, claims: &Value) -> String {
         let algorithm = match &self.private {
@@ -178,7 +178,7 @@ fn encoded(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The system's random numbers, as the makers of keys take them.
+/// The system's random numbers, in the interface of the key generators.
 struct System(File);
 
 impl System {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub use rondo_testkit::process::root;
 
-/// Folders that hold nothing of ours.
+/// Folders without files of the project.
 const FOREIGN: [&str; 5] = ["target", ".git", ".rondo", "node_modules", "deps"];
 
 /// Every file below the root of the clone with this extension, relative to it, sorted.
@@ -18,7 +18,7 @@ pub fn files(extension: &str) -> Vec<PathBuf> {
 
 /// The components, by their folders in components/, sorted.
 ///
-/// # Panics
+/// If the folder cannot be read.
 /// When the folder cannot be read.
 #[must_use]
 pub fn components() -> Vec<String> {
@@ -32,7 +32,7 @@ pub fn components() -> Vec<String> {
 /// The text of a file, by its path relative to the root.
 ///
 /// # Panics
-/// When it cannot be read.
+/// If it cannot be read.
 #[must_use]
 pub fn text(path: &Path) -> String {
     std::fs::read_to_string(root().join(path))

@@ -1,5 +1,5 @@
 //! The built components on the Wasm host, with their own database and no bridge. Events stay in the outbox
-//! until a test delivers them to the typed entry point, as often and in whatever order it likes.
+//! until a test delivers them to the typed export, as often and in whatever order it likes.
 
 use rondo_contract::event::EventType;
 use rondo_database::Role;
@@ -19,10 +19,10 @@ use crate::story::{self, User};
 /// Key of access tokens, key of links and service token of these tests.
 pub const SECRET: &str = "a secret for the tests of components";
 
-/// Most connections of a test's clients.
+/// Maximum number of connections of a test's clients.
 pub const CONNECTIONS_MAX: usize = 1_000;
 
-/// Most reminders that come due in one call.
+/// Maximum number of reminders fired by one call.
 const REMINDERS_MAX: i32 = 100;
 /// How late a reminder may fire.
 const LATENESS_MINUTES: i32 = 24 * 60;
@@ -37,7 +37,7 @@ pub struct Stage {
 
 impl Stage {
     /// # Panics
-    /// When a component has not been built, or there is no Postgres.
+    /// If a component has not been built, or there is no Postgres.
     pub async fn new() -> Self {
         Self::with(&[]).await
     }
@@ -45,7 +45,7 @@ impl Stage {
     /// The same with other values of these variables.
     ///
     /// # Panics
-    /// As [`Stage::new`].
+    /// As for [`Stage::new`].
     pub async fn with(variables: &[(&str, &str)]) -> Self {
         let database = TestDatabase::new().await;
         let address = database.dsn(Role::Audit);
@@ -55,10 +55,10 @@ impl Stage {
         Self { database, app, http, _server: server }
     }
 
-    /// Components whose database does not answer.
+    /// Components whose database does not respond.
     ///
     /// # Panics
-    /// As [`Stage::new`].
+    /// As for [`Stage::new`].
     pub async fn without_database() -> Self {
         let database = TestDatabase::new().await;
         let nowhere = format!("127.0.0.1:{}", rondo_testkit::port::free());
@@ -78,10 +78,10 @@ impl Stage {
         story::register(&self.http, email).await
     }
 
-    /// Takes every event out of the outbox, in order; all are valid.
+    /// Takes every event out of the outbox, in order, and checks their schemas.
     ///
     /// # Panics
-    /// When an event breaks its schema.
+    /// If an event violates its schema.
     pub async fn events(&self) -> Vec<CloudEvent> {
         let sql = "WITH taken AS (DELETE FROM outbox RETURNING *)
                    SELECT event_id::text, event_type, task_id, instant(occurred_at), traceparent, payload
@@ -104,10 +104,10 @@ impl Stage {
         rows.iter().map(event).collect()
     }
 
-    /// Takes every event out of the outbox and gives the one of this type.
+    /// Takes every event out of the outbox and returns the one of this type.
     ///
     /// # Panics
-    /// When there is none, or more than one.
+    /// If there is none, or more than one.
     pub async fn event(&self, event_type: &str) -> CloudEvent {
         let events = self.events().await;
         let types: Vec<_> = events.iter().map(|event| event.event_type.clone()).collect();
@@ -118,19 +118,19 @@ impl Stage {
         }
     }
 
-    /// Delivers one event to a capability, which is done with it.
+    /// Delivers one event to a capability, and expects `done`.
     ///
     /// # Panics
-    /// When it is not.
+    /// If the disposition differs.
     pub async fn deliver(&self, capability: &str, event: &CloudEvent) {
         let answer = self.app.consume(capability, std::slice::from_ref(event)).await;
         assert!(matches!(answer.as_deref(), Ok([Disposition::Done])), "{capability}: {answer:?}");
     }
 
-    /// Delivers a batch and tells of each event in one word what became of it.
+    /// Delivers a batch and returns one word per event: its disposition.
     ///
     /// # Errors
-    /// When nothing could be tried.
+    /// If the component could not try anything.
     pub async fn outcomes(
         &self,
         capability: &str,
@@ -145,10 +145,10 @@ impl Stage {
         Ok(dispositions.iter().map(word).collect())
     }
 
-    /// Lets every reminder come due whose time has come, as the bridge's clock does.
+    /// Fires every due reminder, like the bridge's clock.
     ///
     /// # Panics
-    /// When the database fails.
+    /// If the database fails.
     pub async fn fire_reminders(&self) {
         let bridge = self.database.session_as(Role::Bridge).await;
         let fire = "SELECT fired FROM reminders_fire($1, $2)";
@@ -157,7 +157,7 @@ impl Stage {
     }
 }
 
-/// The application of spin.toml, each component with the database login that `url` gives its role.
+/// The application of spin.toml; each component has the DSN that `url` returns for its role.
 fn load(address: &str, variables: &[(&str, &str)], url: impl Fn(Role) -> String) -> WasmApp {
     let manifest = Manifest::read(&root().join("spin.toml")).expect("our own spin.toml");
     let other = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
@@ -165,9 +165,9 @@ fn load(address: &str, variables: &[(&str, &str)], url: impl Fn(Role) -> String)
         _ if other(name).is_some() => other(name).map(str::to_owned),
         "database_host" => Some(address.to_owned()),
         "jwt_secret" | "link_secret" | "event_token" => Some(SECRET.to_owned()),
-        // Nobody here reads a mail that would verify an address.
+        // No test here verifies an address.
         "require_verified_email" => Some("false".to_owned()),
-        // Everybody here is at one address.
+        // All clients have the same address.
         "registration_limits" => Some("off".to_owned()),
         _ => Role::ALL.into_iter().find(|role| role.dsn_variable() == name).map(&url),
     });

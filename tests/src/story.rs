@@ -1,6 +1,6 @@
-//! The main job as a user sees it. A recurring task with a reminder is completed; the next occurrence
-//! follows; its reminder fires and a mail goes out; the audit log has every event once; and a device has seen
-//! each change as it happened.
+//! The main use case from a user's point of view. A recurring task with a reminder is completed, and the next
+//! occurrence follows. Its reminder fires, and a mail is sent. The audit log has every event once, and a
+//! device receives each change as it happens.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::account;
 
-/// How long any effect may take, on a busy machine.
+/// How long any effect may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// The password of every user who is registered here.
+/// The password of every user registered here.
 pub const PASSWORD: &str = "correct horse battery";
 
 /// A registered user with a token.
@@ -30,17 +30,17 @@ pub struct User {
 /// Registers a user.
 ///
 /// # Panics
-/// When that fails.
+/// If that fails.
 pub async fn register(http: &str, email: &str) -> User {
     let body = json!({"email": email, "password": PASSWORD, "name": "Ada"});
     let answer = Client::new(http).post("/api/auth/register", &body).await.expect("an answer");
     User::of(http, &answer.expect(201).json())
 }
 
-/// Logs a registered user in anew.
+/// Logs in a registered user again.
 ///
 /// # Panics
-/// When that fails.
+/// If that fails.
 pub async fn login(http: &str, email: &str) -> User {
     let body = json!({"email": email, "password": PASSWORD});
     let answer = Client::new(http).post("/api/auth/login", &body).await.expect("an answer");
@@ -58,7 +58,7 @@ impl User {
     }
 }
 
-/// RFC 3339 in UTC, a number of seconds from now.
+/// RFC 3339 in UTC, `seconds` from now.
 ///
 /// # Panics
 /// Never: the clock is after 1970.
@@ -85,10 +85,10 @@ pub fn from_now(seconds: i64) -> String {
     )
 }
 
-/// Plays the story against a running Rondo whose mail goes to `smtp`.
+/// Plays the story on a running Rondo that mails to `smtp`.
 ///
 /// # Panics
-/// When it does not come true.
+/// If an expectation fails.
 pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
     let user = register(http, email).await;
     account::verify(http, smtp, email).await;
@@ -97,8 +97,8 @@ pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
     let welcome = device.next(SOON).await.json();
     assert_eq!(welcome["type"], "welcome");
 
-    // A task that recurs daily. Its own reminder was due long ago, as was the task; the reminder of
-    // the next occurrence comes due as soon as that is made, for it is a day ahead of its due date.
+    // A task that recurs daily. Its own reminder was due long ago, like the task. The next occurrence's
+    // reminder is a day ahead of its due date, and so comes due as soon as that occurrence is created.
     let path = format!("/api/{}/tasks", user.id);
     let created = user
         .client
@@ -118,7 +118,7 @@ pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
         .await
         .expect("an answer")
         .expect(200);
-    // Completing what is completed changes nothing.
+    // Completing a completed task changes nothing.
     user.client
         .post(&format!("{path}/{id}/complete"), &json!({}))
         .await
@@ -191,10 +191,10 @@ pub async fn play(http: &str, ws: &str, smtp: &SmtpServer, email: &str) {
     device.close().await;
 }
 
-/// The audit log of a user, up to 500 entries.
+/// The user's audit log, up to 500 entries.
 ///
 /// # Panics
-/// When there is no answer.
+/// If there is no response.
 pub async fn audited(user: &User) -> Vec<Value> {
     let answer = user.client.get("/api/audit/logs?limit=500").await.expect("an answer");
     answer.expect(200).json().as_array().cloned().unwrap_or_default()

@@ -1,8 +1,8 @@
-//! Two years of one recurring task in Paris, with a clock that the test sets: what its user does on which
-//! day, what follows, and when mail goes out.
+//! Two years of one recurring task in Paris, with a clock that the test sets: the user's actions, the task's
+//! occurrences, and the times of the mails.
 //!
-//! Moments are in local time with that day's offset from UTC: +02 in summer, +01 in winter. So a reader sees
-//! the changes of the clock, and the test does not rely on the time-zone code that it checks.
+//! Moments are in local time with that day's offset from UTC: +02 in summer, +01 in winter. So the clock
+//! changes are visible, and the test does not rely on the time-zone code that it checks.
 
 mod diary;
 
@@ -14,12 +14,12 @@ use crate::arrangement::{Arrangement as _, Up, session};
 
 use self::diary::Diary;
 
-/// When the story begins. It lies in the past, because Kafka takes no records of the future.
+/// Start of the story. It is in the past, because Kafka accepts no records from the future.
 pub const BEGINNING: &str = "2022-10-24 10:00+02";
-/// Audit entries are kept for longer than it lasts, so that its end can look back at all of them.
+/// Audit entries are kept for longer than the story, so that its end can check all of them.
 const AUDIT_RETENTION_DAYS: &str = "1000";
 
-/// What `rondo up` is started with.
+/// The settings of `rondo up`.
 #[must_use]
 pub fn settings(clock: &Clock, smtp: &SmtpServer) -> Vec<(&'static str, String)> {
     let mut settings = clock.environment();
@@ -28,16 +28,16 @@ pub fn settings(clock: &Clock, smtp: &SmtpServer) -> Vec<(&'static str, String)>
     settings
 }
 
-/// Plays it against a running Rondo that goes by `clock` and whose mail goes to `smtp`.
+/// Plays the story on a running Rondo with this clock, which mails to `smtp`.
 ///
 /// # Panics
-/// When it does not come true.
+/// If an expectation fails.
 pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     assert_goes_by(up, clock).await;
     let mut ada = Diary::begin(&up.http(), clock, smtp, "ada@example.org").await;
 
-    // Sundays at half past two at night, with a mail a day ahead. On the first of them the clock
-    // goes back at three, so half past two comes twice: the first is meant.
+    // Sundays at 02:30, with a mail a day ahead. On the first of them the clock goes back from 03:00, so
+    // 02:30 occurs twice, and the first is meant.
     let first = ada
         .create(&json!({
             "title": "Back up the server", "time_zone": "Europe/Paris", "reminder_offset": "P1D",
@@ -48,21 +48,21 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     ada.sees(&["task.created", "reminder.scheduled"]).await;
     ada.is_reminded("2022-10-29 02:30+02").await;
 
-    // Done in time. In winter the task has its time of the wall clock again.
+    // Completed in time. In winter the task keeps its wall-clock time.
     ada.on("2022-10-30 08:00+01").await;
     ada.complete().await;
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2022-11-06 02:30+01").await;
     ada.is_reminded("2022-11-05 02:30+01").await;
 
-    // Skipped: the same task moves on, and its reminder with it.
+    // Skipped: the same task moves to the next slot, and its reminder with it.
     ada.on("2022-11-05 12:00+01").await;
     ada.skip().await;
     ada.sees(&["task.skipped", "reminder.scheduled"]).await;
     ada.is_due("2022-11-13 02:30+01").await;
     ada.is_reminded("2022-11-12 02:30+01").await;
 
-    // Completed by mistake: the next occurrence goes away, and comes back when it is really done.
+    // Completed by mistake: reopening withdraws the next occurrence, and completing again revives it.
     ada.on("2022-11-13 09:00+01").await;
     ada.complete().await;
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
@@ -73,8 +73,8 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2022-11-20 02:30+01").await;
 
-    // Just this one is postponed to Monday evening: the mail comes a day ahead of that, and not
-    // when it would have come.
+    // Only this occurrence is postponed to Monday evening: its mail comes a day ahead of that, and not at the
+    // former time.
     ada.on("2022-11-18 18:00+01").await;
     ada.edit("this", &json!({"due_date": "2022-11-21T19:00:00+01:00"})).await;
     ada.sees(&["task.updated", "reminder.scheduled"]).await;
@@ -85,21 +85,21 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     ada.is_due("2022-11-27 02:30+01").await;
     ada.is_reminded("2022-11-26 02:30+01").await;
 
-    // Done four months late. The sixteen Sundays since are skipped. On the next one the clock goes
-    // from two to three, so half past two is half past three.
+    // Completed four months late. The sixteen Sundays since then are skipped. On the next one the clock goes
+    // from 02:00 to 03:00, so 02:30 becomes 03:30.
     ada.on("2023-03-20 10:00+01").await;
     ada.complete().await;
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2023-03-26 03:30+02").await;
     ada.is_reminded("2023-03-25 03:30+01").await;
 
-    // A week later it is half past two again.
+    // A week later it is 02:30 again.
     ada.on("2023-03-26 12:00+02").await;
     ada.complete().await;
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2023-04-02 02:30+02").await;
 
-    // From now on at nine, all of them.
+    // From now on at 09:00, for the whole series.
     ada.edit("all", &json!({"due_date": "2023-04-02T09:00:00+02:00"})).await;
     ada.sees(&["task.updated", "reminder.scheduled"]).await;
     ada.is_reminded("2023-04-01 09:00+02").await;
@@ -109,22 +109,22 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     ada.is_due("2023-04-09 09:00+02").await;
     ada.is_reminded("2023-04-08 09:00+02").await;
 
-    // Late again, into autumn. Between the mail at nine on Saturday and nine on Sunday lie 25 hours.
+    // Late again, in autumn. Between the mail at 09:00 on Saturday and 09:00 on Sunday there are 25 hours.
     ada.on("2023-10-22 10:00+02").await;
     ada.complete().await;
     ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2023-10-29 09:00+01").await;
     ada.is_reminded("2023-10-28 09:00+02").await;
 
-    // This one is deleted, and the series goes on without it.
+    // This occurrence is deleted, and the series continues without it.
     ada.on("2023-10-28 12:00+02").await;
     ada.delete("this").await;
     ada.sees(&["task.deleted", "task.created", "reminder.scheduled"]).await;
     ada.is_due("2023-11-05 09:00+01").await;
     ada.is_reminded("2023-11-04 09:00+01").await;
 
-    // Weekly is too often: from this one on, the last day of every other month, six times. What was
-    // before has ended, and a new series begins here.
+    // From this occurrence on, the last day of every other month, six times. The previous series ends, and a
+    // new one begins here.
     ada.on("2023-11-05 12:00+01").await;
     let rule = json!({"frequency": "monthly", "interval": 2, "days_of_week": null,
                       "day_of_month": 31, "count": 6});
@@ -132,8 +132,7 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     let begun = ada.edit("future", &later).await;
     ada.sees(&["task.updated", "series.ended", "reminder.scheduled"]).await;
 
-    // A short month has its last day, the month after it has the 31st again, and the year is a
-    // leap year.
+    // A short month has its last day, the month after it has the 31st again, and the year is a leap year.
     for (due, done, reminded) in [
         ("2023-12-31 09:00+01", "2023-12-31 11:00+01", "2023-12-30 09:00+01"),
         ("2024-02-29 09:00+01", "2024-02-29 11:00+01", "2024-02-28 09:00+01"),
@@ -148,7 +147,7 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
         ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
     }
 
-    // The last one: nothing follows, and an event says so.
+    // The last occurrence: nothing follows, and an event says so.
     ada.is_due("2024-10-31 09:00+01").await;
     ada.is_reminded("2024-10-30 09:00+01").await;
     ada.on("2024-10-31 09:30+01").await;
@@ -156,8 +155,8 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     ada.sees(&["task.completed", "series.ended"]).await;
     ada.has_nothing_to_do().await;
 
-    // Looking back: what is left of the first series, to which belongs where the second began, and
-    // the second. The Sunday that she skipped and the 16 and 28 that she let pass are recorded.
+    // Both series at the end: the first has its occurrences up to where the second began, and the second has
+    // its own. The Sunday that the user skipped and the 16 and 28 passed slots are recorded.
     ada.got_no_other_mail();
     let parents: Vec<_> = ada.tasks().await.iter().map(|t| t["parent_task_id"].clone()).collect();
     let children = |task: &Value| parents.iter().filter(|parent| **parent == task["id"]).count();
@@ -168,8 +167,8 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     assert_eq!(ends, ["2022-11-06", "2022-12-04", "2023-03-19", "2023-04-16", "2023-10-22"]);
 }
 
-/// Its Postgres too goes by the clock: it does when `rondo up` has found the programs that
-/// [`Clock`] has put into its way, as it does when those are the ones it would have taken anyway.
+/// Its Postgres must use the clock too. It does if `rondo up` found the wrappers that [`Clock`] put into its
+/// PATH, which lead to the programs that it would otherwise have used.
 async fn assert_goes_by(up: &Up, clock: &Clock) {
     let session = session(&up.postgres()).await;
     let now = "SELECT extract(epoch FROM clock_timestamp())::bigint";
@@ -178,7 +177,7 @@ async fn assert_goes_by(up: &Up, clock: &Clock) {
     assert!(ahead.abs() < 60, "Postgres is {ahead} s ahead: run it by `cargo xtask test`");
 }
 
-/// The days of slots that were skipped.
+/// The days of skipped slots.
 async fn skipped_days(up: &Up) -> Vec<String> {
     let days = "SELECT slot::date::text FROM occurrences WHERE state = 'skipped' ORDER BY slot";
     let rows = session(&up.postgres()).await.query(days, &[]).await.expect("skipped slots");

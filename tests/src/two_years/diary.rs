@@ -1,4 +1,4 @@
-//! What the user of the story does and sees: her clock, her device, her mailbox.
+//! The story's user: her actions, her clock, her device and her mailbox.
 
 use jiff::{SignedDuration, Timestamp};
 use rondo_testkit::clock::Clock;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::account;
 use crate::story::{self, PASSWORD, SOON};
 
-/// How long before a reminder the clock is set, in seconds: one that is too early fires then, and one
-/// that is right is sent within that time, or soon after it.
+/// How long before a reminder the clock is set, in seconds: a reminder that is too early fires then, and a
+/// correct one is sent within that time or shortly after.
 const BEFORE_S: i64 = 2;
-/// How late a reminder's mail may be, by the clock of the story, on a busy machine, in seconds.
+/// How late a reminder's mail may be, by the story's clock on a busy machine, in seconds.
 const LATE_S_MAX: i64 = 30;
 
 /// One user's two years.
@@ -23,12 +23,12 @@ pub struct Diary<'a> {
     email: String,
     http: String,
     client: Client,
-    /// Entries of the audit log that have been looked at.
+    /// Number of audit entries already checked.
     seen: usize,
     reminded: usize,
-    /// The task that is open.
+    /// The open task.
     task: Value,
-    /// The one that she has completed last.
+    /// The task completed last.
     done: Value,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Diary<'a> {
         }
     }
 
-    /// It is then, and she signs in anew: her device's token has long expired.
+    /// Sets the clock and logs in again, because the device's token has long expired.
     pub async fn on(&mut self, moment: &str) {
         self.clock.set(at(moment));
         let password = json!({"email": self.email, "password": PASSWORD});
@@ -71,7 +71,7 @@ impl<'a> Diary<'a> {
         self.done = self.act("complete", &self.task).await;
     }
 
-    /// Reopens what she has completed last.
+    /// Reopens the task completed last.
     pub async fn reopen(&mut self) {
         self.task = self.act("reopen", &self.done).await;
     }
@@ -97,8 +97,8 @@ impl<'a> Diary<'a> {
         self.client.delete(&path).await.expect("an answer").expect(204);
     }
 
-    /// These events have come to the audit log since she looked last, and no others. They go by two
-    /// topics, so not all of them are in order.
+    /// Asserts that exactly these events have reached the audit log since the last call. They come by two
+    /// topics, so their order is not fixed.
     pub async fn sees(&mut self, types: &[&str]) {
         let mut wanted = types.to_vec();
         wanted.sort_unstable();
@@ -114,13 +114,13 @@ impl<'a> Diary<'a> {
         })
         .await;
         self.seen += types.len();
-        // The one that is open may be another now.
+        // Another task may be the open one now.
         if let [task] = &self.pending().await[..] {
             self.task = task.clone();
         }
     }
 
-    /// She has one open task, which is due at that moment.
+    /// Asserts that she has one open task, due at that moment.
     pub async fn is_due(&self, moment: &str) {
         let due: Vec<_> =
             self.pending().await.iter().map(|task| task["due_date"].clone()).collect();
@@ -131,7 +131,7 @@ impl<'a> Diary<'a> {
         assert_eq!(self.pending().await, [] as [Value; 0]);
     }
 
-    /// At that moment, and not before, she gets a mail about her task.
+    /// Asserts that a mail about her task is sent at that moment and not before.
     pub async fn is_reminded(&mut self, moment: &str) {
         let remind_at = at(moment);
         self.on(&(remind_at - SignedDuration::from_secs(BEFORE_S)).to_string()).await;
@@ -153,7 +153,7 @@ impl<'a> Diary<'a> {
         assert_eq!(self.reminders().len(), self.reminded);
     }
 
-    /// All her tasks, in the order in which they were made.
+    /// All her tasks, in the order of their creation.
     pub async fn tasks(&self) -> Vec<Value> {
         self.list("sort_by=created_at&sort_order=asc").await
     }
@@ -168,7 +168,7 @@ impl<'a> Diary<'a> {
         answer.as_array().expect("a list").clone()
     }
 
-    /// When each mail about her task was sent.
+    /// The time of each mail about her task.
     fn reminders(&self) -> Vec<Timestamp> {
         let mails = self.smtp.mails();
         let title = "Back up the server";

@@ -1,4 +1,4 @@
-//! Certificates for servers on loopback, from an authority that nobody else trusts.
+//! Certificates for servers on loopback, from an authority that only the tests trust.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// A server's certificate with its key.
+/// A server's certificate and key.
 #[derive(Clone)]
 pub struct Certificate {
-    /// The authority that it is from, in PEM.
+    /// The certificate of its authority, in PEM.
     pub authority: String,
     config: Arc<ServerConfig>,
 }
@@ -27,7 +27,7 @@ impl Certificate {
     /// A certificate for the server with this name or address.
     ///
     /// # Panics
-    /// When none can be made.
+    /// If it cannot be created.
     #[must_use]
     pub fn of(name: &str) -> Self {
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
@@ -50,7 +50,7 @@ impl Certificate {
         Self { authority: pem, config: Arc::new(config) }
     }
 
-    /// What takes connections with it.
+    /// The acceptor for connections with this certificate.
     #[must_use]
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))

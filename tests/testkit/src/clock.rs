@@ -16,7 +16,7 @@ use crate::database;
 use crate::folder::Folder;
 
 const LIBRARY: &str = "libfaketimeMT.so.1";
-/// Library folders, some with a folder for each architecture.
+/// Library folders. Some have a folder for each architecture.
 const LIBRARY_FOLDERS: [&str; 3] = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
 /// The program of Postgres that starts with the clock.
 const POSTGRES: &str = "postgres";

@@ -82,7 +82,7 @@ impl TestDatabase {
         self.server.roles.get(role).clone().with_dbname(&self.name)
     }
 
-    /// A session of the superuser.
+    /// A superuser's session.
     ///
     /// # Panics
     /// When the server does not answer.
@@ -130,14 +130,14 @@ pub async fn program_folder() -> PathBuf {
     PathBuf::from(row.get::<_, String>(0))
 }
 
-/// The server that this test program uses.
+/// The server of this test program.
 #[derive(Debug)]
 struct TestServer {
-    /// The superuser's, to database `postgres`.
+    /// The superuser's DSN of database `postgres`.
     admin: Dsn,
     roles: RoleDsns,
     template: String,
-    /// Only when this program has started it. A static is never dropped, see [`crate::leash`].
+    /// Present only if this program started the server. A static is never dropped, see [`crate::leash`].
     _own: Option<(PrivateServer, DataFolder, Folder)>,
 }
 
@@ -224,7 +224,7 @@ async fn template(admin: &Dsn, session: &Session) -> anyhow::Result<String> {
         let has_ended = filling.ended();
         drop(filling);
         has_ended.cancelled().await;
-        // Closed to sessions, because Postgres copies no database that is in use.
+        // Closed to sessions, because Postgres cannot copy a database in use.
         session
             .batch_execute(&format!(
                 "ALTER DATABASE {unfinished} ALLOW_CONNECTIONS false;
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_killed_program_left_is_swept() {
+    async fn databases_of_a_killed_program_are_swept() {
         let server = TestServer::get().await;
         let session = server.session(SUPERUSER).await;
         // Above the highest process id of any system.

@@ -11,25 +11,24 @@ use serde_json::{Value, json};
 use crate::process::root;
 use crate::response::Response;
 
-/// The kept document, which is the served one.
+/// The committed document, which is also the served one.
 const DOCUMENT: &str = "docs/openapi.json";
 const PROBLEM: &str = "application/problem+json";
 
-/// An answer to a request for a path that the document does not have, or by a method that it does
-/// not know, says nothing here.
+/// Checks a response. Requests for unknown paths or methods are not checked here.
 ///
 /// # Panics
-/// When the operation has no such answer.
+/// If the operation has no such response.
 pub fn assert_described(method: &Method, path_and_query: &str, answer: &Response) {
     let path = path_and_query.split('?').next().unwrap_or_default();
     let Some(operations) = document().operations_of(path) else { return };
     let method = method.as_str();
     let faults = match operations.get(if method == "HEAD" { "GET" } else { method }) {
         Some(operation) => operation.faults_of(answer, method != "HEAD"),
-        // A preflight is answered by the front for every path alike (Fetch standard, "CORS-preflight fetch").
+        // The front answers a preflight for every path alike (Fetch standard, "CORS-preflight fetch").
         None if answer.header("access-control-allow-methods").is_some() => return,
         None if method == "OPTIONS" && answer.status == 204 => wrong_methods(operations, answer),
-        // Whose method it is not may learn so only with a token.
+        // Only a caller with a token learns that a method does not exist.
         None if matches!(answer.status.as_u16(), 401 | 403 | 429 | 503) => return,
         None => method_not_allowed(operations, answer),
     };
@@ -42,7 +41,7 @@ pub fn assert_described(method: &Method, path_and_query: &str, answer: &Response
 }
 
 struct Document {
-    /// Operations by method, for each path, as its segments; `{…}` stands for any.
+    /// Operations by method for each path, as segments; `{…}` matches any segment.
     paths: Vec<(Vec<String>, BTreeMap<String, Operation>)>,
 }
 
@@ -51,9 +50,9 @@ struct Operation {
 }
 
 struct Answer {
-    /// Name, whether it has to be there, and schema.
+    /// Name, whether it is required, and schema.
     headers: Vec<(String, bool, Validator)>,
-    /// Media type and schema; none for an answer without a body.
+    /// Media type and schema; none for a response without a body.
     body: Option<(String, Validator)>,
 }
 
@@ -81,7 +80,7 @@ impl Document {
                 (path.split('/').map(str::to_owned).collect(), operations(of_path))
             })
             .collect();
-        // Words come before what stands for any.
+        // Literal segments take precedence over parameters.
         paths.sort_by_key(|(path, _)| path.iter().filter(|segment| is_any(segment)).count());
         Self { paths }
     }
@@ -112,7 +111,7 @@ impl Operation {
         Self { answers: answers.collect() }
     }
 
-    /// Without its body, when only its head was asked for.
+    /// Ignores the body if only the head was requested.
     fn faults_of(&self, answer: &Response, is_whole: bool) -> Vec<String> {
         match self.answers.get(&answer.status.as_u16()) {
             Some(described) => described.faults_of(answer, is_whole),
@@ -177,7 +176,7 @@ impl Answer {
     }
 }
 
-/// 405 belongs to no operation: it says which ones there are.
+/// 405 belongs to no operation; it lists the existing ones.
 fn method_not_allowed(operations: &BTreeMap<String, Operation>, answer: &Response) -> Vec<String> {
     let mut faults = wrong_methods(operations, answer);
     if answer.status != 405 {
@@ -186,7 +185,7 @@ fn method_not_allowed(operations: &BTreeMap<String, Operation>, answer: &Respons
     faults
 }
 
-/// What is wrong with `Allow`: it has the methods of the document, `HEAD` where `GET` is, and `OPTIONS`.
+/// Faults of `Allow`: it has the methods of the document, `HEAD` where `GET` is, and `OPTIONS`.
 fn wrong_methods(operations: &BTreeMap<String, Operation>, answer: &Response) -> Vec<String> {
     let head = operations.contains_key("GET").then_some("HEAD");
     let known = operations.keys().map(String::as_str).chain(head).chain(["OPTIONS"]);
@@ -200,7 +199,7 @@ fn wrong_methods(operations: &BTreeMap<String, Operation>, answer: &Response) ->
         .collect()
 }
 
-/// A number is one when it is written as one.
+/// A number if the text is one.
 fn header_value(text: &str) -> Value {
     text.parse::<u64>().map_or_else(|_| text.into(), Value::from)
 }
@@ -245,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Whether the answer to `GET path` passes.
+    /// Whether the response to `GET path` passes.
     fn passes(
         path: &str,
         status: u16,
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_document_does_not_have_is_noticed() {
+    fn undocumented_responses_are_noticed() {
         const JSON: (&str, &str) = ("content-type", "application/json");
         const ID: (&str, &str) = ("x-request-id", "a");
         let tags = |headers: &[_], body| passes("/api/1/tags", 200, headers, body);
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_comes_alone_and_options_name_the_methods() {
+    fn head_has_no_body_and_options_names_the_methods() {
         const JSON: (&str, &str) = ("content-type", "application/json");
         const ID: (&str, &str) = ("x-request-id", "a");
         let passes = |method: Method, status: u16, headers: &[_], body: &str| {

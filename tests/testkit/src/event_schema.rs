@@ -1,5 +1,5 @@
-//! Checks every event that a test sees against the published JSON Schemas, and for data that must never be in
-//! one.
+//! Checks every event that a test sees against the published JSON Schemas, and for data that no event may
+//! contain.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,11 +16,11 @@ const FORBIDDEN_MEMBERS: [&str; 4] = ["password", "password_hash", "token", "ema
 /// Parts of e-mail addresses, connection strings, bearer tokens and JSON Web Tokens.
 const FORBIDDEN_TEXT: [&str; 3] = ["@", "Bearer ", "eyJ"];
 
-/// Members that a user has written, so that they say nothing about the program.
+/// Members with text of the user, which proves nothing about the program.
 const USERS_OWN_MEMBERS: [&str; 3] = ["title", "description", "tags"];
 
 /// # Panics
-/// When the event's type has no schema, when it does not fit, or when it carries a secret.
+/// If the event's type has no schema, the event does not match it, or it contains a secret.
 #[track_caller]
 pub fn assert_event_valid(event: &Value) {
     if let Err(errors) = check_event(event) {
@@ -29,7 +29,7 @@ pub fn assert_event_valid(event: &Value) {
 }
 
 /// # Errors
-/// What is wrong, one line each.
+/// The faults, one per line.
 pub fn check_event(event: &Value) -> Result<(), Vec<String>> {
     let event_type = event["event_type"].as_str().unwrap_or_default();
     let Some(schema) = schemas().get(event_type) else {
@@ -49,7 +49,7 @@ pub fn known_types() -> Vec<&'static str> {
     schemas().keys().map(String::as_str).collect()
 }
 
-/// What a user wrote may contain anything; of other text, none may look like an address or a token.
+/// A user's text may contain anything; no other text may look like an address or a token.
 fn find_forbidden(value: &Value, path: &str, errors: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -68,7 +68,7 @@ fn find_forbidden(value: &Value, path: &str, errors: &mut Vec<String>) {
             }
         }
         Value::String(text) => {
-            // JSON within a string is a dead letter's original.
+            // JSON within a string is a dead letter's original event.
             match serde_json::from_str(text) {
                 Ok(inner @ Value::Object(_)) => find_forbidden(&inner, path, errors),
                 _ if FORBIDDEN_TEXT.iter().any(|forbidden| text.contains(forbidden)) => {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn every_fault_is_named() {
         for (change, expected) in [
             (json!({"event_type": "task.eaten"}), "no schema for event_type \"task.eaten\""),
             (json!({"user_id": "2"}), "/user_id"),

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::leash::Leash;
 
-/// A folder below the system's temporary one. It is removed on drop or when the test program ends in any
+/// A folder in the system's temporary folder. It is removed on drop, or when the test program ends in any
 /// other way, after any Postgres with its data in it has stopped.
 ///
-/// Other users may pass through it, because a Postgres that root starts runs as another user.
+/// Other users may traverse it, because a Postgres started by root runs as another user.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -18,7 +18,7 @@ pub struct Folder {
 
 impl Folder {
     /// # Panics
-    /// When it cannot be created.
+    /// If it cannot be created.
     #[must_use]
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -1,4 +1,4 @@
-//! A small HTTP client: JSON in, JSON out, no redirects, a deadline on everything.
+//! A small HTTP client: JSON requests and responses, no redirects, a time limit on everything.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::described_answer::assert_described;
 
 pub use crate::response::Response;
 
-/// Longest wait for an answer and its body.
+/// Time limit for a response and its body.
 const ANSWER_SECONDS_MAX: u64 = 30;
 
 /// A client of one server; clones share connections.
@@ -50,7 +50,7 @@ impl fmt::Display for HttpError {
 impl std::error::Error for HttpError {}
 
 impl Client {
-    /// `base` is like `http://127.0.0.1:3000`; paths are appended to it.
+    /// `base` is, for example, `http://127.0.0.1:3000`; paths are appended to it.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
         let connections = legacy::Client::builder(TokioExecutor::new()).build_http();
@@ -64,10 +64,10 @@ impl Client {
         Self { is_described: false, ..Self::new(base) }
     }
 
-    /// The same client with a header on each request.
+    /// The same client with an additional header on each request.
     ///
     /// # Panics
-    /// When the name or the value cannot be in a header.
+    /// If the name or the value is not valid in a header.
     #[must_use]
     pub fn with_header(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
@@ -88,31 +88,31 @@ impl Client {
     }
 
     /// # Errors
-    /// When there is no answer; any status is an answer.
+    /// If there is no response; any status is a response.
     pub async fn get(&self, path: &str) -> Result<Response, HttpError> {
         self.request(Method::GET, path).send().await
     }
 
     /// # Errors
-    /// When there is no answer; any status is an answer.
+    /// If there is no response; any status is a response.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Response, HttpError> {
         self.request(Method::POST, path).json(body).send().await
     }
 
     /// # Errors
-    /// When there is no answer; any status is an answer.
+    /// If there is no response; any status is a response.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Response, HttpError> {
         self.request(Method::PUT, path).json(body).send().await
     }
 
     /// # Errors
-    /// When there is no answer; any status is an answer.
+    /// If there is no response; any status is a response.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Response, HttpError> {
         self.request(Method::PATCH, path).json(body).send().await
     }
 
     /// # Errors
-    /// When there is no answer; any status is an answer.
+    /// If there is no response; any status is a response.
     pub async fn delete(&self, path: &str) -> Result<Response, HttpError> {
         self.request(Method::DELETE, path).send().await
     }
@@ -129,7 +129,7 @@ impl Client {
     }
 }
 
-/// A request that has not been sent yet.
+/// An unsent request.
 #[derive(Debug)]
 #[must_use = "nothing happens before `send`"]
 pub struct Pending<'a> {
@@ -142,7 +142,7 @@ pub struct Pending<'a> {
 
 impl Pending<'_> {
     /// # Panics
-    /// When the name or the value cannot be in a header.
+    /// If the name or the value is not valid in a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::try_from(name).expect("a header's name");
         self.headers.insert(name, HeaderValue::try_from(value).expect("a header's value"));
@@ -155,17 +155,17 @@ impl Pending<'_> {
         self.body(body.to_string())
     }
 
-    /// A body as it is, without a content type of its own.
+    /// A raw body, without a content type of its own.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
     /// # Errors
-    /// When there is no whole answer; any status is an answer.
+    /// If there is no complete response; any status is a response.
     ///
     /// # Panics
-    /// When the path cannot be in a URL, or the OpenAPI document has no such response to this request.
+    /// If the path cannot be in a URL, or the OpenAPI document has no such response to this request.
     pub async fn send(self) -> Result<Response, HttpError> {
         let url = format!("{}{}", self.client.base, self.path);
         let mut request = Request::new(Full::new(self.body));
@@ -189,7 +189,7 @@ impl Pending<'_> {
     }
 }
 
-/// The innermost cause says the most: "connection refused" instead of "client error".
+/// The innermost cause is the most specific: "connection refused" instead of "client error".
 fn cause(error: &dyn std::error::Error) -> HttpError {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers one connection with `answer` and returns what it was asked.
+    /// Answers one connection with `answer`, and returns the request.
     async fn answering(answer: &'static str) -> (Client, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let client = Client::new(format!("http://{}/", listener.local_addr().unwrap()));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_answer_is_no_answer() {
+    async fn an_incomplete_response_is_an_error() {
         let (client, _server) = answering("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{").await;
         let error = client.get("/").await.unwrap_err();
         assert!(matches!(error, HttpError::Connection(_)), "{error}");

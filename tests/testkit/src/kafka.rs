@@ -36,13 +36,13 @@ const KAFKA_VERSION: &str = "4.3.1";
 /// Kafka's form of a cluster id: 16 bytes in base64url.
 const CLUSTER_ID: &str = "cm9uZG8tdGVzdC1rYWZrYQ";
 
-/// Longest wait for a start, also after a kill and on a busy machine.
+/// Time limit for a start, even after a kill and on a busy machine.
 const START_SECONDS_MAX: u64 = 60;
 
-/// Longest wait for a clean shutdown.
+/// Time limit for a clean shutdown.
 const STOP_SECONDS_MAX: u64 = 30;
 
-/// Longest wait for one answer of the broker.
+/// Time limit for one response of the broker.
 const ANSWER_SECONDS_MAX: u64 = 10;
 
 const JVM_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
@@ -140,8 +140,8 @@ impl BrokerBuilder {
             ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
             ("log.dirs", folder.join("data").display().to_string()),
         ];
-        // One node holds every topic; files and buffers are small; a group does not wait for more members;
-        // a topic that the program forgot to create is an error.
+        // One node holds every topic; files and buffers are small; a group does not wait for more members; an
+        // uncreated topic is an error.
         let fixed = [
             ("offsets.topic.replication.factor", "1"),
             ("offsets.topic.num.partitions", "3"),
@@ -189,7 +189,7 @@ impl Broker {
     }
 
     /// # Panics
-    /// When the broker was not started with one.
+    /// If the broker was started without one.
     #[must_use]
     pub fn secure_listener(&self) -> &SecureListener {
         self.secure.as_ref().expect("a broker that was built with `secure()`")
@@ -200,19 +200,19 @@ impl Broker {
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap()).set("session.timeout.ms", "6000");
-        // Clients would complain about brokers that were killed on purpose.
+        // Clients would warn about brokers that were killed on purpose.
         config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
         config
     }
 
-    /// kill -9.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         if let Some(mut process) = self.process().take() {
             process.kill();
         }
     }
 
-    /// Starts again on the same ports and data, and waits until the broker answers.
+    /// Starts it again on the same ports and data, and waits until the broker responds.
     ///
     /// # Panics
     /// When it still runs, or does not start.
@@ -225,10 +225,10 @@ impl Broker {
         self.await_answer().await;
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits for the end.
     ///
     /// # Panics
-    /// When it takes too long.
+    /// If that takes too long.
     pub async fn stop(&self) {
         let process = self.process().take();
         if let Some(mut process) = process {
@@ -251,7 +251,7 @@ impl Broker {
         }
     }
 
-    /// Publishes a record, as a foreign program would.
+    /// Publishes a record, like a foreign program.
     ///
     /// # Panics
     /// When the broker rejects it.
@@ -265,7 +265,7 @@ impl Broker {
         sent.unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
     }
 
-    /// All records of a topic up to now, by partition and offset.
+    /// All present records of a topic, by partition and offset.
     ///
     /// # Panics
     /// When the topic does not exist or the broker does not answer.

@@ -1,9 +1,9 @@
-//! Ends what a test program has started, however that program ends.
+//! Cleans up after a test program, however it ends.
 //!
-//! Destructors do not run when the program is killed, and those of statics never run. So a small shell
-//! reads from a pipe whose other end this process holds, and cleans up when the pipe closes. Linux'
-//! parent-death signal does not serve: it fires when the *thread* that started a child ends, and each test
-//! has its own thread.
+//! Destructors do not run when the program is killed, and those of statics never run. So a small shell reads
+//! from a pipe whose other end this process holds, and cleans up when the pipe closes. Linux's parent-death
+//! signal does not help: it fires when the *thread* that started a child ends, and each test has its own
+//! thread.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
@@ -17,7 +17,7 @@ kill -KILL "$1" 2>/dev/null
 "#;
 
 /// Stops any Postgres with its data in folder `$1`, which a killed `rondo up` leaves running on purpose, and
-/// removes the folder. Tries again while a dying process still writes into it.
+/// removes the folder. Retries while a dying process still writes into it.
 const REMOVE: &str = r#"
 while read -r _; do :; done
 find "$1" -name postmaster.pid 2>/dev/null | while read -r file; do
@@ -69,7 +69,7 @@ impl Leash {
         Self { shell }
     }
 
-    /// Lets go; from here on the caller cleans up.
+    /// Releases the process or folder; from here on the caller cleans up.
     pub fn release(&mut self) {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
@@ -77,7 +77,7 @@ impl Leash {
 }
 
 impl Drop for Leash {
-    /// Returns when the cleanup is done.
+    /// Returns after the cleanup.
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
@@ -92,16 +92,16 @@ mod tests {
     use super::*;
     use crate::folder::Folder;
 
-    /// Dropping closes the pipe, as the end of this process would.
+    /// Dropping closes the pipe, like the end of this process.
     #[test]
-    fn what_is_held_ends_with_the_leash() {
+    fn a_held_process_ends_with_the_leash() {
         let mut held = Command::new("/bin/sleep").arg("100").spawn().unwrap();
         drop(Leash::hold_process(held.id()));
         assert_eq!(held.wait().unwrap().signal(), Some(9));
     }
 
     #[test]
-    fn what_was_released_stays() {
+    fn a_released_process_stays() {
         let mut held = Command::new("/bin/sleep").arg("100").spawn().unwrap();
         Leash::hold_process(held.id()).release();
         assert!(held.try_wait().unwrap().is_none());
@@ -109,8 +109,8 @@ mod tests {
         held.wait().unwrap();
     }
 
-    /// A process that SIGQUIT ends, like a postmaster, even if it inherits that SIGQUIT is ignored: what a
-    /// script runs in the background does.
+    /// A process that ends with SIGQUIT, like a postmaster, even if it inherits that SIGQUIT is ignored, as a
+    /// script's background processes do.
     fn postmaster() -> Child {
         let script = "$SIG{QUIT} = 'DEFAULT'; $| = 1; print \"ready\\n\"; sleep 100";
         let mut perl = Command::new("perl");

@@ -1,7 +1,7 @@
-//! What tests share. Only ever a dev-dependency.
+//! Shared by all tests; only ever a dev-dependency.
 //!
-//! Postgres, Kafka, SMTP and the built binaries are the real ones. Whatever a test starts ends with the
-//! test program, even when that panics or is killed (see [`leash`]).
+//! Postgres, Kafka, SMTP and the built binaries are real. Whatever a test starts ends with the test program,
+//! even if that panics or is killed (see [`leash`]).
 //!
 //! - [`database`]: a fresh database for each test, with a session for each role;
 //! - [`clock`]: a clock that a test sets, for the built programs and their Postgres;

@@ -1,15 +1,15 @@
 //! A database full of users and tasks, for plans and measurements: many users with a few tasks each, and one
-//! with very many, whose rows are scattered among those of the others.
+//! with a great many, whose rows are scattered among those of the others.
 
 use rondo_database::Session;
 use rondo_domain::search;
 
-/// How many there are to be.
+/// The numbers of users and tasks.
 #[derive(Debug, Clone, Copy)]
 pub struct Population {
     pub users: i64,
     pub tasks_per_user: i64,
-    /// Tasks of the one user that has very many.
+    /// Number of tasks of the busy user.
     pub busy_user_tasks: i64,
 }
 
@@ -20,14 +20,14 @@ impl Default for Population {
 }
 
 impl Population {
-    /// Fills a database that has the schema, as its owner's superuser may, and brings the planner's
-    /// statistics up to date. Answers with the busy user's id.
+    /// Fills a database that has the schema, as superuser, and updates the planner's statistics. Returns the
+    /// busy user's id.
     ///
-    /// Every task is pending, in progress or completed; most have a due date, a priority and tags;
-    /// every tenth has a reminder; each user has tombstones of a tenth as many tasks.
+    /// Tasks are pending, in progress or completed; most have a due date, a priority and tags; every tenth
+    /// has a reminder. Each user has a tenth as many tombstones as tasks.
     ///
     /// # Errors
-    /// When a statement fails.
+    /// If a statement fails.
     pub async fn fill(&self, session: &Session) -> anyhow::Result<i64> {
         let row = session
             .query_one(
@@ -45,7 +45,7 @@ impl Population {
         session
             .execute(TASKS, &[&busy, &last, &self.busy_user_tasks, &self.tasks_per_user])
             .await?;
-        // Else they would be read from one end to the other for each batch.
+        // Otherwise each batch would scan the whole table.
         session.batch_execute("ANALYZE tasks").await?;
         fill_search(session, busy, last).await?;
         session
@@ -87,8 +87,8 @@ impl Population {
     }
 }
 
-/// Drops the indexes of what is about to be filled, and answers with the statements that make them
-/// anew: millions of search keys go into an index many times faster all at once than task by task.
+/// Drops the indexes of the table to fill, and returns the statements that recreate them: building an index
+/// from millions of search keys at once is many times faster than task by task.
 async fn take_indexes(session: &Session) -> anyhow::Result<String> {
     let rows = session
         .query(
@@ -105,10 +105,10 @@ async fn take_indexes(session: &Session) -> anyhow::Result<String> {
     Ok(statements(1))
 }
 
-/// Tasks whose search keys are written by one statement.
+/// Number of tasks whose search keys one statement writes.
 const SEARCH_TASKS_MAX: i64 = 20_000;
 
-/// Writes what the tasks of users are found by, as the product does.
+/// Writes the search keys of users' tasks, as the product does.
 async fn fill_search(session: &Session, first_user: i64, last_user: i64) -> anyhow::Result<()> {
     let mut after = 0_i64;
     loop {
@@ -139,8 +139,8 @@ async fn fill_search(session: &Session, first_user: i64, last_user: i64) -> anyh
     }
 }
 
-/// $1 the busy user, $2 the last user, $3 the busy user's tasks, $4 those of each other one. All text
-/// is plain lower-case English but for a capital, so it is folded by lower().
+/// $1 the busy user, $2 the last user, $3 the busy user's tasks, $4 those of each other user. All text is
+/// plain lower-case English except for a capital, so lower() folds it.
 const TASKS: &str = "
 INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text, title_key,
                    due_at, time_zone, created_at, updated_at, completed_at, revision)

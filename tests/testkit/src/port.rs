@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 
-/// Below the ephemeral ports (Linux: from 32768). From that range, any outgoing connection could take the
-/// port before the program binds it or while it is down, even that of the client that tries to reach it.
+/// Below the ephemeral ports (Linux: from 32768). In that range, any outgoing connection could take the port
+/// before the program binds it or while it is down, even that of the client that tries to reach it.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// A free port on loopback.
 ///
 /// # Panics
-/// When none is found.
+/// If none is found.
 #[must_use]
 pub fn free() -> u16 {
     let random = RandomState::new();

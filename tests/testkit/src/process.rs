@@ -29,7 +29,7 @@ const LOG_LINES_SHOWN: usize = 150;
 const INHERITED: [&str; 7] =
     ["PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "RUST_BACKTRACE", "JAVA_HOME"];
 
-/// What to start: a program with arguments and an environment.
+/// A program to start, with arguments and an environment.
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
@@ -87,8 +87,8 @@ impl Program {
         self
     }
 
-    /// Starts the program as a script starts one in the background: with SIGINT and SIGQUIT ignored, which
-    /// its children inherit.
+    /// Starts the program like a script's background process: with SIGINT and SIGQUIT ignored, which its
+    /// children inherit.
     #[must_use]
     pub fn in_background(mut self) -> Self {
         let script = r#"trap "" INT QUIT; exec "$0" "$@""#;
@@ -125,12 +125,12 @@ impl Program {
     }
 }
 
-/// A running child. Dropping it kills it; when the test has failed, its last lines are shown.
+/// A running child. Dropping it kills it, and if the test has failed, shows its last lines.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
-    // Released first, see `drop`: once the child is reaped, its process id may belong to another.
+    // Released first, see `drop`: once the child is reaped, another process may get its id.
     leash: Leash,
     log: Log,
 }
@@ -141,7 +141,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What the child has printed so far, both streams, one line each.
+    /// The child's output so far, both streams, one line each.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.last(LOG_LINES_MAX)
@@ -155,7 +155,7 @@ impl Process {
     /// Waits for a line of the log.
     ///
     /// # Panics
-    /// When no such line comes in time, or the child ends without it.
+    /// If no such line comes in time, or the child ends without it.
     pub async fn line(
         &mut self,
         what: &str,
@@ -175,7 +175,7 @@ impl Process {
         found.unwrap_or_else(|status| panic!("{} ended with {status} before {what}", self.name))
     }
 
-    /// Sends a signal; nothing when the child has ended.
+    /// Sends a signal; does nothing if the child has ended.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a process id");
         let _ = kill(Pid::from_raw(pid), signal);
@@ -184,7 +184,7 @@ impl Process {
     /// Waits for the child's end.
     ///
     /// # Panics
-    /// When it does not end in time.
+    /// If it does not end in time.
     pub async fn exit(&mut self, within: Duration) -> ExitStatus {
         let name = self.name.clone();
         eventually(&format!("the end of {name}"), within, async || {
@@ -193,10 +193,10 @@ impl Process {
         .await
     }
 
-    /// SIGTERM, then waits for the child's end.
+    /// Sends SIGTERM and waits for the child's end.
     ///
     /// # Panics
-    /// When it does not end in time.
+    /// If it does not end in time.
     pub async fn terminate(&mut self, within: Duration) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.exit(within).await
@@ -220,7 +220,7 @@ impl Drop for Process {
     }
 }
 
-/// The last lines that a child has printed.
+/// The last lines of a child's output.
 #[derive(Debug, Clone, Default)]
 struct Log {
     lines: Arc<Mutex<VecDeque<String>>>,
@@ -262,11 +262,11 @@ impl Log {
     }
 }
 
-/// Raises the limit of open files, for this process and the children that it starts from then on, to what
-/// the system permits; returns the limit.
+/// Raises the limit of open files to what the system permits, for this process and the children that it
+/// starts from then on, and returns the limit.
 ///
 /// # Panics
-/// When the system does not tell.
+/// If the system does not report its limit.
 #[must_use]
 pub fn open_files_raised() -> usize {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");

@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::event_schema::check_event;
 use crate::kafka::{Broker, Record};
 
-/// `ce_source` of what a test itself has put into a topic; such records are not checked.
+/// `ce_source` of records that a test itself publishes; they are not checked.
 pub const FOREIGN_SOURCE: &str = "/test";
 
-/// The topics, and the start of the types that each carries.
+/// The topics, and the prefixes of the types that each carries.
 const TOPICS: [(&str, &[&str]); 4] = [
     ("task-events", &["task.", "series."]),
     ("reminders", &["reminder.", "notification.", "digest."]),
@@ -18,11 +18,11 @@ const TOPICS: [(&str, &[&str]); 4] = [
     ("dlq-events", &["event.dead_lettered"]),
 ];
 
-/// Reads all topics of Rondo from their beginning and checks every record. Answers with them.
+/// Reads all topics of Rondo from their beginning, checks every record, and returns them.
 ///
 /// # Panics
-/// When a topic is missing, a record is not what the contract says, an event differs between two
-/// topics or two sendings, or a user's events are out of order.
+/// If a topic is missing, a record violates the contract, an event differs between two topics or two
+/// sendings, or a user's events are out of order.
 pub async fn assert_published_valid(broker: &Broker) -> BTreeMap<&'static str, Vec<Record>> {
     let mut all = BTreeMap::new();
     let mut values: BTreeMap<String, String> = BTreeMap::new();
@@ -48,7 +48,7 @@ pub async fn assert_published_valid(broker: &Broker) -> BTreeMap<&'static str, V
     all
 }
 
-/// The event in a record, if key, headers and value are right.
+/// The event in a record, if key, headers and value are valid.
 fn check_record(record: &Record, families: &[&str]) -> Result<Value, String> {
     let event: Value = serde_json::from_str(&record.value).map_err(|error| error.to_string())?;
     check_event(&event).map_err(|errors| errors.join("\n"))?;
@@ -81,7 +81,7 @@ fn check_record(record: &Record, families: &[&str]) -> Result<Value, String> {
     }
     match record.header("traceparent") {
         Some(trace) if is_traceparent(trace) => {}
-        // What somebody else has put into a topic may come without.
+        // Events that other programs published may lack it.
         None if is_dead => {}
         other => return Err(format!("header traceparent is {other:?}")),
     }
@@ -98,12 +98,12 @@ fn is_traceparent(text: &str) -> bool {
         if is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2))
 }
 
-/// Revisions of each user in one topic. An event may be sent again, after a kill; the first sendings
-/// are in order.
+/// Revisions of each user in one topic. After a kill, events may be sent again, but the first sendings are in
+/// order.
 #[derive(Default)]
 struct Order {
     seen: BTreeSet<String>,
-    /// The last revision of a user's tasks, with the partition that all of the user's events are in.
+    /// The last revision of a user's tasks, and the partition of all of the user's events.
     last: BTreeMap<String, (i32, i64)>,
 }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_record_is_named() {
+    fn every_fault_of_a_record_is_named() {
         assert!(check_record(&record(1), &["task."]).is_ok());
         let check = |change: fn(&mut Record), expected: &str| {
             let mut record = record(1);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_is_no_disorder_but_an_older_revision_is() {
+    fn repeated_events_are_in_order_but_older_revisions_are_not() {
         let mut order = Order::default();
         let mut check = |revision: i64| {
             let record = record(revision);

@@ -11,28 +11,28 @@ use tokio::task::JoinSet;
 
 use crate::wait::eventually;
 
-/// Largest request that is taken, in bytes.
+/// Maximum length of a request, in bytes.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
-/// What the receiver does once it has read a request.
+/// The receiver's reaction to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaction {
-    /// Sends this, to the byte, and closes the connection.
+    /// Sends exactly these bytes, and closes the connection.
     Answer(String),
-    /// Says nothing and keeps the connection.
+    /// Sends nothing and keeps the connection.
     Hang,
-    /// Closes the connection without a word.
+    /// Closes the connection without a response.
     Drop,
 }
 
 impl Reaction {
-    /// An answer with this status and this body.
+    /// A response with this status and body.
     #[must_use]
     pub fn status(status: u16, body: &str) -> Self {
         Self::with_header(status, "X-Test: 1", body)
     }
 
-    /// The same with a header.
+    /// The same with an additional header.
     #[must_use]
     pub fn with_header(status: u16, header: &str, body: &str) -> Self {
         let length = body.len();
@@ -55,7 +55,7 @@ pub struct Received {
 impl Received {
     /// A header's value.
     ///
-    /// # Panics
+    /// If there is none, or more than one.
     /// When there is none, or more than one.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
@@ -74,7 +74,7 @@ struct State {
     otherwise: Option<Reaction>,
 }
 
-/// A running receiver; it ends with this.
+/// A running receiver; it ends when dropped.
 pub struct Receiver {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -82,10 +82,10 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one that answers everything with 204.
+    /// Starts a receiver that answers everything with 204.
     ///
     /// # Panics
-    /// When there is no free port.
+    /// If there is no free port.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound port").port();
@@ -105,26 +105,26 @@ impl Receiver {
         format!("http://127.0.0.1:{}/hook?token=a", self.port)
     }
 
-    /// How it reacts to the next request that has no reaction yet.
+    /// Queues a reaction to one of the next requests.
     pub fn react(&self, reaction: Reaction) {
         lock(&self.state).reactions.push_back(reaction);
     }
 
-    /// How it reacts to requests that no reaction is set for.
+    /// Sets the reaction to requests without a queued one.
     pub fn otherwise(&self, reaction: Reaction) {
         lock(&self.state).otherwise = Some(reaction);
     }
 
-    /// What has come so far.
+    /// The requests so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         lock(&self.state).received.clone()
     }
 
-    /// Waits until so many requests have come, and gives all.
+    /// Waits until `count` requests have come, and returns all of them.
     ///
     /// # Panics
-    /// When they do not come in time.
+    /// If they do not come in time.
     pub async fn await_received(&self, count: usize, within: Duration) -> Vec<Received> {
         eventually(&format!("{count} requests"), within, async || {
             let received = self.received();
@@ -164,7 +164,7 @@ async fn handle(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
         }
         Reaction::Drop => Ok(()),
         Reaction::Hang => {
-            // Until the other side has had enough.
+            // Until the client gives up.
             stream.read_to_end(&mut Vec::new()).await.map(|_| ())
         }
     }

@@ -13,10 +13,10 @@ pub struct Response {
 }
 
 impl Response {
-    /// This response, if it has the status.
+    /// Returns this response if it has the status.
     ///
     /// # Panics
-    /// When it has another; the message has the body.
+    /// If it has another; the message includes the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
@@ -24,7 +24,7 @@ impl Response {
     }
 
     /// # Panics
-    /// When the body is not JSON.
+    /// If the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -37,7 +37,7 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value, when it is there and text.
+    /// A header's value, if it is present and text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

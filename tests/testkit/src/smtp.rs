@@ -17,20 +17,20 @@ use self::session::Session;
 use crate::certificate::Certificate;
 use crate::wait::eventually;
 
-/// What the server does wrong with one delivery.
+/// A fault in one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// This reply to MAIL FROM, for example `451 4.3.0 try later` or `550 5.7.1 no`.
     Sender(String),
     /// This reply to RCPT TO.
     Recipient(String),
-    /// This reply after the whole mail has been received.
+    /// This reply after the complete mail has been received.
     Data(String),
-    /// Accepts the connection and never says a word.
+    /// Accepts the connection and never sends anything.
     Hang,
     /// Closes the connection in the middle of the mail.
     DropInData,
-    /// Records the mail, then closes the connection instead of saying so.
+    /// Records the mail, then closes the connection without a reply.
     DropAfterData,
 }
 
@@ -41,12 +41,12 @@ pub struct Mail {
     pub from: String,
     /// Envelope recipients, without brackets.
     pub to: Vec<String>,
-    /// As sent, without the stuffed dots and the last dot.
+    /// As sent, without dot-stuffing and the final dot.
     pub data: String,
 }
 
 impl Mail {
-    /// A header's value with its folded lines joined; names in any case.
+    /// A header's value with its folded lines joined; names are case-insensitive.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         let head = self.data.split("\r\n\r\n").next().unwrap_or_default();
@@ -57,8 +57,8 @@ impl Mail {
         })
     }
 
-    /// What follows the headers, still in its transfer encoding, with quoted-printable's soft line
-    /// breaks removed.
+    /// The text after the headers, still in its transfer encoding, with quoted-printable's soft line breaks
+    /// removed.
     #[must_use]
     pub fn body(&self) -> String {
         let body = self.data.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -66,7 +66,7 @@ impl Mail {
     }
 }
 
-/// What the server asks of its clients.
+/// What the server requires of its clients.
 #[derive(Default)]
 pub struct Demand {
     /// TLS with this certificate; none: plain text.
@@ -77,7 +77,7 @@ pub struct Demand {
     pub credentials: Option<(String, String)>,
 }
 
-/// A running server; it ends when this is dropped.
+/// A running server; it ends when dropped.
 #[derive(Debug)]
 pub struct SmtpServer {
     port: u16,
@@ -88,22 +88,22 @@ pub struct SmtpServer {
 #[derive(Debug, Default)]
 struct State {
     mails: Mutex<Vec<Mail>>,
-    /// One for each coming connection or delivery, in order.
+    /// One for each future connection or delivery, in order.
     faults: Mutex<VecDeque<Fault>>,
     connections: AtomicUsize,
 }
 
 impl SmtpServer {
-    /// One that asks nothing of its clients.
+    /// Starts a server without requirements.
     ///
     /// # Panics
-    /// When loopback has no free port.
+    /// If loopback has no free port.
     pub async fn start() -> Self {
         Self::demanding(Demand::default()).await
     }
 
     /// # Panics
-    /// When loopback has no free port.
+    /// If loopback has no free port.
     pub async fn demanding(demand: Demand) -> Self {
         let demand = Arc::new(demand);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port on loopback");
@@ -117,7 +117,7 @@ impl SmtpServer {
                 let (state, demand) = (Arc::clone(&shared), Arc::clone(&demand));
                 state.connections.fetch_add(1, Ordering::Relaxed);
                 sessions.spawn(async move {
-                    // A client that goes away is the client's matter.
+                    // A disconnected client is not an error.
                     if let Ok(session) = Session::open(stream, &state, &demand).await {
                         let _ = session.run().await;
                     }
@@ -139,24 +139,24 @@ impl SmtpServer {
         self.port
     }
 
-    /// Spoils the next `count` deliveries that have not been spoilt yet.
+    /// Makes `count` further deliveries fail.
     pub fn fail(&self, fault: &Fault, count: usize) {
         locked(&self.state.faults).extend(std::iter::repeat_n(fault.clone(), count));
     }
 
-    /// Deliveries that are still to be spoilt.
+    /// Number of deliveries that will still fail.
     #[must_use]
     pub fn faults_left(&self) -> usize {
         locked(&self.state.faults).len()
     }
 
-    /// Connections so far.
+    /// Number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// What has been accepted so far, in order.
+    /// The accepted mails so far, in order.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
         locked(&self.state.mails).clone()
@@ -165,7 +165,7 @@ impl SmtpServer {
     /// Waits for a mail.
     ///
     /// # Panics
-    /// When none comes in time.
+    /// If none comes in time.
     pub async fn await_mail(
         &self,
         what: &str,
@@ -185,7 +185,7 @@ impl SmtpServer {
 }
 
 impl State {
-    /// Takes the next fault if it is of the kind asked for.
+    /// Takes the next fault if `is_it` matches.
     fn take_fault(&self, is_it: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = locked(&self.faults);
         faults.front().is_some_and(is_it).then(|| faults.pop_front()).flatten()
@@ -207,7 +207,7 @@ mod tests {
 
     const SECONDS: Duration = Duration::from_secs(10);
 
-    /// Says lines one after another, each after a reply; returns the last lines of the replies.
+    /// Sends lines one after another, each after a reply; returns the last lines of the replies.
     async fn talk(server: &SmtpServer, lines: &[&str]) -> io::Result<Vec<String>> {
         let stream = TcpStream::connect(("127.0.0.1", server.port())).await?;
         let (reader, mut writer) = stream.into_split();

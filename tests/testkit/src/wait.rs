@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// The first pause between two looks; pauses double up to [`PAUSE_MS_MAX`].
+/// The first pause between two attempts; pauses double up to [`PAUSE_MS_MAX`].
 const PAUSE_MS_MIN: u64 = 2;
 const PAUSE_MS_MAX: u64 = 50;
 
@@ -24,7 +24,7 @@ const PAUSE_MS_MAX: u64 = 50;
 /// ```
 ///
 /// # Panics
-/// When `within` has passed. The message has `what` and the last error of `look`.
+/// If `within` has passed. The message has `what` and the last error of `look`.
 pub async fn eventually<T, E: Display>(
     what: &str,
     within: Duration,
@@ -34,12 +34,12 @@ pub async fn eventually<T, E: Display>(
     let mut pause_ms = PAUSE_MS_MIN;
     let mut seen = "no answer at all".to_owned();
     loop {
-        // Bounded, because a look that hangs would hide what was awaited.
+        // Bounded, because a hanging `look` would hide what was awaited.
         let left = within.saturating_sub(start.elapsed()).max(Duration::from_millis(PAUSE_MS_MAX));
         match tokio::time::timeout(left, look()).await {
             Ok(Ok(found)) => return found,
             Ok(Err(other)) => seen = other.to_string(),
-            // The error before says more than this timeout.
+            // The previous error says more than this timeout.
             Err(_) => {}
         }
         assert!(
@@ -69,14 +69,14 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "for a blue moon; last seen: a white one")]
-    async fn the_deadline_tells_what_was_seen() {
+    async fn the_panic_has_the_last_error() {
         eventually("a blue moon", Duration::from_millis(5), async || Err::<(), _>("a white one"))
             .await;
     }
 
     #[tokio::test]
     #[should_panic(expected = "last seen: no answer at all")]
-    async fn a_look_that_hangs_is_cut() {
+    async fn a_hanging_look_times_out() {
         eventually("an answer", Duration::from_millis(5), async || {
             std::future::pending::<Result<(), String>>().await
         })

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// What a server said next.
+/// What the server sent next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     Json(Value),
@@ -22,7 +22,7 @@ pub enum Frame {
 
 impl Frame {
     /// # Panics
-    /// When the connection has ended.
+    /// If the connection has ended.
     #[must_use]
     #[track_caller]
     pub fn json(self) -> Value {
@@ -47,15 +47,15 @@ impl WebSocket {
     /// Connects to `ws://…`.
     ///
     /// # Errors
-    /// When the handshake fails.
+    /// If the handshake fails.
     pub async fn connect(url: &str) -> Result<Self, String> {
         Self::connect_with_protocols(url, &[]).await
     }
 
-    /// Connects and offers subprotocols.
+    /// Connects, offering subprotocols.
     ///
     /// # Errors
-    /// When the handshake fails.
+    /// If the handshake fails.
     pub async fn connect_with_protocols(url: &str, protocols: &[&str]) -> Result<Self, String> {
         let mut request = url.into_client_request().map_err(|error| error.to_string())?;
         if !protocols.is_empty() {
@@ -69,31 +69,31 @@ impl WebSocket {
     }
 
     /// # Errors
-    /// When the connection has ended.
+    /// If the connection has ended.
     pub async fn send(&mut self, frame: &Value) -> Result<(), String> {
         self.send_text(&frame.to_string()).await
     }
 
     /// # Errors
-    /// When the connection has ended.
+    /// If the connection has ended.
     pub async fn send_text(&mut self, text: &str) -> Result<(), String> {
         self.stream.send(Message::text(text)).await.map_err(|error| error.to_string())
     }
 
-    /// The next frame; pings and pongs are not frames.
+    /// The next frame; pings and pongs do not count.
     ///
     /// # Panics
-    /// When none comes in time, or one that is no JSON.
+    /// If none comes in time, or it is not JSON.
     pub async fn next(&mut self, within: Duration) -> Frame {
         self.next_before(Instant::now() + within).await.unwrap_or_else(|| {
             panic!("no WebSocket frame within {:.1} s", within.as_secs_f64());
         })
     }
 
-    /// Reads until `is_last` says so of the frames so far, and returns them all.
+    /// Reads until `is_last` accepts the frames so far, and returns them all.
     ///
     /// # Panics
-    /// When that does not happen in time, or the connection ends first; the message has the frames.
+    /// If that takes too long, or the connection ends first; the message has the frames.
     pub async fn collect_until(
         &mut self,
         what: &str,
@@ -114,12 +114,12 @@ impl WebSocket {
         }
     }
 
-    /// Whether nothing comes for this long.
+    /// Whether nothing arrives for this long.
     pub async fn is_silent(&mut self, during: Duration) -> bool {
         self.next_before(Instant::now() + during).await.is_none()
     }
 
-    /// Closes the connection in the orderly way.
+    /// Closes the connection with a closing handshake.
     pub async fn close(mut self) {
         let _ = self.stream.close(None).await;
     }
@@ -136,7 +136,7 @@ impl WebSocket {
                 }
                 Some(Ok(Message::Ping(_))) => {
                     self.pings += 1;
-                    // The answer is queued by the library; this sends it.
+                    // The library queues the response; this sends it.
                     let _ = self.stream.flush().await;
                 }
                 Some(Ok(Message::Close(frame))) => {

@@ -32,7 +32,7 @@ async fn records_outlive_a_kill() {
 }
 
 #[tokio::test]
-async fn the_secure_listener_wants_a_password_and_shows_its_certificate() {
+async fn the_secure_listener_requires_a_password_and_has_its_certificate() {
     let broker = Broker::builder().secure().start().await;
     let listener = broker.secure_listener();
     let config = |listener: &SecureListener| {

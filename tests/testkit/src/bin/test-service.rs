@@ -1,4 +1,6 @@
-//! `test-service postgres|kafka [--secure]`: one service for many test programs, or for a person.
+//! `test-service postgres
+//!
+//! kafka [--secure]`: one service for many test programs, or for manual use.
 //!
 //! It prints one line that says how to reach the service and exits when its standard input closes, so that it
 //! cannot outlive its parent.

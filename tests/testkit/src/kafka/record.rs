@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-/// One record as it is in a topic.
+/// One record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub partition: i32,
@@ -24,13 +24,13 @@ impl Record {
     }
 }
 
-/// Reads a topic from its beginning to its present end; `timeout` is for each answer.
+/// Reads a topic from its beginning to its current end; `timeout` applies to each response.
 ///
 /// # Panics
-/// When there is no such topic, or no answer.
+/// If there is no such topic, or no response.
 pub(super) fn read_topic(config: &ClientConfig, topic: &str, timeout: Duration) -> Vec<Record> {
     let mut config = config.clone();
-    // A group's id is required, though nothing is ever committed under it.
+    // A group's id is required, although nothing is ever committed for it.
     config.set("group.id", "testkit-reader").set("enable.partition.eof", "true");
     config.set("enable.auto.commit", "false");
     let consumer: BaseConsumer = config.create().expect("a consumer");

@@ -10,13 +10,13 @@ use crate::port;
 const SCRAM_USER: &str = "rondo";
 const SCRAM_PASSWORD: &str = "testkit-scram-secret";
 
-/// Protects the broker's key on disk; Java wants a password for any key store.
+/// Protects the broker's key on disk; Java requires a password for every key store.
 const KEY_STORE_PASSWORD: &str = "testkit";
 
-/// How to reach the listener with TLS and SASL.
+/// The address and credentials of the listener with TLS and SASL.
 #[derive(Debug, Clone)]
 pub struct SecureListener {
-    /// `localhost:PORT`, the name in the certificate.
+    /// `localhost:PORT`, with the name in the certificate.
     pub bootstrap: String,
     /// For SCRAM-SHA-512.
     pub username: String,
@@ -25,10 +25,10 @@ pub struct SecureListener {
     pub ca: PathBuf,
 }
 
-/// Makes a key with a certificate for it, and says how clients reach the listener.
+/// Creates a key and its certificate, and returns the listener's address and credentials.
 pub(super) fn listener(folder: &Path) -> SecureListener {
     let ca = folder.join("ca.pem");
-    // Java's own tool, because Java is needed anyway.
+    // Java's own tool, because Java is required anyway.
     let tool = |arguments: &[&str]| {
         let mut command = Command::new("keytool");
         command.args(arguments).args(["-alias", "broker", "-storepass", KEY_STORE_PASSWORD]);
@@ -80,7 +80,7 @@ pub(super) fn add_listener(
     ]);
 }
 
-/// The argument of `--add-scram` with which the broker's data is formatted.
+/// The argument of `--add-scram` for formatting the broker's data.
 pub(super) fn scram_user() -> String {
     format!("SCRAM-SHA-512=[name={SCRAM_USER},password={SCRAM_PASSWORD}]")
 }

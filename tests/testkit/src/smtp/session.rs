@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 
 use super::{Demand, Fault, Mail, State, locked};
 
-/// Longest line that is read, beyond RFC 5321's 1,000.
+/// Maximum length of a line, more than RFC 5321's 1,000.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Largest mail that is taken.
+/// Maximum size of a mail.
 const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Plain or encrypted.
@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
 
     pub(super) async fn run(mut self) -> io::Result<()> {
         if self.state.take_fault(|fault| *fault == Fault::Hang).is_some() {
-            // Until the client gives up: its end of the connection closes.
+            // Until the client gives up and closes its end of the connection.
             tokio::io::copy(&mut self.stream, &mut tokio::io::sink()).await?;
             return Ok(());
         }
@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Receives a mail; `false` when the connection is to be closed.
+    /// Receives a mail; `false` if the connection must be closed.
     async fn data(&mut self) -> io::Result<bool> {
         self.reply("354 end with a dot").await?;
         let mut data = Vec::new();
@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
         self.to.clear();
     }
 
-    /// The next line with its end; none when the client has gone.
+    /// The next line with its end; none if the client has gone.
     async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         (&mut self.stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
