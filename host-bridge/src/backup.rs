@@ -105,6 +105,7 @@ pub async fn run(
 
 /// Creates a data folder from a backup.
 ///
+/// # Errors
 /// If the folder is in use or not empty, or the backup is incomplete or from a later release. Nothing is left
 /// of the folder then.
 pub async fn restore(args: RestoreArgs, shutdown: &Shutdown) -> anyhow::Result<()> {

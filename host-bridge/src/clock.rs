@@ -26,7 +26,7 @@ const FAILURE_MS: u64 = 1_000;
 
 const FIRE: &str = include_str!("../sql/reminders_fire.sql");
 
-/// Fires what is due. Several clocks can run at once: each reminder fires once.
+/// Fires due reminders and digests. Several clocks can run at once: each reminder fires once.
 pub struct Clock {
     pub database: Database,
     /// How late a reminder may still fire, and a digest be sent.
@@ -90,7 +90,7 @@ pub struct Firing {
     pub missed: i64,
 }
 
-/// Fires what is due, at most [`BATCH_MAX`] reminders.
+/// Fires due reminders, at most [`BATCH_MAX`].
 ///
 /// # Errors
 /// When the database fails.

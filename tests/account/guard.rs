@@ -225,11 +225,11 @@ async fn until_refused<E: std::fmt::Debug>(
     // More than the bucket holds: on a slow machine it refills meanwhile.
     for asked in 0..10 * BY_ADDRESS {
         let answer = ask(asked).await.expect("an answer");
-        let standing = answer.header("ratelimit").expect("a standing");
+        let quota = answer.header("ratelimit").expect("a quota");
         assert!(answer.header("ratelimit-policy").is_some_and(|policy| policy.contains(";q=")));
         if answer.status == 429 {
             assert!(asked >= at_least, "refused after {asked}");
-            assert!(standing.contains(";r=0"), "{standing}");
+            assert!(quota.contains(";r=0"), "{quota}");
             return throttled(&answer);
         }
     }

@@ -46,7 +46,7 @@ impl Stage {
     }
 
     /// Waits for `count` mails with this subject.
-    async fn told(&self, subject: &str, count: usize) {
+    async fn await_mails(&self, subject: &str, count: usize) {
         eventually(subject, SOON, async || match self.mails(subject) {
             found if found == count => Ok(()),
             found => Err(format!("{found} mails")),
@@ -95,9 +95,9 @@ impl Foothold {
 
     async fn holds(&self) {
         self.api_token.get("/api/tasks").await.expect("an answer").expect(200);
-        let told = self.receiver.received().len();
+        let received = self.receiver.received().len();
         post(&self.session, "/api/tasks", &json!({"title": "told"}), 201).await;
-        self.receiver.await_received(told + 1, SOON).await;
+        self.receiver.await_received(received + 1, SOON).await;
     }
 
     /// Nothing is left of it except reading, until the access token expires.
@@ -107,14 +107,14 @@ impl Foothold {
         let left = owner.get(&format!("/api/webhooks/{}", self.webhook)).await;
         let left = left.expect("an answer").expect(200).json();
         assert_eq!(left["disabled_reason"], "recovery", "{left}");
-        let told = self.receiver.received().len();
+        let received = self.receiver.received().len();
         post(owner, "/api/tasks", &json!({"title": "secret"}), 201).await;
         // A webhook of the owner receives the same event, so the delivery round is over.
         let own = Receiver::start().await;
         post(owner, "/api/webhooks", &webhook(&own.url()), 201).await;
         post(owner, "/api/tasks", &json!({"title": "another secret"}), 201).await;
         own.await_received(1, SOON).await;
-        assert_eq!(self.receiver.received().len(), told, "the intruder is still told");
+        assert_eq!(self.receiver.received().len(), received, "the intruder still receives events");
     }
 
     /// The session can neither continue nor do anything sensitive.
@@ -201,8 +201,8 @@ async fn changing_the_password_keeps_only_its_session() {
     post(&owner, "/api/auth/tokens", &api_token(), 201).await;
     account::verify(&stage.up.http(), &stage.smtp, EMAIL).await;
     let intruder = Foothold::of(&stage, &stage.login(PASSWORD, 200).await).await;
-    stage.told("A new API token", 1).await;
-    stage.told("A new webhook", 1).await;
+    stage.await_mails("A new API token", 1).await;
+    stage.await_mails("A new webhook", 1).await;
     let hook = intruder.receiver.url();
     assert!(stage.smtp.mails().iter().all(|mail| !mail.body().contains(&hook)), "the whole URL");
 
@@ -220,7 +220,7 @@ async fn changing_the_password_keeps_only_its_session() {
     let pair = post(&owner, CHANGE, &change(PASSWORD, NEW_PASSWORD), 200).await;
     assert_eq!(pair.header("cache-control"), Some("no-store"));
     let pair = pair.json();
-    stage.told("Your password has been changed", 1).await;
+    stage.await_mails("Your password has been changed", 1).await;
     intruder.loses_session(&stage).await;
     stage.login(PASSWORD, 401).await;
     stage.login(NEW_PASSWORD, 200).await;

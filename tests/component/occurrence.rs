@@ -227,7 +227,7 @@ async fn a_skipped_occurrence_does_not_obstruct_later_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_tells_local_times_and_instants() {
+async fn a_preview_has_local_times_and_instants() {
     let stage = Stage::set().await;
     let (status, answer) = stage
         .preview(&json!({"due_date": "2031-03-29T01:30:00Z", "time_zone": "Europe/Paris",

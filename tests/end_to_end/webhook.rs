@@ -79,7 +79,7 @@ async fn newest(client: &Client, webhook: &Value, status: &str, attempts: i64) -
 }
 
 /// Makes delayed deliveries due.
-async fn hurry(session: &Session) {
+async fn make_due(session: &Session) {
     let sql = "UPDATE webhook_deliveries SET next_attempt_at = now() WHERE status = 'pending' AND NOT leased";
     session.execute(sql, &[]).await.expect("deliveries that are due");
 }
@@ -129,7 +129,7 @@ async fn a_webhook_receives_events() {
     let shown =
         user.client.get(&format!("/api/webhooks/{}", webhook["id"])).await.expect("an answer");
     assert!(shown.json()["failing_since"].is_string(), "{}", shown.text());
-    hurry(&session).await;
+    make_due(&session).await;
     let delivered = newest(&user.client, &webhook, "delivered", 2).await;
     let received = receiver.received();
     assert_eq!(received.len(), 6);

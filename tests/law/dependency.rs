@@ -1,7 +1,7 @@
 //! Law: dependencies point one way, and the domain stays pure.
 //!
-//! `domain ← contract ← {guest ← components, host-bridge, ws-sync}`; the crates beside them are
-//! technology, one each, and know nothing of tasks.
+//! `domain ← contract ← {guest ← components, host-bridge, ws-sync}`; every
+//! other crate wraps one technology and knows nothing of tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

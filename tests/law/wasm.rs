@@ -10,12 +10,12 @@ use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 /// The imports and exports of a world.
 #[derive(Debug, PartialEq, Eq)]
-struct Doors {
+struct Interfaces {
     imports: BTreeSet<String>,
     exports: BTreeSet<String>,
 }
 
-impl Doors {
+impl Interfaces {
     fn of(resolve: &Resolve, world: WorldId) -> Self {
         let world = &resolve.worlds[world];
         let names = |items: &mut dyn Iterator<Item = (&WorldKey, &WorldItem)>| {
@@ -63,7 +63,7 @@ fn component_path(name: &str) -> PathBuf {
 #[test]
 fn components_have_the_imports_and_exports_of_their_world() {
     for name in &components() {
-        let (declared, built) = (Doors::declared(name), Doors::built(name));
+        let (declared, built) = (Interfaces::declared(name), Interfaces::built(name));
         let undeclared: Vec<_> = built.imports.difference(&declared.imports).collect();
         assert!(undeclared.is_empty(), "{name} imports what its world does not: {undeclared:?}");
         assert_eq!(built.exports, declared.exports, "exports of {name}");
@@ -74,9 +74,9 @@ fn components_have_the_imports_and_exports_of_their_world() {
 /// imports of the standard library are granted as a whole.
 #[test]
 fn worlds_grant_nothing_unused() {
-    let standard = Doors::declared("std");
+    let standard = Interfaces::declared("std");
     for name in &components() {
-        let (declared, built) = (Doors::declared(name), Doors::built(name));
+        let (declared, built) = (Interfaces::declared(name), Interfaces::built(name));
         let granted = declared.imports.difference(&standard.imports);
         let unused: Vec<_> = granted.filter(|import| !built.imports.contains(*import)).collect();
         assert!(unused.is_empty(), "{name} does not use {unused:?}");
@@ -87,8 +87,8 @@ fn worlds_grant_nothing_unused() {
 #[test]
 fn no_component_reaches_files_or_sockets() {
     for name in &components() {
-        for doors in [Doors::declared(name), Doors::built(name)] {
-            let reached: Vec<_> = doors
+        for interfaces in [Interfaces::declared(name), Interfaces::built(name)] {
+            let reached: Vec<_> = interfaces
                 .imports
                 .iter()
                 .filter(|import| {

@@ -176,7 +176,7 @@ async fn a_dead_letter_is_redriven() {
     // Dead letters as if the audit component had failed to handle the events: one that it can handle, and one
     // that it never will.
     let session = session(&rondo).await;
-    let bury = format!(
+    let insert = format!(
         "WITH lost AS (DELETE FROM audit_logs WHERE action_type = 'task.created' RETURNING *)
          INSERT INTO dead_letters (event_id, consumer, state, attempts, error_code, error_message, topic, key,
              headers, value, created_at, updated_at)
@@ -187,7 +187,7 @@ async fn a_dead_letter_is_redriven() {
          SELECT '{POISON}', 'audit', 'open', 1, 'rejected', 'x', 'task-events', '1',
              '{{\"ce_type\": \"task.created\", \"ce_time\": \"2031-01-01T00:00:00Z\"}}', '{{}}', now(), now()"
     );
-    session.batch_execute(&bury).await.expect("two rows");
+    session.batch_execute(&insert).await.expect("two rows");
     rondo.measured("rondo_dead_letters 2").await;
     let mut redrive = Program::built("rondo")
         .arguments(["dlq", "redrive", "1", "2"])

@@ -18,8 +18,8 @@ pub fn files(extension: &str) -> Vec<PathBuf> {
 
 /// The components, by their folders in components/, sorted.
 ///
+/// # Panics
 /// If the folder cannot be read.
-/// When the folder cannot be read.
 #[must_use]
 pub fn components() -> Vec<String> {
     let entries = std::fs::read_dir(root().join("components")).expect("components/");

@@ -13,8 +13,8 @@ use rondo_guest::{Refusal, body, caller, clock};
 use serde_json::{Map, Value};
 
 use crate::bindings::wasi::random::random::get_random_bytes;
-use crate::mail::{self, Deed};
-use crate::store::{Made, Store};
+use crate::mail::{self, AccountChange};
+use crate::store::{Store, TokenCreation};
 
 /// Maximum number of tokens of one user.
 const TOKENS_MAX: i64 = 100;
@@ -41,7 +41,7 @@ pub fn create(request: &Request) -> Result<Response, Refusal> {
     let hash = secret::hash(&token).unwrap_or_default();
     let expires_at = form.expires_at.map(|at| at.to_string());
     let scopes = form.scopes.iter().map(|scope| scope.as_str().to_owned());
-    let notice = mail::notice(Deed::TokenMade(form.scopes), request)?;
+    let notice = mail::notice(AccountChange::TokenMade(form.scopes), request)?;
     let made = Store::open()?.create_api_token(
         login,
         &hash,
@@ -52,12 +52,12 @@ pub fn create(request: &Request) -> Result<Response, Refusal> {
         &notice,
     )?;
     let made = match made {
-        Made::Token(json) => json,
-        Made::TooMany => {
+        TokenCreation::Token(json) => json,
+        TokenCreation::TooMany => {
             return Err(Refusal::new(ProblemCode::TooManyTokens)
                 .detail(format!("A user has at most {TOKENS_MAX} tokens.")));
         }
-        Made::SessionEnded => return Err(caller::session_ended()),
+        TokenCreation::SessionEnded => return Err(caller::session_ended()),
     };
     let mut answer: Value =
         serde_json::from_str(&made).map_err(|error| Refusal::internal(error.to_string()))?;

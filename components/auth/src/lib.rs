@@ -24,7 +24,7 @@ use rondo_guest::{Refusal, caller};
 
 use crate::form::Credentials;
 use crate::session::Session;
-use crate::store::{Opening, Store, Try};
+use crate::store::{LoginTry, Opening, Store};
 
 /// The handler of one method of a route.
 type Answer = fn(&Request) -> Result<Response, Refusal>;
@@ -121,8 +121,8 @@ fn login(request: &Request) -> Result<Response, Refusal> {
     let (email_key, address) = (credentials.email_key.as_str(), address.as_deref());
     let store = Store::open()?;
     let login = match store.begin_login(email_key, address, &throttle::login_limits())? {
-        Try::Taken(login) => login,
-        Try::Throttled { retry_after_s } => return Err(throttle::refusal(retry_after_s)),
+        LoginTry::Taken(login) => login,
+        LoginTry::Throttled { retry_after_s } => return Err(throttle::refusal(retry_after_s)),
     };
     let hash = login.as_ref().map(|login| login.password_hash.as_str());
     let matches = password::verify(&credentials.password, hash)?;

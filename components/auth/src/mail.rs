@@ -37,7 +37,7 @@ impl Purpose {
 
 /// A change to an account that its owner is notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum AccountChange {
     PasswordChanged,
     /// An API token with these scopes was created.
     TokenMade(Scopes),
@@ -54,15 +54,15 @@ pub fn write(purpose: Purpose, request: &Request) -> Result<Value, Refusal> {
 }
 
 /// A notice of a change, in the form that the database stores.
-pub fn notice(deed: Deed, request: &Request) -> Result<Value, Refusal> {
-    let (purpose, subject, what) = match deed {
-        Deed::PasswordChanged => (
+pub fn notice(change: AccountChange, request: &Request) -> Result<Value, Refusal> {
+    let (purpose, subject, what) = match change {
+        AccountChange::PasswordChanged => (
             "password_changed",
             "Your password has been changed",
             "the password of your Rondo account has been changed. All other sessions have ended."
                 .to_owned(),
         ),
-        Deed::TokenMade(scopes) => (
+        AccountChange::TokenMade(scopes) => (
             "api_token_made",
             "A new API token",
             format!(

@@ -7,7 +7,7 @@ use rondo_guest::http::{Request, Response};
 use rondo_guest::{Refusal, body, caller};
 
 use crate::form::{self, PasswordChange, Reset};
-use crate::mail::{self, Deed, Purpose};
+use crate::mail::{self, AccountChange, Purpose};
 use crate::session::Session;
 use crate::store::{Opening, PasswordTry, Store};
 use crate::{password, throttle};
@@ -64,7 +64,7 @@ pub fn reset(request: &Request) -> Result<Response, Refusal> {
     let (email, name) = (owner.email.as_deref(), owner.name.as_deref());
     password::judge("password", &reset.password, email, name)?;
     let password_hash = password::hash(&reset.password)?;
-    let notice = mail::notice(Deed::PasswordChanged, request)?;
+    let notice = mail::notice(AccountChange::PasswordChanged, request)?;
     if store.reset(&hash, &password_hash, &notice)? {
         Ok(Response::empty(204))
     } else {
@@ -100,7 +100,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     let (email, name) = (Some(present.email.as_str()), present.name.as_deref());
     password::judge("new_password", &form.new_password, email, name)?;
     let hash = password::hash(&form.new_password)?;
-    let notice = mail::notice(Deed::PasswordChanged, request)?;
+    let notice = mail::notice(AccountChange::PasswordChanged, request)?;
     let account = store.account(login.user_id)?.ok_or_else(caller::session_ended)?;
     let opening =
         Opening::PasswordChange { login, verified_hash: &present.hash, hash: &hash, notice };

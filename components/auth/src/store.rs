@@ -91,12 +91,12 @@ impl Store {
         email_key: &str,
         address: Option<&str>,
         limits: &Value,
-    ) -> Result<Try, DatabaseError> {
+    ) -> Result<LoginTry, DatabaseError> {
         let parameters = [text(email_key), optional(address, text), text(limits.to_string())];
         let mut row = self.0.query_one(include_str!("sql/login_begin.sql"), &parameters)?;
         let retry_after_s = row.int("retry_after_s")?;
         if retry_after_s > 0 {
-            return Ok(Try::Throttled { retry_after_s });
+            return Ok(LoginTry::Throttled { retry_after_s });
         }
         let login = match row.optional_int("user_id")? {
             None => None,
@@ -105,7 +105,7 @@ impl Store {
                 account: Account::read(id, &mut row)?,
             }),
         };
-        Ok(Try::Taken(login))
+        Ok(LoginTry::Taken(login))
     }
 
     /// Takes the attempt back, because the password was right.
@@ -263,7 +263,7 @@ impl Store {
         let statement = include_str!("sql/password_change_begin.sql");
         let mut row = self.0.query_one(statement, &parameters)?;
         Ok(match row.text("outcome")?.as_str() {
-            "begun" => PasswordTry::Taken(Present {
+            "begun" => PasswordTry::Taken(CurrentPassword {
                 hash: row.text("password_hash")?,
                 email: row.text("email")?,
                 name: row.optional_text("name")?,
@@ -289,7 +289,7 @@ impl Store {
         expires_at: Option<&str>,
         tokens_max: i64,
         notice: &Value,
-    ) -> Result<Made, DatabaseError> {
+    ) -> Result<TokenCreation, DatabaseError> {
         let parameters = [
             int(login.user_id),
             int(login.issued_at_s),
@@ -303,9 +303,9 @@ impl Store {
         let statement = include_str!("sql/api_token_create.sql");
         let mut row = self.0.query_one(statement, &parameters)?;
         Ok(match row.text("outcome")?.as_str() {
-            "made" => Made::Token(row.text("answer")?),
-            "too_many" => Made::TooMany,
-            _ => Made::SessionEnded,
+            "made" => TokenCreation::Token(row.text("answer")?),
+            "too_many" => TokenCreation::TooMany,
+            _ => TokenCreation::SessionEnded,
         })
     }
 
@@ -342,7 +342,7 @@ pub enum Changed {
 }
 
 /// The outcome of creating an API token.
-pub enum Made {
+pub enum TokenCreation {
     /// The JSON for the response, without the token itself.
     Token(String),
     TooMany,
@@ -373,21 +373,21 @@ pub struct TokenOwner {
 
 /// An attempt at the password of a logged-in user.
 pub enum PasswordTry {
-    Taken(Present),
+    Taken(CurrentPassword),
     Throttled { retry_after_s: i64 },
     SessionEnded,
     NoPassword,
 }
 
 /// The present password's hash, and its user.
-pub struct Present {
+pub struct CurrentPassword {
     pub hash: String,
     pub email: String,
     pub name: Option<String>,
 }
 
 /// An attempt to log in. Without an account there is no hash to verify against.
-pub enum Try {
+pub enum LoginTry {
     Taken(Option<Candidate>),
     Throttled { retry_after_s: i64 },
 }

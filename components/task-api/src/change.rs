@@ -127,7 +127,7 @@ fn change(
             ForChange::KeyReused => return Err(idempotency::reused()),
             // Faults of the request itself take precedence.
             ForChange::NotFound => {
-                return rule(&Current::any()?).and(Err(Refusal::not_found()));
+                return rule(&Current::placeholder()?).and(Err(Refusal::not_found()));
             }
         };
         let mut wanted = rule(&current)?;
@@ -177,7 +177,7 @@ impl Current {
 
     /// Takes the place of a missing task so that a request can be checked by itself: it has everything that
     /// members of a patch may depend on.
-    fn any() -> Result<Self, Refusal> {
+    fn placeholder() -> Result<Self, Refusal> {
         let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
         let mut fields = task_body::create(&json!({ "title": "any" }), &zone, now)?;
         fields.due_date = Some(now);

@@ -45,7 +45,7 @@ pub fn snooze(request: &Request) -> Result<Response, Refusal> {
         if reminder.completed {
             return Ok(Page::new("Already completed").line(title).response(200));
         }
-        if !reminder.is_answered_by(link) {
+        if !reminder.is_current_for(link) {
             let page = Page::new("Nothing to put off");
             let why = "This reminder has been put off or changed since the mail was sent.";
             return Ok(page.line(title).line(why).response(200));
@@ -112,7 +112,7 @@ impl Reminder {
     }
 
     /// Whether the firing of the mail is still current.
-    fn is_answered_by(&self, link: &Link) -> bool {
+    fn is_current_for(&self, link: &Link) -> bool {
         self.fired && self.firing == link.firing
     }
 }

@@ -10,7 +10,7 @@ const YEARS: &str = include_str!("golden/year.txt");
 const ZONES_MIN: usize = 12;
 
 /// The instant in the file's format: time in UTC, with a sign for each day of difference.
-fn told(local: DateTime, utc: DateTime) -> String {
+fn formatted(local: DateTime, utc: DateTime) -> String {
     let apart = local.date().until(utc.date()).expect("days").get_days();
     let sign = if apart < 0 { "-" } else { "+" }.repeat(apart.unsigned_abs() as usize);
     format!("{sign}{:02}:{:02}", utc.hour(), utc.minute())
@@ -42,7 +42,7 @@ fn a_year_of_each_zone() {
             .preview(366)
             .into_iter()
             .filter(|slot| slot.local.date().first_of_month() == first)
-            .map(|slot| told(slot.local, Zone::utc().local_of(slot.utc)))
+            .map(|slot| formatted(slot.local, Zone::utc().local_of(slot.utc)))
             .collect();
         assert_eq!(found, expected, "{month} in {zone} at {time}");
         days += found.len();

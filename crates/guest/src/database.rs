@@ -257,7 +257,7 @@ impl From<Failure> for DatabaseError {
 
 impl DatabaseError {
     fn of(failure: Failure) -> Self {
-        if failure.code.as_deref().is_some_and(passes) {
+        if failure.code.as_deref().is_some_and(is_transient) {
             Self::Unavailable(failure)
         } else {
             Self::Failed(failure)
@@ -276,9 +276,9 @@ impl DatabaseError {
         }
         // The server's detail may contain values of rows.
         let message = text.split("\nDETAIL:").next().unwrap_or_default();
-        let passes = PASSING_TEXTS.iter().any(|sign| message.contains(sign));
+        let can_retry = TRANSIENT_TEXTS.iter().any(|sign| message.contains(sign));
         let failure = Failure::plain(message);
-        if passes { Self::Unavailable(failure) } else { Self::Failed(failure) }
+        if can_retry { Self::Unavailable(failure) } else { Self::Failed(failure) }
     }
 }
 
@@ -298,8 +298,8 @@ impl From<PgError> for DatabaseError {
 }
 
 /// Text of transient failures: how the hosts' Postgres client reports a broken connection, and the server's
-/// messages for conditions in [`passes`], unless its `lc_messages` is another language.
-const PASSING_TEXTS: [&str; 10] = [
+/// messages for conditions in [`is_transient`], unless its `lc_messages` is another language.
+const TRANSIENT_TEXTS: [&str; 10] = [
     "kind: Closed",
     "kind: Io",
     "connection closed",
@@ -322,7 +322,7 @@ fn quoted<'a>(text: &'a str, leads: &[&str]) -> Option<&'a str> {
 /// another request: connection lost, login refused, no such database, too many connections, shutting down or
 /// starting, statement timeout, lock not available, deadlock, serialisation failure (PostgreSQL manual,
 /// appendix A).
-fn passes(sqlstate: &str) -> bool {
+fn is_transient(sqlstate: &str) -> bool {
     ["08", "28", "3D", "57P"].iter().any(|class| sqlstate.starts_with(class))
         || matches!(sqlstate, "53300" | "57014" | "55P03" | "40P01" | "40001")
 }
@@ -361,10 +361,10 @@ mod tests {
             "08006", "28000", "28P01", "3D000", "53300", "57P01", "57P03", "57014", "55P03",
             "40P01", "40001",
         ] {
-            assert!(passes(code), "{code}");
+            assert!(is_transient(code), "{code}");
         }
         for code in ["23505", "42501", "22P02", "53100", "P0001", "57000"] {
-            assert!(!passes(code), "{code}");
+            assert!(!is_transient(code), "{code}");
         }
     }
 

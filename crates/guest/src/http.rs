@@ -308,7 +308,7 @@ impl Response {
         })
     }
 
-    /// Hands the response to the host. If the client has gone, errors concern nobody.
+    /// Hands the response to the host. An error means that the client has gone, so it is ignored.
     fn send(mut self, out: ResponseOutparam) {
         // 204 and 304 have no length (RFC 9110, section 8.6).
         if !matches!(self.status, 204 | 304) {

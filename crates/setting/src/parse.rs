@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_variable_and_what_to_do() {
+    fn a_refusal_names_the_variable_and_the_remedy() {
         let check = |arguments: &[&str], expected: &[&str]| {
             let mut command = Options::command();
             let error = command.try_get_matches_from_mut(arguments).unwrap_err();

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn open_files_are_raised_to_what_is_permitted() {
+    fn open_files_are_raised_to_the_hard_limit() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, hard - 1, hard).unwrap();
         assert_eq!(u64::try_from(open_files_raised()), Ok(hard));

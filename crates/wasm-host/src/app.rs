@@ -223,7 +223,7 @@ impl WasmApp {
                 let instance = proxy.instantiate_async(&mut store).await?;
                 instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
             };
-            let result = unpanicked(bounded(call)).await;
+            let result = catch_panic(bounded(call)).await;
             match &result {
                 Ok(()) => verdict.good(),
                 Err(error) => {
@@ -367,7 +367,7 @@ async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T
 }
 
 /// A panic of the host during a call ends only that call, not the client's connection.
-async fn unpanicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+async fn catch_panic<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
     let result = AssertUnwindSafe(call).catch_unwind().await;
     result.unwrap_or_else(|_| Err(CallError::Trap("the host panicked".to_owned())))
 }

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_is_a_line_with_what_to_do() {
+    fn a_finding_is_a_line_with_its_advice() {
         let mut report = Report::default();
         report.ok("database", "PostgreSQL 18");
         report.warning("outbox", "one\n  two", "look");

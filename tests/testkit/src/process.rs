@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_is_watched_and_told_to_end() {
+    async fn a_child_is_observed_and_terminated() {
         let script = r#"trap 'echo bye >&2; exit 7' TERM; echo "$GREETING, HOME is set: ${HOME:+yes}, EDITOR: $CARGO"
             while :; do sleep 0.01; done"#;
         let program = Program::new("/bin/sh").arguments(["-c", script]).env("GREETING", "hello");

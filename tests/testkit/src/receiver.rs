@@ -55,8 +55,8 @@ pub struct Received {
 impl Received {
     /// A header's value.
     ///
+    /// # Panics
     /// If there is none, or more than one.
-    /// When there is none, or more than one.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let mut found = self.headers.iter().filter(|(known, _)| known == name);

@@ -130,7 +130,7 @@ async fn follow(
                     advance(&mut positions, &message)?;
                     publish(hub, &message);
                 }
-                Err(error) if passes(&error) => {
+                Err(error) if recovers(&error) => {
                     report.tell(Err(error.to_string()));
                 }
                 Err(error) => return Err(error.into()),
@@ -237,7 +237,7 @@ fn publish(hub: &Hub, message: &BorrowedMessage<'_>) {
 }
 
 /// Whether the consumer itself continues from its position.
-fn passes(error: &KafkaError) -> bool {
+fn recovers(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(

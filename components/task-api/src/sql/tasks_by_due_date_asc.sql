@@ -1,6 +1,6 @@
 -- One page of a user's tasks, earliest due date first, tasks without a due date last.
 -- Parameters as in tasks_by_created_at_desc.sql.
--- $12 is null if the page begins among the latter.
+-- $12 is null if the page begins among tasks without a due date.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT x.representation

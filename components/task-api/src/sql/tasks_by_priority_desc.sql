@@ -1,6 +1,6 @@
 -- One page of a user's tasks, most urgent first, tasks without a priority last.
 -- Parameters as in tasks_by_created_at_desc.sql.
--- $12 is null if the page begins among the latter.
+-- $12 is null if the page begins among tasks without a priority.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT x.representation

@@ -61,7 +61,6 @@ pub fn liveness(pid: i32, cluster: &Path) -> Liveness {
         }
         // A postmaster's working folder is its cluster. Without permission to look, the process belongs to
         // another user.
-        // some other user's process.
         let same = fs::metadata(format!("/proc/{pid}/cwd"))
             .and_then(|here| Ok((here, fs::metadata(cluster)?)))
             .is_ok_and(|(here, there)| (here.dev(), here.ino()) == (there.dev(), there.ino()));

@@ -9,7 +9,7 @@ use crate::zone::Zone;
 /// Marks that may follow a phrase without belonging to it.
 const CLOSING: [char; 8] = ['.', ',', ';', ':', '!', '?', ')', ']'];
 
-/// Where a phrase has to stand to be more than words of the title.
+/// Where a phrase must stand, so that it is not part of the title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
     /// The phrase contradicts itself.
