@@ -72,7 +72,7 @@ async fn without_its_database_a_capability_is_unavailable() {
         let Err(CallError::Unavailable(reason)) = answer else {
             panic!("{capability}: {answer:?}")
         };
-        assert!(!reason.contains("127.0.0.1"), "{capability} tells where: {reason}");
+        assert!(!reason.contains("127.0.0.1"), "{capability} reveals the address: {reason}");
     }
 }
 
@@ -98,6 +98,10 @@ async fn without_its_database_a_request_learns_when_to_retry() {
         let answer = answer.expect("an answer");
         assert_eq!(answer.status, 503, "{path}: {}", answer.text());
         assert!(answer.header("retry-after").is_some(), "{path}");
-        assert!(!answer.text().contains("127.0.0.1"), "{path} tells where: {}", answer.text());
+        assert!(
+            !answer.text().contains("127.0.0.1"),
+            "{path} reveals the address: {}",
+            answer.text()
+        );
     }
 }

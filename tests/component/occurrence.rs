@@ -68,7 +68,7 @@ async fn a_successor_inherits_from_its_predecessor() {
     assert_eq!(next["status"], "pending");
     assert_eq!(next["completed_at"], Value::Null);
     assert_eq!(next["parent_task_id"], created["id"]);
-    // In UTC, the 31st in Paris is the last day of January at 22:30.
+    // The last day of the month at 23:30 in Paris, which is 22:30 in UTC.
     assert_eq!(next["due_date"], "2061-02-28T22:30:00Z");
 }
 

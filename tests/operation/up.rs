@@ -156,7 +156,7 @@ async fn a_blocked_consumer_is_named() {
     session.batch_execute(lock_out).await.expect("no more audit");
     let task_id = create(&user).await;
     let reason = rondo.not_ready("events", |reason| reason.starts_with("audit: ")).await;
-    assert!(!reason.contains("127.0.0.1"), "an address is told: {reason}");
+    assert!(!reason.contains("127.0.0.1"), "an address is revealed: {reason}");
     session.batch_execute("ALTER ROLE rondo_audit LOGIN").await.expect("audit again");
     rondo.ready().await;
     audited(&user, task_id, "task.created").await;

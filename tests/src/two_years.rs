@@ -167,8 +167,8 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     assert_eq!(ends, ["2022-11-06", "2022-12-04", "2023-03-19", "2023-04-16", "2023-10-22"]);
 }
 
-/// Its Postgres must use the clock too. It does if `rondo up` found the wrappers that [`Clock`] put into its
-/// PATH, which lead to the programs that it would otherwise have used.
+/// Asserts that its Postgres uses the clock too. It does if `rondo up` chose the wrappers that [`Clock`] put into
+/// its PATH.
 async fn assert_goes_by(up: &Up, clock: &Clock) {
     let session = session(&up.postgres()).await;
     let now = "SELECT extract(epoch FROM clock_timestamp())::bigint";

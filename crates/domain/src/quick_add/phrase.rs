@@ -161,7 +161,7 @@ fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
     other.filter(|other| *other < scan.tokens.len())
 }
 
-/// Whether the joining word is followed only by a number.
+/// Whether a number follows a joining word, not just a comma.
 fn is_number(scan: &Scan<'_>, end: usize, at: usize) -> bool {
     at > scan.skip_mark(end, ',') && scan.number(at).is_some()
 }
