@@ -1,5 +1,5 @@
-//! Writers, a relay that repeats itself and a device that comes and goes, in any order: the device
-//! ends with exactly the user's tasks, and revisions only ever go up.
+//! Writers, a relay that repeats events and a device that comes and goes, in any order: the device ends with
+//! exactly the user's tasks, and revisions only increase.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use ws_sync::hub::{Hub, Registration};
 
 const USER: i64 = 1;
 
-/// The database and the relay behind it.
+/// The database, and the relay's position in it.
 #[derive(Default)]
 struct World {
     revision: i64,
-    /// Revision of each task, which stands for all that the task says.
+    /// Revision of each task, which represents the task's content.
     tasks: BTreeMap<i64, i64>,
     deletions: BTreeMap<i64, i64>,
     events: Vec<String>,
@@ -50,7 +50,7 @@ impl World {
         self.relayed = end;
     }
 
-    /// What `catch_up.sql` answers.
+    /// The result of `catch_up.sql`.
     fn page(&self, request: PageRequest) -> Page {
         let until = request.until.unwrap_or(self.revision);
         let tasks = self.tasks.iter().map(|(id, revision)| Change {
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-/// A device: what it knows, and its session when it has one.
+/// A device: its tasks, and its session if it has one.
 #[derive(Default)]
 struct Device {
     tasks: BTreeMap<i64, i64>,
@@ -82,7 +82,7 @@ struct Device {
 }
 
 impl Device {
-    /// One step of the session: a connect, a page or a frame. False when there is nothing to do.
+    /// One step of the session: a connect, a page or a frame. False if there is nothing to do.
     fn step(&mut self, world: &World, hub: &Arc<Hub>) -> bool {
         let Some((registration, catch_up)) = &mut self.session else {
             let registration = hub.register(USER).unwrap();
@@ -128,7 +128,7 @@ enum Action {
     Write(i64),
     Delete(i64),
     Relay(usize),
-    /// The relay starts over some events back, as after a crash.
+    /// The relay goes back by some events, as after a crash.
     Replay(usize),
     Step,
     Disconnect,
@@ -147,7 +147,7 @@ fn action() -> impl Strategy<Value = Action> {
 
 proptest! {
     #[test]
-    fn a_device_ends_with_what_there_is(
+    fn a_device_ends_with_the_users_tasks(
         before in 0..350_i64,
         relayed_before in 0..350_usize,
         actions in prop::collection::vec(action(), 0..300),

@@ -1,5 +1,5 @@
-//! Settings of `rondo-sync`: whatever is missing or malformed is named at start, with exit status 2
-//! and without a secret in what is printed.
+//! Settings of `rondo-sync`: a missing or malformed one is named at start, with exit status 2 and without a
+//! secret in the output.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const REFUSAL: Duration = Duration::from_secs(20);
 /// Part of every value here that is or may be a secret.
 const SECRET: &str = "hunter2";
 
-/// Good ones; none is reached before all are checked.
+/// Valid settings; nothing connects to them before all are checked.
 const GOOD: [(&str, &str); 4] = [
     ("RONDO_LISTEN", "127.0.0.1:0"),
     ("DATABASE_URL", "postgres://rondo_sync:hunter2@127.0.0.1:1/rondo"),
@@ -17,7 +17,7 @@ const GOOD: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn what_is_missing_or_malformed_is_named() {
+async fn missing_or_malformed_settings_are_named() {
     for (name, value) in [
         ("RONDO_LISTEN", "3002"),
         ("OPERATIONS_LISTEN", "3010"),

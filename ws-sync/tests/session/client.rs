@@ -1,4 +1,4 @@
-//! What a client may say, and what else may come to the place of WebSockets.
+//! Messages of clients, and requests that are not WebSockets.
 
 use rondo_testkit::http::Client;
 use serde_json::json;
@@ -30,7 +30,7 @@ async fn a_huge_message_ends_its_own_connection_only() {
     let stage = Stage::new().await;
     let (mut huge, _) = stage.welcomed("").await;
     let (mut other, _) = stage.welcomed("").await;
-    // The server may be gone before all of it is sent.
+    // The server may disconnect before all of it is sent.
     let _ = huge.send_text(&"x".repeat(CLIENT_MESSAGE_BYTES_CUT + 1)).await;
     rondo_testkit::wait::eventually("the connection to leave", SOON, async || {
         if stage.hub().connections() == 1 { Ok(()) } else { Err("still there") }
@@ -41,7 +41,7 @@ async fn a_huge_message_ends_its_own_connection_only() {
 }
 
 #[tokio::test]
-async fn a_plain_request_is_told_what_is_expected() {
+async fn a_plain_request_learns_what_is_expected() {
     let stage = Stage::new().await;
     let client = Client::new(format!("http://{}", stage.address));
     let token = good_token(stage.user_id);

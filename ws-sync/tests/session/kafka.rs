@@ -1,4 +1,4 @@
-//! The Kafka side of the feed, and the program `rondo-sync`, with a real broker.
+//! The Kafka source of the feed, and the program `rondo-sync`, with a real broker.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ use ws_sync::feed::kafka;
 
 use crate::stage::{SECRET, SOON, Stage, closed, good_token};
 
-/// A broker that was away has to start, and the consumer to find it again.
+/// Time limit for a restarted broker to start, and for the consumer to find it again.
 const RECOVERY: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_broker_that_was_away_leaves_no_gap() {
+async fn an_unavailable_broker_leaves_no_gap() {
     let broker = Broker::builder().killable().start().await;
     broker.create_topic(TASK_UPDATES.name, TASK_UPDATES.partitions.into()).await;
     let stage = Stage::new().await;
-    // What was there before the feed is no live event.
+    // Events from before the feed are not live.
     stage.create("before", 3).await;
     produce(&broker, &stage).await;
     let following = Following::start(&stage, &broker);
@@ -73,7 +73,7 @@ async fn a_feed_that_may_have_a_gap_makes_devices_resume() {
     broker.create_topic(TASK_UPDATES.name, 1).await;
     following.flowing().await;
     let (mut socket, _) = stage.welcomed("").await;
-    // More partitions: keys have moved to some that nobody reads.
+    // More partitions: keys have moved to some that no session reads.
     let admin: AdminClient<DefaultClientContext> = broker.client_config().create().unwrap();
     let more = NewPartitions::new(TASK_UPDATES.name, TASK_UPDATES.partitions.into());
     admin.create_partitions([&more], &AdminOptions::new()).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_missing_setting_is_named() {
         }
         let mut process = program.start();
         assert_eq!(process.exit(SOON).await.code(), Some(2));
-        // The log is read beside the program's end.
+        // The log is read concurrently with the program's end.
         eventually("the setting's name", SOON, async || {
             let log = process.log();
             if log.contains(&format!("{missing}: ")) { Ok(()) } else { Err(log) }
@@ -157,7 +157,7 @@ async fn a_missing_setting_is_named() {
     }
 }
 
-/// The feed at work.
+/// A running feed.
 struct Following {
     state: watch::Receiver<Result<(), String>>,
     shutdown: CancellationToken,
@@ -196,7 +196,7 @@ impl Following {
     }
 }
 
-/// Sends what has happened since the last call, as the bridge's relay does.
+/// Publishes the events since the last call, like the bridge's relay.
 async fn produce(broker: &Broker, stage: &Stage) {
     let producer: FutureProducer = broker.client_config().set("acks", "all").create().unwrap();
     for (user_id, payload) in stage.events().await {

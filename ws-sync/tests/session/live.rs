@@ -1,16 +1,16 @@
-//! Live frames: what a device is told, and how it is let go.
+//! Live frames, and the ends of sessions.
 
 use rondo_testkit::websocket::Frame;
 
 use crate::stage::{SOON, Stage, closed, good_token, register, revisions};
 
 #[tokio::test]
-async fn each_change_is_told_as_it_happens() {
+async fn each_change_is_sent_as_it_happens() {
     let stage = Stage::new().await;
     let before = stage.create("before", 1).await[0];
     let (mut socket, welcome) = stage.welcomed("").await;
     assert_eq!(welcome, 1);
-    // What was committed before the welcome but relayed after it is no news.
+    // A change committed before the welcome but relayed after it is not repeated.
     stage.relay().await;
     let task = stage.create("call", 1).await[0];
     stage.relay().await;
@@ -37,7 +37,7 @@ async fn each_change_is_told_as_it_happens() {
 }
 
 #[tokio::test]
-async fn a_user_hears_only_of_their_own() {
+async fn a_user_receives_only_their_own_changes() {
     let stage = Stage::new().await;
     let other = register(&stage.database, "bob@example.org").await;
     let mut theirs = stage.connect_with(&good_token(other), "").await;
@@ -48,18 +48,18 @@ async fn a_user_hears_only_of_their_own() {
     stage.relay().await;
     let frame = mine.next(SOON).await;
     assert_eq!(frame, mine_too.next(SOON).await);
-    // A frame of someone else's would have come before this answer.
+    // A frame of another user would have come before this answer.
     theirs.send(&serde_json::json!({"type": "ping"})).await.unwrap();
     assert_eq!(theirs.next(SOON).await.json()["type"], "pong");
 }
 
 #[tokio::test]
-async fn a_slow_device_is_let_go_and_slows_nobody() {
+async fn a_slow_device_is_closed_and_delays_no_other() {
     let stage = Stage::new().await;
     let (mut slow, _) = stage.welcomed("").await;
     let (mut quick, _) = stage.welcomed("").await;
     let text = "x".repeat(16 * 1024);
-    // More than the kernel's buffers on both sides hold.
+    // More than the kernel buffers on both sides hold.
     let count = 2_000;
     for revision in 1..=count {
         let value = format!(
@@ -69,7 +69,7 @@ async fn a_slow_device_is_let_go_and_slows_nobody() {
         );
         stage.publisher.publish(stage.user_id, &value);
         if revision % 8 == 0 {
-            // The quick device is at most eight frames behind, which its queue holds.
+            // The fast device is at most eight frames behind, which its queue can hold.
             let is_last = |frames: &[serde_json::Value]| frames.len() == 8;
             let frames = quick.collect_until("eight frames", SOON, is_last).await;
             assert_eq!(revisions(&frames), (revision - 7..=revision).collect::<Vec<_>>());
@@ -91,7 +91,7 @@ async fn a_slow_device_is_let_go_and_slows_nobody() {
 }
 
 #[tokio::test]
-async fn a_user_has_so_many_connections() {
+async fn connections_per_user_are_limited() {
     let stage = Stage::new().await;
     let mut held = Vec::new();
     for _ in 0..ws_sync::hub::CONNECTIONS_PER_USER_MAX {
@@ -112,7 +112,7 @@ async fn a_user_has_so_many_connections() {
 async fn an_interrupted_feed_makes_devices_resume() {
     let stage = Stage::new().await;
     let (mut socket, welcome) = stage.welcomed("").await;
-    // An event is passed over.
+    // An event is missed.
     stage.create("missed", 1).await;
     stage.events().await;
     stage.publisher.interrupt();
@@ -122,7 +122,7 @@ async fn an_interrupted_feed_makes_devices_resume() {
 }
 
 #[tokio::test]
-async fn stopping_tells_every_device() {
+async fn stopping_closes_every_session() {
     let stage = Stage::new().await;
     let (mut socket, _) = stage.welcomed("").await;
     stage.hub().end();

@@ -1,5 +1,4 @@
-//! Sessions as a device sees them: real WebSockets, a real Postgres, and for the Kafka side a real
-//! broker.
+//! Sessions from a device's point of view: real WebSockets, a real Postgres, and for Kafka a real broker.
 
 mod client;
 mod kafka;

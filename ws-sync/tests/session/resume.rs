@@ -1,4 +1,4 @@
-//! A device that was away: what it missed comes as snapshots, then it is live.
+//! A returning device: missed changes come as snapshots, then it is live.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::stage::{SOON, Stage, closed, revisions};
 
 #[tokio::test]
-async fn what_was_missed_comes_as_it_is_now() {
+async fn missed_changes_come_as_current_snapshots() {
     let stage = Stage::new().await;
     let tasks = stage.create("task", 4).await;
     stage.complete(tasks[0]).await;
@@ -23,7 +23,7 @@ async fn what_was_missed_comes_as_it_is_now() {
     assert_eq!(frames[1]["task"], expected[2]);
     assert_eq!((&frames[2]["task_id"], &frames[2]["task"]), (&tasks[1].into(), &Value::Null));
 
-    // Nothing missed, then live.
+    // Nothing was missed, so it is live at once.
     let (mut socket, welcome) = stage.welcomed("&since=6").await;
     assert_eq!(welcome, 6);
     stage.create("next", 1).await;
@@ -32,9 +32,9 @@ async fn what_was_missed_comes_as_it_is_now() {
     assert_eq!((&frame["type"], &frame["revision"]), (&"task.updated".into(), &7.into()));
 }
 
-/// Many pages are read while the user goes on changing, and the relay comes behind.
+/// Many pages are read while the user keeps changing tasks and the relay lags behind.
 #[tokio::test]
-async fn a_long_absence_ends_without_a_gap_or_a_repeat() {
+async fn a_long_absence_ends_without_gaps_or_repetitions() {
     let stage = Stage::new().await;
     let tasks = stage.create("task", 450).await;
     let (mut socket, _) = stage.welcomed("&since=0").await;
@@ -86,7 +86,7 @@ async fn a_revision_that_cannot_be_continued_is_refused() {
 }
 
 #[tokio::test]
-async fn without_a_database_a_device_is_asked_to_come_again() {
+async fn without_a_database_a_device_is_asked_to_resume() {
     let stage = Stage::new().await;
     let session = stage.database.session().await;
     session.batch_execute("REVOKE SELECT ON user_revisions FROM rondo_sync").await.unwrap();

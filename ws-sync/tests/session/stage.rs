@@ -1,5 +1,5 @@
-//! One user's sync service on a free port, with the database behind it and a relay that the test
-//! runs by hand, so that it decides what is live and what is missed.
+//! One user's sync service on a free port, with its database, and a relay that runs only when the test calls
+//! it, so that the test decides which changes are live and which are missed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use ws_sync::{Hub, Publisher, Store, SyncService, route};
 
-/// Longest wait for anything that is to come.
+/// Time limit for anything that is expected.
 pub const SOON: Duration = Duration::from_secs(10);
 
 pub const SECRET: &str = "a secret that only these tests know";
@@ -60,7 +60,7 @@ impl Stage {
         self.service.hub()
     }
 
-    /// Connects with a good token; `query` as in `&since=3`.
+    /// Connects with a valid token; `query` for example `&since=3`.
     pub async fn connect(&self, query: &str) -> WebSocket {
         self.connect_with(&good_token(self.user_id), query).await
     }
@@ -70,7 +70,7 @@ impl Stage {
         WebSocket::connect(&url).await.unwrap()
     }
 
-    /// Connects and takes the welcome.
+    /// Connects and reads the welcome.
     pub async fn welcomed(&self, query: &str) -> (WebSocket, i64) {
         let mut socket = self.connect(query).await;
         let frame = socket.next(SOON).await.json();
@@ -78,7 +78,7 @@ impl Stage {
         (socket, frame["revision"].as_i64().unwrap())
     }
 
-    /// Creates tasks called `title 1` and so on; answers with their ids.
+    /// Creates tasks titled `title 1` and so on; returns their ids.
     pub async fn create(&self, title: &str, count: i64) -> Vec<i64> {
         let sql = "SELECT (c.answer::jsonb ->> 'id')::bigint FROM generate_series(1, $3::bigint) AS n,
             LATERAL task_create($1, jsonb_build_object('title', $2::text || ' ' || n, 'status', 'pending'),
@@ -100,14 +100,14 @@ impl Stage {
         assert_eq!(row.get::<_, &str>(0), "deleted");
     }
 
-    /// The user's tasks by revision, as the API would answer them.
+    /// The user's tasks by revision, as in the API.
     pub async fn tasks(&self) -> Vec<Value> {
         let sql = "SELECT t.representation FROM tasks t WHERE user_id = $1 ORDER BY revision";
         let rows = self.relay.query(sql, &[&self.user_id]).await.unwrap();
         rows.iter().map(|row| serde_json::from_str(row.get(0)).unwrap()).collect()
     }
 
-    /// The events of task-updates that have not been read, with their users.
+    /// The unread events of task-updates, with their users.
     pub async fn events(&self) -> Vec<(i64, String)> {
         let sql = "SELECT id, payload FROM outbox WHERE id > $1 ORDER BY id";
         let last = self.relayed.load(Ordering::SeqCst);
@@ -123,7 +123,7 @@ impl Stage {
         events.collect()
     }
 
-    /// Publishes what has happened since the last call.
+    /// Publishes the events since the last call.
     pub async fn relay(&self) {
         for (user_id, payload) in self.events().await {
             self.publisher.publish(user_id, &payload);
@@ -140,7 +140,7 @@ pub fn good_token(user_id: i64) -> String {
     token_for(user_id, 900, "tasks:read tasks:write")
 }
 
-/// A token that ends in `left_s` seconds.
+/// A token that expires in `left_s` seconds.
 pub fn token_for(user_id: i64, left_s: i64, scope: &str) -> String {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now_s = i64::try_from(now_s).unwrap();

@@ -1,4 +1,4 @@
-//! Who may connect, and until when.
+//! Authentication of sessions, and their expiry.
 
 use rondo_testkit::websocket::WebSocket;
 use serde_json::json;
@@ -46,7 +46,7 @@ async fn a_session_ends_with_its_token_unless_it_is_renewed() {
         assert_eq!(socket.next(SOON).await.json()["type"], "welcome");
         assert_eq!(socket.next(SOON).await.json(), json!({"type": "token.expiring"}));
     }
-    // Neither a token that is no good nor another user's changes anything.
+    // Neither an invalid token nor another user's changes anything.
     for token in ["x".to_owned(), good_token(stage.user_id + 1)] {
         ending.send(&json!({"type": "auth", "token": token})).await.unwrap();
         let error = json!({"type": "error", "code": "invalid_token"});
@@ -55,7 +55,7 @@ async fn a_session_ends_with_its_token_unless_it_is_renewed() {
     let token = good_token(stage.user_id);
     renewed.send(&json!({"type": "auth", "token": token})).await.unwrap();
     assert_eq!(ending.next(SOON).await, closed(4401, "unauthenticated"));
-    // The other, whose first token has ended too by now, goes on.
+    // The other session, whose first token has expired too by now, continues.
     stage.create("task", 1).await;
     stage.relay().await;
     assert_eq!(renewed.next(SOON).await.json()["type"], "task.updated");
