@@ -5,7 +5,7 @@ use rondo_telemetry::Shutdown;
 use tokio::task::JoinSet;
 
 use crate::backend::{Backend, BackendSetting};
-use crate::edge::{Edge, Facing};
+use crate::edge::{Edge, Exposure};
 use crate::health::{self, Health};
 use crate::host;
 use crate::operations::Operations;
@@ -42,7 +42,7 @@ pub async fn run(
     println!("{}", setting.mail.announcement());
     let health = Health::new(backend.readiness.clone(), backend.database.clone(), health::ADVICE);
     let operations = Operations { health, metrics: backend.metrics.clone() };
-    let edge = Edge::new(backend.metrics.clone(), Facing::operators());
+    let edge = Edge::new(backend.metrics.clone(), Exposure::operators());
     let mut tasks = JoinSet::new();
     tasks.spawn(operations.serve(edge, listener, token.clone()));
     let delivery = Delivery::Http(Box::new(delivery));

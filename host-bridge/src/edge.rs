@@ -56,7 +56,7 @@ struct Parts {
 }
 
 /// How a program is exposed to the public.
-pub struct Facing {
+pub struct Exposure {
     /// Proxies whose X-Forwarded-For is believed, and the setting that lists them.
     pub trusted: TrustedProxies,
     pub trusted_setting: &'static str,
@@ -65,7 +65,7 @@ pub struct Facing {
     pub public_url: String,
 }
 
-impl Facing {
+impl Exposure {
     /// No exposure: for operators only.
     #[must_use]
     pub fn operators() -> Self {
@@ -80,11 +80,11 @@ impl Facing {
 
 impl Edge {
     #[must_use]
-    pub fn new(metrics: Metrics, facing: Facing) -> Self {
+    pub fn new(metrics: Metrics, exposure: Exposure) -> Self {
         Self(Arc::new(Parts {
-            clients: Clients::new(facing.trusted, facing.trusted_setting),
-            origins: facing.origins,
-            is_https: facing.public_url.starts_with("https://"),
+            clients: Clients::new(exposure.trusted, exposure.trusted_setting),
+            origins: exposure.origins,
+            is_https: exposure.public_url.starts_with("https://"),
             refusals: Refusals::new(metrics.clone()),
             metrics,
         }))

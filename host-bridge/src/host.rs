@@ -13,7 +13,7 @@ use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
 use rondo_wasm_host::variable::{Values, VariableError};
 use tokio::net::TcpListener;
 
-use crate::edge::{Edge, Facing};
+use crate::edge::{Edge, Exposure};
 use crate::option::{HostArgs, manifest};
 
 /// The option of the main listener's address, for error messages.
@@ -32,7 +32,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let trusted = TrustedProxies::parse(values.get("trusted_proxies").unwrap_or_default())
         .map_err(|error| refusal(TRUSTED_SETTING, error))?;
     let public_url = values.get("public_url").unwrap_or_default().to_owned();
-    let facing = Facing {
+    let exposure = Exposure {
         trusted,
         trusted_setting: TRUSTED_SETTING,
         origins: args.web.cors_origins,
@@ -42,7 +42,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
     // Like Spin, it has no /metrics, so these are never read.
-    let edge = Edge::new(Metrics::new(), facing);
+    let edge = Edge::new(Metrics::new(), exposure);
     let gate = edge.gate(listener, limits());
     let handler = move |request| {
         let (app, edge) = (app.clone(), edge.clone());

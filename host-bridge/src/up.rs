@@ -23,7 +23,7 @@ use ws_sync::{Publisher, SyncService};
 use crate::account::AccountSettings;
 use crate::backend::{Backend, BackendSetting};
 use crate::cors::CorsOrigins;
-use crate::edge::{Edge, Facing};
+use crate::edge::{Edge, Exposure};
 use crate::front::Front;
 use crate::health::{self, Health};
 use crate::operations::Operations;
@@ -180,7 +180,7 @@ async fn serve_all(
     let sync = SyncService::with_metrics(store, keys, metrics.clone());
     let edge = Edge::new(
         metrics.clone(),
-        Facing {
+        Exposure {
             trusted: account.trusted_proxies(),
             trusted_setting: "TRUSTED_PROXIES",
             origins,

@@ -47,7 +47,7 @@ async fn every_route_refuses_unauthorised_callers() {
             let answer = asked(&other.client, &path).await;
             refused(&answer, 403, "forbidden", &format!("{what} by another user"));
         }
-        if operation.is_about_something() {
+        if operation.names_resource() {
             let path = owner.path(&operation, other.id);
             let answer = asked(&other.client, &path).await;
             refused(&answer, 404, "not_found", &format!("{what} by another user, as its own"));

@@ -85,7 +85,7 @@ impl Operation {
 
     /// Whether the path names a resource besides the user.
     #[must_use]
-    pub fn is_about_something(&self) -> bool {
+    pub fn names_resource(&self) -> bool {
         self.path.replace("{user_id}", "").contains('{')
     }
 

@@ -192,21 +192,21 @@ impl Operators {
             .route("/health", get(live))
             .route(
                 "/health/ready",
-                get(async move |headers: HeaderMap| match ready.are_asking(&headers) {
+                get(async move |headers: HeaderMap| match ready.allow(&headers) {
                     true => reasons(&ready.readiness),
                     false => status(&ready.readiness),
                 }),
             )
             .route(
                 "/metrics",
-                get(async move |headers: HeaderMap| match figured.are_asking(&headers) {
+                get(async move |headers: HeaderMap| match figured.allow(&headers) {
                     true => figures(&figured.metrics),
                     false => StatusCode::NOT_FOUND.into_response(),
                 }),
             )
     }
 
-    fn are_asking(&self, headers: &HeaderMap) -> bool {
+    fn allow(&self, headers: &HeaderMap) -> bool {
         self.is_alone && !operations::is_forwarded(|name| headers.contains_key(name))
     }
 }

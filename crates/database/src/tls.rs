@@ -27,7 +27,7 @@ pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
         // self-signed servers.
         TlsMode::Disable | TlsMode::Prefer => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth(),
         TlsMode::Require | TlsMode::VerifyFull => {
             builder.with_root_certificates(roots(authorities(dsn).as_ref())?).with_no_client_auth()
@@ -72,9 +72,9 @@ fn roots(file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
 
 /// Accepts any certificate; the handshake's signatures are still checked.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

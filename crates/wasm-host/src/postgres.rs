@@ -104,7 +104,7 @@ impl Connection {
         };
         session.begins(statement::leaves_no_trace(statement));
         let mut result = attempt(session.client(), statement, &params, wanted).await;
-        if !session.is_dirty() && result.as_ref().is_err_and(Failed::is_of_stale_plan) {
+        if !session.is_dirty() && result.as_ref().is_err_and(Failed::has_stale_plan) {
             // The schema changed after the statement was prepared; nothing was executed.
             session.client().statement_cache.clear();
             result = attempt(session.client(), statement, &params, wanted).await;
@@ -169,7 +169,7 @@ enum Failed {
 
 impl Failed {
     /// Whether the prepared statement belongs to an older schema, or no longer exists.
-    fn is_of_stale_plan(&self) -> bool {
+    fn has_stale_plan(&self) -> bool {
         let (Self::Early(error) | Self::Late(error)) = self else { return false };
         error.as_db_error().is_some_and(|db| {
             *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME
