@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lettre::message::Mailbox;
 use rondo_database::{Database, Dsn};
 use rondo_domain::destination::Loopback;
-use rondo_telemetry::{Metrics, Part, Readiness};
+use rondo_telemetry::{Metrics, Part, Program, Readiness};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -53,9 +53,9 @@ impl Backend {
     ///
     /// # Errors
     /// When the authorities that the connection string names cannot be read.
-    pub fn new(dsn: Dsn) -> anyhow::Result<Self> {
+    pub fn new(dsn: Dsn, program: Program) -> anyhow::Result<Self> {
         let database = crate::database::open(&dsn)?;
-        let (metrics, readiness) = (Metrics::new(), Readiness::new());
+        let (metrics, readiness) = (Metrics::new(program), Readiness::new());
         crate::database::watch(&metrics, &database);
         Ok(Self {
             health: Arc::new(PipelineHealth::new(readiness.part("events"))),
@@ -96,8 +96,8 @@ impl Backend {
         let sender = WebhookSender::new(database.clone(), loopback, resolver, metrics.clone())?;
         tasks.spawn(clock.run(shutdown.clone()));
         tasks.spawn(retention::run(database.clone(), audit_days, shutdown.clone()));
-        tasks.spawn(job::work(mailer, self.mailer, shutdown.clone()));
-        tasks.spawn(job::work(sender, self.webhooks, shutdown.clone()));
+        tasks.spawn(job::work(mailer, self.mailer, metrics.clone(), shutdown.clone()));
+        tasks.spawn(job::work(sender, self.webhooks, metrics.clone(), shutdown.clone()));
         if let Some(provider) = provider {
             tasks.spawn(jwks::run(database.clone(), provider, shutdown.clone()));
         }

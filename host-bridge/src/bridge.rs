@@ -1,7 +1,7 @@
 //! `rondo bridge`: the backend on Kafka, Postgres and SMTP, delivering by HTTP to components on a Spin host.
 
 use rondo_setting::Cleartext;
-use rondo_telemetry::Shutdown;
+use rondo_telemetry::{Program, Shutdown};
 use tokio::task::JoinSet;
 
 use crate::backend::{Backend, BackendSetting};
@@ -35,7 +35,7 @@ pub async fn run(
     };
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     crate::database::check_schema(&dsn, "rondo bridge").await?;
-    let backend = Backend::new(dsn)?;
+    let backend = Backend::new(dsn, Program::Bridge)?;
     let token = shutdown.token();
 
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);

@@ -63,7 +63,11 @@ impl Clock {
         if firing.missed > 0 {
             tracing::warn!(missed = firing.missed, "reminders missed: due too long ago");
         }
-        self.metrics.reminders_fired.inc_by(firing.fired.unsigned_abs());
+        self.metrics.reminders_missed.inc_by(firing.missed.unsigned_abs());
+        for lateness_s in &firing.lateness_s {
+            let lateness = Duration::try_from_secs_f64(*lateness_s).unwrap_or_default();
+            self.metrics.reminder_fired(lateness);
+        }
         let mut emitted = firing.fired;
         if *next_digest_poll <= Instant::now() {
             let digests = digest::advance(&self.database, self.lateness_minutes).await?;
@@ -83,11 +87,14 @@ impl Clock {
 }
 
 /// The result of one poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Firing {
     pub fired: i64,
     /// Reminders that were due too long ago.
     pub missed: i64,
+    /// How long those that fired had been due, in seconds. While several clocks take reminders at once, one
+    /// may report another's.
+    pub lateness_s: Vec<f64>,
 }
 
 /// Fires due reminders, at most [`BATCH_MAX`].

@@ -27,6 +27,20 @@ pub(crate) fn relay_pool(dsn: &Dsn) -> anyhow::Result<Pool> {
     Ok(rondo_database::pool::open(dsn, &options)?)
 }
 
+/// Publishes the use of the relay's pool.
+pub(crate) fn watch_relay(metrics: &Metrics, pool: &Pool) {
+    let pool = pool.clone();
+    metrics.watch_pool("relay", move || {
+        let status = pool.status();
+        PoolUse {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            connections_max: status.max_size,
+        }
+    });
+}
+
 /// Publishes the use of the bridge's connections.
 pub(crate) fn watch(metrics: &Metrics, database: &Database) {
     let database = database.clone();

@@ -53,7 +53,8 @@ impl Front {
             return answer;
         }
         if self.is_from_operator(&request)
-            && let Some(answer) = self.operations.answer(request.method(), path).await
+            && let Some(answer) =
+                self.operations.answer(request.method(), path, request.headers()).await
         {
             return answer;
         }

@@ -6,7 +6,7 @@ use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
 use rondo_setting::{Cleartext, refusal};
-use rondo_telemetry::{Metrics, Shutdown, connection, open_files_raised, serve};
+use rondo_telemetry::{Metrics, Program, Shutdown, connection, open_files_raised, serve};
 use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
 use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
@@ -42,7 +42,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let app = WasmApp::load(&manifest, &values)?;
     println!("Components at http://{}", listener.local_addr()?);
     // Like Spin, it has no /metrics, so these are never read.
-    let edge = Edge::new(Metrics::new(), exposure);
+    let edge = Edge::new(Metrics::new(Program::Host), exposure);
     let gate = edge.gate(listener, limits());
     let handler = move |request| {
         let (app, edge) = (app.clone(), edge.clone());

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_telemetry::Part;
+use rondo_telemetry::{Metrics, Part};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -29,6 +29,8 @@ pub trait Job: Send + Sync + 'static {
 
     /// What the items are, in the plural: for logs and readiness.
     const NAME: &'static str;
+    /// The same in one word, for metrics.
+    const LABEL: &'static str;
     /// Items that run at once.
     const SLOTS: usize;
     /// How long one item may run, in milliseconds.
@@ -58,12 +60,13 @@ pub trait Job: Send + Sync + 'static {
 }
 
 /// Works until `shutdown`, then for at most [`DRAIN_S_MAX`] on what is running.
-pub async fn work<J: Job>(job: J, part: Part, shutdown: CancellationToken) {
+pub async fn work<J: Job>(job: J, part: Part, metrics: Metrics, shutdown: CancellationToken) {
     const { assert!(J::RUN_MS_MAX + SETTLE_MS_MAX < LEASE_MS.unsigned_abs()) }
     let job = Arc::new(job);
     let mut running = JoinSet::new();
     loop {
         while running.try_join_next().is_some() {}
+        metrics.job(J::LABEL, running.len(), J::SLOTS);
         let pause_ms = match claim(&*job, J::SLOTS - running.len()).await {
             Ok(items) => {
                 part.ready();

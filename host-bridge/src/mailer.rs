@@ -3,6 +3,8 @@
 //! SMTP is at-least-once by nature: when a server accepts a mail and the connection breaks before its
 //! reply, the mail is sent again. Its Message-ID stays the same, so that mail programs can deduplicate.
 
+use std::time::Instant;
+
 use anyhow::Error;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -83,6 +85,11 @@ impl Mail {
     fn label(&self) -> String {
         format!("{}-{}", self.queue.name, self.content.id)
     }
+
+    /// Of the request that caused it.
+    fn trace(&self) -> Option<TraceContext> {
+        self.content.traceparent.as_deref().and_then(TraceContext::parse)
+    }
 }
 
 /// RFC 3834, section 5: suppresses vacation messages.
@@ -95,6 +102,7 @@ impl Job for Mailer {
     type Outcome = Outcome;
 
     const NAME: &'static str = "mails";
+    const LABEL: &'static str = "mails";
     const SLOTS: usize = CONNECTIONS_MAX as usize;
     const RUN_MS_MAX: u64 = 30_000;
 
@@ -121,8 +129,7 @@ impl Job for Mailer {
 
     /// Has the trace of the request that caused the mail.
     fn span(mail: &Mail) -> tracing::Span {
-        let trace = mail.content.traceparent.as_deref().and_then(TraceContext::parse);
-        let trace_id = trace.map(|trace| trace.trace_id());
+        let trace_id = mail.trace().map(|trace| trace.trace_id());
         tracing::info_span!("mail", mail = mail.label(), attempt = mail.content.attempts, trace_id)
     }
 
@@ -132,7 +139,12 @@ impl Job for Mailer {
             return Outcome::Never("no attempt was completed".to_owned());
         }
         match self.message(mail) {
-            Ok(message) => self.transport.send(&mail.label(), message).await,
+            Ok(message) => {
+                let begun = Instant::now();
+                let outcome = self.transport.send(&mail.label(), message).await;
+                self.metrics.mail_attempted(begun.elapsed(), mail.trace());
+                outcome
+            }
             Err(error) => Outcome::Never(error.to_string()),
         }
     }

@@ -1,11 +1,11 @@
 //! Operators' endpoints: `/health`, `/health/ready` with reasons, and `/metrics`. The bridge serves nothing
 //! else; `rondo up` has a separate listener for them when its own is public.
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use rondo_contract::problem::{ProblemCode, ProblemFacts};
 use rondo_telemetry::connection::OPERATORS_CONNECTIONS_MAX;
-use rondo_telemetry::{Gate, Metrics, health, metric, serve};
+use rondo_telemetry::{Format, Gate, Metrics, health, serve};
 use rondo_wasm_host::app::{Fault, body, not_found};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,8 @@ impl Operations {
         let handler = move |request: Request<Incoming>| {
             let (operations, edge) = (self.clone(), edge.clone());
             let answer = async move |request: Request<Incoming>| {
-                let answer = operations.answer(request.method(), request.uri().path()).await;
+                let (head, _) = request.into_parts();
+                let answer = operations.answer(&head.method, head.uri.path(), &head.headers).await;
                 answer.unwrap_or_else(not_found)
             };
             async move { edge.pass(request, answer).await }
@@ -39,7 +40,12 @@ impl Operations {
     }
 
     /// None for any other path.
-    pub async fn answer(&self, method: &Method, path: &str) -> Option<Response<HyperOutgoingBody>> {
+    pub async fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<Response<HyperOutgoingBody>> {
         if PATHS.contains(&path)
             && let Some(answer) = no_page(method)
         {
@@ -51,7 +57,11 @@ impl Operations {
                 let report = self.health.report().await;
                 json(report.status_code(), report.to_json())
             }
-            "/metrics" => content(metric::CONTENT_TYPE, self.metrics.encode()),
+            "/metrics" => {
+                let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+                let format = Format::wanted(accept);
+                content(format.content_type(), self.metrics.encode(format))
+            }
             _ => return None,
         })
     }

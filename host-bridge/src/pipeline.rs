@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rondo_contract::capability::CAPABILITIES;
+use rondo_contract::event::EventType;
 use rondo_database::{ConnectError, Database, Dsn, Session};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::Metrics;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use consumer::Consumer;
 use dead_letter::DeadLetters;
 use delivery::Delivery;
+use gauge::Lag;
 use health::PipelineHealth;
 use queue::ConsumerQueue;
 use relay::Relay;
@@ -57,7 +59,7 @@ impl Pipeline {
         let claim = Claim::new(&self, "local").await?;
         let mut tasks = JoinSet::new();
         let queues = self.consumers(&mut tasks, &shutdown);
-        self.sample(queues.clone(), &mut tasks, &shutdown);
+        self.sample(queues.clone(), Lag::InProcess, &mut tasks, &shutdown);
         let transport = Transport::Local(Local { queues, feed });
         tasks.spawn(self.relay(transport)?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
@@ -80,7 +82,9 @@ impl Pipeline {
         kafka::prepare_topics(&config).await?;
         let publisher = kafka::Publisher::new(&config)?;
         let mut tasks = JoinSet::new();
-        for queue in self.consumers(&mut tasks, &shutdown) {
+        let queues = self.consumers(&mut tasks, &shutdown);
+        self.sample(queues.clone(), Lag::OnBroker, &mut tasks, &shutdown);
+        for queue in queues {
             let (config, shutdown) = (config.clone(), shutdown.clone());
             let (metrics, health) = (self.metrics.clone(), self.health.clone());
             tasks.spawn(async move {
@@ -96,22 +100,21 @@ impl Pipeline {
                 }
             });
         }
-        self.sample(Vec::new(), &mut tasks, &shutdown);
         tasks.spawn(self.relay(Transport::Kafka(publisher))?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
         tasks.shutdown().await;
         result
     }
 
-    /// Publishes the lag of `queues`, which on Kafka comes from the client instead.
     fn sample(
         &self,
         queues: Vec<ConsumerQueue>,
+        lag: Lag,
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
     ) {
         let (database, metrics) = (self.database.clone(), self.metrics.clone());
-        tasks.spawn(gauge::run(database, metrics, queues, shutdown.clone()));
+        tasks.spawn(gauge::run(database, metrics, queues, lag, shutdown.clone()));
     }
 
     fn consumers(
@@ -123,7 +126,8 @@ impl Pipeline {
         let queues: Vec<ConsumerQueue> = CAPABILITIES
             .iter()
             .map(|capability| {
-                self.metrics.announce_consumer(capability.name);
+                let types = EventType::all().filter(|event_type| (capability.wants)(*event_type));
+                self.metrics.announce_consumer(capability.name, types.map(EventType::as_str));
                 let consumer = Consumer {
                     capability,
                     delivery: self.delivery.clone(),
@@ -141,6 +145,7 @@ impl Pipeline {
     fn relay(self, transport: Transport) -> anyhow::Result<Relay> {
         let Self { dsn, metrics, health, wake, .. } = self;
         let pool = crate::database::relay_pool(&dsn)?;
+        crate::database::watch_relay(&metrics, &pool);
         Ok(Relay { dsn, pool, transport, metrics, health, wake })
     }
 }

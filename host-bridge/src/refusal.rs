@@ -138,6 +138,8 @@ fn reason(status: StatusCode, code: Option<&str>, has_token: bool) -> &'static s
 
 #[cfg(test)]
 mod tests {
+    use rondo_telemetry::Program;
+
     use super::*;
 
     #[test]
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn each_refusal_is_logged_once_per_window_with_the_number_suppressed() {
-        let refusals = Refusals::new(Metrics::new());
+        let refusals = Refusals::new(Metrics::new(Program::Up));
         let begin = Instant::now();
         let at = |s| begin + Duration::from_secs(s);
         assert_eq!(refusals.line("a", "no_token", at(1)), Some(0));

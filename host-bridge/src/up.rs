@@ -12,7 +12,7 @@ use rondo_database::{DataFolder, Dsn, Role, RoleDsns, Secrets, migration, provis
 use rondo_domain::destination::Loopback;
 use rondo_kafka::KafkaSettings;
 use rondo_setting::Cleartext;
-use rondo_telemetry::{Metrics, Part, Shutdown, operations, serve};
+use rondo_telemetry::{Metrics, Part, Program, Shutdown, operations, serve};
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{Manifest, WasmApp};
 use tokio::net::TcpListener;
@@ -163,8 +163,9 @@ async fn serve_all(
             .or_else(|| Values::from_environment(name))
     })?;
     let app = WasmApp::load(&setting.manifest, &values)?;
-    let backend = Backend::new(roles.get(Role::Bridge).clone())?;
+    let backend = Backend::new(roles.get(Role::Bridge).clone(), Program::Up)?;
     let (metrics, wake) = (backend.metrics.clone(), backend.wake.clone());
+    app.watch(&metrics);
     let advice = match ownership {
         Ownership::External => health::ADVICE,
         Ownership::Private => private_server::ADVICE,

@@ -8,6 +8,8 @@ mod exchange;
 mod notice;
 mod schedule;
 
+use std::time::Instant;
+
 use clap::{ArgAction, Args};
 use exchange::{ATTEMPT_MS_MAX, Answer, EXCERPT_MS_MAX, Exchange, Failure, Message};
 use rand::Rng as _;
@@ -62,6 +64,11 @@ impl Delivery {
     fn is_test(&self) -> bool {
         self.event_type == TEST_TYPE
     }
+
+    /// Of the request that caused the event.
+    fn trace(&self) -> Option<TraceContext> {
+        self.traceparent.as_deref().and_then(TraceContext::parse)
+    }
 }
 
 /// What an attempt means for its delivery.
@@ -92,6 +99,7 @@ impl Job for WebhookSender {
     type Outcome = Result<Answer, Failure>;
 
     const NAME: &'static str = "webhook deliveries";
+    const LABEL: &'static str = "webhooks";
     const SLOTS: usize = 64;
     const RUN_MS_MAX: u64 = ATTEMPT_MS_MAX + EXCERPT_MS_MAX;
 
@@ -105,8 +113,7 @@ impl Job for WebhookSender {
 
     /// Has the trace of the request that caused the event, and not the URL, which can contain a secret.
     fn span(delivery: &Delivery) -> tracing::Span {
-        let trace = delivery.traceparent.as_deref().and_then(TraceContext::parse);
-        let trace_id = trace.map(|trace| trace.trace_id());
+        let trace_id = delivery.trace().map(|trace| trace.trace_id());
         let Delivery { webhook_id, id, attempt, .. } = *delivery;
         tracing::info_span!("webhook", webhook = webhook_id, delivery = id, attempt, trace_id)
     }
@@ -114,7 +121,12 @@ impl Job for WebhookSender {
     async fn run(&self, delivery: &Delivery) -> Result<Answer, Failure> {
         match schedule::is_exhausted(delivery.tries) {
             true => Err(Failure::NeverEnded),
-            false => self.exchange.attempt(&delivery.message).await,
+            false => {
+                let begun = Instant::now();
+                let attempted = self.exchange.attempt(&delivery.message).await;
+                self.metrics.webhook_attempted(begun.elapsed(), delivery.trace());
+                attempted
+            }
         }
     }
 

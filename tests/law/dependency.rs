@@ -15,7 +15,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-guest", &["rondo-contract", "rondo-domain", "rondo-trace"]),
-    ("rondo-document", &["rondo-contract", "rondo-domain"]),
+    ("rondo-document", &["rondo-contract", "rondo-domain", "rondo-telemetry"]),
     ("rondo-setting", &[]),
     ("rondo-database", &["rondo-setting"]),
     ("rondo-trace", &[]),

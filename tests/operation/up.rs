@@ -14,7 +14,7 @@ use rondo_testkit::process::{Program, Signal};
 use rondo_testkit::wait::eventually;
 use rondo_tests::arrangement::STOP;
 use rondo_tests::operation::{Running, SOON, TRACE_ID, audited, create};
-use rondo_tests::story;
+use rondo_tests::{metric, story};
 use serde_json::json;
 
 /// A session of the superuser.
@@ -96,8 +96,15 @@ async fn a_request_is_traced_to_its_mail_and_counted() {
         "rondo_http_request_duration_seconds_count{route=\"/api/tasks/{id}\",method=\"GET\",status=\"4xx\"} 1",
         "rondo_mails_total{outcome=\"failed\"} 0",
         "rondo_reminders_fired_total 1",
-        "rondo_event_retries_total{consumer=\"audit\"} 0",
-        "rondo_events_dead_lettered_total{consumer=\"audit\"} 0",
+        "rondo_event_retries_total{consumer=\"audit\",type=\"task.created\"} 0",
+        "rondo_events_dead_lettered_total{consumer=\"audit\",type=\"task.created\"} 0",
+        "rondo_reminder_lateness_seconds_count 1",
+        "rondo_instances_max{calls=\"requests\"} 104",
+        "rondo_instances{component=\"task-api\",state=\"waiting\"} 0",
+        "rondo_database_connections_max{pool=\"task-api\"} 24",
+        "rondo_database_connections_max{pool=\"relay\"} 4",
+        "rondo_consumer_window_events_max{consumer=\"notify\"} 8192",
+        "rondo_jobs_running_max{job=\"webhooks\"} 64",
         "rondo_dead_letters 0",
         "rondo_connections{kind=\"websocket\"} 0",
         "rondo_database_connections_max{pool=\"bridge\"} 8",
@@ -110,6 +117,21 @@ async fn a_request_is_traced_to_its_mail_and_counted() {
         "rondo_consumer_lag{consumer=\"audit\"} ",
     ] {
         assert!(metrics.lines().any(|found| found.starts_with(name)), "{name}\n{metrics}");
+    }
+    for (name, kind, programs) in metric::metrics() {
+        let is_there = metrics.contains(&format!("# TYPE {name} {kind}\n"));
+        assert_eq!(is_there, programs.iter().any(|program| program == "up"), "{name}\n{metrics}");
+    }
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
+    let asked = rondo.http.request(Method::GET, "/metrics").header("accept", accept);
+    let answer = asked.send().await.expect("an answer").expect(200);
+    let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), Some(media_type));
+    let exemplar = format!(" # {{trace_id=\"{TRACE_ID}\"}} ");
+    for histogram in ["rondo_http_request_duration_seconds", "rondo_event_latency_seconds"] {
+        let text = answer.text();
+        let leads = |line: &str| line.starts_with(histogram) && line.contains(&exemplar);
+        assert!(text.lines().any(leads) && text.ends_with("# EOF\n"), "{histogram}\n{text}");
     }
     rondo.stop().await;
 }
@@ -162,7 +184,8 @@ async fn a_blocked_consumer_is_named() {
     audited(&user, task_id, "task.created").await;
     let metrics = rondo.metrics().await;
     assert!(!metrics.contains("rondo_consumer_pauses_total{consumer=\"audit\"} 0\n"), "{metrics}");
-    assert!(metrics.contains("rondo_event_retries_total{consumer=\"audit\"} 0\n"), "{metrics}");
+    let retries = "rondo_event_retries_total{consumer=\"audit\",type=\"task.created\"} 0\n";
+    assert!(metrics.contains(retries), "{metrics}");
     rondo.stop().await;
 }
 

@@ -8,6 +8,7 @@ pub mod arrangement;
 pub mod described;
 pub mod forgery;
 pub mod kill;
+pub mod metric;
 pub mod operation;
 pub mod probe;
 pub mod provider;

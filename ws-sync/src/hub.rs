@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rondo_contract::frame::ServerFrame;
@@ -26,6 +27,8 @@ pub struct Hub {
     state: Mutex<State>,
     /// Number of sessions, for waiting until the last has left.
     count: watch::Sender<usize>,
+    /// What waits in the queues of all sessions.
+    queued_bytes: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,7 @@ impl Default for Hub {
         Self {
             state: Mutex::new(State { gate: Gate::Shut, users: HashMap::new() }),
             count: watch::Sender::new(0),
+            queued_bytes: Arc::default(),
         }
     }
 }
@@ -85,7 +89,7 @@ impl Hub {
         if queues.len() >= CONNECTIONS_PER_USER_MAX {
             return Err(CloseReason::TooManyConnections);
         }
-        let queue = Arc::new(SessionQueue::default());
+        let queue = Arc::new(SessionQueue::new(self.queued_bytes.clone()));
         // Growing by one keeps the memory of one or two devices small.
         queues.reserve_exact(1);
         queues.push(queue.clone());
@@ -121,6 +125,10 @@ impl Hub {
     #[must_use]
     pub fn connections(&self) -> usize {
         *self.count.borrow()
+    }
+
+    pub(crate) fn queued_bytes(&self) -> &Arc<AtomicUsize> {
+        &self.queued_bytes
     }
 
     fn close_all(&self, gate: Gate) {

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rondo_contract::address;
 use rondo_telemetry::{
-    Gate, Metrics, Part, Readiness, Report, RequestLog, Shutdown, connection, health, metric,
-    open_files_raised, operations,
+    Format, Gate, Metrics, Part, Program, Readiness, Report, RequestLog, Shutdown, connection,
+    health, open_files_raised, operations,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
         Some(address) => Some(listen(address, operations::SETTING).await?),
         None => None,
     };
-    let (metrics, readiness) = (Metrics::new(), Readiness::new());
+    let (metrics, readiness) = (Metrics::new(Program::Sync), Readiness::new());
     let store = Store::open(&settings.database).context("DATABASE_URL")?;
     let service = SyncService::with_metrics(store, settings.keys, metrics.clone());
     let (database, feed) = (readiness.part("database"), readiness.part("feed"));
@@ -182,7 +182,7 @@ impl Operators {
         Router::new()
             .route("/health", get(live))
             .route("/health/ready", get(async move || reasons(&ready)))
-            .route("/metrics", get(async move || figures(&metrics)))
+            .route("/metrics", get(async move |headers: HeaderMap| figures(&metrics, &headers)))
     }
 
     /// The pages that the main listener serves too.
@@ -200,7 +200,7 @@ impl Operators {
             .route(
                 "/metrics",
                 get(async move |headers: HeaderMap| match figured.allow(&headers) {
-                    true => figures(&figured.metrics),
+                    true => figures(&figured.metrics, &headers),
                     false => StatusCode::NOT_FOUND.into_response(),
                 }),
             )
@@ -225,8 +225,10 @@ fn status(readiness: &Readiness) -> Response {
     json(status_code(&report), report.status_json())
 }
 
-fn figures(metrics: &Metrics) -> Response {
-    ([(header::CONTENT_TYPE, metric::CONTENT_TYPE)], metrics.encode()).into_response()
+fn figures(metrics: &Metrics, headers: &HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::wanted(accept);
+    ([(header::CONTENT_TYPE, format.content_type())], metrics.encode(format)).into_response()
 }
 
 fn status_code(report: &Report) -> StatusCode {

@@ -2,7 +2,8 @@
 //! session's task.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::Notify;
@@ -35,12 +36,20 @@ pub struct SessionQueue {
 struct State {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// The sum of `bytes` over all sessions.
+    all_bytes: Arc<AtomicUsize>,
     /// Highest revision that was queued or skipped.
     floor: i64,
     closed: Option<CloseReason>,
 }
 
 impl SessionQueue {
+    /// An empty one; `all_bytes` counts what waits in it, too.
+    pub fn new(all_bytes: Arc<AtomicUsize>) -> Self {
+        let state = Mutex::new(State { all_bytes, ..State::default() });
+        Self { state, changed: Notify::new() }
+    }
+
     /// Adds a frame, unless its revision has been passed. Never waits: a device with a backlog of more than
     /// [`SESSION_QUEUE_BYTES_MAX`] is closed instead.
     pub fn push(&self, frame: &Frame) {
@@ -49,7 +58,9 @@ impl SessionQueue {
             return;
         }
         state.floor = frame.revision;
-        state.bytes += frame.text.len() + FRAME_OVERHEAD_BYTES;
+        let bytes = frame.text.len() + FRAME_OVERHEAD_BYTES;
+        state.bytes += bytes;
+        state.all_bytes.fetch_add(bytes, Ordering::Relaxed);
         if state.bytes > SESSION_QUEUE_BYTES_MAX {
             state.close(CloseReason::TooSlow);
         } else {
@@ -116,10 +127,18 @@ impl SessionQueue {
     }
 }
 
+impl Drop for SessionQueue {
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        let bytes = state.bytes;
+        state.release(bytes);
+    }
+}
+
 impl State {
     fn pop(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front()?;
-        self.bytes -= frame.text.len() + FRAME_OVERHEAD_BYTES;
+        self.release(frame.text.len() + FRAME_OVERHEAD_BYTES);
         if self.frames.is_empty() {
             // An idle connection keeps no memory for a past burst.
             self.frames = VecDeque::new();
@@ -130,7 +149,12 @@ impl State {
     fn close(&mut self, reason: CloseReason) {
         self.closed.get_or_insert(reason);
         self.frames = VecDeque::new();
-        self.bytes = 0;
+        self.release(self.bytes);
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.all_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -205,5 +229,21 @@ mod tests {
         queue.push(&frame(2, 1));
         queue.close(CloseReason::GoingAway);
         assert_eq!(closed.await.unwrap(), CloseReason::GoingAway);
+    }
+
+    #[test]
+    fn what_waits_is_counted_over_all_sessions_until_it_is_sent_or_given_up() {
+        let all = Arc::<AtomicUsize>::default();
+        let [read, closed, dropped] = [(); 3].map(|()| SessionQueue::new(all.clone()));
+        for queue in [&read, &closed, &dropped] {
+            queue.push(&frame(1, 36));
+            queue.push(&frame(2, 36));
+        }
+        assert_eq!(all.load(Ordering::Relaxed), 600);
+        assert_eq!(drain(&read).len(), 2);
+        closed.close(CloseReason::GoingAway);
+        assert_eq!(all.load(Ordering::Relaxed), 200);
+        drop(dropped);
+        assert_eq!(all.load(Ordering::Relaxed), 0);
     }
 }

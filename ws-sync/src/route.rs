@@ -13,7 +13,7 @@ use rondo_telemetry::Gate;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::service::{REFUSALS, SyncService, WEBSOCKET};
+use crate::service::{LEFT, REFUSALS, SyncService, WEBSOCKET};
 use crate::session::{self, CLIENT_MESSAGE_BYTES_CUT, End, Handshake, Since};
 
 /// Read buffer of a connection, in bytes: clients send little, and every connection has one.
@@ -69,6 +69,11 @@ async fn connect(
         .on_upgrade(move |socket| async move {
             let _counted = service.metrics().connection(WEBSOCKET);
             let ended = session::run(socket, handshake, &service).await;
+            let how = match ended {
+                End::Closed(reason) => reason.as_str(),
+                End::Left => LEFT,
+            };
+            service.metrics().sync_sessions_ended.with([how]).inc();
             if let End::Closed(reason) = ended
                 && REFUSALS.contains(&reason)
             {

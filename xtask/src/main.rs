@@ -28,7 +28,7 @@ cargo xtask <command>
   planted-bugs [BUG]...  plant bugs in a copy and check that the tests notice them
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
-  document               write docs/openapi.json and docs/asyncapi.json from the types
+  document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]

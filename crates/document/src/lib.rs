@@ -1,5 +1,5 @@
 //! The published documents: OpenAPI 3.1 of the HTTP API, AsyncAPI 3.0 of the topics and the WebSocket, and a
-//! JSON Schema of each event type.
+//! JSON Schema of each event type; and the table of metrics, for operators.
 //!
 //! Limits, words, codes, topics, fields and events come from the types and tables of `rondo-domain` and
 //! `rondo-contract` that read requests and write responses, so a changed limit changes the document. The
@@ -8,6 +8,7 @@
 
 pub mod asyncapi;
 pub mod bill;
+mod metric;
 pub mod openapi;
 mod operation;
 mod route;
@@ -16,22 +17,21 @@ mod schema;
 use rondo_contract::event::EventType;
 use serde_json::Value;
 
-/// Every document, by its path in docs/.
+/// Every document as it is kept, by its path in docs/.
 #[must_use]
-pub fn documents() -> Vec<(String, Value)> {
+pub fn documents() -> Vec<(String, String)> {
     let mut documents = vec![
-        ("openapi.json".to_owned(), openapi::document()),
-        ("asyncapi.json".to_owned(), asyncapi::document()),
+        ("openapi.json".to_owned(), rendered(&openapi::document())),
+        ("asyncapi.json".to_owned(), rendered(&asyncapi::document())),
+        ("metrics.md".to_owned(), metric::document()),
     ];
-    documents.extend(
-        EventType::all().map(|event_type| {
-            (format!("schemas/{event_type}.json"), schema::event::file(event_type))
-        }),
-    );
+    documents.extend(EventType::all().map(|event_type| {
+        (format!("schemas/{event_type}.json"), rendered(&schema::event::file(event_type)))
+    }));
     documents
 }
 
-/// A document as committed: indented, with a newline at its end.
+/// A JSON document as committed: indented, with a newline at its end.
 #[must_use]
 pub fn rendered(document: &Value) -> String {
     format!("{document:#}\n")
@@ -49,7 +49,7 @@ mod tests {
         for (path, document) in documents() {
             let kept = std::fs::read_to_string(folder.join(&path)).unwrap_or_default();
             assert!(
-                kept == rendered(&document),
+                kept == document,
                 "docs/{path} is out of date: `cargo xtask document` writes it"
             );
         }

@@ -22,7 +22,7 @@ pub use connection::{Connection, Gate};
 pub use health::{Part, Readiness, Report};
 pub use listener::{listen, open_files_raised};
 pub use log::LogError;
-pub use metric::{Metrics, PoolUse};
+pub use metric::{Format, Metrics, PoolUse, Program};
 pub use request::RequestLog;
 pub use rondo_trace::TraceContext;
 pub use share::{Full, Share, Shares};

@@ -67,7 +67,7 @@ impl RequestLog {
     /// Records the response.
     pub fn finish(self, status: u16) {
         let duration = self.begun.elapsed();
-        self.metrics.request(self.route, &self.method, status, duration);
+        self.metrics.request(self.route, &self.method, status, duration, self.trace);
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -94,6 +94,7 @@ impl RequestLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Format, Program};
 
     #[test]
     fn a_caller_s_trace_and_request_id_are_kept() {
@@ -103,18 +104,18 @@ mod tests {
             "x-request-id" => Some("abc-1"),
             _ => None,
         };
-        let request = RequestLog::begin(&Metrics::new(), "/x", "GET", "/x", header);
+        let request = RequestLog::begin(&Metrics::new(Program::Up), "/x", "GET", "/x", header);
         assert_eq!(request.trace().trace_id(), &trace[3..35]);
         assert_eq!(request.request_id(), "abc-1");
     }
 
     #[test]
     fn a_request_is_in_flight_until_it_is_finished() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(Program::Up);
         let request = RequestLog::begin(&metrics, "/x", "GET", "/x", |_| None);
-        assert!(metrics.encode().contains("rondo_http_requests_in_flight 1\n"));
+        assert!(metrics.encode(Format::Prometheus).contains("rondo_http_requests_in_flight 1\n"));
         request.finish(404);
-        let text = metrics.encode();
+        let text = metrics.encode(Format::Prometheus);
         assert!(text.contains("rondo_http_requests_in_flight 0\n"), "{text}");
         assert!(text.contains(
             "rondo_http_request_duration_seconds_count{route=\"/x\",method=\"GET\",status=\"4xx\"} 1"

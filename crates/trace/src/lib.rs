@@ -63,6 +63,12 @@ impl TraceContext {
         }
     }
 
+    /// Whether the trace is kept, as far as whoever began it decided (section 3.2.2.5.1).
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
     /// 32 lower-case hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE};
+use rondo_telemetry::Metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -46,6 +48,23 @@ pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) a
 /// The permission to use an instance.
 struct Permit {
     _held: [Option<OwnedSemaphorePermit>; 3],
+    _busy: Counted,
+}
+
+/// Counts for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Why a typed call returned no dispositions.
@@ -76,6 +95,8 @@ struct Inner {
     waiting: Semaphore,
     intake: Intake,
     answers: Answers,
+    /// Set once somebody watches.
+    metrics: OnceLock<Metrics>,
 }
 
 struct Loaded {
@@ -85,6 +106,10 @@ struct Loaded {
     grant: Arc<Grant>,
     /// Only if the manifest limits them.
     instances: Option<Arc<Semaphore>>,
+    /// Instances at work.
+    busy: Arc<AtomicUsize>,
+    /// Calls that wait for an instance.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl WasmApp {
@@ -134,6 +159,8 @@ impl WasmApp {
                     .rondo
                     .instances
                     .map(|count| Arc::new(Semaphore::new(count.get() as usize))),
+                busy: Arc::default(),
+                waiting: Arc::default(),
             };
             components.insert(id.clone(), loaded);
         }
@@ -146,7 +173,31 @@ impl WasmApp {
             waiting: Semaphore::new(WAITING_REQUESTS_MAX),
             intake: Intake::new(),
             answers: Answers::new(),
+            metrics: OnceLock::new(),
         })))
+    }
+
+    /// Shows in `metrics` how instances and sessions with Postgres are used, from now on.
+    pub fn watch(&self, metrics: &Metrics) {
+        for (calls, instances_max) in
+            [("all", INSTANCES_MAX as usize), ("requests", REQUEST_INSTANCES_MAX)]
+        {
+            metrics
+                .instances_max
+                .with([calls])
+                .set(i64::try_from(instances_max).unwrap_or(i64::MAX));
+        }
+        let _ = self.0.metrics.set(metrics.clone());
+        let app = Arc::downgrade(&self.0);
+        metrics.watch("components", move |metrics| {
+            let Some(app) = app.upgrade() else { return };
+            for (id, loaded) in &app.components {
+                let component = id.clone().into();
+                let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+                metrics.instances(&component, count(&loaded.busy), count(&loaded.waiting));
+                metrics.database_pool(&component, loaded.grant.databases.usage());
+            }
+        });
     }
 
     /// The route of a path, as written in the manifest.
@@ -310,12 +361,30 @@ impl WasmApp {
 
     /// Waits for the permission to use an instance; none if too many are busy for too long.
     async fn instance(&self, loaded: &Loaded) -> Option<Permit> {
-        within_wait(self.permit(loaded, None)).await
+        self.permit_in_time(loaded, None).await
     }
 
     /// The same for a request, which leaves some instances to events.
     async fn request_instance(&self, loaded: &Loaded) -> Option<Permit> {
-        within_wait(self.permit(loaded, Some(&self.0.request_instances))).await
+        self.permit_in_time(loaded, Some(&self.0.request_instances)).await
+    }
+
+    async fn permit_in_time(
+        &self,
+        loaded: &Loaded,
+        also: Option<&Arc<Semaphore>>,
+    ) -> Option<Permit> {
+        if let Some(permit) = self.permit(loaded, also).now_or_never() {
+            return permit;
+        }
+        let _waiting = Counted::new(&loaded.waiting);
+        let begun = Instant::now();
+        let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
+        let permit = tokio::time::timeout(limit, self.permit(loaded, also)).await;
+        if let Some(metrics) = self.0.metrics.get() {
+            metrics.instance_waited(begun.elapsed());
+        }
+        permit.ok().flatten()
     }
 
     async fn permit(&self, loaded: &Loaded, also: Option<&Arc<Semaphore>>) -> Option<Permit> {
@@ -323,7 +392,7 @@ impl WasmApp {
         let own = acquire(loaded.instances.as_ref()).await?;
         let request = acquire(also).await?;
         let any = acquire(Some(&self.0.instances)).await?;
-        Some(Permit { _held: [own, request, any] })
+        Some(Permit { _held: [own, request, any], _busy: Counted::new(&loaded.busy) })
     }
 }
 
@@ -342,10 +411,6 @@ impl From<wit::Disposition> for Disposition {
             wit::Disposition::Reject(reason) => Self::Reject { reason },
         }
     }
-}
-
-async fn within_wait(permit: impl Future<Output = Option<Permit>>) -> Option<Permit> {
-    tokio::time::timeout(Duration::from_secs(INSTANCE_WAIT_S_MAX), permit).await.ok()?
 }
 
 /// None for no limit; otherwise waits for a permit.

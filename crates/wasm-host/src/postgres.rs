@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use rondo_database::Dsn;
+use rondo_telemetry::PoolUse;
 use tokio_postgres::error::SqlState;
 
 use self::value::Parameter;
@@ -37,6 +38,19 @@ pub struct Databases {
 impl Databases {
     pub(crate) fn new(allowed: AllowedHosts, component: &str) -> Self {
         Self { allowed, application: format!("rondo {component}"), known: Mutex::default() }
+    }
+
+    /// How the sessions with all of them are used together.
+    pub(crate) fn usage(&self) -> PoolUse {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().map(|database| database.usage()).fold(PoolUse::default(), |all, one| {
+            PoolUse {
+                open: all.open + one.open,
+                idle: all.idle + one.idle,
+                waiting: all.waiting + one.waiting,
+                connections_max: all.connections_max + one.connections_max,
+            }
+        })
     }
 
     pub(crate) fn find(&self, address: &str) -> Result<Arc<Database>, wit::Error> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
+use rondo_telemetry::PoolUse;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Maximum number of sessions of one component to one address; Spin has 64.
@@ -43,6 +44,16 @@ impl Database {
         let tls = rondo_database::tls::connector(dsn).map_err(|error| error.to_string())?;
         let pool = rondo_database::pool::open(dsn, &options).map_err(|error| error.to_string())?;
         Ok(Self { pool, tls })
+    }
+
+    pub(super) fn usage(&self) -> PoolUse {
+        let status = self.pool.status();
+        PoolUse {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            connections_max: status.max_size,
+        }
     }
 
     /// Waits for a session, as long as the pool allows.

@@ -141,7 +141,7 @@ impl Consumer {
                 Disposition::Done => self.finish(item, backlog),
                 Disposition::Retry { reason } => {
                     item.attempts += 1;
-                    self.metrics.event_retried(self.capability.name);
+                    self.metrics.event_retried(self.capability.name, item.record.type_label());
                     if item.attempts >= ATTEMPTS_MAX {
                         self.dead_letter(item, "attempts_exhausted", reason, backlog).await;
                         continue;
@@ -189,7 +189,7 @@ impl Consumer {
         };
         // Retried until it is recorded, so that no event is lost.
         self.dead_letters.record(&item.record, &failure).await;
-        self.metrics.event_dead_lettered(self.capability.name);
+        self.metrics.event_dead_lettered(self.capability.name, item.record.type_label());
         self.finish(item, backlog);
     }
 
@@ -197,7 +197,9 @@ impl Consumer {
         if let Some(ack) = item.ack.take() {
             ack();
         }
-        self.metrics.event_finished(self.capability.name, item.record.age());
+        let record = &item.record;
+        let (event_type, trace) = (record.type_label(), record.trace());
+        self.metrics.event_finished(self.capability.name, event_type, record.age(), trace);
         tracing::debug!(
             consumer = self.capability.name,
             event_id = item.record.event.id,

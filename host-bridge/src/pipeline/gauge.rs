@@ -1,4 +1,5 @@
-//! Gauges that are polled: the outbox's depth and age, the consumers' lag, the open dead letters.
+//! Gauges that are polled: the outbox's depth and age, what the consumers hold, the open dead letters, the due
+//! reminders.
 
 use std::time::Duration;
 
@@ -12,20 +13,34 @@ use super::queue::{ConsumerQueue, WINDOW_EVENTS_MAX};
 const POLL_S: u64 = 3;
 
 const DEPTH: &str = include_str!("../../sql/outbox_depth.sql");
+const DUE: &str = include_str!("../../sql/reminders_due.sql");
 const OPEN: &str = include_str!("../../sql/dead_letter_open.sql");
 
-/// Polls until `shutdown`. `queues` hold everything that waits for their consumers; on Kafka the backlog
-/// is on the broker, and the client reports the lag.
+/// Where the events are that a consumer has yet to finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// All in its queue.
+    InProcess,
+    /// The rest is on the broker, and the client reports their number.
+    OnBroker,
+}
+
+/// Polls until `shutdown`.
 pub async fn run(
     database: Database,
     metrics: Metrics,
     queues: Vec<ConsumerQueue>,
+    lag: Lag,
     shutdown: CancellationToken,
 ) {
     loop {
         for queue in &queues {
-            let waiting = WINDOW_EVENTS_MAX.saturating_sub(queue.free_slots());
-            metrics.consumer_lag(queue.capability().name, waiting.try_into().unwrap_or(i64::MAX));
+            let held = WINDOW_EVENTS_MAX.saturating_sub(queue.free_slots());
+            let consumer = queue.capability().name;
+            metrics.consumer_window(consumer, held, WINDOW_EVENTS_MAX);
+            if lag == Lag::InProcess {
+                metrics.consumer_lag(consumer, held.try_into().unwrap_or(i64::MAX));
+            }
         }
         if let Err(error) = poll(&database, &metrics).await {
             tracing::debug!(error = format!("{error:#}"), "cannot poll the outbox");
@@ -44,5 +59,7 @@ async fn poll(database: &Database, metrics: &Metrics) -> anyhow::Result<()> {
     metrics.outbox_oldest_age.set(age.as_secs_f64());
     let (open,) = database.one(sqlx::query_as(OPEN)).await?;
     metrics.dead_letters.set(open);
+    let (due,) = database.one(sqlx::query_as(DUE)).await?;
+    metrics.reminders_due.set(due);
     Ok(())
 }

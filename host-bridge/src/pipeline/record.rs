@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rondo_contract::cloud_event::{CloudEvent, DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION, header};
 use rondo_contract::event::EventType;
+use rondo_telemetry::TraceContext;
 
 /// One event, as one topic carries it, and its place there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,12 @@ impl Record {
     #[must_use]
     pub fn known_type(&self) -> Option<EventType> {
         self.event.event_type.parse().ok()
+    }
+
+    /// The type as metrics name it: one that this program doesn't know counts as `other`.
+    #[must_use]
+    pub fn type_label(&self) -> &'static str {
+        self.known_type().map_or("other", EventType::as_str)
     }
 
     /// Headers of the binary content mode (CloudEvents Kafka protocol binding, section 3.2).
@@ -54,6 +61,12 @@ impl Record {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let happened_ms = u64::try_from(happened.as_millisecond()).unwrap_or_default();
         now.saturating_sub(Duration::from_millis(happened_ms))
+    }
+
+    /// Trace of the request that caused the event.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.event.traceparent.as_deref().and_then(TraceContext::parse)
     }
 
     /// Trace id of the request that caused the event.

@@ -94,6 +94,7 @@ impl Relay {
         let (removed_sender, mut removed) = mpsc::unbounded_channel::<Vec<i64>>();
         let mut removers = JoinSet::new();
         let mut idle_ms = 1;
+        self.metrics.relay_in_flight_max.set(IN_FLIGHT_ROWS_MAX as i64);
         loop {
             if shards.len() < SHARDS as usize
                 && claimed_at.is_none_or(|at| at.elapsed() >= Duration::from_millis(CLAIM_MS))
@@ -142,6 +143,7 @@ impl Relay {
                     in_flight.remove(&id);
                 }
             }
+            self.metrics.relay_in_flight.set(i64::try_from(in_flight.len()).unwrap_or(i64::MAX));
             let mut acknowledged = Vec::new();
             while let Ok(id) = done.try_recv() {
                 acknowledged.push(id);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_bridge::clock::{self, Clock, Firing};
-use rondo_telemetry::{Metrics, Readiness};
+use rondo_telemetry::{Format, Metrics, Program, Readiness};
 use rondo_testkit::wait::eventually;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,8 @@ async fn two_clocks_at_once_fire_each_reminder_once_in_bounded_batches() {
 async fn a_running_clock_finds_what_came_due_while_there_was_none() {
     let seed = Seed::new().await;
     armed(&seed).await;
-    let (metrics, readiness, wake) = (Metrics::new(), Readiness::new(), Arc::new(Notify::new()));
+    let (metrics, readiness, wake) =
+        (Metrics::new(Program::Bridge), Readiness::new(), Arc::new(Notify::new()));
     let (shutdown, part) = (CancellationToken::new(), readiness.part("clock"));
     let clock = Clock {
         database: seed.bridge.clone(),
@@ -81,11 +82,16 @@ async fn a_running_clock_finds_what_came_due_while_there_was_none() {
     let clock = tokio::spawn(clock.run(shutdown.clone()));
     tokio::time::timeout(SOON, wake.notified()).await.expect("the relay is woken");
     eventually("all of them", SOON, async || {
-        let text = metrics.encode();
+        let text = metrics.encode(Format::Prometheus);
         let line = format!("rondo_reminders_fired_total {DUE}\n");
         if text.contains(&line) { Ok(()) } else { Err(text) }
     })
     .await;
+    let text = metrics.encode(Format::Prometheus);
+    let has = |line: &str| text.contains(line);
+    // They had been due for a minute.
+    assert!(has("rondo_reminder_lateness_seconds_bucket{le=\"30.0\"} 0\n"), "{text}");
+    assert!(has(&format!("rondo_reminder_lateness_seconds_count {DUE}\n")), "{text}");
     assert!(readiness.report().is_ready());
     shutdown.cancel();
     clock.await.unwrap();
@@ -106,8 +112,12 @@ async fn what_is_due_for_too_long_is_missed_and_not_fired() {
     ))
     .await;
     let look = || clock::fire(&seed.bridge, LATENESS_MINUTES);
-    assert_eq!(look().await.unwrap(), Firing { fired: 2, missed: 2 });
-    assert_eq!(look().await.unwrap(), Firing { fired: 0, missed: 0 });
+    let Firing { fired, missed, lateness_s } = look().await.unwrap();
+    assert_eq!((fired, missed), (2, 2));
+    // The one that was made after its moment is late by what has passed since.
+    let lateness_m: Vec<_> = lateness_s.iter().map(|s| (s / 60.0).floor() as i32).collect();
+    assert_eq!(lateness_m, [0, LATENESS_MINUTES - 1]);
+    assert_eq!(look().await.unwrap(), Firing { fired: 0, missed: 0, lateness_s: Vec::new() });
     assert_eq!(seed.text("SELECT count(*) FROM outbox").await, "2");
     let missed = "SELECT count(*) FROM notifications n JOIN reminders r ON r.id = n.reminder_id
                   WHERE n.status = 'missed' AND n.firing = 1 AND n.remind_at = r.remind_at AND r.state = 'fired'";

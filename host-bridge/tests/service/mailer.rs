@@ -6,7 +6,7 @@ use std::time::Duration;
 use host_bridge::job;
 use host_bridge::mail_transport::MailTransport;
 use host_bridge::mailer::Mailer;
-use rondo_telemetry::{Metrics, Readiness};
+use rondo_telemetry::{Format, Metrics, Program, Readiness};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::smtp::{Fault, Mail, SmtpServer};
 use rondo_testkit::wait::eventually;
@@ -32,18 +32,18 @@ struct Running {
 
 impl Running {
     fn start(seed: &Seed, transport: MailTransport) -> Self {
-        let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
+        let (metrics, shutdown) = (Metrics::new(Program::Bridge), CancellationToken::new());
         let from = "Rondo <rondo@example.com>".parse().unwrap();
         let mailer = Mailer::new(seed.bridge.clone(), transport, from, metrics.clone());
         let part = Readiness::new().part("mailer");
-        let task = tokio::spawn(job::work(mailer, part, shutdown.clone()));
+        let task = tokio::spawn(job::work(mailer, part, metrics.clone(), shutdown.clone()));
         Self { metrics, shutdown, task }
     }
 
     /// The count of an outcome in the metrics.
     fn counted(&self, outcome: &str) -> u64 {
         let name = format!("rondo_mails_total{{outcome=\"{outcome}\"}} ");
-        let text = self.metrics.encode();
+        let text = self.metrics.encode(Format::Prometheus);
         let value = text.lines().find_map(|line| line.strip_prefix(&name));
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{text}"))
     }

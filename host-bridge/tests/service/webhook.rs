@@ -9,7 +9,7 @@ use std::time::Duration;
 use host_bridge::job;
 use host_bridge::webhook::{Resolver, WebhookSender, system_resolver};
 use rondo_domain::destination::Loopback;
-use rondo_telemetry::{Metrics, Readiness};
+use rondo_telemetry::{Format, Metrics, Program, Readiness};
 use rondo_testkit::receiver::{Reaction, Receiver};
 use rondo_testkit::wait::eventually;
 use serde_json::{Value, json};
@@ -35,18 +35,18 @@ impl Running {
     }
 
     fn with(seed: &Seed, loopback: Loopback, resolver: Resolver) -> Self {
-        let (metrics, shutdown) = (Metrics::new(), CancellationToken::new());
+        let (metrics, shutdown) = (Metrics::new(Program::Bridge), CancellationToken::new());
         let sender =
             WebhookSender::new(seed.bridge.clone(), loopback, resolver, metrics.clone()).unwrap();
         let part = Readiness::new().part("webhooks");
-        let task = tokio::spawn(job::work(sender, part, shutdown.clone()));
+        let task = tokio::spawn(job::work(sender, part, metrics.clone(), shutdown.clone()));
         Self { metrics, shutdown, task }
     }
 
     /// The count of an outcome in the metrics.
     fn counted(&self, outcome: &str) -> u64 {
         let name = format!("rondo_webhooks_total{{outcome=\"{outcome}\"}} ");
-        let text = self.metrics.encode();
+        let text = self.metrics.encode(Format::Prometheus);
         let value = text.lines().find_map(|line| line.strip_prefix(&name));
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{text}"))
     }

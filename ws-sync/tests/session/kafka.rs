@@ -8,7 +8,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rondo_contract::topic::TASK_UPDATES;
 use rondo_database::Role;
 use rondo_kafka::KafkaSettings;
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{Metrics, metric};
 use rondo_testkit::http::Client;
 use rondo_testkit::kafka::Broker;
 use rondo_testkit::port;
@@ -178,7 +178,14 @@ impl Following {
                 let report = move |state| {
                     let _ = tell.send_replace(state);
                 };
-                kafka::run(&settings, &hub, &Metrics::new(), &report, &shutdown).await;
+                kafka::run(
+                    &settings,
+                    &hub,
+                    &Metrics::new(metric::Program::Sync),
+                    &report,
+                    &shutdown,
+                )
+                .await;
             }
         });
         Self { state, shutdown, task }
