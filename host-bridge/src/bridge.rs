@@ -41,7 +41,7 @@ pub async fn run(
     println!("Bridge: health and metrics at http://{}", listener.local_addr()?);
     println!("{}", setting.mail.announcement());
     let health = Health::new(backend.readiness.clone(), backend.database.clone(), health::ADVICE);
-    let operations = Operations { health, metrics: backend.metrics.clone() };
+    let operations = Operations { health: Some(health), metrics: backend.metrics.clone() };
     let edge = Edge::new(backend.metrics.clone(), Exposure::operators());
     let mut tasks = JoinSet::new();
     tasks.spawn(operations.serve(edge, listener, token.clone()));

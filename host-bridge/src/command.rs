@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use rondo_contract::secret::{self, INVITATION_LIFETIME_S};
+use rondo_database::role::RoleConnections;
 use rondo_database::{DatabaseOptions, Dsn};
 use rondo_setting::CleartextOption;
 use rondo_telemetry::Shutdown;
@@ -81,8 +82,12 @@ enum Migrate {
         /// Folder that keeps the secrets of the roles' logins (file mode 0600).
         #[arg(long, env = "RONDO_DATA", default_value = ".rondo", value_name = "FOLDER")]
         data: PathBuf,
+        /// Connection limits of roles that more programs need, such as rondo_task_api=128,rondo_auth=48. The
+        /// others have their own, also after this was set before. Only a login that may create roles sets them.
+        #[arg(long, env = "ROLE_CONNECTIONS", default_value = "", value_name = "LIMITS")]
+        role_connections: RoleConnections,
     },
-    /// List applied and pending migrations.
+    /// List applied and pending migrations. Exit status 3: some are pending; 4: some are another release's.
     Status,
 }
 
@@ -186,13 +191,33 @@ fn with_advice(error: tokio_postgres::Error) -> anyhow::Error {
     anyhow::anyhow!("the login in DATABASE_URL may not do this: use the one of `rondo migrate`")
 }
 
+/// What `rondo migrate status` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaDiffers {
+    #[error("migrations are pending: run `rondo migrate up`")]
+    Pending,
+    #[error("the schema has migrations of another release")]
+    Foreign,
+}
+
+impl SchemaDiffers {
+    #[must_use]
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Pending => 3,
+            Self::Foreign => 4,
+        }
+    }
+}
+
 async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {
     use rondo_database::{Secrets, migration, provision};
     match what {
-        Migrate::Up { data } => {
+        Migrate::Up { data, role_connections } => {
             std::fs::create_dir_all(&data)?;
             let secrets = Secrets::load_or_create(&data)?;
-            provision::roles(dsn, &secrets, provision::ConnectionLimit::Enforced).await?;
+            let limit = provision::ConnectionLimit::Chosen(role_connections);
+            provision::roles(dsn, &secrets, limit).await?;
             let mut session = crate::database::connect(dsn, "rondo migrate").await?;
             for applied in migration::up(&mut session, migration::embedded()).await? {
                 println!("applied {:04} {}", applied.version, applied.name);
@@ -209,6 +234,12 @@ async fn migrate(what: Migrate, dsn: &Dsn) -> anyhow::Result<()> {
             }
             for label in status.unknown.iter().chain(&status.changed) {
                 println!("foreign {:04} {}", label.version, label.name);
+            }
+            if !status.unknown.is_empty() || !status.changed.is_empty() {
+                return Err(SchemaDiffers::Foreign.into());
+            }
+            if !status.pending.is_empty() {
+                return Err(SchemaDiffers::Pending.into());
             }
         }
     }

@@ -1,23 +1,33 @@
-//! `rondo host`: serves only the components of spin.toml, with all their routes, as Spin does.
+//! `rondo host`: serves the components of spin.toml, with all their routes, as Spin does, and metrics to operators.
 
 use std::io::ErrorKind;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use rondo_contract::address::TrustedProxies;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
 use rondo_setting::{Cleartext, refusal};
-use rondo_telemetry::{Metrics, Program, Shutdown, connection, open_files_raised, serve};
+use rondo_telemetry::{
+    Metrics, Program, Shutdown, connection, open_files_raised, operations, serve,
+};
 use rondo_wasm_host::WasmApp;
 use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
 use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
 use rondo_wasm_host::variable::{Values, VariableError};
 use tokio::net::TcpListener;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::edge::{Edge, Exposure};
+use crate::operations::Operations;
 use crate::option::{HostArgs, manifest};
 
 /// The option of the main listener's address, for error messages.
 pub const LISTEN_OPTION: &str = "--listen (RONDO_LISTEN)";
+/// The option of the address for operators, likewise.
+pub const OPERATIONS_OPTION: &str = "--operations-listen (OPERATIONS_LISTEN)";
+/// Operators' address when the main listener is not on loopback.
+const OPERATIONS_LISTEN: &str = "127.0.0.1:3011";
 /// The setting of the components' variable with the trusted proxies.
 const TRUSTED_SETTING: &str = "SPIN_VARIABLE_TRUSTED_PROXIES";
 
@@ -39,17 +49,56 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
         public_url,
     };
     let listener = listen(&args.listen, LISTEN_OPTION).await?;
-    let app = WasmApp::load(&manifest, &values)?;
-    println!("Components at http://{}", listener.local_addr()?);
-    // Like Spin, it has no /metrics, so these are never read.
-    let edge = Edge::new(Metrics::new(Program::Host), exposure);
-    let gate = edge.gate(listener, limits());
-    let handler = move |request| {
-        let (app, edge) = (app.clone(), edge.clone());
-        async move { edge.pass(request, |request| app.handle(request)).await }
+    let own = args.operations_listen.as_deref();
+    let own = operations::own_address(listener.local_addr()?, own, OPERATIONS_LISTEN);
+    let own = match own {
+        Some(own) => Some(listen(own, OPERATIONS_OPTION).await?),
+        None => None,
     };
-    serve::serve(gate, handler, shutdown.token()).await;
+    let app = WasmApp::load_with(&manifest, &values, args.component_connections)?;
+    let metrics = Metrics::new(Program::Host);
+    app.watch(&metrics);
+    println!("Components at http://{}", listener.local_addr()?);
+    let operators = Operations { health: None, metrics: metrics.clone() };
+    let edge = Edge::new(metrics.clone(), exposure);
+    let gate = edge.gate(listener, limits());
+    let front = HostFront { app, operations: own.is_none().then(|| operators.clone()) };
+    let handler = move |request| {
+        let (front, edge) = (front.clone(), edge.clone());
+        async move { edge.pass(request, |request| front.answer(request)).await }
+    };
+    let serving = serve::serve(gate, handler, shutdown.token());
+    let serving_operators = async {
+        if let Some(listener) = own {
+            if let Ok(address) = listener.local_addr() {
+                println!("For operators: http://{address}");
+            }
+            let edge = Edge::new(metrics, Exposure::operators());
+            operators.serve(edge, listener, shutdown.token()).await;
+        }
+    };
+    tokio::join!(serving, serving_operators);
     Ok(())
+}
+
+/// The components, and what operators read if they have no listener of their own.
+#[derive(Clone)]
+struct HostFront {
+    app: WasmApp,
+    operations: Option<Operations>,
+}
+
+impl HostFront {
+    async fn answer(self, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
+        if let Some(operations) = &self.operations
+            && !operations::is_forwarded(|name| request.headers().contains_key(name))
+            && let (method, path) = (request.method(), request.uri().path())
+            && let Some(answer) = operations.answer(method, path, request.headers()).await
+        {
+            return answer;
+        }
+        self.app.handle(request).await
+    }
 }
 
 /// Refuses at start what components would refuse only at a request, and what they cannot see: a connection to

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use host_bridge::command::Cli;
+use host_bridge::command::{Cli, SchemaDiffers};
 use rondo_setting::{EXIT_SETTING, SettingError};
 use rondo_telemetry::log;
 use rondo_wasm_host::variable::VariableError;
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
             let is_setting = |cause: &(dyn std::error::Error + 'static)| {
                 cause.is::<SettingError>() || cause.is::<VariableError>()
             };
-            if error.chain().any(is_setting) {
-                ExitCode::from(EXIT_SETTING)
-            } else {
-                ExitCode::FAILURE
+            match error.downcast_ref::<SchemaDiffers>() {
+                Some(differs) => ExitCode::from(differs.exit_status()),
+                None if error.chain().any(is_setting) => ExitCode::from(EXIT_SETTING),
+                None => ExitCode::FAILURE,
             }
         }
     }

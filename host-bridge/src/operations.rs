@@ -1,5 +1,5 @@
 //! Operators' endpoints: `/health`, `/health/ready` with reasons, and `/metrics`. The bridge serves nothing
-//! else; `rondo up` has a separate listener for them when its own is public.
+//! else; `rondo up` and `rondo host` have a separate listener for them when their own is public.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -19,7 +19,8 @@ const PATHS: [&str; 3] = ["/health", "/health/ready", "/metrics"];
 /// Serves operators; clones share it.
 #[derive(Clone)]
 pub struct Operations {
-    pub health: Health,
+    /// None of `rondo host`, where a component answers whether requests can be served.
+    pub health: Option<Health>,
     pub metrics: Metrics,
 }
 
@@ -47,6 +48,7 @@ impl Operations {
         headers: &HeaderMap,
     ) -> Option<Response<HyperOutgoingBody>> {
         if PATHS.contains(&path)
+            && (self.health.is_some() || path != "/health/ready")
             && let Some(answer) = no_page(method)
         {
             return Some(answer);
@@ -54,7 +56,7 @@ impl Operations {
         Some(match path {
             "/health" => live(),
             "/health/ready" => {
-                let report = self.health.report().await;
+                let report = self.health.as_ref()?.report().await;
                 json(report.status_code(), report.to_json())
             }
             "/metrics" => {
@@ -68,7 +70,8 @@ impl Operations {
 
     /// `/health/ready` for the public: the status without reasons.
     pub async fn status(&self) -> Response<HyperOutgoingBody> {
-        let report = self.health.report().await;
+        let Some(health) = &self.health else { return not_found() };
+        let report = health.report().await;
         json(report.status_code(), report.status_json())
     }
 }

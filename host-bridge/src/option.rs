@@ -14,6 +14,8 @@ use rondo_setting::{
 };
 use rondo_telemetry::operations;
 use rondo_wasm_host::Manifest;
+use rondo_wasm_host::app::POOL_SESSIONS_MAX;
+use rondo_wasm_host::engine::INSTANCES_MAX;
 
 use crate::account::{AccountArgs, hmac_secret};
 use crate::cors::CorsOrigins;
@@ -83,9 +85,18 @@ pub struct HostArgs {
     /// Address to listen on.
     #[arg(long, env = "RONDO_LISTEN", default_value = "127.0.0.1:3000", value_name = "HOST:PORT", value_parser = host_and_port)]
     pub listen: String,
+    /// Address for operators only: /health and /metrics. Unless set, they are served at RONDO_LISTEN if that is on
+    /// loopback, else at 127.0.0.1:3011.
+    #[arg(long, env = operations::SETTING, value_name = "HOST:PORT", value_parser = host_and_port)]
+    pub operations_listen: Option<String>,
     /// Manifest of the components and their routes. Their variables come from SPIN_VARIABLE_<NAME>.
     #[arg(long, env = "RONDO_SPIN_TOML", default_value = "spin.toml", value_name = "FILE")]
     pub spin_toml: PathBuf,
+    /// Most connections of each component to Postgres. The limits of the roles have to fit: ROLE_CONNECTIONS of
+    /// `rondo migrate up`.
+    #[arg(long, env = "COMPONENT_CONNECTIONS", default_value_t = POOL_SESSIONS_MAX, value_name = "NUMBER",
+          value_parser = component_connections)]
+    pub component_connections: usize,
     #[command(flatten)]
     pub web: WebArgs,
 }
@@ -298,6 +309,12 @@ fn host_and_port(text: &str) -> Result<String, &'static str> {
         Some(Ok(_)) => Ok(text.to_owned()),
         _ => Err("must be a host and a port, such as 127.0.0.1:3000"),
     }
+}
+
+fn component_connections(text: &str) -> Result<usize, String> {
+    let most = INSTANCES_MAX as usize;
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("must be a number from 1 to {most}, the limit of instances"))
 }
 
 fn components_url(text: &str) -> Result<String, &'static str> {

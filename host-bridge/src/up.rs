@@ -102,7 +102,7 @@ async fn settle(
     let operations = args.operations_listen.as_deref();
     let own = operations::own_address(listener.local_addr()?, operations, OPERATIONS_LISTEN);
     let operations = match own {
-        Some(own) => Some(host::listen(own, "--operations-listen (OPERATIONS_LISTEN)").await?),
+        Some(own) => Some(host::listen(own, host::OPERATIONS_OPTION).await?),
         None => None,
     };
     let data = DataFolder::open(&args.data)?;
@@ -192,7 +192,7 @@ async fn serve_all(
     let own = operations.as_ref().map(TcpListener::local_addr).transpose()?;
     write_endpoints(&address, own, admin, kafka.as_ref(), home.data)?;
     let mut tasks = JoinSet::new();
-    let operators = Operations { health: health.clone(), metrics: metrics.clone() };
+    let operators = Operations { health: Some(health.clone()), metrics: metrics.clone() };
     let is_for_operators = operations.is_none();
     if let Some(listener) = operations {
         println!("For operators: http://{}", listener.local_addr()?);

@@ -118,6 +118,14 @@ async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("TRUSTED_PROXIES", "proxy"), "TRUSTED_PROXIES").await;
     refused(UP, &[], ("RATE_LIMITS", "many"), "RATE_LIMITS").await;
     refused(UP, &[], ("OPERATIONS_LISTEN", "3009"), "OPERATIONS_LISTEN").await;
+    refused(HOST, &[], ("OPERATIONS_LISTEN", "3011"), "OPERATIONS_LISTEN").await;
+    for connections in ["0", "121", "many"] {
+        let change = ("COMPONENT_CONNECTIONS", connections);
+        refused(HOST, &[], change, "COMPONENT_CONNECTIONS").await;
+    }
+    let database = &[("DATABASE_URL", "postgres://ada:hunter2@127.0.0.1:1/rondo")];
+    let limits = ("ROLE_CONNECTIONS", "rondo_nobody=3");
+    refused(&["migrate", "up"], database, limits, "ROLE_CONNECTIONS").await;
     for command in [UP, HOST] {
         refused(command, &[], ("CORS_ORIGINS", "*"), "CORS_ORIGINS").await;
         let with_path = ("CORS_ORIGINS", "https://app.example.org, https://app.example.org/app");

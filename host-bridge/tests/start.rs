@@ -3,12 +3,37 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use rondo_database::DataFolder;
+use rondo_database::{DataFolder, SessionOptions};
 use rondo_testkit::database::TestDatabase;
 use rondo_testkit::folder::Folder;
 use rondo_testkit::process::root;
 
 const SOON: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn the_status_of_migrations_says_what_is_to_do() {
+    let check = async |database: &TestDatabase, code: i32, words: &str| {
+        let running = tokio::process::Command::new(env!("CARGO_BIN_EXE_rondo"))
+            .args(["migrate", "status"])
+            .env("DATABASE_URL", database.admin().expose_url())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(SOON, running).await.expect("an end").unwrap();
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        assert!(printed.contains(words), "{printed}");
+    };
+    check(&TestDatabase::empty().await, 3, "pending 0001 foundation\n").await;
+    let database = TestDatabase::new().await;
+    check(&database, 0, "applied 0001 foundation at ").await;
+    let dsn = database.admin();
+    let session = rondo_database::pool::connect(&dsn, &SessionOptions::default()).await.unwrap();
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'later', true, '', 0)";
+    session.batch_execute(newer).await.unwrap();
+    check(&database, 4, "foreign 9999 later\n").await;
+}
 
 /// Expects `rondo up` with a data folder and further settings to end with one line that has all
 /// these words.

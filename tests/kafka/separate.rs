@@ -9,7 +9,7 @@ use rondo_testkit::smtp::SmtpServer;
 use rondo_testkit::wait::eventually;
 use rondo_tests::arrangement::separate::{EVENT_TOKEN, EVENT_TOKEN_PREVIOUS, Listener, Separate};
 use rondo_tests::arrangement::{Arrangement as _, session};
-use rondo_tests::{kill, story};
+use rondo_tests::{kill, metric, story};
 use serde_json::{Value, json};
 
 /// How long an effect may take, on a busy machine.
@@ -21,6 +21,9 @@ async fn the_story_comes_true_in_separate_processes_over_tls_with_a_login() {
     let settings = [("SMTP_URL", smtp.url())];
     let separate = Separate::start("separate", Listener::Secure, &settings).await;
     story::play(&separate.http(), &separate.ws(), &smtp, "ada@example.org").await;
+    for (program, text) in separate.metrics().await {
+        metric::assert_complete(program, &text);
+    }
 
     let published = separate.published().await;
     let types = |topic: &str| -> Vec<String> {

@@ -11,7 +11,7 @@ use rondo_testkit::process::Program;
 use rondo_testkit::websocket::{Frame, WebSocket};
 use rondo_tests::arrangement::START;
 use rondo_tests::operation::Running;
-use rondo_tests::story;
+use rondo_tests::{metric, story};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -213,6 +213,7 @@ async fn rondo_host_has_the_same_front_and_names_a_forgotten_proxy_once() {
     let mut host = Program::built("rondo")
         .arguments(["host", "--listen", "127.0.0.1:0"])
         .env("CORS_ORIGINS", APP)
+        .env("COMPONENT_CONNECTIONS", "7")
         .env("SPIN_VARIABLE_PUBLIC_URL", "https://tasks.example.org")
         .env("SPIN_VARIABLE_DATABASE_HOST", "127.0.0.1:1");
     for secret in ["JWT_SECRET", "LINK_SECRET", "EVENT_TOKEN"] {
@@ -230,6 +231,15 @@ async fn rondo_host_has_the_same_front_and_names_a_forgotten_proxy_once() {
     guarded(&get(&http, "/api/openapi.json").await.expect(200), "the document");
     get(&http.with_token("made-up"), "/api/tasks").await.expect(401);
     host.line("a refusal", SOON, |line| line.contains("\"reason\":\"invalid_token\"")).await;
+
+    let metrics = get(&http, "/metrics").await.expect(200).text();
+    metric::assert_complete("host", &metrics);
+    let line = "rondo_database_connections_max{pool=\"task-api\"} 7\n";
+    assert!(metrics.contains(line), "{metrics}");
+    get(&http, "/health").await.expect(200);
+    for (path, status) in [("/metrics", 404), ("/health", 404), ("/health/ready", 404)] {
+        get(&http.with_header("forwarded", "for=198.51.100.2"), path).await.expect(status);
+    }
 
     let forwarded = http.with_header("x-forwarded-for", "198.51.100.1");
     for _ in 0..3 {

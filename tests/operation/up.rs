@@ -118,10 +118,7 @@ async fn a_request_is_traced_to_its_mail_and_counted() {
     ] {
         assert!(metrics.lines().any(|found| found.starts_with(name)), "{name}\n{metrics}");
     }
-    for (name, kind, programs) in metric::metrics() {
-        let is_there = metrics.contains(&format!("# TYPE {name} {kind}\n"));
-        assert_eq!(is_there, programs.iter().any(|program| program == "up"), "{name}\n{metrics}");
-    }
+    metric::assert_complete("up", &metrics);
     let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
     let asked = rondo.http.request(Method::GET, "/metrics").header("accept", accept);
     let answer = asked.send().await.expect("an answer").expect(200);

@@ -4,6 +4,18 @@ use std::path::Path;
 
 use crate::source::text;
 
+/// Checks that what a program serves is what the table says that it has.
+///
+/// # Panics
+/// When it is not.
+pub fn assert_complete(program: &str, text: &str) {
+    for (name, kind, programs) in metrics() {
+        let is_there = text.contains(&format!("# TYPE {name} {kind}\n"));
+        let is_its_own = programs.iter().any(|name| name == program);
+        assert_eq!(is_there, is_its_own, "{name} of {program}\n{text}");
+    }
+}
+
 /// Name, type and programs of each metric.
 #[must_use]
 pub fn metrics() -> Vec<(String, String, Vec<String>)> {

@@ -26,7 +26,7 @@ const MODES: [&str; 3] = ["spinapp", "runtimeclass", "host"];
 /// Settings that the chart must reject, with a part of the message.
 const REJECTED: [(&str, &str); 7] = [
     ("nonsense=1", "additional properties 'nonsense' not allowed"),
-    ("components.mode=spinapp,components.replicas=2", "connections as rondo_"),
+    ("components.mode=spinapp,components.replicas=2", "raise max_connections of Postgres"),
     ("database.maxConnections=100", "raise max_connections of Postgres"),
     ("bridge.keda.enabled=true,bridge.keda.maxReplicas=7", "maximum: got 7, want 6"),
     ("strimzi.enabled=true", "requires kafka.securityProtocol=SASL_SSL"),

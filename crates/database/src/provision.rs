@@ -13,7 +13,7 @@ use crate::{
     admin,
     dsn::Dsn,
     pool::{self, ConnectError, Session, SessionOptions},
-    role::{OWNER, PREFIX, Role, RoleLimit},
+    role::{OWNER, PREFIX, Role, RoleConnections, RoleLimit},
     secret::{Secret, Secrets},
 };
 
@@ -27,10 +27,14 @@ const LOCK_DATABASE: &str = "postgres";
 /// of them in order.
 const RANDOM_PAGE_COST: &str = "1.1";
 
-/// Whether roles get their connection limits. Tests run many databases in one cluster at once.
+/// Which connection limits the roles get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionLimit {
+    /// Their own: [`RoleLimit::connections_max`].
     Enforced,
+    /// The operator's, where there is one.
+    Chosen(RoleConnections),
+    /// None: tests share a cluster between many databases at once.
     Lifted,
 }
 
@@ -276,6 +280,9 @@ fn settings(role: Role, limit: ConnectionLimit) -> String {
     } = role.limit();
     let connections = match limit {
         ConnectionLimit::Enforced => connections_max.to_string(),
+        ConnectionLimit::Chosen(chosen) => {
+            chosen.of(role).unwrap_or(connections_max).to_string()
+        }
         ConnectionLimit::Lifted => "-1".to_owned(),
     };
     format!(

@@ -3,6 +3,7 @@
 //! The rights are in the migrations' grants; [`crate::provision`] creates the roles.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Prefix of each role's name.
 pub(crate) const PREFIX: &str = "rondo_";
@@ -30,6 +31,40 @@ pub struct RoleLimit {
     pub idle_in_transaction_ms: u32,
     /// After which an idle session ends; 0 means never.
     pub idle_session_ms: u32,
+}
+
+/// Highest connection limit of a role that can be chosen; far more than a server has.
+const CONNECTIONS_MAX: u32 = 10_000;
+
+/// Connection limits in place of the roles' own: a list such as `rondo_task_api=128,rondo_auth=48`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoleConnections([Option<u32>; Role::ALL.len()]);
+
+impl RoleConnections {
+    #[must_use]
+    pub fn of(&self, role: Role) -> Option<u32> {
+        self.0[role as usize]
+    }
+}
+
+impl FromStr for RoleConnections {
+    type Err = String;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let mut chosen = Self::default();
+        for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let malformed = || {
+                let names = Role::ALL.map(Role::name).join(", ");
+                format!("{part:?} is not ROLE=N with N from 1 to {CONNECTIONS_MAX} and a role of {names}")
+            };
+            let (name, number) = part.split_once('=').ok_or_else(malformed)?;
+            let role = Role::ALL.into_iter().find(|role| role.name() == name.trim());
+            let number = number.trim().parse().ok().filter(|n| (1..=CONNECTIONS_MAX).contains(n));
+            let (Some(role), Some(number)) = (role, number) else { return Err(malformed()) };
+            chosen.0[role as usize] = Some(number);
+        }
+        Ok(chosen)
+    }
 }
 
 /// The facts about one role.
@@ -131,5 +166,22 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_chosen_by_role() {
+        let chosen: RoleConnections = " rondo_task_api=128, rondo_sync = 1".parse().unwrap();
+        let found = Role::ALL.map(|role| chosen.of(role));
+        assert_eq!(found, [Some(128), None, None, None, None, None, Some(1)]);
+        assert_eq!("".parse(), Ok(RoleConnections::default()));
+        for bad in ["128", "task_api=1", "rondo_owner=1", "rondo_auth=0", "rondo_auth=10001", "rondo_auth=-1"] {
+            let refusal = bad.parse::<RoleConnections>().unwrap_err();
+            assert!(refusal.starts_with(&format!("{bad:?} is not")), "{refusal}");
+        }
     }
 }

@@ -33,6 +33,10 @@ impl AllowedHosts {
         entries.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether one of the entries is this address.
     #[must_use]
     pub fn permits(&self, scheme: &str, host: &str, port: u16) -> bool {

@@ -33,6 +33,7 @@ use crate::intake::{Intake, REQUEST_BODY_BYTES_MAX, Refused, WholeBody};
 use crate::manifest::Manifest;
 use crate::postgres::Databases;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
+pub use crate::session::POOL_SESSIONS_MAX;
 use crate::variable::Values;
 
 /// Maximum number of requests that wait for an instance; beyond that, 503.
@@ -119,6 +120,18 @@ impl WasmApp {
     /// If a file is missing, a component imports something that does not exist, or a template names an
     /// unknown variable.
     pub fn load(manifest: &Manifest, values: &Values) -> anyhow::Result<Self> {
+        Self::load_with(manifest, values, POOL_SESSIONS_MAX)
+    }
+
+    /// The same with at most so many sessions of each component with Postgres.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        manifest: &Manifest,
+        values: &Values,
+        sessions_max: usize,
+    ) -> anyhow::Result<Self> {
         let engine = engine().map_err(plain)?;
         let linker = linker(&engine).map_err(plain)?;
         let mut components = HashMap::new();
@@ -147,7 +160,7 @@ impl WasmApp {
                 .collect::<Result<Vec<_>, _>>()?;
             let allowed =
                 AllowedHosts::parse(&allowed).with_context(|| format!("component {id}"))?;
-            let grant = Grant { variables, databases: Databases::new(allowed, id) };
+            let grant = Grant { variables, databases: Databases::new(allowed, id, sessions_max) };
             let loaded = Loaded {
                 proxy: ProxyPre::new(pre.clone()).map_err(plain)?,
                 // Only event capabilities have the typed export.
@@ -195,7 +208,9 @@ impl WasmApp {
                 let component = id.clone().into();
                 let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
                 metrics.instances(&component, count(&loaded.busy), count(&loaded.waiting));
-                metrics.database_pool(&component, loaded.grant.databases.usage());
+                if let Some(used) = loaded.grant.databases.usage() {
+                    metrics.database_pool(&component, used);
+                }
             }
         });
     }

@@ -32,25 +32,31 @@ pub struct Databases {
     allowed: AllowedHosts,
     /// The component's name in `pg_stat_activity`.
     application: String,
+    sessions_max: usize,
     known: Mutex<HashMap<String, Arc<Database>>>,
 }
 
 impl Databases {
-    pub(crate) fn new(allowed: AllowedHosts, component: &str) -> Self {
-        Self { allowed, application: format!("rondo {component}"), known: Mutex::default() }
+    pub(crate) fn new(allowed: AllowedHosts, component: &str, sessions_max: usize) -> Self {
+        let application = format!("rondo {component}");
+        Self { allowed, application, sessions_max, known: Mutex::default() }
     }
 
-    /// How the sessions with all of them are used together.
-    pub(crate) fn usage(&self) -> PoolUse {
+    /// Use of the sessions to all databases together; none if the component may use none.
+    pub(crate) fn usage(&self) -> Option<PoolUse> {
+        if self.allowed.is_empty() {
+            return None;
+        }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().map(|database| database.usage()).fold(PoolUse::default(), |all, one| {
-            PoolUse {
-                open: all.open + one.open,
-                idle: all.idle + one.idle,
-                waiting: all.waiting + one.waiting,
-                connections_max: all.connections_max + one.connections_max,
-            }
-        })
+        // The limit is known before the first session.
+        let connections_max = known.len().max(1) * self.sessions_max;
+        let unused = PoolUse { connections_max, ..PoolUse::default() };
+        Some(known.values().map(|database| database.usage()).fold(unused, |all, one| PoolUse {
+            open: all.open + one.open,
+            idle: all.idle + one.idle,
+            waiting: all.waiting + one.waiting,
+            ..all
+        }))
     }
 
     pub(crate) fn find(&self, address: &str) -> Result<Arc<Database>, wit::Error> {
@@ -70,8 +76,8 @@ impl Databases {
         if known.len() >= DATABASES_MAX {
             return Err(wit::Error::ConnectionFailed("too many connection strings".to_owned()));
         }
-        let database =
-            Database::new(&dsn, &self.application).map_err(wit::Error::ConnectionFailed)?;
+        let database = Database::new(&dsn, &self.application, self.sessions_max)
+            .map_err(wit::Error::ConnectionFailed)?;
         let database = Arc::new(database);
         known.insert(address.to_owned(), database.clone());
         Ok(database)

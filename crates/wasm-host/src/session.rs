@@ -14,7 +14,7 @@ use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
 use rondo_telemetry::PoolUse;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Maximum number of sessions of one component to one address; Spin has 64.
+/// Maximum number of sessions of one component to one address, unless the host sets another; Spin has 64.
 pub const POOL_SESSIONS_MAX: usize = 24;
 /// Maximum number of prepared statements that a session keeps.
 const PREPARED_STATEMENTS_MAX: usize = 256;
@@ -33,9 +33,9 @@ impl Database {
     ///
     /// # Errors
     /// If TLS cannot be set up as the DSN says.
-    pub(super) fn new(dsn: &Dsn, application: &str) -> Result<Self, String> {
+    pub(super) fn new(dsn: &Dsn, application: &str, sessions_max: usize) -> Result<Self, String> {
         let options = PoolOptions {
-            connections_max: POOL_SESSIONS_MAX,
+            connections_max: sessions_max,
             session: SessionOptions {
                 application_name: Some(application.to_owned()),
                 statement_timeout: None,

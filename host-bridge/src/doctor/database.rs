@@ -149,7 +149,8 @@ async fn roles(report: &mut Report, session: &Session) -> anyhow::Result<()> {
         }
         let (connections_max, connections): (i32, i64) =
             (row.get("connections_max"), row.get("connections"));
-        if i64::from(connections_max) != i64::from(limit.connections_max)
+        // An operator may have raised it: ROLE_CONNECTIONS.
+        if i64::from(connections_max) < i64::from(limit.connections_max)
             || !row.get::<_, bool>("is_bounded")
         {
             is_fine = false;
@@ -159,12 +160,12 @@ async fn roles(report: &mut Report, session: &Session) -> anyhow::Result<()> {
                 "run `rondo migrate up`, or restart `rondo up`, which sets them",
             );
         }
-        if connections * 5 >= i64::from(limit.connections_max) * 4 {
+        if connections_max > 0 && connections * 5 >= i64::from(connections_max) * 4 {
             is_fine = false;
             report.warning(
                 "roles",
-                format!("{role} has {connections} of {} connections", limit.connections_max),
-                "run fewer replicas, or let a pooler share connections",
+                format!("{role} has {connections} of {connections_max} connections"),
+                "run fewer replicas, or raise the limit: ROLE_CONNECTIONS of `rondo migrate up`",
             );
         }
     }

@@ -18,7 +18,7 @@
 {{- if ne (index . 1) "components" -}}
 {{- index $sessions (index . 1) | int -}}
 {{- else if eq $root.Values.components.mode "host" -}}
-{{- $sessions.host | int -}}
+{{- default $sessions.host $root.Values.components.connections | int -}}
 {{- else -}}
 {{- min ($sessions.spin | int) ($root.Values.components.instances | int) -}}
 {{- end -}}
@@ -37,34 +37,34 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Connection limit of a role: built in, or computed. */ -}}
+{{- /* Connection limit of a role: what its pods need, at least the built-in one. */ -}}
 {{- define "rondo.limit" -}}
 {{- $root := index . 0 -}}
 {{- $fact := index . 2 -}}
-{{- if eq $root.Values.database.roles "migrate" -}}
-{{- $fact.connections | int -}}
-{{- else -}}
 {{- $share := divf (include "rondo.needed" . | int) $root.Values.database.overcommit | ceil | int -}}
 {{- max $share ($fact.connections | int) -}}
 {{- end -}}
-{{- end -}}
 
-{{- /* Fails if the pods can open more connections than a role or the server allows. */ -}}
+{{- /* Fails if the roles' limits are more than the server allows. */ -}}
 {{- define "rondo.checkConnections" -}}
 {{- $root := . -}}
 {{- $total := .Values.database.reservedConnections | int -}}
 {{- range $role, $fact := (.Files.Get "files/database.json" | fromJson).roles -}}
-{{- $pods := include "rondo.podsMax" (list $root $fact.workload) | int -}}
-{{- $needed := include "rondo.needed" (list $root $role $fact) | int -}}
-{{- $limit := include "rondo.limit" (list $root $role $fact) | int -}}
-{{- if gt (float64 $needed) (mulf $limit $root.Values.database.overcommit) -}}
-{{- fail (printf "%d pods of %s (plus one during a rollout) can open %d connections as %s, whose limit is %d: run fewer pods, set database.roles=external to raise the limit, or set database.overcommit and accept 503 under peak load" $pods $fact.workload $needed $role $limit) -}}
-{{- end -}}
-{{- $total = add $total $limit -}}
+{{- $total = add $total (include "rondo.limit" (list $root $role $fact) | int) -}}
 {{- end -}}
 {{- if gt ($total | int) (.Values.database.maxConnections | int) -}}
-{{- fail (printf "the roles and database.reservedConnections add up to %d connections, but database.maxConnections is %d: raise max_connections of Postgres and this value, or run fewer pods" ($total | int) (.Values.database.maxConnections | int)) -}}
+{{- fail (printf "the roles and database.reservedConnections add up to %d connections, but database.maxConnections is %d: raise max_connections of Postgres and this value, run fewer pods, or set database.overcommit and accept 503 under peak load" ($total | int) (.Values.database.maxConnections | int)) -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* The computed limits, as `rondo migrate up` takes them. */ -}}
+{{- define "rondo.roleConnections" -}}
+{{- $root := . -}}
+{{- $limits := list -}}
+{{- range $role, $fact := (.Files.Get "files/database.json" | fromJson).roles -}}
+{{- $limits = append $limits (printf "%s=%s" $role (include "rondo.limit" (list $root $role $fact))) -}}
+{{- end -}}
+{{- join "," $limits -}}
 {{- end -}}
 
 {{- /* SQL that sets the computed limits. */ -}}

@@ -133,6 +133,20 @@ impl Separate {
         bridge
     }
 
+    /// What `/metrics` of each program has, by the program's name.
+    ///
+    /// # Panics
+    /// When one does not answer.
+    pub async fn metrics(&self) -> [(&'static str, String); 3] {
+        let ports = [("host", self.host_port), ("bridge", self.bridge_port), ("sync", self.sync_port)];
+        let mut metrics = ports.map(|(program, _)| (program, String::new()));
+        for ((_, text), (_, port)) in metrics.iter_mut().zip(ports) {
+            let http = Client::new(format!("http://127.0.0.1:{port}"));
+            *text = http.get("/metrics").await.expect("an answer").expect(200).text();
+        }
+        metrics
+    }
+
     #[must_use]
     pub fn ws(&self) -> String {
         format!("ws://127.0.0.1:{}/ws", self.sync_port)
