@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rondo_database::Database;
-use rondo_telemetry::{Metrics, Part};
+use rondo_telemetry::{Metrics, Outage, Part};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,11 +41,15 @@ impl Clock {
     /// Runs until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut next_digest_poll = Instant::now();
+        let mut outage = Outage::new("cannot fire reminders");
         loop {
             let pause_ms = match self.poll(&mut next_digest_poll).await {
-                Ok(()) => POLL_MS,
+                Ok(()) => {
+                    outage.ended();
+                    POLL_MS
+                }
                 Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "cannot fire reminders");
+                    outage.failed(format_args!("{error:#}"));
                     let reason = "cannot fire reminders: see the log";
                     self.part.not_ready(reason);
                     FAILURE_MS

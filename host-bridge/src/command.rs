@@ -9,6 +9,7 @@ use rondo_database::role::RoleConnections;
 use rondo_database::{DatabaseOptions, Dsn};
 use rondo_setting::CleartextOption;
 use rondo_telemetry::Shutdown;
+use rondo_telemetry::log::LogOption;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
@@ -25,6 +26,8 @@ use crate::{bridge, environment, host, pipeline, up};
 pub struct Cli {
     #[command(flatten)]
     cleartext: CleartextOption,
+    #[command(flatten)]
+    pub log: LogOption,
     #[command(subcommand)]
     command: Command,
 }

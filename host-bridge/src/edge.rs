@@ -2,6 +2,7 @@
 //! headers, log and metrics.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
@@ -10,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use rondo_contract::address::TrustedProxies;
+use rondo_contract::token::check::{Check, Keys};
 use rondo_telemetry::serve::ClientAddress;
 use rondo_telemetry::{Gate, Metrics, RequestLog};
 use rondo_wasm_host::app::name_request;
@@ -53,6 +55,7 @@ struct Parts {
     origins: CorsOrigins,
     is_https: bool,
     refusals: Refusals,
+    keys: Keys,
 }
 
 /// How a program is exposed to the public.
@@ -63,6 +66,8 @@ pub struct Exposure {
     pub origins: CorsOrigins,
     /// The public URL; empty if unknown.
     pub public_url: String,
+    /// For the user's id in log lines.
+    pub keys: Keys,
 }
 
 impl Exposure {
@@ -74,6 +79,7 @@ impl Exposure {
             trusted_setting: "",
             origins: CorsOrigins::default(),
             public_url: String::new(),
+            keys: Keys::default(),
         }
     }
 }
@@ -86,6 +92,7 @@ impl Edge {
             origins: exposure.origins,
             is_https: exposure.public_url.starts_with("https://"),
             refusals: Refusals::new(metrics.clone()),
+            keys: exposure.keys,
             metrics,
         }))
     }
@@ -119,7 +126,8 @@ impl Edge {
         if let Some(client) = &client {
             request.extensions_mut().insert(client.clone());
         }
-        let has_token = has_token(request.headers());
+        let token = bearer(request.headers()).map(str::to_owned);
+        let has_token = token.is_some();
         let is_anonymous = |path: &str| ANONYMOUS_PATHS.iter().any(|of| path.starts_with(of));
         if !has_token && !is_anonymous(request.uri().path()) {
             request.extensions_mut().insert(ANONYMOUS_BODY_BYTES_MAX);
@@ -142,7 +150,7 @@ impl Edge {
         }
         self.complete(headers);
         cors.write(headers);
-        log.finish(response.status().as_u16());
+        log.finish(response.status().as_u16(), || self.user(&token?));
         response
     }
 
@@ -151,6 +159,15 @@ impl Edge {
         let path = request.uri().path();
         let method = request.method().as_str();
         RequestLog::begin(&self.0.metrics, route_class(path), method, path, header)
+    }
+
+    /// The user of a valid access token of our own.
+    fn user(&self, token: &str) -> Option<i64> {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        match self.0.keys.check(token, i64::try_from(now_s).ok()?) {
+            Check::Valid(grant) => Some(grant.user_id),
+            Check::Provider(_) | Check::Invalid => None,
+        }
     }
 
     fn complete(&self, headers: &mut HeaderMap) {
@@ -163,10 +180,10 @@ impl Edge {
     }
 }
 
-/// Whether a request has a bearer token, valid or not (RFC 6750, section 2.1).
-fn has_token(headers: &HeaderMap) -> bool {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
-        scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
-    })
+/// The bearer token of a request, valid or not (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rondo_contract::address::TrustedProxies;
+use rondo_contract::token::check::Keys;
+use rondo_contract::token::key::JwkSet;
 use rondo_contract::token::{HmacKey, SECRET_BYTES_MIN};
 use rondo_database::Dsn;
 use rondo_setting::{Cleartext, refusal};
@@ -47,6 +49,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
         trusted_setting: TRUSTED_SETTING,
         origins: args.web.cors_origins,
         public_url,
+        keys: keys(&values),
     };
     let listener = listen(&args.listen, LISTEN_OPTION).await?;
     let own = args.operations_listen.as_deref();
@@ -98,6 +101,17 @@ impl HostFront {
             return answer;
         }
         self.app.handle(request).await
+    }
+}
+
+/// The keys of the tokens that this installation makes.
+fn keys(values: &Values) -> Keys {
+    let given = |name| values.get(name).filter(|value| !value.is_empty());
+    let own = given("jwt_public_keys").and_then(|keys| keys.parse::<JwkSet>().ok());
+    Keys {
+        secret: given("jwt_secret").and_then(|secret| HmacKey::new(secret.as_bytes()).ok()),
+        own: own.unwrap_or_default().0,
+        provider: None,
     }
 }
 

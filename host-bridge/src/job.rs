@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_telemetry::{Metrics, Part};
+use rondo_telemetry::{Metrics, Outage, Part};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -27,10 +27,10 @@ pub trait Job: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     type Outcome: Send;
 
-    /// What the items are, in the plural: for logs and readiness.
-    const NAME: &'static str;
-    /// The same in one word, for metrics.
+    /// What the items are, in the plural, for metrics.
     const LABEL: &'static str;
+    /// That none can be claimed, for logs and readiness.
+    const CANNOT_CLAIM: &'static str;
     /// Items that run at once.
     const SLOTS: usize;
     /// How long one item may run, in milliseconds.
@@ -64,11 +64,13 @@ pub async fn work<J: Job>(job: J, part: Part, metrics: Metrics, shutdown: Cancel
     const { assert!(J::RUN_MS_MAX + SETTLE_MS_MAX < LEASE_MS.unsigned_abs()) }
     let job = Arc::new(job);
     let mut running = JoinSet::new();
+    let mut outage = Outage::new(J::CANNOT_CLAIM);
     loop {
         while running.try_join_next().is_some() {}
         metrics.job(J::LABEL, running.len(), J::SLOTS);
         let pause_ms = match claim(&*job, J::SLOTS - running.len()).await {
             Ok(items) => {
+                outage.ended();
                 part.ready();
                 for item in items {
                     let span = J::span(&item);
@@ -77,8 +79,8 @@ pub async fn work<J: Job>(job: J, part: Part, metrics: Metrics, shutdown: Cancel
                 POLL_MS
             }
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "cannot claim {}", J::NAME);
-                part.not_ready(format!("cannot claim {}: see the log", J::NAME));
+                outage.failed(format_args!("{error:#}"));
+                part.not_ready(format!("{}: see the log", J::CANNOT_CLAIM));
                 FAILURE_MS
             }
         };

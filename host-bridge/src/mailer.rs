@@ -13,7 +13,7 @@ use rand::Rng as _;
 use rondo_contract::notification;
 use rondo_database::Database;
 use rondo_domain::notification::Decision;
-use rondo_telemetry::{Metrics, TraceContext};
+use rondo_telemetry::{LineLimit, Metrics, TraceContext};
 
 use crate::job::{Job, LEASE_MS};
 use crate::mail_transport::{CONNECTIONS_MAX, MailTransport, Outcome};
@@ -47,6 +47,9 @@ const QUEUES: [MailQueue; 2] = [
         settle: include_str!("../sql/notification_settle.sql"),
     },
 ];
+
+/// During an outage of the mail server, every mail fails.
+static LINES: LineLimit = LineLimit::new();
 
 const CANCEL: &str = include_str!("../sql/notification_cancel.sql");
 
@@ -101,8 +104,8 @@ impl Job for Mailer {
     type Item = Mail;
     type Outcome = Outcome;
 
-    const NAME: &'static str = "mails";
     const LABEL: &'static str = "mails";
+    const CANNOT_CLAIM: &'static str = "cannot claim mails";
     const SLOTS: usize = CONNECTIONS_MAX as usize;
     const RUN_MS_MAX: u64 = 30_000;
 
@@ -162,7 +165,9 @@ impl Job for Mailer {
             Outcome::Later(error) if mail.content.attempts < MAIL_ATTEMPTS_MAX => {
                 let wait = (RETRY_MS_MIN << (content.attempts - 1).clamp(0, 20)).min(RETRY_MS_MAX);
                 let wait = wait / 2 + rand::rng().random_range(0..=wait / 2);
-                tracing::warn!(error, wait_ms = wait, "mail failed; will retry");
+                if let Some(suppressed) = LINES.line() {
+                    tracing::warn!(error, wait_ms = wait, suppressed, "mail failed; will retry");
+                }
                 self.metrics.mail("retried");
                 (Some(error), Some(wait))
             }

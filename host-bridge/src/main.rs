@@ -17,7 +17,7 @@ const END_S_MAX: u64 = 2;
 
 fn main() -> ExitCode {
     let cli: Cli = rondo_setting::parse();
-    if let Err(error) = log::init() {
+    if let Err(error) = log::init(cli.log) {
         eprintln!("rondo: {error}");
         return ExitCode::from(EXIT_SETTING);
     }

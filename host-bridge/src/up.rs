@@ -177,6 +177,7 @@ async fn serve_all(
     let key = jwt_secret.map(|secret| HmacKey::new(secret.as_bytes())).transpose()?;
     let keys = account.keys(key);
     let limits = RateLimits::new(rates, keys.clone());
+    let of_edge = keys.clone();
     let store = ws_sync::Store::open(roles.get(Role::Sync))?;
     let sync = SyncService::with_metrics(store, keys, metrics.clone());
     let edge = Edge::new(
@@ -186,6 +187,7 @@ async fn serve_all(
             trusted_setting: "TRUSTED_PROXIES",
             origins,
             public_url: account.public_url(address),
+            keys: of_edge,
         },
     );
     let address = address.to_string();

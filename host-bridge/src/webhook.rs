@@ -16,7 +16,7 @@ use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Database;
 use rondo_domain::destination::Loopback;
-use rondo_telemetry::{Metrics, TraceContext};
+use rondo_telemetry::{LineLimit, Metrics, TraceContext};
 
 use crate::job::{Job, LEASE_MS};
 
@@ -26,6 +26,9 @@ pub use exchange::{Resolver, system_resolver};
 const DELIVERIES_PER_WEBHOOK_MAX: i32 = 8;
 /// How long a webhook may fail before it is disabled, in milliseconds.
 const FAILING_MS_MAX: i64 = 5 * 24 * 3_600 * 1_000;
+
+/// Without a network, every call fails.
+static LINES: LineLimit = LineLimit::new();
 
 const CLAIM: &str = include_str!("../sql/webhook_deliveries_claim.sql");
 const SETTLE: &str = include_str!("../sql/webhook_delivery_settle.sql");
@@ -98,8 +101,8 @@ impl Job for WebhookSender {
     type Item = Delivery;
     type Outcome = Result<Answer, Failure>;
 
-    const NAME: &'static str = "webhook deliveries";
     const LABEL: &'static str = "webhooks";
+    const CANNOT_CLAIM: &'static str = "cannot claim webhook deliveries";
     const SLOTS: usize = 64;
     const RUN_MS_MAX: u64 = ATTEMPT_MS_MAX + EXCERPT_MS_MAX;
 
@@ -145,7 +148,12 @@ impl Job for WebhookSender {
         };
         match outcome {
             Outcome::Delivered => tracing::info!("webhook delivered"),
-            outcome => tracing::warn!(error, outcome = outcome.as_str(), "webhook failed"),
+            outcome => {
+                if let Some(suppressed) = LINES.line() {
+                    let outcome = outcome.as_str();
+                    tracing::warn!(error, outcome, suppressed, "webhook failed");
+                }
+            }
         }
         self.metrics.webhook(match outcome {
             Outcome::Delivered => "delivered",

@@ -119,6 +119,9 @@ async fn up_and_host_name_what_they_cannot_use() {
     refused(UP, &[], ("RATE_LIMITS", "many"), "RATE_LIMITS").await;
     refused(UP, &[], ("OPERATIONS_LISTEN", "3009"), "OPERATIONS_LISTEN").await;
     refused(HOST, &[], ("OPERATIONS_LISTEN", "3011"), "OPERATIONS_LISTEN").await;
+    for command in [UP, HOST, BRIDGE] {
+        refused(command, &[], ("RONDO_LOG_FORMAT", "xml"), "must be auto, json or text").await;
+    }
     for connections in ["0", "121", "many"] {
         let change = ("COMPONENT_CONNECTIONS", connections);
         refused(HOST, &[], change, "COMPONENT_CONNECTIONS").await;

@@ -224,6 +224,13 @@ async fn rondo_host_has_the_same_front_and_names_a_forgotten_proxy_once() {
         let variable = format!("SPIN_VARIABLE_{role}_DATABASE_URL");
         host = host.env(&variable, "postgres://rondo@127.0.0.1:1/rondo");
     }
+    let mut in_text = host.clone().env("RONDO_LOG_FORMAT", "text").start();
+    let line = in_text.line("limits as text", START, |line| line.contains(" limits ")).await;
+    assert!(
+        line.contains(" INFO ") && line.contains("open_files=") && !line.contains('\u{1b}'),
+        "{line}"
+    );
+    in_text.terminate(SOON).await;
     let mut host = host.start();
     let line = host.line("its address", START, |line| line.starts_with("Components at ")).await;
     let http = Client::new(line.trim_start_matches("Components at "));

@@ -176,9 +176,28 @@ async fn a_blocked_consumer_is_named() {
     let task_id = create(&user).await;
     let reason = rondo.not_ready("events", |reason| reason.starts_with("audit: ")).await;
     assert!(!reason.contains("127.0.0.1"), "an address is revealed: {reason}");
+    user.client.get("/api/audit/logs").await.expect("an answer").expect(503);
+    let line = eventually("a line about it", SOON, async || {
+        let mut lines = rondo.logged("\"request failed\"").into_iter();
+        lines.find(|line| line["route"] == "/api/audit/logs").ok_or("none")
+    })
+    .await;
+    assert_eq!((&line["level"], &line["status"]), (&json!("warn"), &json!(503)), "{line}");
+    assert_eq!((&line["method"], &line["user_id"]), (&json!("GET"), &json!(user.id)), "{line}");
+    assert!(line["trace_id"].is_string() && line["duration_ms"].is_number(), "{line}");
     session.batch_execute("ALTER ROLE rondo_audit LOGIN").await.expect("audit again");
     rondo.ready().await;
     audited(&user, task_id, "task.created").await;
+    // One line when it begins to pause, however often it tries, and one when it goes on.
+    let line = eventually("the end of the pause", SOON, async || {
+        let mut lines = rondo.logged("\"consumer goes on\"").into_iter();
+        lines.find(|line| line["consumer"] == "audit").ok_or("none")
+    })
+    .await;
+    assert!(line["paused_ms"].as_u64().is_some_and(|paused_ms| paused_ms > 0), "{line}");
+    let pauses = rondo.logged("consumer pauses: nothing can be tried");
+    let pauses: Vec<_> = pauses.iter().filter(|line| line["consumer"] == "audit").collect();
+    assert!(pauses.len() == 1 && pauses[0]["reason"].is_string(), "{pauses:?}");
     let metrics = rondo.metrics().await;
     assert!(!metrics.contains("rondo_consumer_pauses_total{consumer=\"audit\"} 0\n"), "{metrics}");
     let retries = "rondo_event_retries_total{consumer=\"audit\",type=\"task.created\"} 0\n";

@@ -9,7 +9,7 @@ use ws_sync::program;
 
 fn main() -> ExitCode {
     let options: Options = rondo_setting::parse();
-    if let Err(error) = log::init() {
+    if let Err(error) = log::init(options.log) {
         eprintln!("rondo-sync: {error}");
         return ExitCode::from(EXIT_SETTING);
     }

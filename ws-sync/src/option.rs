@@ -14,6 +14,7 @@ use rondo_domain::Violation;
 use rondo_domain::access::Scopes;
 use rondo_kafka::{KafkaOptions, KafkaSettings};
 use rondo_setting::{CleartextOption, SettingError, environment, refusal, required, secret};
+use rondo_telemetry::log::LogOption;
 use rondo_telemetry::operations;
 
 /// Address of the operators' listener if the main listener is not on loopback.
@@ -47,6 +48,8 @@ pub struct Options {
     pub trusted_proxies: Option<TrustedProxies>,
     #[command(flatten)]
     pub cleartext: CleartextOption,
+    #[command(flatten)]
+    pub log: LogOption,
     #[command(flatten)]
     pub database: DatabaseOptions,
     #[arg(skip = environment("JWT_SECRET"))]
@@ -144,6 +147,8 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use rondo_telemetry::log::LogFormat;
+
     use super::*;
 
     fn database(url: &str) -> DatabaseOptions {
@@ -157,6 +162,7 @@ mod tests {
             operations_listen: None,
             trusted_proxies: None,
             cleartext: CleartextOption::default(),
+            log: LogOption { log_format: LogFormat::Auto },
             database: database("postgres://rondo_sync:hunter2@localhost/rondo"),
             jwt_secret: Some("s".repeat(32).into()),
             jwt_secret_file: None,

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rondo_contract::address;
 use rondo_telemetry::{
-    Format, Gate, Metrics, Part, Program, Readiness, Report, RequestLog, Shutdown, connection,
-    health, open_files_raised, operations,
+    Format, Gate, Metrics, Outage, Part, Program, Readiness, Report, RequestLog, Shutdown,
+    connection, health, open_files_raised, operations,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ use crate::store::{Store, StoreError};
 const DATABASE_CHECK_S: u64 = 5;
 /// Interval between attempts to reach Postgres at start, in milliseconds.
 const DATABASE_RETRY_MS: u64 = 500;
+
+const DATABASE_AWAY: &str = "the database does not answer";
 
 /// Headers of every response.
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -115,14 +117,16 @@ async fn work(
 
 /// Waits until the database answers and has the schema of this release.
 async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
+    let mut outage = Outage::new(DATABASE_AWAY);
     loop {
         match store.check_schema().await {
             Ok(()) => {
+                outage.ended();
                 part.ready();
                 return Ok(());
             }
             Err(error @ StoreError::Schema(_)) => return Err(error),
-            Err(error) => away(part, &error),
+            Err(error) => away(part, &mut outage, &error),
         }
         tokio::time::sleep(Duration::from_millis(DATABASE_RETRY_MS)).await;
     }
@@ -130,17 +134,21 @@ async fn await_schema(store: &Store, part: &Part) -> Result<(), StoreError> {
 
 /// Keeps the part's readiness up to date; never returns.
 async fn watch_database(store: &Store, part: &Part) {
+    let mut outage = Outage::new(DATABASE_AWAY);
     loop {
         tokio::time::sleep(Duration::from_secs(DATABASE_CHECK_S)).await;
         match store.check().await {
-            Ok(()) => part.ready(),
-            Err(error) => away(part, &error),
+            Ok(()) => {
+                outage.ended();
+                part.ready();
+            }
+            Err(error) => away(part, &mut outage, &error),
         }
     }
 }
 
-fn away(part: &Part, error: &StoreError) {
-    tracing::warn!(error = rondo_database::explain(error), "the database does not answer");
+fn away(part: &Part, outage: &mut Outage, error: &StoreError) {
+    outage.failed(rondo_database::explain(error));
     part.not_ready("Postgres does not answer: see whether it runs and DATABASE_URL leads there");
 }
 
@@ -155,7 +163,7 @@ async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    log.finish(response.status().as_u16());
+    log.finish(response.status().as_u16(), || None);
     response
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::SinkExt;
 use rondo_contract::frame::{ClientFrame, ServerFrame};
+use rondo_telemetry::LineLimit;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -34,6 +35,9 @@ pub const CLIENT_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 pub const CLIENT_MESSAGE_BYTES_CUT: usize = 64 * 1024;
 /// Frames written before the session checks its clock and its peer again.
 const FRAMES_PER_FLUSH_MAX: usize = 64;
+
+/// After an outage, all devices connect at once.
+static LINES: LineLimit = LineLimit::new();
 
 /// The parameters of a client's handshake.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -132,7 +136,9 @@ async fn read_missed(
             page = service.store().page(user_id, catch_up.request()) => page,
         };
         let page = page.map_err(|error| {
-            tracing::warn!(user_id, %error, "a session cannot be opened");
+            if let Some(suppressed) = LINES.line() {
+                tracing::warn!(user_id, %error, suppressed, "a session cannot be opened");
+            }
             End::Closed(CloseReason::GoingAway)
         })?;
         let Step { start, more } = catch_up.step(&page).map_err(End::Closed)?;
@@ -244,7 +250,11 @@ impl Session {
 
 async fn verify(token: &str, service: &SyncService) -> Result<Option<Credential>, StoreError> {
     let verified = Credential::verify(token, service.keys(), service.store()).await;
-    verified.inspect_err(|error| tracing::warn!(%error, "a token cannot be looked up"))
+    verified.inspect_err(|error| {
+        if let Some(suppressed) = LINES.line() {
+            tracing::warn!(%error, suppressed, "a token cannot be looked up");
+        }
+    })
 }
 
 fn refuse(code: &'static str) -> ControlFlow<End, Option<ServerFrame>> {

@@ -280,9 +280,7 @@ fn settings(role: Role, limit: ConnectionLimit) -> String {
     } = role.limit();
     let connections = match limit {
         ConnectionLimit::Enforced => connections_max.to_string(),
-        ConnectionLimit::Chosen(chosen) => {
-            chosen.of(role).unwrap_or(connections_max).to_string()
-        }
+        ConnectionLimit::Chosen(chosen) => chosen.of(role).unwrap_or(connections_max).to_string(),
         ConnectionLimit::Lifted => "-1".to_owned(),
     };
     format!(

@@ -55,7 +55,9 @@ impl FromStr for RoleConnections {
         for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let malformed = || {
                 let names = Role::ALL.map(Role::name).join(", ");
-                format!("{part:?} is not ROLE=N with N from 1 to {CONNECTIONS_MAX} and a role of {names}")
+                format!(
+                    "{part:?} is not ROLE=N with N from 1 to {CONNECTIONS_MAX} and a role of {names}"
+                )
             };
             let (name, number) = part.split_once('=').ok_or_else(malformed)?;
             let role = Role::ALL.into_iter().find(|role| role.name() == name.trim());
@@ -179,7 +181,14 @@ mod tests {
         let found = Role::ALL.map(|role| chosen.of(role));
         assert_eq!(found, [Some(128), None, None, None, None, None, Some(1)]);
         assert_eq!("".parse(), Ok(RoleConnections::default()));
-        for bad in ["128", "task_api=1", "rondo_owner=1", "rondo_auth=0", "rondo_auth=10001", "rondo_auth=-1"] {
+        for bad in [
+            "128",
+            "task_api=1",
+            "rondo_owner=1",
+            "rondo_auth=0",
+            "rondo_auth=10001",
+            "rondo_auth=-1",
+        ] {
             let refusal = bad.parse::<RoleConnections>().unwrap_err();
             assert!(refusal.starts_with(&format!("{bad:?} is not")), "{refusal}");
         }

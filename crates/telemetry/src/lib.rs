@@ -5,10 +5,12 @@
 //! log::init  ─ once, first           TraceContext ─ one per request or event, in a span
 //! Metrics    ─ one per process       Readiness    ─ one per process, a Part for each part
 //! RequestLog ─ one per request       Shutdown     ─ one per process, its token for all that runs
+//! Outage     ─ one per loop          LineLimit    ─ one per kind of line
 //! ```
 
 pub mod connection;
 pub mod health;
+pub mod line;
 pub mod listener;
 pub mod log;
 pub mod metric;
@@ -20,6 +22,7 @@ pub mod shutdown;
 
 pub use connection::{Connection, Gate};
 pub use health::{Part, Readiness, Report};
+pub use line::{LineLimit, Outage};
 pub use listener::{listen, open_files_raised};
 pub use log::LogError;
 pub use metric::{Format, Metrics, PoolUse, Program};

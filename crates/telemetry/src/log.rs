@@ -27,7 +27,8 @@ use tracing_subscriber::{
 const FILTER_VARIABLES: [&str; 2] = ["RONDO_LOG", "RUST_LOG"];
 /// About the settings of logs, for a program's `--help`.
 pub const HELP: &str = "\
-Logs go to standard error, for people on a terminal and as JSON lines elsewhere. RONDO_LOG (or \
+Logs go to standard error, for people on a terminal and as JSON lines elsewhere, unless --log-format says \
+otherwise. NO_COLOR (no-color.org) turns colours off. RONDO_LOG (or \
 RUST_LOG) says what is logged: a level (error, warn, info, debug, trace), or levels by module such as \
 info,host_bridge::pipeline=debug. At debug there is a line for each request and each event.
 
@@ -38,15 +39,40 @@ const FILTER_DEFAULT: &str = "info";
 /// Would send traces somewhere; that is not built in.
 const EXPORT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
+/// The log format, as an option of every command.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct LogOption {
+    /// Log format: json, text (with colours on a terminal), or auto: text on a terminal, otherwise json
+    #[arg(
+        long,
+        env = "RONDO_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT",
+        global = true
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
 /// Sets up logging for the process; once, before anything else runs.
 ///
 /// The filter is that of `RONDO_LOG`, else of `RUST_LOG`, else `info`, in the form of
 /// tracing-subscriber's `EnvFilter`: `info`, or `info,host_bridge::pipeline=debug`.
-pub fn init() -> Result<(), LogError> {
+pub fn init(option: LogOption) -> Result<(), LogError> {
     let filter = filter(|name| std::env::var(name).ok())?;
     let registry = tracing_subscriber::registry().with(filter);
-    if io::stderr().is_terminal() {
-        registry.with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).try_init()
+    let is_terminal = io::stderr().is_terminal();
+    if option.is_text(is_terminal) {
+        let has_colours =
+            is_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let lines = tracing_subscriber::fmt::layer().with_ansi(has_colours).with_writer(io::stderr);
+        registry.with(lines).try_init()
     } else {
         registry.with(JsonLayer::new(io::stderr)).try_init()
     }
@@ -61,6 +87,16 @@ pub fn init() -> Result<(), LogError> {
         );
     }
     Ok(())
+}
+
+impl LogOption {
+    fn is_text(self, is_terminal: bool) -> bool {
+        match self.log_format {
+            LogFormat::Auto => is_terminal,
+            LogFormat::Json => false,
+            LogFormat::Text => true,
+        }
+    }
 }
 
 fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, LogError> {
@@ -246,6 +282,13 @@ mod tests {
             timestamp.ends_with('Z') && timestamp.len() == "2026-01-02T03:04:05.000006Z".len(),
             "{timestamp}"
         );
+    }
+
+    #[test]
+    fn lines_are_text_on_a_terminal_or_as_chosen() {
+        let is_text = |log_format, is_terminal| LogOption { log_format }.is_text(is_terminal);
+        assert!(is_text(LogFormat::Auto, true) && !is_text(LogFormat::Auto, false));
+        assert!(is_text(LogFormat::Text, false) && !is_text(LogFormat::Json, true));
     }
 
     #[test]

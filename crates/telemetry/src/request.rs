@@ -1,14 +1,16 @@
 //! One log line and one observation for each HTTP request.
 //!
-//! The line has level `debug`; `info` if the request took [`SLOW_MS`] or more, `warn` if it failed on
-//! our side. So a healthy service is quiet, and `RONDO_LOG=debug` shows everything.
+//! The line has level `debug`; `warn` if the request failed on our side or took [`SLOW_MS`] or more. So a
+//! healthy service is quiet, and `RONDO_LOG=debug` shows everything. While many fail, the lines have a bound.
 
 use std::time::{Duration, Instant};
 
-use crate::{Metrics, TraceContext, metric::InUse};
+use crate::{LineLimit, Metrics, TraceContext, metric::InUse};
 
-/// A request that takes longer is logged at level `info`.
+/// A request that takes longer is logged at level `warn`.
 pub const SLOW_MS: u64 = 1_000;
+
+static LINES: LineLimit = LineLimit::new();
 
 /// A request being answered.
 pub struct RequestLog {
@@ -64,29 +66,36 @@ impl RequestLog {
         tracing::info_span!("request", trace_id, request_id)
     }
 
-    /// Records the response.
-    pub fn finish(self, status: u16) {
+    /// Records the response. `user` returns the user's id; it is called only for a line about a failed or slow
+    /// request.
+    pub fn finish(self, status: u16, user: impl FnOnce() -> Option<i64>) {
         let duration = self.begun.elapsed();
         self.metrics.request(self.route, &self.method, status, duration, self.trace);
         macro_rules! line {
-            ($level:ident) => {
+            ($level:ident, $message:literal $(, $field:ident)*) => {
                 tracing::$level!(
+                    route = self.route,
                     method = self.method,
                     path = self.path,
                     status,
                     duration_ms = duration.as_secs_f64() * 1_000.0,
                     trace_id = self.trace_id,
                     request_id = self.request_id,
-                    "request"
+                    $($field,)*
+                    $message
                 )
             };
         }
-        if status >= 500 {
-            line!(warn);
-        } else if duration >= Duration::from_millis(SLOW_MS) {
-            line!(info);
-        } else {
-            line!(debug);
+        let has_failed = status >= 500;
+        if !has_failed && duration < Duration::from_millis(SLOW_MS) {
+            line!(debug, "request");
+        } else if let Some(suppressed) = LINES.line() {
+            let user_id = user();
+            if has_failed {
+                line!(warn, "request failed", user_id, suppressed);
+            } else {
+                line!(warn, "slow request", user_id, suppressed);
+            }
         }
     }
 }
@@ -114,7 +123,7 @@ mod tests {
         let metrics = Metrics::new(Program::Up);
         let request = RequestLog::begin(&metrics, "/x", "GET", "/x", |_| None);
         assert!(metrics.encode(Format::Prometheus).contains("rondo_http_requests_in_flight 1\n"));
-        request.finish(404);
+        request.finish(404, || unreachable!("a line about a request like this needs no user"));
         let text = metrics.encode(Format::Prometheus);
         assert!(text.contains("rondo_http_requests_in_flight 0\n"), "{text}");
         assert!(text.contains(

@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE};
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{LineLimit, Metrics};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -42,6 +42,8 @@ pub const WAITING_REQUESTS_MAX: usize = 4096;
 pub const INSTANCE_WAIT_S_MAX: u64 = 5;
 /// Prefix of the routes that receive events over HTTP.
 const EVENT_ROUTES: &str = "/events/";
+
+static LINES: LineLimit = LineLimit::new();
 
 /// Maximum number of instances for requests.
 pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) as usize;
@@ -293,7 +295,9 @@ impl WasmApp {
             match &result {
                 Ok(()) => verdict.good(),
                 Err(error) => {
-                    tracing::error!(component, %error, "a component failed over a request")
+                    if let Some(suppressed) = LINES.line() {
+                        tracing::error!(component, %error, suppressed, "a component failed over a request");
+                    }
                 }
             }
             result

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rondo_telemetry::LineLimit;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
@@ -108,6 +109,8 @@ impl WasiHttpView for State {
     }
 }
 
+static GUEST_LINES: LineLimit = LineLimit::new();
+
 /// A guest prints log lines that are already JSON; they go to standard error with the host's.
 #[derive(Clone)]
 struct GuestLog;
@@ -120,7 +123,11 @@ impl wasmtime_wasi::cli::IsTerminal for GuestLog {
 
 impl wasmtime_wasi::cli::StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        Box::new(tokio::io::stderr())
+        // Requested when a guest prints, which it does if its call fails.
+        match GUEST_LINES.line() {
+            Some(_) => Box::new(tokio::io::stderr()),
+            None => Box::new(tokio::io::sink()),
+        }
     }
 }
 

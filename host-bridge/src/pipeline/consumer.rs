@@ -9,12 +9,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use rondo_contract::capability::{Batching, Capability};
 use rondo_contract::cloud_event::Disposition;
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{LineLimit, Metrics};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,10 @@ const BATCH_BYTES_MAX: usize = 768 << 10;
 const BULK_BATCHES_MAX: usize = 2;
 const MIXED_BATCHES_MAX: usize = 4;
 const ONE_PER_KEY_BATCHES_MAX: usize = 8;
+
+/// If a capability fails, every event does.
+static BATCH_LINES: LineLimit = LineLimit::new();
+static RETRY_LINES: LineLimit = LineLimit::new();
 
 /// The result of a delivery.
 type Delivered = Result<Vec<Disposition>, DeliveryError>;
@@ -71,6 +75,7 @@ impl Consumer {
         let mut waits: JoinSet<String> = JoinSet::new();
         let mut pause_ms = PAUSE_MS_MIN;
         let mut paused_until: Option<tokio::time::Instant> = None;
+        let mut paused_since: Option<Instant> = None;
         loop {
             while paused_until.is_none() && batches.len() < backlog.batches_max() {
                 let Some(batch) = backlog.next_batch() else { break };
@@ -95,7 +100,12 @@ impl Consumer {
                     let Ok((batch, result)) = joined else { continue };
                     match result {
                         Err(DeliveryError::Unavailable(reason)) => {
-                            tracing::warn!(consumer = self.capability.name, reason, pause_ms, "capability unavailable; consumer pauses");
+                            if paused_since.is_none() {
+                                paused_since = Some(Instant::now());
+                                tracing::warn!(consumer = self.capability.name, reason, "consumer pauses: nothing can be tried");
+                            } else {
+                                tracing::debug!(consumer = self.capability.name, reason, pause_ms, "consumer still pauses");
+                            }
                             self.metrics.consumer_paused(self.capability.name);
                             if pause_ms >= PAUSE_MS_BLOCKED {
                                 self.health.set_blocked(self.capability.name, blocked(&reason));
@@ -107,6 +117,10 @@ impl Consumer {
                         }
                         result => {
                             pause_ms = PAUSE_MS_MIN;
+                            if let Some(since) = paused_since.take() {
+                                let paused_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                                tracing::info!(consumer = self.capability.name, paused_ms, "consumer goes on");
+                            }
                             self.health.set_ready(self.capability.name);
                             self.settle(batch, result, &mut backlog, &mut waits).await;
                         }
@@ -130,7 +144,9 @@ impl Consumer {
             Ok(dispositions) => dispositions,
             Err(error) if batch.len() > 1 => {
                 // One event may have failed the whole batch: each is tried alone before it counts.
-                tracing::warn!(consumer = self.capability.name, %error, events = batch.len(), "batch failed; delivering its events one by one");
+                if let Some(suppressed) = BATCH_LINES.line() {
+                    tracing::warn!(consumer = self.capability.name, %error, events = batch.len(), suppressed, "batch failed; delivering its events one by one");
+                }
                 backlog.isolate(batch);
                 return;
             }
@@ -148,15 +164,18 @@ impl Consumer {
                     }
                     let wait_ms = RETRY_MS_MIN << (item.attempts - 1);
                     let wait_ms = wait_ms / 2 + rand::rng().random_range(0..=wait_ms / 2);
-                    tracing::warn!(
-                        consumer = self.capability.name,
-                        event_id = item.record.event.id,
-                        trace_id = item.record.trace_id(),
-                        attempt = item.attempts,
-                        reason,
-                        wait_ms,
-                        "event will be retried"
-                    );
+                    if let Some(suppressed) = RETRY_LINES.line() {
+                        tracing::warn!(
+                            consumer = self.capability.name,
+                            event_id = item.record.event.id,
+                            trace_id = item.record.trace_id(),
+                            attempt = item.attempts,
+                            reason,
+                            wait_ms,
+                            suppressed,
+                            "event will be retried"
+                        );
+                    }
                     let key = item.record.key.clone();
                     backlog.park(item);
                     waits.spawn(async move {
@@ -176,7 +195,9 @@ impl Consumer {
         tracing::error!(
             consumer = self.capability.name,
             event_id = item.record.event.id,
+            event_type = item.record.event.event_type,
             trace_id = item.record.trace_id(),
+            attempts = item.attempts,
             code,
             reason,
             "event moved to the dead letters"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rondo_contract::cloud_event::{CloudEvent, header};
 use rondo_contract::topic::TOPICS;
 use rondo_database::Database;
+use rondo_telemetry::Outage;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -68,10 +69,12 @@ impl DeadLetters {
 
     /// Records a dead letter, retrying until it succeeds.
     pub async fn record(&self, record: &Record, failure: &Failure) {
+        let mut outage = Outage::new("cannot record a dead letter; retrying");
         while let Err(error) = self.try_record(record, failure).await {
-            tracing::error!(error = format!("{error:#}"), "cannot record a dead letter; retrying");
+            outage.failed(format_args!("{error:#}"));
             tokio::time::sleep(Duration::from_millis(RECORD_RETRY_MS)).await;
         }
+        outage.ended();
     }
 
     async fn try_record(&self, record: &Record, failure: &Failure) -> anyhow::Result<()> {
@@ -123,12 +126,11 @@ impl DeadLetters {
 
     /// Delivers the letters to redrive to the consumer that failed, in order within a key, until `shutdown`.
     pub async fn redrive(self, queues: Vec<ConsumerQueue>, shutdown: CancellationToken) {
+        let mut outage = Outage::new("cannot poll for dead letters to redrive");
         loop {
-            if let Err(error) = self.redrive_some(&queues).await {
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "cannot poll for dead letters to redrive"
-                );
+            match self.redrive_some(&queues).await {
+                Ok(()) => outage.ended(),
+                Err(error) => outage.failed(format_args!("{error:#}")),
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,

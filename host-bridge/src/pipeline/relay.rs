@@ -13,7 +13,7 @@ use rondo_contract::cloud_event::{CloudEvent, task_subject};
 use rondo_contract::event::EventType;
 use rondo_contract::topic::Topic;
 use rondo_database::{Dsn, Pool};
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{Metrics, Outage};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -65,16 +65,17 @@ fn topics(event_type: &str) -> &'static [&'static Topic] {
 impl Relay {
     /// Relays until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
+        let mut outage = Outage::new("relay interrupted; restarting");
         loop {
             let lost = CancellationToken::new();
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                result = self.relay(&lost) => {
+                result = self.relay(&lost, &mut outage) => {
                     // Nothing in flight may be sent after another relay has taken over.
                     lost.cancel();
                     self.transport.purge().await;
                     if let Err(error) = result {
-                        tracing::warn!(error = format!("{error:#}"), "relay interrupted; restarting");
+                        outage.failed(format_args!("{error:#}"));
                         self.health.set_blocked(RELAY, "cannot read the outbox: see the log");
                     }
                 }
@@ -84,7 +85,7 @@ impl Relay {
     }
 
     /// Relays until the connection that owns the shards breaks.
-    async fn relay(&self, lost: &CancellationToken) -> anyhow::Result<()> {
+    async fn relay(&self, lost: &CancellationToken, outage: &mut Outage) -> anyhow::Result<()> {
         let client = super::transport::session(&self.dsn, "rondo relay").await?;
         let read = client.prepare(READ).await?;
         let mut shards: Vec<i16> = Vec::new();
@@ -138,6 +139,7 @@ impl Relay {
             }
             // Without shards this relay stands by: another one owns them.
             self.health.set_ready(RELAY);
+            outage.ended();
             while let Ok(ids) = removed.try_recv() {
                 for id in ids {
                     in_flight.remove(&id);
@@ -187,6 +189,7 @@ async fn claim(client: &tokio_postgres::Client, shards: &mut Vec<i16>) -> anyhow
 
 /// Deletes rows, retrying until it succeeds: a row that stays would be sent again.
 async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i64>>) {
+    let mut outage = Outage::new("cannot delete relayed events; retrying");
     loop {
         let result = async {
             let client = pool.get().await?;
@@ -196,13 +199,11 @@ async fn remove(pool: Pool, ids: Vec<i64>, removed: mpsc::UnboundedSender<Vec<i6
         match result.await {
             Ok(()) => break,
             Err(error) => {
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "cannot delete relayed events; retrying"
-                );
+                outage.failed(format_args!("{error:#}"));
                 tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
             }
         }
     }
+    outage.ended();
     let _ = removed.send(ids);
 }

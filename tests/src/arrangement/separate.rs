@@ -138,7 +138,8 @@ impl Separate {
     /// # Panics
     /// When one does not answer.
     pub async fn metrics(&self) -> [(&'static str, String); 3] {
-        let ports = [("host", self.host_port), ("bridge", self.bridge_port), ("sync", self.sync_port)];
+        let ports =
+            [("host", self.host_port), ("bridge", self.bridge_port), ("sync", self.sync_port)];
         let mut metrics = ports.map(|(program, _)| (program, String::new()));
         for ((_, text), (_, port)) in metrics.iter_mut().zip(ports) {
             let http = Client::new(format!("http://127.0.0.1:{port}"));

@@ -15,7 +15,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use rondo_contract::topic::TASK_UPDATES;
 use rondo_kafka::KafkaSettings;
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{Metrics, Outage};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -48,18 +48,19 @@ pub async fn run(
 ) {
     let report = &Changes { report, last: Mutex::new(None) };
     let mut backoff_ms = BACKOFF_MS_MIN;
+    let mut outage = Outage::new("the feed of live events is interrupted");
     while !shutdown.is_cancelled() {
         let mut followed = false;
         let ended = tokio::select! {
             () = shutdown.cancelled() => break,
-            ended = follow(settings, hub, metrics, report, &mut followed) => ended,
+            ended = follow(settings, hub, metrics, report, &mut followed, &mut outage) => ended,
         };
         hub.interrupt();
         let Err(error) = ended;
         if followed {
             backoff_ms = BACKOFF_MS_MIN;
         }
-        tracing::warn!(%error, backoff_ms, "the feed of live events is interrupted");
+        outage.failed(&error);
         report.tell(Err(error.to_string()));
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -105,6 +106,7 @@ async fn follow(
     metrics: &Metrics,
     report: &Changes<'_>,
     followed: &mut bool,
+    outage: &mut Outage,
 ) -> Result<std::convert::Infallible, FeedError> {
     let consumer = Arc::new(consumer(settings)?);
     let ends = blocking(&consumer, end_offsets).await?;
@@ -118,6 +120,7 @@ async fn follow(
     hub.open();
     metrics.consumer_lag(CONSUMER, 0);
     report.tell(Ok(()));
+    outage.ended();
     tracing::info!(partitions, "following {}", TASK_UPDATES.name);
     let mut check = tokio::time::interval(Duration::from_secs(PARTITION_CHECK_S));
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);

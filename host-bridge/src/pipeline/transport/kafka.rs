@@ -19,7 +19,7 @@ use rdkafka::{ClientConfig, ClientContext, Message as _, Statistics, TopicPartit
 use rondo_contract::capability::Capability;
 use rondo_contract::cloud_event::{CloudEvent, header};
 use rondo_contract::topic::{TOPICS, Topic};
-use rondo_telemetry::Metrics;
+use rondo_telemetry::{Metrics, Outage};
 use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::health::{KAFKA, PipelineHealth};
@@ -321,6 +321,7 @@ pub async fn consume(
     let names: Vec<&str> = capability.topics.iter().map(|topic| topic.name).collect();
     consumer.subscribe(&names)?;
     let mut paused: Option<TopicPartitionList> = None;
+    let mut outage = Outage::new("cannot read from Kafka");
     let mut slot_poll = tokio::time::interval(Duration::from_millis(SLOT_POLL_MS));
     loop {
         match &paused {
@@ -342,9 +343,12 @@ pub async fn consume(
             received = consumer.recv() => received,
         };
         let message = match received {
-            Ok(message) => message,
+            Ok(message) => {
+                outage.ended();
+                message
+            }
             Err(error) => {
-                tracing::warn!(consumer = capability.name, %error, "cannot read from Kafka");
+                outage.failed(format_args!("{}: {error}", capability.name));
                 tokio::time::sleep(Duration::from_millis(ERROR_MS)).await;
                 continue;
             }
