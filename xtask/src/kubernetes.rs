@@ -1,6 +1,8 @@
 //! Checks of k8s/ that need no cluster: the chart renders valid manifests that follow its rules, alerts fire,
 //! workflows and scripts pass their linters.
 
+mod terraform;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -133,6 +135,7 @@ pub fn check() -> Result<()> {
         "{CHART}/README.md is out of date: run `cargo xtask chart`"
     );
     rules(&tools, &rendered)?;
+    terraform::check(&tools)?;
     scripts(&tools)
 }
 

@@ -1,7 +1,7 @@
 //! Python programs that checks need, each in its own virtual environment below target/.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -22,12 +22,22 @@ pub fn environment(name: &str, folder: &str) -> Result<PathBuf> {
         return Ok(programs);
     }
     println!("making the virtual environment {name}, once");
-    let clear = ["-m", "venv", "--clear"];
-    run(Command::new("python3").args(clear).arg(&environment)).context(
-        "python3 with its venv module is needed (Debian's packages python3 and python3-venv)",
-    )?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run(Command::new(programs.join("python")).args(install).arg(&pinned))?;
+    make(&environment)?;
+    run(pip(&environment).arg("-r").arg(&pinned))?;
     fs::write(&stamp, wanted)?;
     Ok(programs)
+}
+
+/// Makes an empty virtual environment.
+pub fn make(folder: &Path) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder)).context(
+        "python3 with its venv module is needed (Debian's packages python3 and python3-venv)",
+    )
+}
+
+/// A command that installs into a virtual environment.
+pub fn pip(folder: &Path) -> Command {
+    let mut command = Command::new(folder.join("bin/python"));
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    command
 }

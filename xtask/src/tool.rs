@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, is_installed, run};
 use crate::kafka::cache_directory;
+use crate::python;
 
 /// The path of a cargo plugin's program, which is compiled first when the cache has none. The build is not
 /// optimized, because a CI machine may run the program once, for seconds.
@@ -41,6 +42,19 @@ pub fn installed_from_go(name: &str, package: &str, version: &str) -> Result<Pat
             .env("GOBIN", folder.join("bin"))
             .env("GOFLAGS", "-buildvcs=false"))
     })
+}
+
+/// The command of a Python program, whose package is installed first into a virtual environment of its own when
+/// the cache has none.
+pub fn installed_from_python(name: &str, module: &str, version: &str) -> Result<Command> {
+    let program = cached(name, version, |folder| {
+        python::make(folder)?;
+        run(python::pip(folder).arg(format!("{name}=={version}")))
+    })?;
+    // Not the program itself, because its first line names the temporary folder.
+    let mut command = Command::new(program.with_file_name("python"));
+    command.args(["-m", module]);
+    Ok(command)
 }
 
 /// The path of `bin/NAME` in the cache. `install` fills a temporary folder, which is renamed when it is
