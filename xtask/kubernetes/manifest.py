@@ -8,14 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import jsonschema
-import kubernetes_validate
 import yaml
+from shape import LOADER, validity
 
-# libyaml is ten times faster.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ROOT = Path(__file__).resolve().parents[2]
-CUSTOM = yaml.safe_load((ROOT / "xtask/kubernetes/custom.yaml").read_text())
 VARIABLES = tomllib.loads((ROOT / "spin.toml").read_text())["variables"]
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 # Names of environment variables with secret values.
@@ -24,50 +20,12 @@ SECRET = re.compile(r"(SECRET|TOKEN|PASSWORD|_DATABASE_URL|SIGNING_KEY|SMTP_URL|
 RESTRICTED = {"allowPrivilegeEscalation": False, "runAsNonRoot": True}
 
 
-def schema(shape):
-    """JSON Schema of a shape in custom.yaml."""
-    if shape == "any":
-        return {}
-    if shape == "quantity":
-        return {"type": ["string", "number"]}
-    if isinstance(shape, str):
-        return {"type": shape}
-    if isinstance(shape, list):
-        return {"type": "array", "items": schema(shape[0])}
-    if "*" in shape:
-        return {"type": "object", "additionalProperties": schema(shape["*"])}
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [key[:-1] for key in shape if key.endswith("!")],
-        "properties": {key.rstrip("!"): schema(value) for key, value in shape.items()},
-    }
-
-
 def pod_of(manifest):
     """Pod spec of a workload, if it is one."""
     spec = manifest.get("spec", {})
     if manifest["kind"] == "Pod":
         return spec
     return spec.get("template", {}).get("spec") if manifest["kind"] in ("Deployment", "Job") else None
-
-
-def validity(manifest, version):
-    """Violations of the Kubernetes schema or of custom.yaml."""
-    shape = CUSTOM.get(f"{manifest['kind']} {manifest['apiVersion']}")
-    if shape is not None:
-        validator = jsonschema.Draft202012Validator(schema(shape))
-        for error in validator.iter_errors(manifest["spec"]):
-            yield f"spec.{'.'.join(map(str, error.absolute_path))}: {error.message}"
-        for key in manifest.keys() - {"apiVersion", "kind", "metadata", "spec"}:
-            yield f"{key}: unknown"
-        return
-    try:
-        kubernetes_validate.validate(manifest, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        yield f"{'.'.join(map(str, error.path))}: {error.message}"
-    except (kubernetes_validate.InvalidSchemaError, kubernetes_validate.SchemaNotFoundError) as error:
-        yield f"is in neither Kubernetes {version} nor custom.yaml: {error}"
 
 
 def variables(manifest):

@@ -1,5 +1,5 @@
 //! Checks of k8s/ that need no cluster: the chart renders valid manifests that follow its rules, alerts fire,
-//! workflows and scripts pass their linters.
+//! Argo CD and Flux install it alike, workflows and scripts pass their linters.
 
 mod terraform;
 
@@ -123,6 +123,7 @@ pub fn check() -> Result<()> {
         println!("{} combinations of values for Kubernetes {version}", manifests.len());
         run(tools.python("manifest.py").arg(version).args(&manifests))?;
     }
+    run(tools.python("gitops.py").arg(VERSIONS[2]))?;
     tools.rejections()?;
     for name in ["local-host", "dev", "dev-oke"] {
         let manifest = rendered.join(format!("{name}-{}.yaml", VERSIONS[0]));
