@@ -63,9 +63,13 @@ pub fn build_dist() -> Result<()> {
     build_components()?;
     let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
     run(native(["build", "--profile", "dist"])?.args(binaries))?;
+    write_bill(&target_directory().join("dist"))
+}
+
+/// Writes the bill of materials into the folder of the programs.
+pub fn write_bill(folder: &Path) -> Result<()> {
     build_native(&[BILL])?;
-    let file = target_directory().join("dist").join(BILL_FILE);
-    run(Command::new(binary(BILL)).arg(file).args(BINARIES))
+    run(Command::new(binary(BILL)).arg(folder.join(BILL_FILE)).args(BINARIES))
 }
 
 /// Builds native programs of the workspace by their names.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::artifact::{self, WASM_PROFILE, native, select};
 use crate::cargo::{WASM_TARGET, cargo, root, run as run_command};
+use crate::image;
 use crate::kafka;
 use crate::kubernetes;
 use crate::oracle;
@@ -26,12 +27,13 @@ struct Part {
 }
 
 /// In the order in which they run: the quickest to fail come first.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
     Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
     Part { name: "build", about: "the components and the binaries", run: build },
+    Part { name: "image", about: "the images, and that their programs run", run: image },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
     Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
     Part { name: "laws", about: "the rules that sources and schema obey", run: laws },
@@ -165,6 +167,11 @@ fn kubernetes_static(_: &Run) -> Result<Outcome> {
 
 fn build(_: &Run) -> Result<Outcome> {
     artifact::build_all()?;
+    Ok(Outcome::Passed)
+}
+
+fn image(_: &Run) -> Result<Outcome> {
+    image::check()?;
     Ok(Outcome::Passed)
 }
 

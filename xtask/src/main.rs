@@ -7,6 +7,7 @@ mod artifact;
 mod bench;
 mod cargo;
 mod check;
+mod image;
 mod kafka;
 mod kubernetes;
 mod oracle;
@@ -28,6 +29,7 @@ cargo xtask <command>
   planted-bugs [BUG]...  plant bugs in a copy and check that the tests notice them
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
+  image                  write the images to target/image, without a container engine
   document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
   bench events|reminders|api ...   build and run a benchmark; further arguments go to it
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Some("image") => image::write(),
         Some("document") => artifact::document(),
         Some("chart") => kubernetes::document(),
         Some("planted-bugs") => planted::run(&rest),
