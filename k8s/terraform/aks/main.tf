@@ -30,9 +30,11 @@ resource "azurerm_kubernetes_cluster" "rondo" {
   workload_identity_enabled         = true
 
   default_node_pool {
-    name                        = "system"
-    vm_size                     = var.node_size
-    node_count                  = var.node_count
+    name       = "system"
+    vm_size    = var.node_size
+    node_count = var.node_count
+    # The default is a larger disk, which costs as much as the machine.
+    os_disk_size_gb             = 32
     temporary_name_for_rotation = "rotating"
 
     upgrade_settings {

@@ -32,7 +32,7 @@ variable "kubernetes_version" {
 variable "node_size" {
   description = "Droplet size of the nodes."
   type        = string
-  default     = "s-2vcpu-2gb"
+  default     = "s-2vcpu-4gb"
 
   validation {
     condition     = can(regex("^[a-z0-9-]+-[0-9]+vcpu-[0-9]+gb[a-z0-9-]*$", var.node_size))
