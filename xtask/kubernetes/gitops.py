@@ -91,6 +91,7 @@ def health():
 def main():
     faults = list(health())
     paths = sorted({*FOLDER.rglob("*.yaml")} - {*FOLDER.glob("digest/*.yaml")})
+    paths += [ROOT / "k8s/namespace.yaml", ROOT / "k8s/kind/beside.yaml"]
     for path in paths:
         for manifest in documents(path):
             faults += [f"{path.relative_to(ROOT)}: {fault}" for fault in validity(manifest, sys.argv[1])]
