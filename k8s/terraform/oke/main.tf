@@ -1,12 +1,13 @@
 locals {
   # `Oracle-Linux-…-OKE-1.36.1-…` is for x86, `Oracle-Linux-…-aarch64-…-OKE-1.36.1-…` for Arm.
   is_arm = strcontains(var.node_shape, ".A1.") || strcontains(var.node_shape, ".A2.")
-  images = [
-    for source in data.oci_containerengine_node_pool_option.rondo.sources : source.image_id
+  images = {
+    for source in data.oci_containerengine_node_pool_option.rondo.sources : source.source_name => source.image_id
     if strcontains(source.source_name, "-OKE-${var.kubernetes_version}-") &&
     !strcontains(source.source_name, "GPU") &&
     strcontains(source.source_name, "aarch64") == local.is_arm
-  ]
+  }
+  newest = try(reverse(sort(keys(local.images)))[0], "")
 }
 
 data "oci_identity_availability_domains" "rondo" {
@@ -56,7 +57,7 @@ resource "oci_containerengine_node_pool" "rondo" {
 
   node_source_details {
     source_type = "IMAGE"
-    image_id    = local.images[0]
+    image_id    = lookup(local.images, local.newest, null)
   }
 
   node_config_details {
@@ -78,7 +79,7 @@ resource "oci_containerengine_node_pool" "rondo" {
     ignore_changes = [node_source_details]
 
     precondition {
-      condition     = length(local.images) > 0
+      condition     = local.newest != ""
       error_message = "OKE has no image for Kubernetes ${var.kubernetes_version} and ${var.node_shape}."
     }
   }

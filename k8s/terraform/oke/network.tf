@@ -102,6 +102,8 @@ resource "oci_core_security_list" "public" {
     }
   }
 
+  # OKE would add the same for each load balancer, unless its Service has the annotation
+  # service.beta.kubernetes.io/oci-load-balancer-security-list-management-mode: None.
   dynamic "ingress_security_rules" {
     for_each = toset([80, 443])
 
