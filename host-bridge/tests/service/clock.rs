@@ -21,8 +21,8 @@ const SOON: Duration = Duration::from_secs(20);
 async fn armed(seed: &Seed) {
     let (user, task) = (seed.user_id, seed.task_id);
     seed.run(&format!(
-        "INSERT INTO reminders (user_id, task_id, kind, remind_at, state, traceparent, created_at)
-         SELECT {user}, {task}, 'further', now() - interval '1 minute', 'armed',
+        "INSERT INTO reminders (user_id, task_id, kind, remind_at, state, armed_at, traceparent, created_at)
+         SELECT {user}, {task}, 'further', now() - interval '1 minute', 'armed', now() - interval '1 hour',
                 '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', now()
          FROM generate_series(1, {DUE});
          INSERT INTO reminders (user_id, task_id, kind, remind_at, state, created_at)
