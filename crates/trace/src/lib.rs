@@ -34,6 +34,12 @@ impl TraceContext {
         Self { trace_id: random_128(), parent_id: random(), flags: SAMPLED }
     }
 
+    /// The context of a span that is recorded elsewhere; neither id is 0.
+    #[must_use]
+    pub fn of_span(trace_id: u128, span_id: u64, is_sampled: bool) -> Self {
+        Self { trace_id, parent_id: span_id, flags: u8::from(is_sampled) * SAMPLED }
+    }
+
     /// Reads a `traceparent`. None if the header is invalid, in which case the receiver starts a new trace.
     /// Of a later version, only the fields of version 00 are read (section 4.3).
     #[must_use]
@@ -63,10 +69,29 @@ impl TraceContext {
         }
     }
 
+    /// The span that a `traceparent` names, for a receiver that is no span itself; a new trace if the
+    /// header is absent or invalid.
+    #[must_use]
+    pub fn received(traceparent: Option<&str>) -> Self {
+        traceparent.and_then(Self::parse).unwrap_or_else(Self::root)
+    }
+
+    /// The same span, with this flag `sampled`.
+    #[must_use]
+    pub fn with_sampled(self, is_sampled: bool) -> Self {
+        Self::of_span(self.trace_id, self.parent_id, is_sampled)
+    }
+
     /// Whether the trace is kept, as far as whoever began it decided (section 3.2.2.5.1).
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
+    }
+
+    /// Trace id and span id as numbers.
+    #[must_use]
+    pub fn ids(&self) -> (u128, u64) {
+        (self.trace_id, self.parent_id)
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -133,6 +158,17 @@ mod tests {
             assert!(child.ends_with(kept), "{flags}: {child}");
         }
         assert_ne!(TraceContext::continued(None), TraceContext::continued(None));
+    }
+
+    #[test]
+    fn who_is_no_span_passes_its_parent_on() {
+        assert_eq!(TraceContext::received(Some(VALID)).traceparent(), VALID);
+        assert_ne!(TraceContext::received(None), TraceContext::received(None));
+        let unsampled = TraceContext::received(Some(VALID)).with_sampled(false);
+        assert!(!unsampled.is_sampled());
+        assert_eq!(unsampled.traceparent()[..53], VALID[..53]);
+        let (trace, span) = unsampled.ids();
+        assert_eq!(TraceContext::of_span(trace, span, true).traceparent(), VALID);
     }
 
     #[test]
