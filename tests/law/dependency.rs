@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rondo-setting", &[]),
     ("rondo-database", &["rondo-setting"]),
     ("rondo-trace", &[]),
-    ("rondo-telemetry", &["rondo-trace"]),
+    ("rondo-telemetry", &["rondo-setting", "rondo-trace"]),
     ("rondo-kafka", &["rondo-setting"]),
     ("rondo-wasm-host", &["rondo-contract", "rondo-database", "rondo-telemetry"]),
     (

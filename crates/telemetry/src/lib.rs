@@ -6,6 +6,7 @@
 //! Metrics    ─ one per process       Readiness    ─ one per process, a Part for each part
 //! RequestLog ─ one per request       Shutdown     ─ one per process, its token for all that runs
 //! Outage     ─ one per loop          LineLimit    ─ one per kind of line
+//! Span       ─ one per hop that is exported; otlp::during ─ the export, around the program
 //! ```
 
 pub mod connection;
@@ -15,10 +16,12 @@ pub mod listener;
 pub mod log;
 pub mod metric;
 pub mod operations;
+pub mod otlp;
 pub mod request;
 pub mod serve;
 pub mod share;
 pub mod shutdown;
+pub mod span;
 
 pub use connection::{Connection, Gate};
 pub use health::{Part, Readiness, Report};
@@ -30,3 +33,4 @@ pub use request::RequestLog;
 pub use rondo_trace::TraceContext;
 pub use share::{Full, Share, Shares};
 pub use shutdown::{DrainError, Shutdown};
+pub use span::Span;

@@ -32,12 +32,13 @@ otherwise. NO_COLOR (no-color.org) turns colours off. RONDO_LOG (or \
 RUST_LOG) says what is logged: a level (error, warn, info, debug, trace), or levels by module such as \
 info,host_bridge::pipeline=debug. At debug there is a line for each request and each event.
 
+Traces go to OTEL_EXPORTER_OTLP_ENDPOINT, such as http://127.0.0.1:4318, by OTLP (http/protobuf), if it \
+is set; OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG and the others of OpenTelemetry's names say which.
+
 Exit status: 0 after a signal that ended it in order or when done, 1 for a failure, 2 for a setting \
 that is missing or malformed.";
 /// What is logged unless something else is asked for.
 const FILTER_DEFAULT: &str = "info";
-/// Would send traces somewhere; that is not built in.
-const EXPORT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// The log format, as an option of every command.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -78,14 +79,6 @@ pub fn init(option: LogOption) -> Result<(), LogError> {
     }
     .map_err(LogError::Taken)?;
     std::panic::set_hook(Box::new(log_panic));
-    // Its value is not shown: it may have a key in it.
-    if std::env::var_os(EXPORT_VARIABLE).is_some_and(|value| !value.is_empty()) {
-        tracing::warn!(
-            setting = EXPORT_VARIABLE,
-            "has no effect: this build exports no traces; trace_id in the logs and traceparent \
-             on what is sent tie them together"
-        );
-    }
     Ok(())
 }
 

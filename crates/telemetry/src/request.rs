@@ -5,10 +5,34 @@
 
 use std::time::{Duration, Instant};
 
+use crate::span::{self, Kind, Span};
 use crate::{LineLimit, Metrics, TraceContext, metric::InUse};
 
 /// A request that takes longer is logged at level `warn`.
 pub const SLOW_MS: u64 = 1_000;
+
+/// Routes that are asked every few seconds, and whose requests are in no trace but their caller's.
+const PROBES: [&str; 4] = ["/health", "/health/ready", "/metrics", "/api/health/ready"];
+/// Methods that a span names; any other is client's text.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The route of a path that is none.
+const OTHER: &str = "other";
+
+/// Name of a request's span (semantic conventions for HTTP spans, "Name").
+fn name(method: &str, route: &str) -> String {
+    let method = if METHODS.contains(&method) { method } else { "HTTP" };
+    if route == OTHER { method.to_owned() } else { format!("{method} {route}") }
+}
+
+fn describe(span: &mut Span, route: &'static str, method: &str, path: &str) {
+    let method = if METHODS.contains(&method) { method } else { "_OTHER" };
+    span.text("http.request.method", method);
+    span.text("url.scheme", "http");
+    span.text("url.path", path);
+    if route != OTHER {
+        span.text("http.route", route);
+    }
+}
 
 static LINES: LineLimit = LineLimit::new();
 
@@ -21,6 +45,7 @@ pub struct RequestLog {
     /// Without the query, which may have a token in it.
     path: String,
     trace: TraceContext,
+    exported: Option<Span>,
     trace_id: String,
     request_id: String,
     begun: Instant,
@@ -37,7 +62,12 @@ impl RequestLog {
         path: &str,
         header: impl Fn(&'static str) -> Option<&'a str>,
     ) -> Self {
-        let trace = TraceContext::continued(header("traceparent"));
+        let begin = if PROBES.contains(&route) { span::of_probe } else { span::of_request };
+        let (trace, mut exported) =
+            begin(header("traceparent"), Kind::Server, || name(method, route));
+        if let Some(span) = &mut exported {
+            describe(span, route, method, path);
+        }
         Self {
             metrics: metrics.clone(),
             route,
@@ -46,6 +76,7 @@ impl RequestLog {
             trace_id: trace.trace_id(),
             request_id: rondo_trace::request_id(header("x-request-id")),
             trace,
+            exported,
             begun: Instant::now(),
             _in_flight: metrics.in_flight(),
         }
@@ -68,8 +99,14 @@ impl RequestLog {
 
     /// Records the response. `user` returns the user's id; it is called only for a line about a failed or slow
     /// request.
-    pub fn finish(self, status: u16, user: impl FnOnce() -> Option<i64>) {
+    pub fn finish(mut self, status: u16, user: impl FnOnce() -> Option<i64>) {
         let duration = self.begun.elapsed();
+        if let Some(span) = &mut self.exported {
+            span.number("http.response.status_code", status.into());
+            if status >= 500 {
+                span.fail(status.to_string());
+            }
+        }
         self.metrics.request(self.route, &self.method, status, duration, self.trace);
         macro_rules! line {
             ($level:ident, $message:literal $(, $field:ident)*) => {
