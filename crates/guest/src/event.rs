@@ -46,11 +46,17 @@ pub fn take_batch(request: &Request, handle: Handle) -> Result<Response, Refusal
     }
     let bytes = request.body()?;
     body::admit(request, &[BATCH_MEDIA_TYPE])?;
-    let batch: Vec<Event> = serde_json::from_slice(json::without_mark(&bytes))
+    let mut batch: Vec<Event> = serde_json::from_slice(json::without_mark(&bytes))
         .map_err(|error| Refusal::new(ProblemCode::MalformedJson).detail(error.to_string()))?;
     if batch.len() > BATCH_EVENTS_MAX {
         return Err(Refusal::new(ProblemCode::BodyTooLarge)
             .detail(format!("A batch may have at most {BATCH_EVENTS_MAX} events.")));
+    }
+    // The trace of an event alone goes on below this call, and that of several below the consumer.
+    if let [event] = &mut *batch
+        && request.header("traceparent").is_some()
+    {
+        event.traceparent = Some(request.trace.traceparent());
     }
     let dispositions =
         handle(batch).map_err(|unavailable| Refusal::unavailable(unavailable.reason))?;

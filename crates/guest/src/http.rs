@@ -117,7 +117,8 @@ impl Request {
         };
         Self {
             method,
-            trace: TraceContext::continued(first(&headers, "traceparent").as_deref()),
+            // The host has the span of this call.
+            trace: TraceContext::received(first(&headers, "traceparent").as_deref()),
             request_id: rondo_trace::request_id(first(&headers, "x-request-id").as_deref()),
             target: incoming.path_with_query().unwrap_or_default(),
             methods,

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
-use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE};
-use rondo_telemetry::{LineLimit, Metrics};
+use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE, header};
+use rondo_telemetry::span::Kind;
+use rondo_telemetry::{LineLimit, Metrics, Span};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -264,12 +265,13 @@ impl WasmApp {
         &self,
         component: &str,
         client: Option<Arc<str>>,
-        request: Request<WholeBody>,
+        mut request: Request<WholeBody>,
         permit: Permit,
     ) -> Response<HyperOutgoingBody> {
         let loaded = &self.0.components[component];
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        let mut store = self.store(loaded);
+        let span = span(component, &mut request);
+        let mut store = self.store(loaded, span.as_ref());
         let prepared = {
             let mut http = wasmtime_wasi_http::WasiHttpView::http(store.data_mut());
             http.new_incoming_request(Scheme::Http, request)
@@ -285,6 +287,7 @@ impl WasmApp {
         // Locals are dropped in reverse order. The permit and the instance belong to the call until it ends.
         let mut call = Call::new(async move {
             let _permit = permit;
+            let mut span = span;
             let mut store = store;
             let verdict = verdict;
             let call = async {
@@ -298,6 +301,7 @@ impl WasmApp {
                     if let Some(suppressed) = LINES.line() {
                         tracing::error!(component, %error, suppressed, "a component failed over a request");
                     }
+                    failed(&mut span, error);
                 }
             }
             result
@@ -339,7 +343,7 @@ impl WasmApp {
         component: &str,
         batch: impl Into<Vec<CloudEvent>>,
     ) -> Result<Vec<Disposition>, CallError> {
-        let batch: Vec<_> = batch.into().into_iter().map(wit::CloudEvent::from).collect();
+        let mut batch: Vec<CloudEvent> = batch.into();
         let unavailable = |reason: String| CallError::Unavailable(reason);
         let loaded = self.0.components.get(component);
         let (loaded, capability) = loaded
@@ -347,12 +351,20 @@ impl WasmApp {
             .ok_or_else(|| unavailable(format!("{component} takes no events")))?;
         let permit = self.instance(loaded).await;
         let _permit = permit.ok_or_else(|| unavailable("too many calls at once".to_owned()))?;
-        let mut store = self.store(loaded);
+        let traces = batch.iter().map(|event| event.traceparent.as_deref());
+        let mut span = Span::below_all(Kind::Internal, traces, || name(component));
+        // The trace of an event alone goes on below this call, and that of several below the consumer.
+        if let ([event], Some(span)) = (&mut *batch, &span) {
+            event.traceparent = Some(span.traceparent());
+        }
+        let batch: Vec<_> = batch.into_iter().map(wit::CloudEvent::from).collect();
+        let mut store = self.store(loaded, span.as_ref());
         let call = async {
             let instance = capability.instantiate_async(&mut store).await?;
             instance.rondo_events_consumer().call_handle(&mut store, &batch).await
         };
-        let dispositions = bounded(call).await?.map_err(|refusal| unavailable(refusal.reason))?;
+        let result = bounded(call).await.inspect_err(|error| failed(&mut span, error))?;
+        let dispositions = result.map_err(|refusal| unavailable(refusal.reason))?;
         Ok(dispositions.into_iter().map(wit::Disposition::into).collect())
     }
 
@@ -364,11 +376,12 @@ impl WasmApp {
     #[must_use]
     pub fn instance_of(&self, component: &str) -> (Store<State>, InstancePre<State>) {
         let loaded = &self.0.components[component];
-        (self.store(loaded), loaded.pre.clone())
+        (self.store(loaded, None), loaded.pre.clone())
     }
 
-    fn store(&self, loaded: &Loaded) -> Store<State> {
-        let mut store = Store::new(&self.0.engine, State::new(loaded.grant.clone()));
+    fn store(&self, loaded: &Loaded, span: Option<&Span>) -> Store<State> {
+        let state = State::new(loaded.grant.clone(), span.map(Span::context));
+        let mut store = Store::new(&self.0.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
         // A guest that computes yields its thread at each tick.
@@ -429,6 +442,31 @@ impl From<wit::Disposition> for Disposition {
             wit::Disposition::Retry(reason) => Self::Retry { reason },
             wit::Disposition::Reject(reason) => Self::Reject { reason },
         }
+    }
+}
+
+/// The span of a call over a request, which the component takes for its caller's.
+fn span<B>(component: &str, request: &mut Request<B>) -> Option<Span> {
+    let trace = request.headers().get(header::TRACEPARENT);
+    let trace = trace.and_then(|value| value.to_str().ok());
+    let span = Span::below(Kind::Internal, trace, || name(component))?;
+    let trace = HeaderValue::try_from(span.traceparent()).ok()?;
+    request.headers_mut().insert(header::TRACEPARENT, trace);
+    Some(span)
+}
+
+/// Name of a call's span.
+fn name(component: &str) -> String {
+    format!("component {component}")
+}
+
+fn failed(span: &mut Option<Span>, error: &CallError) {
+    if let Some(span) = span {
+        span.fail(match error {
+            CallError::Unavailable(_) => "unavailable",
+            CallError::Trap(_) => "trap",
+            CallError::Deadline => "deadline",
+        });
     }
 }
 

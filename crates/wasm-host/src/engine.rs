@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_telemetry::LineLimit;
+use rondo_telemetry::{LineLimit, TraceContext};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
@@ -71,6 +71,8 @@ pub struct State {
     http: WasiHttpCtx,
     pub(crate) limits: StoreLimits,
     grant: Arc<Grant>,
+    /// The span of the call, where it is recorded.
+    trace: Option<TraceContext>,
 }
 
 /// What a component may use: its variables and databases.
@@ -80,7 +82,7 @@ pub struct Grant {
 }
 
 impl State {
-    pub(crate) fn new(grant: Arc<Grant>) -> Self {
+    pub(crate) fn new(grant: Arc<Grant>, trace: Option<TraceContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         Self {
@@ -89,6 +91,7 @@ impl State {
             http: WasiHttpCtx::new(),
             limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build(),
             grant,
+            trace,
         }
     }
 }
@@ -219,7 +222,7 @@ impl wit::HostConnection for State {
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<wit::RowSet, wit::Error>> {
         let connection = self.table.get_mut(&connection)?;
-        Ok(connection.query(&statement, params).await)
+        Ok(connection.query(&statement, params, self.trace).await)
     }
 
     async fn execute(
@@ -229,7 +232,7 @@ impl wit::HostConnection for State {
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let connection = self.table.get_mut(&connection)?;
-        Ok(connection.execute(&statement, params).await)
+        Ok(connection.execute(&statement, params, self.trace).await)
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {

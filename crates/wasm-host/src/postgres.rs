@@ -4,6 +4,7 @@
 
 mod failure;
 mod statement;
+mod summary;
 mod value;
 
 use std::collections::HashMap;
@@ -13,12 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use rondo_database::Dsn;
-use rondo_telemetry::PoolUse;
+use rondo_telemetry::span::Kind;
+use rondo_telemetry::{PoolUse, Span, TraceContext};
 use tokio_postgres::error::SqlState;
 
 use self::value::Parameter;
 use crate::allowed_host::AllowedHosts;
 use crate::binding::spin::postgres::postgres as wit;
+use crate::postgres::summary::Summary;
 use crate::session::{Connection, Database};
 
 /// Maximum size of a query's result, in bytes as Postgres sends them; Spin has 128 MiB. A guest with 64 MiB
@@ -89,8 +92,10 @@ impl Connection {
         &mut self,
         statement: &str,
         params: Vec<wit::ParameterValue>,
+        trace: Option<TraceContext>,
     ) -> Result<wit::RowSet, wit::Error> {
-        let set = self.run(statement, params, Wanted::Rows).await?.map_err(Failed::into_wit)?.set;
+        let result = self.traced(statement, params, Wanted::Rows, trace).await?;
+        let set = result.map_err(Failed::into_wit)?.set;
         if set.rows.is_empty() {
             return Err(failure::of_no_row(statement));
         }
@@ -101,13 +106,38 @@ impl Connection {
         &mut self,
         statement: &str,
         params: Vec<wit::ParameterValue>,
+        trace: Option<TraceContext>,
     ) -> Result<u64, wit::Error> {
-        let result = self.run(statement, params, Wanted::Count).await?;
+        let result = self.traced(statement, params, Wanted::Count, trace).await?;
         result.map(|answer| answer.affected).map_err(|failed| match failed {
             // Only a query with rows can fail late.
             Failed::Late(error) => failure::of_statement(&error),
             failed => failed.into_wit(),
         })
+    }
+
+    /// Runs a statement as a span of the call's, with the wait for its session.
+    async fn traced(
+        &mut self,
+        statement: &str,
+        params: Vec<wit::ParameterValue>,
+        wanted: Wanted,
+        trace: Option<TraceContext>,
+    ) -> Result<Result<Answer, Failed>, wit::Error> {
+        let mut summary = None;
+        let name = || summary.insert(Summary::of(statement)).text();
+        let mut span = trace.and_then(|trace| Span::begin(Kind::Client, trace, name));
+        let result = self.run(statement, params, wanted).await;
+        if let Some((span, summary)) = span.as_mut().zip(summary) {
+            summary.describe(span);
+            self.database.describe(span);
+            match &result {
+                Ok(Ok(_)) => {}
+                Ok(Err(failed)) => failed.describe(span),
+                Err(_) => span.fail("unavailable"),
+            }
+        }
+        result
     }
 
     /// Runs a statement in a suitable session.
@@ -196,6 +226,17 @@ impl Failed {
                 || *db.code() == SqlState::FEATURE_NOT_SUPPORTED
                     && db.routine() == Some("RevalidateCachedQuery")
         })
+    }
+
+    fn describe(&self, span: &mut Span) {
+        let code = match self {
+            Self::Early(error) | Self::Late(error) => error.code(),
+            Self::TooLong | Self::Value(_) => None,
+        };
+        if let Some(code) = code {
+            span.text("db.response.status_code", code.code());
+        }
+        span.fail(code.map_or("failed", SqlState::code));
     }
 
     fn into_wit(self) -> wit::Error {

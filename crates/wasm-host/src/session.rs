@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use rondo_database::{Dsn, Pool, PoolOptions, SessionOptions};
-use rondo_telemetry::PoolUse;
+use rondo_telemetry::{PoolUse, Span};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Maximum number of sessions of one component to one address, unless the host sets another; Spin has 64.
@@ -26,6 +26,10 @@ pub struct Database {
     pool: Pool,
     /// For cancel requests, which need a connection of their own.
     tls: MakeRustlsConnect,
+    /// Where it is, for traces.
+    host: String,
+    port: u16,
+    namespace: Option<String>,
 }
 
 impl Database {
@@ -43,7 +47,16 @@ impl Database {
         };
         let tls = rondo_database::tls::connector(dsn).map_err(|error| error.to_string())?;
         let pool = rondo_database::pool::open(dsn, &options).map_err(|error| error.to_string())?;
-        Ok(Self { pool, tls })
+        let namespace = dsn.dbname().map(str::to_owned);
+        Ok(Self { pool, tls, host: dsn.host(), port: dsn.port(), namespace })
+    }
+
+    pub(super) fn describe(&self, span: &mut Span) {
+        span.text("server.address", &*self.host);
+        span.number("server.port", self.port.into());
+        if let Some(namespace) = &self.namespace {
+            span.text("db.namespace", &**namespace);
+        }
     }
 
     pub(super) fn usage(&self) -> PoolUse {
