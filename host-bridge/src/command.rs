@@ -8,8 +8,8 @@ use rondo_contract::secret::{self, INVITATION_LIFETIME_S};
 use rondo_database::role::RoleConnections;
 use rondo_database::{DatabaseOptions, Dsn};
 use rondo_setting::CleartextOption;
-use rondo_telemetry::Shutdown;
 use rondo_telemetry::log::LogOption;
+use rondo_telemetry::{Shutdown, otlp};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
@@ -138,9 +138,22 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         let cleartext = self.cleartext.allowed();
         match self.command {
-            Command::Up(args) => up::run(*args, &cleartext, &Shutdown::on_signal()?).await,
-            Command::Host(args) => host::run(args, &cleartext, &Shutdown::on_signal()?).await,
-            Command::Bridge(args) => bridge::run(*args, &cleartext, &Shutdown::on_signal()?).await,
+            Command::Up(args) => {
+                let export = otlp::Setting::from_environment(&cleartext)?;
+                let shutdown = Shutdown::on_signal()?;
+                otlp::during(export, "rondo", up::run(*args, &cleartext, &shutdown)).await
+            }
+            Command::Host(args) => {
+                let export = otlp::Setting::from_environment(&cleartext)?;
+                let shutdown = Shutdown::on_signal()?;
+                otlp::during(export, "rondo-host", host::run(args, &cleartext, &shutdown)).await
+            }
+            Command::Bridge(args) => {
+                let export = otlp::Setting::from_environment(&cleartext)?;
+                let shutdown = Shutdown::on_signal()?;
+                otlp::during(export, "rondo-bridge", bridge::run(*args, &cleartext, &shutdown))
+                    .await
+            }
             Command::Migrate { what, database } => migrate(what, &database.dsn(&cleartext)?).await,
             Command::Env(args) => environment::run(args, &cleartext).await,
             Command::Dlq { what, database } => dlq::run(what, &database.dsn(&cleartext)?).await,

@@ -9,7 +9,7 @@ use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::SignedDuration;
 use rondo_domain::jiff::civil::Time;
 use rondo_domain::zone::Zone;
-use rondo_telemetry::TraceContext;
+use rondo_telemetry::span::{self, Kind};
 use serde_json::{Value, json};
 
 /// Users whose digests are advanced in one transaction.
@@ -42,8 +42,8 @@ pub async fn advance(database: &Database, lateness_minutes: i32) -> anyhow::Resu
     }
     let is_full = i64::try_from(steps.len())? >= BATCH_MAX;
     // No request caused it, so it starts a trace.
-    let trace = TraceContext::root().traceparent();
-    let advance = sqlx::query_as(ADVANCE).bind(Value::from(steps)).bind(trace);
+    let (trace, _span) = span::of_request(None, Kind::Internal, || "digests".to_owned());
+    let advance = sqlx::query_as(ADVANCE).bind(Value::from(steps)).bind(trace.traceparent());
     let (emitted,) = database.one(advance).await?;
     Ok(Advance { emitted, is_full })
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rondo_telemetry::{Metrics, Outage, Part};
+use rondo_telemetry::{Metrics, Outage, Part, Span};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -45,8 +45,15 @@ pub trait Job: Send + Sync + 'static {
     /// The span of everything that is logged about an item.
     fn span(item: &Self::Item) -> tracing::Span;
 
+    /// The span of one run in the trace of the request that caused the item, if that is recorded.
+    fn trace(item: &Self::Item) -> Option<Span>;
+
     /// Runs an item.
-    fn run(&self, item: &Self::Item) -> impl Future<Output = Self::Outcome> + Send;
+    fn run(
+        &self,
+        item: &Self::Item,
+        span: Option<&Span>,
+    ) -> impl Future<Output = Self::Outcome> + Send;
 
     /// Records the outcome; none of a run that exceeded [`Job::RUN_MS_MAX`].
     ///
@@ -56,6 +63,7 @@ pub trait Job: Send + Sync + 'static {
         &self,
         item: &Self::Item,
         outcome: Option<Self::Outcome>,
+        span: Option<&mut Span>,
     ) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
@@ -101,8 +109,9 @@ async fn claim<J: Job>(job: &J, slots: usize) -> anyhow::Result<Vec<J::Item>> {
 
 async fn complete<J: Job>(job: Arc<J>, item: J::Item) {
     let limit = Duration::from_millis(J::RUN_MS_MAX);
-    let outcome = tokio::time::timeout(limit, job.run(&item)).await.ok();
-    if let Err(error) = job.settle(&item, outcome).await {
+    let mut span = J::trace(&item);
+    let outcome = tokio::time::timeout(limit, job.run(&item, span.as_ref())).await.ok();
+    if let Err(error) = job.settle(&item, outcome, span.as_mut()).await {
         tracing::error!(
             error = format!("{error:#}"),
             "cannot record the outcome; the item will run again when its lease expires"

@@ -13,7 +13,8 @@ use rand::Rng as _;
 use rondo_contract::notification;
 use rondo_database::Database;
 use rondo_domain::notification::Decision;
-use rondo_telemetry::{LineLimit, Metrics, TraceContext};
+use rondo_telemetry::span::Kind;
+use rondo_telemetry::{LineLimit, Metrics, Span, TraceContext};
 
 use crate::job::{Job, LEASE_MS};
 use crate::mail_transport::{CONNECTIONS_MAX, MailTransport, Outcome};
@@ -136,7 +137,15 @@ impl Job for Mailer {
         tracing::info_span!("mail", mail = mail.label(), attempt = mail.content.attempts, trace_id)
     }
 
-    async fn run(&self, mail: &Mail) -> Outcome {
+    fn trace(mail: &Mail) -> Option<Span> {
+        let trace = mail.content.traceparent.as_deref();
+        let mut span = Span::below(Kind::Client, trace, || "send mail".to_owned())?;
+        span.text("rondo.mail", mail.label());
+        span.number("rondo.attempt", mail.content.attempts.into());
+        Some(span)
+    }
+
+    async fn run(&self, mail: &Mail, _: Option<&Span>) -> Outcome {
         // Its earlier attempts had no outcome: the process died each time.
         if mail.content.attempts > MAIL_ATTEMPTS_MAX {
             return Outcome::Never("no attempt was completed".to_owned());
@@ -152,10 +161,18 @@ impl Job for Mailer {
         }
     }
 
-    async fn settle(&self, mail: &Mail, outcome: Option<Outcome>) -> anyhow::Result<()> {
+    async fn settle(
+        &self,
+        mail: &Mail,
+        outcome: Option<Outcome>,
+        span: Option<&mut Span>,
+    ) -> anyhow::Result<()> {
         let content = &mail.content;
         let outcome = outcome
             .unwrap_or_else(|| Outcome::Later("the server did not answer in time".to_owned()));
+        if let (Some(span), Outcome::Later(_) | Outcome::Never(_)) = (span, &outcome) {
+            span.fail(if matches!(outcome, Outcome::Never(_)) { "refused" } else { "unavailable" });
+        }
         let (error, retry_ms) = match outcome {
             Outcome::Sent => {
                 tracing::info!("mail sent");

@@ -9,6 +9,7 @@ pub mod health;
 pub mod queue;
 pub mod record;
 pub mod relay;
+mod trace;
 pub mod transport;
 
 use std::sync::Arc;

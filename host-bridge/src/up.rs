@@ -243,9 +243,9 @@ async fn serve_all(
 
 /// Publishes the events of this process to its devices.
 fn feed(publisher: Publisher) -> Feed {
-    Arc::new(move |record: &Record| {
+    Arc::new(move |record: &Record, traceparent: Option<&str>| {
         if let Ok(user_id) = record.key.parse() {
-            publisher.publish(user_id, &record.event.data);
+            publisher.publish(user_id, &record.event.data, traceparent);
         }
     })
 }

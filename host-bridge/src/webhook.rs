@@ -12,16 +12,20 @@ use std::time::Instant;
 
 use clap::{ArgAction, Args};
 use exchange::{ATTEMPT_MS_MAX, Answer, EXCERPT_MS_MAX, Exchange, Failure, Message};
+use http::Uri;
 use rand::Rng as _;
 use rondo_contract::webhook::TEST_TYPE;
 use rondo_database::Database;
 use rondo_domain::destination::Loopback;
-use rondo_telemetry::{LineLimit, Metrics, TraceContext};
+use rondo_telemetry::span::Kind;
+use rondo_telemetry::{LineLimit, Metrics, Span, TraceContext};
 
 use crate::job::{Job, LEASE_MS};
 
 pub use exchange::{Resolver, system_resolver};
 
+/// In traces, in place of the URL, which can contain a secret.
+const WEBHOOK: &str = "{webhook}";
 /// Deliveries that run at once to one webhook.
 const DELIVERIES_PER_WEBHOOK_MAX: i32 = 8;
 /// How long a webhook may fail before it is disabled, in milliseconds.
@@ -121,12 +125,27 @@ impl Job for WebhookSender {
         tracing::info_span!("webhook", webhook = webhook_id, delivery = id, attempt, trace_id)
     }
 
-    async fn run(&self, delivery: &Delivery) -> Result<Answer, Failure> {
+    fn trace(delivery: &Delivery) -> Option<Span> {
+        let trace = delivery.traceparent.as_deref();
+        let mut span = Span::below(Kind::Client, trace, || format!("POST {WEBHOOK}"))?;
+        span.text("http.request.method", "POST");
+        span.text("url.template", WEBHOOK);
+        let uri = delivery.message.url.parse::<Uri>().ok();
+        span.text("server.address", uri.as_ref().and_then(Uri::host).unwrap_or_default());
+        span.number("http.request.resend_count", i64::from(delivery.attempt) - 1);
+        span.number("rondo.webhook", delivery.webhook_id);
+        span.text("messaging.message.id", &*delivery.message.id);
+        Some(span)
+    }
+
+    async fn run(&self, delivery: &Delivery, span: Option<&Span>) -> Result<Answer, Failure> {
+        // Without a span of our own, the receiver's is below the one that queued the delivery.
+        let trace = span.map(Span::traceparent).or_else(|| delivery.traceparent.clone());
         match schedule::is_exhausted(delivery.tries) {
             true => Err(Failure::NeverEnded),
             false => {
                 let begun = Instant::now();
-                let attempted = self.exchange.attempt(&delivery.message).await;
+                let attempted = self.exchange.attempt(&delivery.message, trace.as_deref()).await;
                 self.metrics.webhook_attempted(begun.elapsed(), delivery.trace());
                 attempted
             }
@@ -137,8 +156,12 @@ impl Job for WebhookSender {
         &self,
         delivery: &Delivery,
         attempted: Option<Result<Answer, Failure>>,
+        span: Option<&mut Span>,
     ) -> anyhow::Result<()> {
         let attempted = attempted.unwrap_or(Err(Failure::TimedOut));
+        if let Some(span) = span {
+            describe(span, &attempted);
+        }
         let jitter = rand::rng().random_range(0.0..1.0);
         let outcome = outcome(delivery, &attempted, jitter);
         let (answer, error) = match &attempted {
@@ -215,6 +238,18 @@ impl WebhookSender {
             .bind(mail);
         let (state,) = self.database.one(settle).await?;
         Ok(state)
+    }
+}
+
+fn describe(span: &mut Span, attempted: &Result<Answer, Failure>) {
+    match attempted {
+        Ok(answer) => {
+            span.number("http.response.status_code", answer.status.into());
+            if !answer.is_success() {
+                span.fail(answer.status.to_string());
+            }
+        }
+        Err(failure) => span.fail(format!("{failure:?}")),
     }
 }
 

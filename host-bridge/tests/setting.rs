@@ -311,14 +311,17 @@ async fn what_is_logged_is_a_setting_too() {
 }
 
 #[tokio::test]
-async fn an_export_that_is_not_built_in_is_said_once_and_its_key_is_not() {
+async fn a_malformed_setting_of_the_export_is_named_and_its_key_is_not() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://hunter2@traces.example.org");
-    let (code, printed) = run(&["dlq", "list"], &[endpoint]).await;
-    let said: Vec<_> = printed.lines().filter(|line| line.contains(endpoint.0)).collect();
-    assert_eq!((code, said.len()), (Some(2), 1), "{printed}");
-    let warning: serde_json::Value = serde_json::from_str(said[0]).expect("logs are JSON lines");
-    assert_eq!(warning["level"], "warn");
-    assert!(!printed.contains(SECRET), "{printed}");
+    let headers = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key:hunter2");
+    let good = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://traces.example.org");
+    let ratio = ("OTEL_TRACES_SAMPLER_ARG", "hunter2");
+    for (command, needed) in [(UP, &[][..]), (HOST, &[]), (BRIDGE, BRIDGE_SETTINGS)] {
+        refused(command, needed, endpoint, endpoint.0).await;
+        let exporting = [needed, &[good]].concat();
+        refused(command, &exporting, headers, headers.0).await;
+        refused(command, &exporting, ratio, ratio.0).await;
+    }
 }
 
 #[tokio::test]

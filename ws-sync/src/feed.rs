@@ -23,9 +23,9 @@ impl Publisher {
         Self(hub.clone())
     }
 
-    /// Publishes an event; `value` is its JSON. Never waits.
-    pub fn publish(&self, user_id: i64, value: &str) {
-        self.0.publish(user_id, value);
+    /// Publishes an event; `value` is its JSON, `traceparent` names what sent it. Never waits.
+    pub fn publish(&self, user_id: i64, value: &str, traceparent: Option<&str>) {
+        self.0.publish(user_id, value, traceparent);
     }
 
     /// Must be called when events may have been missed, for example after the relay restarts.

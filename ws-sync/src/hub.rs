@@ -9,6 +9,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rondo_contract::frame::ServerFrame;
+use rondo_contract::topic::TASK_UPDATES;
+use rondo_telemetry::Span;
+use rondo_telemetry::span::Kind;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -58,17 +61,29 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Publishes an event of `user_id` to the user's sessions. `value` is the event's JSON.
+    /// Publishes an event of `user_id` to the user's sessions. `value` is the event's JSON, `traceparent`
+    /// names what sent it.
     ///
     /// A value that cannot be parsed may mean any change, so the user's sessions are closed and resume from
     /// the database.
-    pub fn publish(&self, user_id: i64, value: &str) {
+    pub fn publish(&self, user_id: i64, value: &str, traceparent: Option<&str>) {
         let state = self.lock();
         let Some(queues) = state.users.get(&user_id) else {
             return;
         };
+        let name = || format!("process {}", TASK_UPDATES.name);
+        let mut span = Span::below(Kind::Consumer, traceparent, name);
+        if let Some(span) = &mut span {
+            span.text("messaging.destination.name", TASK_UPDATES.name);
+            span.text("messaging.operation.name", "process");
+            span.text("messaging.operation.type", "process");
+            span.number("rondo.sessions", i64::try_from(queues.len()).unwrap_or(i64::MAX));
+        }
         match live_frame(user_id, value) {
-            Ok(frame) => queues.iter().for_each(|queue| queue.push(&frame)),
+            Ok(mut frame) => {
+                frame.trace = span.map(|span| Arc::new(span.context()));
+                queues.iter().for_each(|queue| queue.push(&frame));
+            }
             Err(error) => {
                 tracing::error!(user_id, %error, "an event cannot be read; its user's sessions resume");
                 queues.iter().for_each(|queue| queue.close(CloseReason::GoingAway));
@@ -208,7 +223,7 @@ fn live_frame(user_id: i64, value: &str) -> Result<Frame, String> {
         task,
     };
     let text = serde_json::to_string(&frame).map_err(|error| error.to_string())?;
-    Ok(Frame { revision: event.revision, text: text.into() })
+    Ok(Frame { revision: event.revision, text: text.into(), trace: None })
 }
 
 #[cfg(test)]
@@ -232,7 +247,7 @@ mod tests {
     fn an_event_reaches_each_session_of_its_user_as_one_shared_frame() {
         let hub = open_hub();
         let sessions = [1, 1, 2].map(|user| hub.register(user).unwrap());
-        hub.publish(1, &event(1, 9, "task.completed"));
+        hub.publish(1, &event(1, 9, "task.completed"), None);
         let [first, second, other] =
             sessions.each_ref().map(|session| session.queue().take().unwrap());
         let (first, second) = (first.unwrap().text, second.unwrap().text);
@@ -242,7 +257,7 @@ mod tests {
         );
         assert_eq!(first.as_str().as_ptr(), second.as_str().as_ptr());
         assert!(other.is_none());
-        hub.publish(1, &event(1, 10, "task.deleted"));
+        hub.publish(1, &event(1, 10, "task.deleted"), None);
         let frame = sessions[0].queue().take().unwrap().unwrap();
         assert!(frame.text.ends_with(r#""task":null}"#), "{}", frame.text);
     }
@@ -256,7 +271,7 @@ mod tests {
         ] {
             let hub = open_hub();
             let sessions = [1, 2].map(|user| hub.register(user).unwrap());
-            hub.publish(1, &bad);
+            hub.publish(1, &bad, None);
             assert_eq!(sessions[0].queue().take().unwrap_err(), CloseReason::GoingAway);
             assert!(sessions[1].queue().take().is_ok());
         }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use rondo_setting::EXIT_SETTING;
-use rondo_telemetry::{Shutdown, log};
-use ws_sync::option::Options;
+use rondo_setting::{EXIT_SETTING, SettingError};
+use rondo_telemetry::{Shutdown, log, otlp};
+use ws_sync::option::{Options, Settings};
 use ws_sync::program;
 
 fn main() -> ExitCode {
@@ -13,24 +13,30 @@ fn main() -> ExitCode {
         eprintln!("rondo-sync: {error}");
         return ExitCode::from(EXIT_SETTING);
     }
-    let settings = match options.settings() {
+    let export = otlp::Setting::from_environment(&options.cleartext.allowed());
+    let settings = options.settings().and_then(|settings| Ok((settings, export?)));
+    let (settings, export) = match settings {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("rondo-sync: {error}");
             return ExitCode::from(EXIT_SETTING);
         }
     };
-    match serve(settings) {
+    match serve(settings, export) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rondo-sync: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<SettingError>() {
+                ExitCode::from(EXIT_SETTING)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
 #[tokio::main]
-async fn serve(settings: ws_sync::option::Settings) -> anyhow::Result<()> {
+async fn serve(settings: Settings, export: Option<otlp::Setting>) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signal()?;
-    program::run(settings, &shutdown).await
+    otlp::during(export, "rondo-sync", program::run(settings, &shutdown)).await
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use rondo_telemetry::TraceContext;
 use tokio::sync::Notify;
 
 use crate::close::CloseReason;
@@ -22,6 +23,8 @@ pub struct Frame {
     pub revision: i64,
     /// Clones share the bytes.
     pub text: Utf8Bytes,
+    /// What it is sent below, if that is recorded.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 /// Frames in ascending revisions, or the reason for ending the session.
@@ -163,7 +166,7 @@ mod tests {
     use super::*;
 
     fn frame(revision: i64, bytes: usize) -> Frame {
-        Frame { revision, text: "x".repeat(bytes).into() }
+        Frame { revision, text: "x".repeat(bytes).into(), trace: None }
     }
 
     fn drain(queue: &SessionQueue) -> Vec<i64> {

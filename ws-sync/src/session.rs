@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::SinkExt;
 use rondo_contract::frame::{ClientFrame, ServerFrame};
-use rondo_telemetry::LineLimit;
+use rondo_telemetry::span::Kind;
+use rondo_telemetry::{LineLimit, Span};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -17,7 +18,7 @@ use crate::catch_up::{CatchUp, Change, Step};
 use crate::close::CloseReason;
 use crate::credential::Credential;
 use crate::hub::Registration;
-use crate::queue::SessionQueue;
+use crate::queue::{Frame, SessionQueue};
 use crate::service::SyncService;
 use crate::store::StoreError;
 
@@ -164,7 +165,7 @@ impl Session {
             let step = tokio::select! {
                 () = &mut due => self.tick(socket, &queue).await,
                 frame = queue.next() => match frame {
-                    Ok(frame) => flush_live(socket, &queue, frame.text).await,
+                    Ok(frame) => flush_live(socket, &queue, frame).await,
                     Err(reason) => Err(End::Closed(reason)),
                 },
                 message = socket.recv() => match message {
@@ -262,21 +263,30 @@ fn refuse(code: &'static str) -> ControlFlow<End, Option<ServerFrame>> {
 }
 
 /// Sends a live frame and those queued behind it; small ones as one write.
-async fn flush_live(
-    socket: &mut WebSocket,
-    queue: &SessionQueue,
-    first: Utf8Bytes,
-) -> Result<(), End> {
+async fn flush_live(socket: &mut WebSocket, queue: &SessionQueue, first: Frame) -> Result<(), End> {
+    // They end when all is written.
+    let mut spans = Vec::new();
     let mut next = Some(first);
     for _ in 0..FRAMES_PER_FLUSH_MAX {
-        let Some(text) = next.take() else { break };
-        guarded(queue, socket.feed(Message::Text(text))).await?;
-        next = queue.take().map_err(End::Closed)?.map(|frame| frame.text);
+        let Some(frame) = next.take() else { break };
+        spans.extend(sending(&frame));
+        guarded(queue, socket.feed(Message::Text(frame.text))).await?;
+        next = queue.take().map_err(End::Closed)?;
     }
-    if let Some(text) = next {
-        guarded(queue, socket.feed(Message::Text(text))).await?;
+    if let Some(frame) = next {
+        spans.extend(sending(&frame));
+        guarded(queue, socket.feed(Message::Text(frame.text))).await?;
     }
     guarded(queue, socket.flush()).await
+}
+
+/// The span of a live frame on its way to one device.
+fn sending(frame: &Frame) -> Option<Span> {
+    let trace = *frame.trace.as_deref()?;
+    let mut span = Span::begin(Kind::Producer, trace, || "send frame".to_owned())?;
+    span.text("network.protocol.name", "websocket");
+    span.number("rondo.revision", frame.revision);
+    Some(span)
 }
 
 async fn write(

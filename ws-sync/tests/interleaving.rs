@@ -46,7 +46,7 @@ impl World {
 
     fn relay(&mut self, hub: &Hub, count: usize) {
         let end = (self.relayed + count).min(self.events.len());
-        self.events[self.relayed..end].iter().for_each(|event| hub.publish(USER, event));
+        self.events[self.relayed..end].iter().for_each(|event| hub.publish(USER, event, None));
         self.relayed = end;
     }
 

@@ -39,6 +39,7 @@ async fn missing_or_malformed_settings_are_named() {
         ("KAFKA_PASSWORD_FILE", "/nonexistent"),
         ("ALLOW_CLEARTEXT", "everything"),
         ("KAFKA_CA", "/nonexistent.pem"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://hunter2@traces.example.org"),
         ("RONDO_LOG", "a=b=c"),
         ("RUST_LOG", "a=b=c"),
     ] {

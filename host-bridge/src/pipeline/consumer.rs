@@ -23,6 +23,7 @@ use super::dead_letter::{DeadLetters, Failure};
 use super::delivery::{Delivery, DeliveryError};
 use super::health::PipelineHealth;
 use super::queue::{ConsumerQueue, Item};
+use super::trace::Processing;
 
 /// Attempts of an event before it becomes a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -81,8 +82,11 @@ impl Consumer {
                 let Some(batch) = backlog.next_batch() else { break };
                 let (delivery, name) = (self.delivery.clone(), self.capability.name);
                 batches.spawn(async move {
-                    let events = batch.iter().map(|item| item.record.event.clone()).collect();
+                    let mut events: Vec<_> =
+                        batch.iter().map(|item| item.record.event.clone()).collect();
+                    let spans = Processing::begin(name, &batch, &mut events);
                     let result = delivery.deliver(name, events).await;
+                    spans.end(&result);
                     (batch, result)
                 });
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,6 +11,8 @@ use hyper_util::rt::TokioExecutor;
 use rondo_contract::cloud_event::{
     BATCH_MEDIA_TYPE, BatchAnswer, CloudEvent, Disposition, header as event_header,
 };
+use rondo_telemetry::Span;
+use rondo_telemetry::span::Kind;
 use rondo_wasm_host::{CallError, WasmApp};
 
 /// Timeout of one delivery, in seconds.
@@ -97,11 +99,17 @@ impl HttpDelivery {
         let mut request = Request::post(format!("{}/events/{capability}", self.base))
             .header(header::CONTENT_TYPE, BATCH_MEDIA_TYPE)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
-        if let Some(trace) = batch.first().and_then(|event| event.traceparent.as_deref()) {
+        let traces = || batch.iter().map(|event| event.traceparent.as_deref());
+        let mut span = Span::below_all(Kind::Client, traces(), || Method::POST.to_string());
+        let first = || traces().next().flatten().map(str::to_owned);
+        if let Some(trace) = span.as_ref().map(Span::traceparent).or_else(first) {
             request = request.header(event_header::TRACEPARENT, trace);
         }
         let request =
             request.body(Full::from(body)).map_err(|error| unavailable(error.to_string()))?;
+        if let Some(span) = &mut span {
+            describe(span, request.uri());
+        }
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| {
                 // hyper's own message is only «client error».
@@ -119,9 +127,14 @@ impl HttpDelivery {
             Ok((status, body))
         };
         let deadline = Duration::from_secs(DELIVERY_S_MAX);
-        let (status, body) = tokio::time::timeout(deadline, exchange)
+        let exchanged = tokio::time::timeout(deadline, exchange)
             .await
-            .map_err(|_| failed("timed out".to_owned()))??;
+            .map_err(|_| failed("timed out".to_owned()))
+            .flatten();
+        if let Some(span) = &mut span {
+            end(span, exchanged.as_ref().ok().map(|(status, _)| *status));
+        }
+        let (status, body) = exchanged?;
         match status {
             StatusCode::OK => {
                 let answer: BatchAnswer =
@@ -134,5 +147,21 @@ impl HttpDelivery {
             | StatusCode::SERVICE_UNAVAILABLE => Err(unavailable(status.to_string())),
             status => Err(failed(status.to_string())),
         }
+    }
+}
+
+/// Names of attributes as of the semantic conventions for HTTP client spans.
+fn describe(span: &mut Span, uri: &Uri) {
+    span.text("http.request.method", Method::POST.as_str());
+    span.text("url.full", uri.to_string());
+    span.text("server.address", uri.host().unwrap_or_default());
+    span.number("server.port", uri.port_u16().unwrap_or(80).into());
+}
+
+fn end(span: &mut Span, status: Option<StatusCode>) {
+    let Some(status) = status else { return span.fail("unavailable") };
+    span.number("http.response.status_code", status.as_u16().into());
+    if !status.is_success() {
+        span.fail(status.as_str());
     }
 }

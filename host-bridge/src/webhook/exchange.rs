@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Method, Request, Uri, header};
+use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::rt::TokioIo;
+use rondo_contract::cloud_event::header::TRACEPARENT;
 use rondo_contract::webhook::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature};
 use rondo_domain::destination::{Destination, Host, Loopback};
 use rustls::ClientConfig;
@@ -123,13 +124,19 @@ impl Exchange {
         Ok(Self { loopback, resolver, tls: Arc::new(tls) })
     }
 
-    pub async fn attempt(&self, message: &Message) -> Result<Answer, Failure> {
+    /// `traceparent` (W3C Trace Context) goes with the request.
+    pub async fn attempt(
+        &self,
+        message: &Message,
+        traceparent: Option<&str>,
+    ) -> Result<Answer, Failure> {
         let deadline = Duration::from_millis(ATTEMPT_MS_MAX);
         // Dropping this ends the connection.
         let mut connection = JoinSet::new();
-        let answer = tokio::time::timeout(deadline, self.send(message, &mut connection))
-            .await
-            .map_err(|_| Failure::TimedOut)??;
+        let answer =
+            tokio::time::timeout(deadline, self.send(message, traceparent, &mut connection))
+                .await
+                .map_err(|_| Failure::TimedOut)??;
         let (head, body) = answer.into_parts();
         let retry_after_s = head
             .headers
@@ -143,13 +150,17 @@ impl Exchange {
     async fn send(
         &self,
         message: &Message,
+        traceparent: Option<&str>,
         connection: &mut JoinSet<()>,
     ) -> Result<http::Response<Incoming>, Failure> {
         // Checked again: the setting may have changed since the URL was stored.
         let destination =
             Destination::parse(&message.url, self.loopback).map_err(|_| Failure::Forbidden)?;
         let uri: Uri = message.url.parse().map_err(|_| Failure::Forbidden)?;
-        let request = request(message, &uri, now_s())?;
+        let mut request = request(message, &uri, now_s())?;
+        if let Some(trace) = traceparent.and_then(|trace| HeaderValue::from_str(trace).ok()) {
+            request.headers_mut().insert(TRACEPARENT, trace);
+        }
         let stream = self.connect(&destination).await?;
         let mut stream = Some(TokioIo::new(stream));
         let connected = service_fn(move |_: Uri| {

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::{Message, Offset, TopicPartitionList};
+use rondo_contract::cloud_event::header;
 use rondo_contract::topic::TASK_UPDATES;
 use rondo_kafka::KafkaSettings;
-use rondo_telemetry::{Metrics, Outage};
+use rondo_telemetry::{Metrics, Outage, span};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -228,15 +229,21 @@ fn publish(hub: &Hub, message: &BorrowedMessage<'_>) {
     let user_id = message.key_view::<str>().and_then(Result::ok).and_then(|key| key.parse().ok());
     let value = message.payload_view::<str>().and_then(Result::ok);
     match (user_id, value) {
-        (Some(user_id), Some(value)) => hub.publish(user_id, value),
+        (Some(user_id), Some(value)) => hub.publish(user_id, value, traceparent(message)),
         // An empty value cannot be parsed, so its user's sessions close and resume.
-        (Some(user_id), None) => hub.publish(user_id, ""),
+        (Some(user_id), None) => hub.publish(user_id, "", None),
         (None, _) => tracing::error!(
             partition = message.partition(),
             offset = message.offset(),
             "a message without a user id as its key is passed over"
         ),
     }
+}
+
+fn traceparent<'a>(message: &'a BorrowedMessage<'_>) -> Option<&'a str> {
+    let headers = message.headers().filter(|_| span::is_exported())?;
+    let header = headers.iter().find(|header| header.key == header::TRACEPARENT)?;
+    std::str::from_utf8(header.value?).ok()
 }
 
 /// Whether the consumer itself continues from its position.

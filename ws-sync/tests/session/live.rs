@@ -67,7 +67,7 @@ async fn a_slow_device_is_closed_and_delays_no_other() {
             "user_id":{},"revision":{revision},"task_data":"{text}"}}"#,
             stage.user_id
         );
-        stage.publisher.publish(stage.user_id, &value);
+        stage.publisher.publish(stage.user_id, &value, None);
         if revision % 8 == 0 {
             // The fast device is at most eight frames behind, which its queue can hold.
             let is_last = |frames: &[serde_json::Value]| frames.len() == 8;

@@ -126,7 +126,7 @@ impl Stage {
     /// Publishes the events since the last call.
     pub async fn relay(&self) {
         for (user_id, payload) in self.events().await {
-            self.publisher.publish(user_id, &payload);
+            self.publisher.publish(user_id, &payload, None);
         }
     }
 }

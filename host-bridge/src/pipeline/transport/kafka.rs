@@ -19,12 +19,13 @@ use rdkafka::{ClientConfig, ClientContext, Message as _, Statistics, TopicPartit
 use rondo_contract::capability::Capability;
 use rondo_contract::cloud_event::{CloudEvent, header};
 use rondo_contract::topic::{TOPICS, Topic};
-use rondo_telemetry::{Metrics, Outage};
+use rondo_telemetry::{Metrics, Outage, Span};
 use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::health::{KAFKA, PipelineHealth};
 use crate::pipeline::queue::{Ack, AckCounter, ConsumerQueue, Revoked, WINDOW_EVENTS_MAX};
 use crate::pipeline::record::Record;
+use crate::pipeline::trace;
 
 /// Interval of the client's statistics, in milliseconds.
 const STATISTICS_MS: u64 = 3_000;
@@ -107,6 +108,8 @@ struct Publication {
     acks: Arc<AckCounter>,
     event_id: String,
     lost: CancellationToken,
+    /// One for each topic, if they are recorded; they end with the last acknowledgement.
+    spans: Vec<Span>,
 }
 
 /// Receives delivery reports, on the producer's own thread.
@@ -163,9 +166,16 @@ impl Publisher {
             acks: AckCounter::new(topics.len(), ack),
             event_id: record.event.id.clone(),
             lost: lost.clone(),
+            spans: trace::sending(record, topics, trace::KAFKA),
         });
-        let headers = record.headers();
-        for topic in topics {
+        let mut headers = record.headers();
+        for (place, topic) in topics.iter().enumerate() {
+            if let Some(span) = publication.spans.get(place)
+                && let Some(header) =
+                    headers.iter_mut().find(|(key, _)| *key == header::TRACEPARENT)
+            {
+                header.1 = span.traceparent();
+            }
             let headers = headers
                 .iter()
                 .fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {

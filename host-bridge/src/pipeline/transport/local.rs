@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use rondo_contract::topic::{TASK_UPDATES, Topic};
+use rondo_telemetry::Span;
 
 use crate::pipeline::queue::{Ack, AckCounter, ConsumerQueue};
 use crate::pipeline::record::Record;
+use crate::pipeline::trace;
 
-/// Receives the events of `task-updates` for live sync; never blocks.
-pub type Feed = Arc<dyn Fn(&Record) + Send + Sync>;
+/// Receives the events of `task-updates` for live sync, with the `traceparent` of each; never blocks.
+pub type Feed = Arc<dyn Fn(&Record, Option<&str>) + Send + Sync>;
 
 /// The consumers in this process.
 pub struct Local {
@@ -25,23 +27,28 @@ impl Local {
         topics: &[&'static Topic],
         ack: Ack,
     ) -> anyhow::Result<()> {
-        if topics.contains(&&TASK_UPDATES) {
-            (self.feed)(record);
+        let spans = trace::sending(record, topics, trace::LOCAL);
+        let sent = |place: usize| spans.get(place).map(Span::traceparent);
+        if let Some(place) = topics.iter().position(|topic| *topic == &TASK_UPDATES) {
+            let sent = sent(place);
+            (self.feed)(record, sent.as_deref().or(record.event.traceparent.as_deref()));
         }
-        let readers: Vec<(&ConsumerQueue, &'static str)> = self
+        let readers: Vec<(&ConsumerQueue, usize)> = self
             .queues
             .iter()
             .filter_map(|queue| {
-                let topic =
-                    topics.iter().find(|topic| queue.capability().topics.contains(topic))?;
-                Some((queue, topic.name))
+                let is_read = |topic: &&Topic| queue.capability().topics.contains(topic);
+                Some((queue, topics.iter().position(is_read)?))
             })
             .collect();
         // One more than there are readers, so that an event without a reader is acknowledged too.
         let acks = AckCounter::new(readers.len() + 1, ack);
-        for (queue, topic) in readers {
+        for (queue, place) in readers {
             let mut copy = record.clone();
-            copy.event.topic = topic.to_owned();
+            copy.event.topic = topics[place].name.to_owned();
+            if let Some(sent) = sent(place) {
+                copy.event.traceparent = Some(sent);
+            }
             let reader = acks.clone();
             anyhow::ensure!(
                 queue.push(copy, Box::new(move || reader.ack_one()), None).await,
