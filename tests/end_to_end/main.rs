@@ -4,5 +4,6 @@
 mod kill;
 mod reminder_mail;
 mod story;
+mod trace;
 mod two_years;
 mod webhook;

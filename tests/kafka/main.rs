@@ -5,4 +5,5 @@ mod kill;
 mod operation;
 mod separate;
 mod story;
+mod trace;
 mod two_years;

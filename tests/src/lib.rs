@@ -15,4 +15,5 @@ pub mod provider;
 pub mod source;
 pub mod stage;
 pub mod story;
+pub mod trace;
 pub mod two_years;

@@ -47,11 +47,11 @@ pub struct Separate {
 }
 
 impl Separate {
-    /// Starts everything and waits until it says that requests and events flow.
+    /// Starts everything with these settings and waits until it says that requests and events flow.
     ///
     /// # Panics
     /// When something does not start.
-    pub async fn start(name: &str, listener: Listener, bridge: &[(&str, String)]) -> Self {
+    pub async fn start(name: &str, listener: Listener, settings: &[(&str, String)]) -> Self {
         let builder = Broker::builder();
         let broker = match listener {
             Listener::Plain => builder.start().await,
@@ -76,7 +76,9 @@ impl Separate {
         let kafka = kafka_settings(&broker, listener);
         let environment = environment(&postgres, &folder, &own, &kafka).await;
         let with_environment = |program: Program| {
-            environment.iter().fold(program, |program, (name, value)| program.env(name, value))
+            let own = settings.iter().map(|(name, value)| (*name, value));
+            let all = environment.iter().map(|(name, value)| (&**name, value)).chain(own);
+            all.fold(program, |program, (name, value)| program.env(name, value))
         };
         let host = Program::built("rondo").arguments(["host", "--listen", &listen(host_port)]);
         let host = with_environment(host);
@@ -84,12 +86,9 @@ impl Separate {
             .argument("bridge")
             .env("RONDO_LISTEN", listen(bridge_port))
             .env("RONDO_DATA", folder.path().join("bridge"));
-        let mut bridge_program = with_environment(bridge_program);
+        let bridge_program = with_environment(bridge_program);
         let sync = Program::built("rondo-sync").arguments(["--listen", &listen(sync_port)]);
         let sync = with_environment(sync);
-        for (name, value) in bridge {
-            bridge_program = bridge_program.env(name, value);
-        }
         let mut separate = Self {
             host: host.start(),
             bridge_program,

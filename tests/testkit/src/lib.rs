@@ -7,6 +7,7 @@
 //! - [`clock`]: a clock that a test sets, for the built programs and their Postgres;
 //! - [`kafka`]: a broker on free ports, which tests kill and restart;
 //! - [`smtp`]: a mail server that records mails and fails on demand;
+//! - [`collector`]: a collector of spans, which a test reads back;
 //! - [`receiver`]: a webhook receiver that does the same;
 //! - [`process`], [`http`], [`websocket`]: the built programs and their clients;
 //! - [`described_answer`]: checks every response of the HTTP API against the OpenAPI document;
@@ -16,6 +17,7 @@
 
 pub mod certificate;
 pub mod clock;
+pub mod collector;
 pub mod database;
 pub mod described_answer;
 pub mod event_schema;
