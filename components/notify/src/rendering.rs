@@ -93,5 +93,5 @@ impl Rendering {
 
 /// The trace that the mail continues.
 fn traceparent(event: &Event) -> String {
-    TraceContext::continued(event.traceparent.as_deref()).traceparent()
+    TraceContext::received(event.traceparent.as_deref()).traceparent()
 }

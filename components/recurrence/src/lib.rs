@@ -65,7 +65,7 @@ fn handle_one(store: &Store, event: &Event) -> Result<Disposition, DatabaseError
         Err(reason) => return Ok(Disposition::Reject { reason }),
     };
     let Some(cause) = Cause::of(&value) else { return Ok(Disposition::Done) };
-    let trace = TraceContext::continued(event.traceparent.as_deref());
+    let trace = TraceContext::received(event.traceparent.as_deref());
     successor::follow(store, value.user_id, value.task_id, cause, &trace)
 }
 

@@ -4,6 +4,8 @@ use rondo_telemetry::Span;
 
 /// Words before the name of what a statement works on.
 const BEFORE_NAMES: [&str; 4] = ["FROM", "JOIN", "INTO", "UPDATE"];
+/// Those of them after which a name can be a function's.
+const BEFORE_ROWS: [&str; 2] = ["FROM", "JOIN"];
 /// What a statement with common table expressions begins with after them, or in the first.
 const COMMANDS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"];
 /// The word that may stand between.
@@ -22,24 +24,39 @@ impl<'a> Summary<'a> {
         let mut tokens = Tokens(statement).peekable();
         let is_word = |token: &&str| token.as_bytes()[0].is_ascii_alphabetic();
         let mut operation = tokens.find(is_word).unwrap_or_default();
-        if operation.eq_ignore_ascii_case("WITH") {
+        let had_expressions = operation.eq_ignore_ascii_case("WITH");
+        if had_expressions {
             operation = tokens.find(|token| is_one_of(token, &COMMANDS)).unwrap_or(operation);
         }
-        let mut is_wanted = is_one_of(operation, &BEFORE_NAMES);
-        let mut called = None;
+        // Behind common table expressions are only their names: the first one says more.
+        let is_flat = !had_expressions;
+        let mut found: Option<(usize, &str, bool)> = None;
+        let (mut depth, mut before, mut called) = (0_usize, operation, None);
         while let Some(token) = tokens.next() {
             let is_called = tokens.peek() == Some(&"(");
-            if is_wanted && is_word(&token) && !token.eq_ignore_ascii_case(LATERAL) {
-                return Self { operation, name: Some(token), is_function: is_called };
+            let is_named = is_one_of(before, &BEFORE_NAMES) && is_word(&token);
+            match token {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                _ if token.eq_ignore_ascii_case(LATERAL) => continue,
+                _ if is_named => {
+                    let is_function = is_called && is_one_of(before, &BEFORE_ROWS);
+                    if found.is_none_or(|(above, ..)| is_flat && depth < above) {
+                        found = Some((depth, token, is_function));
+                    }
+                }
+                _ if is_called && is_word(&token) && !is_one_of(token, &BEFORE_NAMES) => {
+                    called = called.or(Some(token));
+                }
+                _ => {}
             }
-            is_wanted =
-                is_one_of(token, &BEFORE_NAMES) || is_wanted && token.eq_ignore_ascii_case(LATERAL);
-            if called.is_none() && is_called && is_word(&token) && !is_wanted {
-                called = Some(token);
-            }
+            before = token;
         }
-        // One like SELECT f($1).
-        Self { operation, name: called, is_function: called.is_some() }
+        match found {
+            Some((_, name, is_function)) => Self { operation, name: Some(name), is_function },
+            // One like SELECT f($1).
+            None => Self { operation, name: called, is_function: called.is_some() },
+        }
     }
 
     /// Name of the span (semantic conventions for database spans, "Name").
@@ -114,6 +131,11 @@ mod tests {
             ("SELECT a FROM x, LATERAL f(x)", "SELECT x"),
             ("SELECT a FROM (SELECT 1) JOIN LATERAL f(1) ON true", "f"),
             ("SELECT '[' || coalesce((SELECT u.zone FROM users u), 'FROM') AS z", "SELECT users"),
+            (
+                "SELECT t.a, (SELECT b FROM reminders r) AS b FROM (SELECT 1) AS one \
+                 LEFT JOIN tasks t ON true",
+                "SELECT tasks",
+            ),
             ("WITH page AS (SELECT * FROM tasks t) SELECT * FROM page", "SELECT tasks"),
             ("insert into audit_logs (id) SELECT * FROM unnest($1)", "insert audit_logs"),
             ("UPDATE public.tags SET name = 'FROM secret'", "UPDATE public.tags"),
