@@ -3,6 +3,7 @@
 mod api;
 mod distribution;
 mod event;
+mod recovery;
 mod reminder;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,8 @@ enum Benchmark {
     Api(api::Options),
     /// Reminders: how late they come due, and what very many at once do to requests
     Reminders(reminder::Options),
+    /// Faults: how long it takes until events flow again, and what requests and live sync see
+    Recovery(recovery::Options),
 }
 
 #[tokio::main]
@@ -30,5 +33,6 @@ async fn main() -> anyhow::Result<()> {
         Benchmark::Events(options) => event::run(&options).await,
         Benchmark::Api(options) => api::run(&options).await,
         Benchmark::Reminders(options) => reminder::run(&options).await,
+        Benchmark::Recovery(options) => recovery::run(&options).await,
     }
 }

@@ -68,6 +68,14 @@ impl Up {
     /// # Panics
     /// When it does not get ready in time.
     pub async fn start_again(&mut self) {
+        self.launch();
+        let http = Client::new(self.http());
+        let process = self.process.as_mut().expect("just launched");
+        ready("rondo", process, async || is_ready(&http).await).await;
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn launch(&mut self) {
         let mut program = Program::built("rondo")
             .arguments(["up", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .argument(self.folder.path().join("data"))
@@ -77,10 +85,7 @@ impl Up {
         for (name, value) in &self.environment {
             program = program.env(name, value);
         }
-        let mut process = program.start();
-        let http = Client::new(self.http());
-        ready("rondo", &mut process, async || is_ready(&http).await).await;
-        self.process = Some(process);
+        self.process = Some(program.start());
     }
 
     #[must_use]

@@ -16,7 +16,7 @@ const TWIN_FOLDER: &str = "bench-twin";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
-        Some("events" | "reminders") => {
+        Some("events" | "reminders" | "recovery") => {
             artifact::build_all()?;
             artifact::build_native(&[PROGRAM])?;
             let mut program = Command::new(artifact::binary(PROGRAM));
@@ -32,7 +32,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
             let mut program = Command::new("sh");
             run_command(program.args(["-c", raise]).arg(artifact::binary(PROGRAM)).args(arguments))
         }
-        _ => bail!("which benchmark? `cargo xtask bench events`, `reminders` or `api`"),
+        _ => bail!("which benchmark? `cargo xtask bench events`, `reminders`, `recovery` or `api`"),
     }
 }
 

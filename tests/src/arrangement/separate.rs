@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use rondo_database::server::BinarySource;
-use rondo_database::{DataFolder, PrivateServer};
+use rondo_database::{DataFolder, Dsn, PrivateServer};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
 use rondo_testkit::kafka::{Broker, Record};
@@ -25,25 +26,72 @@ pub enum Listener {
     Plain,
     /// TLS and SCRAM-SHA-512.
     Secure,
+    /// Plain, and the broker is killed and restarted.
+    Killable,
+}
+
+/// One of our programs, with the port it listens on.
+struct Service {
+    name: &'static str,
+    program: Program,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Service {
+    fn new(name: &'static str, program: Program, port: u16) -> Self {
+        Self { name, program, port, process: None }
+    }
+
+    fn start(&mut self) {
+        assert!(self.process.is_none(), "{} still runs", self.name);
+        self.process = Some(self.program.start());
+    }
+
+    fn kill(&mut self) {
+        self.running().kill();
+        self.process = None;
+    }
+
+    fn running(&mut self) -> &mut Process {
+        self.process.as_mut().unwrap_or_else(|| panic!("{} does not run", self.name))
+    }
+
+    fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it answers that it is ready.
+    async fn ready(&mut self) {
+        let http = Client::new(self.http());
+        let name = self.name;
+        ready(name, self.running(), async || super::is_ready(&http).await).await;
+    }
+}
+
+/// What can be away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Broker,
+    Postgres,
+    Host,
+    Bridge,
+    Sync,
 }
 
 /// Postgres, broker, host, bridge and live sync.
 pub struct Separate {
     pub broker: Broker,
-    bridge_program: Program,
-    bridge_port: u16,
-    bridge: Option<Process>,
-    host_port: u16,
-    host: Process,
-    sync_port: u16,
-    sync: Process,
+    bridge: Service,
+    host: Service,
+    sync: Service,
     /// As `rondo env` wrote it.
     environment: Vec<(String, String)>,
     postgres: String,
-    server: PrivateServer,
+    server: Option<PrivateServer>,
     // In the order in which they go: the folder has the data of the server.
-    _data: DataFolder,
-    _folder: Folder,
+    data: Option<DataFolder>,
+    folder: Folder,
 }
 
 impl Separate {
@@ -56,6 +104,7 @@ impl Separate {
         let broker = match listener {
             Listener::Plain => builder.start().await,
             Listener::Secure => builder.secure().start().await,
+            Listener::Killable => builder.killable().start().await,
         };
         let folder = Folder::new(name);
         let started = database::start(folder.path(), BinarySource::SystemOrFetched).await;
@@ -81,42 +130,85 @@ impl Separate {
             all.fold(program, |program, (name, value)| program.env(name, value))
         };
         let host = Program::built("rondo").arguments(["host", "--listen", &listen(host_port)]);
-        let host = with_environment(host);
         let bridge_program = Program::built("rondo")
             .argument("bridge")
             .env("RONDO_LISTEN", listen(bridge_port))
             .env("RONDO_DATA", folder.path().join("bridge"));
         let bridge_program = with_environment(bridge_program);
         let sync = Program::built("rondo-sync").arguments(["--listen", &listen(sync_port)]);
-        let sync = with_environment(sync);
         let mut separate = Self {
-            host: host.start(),
-            bridge_program,
-            bridge_port,
-            bridge: None,
-            host_port,
-            sync_port,
-            sync: sync.start(),
+            bridge: Service::new("bridge", bridge_program, bridge_port),
+            host: Service::new("host", with_environment(host), host_port),
+            sync: Service::new("live sync", with_environment(sync), sync_port),
             broker,
             environment,
             postgres,
-            server,
-            _data: data,
-            _folder: folder,
+            server: Some(server),
+            data: Some(data),
+            folder,
         };
+        separate.host.start();
+        separate.sync.start();
         // The bridge makes the topics that live sync follows.
         separate.start_again().await;
         let http = Client::new(separate.http());
         // The host has no health of its own, as Spin has none: a component answers.
-        ready("host", &mut separate.host, async || match http.get("/api/tasks").await {
+        ready("host", separate.host.running(), async || match http.get("/api/tasks").await {
             Ok(response) if response.status == 401 => Ok(()),
             Ok(response) => Err(response.text()),
             Err(error) => Err(error.to_string()),
         })
         .await;
-        let sync = Client::new(format!("http://127.0.0.1:{}", separate.sync_port));
-        ready("live sync", &mut separate.sync, async || super::is_ready(&sync).await).await;
+        separate.sync.ready().await;
         separate
+    }
+
+    /// kill -9 of a part.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn take_away(&mut self, part: Part) {
+        match part {
+            Part::Broker => self.broker.kill(),
+            Part::Postgres => {
+                let server = self.server.take().expect("Postgres runs");
+                let pid = server.pid().to_string();
+                server.leave_running();
+                let killed = Command::new("kill").args(["-KILL", &pid]).status();
+                assert!(killed.is_ok_and(|status| status.success()), "Postgres does not run");
+                self.data = None;
+            }
+            Part::Host => self.host.kill(),
+            Part::Bridge => self.bridge.kill(),
+            Part::Sync => self.sync.kill(),
+        }
+    }
+
+    /// Brings a part back on the same data and port: the broker and Postgres answer when this returns, a
+    /// program of ours has been started.
+    ///
+    /// # Panics
+    /// When it still runs, or does not start.
+    pub async fn bring_back(&mut self, part: Part) {
+        match part {
+            Part::Broker => self.broker.restart().await,
+            Part::Postgres => {
+                let port = Dsn::parse(&self.postgres).expect("its address").port();
+                let binaries = BinarySource::SystemOrFetched;
+                let started = database::start_at(self.folder.path(), binaries, Some(port)).await;
+                let (server, data) = started.expect("a Postgres");
+                (self.server, self.data) = (Some(server), Some(data));
+            }
+            Part::Host => self.host.start(),
+            Part::Bridge => self.bridge.start(),
+            Part::Sync => self.sync.start(),
+        }
+    }
+
+    /// Where bridge and live sync tell whether they are ready.
+    #[must_use]
+    pub fn operations(&self) -> [String; 2] {
+        [self.bridge.http(), self.sync.http()]
     }
 
     /// One more bridge beside the first, ready.
@@ -125,11 +217,11 @@ impl Separate {
     /// When it does not start.
     pub async fn another_bridge(&self) -> Process {
         let port = port::free();
-        let program = self.bridge_program.clone().env("RONDO_LISTEN", format!("127.0.0.1:{port}"));
-        let mut bridge = program.start();
-        let http = Client::new(format!("http://127.0.0.1:{port}"));
-        ready("another bridge", &mut bridge, async || super::is_ready(&http).await).await;
-        bridge
+        let program = self.bridge.program.clone().env("RONDO_LISTEN", format!("127.0.0.1:{port}"));
+        let mut another = Service::new("another bridge", program, port);
+        another.start();
+        another.ready().await;
+        another.process.expect("started above")
     }
 
     /// What `/metrics` of each program has, by the program's name.
@@ -138,7 +230,7 @@ impl Separate {
     /// When one does not answer.
     pub async fn metrics(&self) -> [(&'static str, String); 3] {
         let ports =
-            [("host", self.host_port), ("bridge", self.bridge_port), ("sync", self.sync_port)];
+            [("host", self.host.port), ("bridge", self.bridge.port), ("sync", self.sync.port)];
         let mut metrics = ports.map(|(program, _)| (program, String::new()));
         for ((_, text), (_, port)) in metrics.iter_mut().zip(ports) {
             let http = Client::new(format!("http://127.0.0.1:{port}"));
@@ -149,7 +241,7 @@ impl Separate {
 
     #[must_use]
     pub fn ws(&self) -> String {
-        format!("ws://127.0.0.1:{}/ws", self.sync_port)
+        format!("ws://127.0.0.1:{}/ws", self.sync.port)
     }
 
     /// A command of `rondo` on the database, such as `dlq list`, to its end; its output.
@@ -170,7 +262,7 @@ impl Separate {
     /// # Panics
     /// When it does not end in time.
     pub async fn doctor(&self, changed: &[(&str, &str)]) -> (bool, String) {
-        let listen = format!("127.0.0.1:{}", self.bridge_port);
+        let listen = format!("127.0.0.1:{}", self.bridge.port);
         let program = Program::built("rondo").argument("doctor").env("RONDO_LISTEN", listen);
         let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let settings = own.chain(changed.iter().copied());
@@ -195,19 +287,20 @@ impl Separate {
     pub async fn stop(mut self) {
         self.published().await;
         super::check_audited(&self.postgres).await;
-        let bridge = self.bridge.take().expect("a running bridge");
-        for (name, mut process) in [("sync", self.sync), ("bridge", bridge), ("host", self.host)] {
+        for service in [&mut self.sync, &mut self.bridge, &mut self.host] {
+            let name = service.name;
+            let process = service.running();
             let status = process.terminate(STOP).await;
             assert!(status.success(), "{name}: {status}\n{}", process.log());
         }
         self.broker.stop().await;
-        self.server.stop().await.expect("Postgres stops");
+        self.server.expect("Postgres runs").stop().await.expect("Postgres stops");
     }
 }
 
 impl Arrangement for Separate {
     fn http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.host_port)
+        self.host.http()
     }
 
     fn postgres(&self) -> String {
@@ -216,14 +309,12 @@ impl Arrangement for Separate {
 
     /// The bridge: all that is between a change and its effects is in it.
     fn kill(&mut self) {
-        self.bridge.take().expect("a running bridge").kill();
+        self.bridge.kill();
     }
 
     async fn start_again(&mut self) {
-        let mut bridge = self.bridge_program.start();
-        let http = Client::new(format!("http://127.0.0.1:{}", self.bridge_port));
-        ready("bridge", &mut bridge, async || super::is_ready(&http).await).await;
-        self.bridge = Some(bridge);
+        self.bridge.start();
+        self.bridge.ready().await;
     }
 }
 
@@ -256,7 +347,7 @@ async fn environment(
 }
 
 fn kafka_settings(broker: &Broker, listener: Listener) -> Vec<(&'static str, String)> {
-    if listener == Listener::Plain {
+    if listener != Listener::Secure {
         return vec![("KAFKA_BROKERS", broker.bootstrap())];
     }
     let secure = broker.secure_listener();

@@ -193,12 +193,24 @@ pub async fn start(
     folder: &Path,
     binaries: BinarySource,
 ) -> anyhow::Result<(PrivateServer, DataFolder)> {
+    start_at(folder, binaries, None).await
+}
+
+/// The same at a port; a free one when absent.
+///
+/// # Errors
+/// As [`start`], and when the port is taken.
+pub async fn start_at(
+    folder: &Path,
+    binaries: BinarySource,
+    port: Option<u16>,
+) -> anyhow::Result<(PrivateServer, DataFolder)> {
     let data = DataFolder::open(folder)?;
     let secrets = Secrets::load_or_create(folder)?;
-    let unsafe_settings =
-        [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")];
+    let unsafe_settings = [("fsync", "off"), ("full_page_writes", "off")];
     let options = ServerOptions {
         binaries,
+        port,
         settings: unsafe_settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         ..ServerOptions::default()
     };

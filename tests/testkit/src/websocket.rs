@@ -124,6 +124,11 @@ impl WebSocket {
         let _ = self.stream.close(None).await;
     }
 
+    /// The next frame, if one comes in time.
+    pub async fn next_within(&mut self, within: Duration) -> Option<Frame> {
+        self.next_before(Instant::now() + within).await
+    }
+
     async fn next_before(&mut self, deadline: Instant) -> Option<Frame> {
         let mut reason = None;
         loop {
