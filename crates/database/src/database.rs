@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::query::{Query, QueryAs};
-use sqlx::{ConnectOptions as _, Connection as _, FromRow, Postgres};
+use sqlx::{ConnectOptions as _, Connection as _, FromRow, PgConnection, Postgres};
 use tokio::time::timeout;
 use tokio_postgres::config::{ChannelBinding, Host, SslNegotiation, TargetSessionAttrs};
 
@@ -27,6 +27,8 @@ const PING_SECONDS_MAX: u64 = 5;
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: PgPool,
+    /// How long connecting may take.
+    connect_limit: Duration,
     /// Number of callers that wait for a connection.
     waiting: Arc<AtomicUsize>,
 }
@@ -49,10 +51,11 @@ impl Database {
     pub fn open(dsn: &Dsn, application: &str, connections_max: u32) -> Result<Self, ConnectError> {
         let options = connect_options(dsn, application)?;
         let wait = Duration::from_secs(POOL_WAIT_SECONDS_MAX);
+        let connect_limit = connect_timeout(dsn.config());
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             // Includes connecting.
-            .acquire_timeout(wait.max(connect_timeout(dsn.config())))
+            .acquire_timeout(wait.max(connect_limit))
             .idle_timeout(None)
             .max_lifetime(None)
             // A connection is tested when it is returned; one that breaks later fails its statement.
@@ -67,7 +70,7 @@ impl Database {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool, waiting: Arc::default() })
+        Ok(Self { pool, connect_limit, waiting: Arc::default() })
     }
 
     /// The only row of a query.
@@ -82,7 +85,7 @@ impl Database {
         Row: for<'row> FromRow<'row, PgRow> + Send + Unpin,
     {
         let mut connection = self.acquire().await?;
-        bounded(query.fetch_one(&mut *connection)).await
+        self.bounded(query.fetch_one(&mut *connection)).await
     }
 
     /// All rows of a query.
@@ -97,7 +100,7 @@ impl Database {
         Row: for<'row> FromRow<'row, PgRow> + Send + Unpin,
     {
         let mut connection = self.acquire().await?;
-        bounded(query.fetch_all(&mut *connection)).await
+        self.bounded(query.fetch_all(&mut *connection)).await
     }
 
     /// Runs a statement and ignores its rows.
@@ -109,16 +112,34 @@ impl Database {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<(), sqlx::Error> {
         let mut connection = self.acquire().await?;
-        bounded(query.execute(&mut *connection)).await.map(drop)
+        self.bounded(query.execute(&mut *connection)).await.map(drop)
     }
 
-    /// Whether the server responds.
+    /// Whether the server responds. A server that refuses a connection is reported at once; the pool would
+    /// wait for it.
     ///
     /// # Errors
     /// Why it does not.
     pub async fn check(&self) -> Result<(), sqlx::Error> {
-        let mut connection = self.acquire().await?;
-        bounded(connection.ping()).await
+        let is_full = self.pool.size() >= self.pool.options().get_max_connections();
+        let pooled = match self.pool.try_acquire() {
+            None if is_full => Some(self.acquire().await?),
+            idle => idle,
+        };
+        if let Some(mut connection) = pooled {
+            match self.bounded(connection.ping()).await {
+                // Of a server that has ended since.
+                Err(error) if is_disconnected(&error) => {}
+                checked => return checked,
+            }
+        }
+        let checking = async {
+            let options = self.pool.connect_options();
+            let mut connection = PgConnection::connect_with(&options).await?;
+            connection.ping().await?;
+            connection.close().await
+        };
+        timeout(self.connect_limit, checking).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
     #[must_use]
@@ -139,6 +160,25 @@ impl Database {
         let _waiting = Waiting::new(&self.waiting);
         self.pool.acquire().await
     }
+
+    /// Ends a statement whose connection is dead. When a connection breaks, the idle ones are closed too: the
+    /// server was most likely restarted, and each would fail a statement of its own.
+    ///
+    /// # Errors
+    /// As `statement`.
+    async fn bounded<T>(
+        &self,
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        let limit = Duration::from_secs(STATEMENT_SECONDS_MAX);
+        let result = timeout(limit, statement).await.unwrap_or_else(|_| Err(timed_out()));
+        if result.as_ref().is_err_and(is_disconnected) {
+            while let Some(idle) = self.pool.try_acquire() {
+                drop(idle.detach());
+            }
+        }
+        result
+    }
 }
 
 /// Counts a waiting caller.
@@ -157,15 +197,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Ends a statement whose connection is dead.
-///
-/// # Errors
-/// As for `statement`.
-async fn bounded<T>(
-    statement: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let limit = Duration::from_secs(STATEMENT_SECONDS_MAX);
-    timeout(limit, statement).await.unwrap_or_else(|_| Err(timed_out()))
+/// Whether the connection is gone, rather than the statement refused. Class 57P: the server ends.
+fn is_disconnected(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
 }
 
 fn timed_out() -> sqlx::Error {
