@@ -22,7 +22,7 @@ const DIGEST_POLL_MS: u64 = 1_000;
 /// requests.
 pub const BATCH_MAX: i32 = 25;
 /// Pause after a failure of the database, in milliseconds.
-const FAILURE_MS: u64 = 1_000;
+const FAILURE_MS: u64 = 500;
 
 const FIRE: &str = include_str!("../sql/reminders_fire.sql");
 

@@ -18,7 +18,7 @@ const SETTLE_MS_MAX: u64 = 20_000;
 /// Pause between two polls, in milliseconds.
 const POLL_MS: u64 = 100;
 /// Pause after a failed poll, in milliseconds.
-const FAILURE_MS: u64 = 1_000;
+const FAILURE_MS: u64 = 500;
 /// How long items may still run after shutdown, in seconds.
 const DRAIN_S_MAX: u64 = 5;
 

@@ -20,7 +20,7 @@ use rondo_contract::event::EventType;
 use rondo_database::{ConnectError, Database, Dsn, Session};
 use rondo_kafka::KafkaSettings;
 use rondo_telemetry::Metrics;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,14 +31,15 @@ use gauge::Lag;
 use health::PipelineHealth;
 use queue::ConsumerQueue;
 use relay::Relay;
+use transport::kafka::reader::Reader;
 use transport::local::{Feed, Local};
-use transport::{Transport, kafka};
+use transport::{Transport, kafka, member};
 
 /// How long a claim is retried after the connection broke, in seconds: the server may take that long
 /// to notice that our old connection is gone.
 const RECLAIM_S_MAX: u64 = 90;
 /// Pause between two attempts to claim, in milliseconds.
-const RECLAIM_MS: u64 = 500;
+const RECLAIM_MS: u64 = 200;
 
 /// The parts of a pipeline, on either transport.
 pub struct Pipeline {
@@ -57,7 +58,7 @@ impl Pipeline {
     /// # Errors
     /// When another process or the other transport holds the database.
     pub async fn run_local(self, feed: Feed, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let claim = Claim::new(&self, "local").await?;
+        let mut claim = Claim::new(&self, "local").await?;
         let mut tasks = JoinSet::new();
         let queues = self.consumers(&mut tasks, &shutdown);
         self.sample(queues.clone(), Lag::InProcess, &mut tasks, &shutdown);
@@ -79,30 +80,28 @@ impl Pipeline {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let config = settings.client_config();
-        let claim = Claim::new(&self, "kafka").await?;
+        let mut claim = Claim::new(&self, "kafka").await?;
         kafka::prepare_topics(&config).await?;
-        let publisher = kafka::Publisher::new(&config)?;
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut readers) = (JoinSet::new(), JoinSet::new());
+        let reading = shutdown.child_token();
         let queues = self.consumers(&mut tasks, &shutdown);
         self.sample(queues.clone(), Lag::OnBroker, &mut tasks, &shutdown);
         for queue in queues {
-            let (config, shutdown) = (config.clone(), shutdown.clone());
-            let (metrics, health) = (self.metrics.clone(), self.health.clone());
-            tasks.spawn(async move {
-                let name = queue.capability().name;
-                let reading = kafka::consume(&config, queue, metrics, health.clone(), shutdown);
-                if let Err(error) = reading.await {
-                    let error = format!("{error:#}");
-                    tracing::error!(consumer = name, error, "consumer stopped");
-                    health.set_blocked(
-                        health::KAFKA,
-                        format!("consumer {name} has stopped: restart the process"),
-                    );
-                }
-            });
+            let reader = Reader {
+                config: config.clone(),
+                queue,
+                metrics: self.metrics.clone(),
+                health: self.health.clone(),
+                member: claim.member.subscribe(),
+            };
+            readers.spawn(reader.run(reading.clone()));
         }
+        let publisher = kafka::Publisher::open(&config, self.health.clone()).await?;
         tasks.spawn(self.relay(Transport::Kafka(publisher))?.run(shutdown.clone()));
         let result = claim.hold(&shutdown).await;
+        // They leave their groups while the member is still claimed.
+        reading.cancel();
+        while readers.join_next().await.is_some() {}
         tasks.shutdown().await;
         result
     }
@@ -151,42 +150,55 @@ impl Pipeline {
     }
 }
 
-/// The session whose lock claims the database for a transport; see [`transport::claim`].
+/// The session whose locks claim the database for a transport and a number for this process; see
+/// [`transport::claim`] and [`member`].
 struct Claim {
     dsn: Dsn,
     name: &'static str,
     health: Arc<PipelineHealth>,
     session: Session,
+    number: u16,
+    /// The number, while the session lasts.
+    member: watch::Sender<Option<u16>>,
 }
 
 impl Claim {
     async fn new(pipeline: &Pipeline, name: &'static str) -> anyhow::Result<Self> {
         let session = transport::claim(&pipeline.dsn, name).await?;
-        Ok(Self { dsn: pipeline.dsn.clone(), name, health: pipeline.health.clone(), session })
+        let number = member::claim(&session, None).await?;
+        let (dsn, health) = (pipeline.dsn.clone(), pipeline.health.clone());
+        Ok(Self { dsn, name, health, session, number, member: watch::Sender::new(Some(number)) })
     }
 
     /// Holds the claim until `shutdown`, and claims again when the connection breaks.
-    async fn hold(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    async fn hold(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = self.session.ended().cancelled_owned() => {}
             }
+            self.member.send_replace(None);
             self.health
                 .set_blocked(health::TRANSPORT, "lost the connection to Postgres; reconnecting");
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                session = self.again() => self.session = session?,
+                claimed = self.again() => (self.session, self.number) = claimed?,
             }
+            self.member.send_replace(Some(self.number));
             self.health.set_ready(health::TRANSPORT);
         }
     }
 
-    async fn again(&self) -> anyhow::Result<Session> {
+    async fn again(&self) -> anyhow::Result<(Session, u16)> {
         let mut refused_since = None;
         loop {
-            match transport::claim(&self.dsn, self.name).await {
-                Ok(session) => return Ok(session),
+            let claiming = async {
+                let session = transport::claim(&self.dsn, self.name).await?;
+                let number = member::claim(&session, Some(self.number)).await?;
+                anyhow::Ok((session, number))
+            };
+            match claiming.await {
+                Ok(claimed) => return Ok(claimed),
                 Err(error) if is_disconnected(&error) => refused_since = None,
                 Err(error) => {
                     let since = *refused_since.get_or_insert_with(Instant::now);

@@ -14,6 +14,8 @@ mod grant;
 mod mail_transport;
 #[path = "service/mailer.rs"]
 mod mailer;
+#[path = "service/member.rs"]
+mod member;
 #[path = "service/retention.rs"]
 mod retention;
 #[path = "service/seed.rs"]

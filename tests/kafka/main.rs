@@ -2,6 +2,7 @@
 
 mod doctor;
 mod kill;
+mod membership;
 mod operation;
 mod separate;
 mod story;

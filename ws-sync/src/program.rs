@@ -26,9 +26,9 @@ use crate::service::SyncService;
 use crate::store::{Store, StoreError};
 
 /// Interval between checks of Postgres, in seconds.
-const DATABASE_CHECK_S: u64 = 5;
+const DATABASE_CHECK_S: u64 = 1;
 /// Interval between attempts to reach Postgres at start, in milliseconds.
-const DATABASE_RETRY_MS: u64 = 500;
+const DATABASE_RETRY_MS: u64 = 200;
 
 const DATABASE_AWAY: &str = "the database does not answer";
 

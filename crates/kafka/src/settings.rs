@@ -10,6 +10,11 @@ use rondo_setting::{Cleartext, Service, SettingError, refusal, secret};
 
 const PASSWORD: &str = "KAFKA_PASSWORD";
 
+/// First and longest pause before a client connects again, in milliseconds; it doubles. A broker that is back
+/// is used that soon.
+const RECONNECT_MS_MIN: &str = "50";
+const RECONNECT_MS_MAX: &str = "500";
+
 /// How the brokers are reached. Without `KAFKA_BROKERS` there is none of it, and any other of these
 /// settings is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +104,10 @@ impl KafkaSettings {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("security.protocol", name(self.security_protocol))
-            .set("client.id", "rondo");
+            .set("client.id", "rondo")
+            .set("reconnect.backoff.ms", RECONNECT_MS_MIN)
+            .set("reconnect.backoff.max.ms", RECONNECT_MS_MAX)
+            .set("socket.keepalive.enable", "true");
         if self.security_protocol.is_tls() {
             // librdkafka has OpenSSL built in, whose own default places are those of the machine
             // that built it; "probe" looks where Linux distributions and Homebrew keep theirs.

@@ -84,7 +84,7 @@ fn group(
     capability: &Capability,
     topics: &HashMap<String, Vec<usize>>,
 ) -> anyhow::Result<Group> {
-    let name = crate::pipeline::transport::kafka::group_of(capability);
+    let name = crate::pipeline::transport::kafka::reader::group_of(capability);
     let consumer: BaseConsumer = config.clone().set("group.id", &name).create()?;
     let mut wanted = TopicPartitionList::new();
     for topic in capability.topics {

@@ -31,7 +31,7 @@ pub const ATTEMPTS_MAX: u32 = 5;
 const RETRY_MS_MIN: u64 = 1_000;
 /// First and longest pause of a consumer whose capability is unavailable, in milliseconds.
 const PAUSE_MS_MIN: u64 = 50;
-const PAUSE_MS_MAX: u64 = 5_000;
+const PAUSE_MS_MAX: u64 = 1_000;
 /// From this pause on, in milliseconds, readiness reports the consumer as blocked.
 const PAUSE_MS_BLOCKED: u64 = 800;
 /// Events of one batch, by kind of batching, and their size in bytes.

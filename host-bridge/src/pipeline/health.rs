@@ -9,23 +9,26 @@ use rondo_telemetry::Part;
 pub const RELAY: &str = "relay";
 /// The transport claim's name in reasons.
 pub const TRANSPORT: &str = "transport";
-/// The Kafka client's name in reasons.
+/// The relay's Kafka client's name in reasons.
 pub const KAFKA: &str = "Kafka";
 
 /// Collects which components are blocked, and why.
 pub struct PipelineHealth {
     part: Part,
-    blocked: Mutex<BTreeMap<&'static str, String>>,
+    blocked: Mutex<BTreeMap<String, String>>,
 }
 
 impl PipelineHealth {
     /// Ready once the relay has read the outbox.
     #[must_use]
     pub fn new(part: Part) -> Self {
-        Self { part, blocked: Mutex::new(BTreeMap::from([(RELAY, "starting".to_owned())])) }
+        Self {
+            part,
+            blocked: Mutex::new(BTreeMap::from([(RELAY.to_owned(), "starting".to_owned())])),
+        }
     }
 
-    pub fn set_ready(&self, component: &'static str) {
+    pub fn set_ready(&self, component: &str) {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         if blocked.remove(component).is_some() {
             self.publish(&blocked);
@@ -33,16 +36,16 @@ impl PipelineHealth {
     }
 
     /// `reason` is public: it holds no secret, address or SQL.
-    pub fn set_blocked(&self, component: &'static str, reason: impl Into<String>) {
+    pub fn set_blocked(&self, component: &str, reason: impl Into<String>) {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = reason.into();
         if blocked.get(component) != Some(&reason) {
-            blocked.insert(component, reason);
+            blocked.insert(component.to_owned(), reason);
             self.publish(&blocked);
         }
     }
 
-    fn publish(&self, blocked: &BTreeMap<&'static str, String>) {
+    fn publish(&self, blocked: &BTreeMap<String, String>) {
         if blocked.is_empty() {
             self.part.ready();
         } else {

@@ -33,9 +33,9 @@ const IN_FLIGHT_ROWS_MAX: usize = 8_000;
 /// Longest pause between two polls of an empty outbox, in milliseconds.
 pub const POLL_IDLE_MS_MAX: u64 = 20;
 /// Pause after a failure of the database, in milliseconds.
-const FAILURE_MS: u64 = 500;
+const FAILURE_MS: u64 = 200;
 /// Interval at which unowned shards are claimed, in milliseconds.
-const CLAIM_MS: u64 = 2_000;
+const CLAIM_MS: u64 = 500;
 
 const READ: &str = include_str!("../../sql/outbox_read.sql");
 const REMOVE: &str = include_str!("../../sql/outbox_remove.sql");
@@ -137,8 +137,10 @@ impl Relay {
                     self.transport.send(record, topics, ack, lost).await?;
                 }
             }
-            // Without shards this relay stands by: another one owns them.
-            self.health.set_ready(RELAY);
+            // On Kafka, a relay without shards stands by: another one owns them.
+            if shards.len() == SHARDS as usize || matches!(self.transport, Transport::Kafka(_)) {
+                self.health.set_ready(RELAY);
+            }
             outage.ended();
             while let Ok(ids) = removed.try_recv() {
                 for id in ids {

@@ -6,6 +6,7 @@
 
 pub mod kafka;
 pub mod local;
+pub mod member;
 
 use rondo_contract::topic::Topic;
 use rondo_database::Dsn;

@@ -211,6 +211,19 @@ impl Separate {
         [self.bridge.http(), self.sync.http()]
     }
 
+    /// Waits until the bridge is ready.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    pub async fn bridge_ready(&mut self) {
+        self.bridge.ready().await;
+    }
+
+    /// What the bridge has logged since its start.
+    pub fn bridge_log(&mut self) -> String {
+        self.bridge.running().log()
+    }
+
     /// One more bridge beside the first, ready.
     ///
     /// # Panics

@@ -58,6 +58,11 @@ pub struct Broker {
     _folder: Folder,
 }
 
+/// A foreign member of a consumer group; see [`Broker::join`].
+pub struct Member {
+    _consumer: BaseConsumer,
+}
+
 /// Options of a broker.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BrokerBuilder {
@@ -263,6 +268,39 @@ impl Broker {
         let record = FutureRecord::to(topic).key(key).payload(value).headers(headers);
         let sent = producer.send(record, Duration::from_secs(ANSWER_SECONDS_MAX)).await;
         sent.unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
+    }
+
+    /// The ids of a group's members; that of a static one begins with its instance's.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn members(&self, group: &str) -> Vec<String> {
+        let (config, group) = (self.client_config(), group.to_owned());
+        let ask = move || {
+            let consumer: BaseConsumer = config.create().expect("a consumer");
+            let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+            let list = consumer.fetch_group_list(Some(&group), limit).expect("a group");
+            let members = list.groups().iter().flat_map(|group| group.members());
+            members.map(|member| member.id().to_owned()).collect()
+        };
+        tokio::task::spawn_blocking(ask).await.expect("an answer about the group")
+    }
+
+    /// Lets a foreign program be a member of a group until this is dropped; static if it names an instance.
+    /// It takes its partitions and then neither reads nor gives them up, as one that hangs.
+    ///
+    /// # Panics
+    /// When the client refuses.
+    #[must_use]
+    pub fn join(&self, group: &str, instance: Option<&str>, topics: &[&str]) -> Member {
+        let mut config = self.client_config();
+        config.set("group.id", group).set("partition.assignment.strategy", "cooperative-sticky");
+        if let Some(instance) = instance {
+            config.set("group.instance.id", instance);
+        }
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        consumer.subscribe(topics).expect("a subscription");
+        Member { _consumer: consumer }
     }
 
     /// All present records of a topic, by partition and offset.

@@ -29,9 +29,11 @@ const CONSUMER: &str = "sync";
 /// Interval between checks of the partitions and their ends, in seconds. A user whose key has moved to a new
 /// partition misses live events for that long, and gets them by resuming.
 const PARTITION_CHECK_S: u64 = 15;
+/// Time to the next check while the broker is away, in milliseconds.
+const AWAY_CHECK_MS: u64 = 200;
 /// Delays between runs, in milliseconds, doubling from the first to the last.
 const BACKOFF_MS_MIN: u64 = 100;
-const BACKOFF_MS_MAX: u64 = 5_000;
+const BACKOFF_MS_MAX: u64 = 500;
 /// Maximum size of messages fetched but not yet published, in KiB.
 const FETCHED_KIB_MAX: u32 = 4 * 1024;
 
@@ -136,6 +138,7 @@ async fn follow(
                 }
                 Err(error) if recovers(&error) => {
                     report.tell(Err(error.to_string()));
+                    check.reset_after(Duration::from_millis(AWAY_CHECK_MS));
                 }
                 Err(error) => return Err(error.into()),
             },
@@ -148,7 +151,10 @@ async fn follow(
                     return Err(FeedError::Repartitioned { before: partitions, now: found.len() });
                 }
                 // Includes an unavailable broker; the consumer itself reports lost messages.
-                Err(error) => report.tell(Err(error.to_string())),
+                Err(error) => {
+                    report.tell(Err(error.to_string()));
+                    check.reset_after(Duration::from_millis(AWAY_CHECK_MS));
+                }
             },
         }
     }
@@ -168,8 +174,6 @@ fn consumer(settings: &KafkaSettings) -> Result<StreamConsumer, KafkaError> {
         .set("isolation.level", "read_uncommitted")
         .set("queued.max.messages.kbytes", FETCHED_KIB_MAX.to_string())
         .set("fetch.error.backoff.ms", "100")
-        .set("reconnect.backoff.max.ms", "2000")
-        .set("socket.keepalive.enable", "true")
         .create()
 }
 
