@@ -32,7 +32,8 @@ cargo xtask <command>
   image                  write the images to target/image, without a container engine
   document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
-  bench events|reminders|api ...   build and run a benchmark; further arguments go to it
+  bench events|reminders|api|recovery ...
+                         build and run a benchmark; further arguments go to it
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
