@@ -13,9 +13,13 @@ here=$(dirname "${BASH_SOURCE[0]}")
 if [[ $# -eq 3 ]]; then
     revision=$3
 else
-    # The newest revision is the one to leave. Of the others, these were installed completely.
-    revision=$(helm history "$release" --namespace "$namespace" --max 20 --output json |
-        jq --raw-output 'sort_by(.revision) | .[:-1] | map(select(.status == "superseded" or .status == "deployed")) | last | .revision // empty')
+    # The newest revision is the one to leave. If it is a rollback itself, so are those after its target. Of the
+    # others, these were installed completely.
+    revision=$(helm history "$release" --namespace "$namespace" --max 20 --output json | jq --raw-output '
+        sort_by(.revision)
+        | (last | (.description | capture("^Rollback to (?<target>[0-9]+)").target | tonumber) // .revision) as $newest
+        | map(select(.revision < $newest and (.status == "superseded" or .status == "deployed")))
+        | last | .revision // empty')
 fi
 [[ -n $revision ]] || { echo "error: $release has no revision to roll back to" >&2; exit 1; }
 echo "rolling $release in $namespace back to revision $revision"

@@ -33,8 +33,8 @@ for component in components bridge sync; do
         sleep 2
     done
     kube rollout status "deployment/$name" --timeout "${timeout}s" || fail "the rollout of $name does not complete"
-    running=$(kube get pods --selector "$selector" --field-selector status.phase=Running \
-        --output 'jsonpath={range .items[?(!@.metadata.deletionTimestamp)]}{.spec.containers[0].image}{"\n"}{end}' | sort -u)
+    running=$(kube get pods --selector "$selector" --field-selector status.phase=Running --output json |
+        jq --raw-output '.items[] | select(.metadata.deletionTimestamp | not) | .spec.containers[0].image' | sort -u)
     [[ $running == "$image" ]] || fail "pods of $name run ${running:-nothing}, not $image"
     echo "ok: $name runs $image"
 done

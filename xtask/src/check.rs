@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every check of the project, in parts. A failed part does not stop the others.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -26,12 +27,12 @@ struct Part {
     run: fn(&Run) -> Result<Outcome>,
 }
 
-/// In the order in which they run: the quickest to fail come first.
-const PARTS: [Part; 13] = [
+/// In the order in which they run: the quickest to fail come first, and last those whose tools are fetched
+/// meanwhile.
+const PARTS: [Part; 14] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
-    Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
     Part { name: "build", about: "the components and the binaries", run: build },
     Part { name: "image", about: "the images, and that their programs run", run: image },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
@@ -41,6 +42,8 @@ const PARTS: [Part; 13] = [
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
     Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
+    Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
+    Part { name: "k8s-api", about: "chart and scripts on a real API server", run: kubernetes_api },
 ];
 
 /// Pinned, because a later version may know more lints and fail without a change here.
@@ -78,6 +81,8 @@ struct Run {
     /// What follows `--`: filters and options for the test programs.
     test_arguments: Vec<String>,
     postgres: OnceCell<Service>,
+    /// Fetches what the parts about Kubernetes need, which is hundreds of megabytes on a new machine.
+    kubernetes: Cell<Option<JoinHandle<()>>>,
 }
 
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -92,7 +97,11 @@ pub fn run(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let chosen = chosen_parts(options)?;
-    let run = Run { test_arguments, postgres: OnceCell::new() };
+    let run = Run { test_arguments, postgres: OnceCell::new(), kubernetes: Cell::default() };
+    if chosen.iter().any(|part| part.name.starts_with("k8s")) {
+        // A failure is the part's, which tries again.
+        run.kubernetes.set(Some(thread::spawn(|| drop(kubernetes::fetch()))));
+    }
     let mut report = Report::default();
     for part in chosen {
         println!("\n=== {}: {} ===", part.name, part.about);
@@ -160,8 +169,15 @@ fn deny(_: &Run) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn kubernetes_static(_: &Run) -> Result<Outcome> {
+fn kubernetes_static(run: &Run) -> Result<Outcome> {
+    run.await_kubernetes();
     kubernetes::check()?;
+    Ok(Outcome::Passed)
+}
+
+fn kubernetes_api(run: &Run) -> Result<Outcome> {
+    run.await_kubernetes();
+    kubernetes::api::check()?;
     Ok(Outcome::Passed)
 }
 
@@ -265,6 +281,13 @@ impl Run {
             bail!("no test ran");
         }
         Ok(count)
+    }
+
+    fn await_kubernetes(&self) {
+        if let Some(fetching) = self.kubernetes.take() {
+            // A panic has been printed.
+            let _ = fetching.join();
+        }
     }
 
     /// The shared Postgres: the one that the caller's environment names, or one started at first use.

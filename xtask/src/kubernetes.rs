@@ -1,11 +1,17 @@
-//! Checks of k8s/ that need no cluster: the chart renders valid manifests that follow its rules, alerts fire,
-//! Argo CD and Flux install it alike, workflows and scripts pass their linters.
+//! Checks of k8s/. Those here need no cluster: the chart renders valid manifests that follow its rules, alerts fire,
+//! Argo CD and Flux install it alike, workflows and scripts pass their linters. `api` installs the chart on a real
+//! control plane.
 
+pub mod api;
+mod cluster;
+mod release;
 mod terraform;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -98,6 +104,31 @@ impl Case {
         });
         cases
     }
+
+    /// Helm's arguments for the chart, with images whose digests repeat a digit.
+    fn arguments(&self, digit: char) -> Vec<String> {
+        let mut arguments = vec![CHART.to_owned()];
+        for file in &self.files {
+            arguments.extend(["--values".to_owned(), format!("{CHART}/values/{file}.yaml")]);
+        }
+        let digest = String::from(digit).repeat(64);
+        let digests =
+            ["rondo", "tools", "app"].map(|image| format!("image.{image}.digest=sha256:{digest}"));
+        for setting in digests.iter().chain(&self.settings) {
+            arguments.extend(["--set".to_owned(), setting.to_owned()]);
+        }
+        arguments
+    }
+}
+
+/// Downloads and compiles what both parts need.
+///
+/// # Errors
+/// The first that fails.
+pub fn fetch() -> Result<()> {
+    Tools::installed()?;
+    terraform::fetch()?;
+    api::fetch()
 }
 
 /// Every check.
@@ -207,18 +238,53 @@ fn files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The output of a command.
+/// The standard output of a command.
 fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
-    if !output.status.success() {
-        bail!(
-            "`{shown}` ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
+    checked(&shown, output)
+}
+
+/// The standard output of a command with a standard input.
+fn input(command: &mut Command, text: &str) -> Result<String> {
+    let shown = shown(command);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().with_context(|| format!("cannot run `{shown}`"))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(text.as_bytes())?;
     }
-    Ok(String::from_utf8(output.stdout)?)
+    checked(&shown, child.wait_with_output()?)
+}
+
+fn checked(shown: &str, output: Output) -> Result<String> {
+    let text = String::from_utf8(output.stdout)?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!("`{shown}` ended with {}:\n{text}{error}", output.status);
+    }
+    Ok(text)
+}
+
+/// Runs one check, whose expectation is one line.
+fn shows(expectation: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+    let start = Instant::now();
+    check().with_context(|| format!("not so: {expectation}"))?;
+    println!("ok {:>5.1} s  {expectation}", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Checks with what status a command ends, and that it says something.
+fn ends(command: &mut Command, status: i32, expected: &str) -> Result<()> {
+    let shown = shown(command);
+    let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(
+        output.status.code() == Some(status) && said.contains(expected),
+        "`{shown}` ended with {}, expected was {status} and {expected:?}:\n{said}",
+        output.status
+    );
+    Ok(())
 }
 
 /// Runs a command and shows its output only if it fails.
@@ -245,13 +311,21 @@ fn readme_of(helm_docs: &Path) -> Result<String> {
     Ok(readme)
 }
 
+fn helm() -> Result<PathBuf> {
+    tool::installed_from_go("helm", "helm.sh/helm/v4/cmd/helm", "4.3.1")
+}
+
+/// The folder of Python and its programs.
+fn python() -> Result<PathBuf> {
+    python::environment("kubernetes-python", FOLDER)
+}
+
 /// Pinned, because later versions may know more rules and fail without a change here.
 struct Tools {
     helm: PathBuf,
     helm_docs: PathBuf,
     kube_score: PathBuf,
     actionlint: PathBuf,
-    /// The folder of Python and its programs.
     python: PathBuf,
 }
 
@@ -259,11 +333,11 @@ impl Tools {
     fn installed() -> Result<Self> {
         let go = tool::installed_from_go;
         Ok(Self {
-            helm: go("helm", "helm.sh/helm/v4/cmd/helm", "4.3.1")?,
+            helm: helm()?,
             helm_docs: Self::helm_docs()?,
             kube_score: go("kube-score", "github.com/zegl/kube-score/cmd/kube-score", "1.20.0")?,
             actionlint: go("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "1.7.12")?,
-            python: python::environment("kubernetes-python", FOLDER)?,
+            python: python()?,
         })
     }
 
@@ -278,17 +352,7 @@ impl Tools {
     /// A Helm command for the chart with a combination of values and placeholder digests.
     fn helm(&self, what: &str, case: &Case) -> Command {
         let mut command = Command::new(&self.helm);
-        command.arg(what).args((what == "template").then_some("rondo")).arg(CHART);
-        for file in &case.files {
-            command.arg("--values").arg(format!("{CHART}/values/{file}.yaml"));
-        }
-        for image in ["rondo", "tools", "app"] {
-            let digest = format!("image.{image}.digest=sha256:{}", "0".repeat(64));
-            command.arg("--set").arg(digest);
-        }
-        for setting in &case.settings {
-            command.arg("--set").arg(setting);
-        }
+        command.arg(what).args((what == "template").then_some("rondo")).args(case.arguments('0'));
         command.current_dir(root());
         command
     }

@@ -1,6 +1,7 @@
 //! Programs that checks need. Each version is installed once, into a cache that outlives the clone.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +10,10 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{cargo, is_installed, run};
 use crate::kafka::cache_directory;
 use crate::python;
+
+/// Compile Go without optimization and debugging information, in 60 % of the time. All programs have the same
+/// options, so that Go's own cache compiles what they share once.
+const GO_OPTIONS: [&str; 3] = ["-trimpath", "-buildvcs=false", "-gcflags=all=-N -l -dwarf=false"];
 
 /// The path of a cargo plugin's program, which is compiled first when the cache has none. The build is not
 /// optimized, because a CI machine may run the program once, for seconds.
@@ -27,20 +32,14 @@ pub fn installed(name: &str, version: &str) -> Result<PathBuf> {
     })
 }
 
-/// The path of a Go program, which is compiled first from `package` when the cache has none. A Go that is
-/// older than the program requires downloads a newer toolchain, from Go 1.21 on.
+/// The path of a Go program, which is compiled first from `package` when the cache has none.
 pub fn installed_from_go(name: &str, package: &str, version: &str) -> Result<PathBuf> {
     cached(name, version, |folder| {
-        if !is_installed("go", "version") {
-            bail!(
-                "Go 1.21 or newer is needed once, to compile {name} (Debian 13: `apt-get install \
-                 golang-go`, macOS: `brew install go`; Debian 12's Go is too old)"
-            );
-        }
-        run(Command::new("go")
-            .args(["install", "-trimpath", &format!("{package}@v{version}")])
-            .env("GOBIN", folder.join("bin"))
-            .env("GOFLAGS", "-buildvcs=false"))
+        run(go(name)?
+            .arg("install")
+            .args(GO_OPTIONS)
+            .arg(format!("{package}@v{version}"))
+            .env("GOBIN", folder.join("bin")))
     })
 }
 
@@ -55,6 +54,51 @@ pub fn installed_from_python(name: &str, module: &str, version: &str) -> Result<
     let mut command = Command::new(program.with_file_name("python"));
     command.args(["-m", module]);
     Ok(command)
+}
+
+/// The path of the Go program in a folder of this repository, which is compiled first when the cache has none
+/// of the same sources and version. `link` are options of the linker.
+pub fn built_from_go(name: &str, source: &Path, version: &str, link: &str) -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    for file in ["go.mod", "go.sum", "main.go"] {
+        fs::read(source.join(file))
+            .with_context(|| format!("cannot read {file} of {name}"))?
+            .hash(&mut hasher);
+    }
+    let version = format!("{version}-{:016x}", hasher.finish());
+    cached(name, &version, |folder| {
+        println!("compiling {name} takes some minutes, once");
+        run(go(name)?
+            .arg("build")
+            .args(GO_OPTIONS)
+            .args(["-ldflags", link, "-o"])
+            .arg(folder.join("bin").join(name))
+            .current_dir(source))
+    })
+}
+
+/// The folder of a Go module's files, which is downloaded first. Go keeps it and verifies its checksum.
+pub fn go_module(path: &str, version: &str) -> Result<PathBuf> {
+    let module = format!("{path}@v{version}");
+    run(go(path)?.args(["mod", "download", &module]))
+        .with_context(|| format!("cannot download {module}; is there a network connection?"))?;
+    let found = go(path)?.args(["list", "-m", "-f", "{{.Dir}}", &module]).output()?;
+    Ok(PathBuf::from(String::from_utf8(found.stdout)?.trim()))
+}
+
+/// Go that compiles, or a message. A Go that is older than a program requires downloads a newer toolchain, from
+/// Go 1.21 on.
+fn go(name: &str) -> Result<Command> {
+    if !is_installed("go", "version") {
+        bail!(
+            "Go 1.21 or newer is needed once, for {name} (Debian 13: `apt-get install golang-go`, macOS: \
+             `brew install go`; Debian 12's Go is too old)"
+        );
+    }
+    let mut go = Command::new("go");
+    // The compiler collects less of its garbage.
+    go.env("CGO_ENABLED", "0").env("GOGC", "400");
+    Ok(go)
 }
 
 /// The path of `bin/NAME` in the cache. `install` fills a temporary folder, which is renamed when it is

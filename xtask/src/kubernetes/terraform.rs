@@ -12,21 +12,33 @@ use crate::tool;
 
 const FOLDER: &str = "k8s/terraform";
 
+/// Downloads what the checks need.
+pub fn fetch() -> Result<()> {
+    hclfmt()?;
+    checkov().map(drop)
+}
+
 /// Every check. `xtask/kubernetes/terraform.yaml` stands for the providers' schemas, which only their download has;
 /// the workflow `terraform` validates with these.
 pub fn check(tools: &Tools) -> Result<()> {
-    let hclfmt =
-        tool::installed_from_go("hclfmt", "github.com/hashicorp/hcl/v2/cmd/hclfmt", "2.24.0")?;
     let files = files(&root().join(FOLDER))?;
     ensure!(!files.is_empty(), "no module in {FOLDER}");
-    quiet(Command::new(hclfmt).arg("-require-no-change").args(files))?;
+    quiet(Command::new(hclfmt()?).arg("-require-no-change").args(files))?;
     run(tools.python("terraform.py").arg(FOLDER))?;
-    let mut checkov = tool::installed_from_python("checkov", "checkov.main", "3.3.30")?;
+    let mut checkov = checkov()?;
     // A skipped check has its reason beside the resource.
     checkov.args(["--directory", FOLDER, "--framework", "terraform"]);
     // Without its guidelines, which are on a server.
     checkov.args(["--skip-download", "--compact", "--quiet"]);
     quiet(checkov.current_dir(root()))
+}
+
+fn hclfmt() -> Result<PathBuf> {
+    tool::installed_from_go("hclfmt", "github.com/hashicorp/hcl/v2/cmd/hclfmt", "2.24.0")
+}
+
+fn checkov() -> Result<Command> {
+    tool::installed_from_python("checkov", "checkov.main", "3.3.30")
 }
 
 /// The `.tf` files of all modules.
