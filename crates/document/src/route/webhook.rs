@@ -140,7 +140,8 @@ Each event of these types that happens from now on is sent as a POST of its JSON
 document describes it. Requests are signed as [Standard Webhooks](https://www.standardwebhooks.com) 1.0 \
 says: `webhook-id` is the event's id and the same at every attempt, `webhook-timestamp` is the time of \
 the attempt, and `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body` \
-with the bytes after `whsec_` as the key.
+with the bytes after `whsec_` as the key. `traceparent` (W3C Trace Context) continues the trace of the \
+request that caused the event.
 
 A 2xx response within 15 seconds is success. Redirects are not followed. Any other attempt is repeated \
 after {}, or later if `Retry-After` says so. A 410 disables the webhook at once. 5 days of failures \
