@@ -40,6 +40,18 @@ pub fn limited(text: &str, max: usize) -> Result<String, Violation> {
     }
 }
 
+/// A colour: `#` and six hexadecimal digits, in lower case.
+///
+/// # Errors
+/// `malformed`.
+pub fn color(text: &str) -> Result<String, Violation> {
+    let is_color = text.strip_prefix('#').is_some_and(|digits| {
+        digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    let malformed = Violation::Malformed { expected: "a colour such as #1e90ff" };
+    is_color.then(|| text.to_ascii_lowercase()).ok_or(malformed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +70,13 @@ mod tests {
         }
         assert!(key(&"x".repeat(255)).is_ok());
         assert!(key(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn colors() {
+        assert_eq!(color("#1E90FF").as_deref(), Ok("#1e90ff"));
+        for text in ["#12345", "#1234567", "123456", "#12345g", "#１２３４５６", "", "red"] {
+            assert_eq!(color(text).map_err(Violation::code), Err("malformed"), "{text}");
+        }
     }
 }
