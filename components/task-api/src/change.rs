@@ -170,7 +170,7 @@ impl Current {
     pub fn read(answer: &Answer, user_time_zone: &str) -> Result<Self, Refusal> {
         let task: Value = serde_json::from_str(&answer.task)
             .map_err(|error| Refusal::internal(format!("stored task: {error}")))?;
-        let fields = task_body::from_answer(&task)
+        let fields = task_body::from_answer(task)
             .map_err(|_| Refusal::internal("a stored task breaks the rules of this version"))?;
         Ok(Self { fields, user_zone: stored_zone(user_time_zone)?, now: clock::now() })
     }

@@ -80,12 +80,16 @@ pub fn patch(
     read(Reader::new(&target), default_zone, now)
 }
 
-/// The fields of a task in the form of responses, which this program has written itself.
+/// The fields of a stored task, in the form of responses. The schema of the next release may add fields that
+/// this program does not know.
 ///
 /// # Errors
 /// If another version of the rules wrote it.
-pub fn from_answer(task: &Value) -> Result<TaskFields, Vec<FieldError>> {
-    create(task, &Zone::utc(), Instant::UNIX_EPOCH)
+pub fn from_answer(mut task: Value) -> Result<TaskFields, Vec<FieldError>> {
+    if let Value::Object(members) = &mut task {
+        members.retain(|name, _| task_field::find(name).is_some());
+    }
+    create(&task, &Zone::utc(), Instant::UNIX_EPOCH)
 }
 
 /// The same task in another zone.
@@ -262,7 +266,10 @@ mod tests {
         assert_eq!(answered["due_date"], "2031-01-31T08:00:00Z");
         assert_eq!(answered["reminder_offset"], "PT1H");
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
-        assert_eq!(from_answer(&answered).unwrap(), fields);
+        assert_eq!(from_answer(answered.clone()).unwrap(), fields);
+        let mut later = answered;
+        later["a_field_of_the_next_release"] = json!(1);
+        assert_eq!(from_answer(later).unwrap(), fields);
         let day = ReminderOffset::parse("P1D").unwrap();
         let stored = to_stored(&fields, &[day], Instant::UNIX_EPOCH);
         assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
