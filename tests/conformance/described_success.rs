@@ -33,6 +33,9 @@ async fn every_success_is_reached() {
     let http = Client::new(up.http());
     let mut owner = Owner::admin(&up, EMAIL).await;
     remind_twice(&owner).await;
+    // With the owner's own, more than a page of one.
+    let list = json!({"name": "another"});
+    owner.user.client.post("/api/lists", &list).await.expect("an answer").expect(201);
     let operations = operations(&up.http()).await;
     let mut reached = Reached::new();
     for operation in &operations {
@@ -50,7 +53,8 @@ async fn every_success_is_reached() {
         if ENDS_SESSIONS.contains(&operation.id.as_str()) {
             owner.user = story::login(&up.http(), EMAIL).await;
         }
-        const TAKES_AWAY: [&str; 3] = ["deleteApiToken", "deleteWebhook", "resetPassword"];
+        const TAKES_AWAY: [&str; 4] =
+            ["deleteApiToken", "deleteList", "deleteWebhook", "resetPassword"];
         if TAKES_AWAY.iter().any(|id| operation.id.starts_with(id)) {
             owner = Owner::of(owner.user).await;
         }

@@ -6,7 +6,7 @@
 use rondo_database::{Role, Session};
 use rondo_domain::search;
 use rondo_testkit::database::TestDatabase;
-use rondo_testkit::population::Population;
+use rondo_testkit::population::{LISTS_PER_USER, Population};
 use rondo_tests::source::{files, text};
 use serde_json::Value;
 use tokio_postgres::SimpleQueryMessage;
@@ -97,13 +97,13 @@ async fn run(session: &Session, case: &Case, mode: &str) -> Work {
 
 /// The lists in all orders: without filters, continued after a cursor, and with each filter.
 fn lists(user: i64, tasks: i64) -> Vec<Case> {
-    const NONE: [&str; 10] = ["NULL"; 10];
+    const NONE: [&str; 11] = ["NULL"; 11];
     let filtered = |place: usize, value: &'static str| {
         let mut filters = NONE;
         filters[place] = value;
         filters.join(", ")
     };
-    // In the order of $2 to $11.
+    // In the order of $2 to $12.
     let filters = [
         filtered(0, "'the roof'"),
         filtered(0, "'no such thing'"),
@@ -116,6 +116,8 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
         filtered(7, "false"),
         filtered(8, "7"),
         filtered(9, "'2025-03-01T00:00:00Z'"),
+        filtered(10, "2"),
+        filtered(10, "0"),
     ];
     let orders = [
         ("created_at", "'2025-02-01T00:00:00Z'"),
@@ -172,14 +174,17 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         let ids = "'{1,2002,4003,7}'";
         let rest = format!(
             "'fix', {}, {after}, {LIMIT}, 0, {ids}, '{sort_by}', {ascending}",
-            ["NULL"; 9].join(", ")
+            ["NULL"; 10].join(", ")
         );
         case("tasks_found", &rest, 4, 4)
     };
     vec![
-        // Tasks and tombstones, and one row each of revision and horizon.
-        case("changes", &format!("0, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
-        case("changes", &format!("9900, {LIMIT}"), 2 * BESIDES, 2 * BESIDES),
+        // Tasks, lists and tombstones, and one row each of revision and horizon.
+        case("changes", &format!("0, {LIMIT}"), 3 * BESIDES, 3 * BESIDES),
+        case("changes", &format!("9900, {LIMIT}"), 3 * BESIDES, 3 * BESIDES),
+        case("lists", &format!("NULL, NULL, {LIMIT}"), LISTS_PER_USER, BESIDES),
+        case("lists", &format!("false, 'a0', {LIMIT}"), LISTS_PER_USER, BESIDES),
+        case("list", "1", 1, 0),
         // Candidates of a phrase are checked one by one.
         case("search", &format!("'{}', 1001", pieces("fix the roof")), tasks / 20, 0),
         case("search", &format!("'{}', 1001", pieces("no later than")), 1_001, 0),
@@ -229,7 +234,11 @@ async fn no_list_reads_or_sorts_more_than_needed() {
     let unseen: Vec<_> = files("sql")
         .into_iter()
         .filter(|path| path.starts_with("components/task-api") && !seen(path))
-        .filter(|path| text(path).contains("FROM tasks") || text(path).contains("FROM reminders"))
+        .filter(|path| {
+            ["tasks", "lists", "reminders"]
+                .iter()
+                .any(|table| text(path).contains(&format!("FROM {table}")))
+        })
         .collect();
     assert!(unseen.is_empty(), "{unseen:?}");
 }

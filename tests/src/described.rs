@@ -105,6 +105,7 @@ impl Operation {
     pub fn body(&self) -> Value {
         match self.id.trim_end_matches("Own") {
             "createTask" | "replaceTask" | "changeTask" => json!({"title": "changed"}),
+            "createList" | "replaceList" | "changeList" => json!({"name": "changed"}),
             "changeTag" => json!({"color": "#336699"}),
             "createReminder" => json!({"offset": "PT5M"}),
             "snoozeReminder" => json!({"for": "PT10M"}),
@@ -122,12 +123,13 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A user with a recurring task that has a reminder, a further reminder, a tag, an API token, and a disabled
-/// webhook with a delivery.
+/// A user with a recurring task that has a reminder, a further reminder and a tag, with a list, an API token,
+/// and a disabled webhook with a delivery.
 pub struct Owner {
     pub user: User,
     pub task: i64,
     pub reminder: i64,
+    list: i64,
     token: i64,
     webhook: i64,
     delivery: i64,
@@ -168,6 +170,7 @@ impl Owner {
             id(user.client.post(path, &body).await.expect("an answer").expect(201).json())
         };
         let (task, reminder) = task_with_reminder(&user).await;
+        let list = made("/api/lists", json!({"name": "mine"})).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
         let token = made("/api/auth/tokens", token).await;
         let webhook = made("/api/webhooks", json!({"url": HOOK, "events": ["series.ended"]})).await;
@@ -176,7 +179,7 @@ impl Owner {
         disabled.expect("an answer").expect(200);
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
-        Self { user, task, reminder, token, webhook, delivery }
+        Self { user, task, reminder, list, token, webhook, delivery }
     }
 
     /// Replaces the task by a new one with tag and reminder.
@@ -195,6 +198,7 @@ impl Owner {
             .replace("{user_id}", &user_id.to_string())
             .replace("{id}", &self.task.to_string())
             .replace("{reminder_id}", &self.reminder.to_string())
+            .replace("{list_id}", &self.list.to_string())
             .replace("{token_id}", &self.token.to_string())
             .replace("{webhook_id}", &self.webhook.to_string())
             .replace("{delivery_id}", &self.delivery.to_string())

@@ -20,10 +20,13 @@ const TAGS: [&str; 3] = ["a", "b", "c"];
 /// How long the last effects may take.
 const SOON: Duration = Duration::from_secs(30);
 
-/// A follower's tasks and position.
+/// A user's tasks and lists, each by its kind and id.
+type State = BTreeMap<(&'static str, i64), Value>;
+
+/// A follower's tasks, lists and position.
 #[derive(Default)]
 struct Replica {
-    tasks: BTreeMap<i64, Value>,
+    state: State,
     revision: i64,
     /// The last page's cursor, while there is more.
     cursor: Option<String>,
@@ -45,11 +48,15 @@ impl Replica {
             let revision = change["revision"].as_i64().expect("a revision");
             assert!(revision > self.revision, "{query} went back: {page}");
             self.revision = revision;
+            let (kind, id_of) = match change["task"].is_object() || change["task_id"].is_i64() {
+                true => ("task", "task_id"),
+                false => ("list", "list_id"),
+            };
             if change["op"] == "delete" {
-                self.tasks.remove(&change["task_id"].as_i64().expect("an id"));
+                self.state.remove(&(kind, change[id_of].as_i64().expect("an id")));
             } else {
-                assert_eq!(change["task"]["revision"], revision);
-                self.tasks.insert(id(&change["task"]), change["task"].clone());
+                assert_eq!(change[kind]["revision"], revision);
+                self.state.insert((kind, id(&change[kind])), change[kind].clone());
             }
         }
         let has_more = page["has_more"].as_bool().expect("a flag");
@@ -67,11 +74,15 @@ fn id(task: &Value) -> i64 {
 }
 
 /// One random write. Another writer may have removed the task in the meantime.
-async fn write(client: &Client, random: &mut StdRng, known: &Mutex<Vec<i64>>) {
-    let some = {
+async fn write(client: &Client, random: &mut StdRng, [tasks, lists]: [&Mutex<Vec<i64>>; 2]) {
+    let mut some = |known: &Mutex<Vec<i64>>| {
         let known = known.lock().unwrap();
         known.get(random.random_range(0..known.len().max(1))).copied()
     };
+    let (some, list) = (some(tasks), some(lists));
+    if random.random_bool(0.3) {
+        return write_list(client, random, some, list, lists).await;
+    }
     let (method, path, body) = match (random.random_range(0..10), some) {
         (0..=3, _) | (_, None) => {
             let tag = TAGS[random.random_range(0..TAGS.len())];
@@ -97,29 +108,62 @@ async fn write(client: &Client, random: &mut StdRng, known: &Mutex<Vec<i64>>) {
     };
     let answer = client.request(method, &path).json(&body).send().await.expect("an answer");
     match answer.status.as_u16() {
-        201 => known.lock().unwrap().push(id(&answer.json())),
+        201 => tasks.lock().unwrap().push(id(&answer.json())),
         // 503: other writers were faster three times.
         200 | 204 | 404 | 503 => {}
         status => panic!("{status}: {}", answer.text()),
     }
 }
 
-/// Every task according to the list.
-async fn listed(client: &Client) -> Result<BTreeMap<i64, Value>, String> {
-    let answer = client.get("/api/tasks?limit=500").await.map_err(|error| error.to_string())?;
-    let tasks = answer.expect(200).json();
-    Ok(tasks.as_array().expect("tasks").iter().map(|task| (id(task), task.clone())).collect())
+/// One random write of a list, or of a task's list.
+async fn write_list(
+    client: &Client,
+    random: &mut StdRng,
+    task: Option<i64>,
+    list: Option<i64>,
+    lists: &Mutex<Vec<i64>>,
+) {
+    let name = json!({"name": format!("l{}", random.random_range(0..99))});
+    let (method, path, body) = match (random.random_range(0..10), task, list) {
+        (0..=2, ..) | (_, _, None) | (_, None, _) => (Method::POST, "/api/lists".to_owned(), name),
+        (3..=7, Some(task), Some(list)) => {
+            (Method::PATCH, format!("/api/tasks/{task}"), json!({ "list_id": list }))
+        }
+        (8, _, Some(list)) => (Method::PATCH, format!("/api/lists/{list}"), name),
+        (_, _, Some(list)) => {
+            let fate = if random.random_bool(0.5) { "inbox" } else { "delete" };
+            (Method::DELETE, format!("/api/lists/{list}?tasks={fate}"), json!({}))
+        }
+    };
+    let answer = client.request(method, &path).json(&body).send().await.expect("an answer");
+    match answer.status.as_u16() {
+        201 => lists.lock().unwrap().push(id(&answer.json())),
+        // 422: another writer has deleted the list.
+        200 | 204 | 404 | 422 | 503 => {}
+        status => panic!("{status}: {}", answer.text()),
+    }
+}
+
+/// Every task and list according to the routes that list them.
+async fn listed(client: &Client) -> Result<State, String> {
+    let mut state = State::new();
+    for (kind, path) in [("task", "/api/tasks?limit=500"), ("list", "/api/lists?limit=500")] {
+        let answer = client.get(path).await.map_err(|error| error.to_string())?.expect(200).json();
+        let items = answer.as_array().expect("a list").iter();
+        state.extend(items.map(|item| ((kind, id(item)), item.clone())));
+    }
+    Ok(state)
 }
 
 async fn follow_while_others_write(user: &User, seed: u64) {
-    let known = Arc::new(Mutex::new(Vec::new()));
+    let known: [Arc<Mutex<Vec<i64>>>; 2] = Default::default();
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (client, known) = (user.client.clone(), Arc::clone(&known));
+            let (client, known) = (user.client.clone(), known.clone());
             tokio::spawn(async move {
                 let mut random = StdRng::seed_from_u64(seed + writer);
                 for _ in 0..WRITES_PER_WRITER {
-                    write(&client, &mut random, &known).await;
+                    write(&client, &mut random, known.each_ref().map(|ids| &**ids)).await;
                 }
             })
         })
@@ -149,8 +193,8 @@ async fn follow_while_others_write(user: &User, seed: u64) {
         // Successors of recurring tasks appear shortly after the last write.
         eventually("equal states", SOON, async || {
             while replica.poll(&user.client, &mut random).await? {}
-            let tasks = listed(&user.client).await?;
-            if replica.tasks == tasks { Ok(()) } else { Err(format!("{} tasks", tasks.len())) }
+            let state = listed(&user.client).await?;
+            if replica.state == state { Ok(()) } else { Err(format!("{} entries", state.len())) }
         })
         .await;
     }

@@ -2,8 +2,8 @@
 //!
 //! A session is in the hub before the first page is read. A change committed before that page is in a page;
 //! one committed after it has a higher revision than [`Page::current`] and comes live. So changes up to that
-//! revision come from pages, later ones from the queue. A task that changes while pages are read drops out of
-//! the remaining pages and comes live.
+//! revision come from pages, later ones from the queue. What changes while pages are read drops out of the
+//! remaining pages and comes live.
 
 use rondo_contract::change_position::{Position, ResetRequired};
 
@@ -33,13 +33,20 @@ pub struct Page {
     pub changes: Vec<Change>,
 }
 
-/// The current state of a changed task.
+/// The current state of a changed task or list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub revision: i64,
-    pub task_id: i64,
-    /// JSON; none if the task was deleted.
-    pub task: Option<String>,
+    pub of: Changed,
+    /// JSON; none if it was deleted.
+    pub state: Option<String>,
+}
+
+/// What has changed, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Changed {
+    Task(i64),
+    List(i64),
 }
 
 /// The progress of a session's catch-up.
@@ -109,7 +116,7 @@ mod tests {
     use super::*;
 
     fn page(current: i64, horizon: i64, revisions: std::ops::Range<i64>) -> Page {
-        let change = |revision| Change { revision, task_id: revision, task: None };
+        let change = |revision| Change { revision, of: Changed::Task(revision), state: None };
         Page { current, horizon, changes: revisions.map(change).collect() }
     }
 

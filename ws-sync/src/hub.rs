@@ -189,7 +189,7 @@ impl Drop for Registration {
     }
 }
 
-/// The members of an event that a frame needs; the task is passed on unparsed.
+/// The members of an event that a frame needs; the task or list is passed on unparsed.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
@@ -199,10 +199,13 @@ struct Event<'a> {
     #[serde(borrow)]
     event_type: Cow<'a, str>,
     user_id: i64,
-    task_id: i64,
     revision: i64,
+    task_id: Option<i64>,
     #[serde(borrow)]
-    task_data: &'a RawValue,
+    task_data: Option<&'a RawValue>,
+    list_id: Option<i64>,
+    #[serde(borrow)]
+    list_data: Option<&'a RawValue>,
 }
 
 fn live_frame(user_id: i64, value: &str) -> Result<Frame, String> {
@@ -213,17 +216,24 @@ fn live_frame(user_id: i64, value: &str) -> Result<Frame, String> {
     if event.user_id != user_id {
         return Err("it is of another user than its key says".to_owned());
     }
-    // The data of a deletion is the former task; a device has to remove it.
-    let task = (event.event_type != "task.deleted").then(|| event.task_data.to_owned());
-    let frame = ServerFrame::TaskUpdated {
-        event_id: event.event_id.into_owned(),
-        event_type: event.event_type.into_owned(),
-        revision: event.revision,
-        task_id: event.task_id,
-        task,
+    // The data of a deletion is what was deleted; a device has to remove it.
+    let is_deletion = event.event_type.ends_with(".deleted");
+    let state = |data: &RawValue| (!is_deletion).then(|| data.to_owned());
+    let (event_id, event_type) = (event.event_id.into_owned(), event.event_type.into_owned());
+    let revision = event.revision;
+    let frame = match (event.task_id.zip(event.task_data), event.list_id.zip(event.list_data)) {
+        (Some((task_id, data)), _) => {
+            let task = state(data);
+            ServerFrame::TaskUpdated { event_id, event_type, revision, task_id, task }
+        }
+        (None, Some((list_id, data))) => {
+            let list = state(data);
+            ServerFrame::ListUpdated { event_id, event_type, revision, list_id, list }
+        }
+        (None, None) => return Err("it is about neither a task nor a list".to_owned()),
     };
     let text = serde_json::to_string(&frame).map_err(|error| error.to_string())?;
-    Ok(Frame { revision: event.revision, text: text.into(), trace: None })
+    Ok(Frame { revision, text: text.into(), trace: None })
 }
 
 #[cfg(test)]
@@ -263,11 +273,28 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_frames_of_its_own() {
+        let hub = open_hub();
+        let session = hub.register(1).unwrap();
+        let next = |revision: i64, event_type: &str| {
+            let event = event(1, revision, event_type).replace("task_", "list_");
+            hub.publish(1, &event, None);
+            session.queue().take().unwrap().unwrap().text
+        };
+        assert_eq!(
+            next(9, "list.created").as_str(),
+            r#"{"type":"list.updated","event_id":"e9","event_type":"list.created","revision":9,"list_id":4,"list":{"title":"a \"b\""}}"#
+        );
+        assert!(next(10, "list.deleted").ends_with(r#""list":null}"#));
+    }
+
+    #[test]
     fn an_unreadable_event_makes_only_its_user_resume() {
         for bad in [
             "{".to_owned(),
             event(2, 3, "task.updated"),
             event(1, 3, "task.updated").replace("1.2", "2.0"),
+            event(1, 3, "filter.updated").replace("task_", "filter_"),
         ] {
             let hub = open_hub();
             let sessions = [1, 2].map(|user| hub.register(user).unwrap());

@@ -14,7 +14,7 @@ use rondo_telemetry::{LineLimit, Span};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::catch_up::{CatchUp, Change, Step};
+use crate::catch_up::{CatchUp, Change, Changed, Step};
 use crate::close::CloseReason;
 use crate::credential::Credential;
 use crate::hub::Registration;
@@ -326,10 +326,13 @@ async fn close(socket: &mut WebSocket, reason: CloseReason) {
     }
 }
 
-fn snapshot(change: Change) -> Utf8Bytes {
+fn snapshot(Change { revision, of, state }: Change) -> Utf8Bytes {
     // Postgres built it, so it is JSON.
-    let task = change.task.and_then(|text| RawValue::from_string(text).ok());
-    encode(&ServerFrame::TaskSnapshot { revision: change.revision, task_id: change.task_id, task })
+    let state = state.and_then(|text| RawValue::from_string(text).ok());
+    encode(&match of {
+        Changed::Task(task_id) => ServerFrame::TaskSnapshot { revision, task_id, task: state },
+        Changed::List(list_id) => ServerFrame::ListSnapshot { revision, list_id, list: state },
+    })
 }
 
 fn encode(frame: &ServerFrame) -> Utf8Bytes {

@@ -9,7 +9,7 @@ use rondo_domain::email;
 use rondo_telemetry::PoolUse;
 use tokio::sync::Semaphore;
 
-use crate::catch_up::{Change, Page, PageRequest};
+use crate::catch_up::{Change, Changed, Page, PageRequest};
 
 /// Maximum number of connections to Postgres. After an interruption all devices come back at once, and take
 /// turns.
@@ -37,7 +37,8 @@ struct PageRow {
     horizon: i64,
     revision: Option<i64>,
     task_id: Option<i64>,
-    task: Option<String>,
+    list_id: Option<i64>,
+    state: Option<String>,
 }
 
 /// Why a read failed. The client is asked to resume.
@@ -80,10 +81,11 @@ impl Store {
         let rows: Vec<PageRow> = self.database.all(query).await?;
         let mut page = Page::default();
         page.changes.reserve_exact(rows.len());
-        for PageRow { current, horizon, revision, task_id, task } in rows {
+        for PageRow { current, horizon, revision, task_id, list_id, state } in rows {
             (page.current, page.horizon) = (current, horizon);
-            if let (Some(revision), Some(task_id)) = (revision, task_id) {
-                page.changes.push(Change { revision, task_id, task });
+            let of = task_id.map(Changed::Task).or(list_id.map(Changed::List));
+            if let (Some(revision), Some(of)) = (revision, of) {
+                page.changes.push(Change { revision, of, state });
             }
         }
         Ok(page)

@@ -1,11 +1,11 @@
 //! Writers, a relay that repeats events and a device that comes and goes, in any order: the device ends with
-//! exactly the user's tasks, and revisions only increase.
+//! exactly the user's tasks and lists, and revisions only increase.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ws_sync::catch_up::{CatchUp, Change, Page, PageRequest};
+use ws_sync::catch_up::{CatchUp, Change, Changed, Page, PageRequest};
 use ws_sync::hub::{Hub, Registration};
 
 const USER: i64 = 1;
@@ -14,33 +14,37 @@ const USER: i64 = 1;
 #[derive(Default)]
 struct World {
     revision: i64,
-    /// Revision of each task, which represents the task's content.
-    tasks: BTreeMap<i64, i64>,
-    deletions: BTreeMap<i64, i64>,
+    /// Revision of each task and list, which represents its content.
+    states: BTreeMap<Changed, i64>,
+    deletions: BTreeMap<i64, Changed>,
     events: Vec<String>,
     relayed: usize,
 }
 
 impl World {
-    fn write(&mut self, task_id: i64) {
+    fn write(&mut self, of: Changed) {
         self.revision += 1;
-        self.tasks.insert(task_id, self.revision);
-        self.record(task_id, "task.updated");
+        self.states.insert(of, self.revision);
+        self.record(of, "updated");
     }
 
-    fn delete(&mut self, task_id: i64) {
-        if self.tasks.remove(&task_id).is_some() {
+    fn delete(&mut self, of: Changed) {
+        if self.states.remove(&of).is_some() {
             self.revision += 1;
-            self.deletions.insert(self.revision, task_id);
-            self.record(task_id, "task.deleted");
+            self.deletions.insert(self.revision, of);
+            self.record(of, "deleted");
         }
     }
 
-    fn record(&mut self, task_id: i64, event_type: &str) {
+    fn record(&mut self, of: Changed, what: &str) {
         let revision = self.revision;
+        let (kind, id) = match of {
+            Changed::Task(id) => ("task", id),
+            Changed::List(id) => ("list", id),
+        };
         self.events.push(format!(
-            r#"{{"event_id":"e","schema_version":"1.0","event_type":"{event_type}","task_id":{task_id},
-            "user_id":{USER},"revision":{revision},"task_data":{revision}}}"#
+            r#"{{"event_id":"e","schema_version":"1.0","event_type":"{kind}.{what}","{kind}_id":{id},
+            "user_id":{USER},"revision":{revision},"{kind}_data":{revision}}}"#
         ));
     }
 
@@ -53,17 +57,17 @@ impl World {
     /// The result of `catch_up.sql`.
     fn page(&self, request: PageRequest) -> Page {
         let until = request.until.unwrap_or(self.revision);
-        let tasks = self.tasks.iter().map(|(id, revision)| Change {
+        let states = self.states.iter().map(|(of, revision)| Change {
             revision: *revision,
-            task_id: *id,
-            task: Some(revision.to_string()),
+            of: *of,
+            state: Some(revision.to_string()),
         });
-        let deletions = self.deletions.iter().map(|(revision, id)| Change {
+        let deletions = self.deletions.iter().map(|(revision, of)| Change {
             revision: *revision,
-            task_id: *id,
-            task: None,
+            of: *of,
+            state: None,
         });
-        let mut changes: Vec<Change> = tasks
+        let mut changes: Vec<Change> = states
             .chain(deletions)
             .filter(|change| change.revision > request.after && change.revision <= until)
             .collect();
@@ -73,10 +77,10 @@ impl World {
     }
 }
 
-/// A device: its tasks, and its session if it has one.
+/// A device: its tasks and lists, and its session if it has one.
 #[derive(Default)]
 struct Device {
-    tasks: BTreeMap<i64, i64>,
+    states: BTreeMap<Changed, i64>,
     cursor: i64,
     session: Option<(Registration, Option<CatchUp>)>,
 }
@@ -101,32 +105,37 @@ impl Device {
                 *catch_up = None;
             }
             for change in page.changes {
-                self.apply(change.revision, change.task_id, change.task.is_some());
+                self.apply(change.revision, change.of, change.state.is_some());
             }
             return true;
         }
         let Some(frame) = queue.take().unwrap() else { return false };
         let frame: serde_json::Value = serde_json::from_str(&frame.text).unwrap();
         let number = |member: &str| frame[member].as_i64().unwrap();
-        self.apply(number("revision"), number("task_id"), !frame["task"].is_null());
+        let (of, state) = match frame["type"].as_str() {
+            Some("task.updated") => (Changed::Task(number("task_id")), &frame["task"]),
+            Some("list.updated") => (Changed::List(number("list_id")), &frame["list"]),
+            other => panic!("a live frame of type {other:?}"),
+        };
+        self.apply(number("revision"), of, !state.is_null());
         true
     }
 
-    fn apply(&mut self, revision: i64, task_id: i64, exists: bool) {
+    fn apply(&mut self, revision: i64, of: Changed, exists: bool) {
         assert!(revision > self.cursor, "{revision} after {}", self.cursor);
         self.cursor = revision;
         if exists {
-            self.tasks.insert(task_id, revision);
+            self.states.insert(of, revision);
         } else {
-            self.tasks.remove(&task_id);
+            self.states.remove(&of);
         }
     }
 }
 
 #[derive(Debug, Clone)]
 enum Action {
-    Write(i64),
-    Delete(i64),
+    Write(Changed),
+    Delete(Changed),
     Relay(usize),
     /// The relay goes back by some events, as after a crash.
     Replay(usize),
@@ -134,10 +143,15 @@ enum Action {
     Disconnect,
 }
 
+/// Some of the ids, which collide, are lists.
+fn changed(id: i64) -> Changed {
+    if id % 5 == 0 { Changed::List(id / 5) } else { Changed::Task(id) }
+}
+
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => (0..400_i64).prop_map(Action::Write),
-        2 => (0..400_i64).prop_map(Action::Delete),
+        4 => (0..400_i64).prop_map(|id| Action::Write(changed(id))),
+        2 => (0..400_i64).prop_map(|id| Action::Delete(changed(id))),
         4 => (1..10_usize).prop_map(Action::Relay),
         1 => (1..30_usize).prop_map(Action::Replay),
         4 => Just(Action::Step),
@@ -147,7 +161,7 @@ fn action() -> impl Strategy<Value = Action> {
 
 proptest! {
     #[test]
-    fn a_device_ends_with_the_users_tasks(
+    fn a_device_ends_with_the_users_tasks_and_lists(
         before in 0..350_i64,
         relayed_before in 0..350_usize,
         actions in prop::collection::vec(action(), 0..300),
@@ -155,13 +169,13 @@ proptest! {
         let hub = Arc::new(Hub::default());
         hub.open();
         let mut world = World::default();
-        (0..before).for_each(|task_id| world.write(task_id));
+        (0..before).for_each(|id| world.write(changed(id)));
         world.relay(&hub, relayed_before);
         let mut device = Device::default();
         for action in actions {
             match action {
-                Action::Write(task_id) => world.write(task_id),
-                Action::Delete(task_id) => world.delete(task_id),
+                Action::Write(of) => world.write(of),
+                Action::Delete(of) => world.delete(of),
                 Action::Relay(count) => world.relay(&hub, count),
                 Action::Replay(back) => world.relayed = world.relayed.saturating_sub(back),
                 Action::Step => { device.step(&world, &hub); }
@@ -171,7 +185,7 @@ proptest! {
         while device.step(&world, &hub) {}
         world.relay(&hub, usize::MAX / 2);
         while device.step(&world, &hub) {}
-        prop_assert_eq!(device.tasks, world.tasks);
+        prop_assert_eq!(device.states, world.states);
         prop_assert_eq!(device.cursor, world.revision);
     }
 }

@@ -88,6 +88,15 @@ def new_reminder():
     return made and made[0]["id"]
 
 
+def new_list():
+    """The id of a list; one that is there when the user can have no more."""
+    made = ask("POST", f"/api/{USER_ID}/lists", {"name": f"list {next(number)}"})
+    if made:
+        return made[0]["id"]
+    lists = ask("GET", f"/api/{USER_ID}/lists")
+    return lists and lists[0] and chance.choice(lists[0])["id"]
+
+
 def new_token():
     made = ask("POST", "/api/auth/tokens", {"name": "conformance", "scopes": ["tasks:read"]})
     return made and made[0]["id"]
@@ -173,8 +182,8 @@ def link(path):
 
 def new_path_parameters(parameters):
     """Those of something that exists."""
-    makers = {"id": new_task, "reminder_id": new_reminder, "token_id": new_token,
-              "webhook_id": new_webhook}
+    makers = {"id": new_task, "list_id": new_list, "reminder_id": new_reminder,
+              "token_id": new_token, "webhook_id": new_webhook}
     for name, make in makers.items():
         if name in parameters:
             parameters[name] = make() or parameters[name]
@@ -186,9 +195,11 @@ def new_path_parameters(parameters):
 
 
 def etag(case):
-    """The revision of the task that a path names."""
-    task = ask("GET", f"/api/{USER_ID}/tasks/{case.path_parameters['id']}")
-    return task and task[1]["etag"]
+    """The revision of the task or list that a path names."""
+    named = case.path_parameters
+    path = f"lists/{named['list_id']}" if "list_id" in named else f"tasks/{named['id']}"
+    found = ask("GET", f"/api/{USER_ID}/{path}")
+    return found and found[1]["etag"]
 
 
 @schemathesis.hook
@@ -232,6 +243,8 @@ def before_call(context, case, kwargs):
         if operation in ("register", "resetPassword") and chance.random() < 0.9:
             # Most that are made up are guessed easily.
             case.body["password"] = "battery staple"
+        if isinstance(case.body.get("list_id"), int) and chance.random() < 0.9:
+            case.body["list_id"] = new_list() or case.body["list_id"]
         if TOKENS.get(operation):
             case.body = {**case.body, "token": TOKENS[operation].pop()}
 
@@ -267,6 +280,8 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     r"/(reminder_offset|offset|for) out_of_range",
     # A due date that the stored task does not have.
     r"/(reminder_offset|offset) needs_due_date",
+    # A list that does not exist.
+    r"/list_id unknown_list",
     # Equal tags count once, in whatever case.
     r"/tags too_many",
     # A merge patch of a rule makes sense only together with the stored one.

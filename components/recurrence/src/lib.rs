@@ -11,6 +11,7 @@ mod preview;
 mod store;
 mod successor;
 
+use rondo_contract::capability::RECURRENCE;
 use rondo_contract::cloud_event::Disposition;
 use rondo_contract::event::{EventType, TaskEvent};
 use rondo_guest::Refusal;
@@ -60,6 +61,10 @@ fn handle(batch: Vec<Event>) -> Result<Vec<Disposition>, Unavailable> {
 }
 
 fn handle_one(store: &Store, event: &Event) -> Result<Disposition, DatabaseError> {
+    // A bridge of the release before delivers types that it does not know.
+    if event.event_type.parse().is_ok_and(|event_type| !(RECURRENCE.wants)(event_type)) {
+        return Ok(Disposition::Done);
+    }
     let value = match TaskEvent::parse(&event.data) {
         Ok(value) => value,
         Err(reason) => return Ok(Disposition::Reject { reason }),

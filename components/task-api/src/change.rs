@@ -13,7 +13,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, replayed, task_response};
+use crate::answer::{Answer, replayed, task_response, unknown_list};
 use crate::create::stored_zone;
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
@@ -159,6 +159,7 @@ fn change(
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
+            Outcome::UnknownList => return Err(unknown_list()),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
             Outcome::Conflict(problem, _) => return Err(Refusal::new(problem)),
         }

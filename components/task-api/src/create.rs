@@ -8,7 +8,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::Value;
 
-use crate::answer::{Answer, replayed, task_response};
+use crate::answer::{Answer, replayed, task_response, unknown_list};
 use crate::idempotency::{self, Key};
 use crate::store::{Outcome, Store};
 
@@ -39,6 +39,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
             Outcome::Done(task) => (task, false),
             Outcome::Replayed(task) => (task, true),
             Outcome::KeyReused => return Err(idempotency::reused()),
+            Outcome::UnknownList => return Err(unknown_list()),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
             Outcome::Conflict(problem, other) => {
                 return Err(Refusal::new(problem).header("location", location(user, &other)));

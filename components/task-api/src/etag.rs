@@ -1,15 +1,29 @@
-//! Entity tags: a task's revision in quotes (RFC 9110, sections 8.8.3 and 13.1).
+//! Entity tags: the revision of a task or list in quotes (RFC 9110, sections 8.8.3 and 13.1).
 
 use rondo_contract::problem::ProblemCode;
 use rondo_guest::Refusal;
-use rondo_guest::http::Request;
+use rondo_guest::http::{Request, Response};
 
 pub fn of(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
+/// The response, or 304 if the client has this revision.
+pub fn unless_known(
+    request: &Request,
+    revision: i64,
+    response: impl FnOnce() -> Response,
+) -> Response {
+    let condition = request.header_list("if-none-match");
+    if condition.is_some_and(|condition| matches_weakly(&condition, revision)) {
+        Response::empty(304).header("etag", of(revision))
+    } else {
+        response()
+    }
+}
+
 /// `If-None-Match`, which compares weakly.
-pub fn matches_weakly(condition: &str, revision: i64) -> bool {
+fn matches_weakly(condition: &str, revision: i64) -> bool {
     let tag = of(revision);
     tags(condition).any(|candidate| {
         candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == tag
@@ -24,7 +38,7 @@ impl IfMatch {
         Self(request.header_list("if-match"))
     }
 
-    /// 412 unless the task has the revision that the client expects.
+    /// 412 unless the task or list has the revision that the client expects.
     pub fn check(&self, revision: i64) -> Result<(), Refusal> {
         let tag = of(revision);
         let matches = |condition: &String| tags(condition).any(|t| t == "*" || t == tag);

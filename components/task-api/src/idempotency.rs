@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a repeated request gets the first one's answer.
 
 use rondo_contract::problem::{FieldError, ProblemCode};
+use rondo_contract::query::number;
 use rondo_domain::text;
 use rondo_guest::Refusal;
 use rondo_guest::http::{Method, Request, Response};
@@ -30,9 +31,13 @@ impl Key {
         // Members are sorted, and numbers and strings have one spelling.
         let body = serde_json::to_vec(body)
             .map_err(|error| Refusal::internal(format!("a body that was read: {error}")))?;
-        let (_, path) = request.path().split_once("/tasks").unwrap_or_default();
+        let path = request.path().strip_prefix("/api/").unwrap_or_default();
+        let path = match path.split_once('/') {
+            Some((user, own)) if number(user).is_some() => own,
+            _ => path,
+        };
         Ok(Some(Self {
-            request: format!("POST /tasks{path}"),
+            request: format!("POST /{path}"),
             key,
             body_hash: format!("{:x}", Sha256::digest(body)),
         }))

@@ -18,6 +18,7 @@ mod reminder;
 mod skip;
 mod store;
 mod tag;
+mod task_list;
 
 use rondo_contract::query::number;
 use rondo_domain::access::Scope;
@@ -58,6 +59,8 @@ fn methods(segments: &[&str]) -> Vec<Method> {
         ("tasks", [_, "skip" | "reminders"]) => vec![Post],
         ("changes" | "tags" | "reminders", []) => vec![Get],
         ("tags", [_]) => vec![Put, Delete],
+        ("lists", []) => vec![Get, Post],
+        ("lists", [_]) => vec![Get, Put, Patch, Delete],
         ("reminders", [_]) => vec![Delete],
         ("reminders", [_, "snooze"]) => vec![Post],
         _ => Vec::new(),
@@ -96,12 +99,13 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         "tasks" => tasks(request, user, rest),
         "changes" => changes(request, user, rest),
         "tags" => tags(request, user, rest),
+        "lists" => lists(request, user, rest),
         _ => reminders(request, user, rest),
     }
 }
 
 fn is_area(segment: &str) -> bool {
-    matches!(segment, "tasks" | "changes" | "tags" | "reminders")
+    matches!(segment, "tasks" | "changes" | "tags" | "lists" | "reminders")
 }
 
 fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
@@ -127,6 +131,18 @@ fn tags(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal
         (Method::Get, []) => tag::list(request, user),
         (Method::Put, [name]) => tag::replace(request, user, name),
         (Method::Delete, [name]) => tag::remove(request, user, name),
+        _ => Err(request.unrouted()),
+    }
+}
+
+fn lists(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => task_list::page(request, user),
+        (Method::Post, []) => task_list::create(request, user),
+        (Method::Get, [list]) => task_list::read(request, user, id(list)),
+        (Method::Put, [list]) => task_list::replace(request, user, id(list)),
+        (Method::Patch, [list]) => task_list::patch(request, user, id(list)),
+        (Method::Delete, [list]) => task_list::delete(request, user, id(list)),
         _ => Err(request.unrouted()),
     }
 }
@@ -175,14 +191,8 @@ fn act(
 fn read(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let answer = Store::open()?.task(user, task)?.ok_or_else(Refusal::not_found)?;
-    let unchanged = request
-        .header_list("if-none-match")
-        .is_some_and(|condition| etag::matches_weakly(&condition, answer.revision));
-    Ok(if unchanged {
-        Response::empty(304).header("etag", etag::of(answer.revision))
-    } else {
-        task_response(200, answer)
-    })
+    let revision = answer.revision;
+    Ok(etag::unless_known(request, revision, || task_response(200, answer)))
 }
 
 /// The id in a path. A non-numeric id becomes 0, so that request errors still win over 404.

@@ -150,7 +150,7 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
     }
 }
 
-/// The parameters $1 to $15 of the statements that read a page.
+/// The parameters $1 to $16 of the statements that read a page.
 fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterValue> {
     let after = query.cursor.as_ref();
     let mut parameters = filters.to_vec();
@@ -163,7 +163,7 @@ fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterVal
     parameters
 }
 
-/// The parameters $1 to $11 of the statements.
+/// The parameters $1 to $12 of the statements.
 fn filters(user: i64, query: &TaskQuery, zone: &Zone) -> Vec<ParameterValue> {
     let some_of = |words: Vec<&str>| {
         let words = Some(words).filter(|words| !words.is_empty());
@@ -183,5 +183,6 @@ fn filters(user: i64, query: &TaskQuery, zone: &Zone) -> Vec<ParameterValue> {
         optional(query.has_due_date, boolean),
         optional(query.parent_task_id, int),
         optional(query.updated_since.as_deref(), text),
+        optional(query.list_id, |place| int(place.number())),
     ]
 }

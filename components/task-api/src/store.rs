@@ -142,6 +142,8 @@ pub enum Outcome {
     /// The task has another revision now.
     Stale,
     NotFound,
+    /// The task's list is not one of the user's.
+    UnknownList,
     /// The token's user no longer exists.
     NoUser,
     /// Another task conflicts.
@@ -160,6 +162,7 @@ impl Outcome {
             "key_reused" => Self::KeyReused,
             "stale" => Self::Stale,
             "not_found" => Self::NotFound,
+            "unknown_list" => Self::UnknownList,
             other => match ProblemCode::named(other) {
                 Some(problem) => Self::Conflict(problem, Answer::of(answer)),
                 None => Self::NoUser,

@@ -1,7 +1,7 @@
 //! JSON bodies: a reader that takes an object's members by name and collects all faults, each with its
 //! pointer.
 
-use rondo_domain::Violation;
+use rondo_domain::{ID_MAX, Violation};
 use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
@@ -168,6 +168,16 @@ pub fn text<T>(
 /// `malformed`.
 pub fn integer(value: &Value) -> Result<i64, Violation> {
     value.as_i64().ok_or(Violation::Malformed { expected: "an integer" })
+}
+
+/// An id, at least 1.
+///
+/// # Errors
+/// `malformed`, `out_of_range`.
+pub fn id(value: &Value) -> Result<i64, Violation> {
+    let range = Violation::OutOfRange { min: 1, max: ID_MAX, unit: "" };
+    let id = integer(value)?;
+    (1..=ID_MAX).contains(&id).then_some(id).ok_or(range)
 }
 
 /// # Errors

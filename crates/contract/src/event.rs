@@ -1,4 +1,4 @@
-//! Events: facts about a task, a reminder or a notification, in the past tense.
+//! Events: facts about a task, a list, a reminder or a notification, in the past tense.
 //!
 //! [`EVENTS`] defines for each type its name, its topics, whether webhooks can subscribe to it, and the
 //! members of its value. The database writes the value in the same transaction as the change; [`TaskEvent`]
@@ -7,10 +7,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rondo_domain::list::TaskFate;
 use rondo_domain::task::{EditScope, Status};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::list_body::LIST_MEMBERS;
 use crate::member::{Kind, Member};
 use crate::topic::{DLQ_EVENTS, REMINDERS, TASK_EVENTS, TASK_UPDATES, Topic};
 
@@ -26,6 +28,9 @@ pub enum EventType {
     TaskReopened,
     TaskSkipped,
     TaskDeleted,
+    ListCreated,
+    ListUpdated,
+    ListDeleted,
     SeriesEnded,
     ReminderScheduled,
     ReminderDue,
@@ -43,7 +48,7 @@ pub struct EventFacts {
     pub name: &'static str,
     /// The topics that carry it, each with the same event id.
     pub topics: &'static [&'static Topic],
-    /// Whether the event is a change of a task, which takes one of its user's revisions.
+    /// Whether the event is a change of a task or list, which takes one of its user's revisions.
     pub takes_revision: bool,
     /// Whether webhooks can subscribe to it.
     pub is_for_webhooks: bool,
@@ -74,6 +79,14 @@ const NOTIFICATION_MEMBERS: &[Member] = &[
     Member::new("channel", Kind::Words(&["email"])),
 ];
 
+const LIST_CHANGE_MEMBERS: &[Member] = &[
+    Member::new("list_id", Kind::Id),
+    Member::new("user_id", Kind::Id),
+    Member::new("revision", Kind::Integer { min: 1 }),
+    // The list after the change; before it, when it was deleted.
+    Member::new("list_data", Kind::Object(LIST_MEMBERS)),
+];
+
 /// A change of a task.
 const fn change(event_type: EventType, name: &'static str) -> EventFacts {
     EventFacts {
@@ -84,6 +97,15 @@ const fn change(event_type: EventType, name: &'static str) -> EventFacts {
         is_for_webhooks: true,
         task_data: TaskData::Whole(Status::WORDS),
         members: &[],
+    }
+}
+
+/// A change of a list.
+const fn list_change(event_type: EventType, name: &'static str) -> EventFacts {
+    EventFacts {
+        task_data: TaskData::None,
+        members: LIST_CHANGE_MEMBERS,
+        ..change(event_type, name)
     }
 }
 
@@ -129,6 +151,19 @@ pub const EVENTS: &[EventFacts] = &[
             Member::optional("scope", Kind::Words(EditScope::WORDS)),
         ],
         ..change(EventType::TaskDeleted, "task.deleted")
+    },
+    list_change(EventType::ListCreated, "list.created"),
+    list_change(EventType::ListUpdated, "list.updated"),
+    EventFacts {
+        members: &[
+            Member::new("list_id", Kind::Id),
+            Member::new("user_id", Kind::Id),
+            Member::new("revision", Kind::Integer { min: 1 }),
+            Member::new("list_data", Kind::Object(LIST_MEMBERS)),
+            // What became of its tasks.
+            Member::new("tasks", Kind::Words(TaskFate::WORDS)),
+        ],
+        ..list_change(EventType::ListDeleted, "list.deleted")
     },
     EventFacts {
         topics: &[&TASK_EVENTS],
@@ -349,9 +384,9 @@ mod tests {
     }
 
     #[test]
-    fn only_task_events_take_revisions_and_are_synced() {
+    fn only_changes_of_tasks_and_lists_take_revisions_and_are_synced() {
         for facts in EVENTS {
-            let is_change = facts.name.starts_with("task.");
+            let is_change = facts.name.starts_with("task.") || facts.name.starts_with("list.");
             assert!(!facts.topics.is_empty(), "{}", facts.name);
             assert_eq!(facts.topics.contains(&&TASK_UPDATES), is_change, "{}", facts.name);
             assert_eq!(facts.takes_revision, is_change, "{}", facts.name);

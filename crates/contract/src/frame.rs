@@ -15,7 +15,7 @@ pub enum ServerFrame {
     /// First frame: the revision that the session starts from.
     #[serde(rename = "welcome")]
     Welcome { revision: i64 },
-    /// A change as it happens.
+    /// A change of a task as it happens.
     #[serde(rename = "task.updated")]
     TaskUpdated {
         event_id: String,
@@ -32,6 +32,24 @@ pub enum ServerFrame {
         task_id: i64,
         /// Null if the task was deleted.
         task: Option<Box<RawValue>>,
+    },
+    /// A change of a list as it happens.
+    #[serde(rename = "list.updated")]
+    ListUpdated {
+        event_id: String,
+        event_type: String,
+        revision: i64,
+        list_id: i64,
+        /// The list after the change; null if it was deleted.
+        list: Option<Box<RawValue>>,
+    },
+    /// The state of a list that changed since `since`.
+    #[serde(rename = "list.snapshot")]
+    ListSnapshot {
+        revision: i64,
+        list_id: i64,
+        /// Null if the list was deleted.
+        list: Option<Box<RawValue>>,
     },
     #[serde(rename = "pong")]
     Pong,
@@ -81,6 +99,10 @@ mod tests {
         check(
             ServerFrame::TaskSnapshot { revision: 3, task_id: 4, task: None },
             r#"{"type":"task.snapshot","revision":3,"task_id":4,"task":null}"#,
+        );
+        check(
+            ServerFrame::ListSnapshot { revision: 3, list_id: 4, list: None },
+            r#"{"type":"list.snapshot","revision":3,"list_id":4,"list":null}"#,
         );
     }
 

@@ -14,6 +14,7 @@ pub mod event;
 pub mod frame;
 pub mod json;
 pub mod link_token;
+pub mod list_body;
 pub mod member;
 pub mod notification;
 pub mod problem;

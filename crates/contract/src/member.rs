@@ -56,6 +56,12 @@ pub enum Kind {
     },
     /// A key that a client chooses: 1 to 255 visible ASCII characters.
     Key,
+    /// True or false.
+    Boolean,
+    /// `#rrggbb`; in lower case in responses.
+    Color,
+    /// A key that orders lists, compared byte by byte.
+    Position,
     /// One of these words.
     Words(&'static [&'static str]),
     /// The tags of a task.

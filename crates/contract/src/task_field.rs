@@ -14,7 +14,7 @@ use rondo_domain::zone::Zone;
 use rondo_domain::{Fault, Violation};
 use serde_json::Value;
 
-use crate::body::{Reader, text};
+use crate::body::{self, Reader, text};
 use crate::member::Kind;
 use crate::problem::FieldError;
 use crate::recurrence_rule;
@@ -169,6 +169,17 @@ pub const TASK_FIELDS: &[TaskField] = &[
             },
             write: |task| task.tags.as_slice().into(),
         },
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "list_id",
+        example: "7",
+        access: Access::Writable {
+            read: |reader, task| task.list_id = reader.optional("list_id", body::id),
+            write: |task| task.list_id.into(),
+        },
+        is_nullable: true,
+        description: "The list that the task is in. Null for the inbox.",
         ..READ_ONLY
     },
     TaskField {

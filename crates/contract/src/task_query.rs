@@ -11,7 +11,7 @@ use rondo_domain::{Violation, word_enum};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
-use crate::query::{Bound, Reader};
+use crate::query::{Bound, Reader, number};
 
 /// Maximum number of tasks to skip; a cursor goes further.
 pub const OFFSET_MAX: i64 = 1_000_000;
@@ -109,6 +109,38 @@ struct SortedTask {
     updated_at: String,
 }
 
+/// Where a task has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In no list.
+    Inbox,
+    /// In the list with this id.
+    List(i64),
+}
+
+impl Place {
+    /// The word of the inbox.
+    pub const INBOX: &str = "inbox";
+
+    /// As the statements take it: the list's id, or 0.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Inbox => 0,
+            Self::List(id) => id,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Violation> {
+        let expected = "the id of a list, or inbox";
+        match number(text) {
+            _ if text == Self::INBOX => Ok(Self::Inbox),
+            Some(id) if id > 0 => Ok(Self::List(id)),
+            _ => Err(Violation::Malformed { expected }),
+        }
+    }
+}
+
 /// A validated query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskQuery {
@@ -125,6 +157,7 @@ pub struct TaskQuery {
     pub due_date_end: Option<Bound>,
     pub has_due_date: Option<bool>,
     pub parent_task_id: Option<i64>,
+    pub list_id: Option<Place>,
     pub uid: Option<String>,
     pub updated_since: Option<String>,
     pub sort_by: SortBy,
@@ -155,6 +188,7 @@ impl TaskQuery {
             due_date_end: reader.bound("due_date_end"),
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.id("parent_task_id"),
+            list_id: reader.one("list_id", Place::parse),
             uid: reader.one("uid", key),
             updated_since: reader.instant("updated_since"),
             sort_by,

@@ -26,6 +26,17 @@ fn parameters_are_read() {
 }
 
 #[test]
+fn a_place_is_a_list_or_the_inbox() {
+    let place = |query: &str| TaskQuery::parse(query).unwrap().list_id;
+    assert_eq!(place("list_id=7"), Some(Place::List(7)));
+    assert_eq!(place("list_id=inbox"), Some(Place::Inbox));
+    assert_eq!(place(""), None);
+    for text in ["", "0", "-1", "Inbox", "null", "7,8", "9007199254740992"] {
+        check(&format!("list_id={text}"), &[("?list_id", "malformed")]);
+    }
+}
+
+#[test]
 fn a_date_is_a_whole_local_day() {
     let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
         let query = TaskQuery::parse(query).unwrap();

@@ -23,7 +23,7 @@ pub fn document() -> Value {
             "title": "Rondo",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "What Rondo publishes as it happens: events on Kafka, and changes of tasks \
-                            on a WebSocket. Within 1.x a member is only ever added: ignore members \
+                            and lists on a WebSocket. Within 1.x a member is only ever added: ignore members \
                             that you do not know.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
@@ -168,6 +168,12 @@ fn server_frames() -> Vec<(&'static str, Value)> {
             "description": "As in the HTTP API. Null when it was deleted.",
         })
     };
+    let list = || {
+        json!({
+            "anyOf": [schema::named("List"), {"type": "null"}],
+            "description": "As in the HTTP API. Null when it was deleted.",
+        })
+    };
     let revision = || json!({"type": "integer", "minimum": 0});
     vec![
         ("welcome", frame("welcome", json!({"revision": revision()}))),
@@ -193,6 +199,28 @@ fn server_frames() -> Vec<(&'static str, Value)> {
                 }),
             ),
         ),
+        (
+            "list.updated",
+            frame(
+                "list.updated",
+                json!({
+                    "event_id": schema::event::uuid(),
+                    "event_type": {"type": "string"},
+                    "revision": revision(),
+                    "list_id": schema::id(),
+                    "list": list(),
+                }),
+            ),
+        ),
+        (
+            "list.snapshot",
+            frame(
+                "list.snapshot",
+                json!({
+                    "revision": revision(), "list_id": schema::id(), "list": list(),
+                }),
+            ),
+        ),
         ("pong", frame("pong", json!({}))),
         ("token.expiring", frame("token.expiring", json!({}))),
         ("error", frame("error", json!({"code": {"type": "string"}}))),
@@ -211,8 +239,8 @@ fn socket_description() -> String {
         "Each text frame is a JSON object. Pass the token as `?token=` or as the subprotocols \
          `{SUBPROTOCOL}, {BEARER_SUBPROTOCOL_PREFIX}<token>`; the server echoes only the first. The \
          first frame is `welcome`. Without `since`, changes follow live from the revision in \
-         `welcome`. With `since`, snapshots of the tasks that changed after that revision come \
-         first. Revisions only go up. A handshake always succeeds, because browsers do not see an \
+         `welcome`. With `since`, snapshots of the tasks and lists that changed after that \
+         revision come first. Revisions only go up. A handshake always succeeds, because browsers do not see an \
          HTTP status. The server then refuses a session by its close code: {} the token is not \
          valid; {} the client reads too slowly; {} `since` is too old or beyond the current \
          revision; {} the user has too many connections; {} the server goes away or the feed was \
@@ -273,6 +301,14 @@ mod tests {
                 task: raw(&schema::event::named_schemas()["Task"]["examples"][0].to_string()),
             },
             ServerFrame::TaskSnapshot { revision: 2, task_id: 3, task: None },
+            ServerFrame::ListUpdated {
+                event_id: "6f2c0bd6-6c3a-4b4e-9d61-4a3b6d1c9c11".to_owned(),
+                event_type: "list.created".to_owned(),
+                revision: 2,
+                list_id: 3,
+                list: raw(&schema::event::named_schemas()["List"]["examples"][0].to_string()),
+            },
+            ServerFrame::ListSnapshot { revision: 2, list_id: 3, list: None },
             ServerFrame::Pong,
             ServerFrame::TokenExpiring,
             ServerFrame::Error { code: "unknown_frame" },

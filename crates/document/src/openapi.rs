@@ -22,7 +22,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Rondo",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Tasks with priorities, tags, due dates, recurrence and reminders",
+            "summary": "Tasks with priorities, tags, lists, due dates, recurrence and reminders",
             "description": introduction(),
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
@@ -117,7 +117,7 @@ fn headers() -> Value {
             json!({"type": "string", "minLength": 1, "examples": ["c4f1e0a2"]}),
         ),
         "ETag": always(
-            "The task's revision in quotes.",
+            "The revision of the task or list in quotes.",
             json!({"type": "string", "pattern": "^\"[0-9]+\"$", "examples": ["\"17\""]}),
         ),
         "Location": always(

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod link;
+mod list;
 mod task;
 mod webhook;
 
@@ -14,8 +15,9 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes and their descriptions.
-pub const TAGS: [(&str, &str); 9] = [
+pub const TAGS: [(&str, &str); 10] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
+    (LISTS, "Lists of tasks"),
     (REMINDERS, "Further reminders and the history of notifications"),
     (RECURRENCE, "Recurrence rules"),
     (WEBHOOKS, "Events as HTTP requests to your own server"),
@@ -26,6 +28,7 @@ pub const TAGS: [(&str, &str); 9] = [
     (DOCUMENTS, "Descriptions of the interfaces"),
 ];
 const TASKS: &str = "tasks";
+const LISTS: &str = "lists";
 const REMINDERS: &str = "reminders";
 const RECURRENCE: &str = "recurrence";
 const WEBHOOKS: &str = "webhooks";
@@ -38,6 +41,7 @@ const DOCUMENTS: &str = "documents";
 /// Every operation, in the order of the document.
 pub fn all() -> Vec<Operation> {
     let mut operations = task::all();
+    operations.extend(list::all());
     operations.extend(webhook::all());
     operations.extend(audit::all());
     operations.extend(account::all());
@@ -94,15 +98,16 @@ pub fn shared_parameters() -> Value {
     json!({
         "user_id": id("user_id", "The token's user."),
         "task_id": id("id", "The task."),
+        "list_id": id("list_id", "The list."),
         "if_match": {
             "name": "If-Match", "in": "header",
-            "description": "ETags that the change applies to, or `*`. 412 when the task has another. A \
+            "description": "ETags that the change applies to, or `*`. 412 when the task or list has another. A \
                             weak ETag never matches.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "if_none_match": {
             "name": "If-None-Match", "in": "header",
-            "description": "ETags that the client has, or `*`. 304 when the task still has one of them.",
+            "description": "ETags that the client has, or `*`. 304 when the task or list still has one of them.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "idempotency_key": {

@@ -2,6 +2,7 @@
 
 mod account;
 pub mod event;
+mod list;
 mod member;
 mod rule;
 mod task;
@@ -84,6 +85,9 @@ pub fn all() -> Map<String, Value> {
         ("Changes", task::changes()),
         ("Tag", task::tag()),
         ("TagChange", task::tag_change()),
+        ("List", list::list()),
+        ("ListCreate", list::list_create()),
+        ("ListPatch", list::list_patch()),
         ("Reminder", task::reminder()),
         ("ReminderCreate", task::reminder_create()),
         ("Snooze", task::snooze()),
@@ -217,7 +221,7 @@ fn field_error() -> Value {
 }
 
 /// Codes of faults of a member, a parameter or a header. The last six are not violations of rondo-domain.
-const FIELD_CODES: [(&str, &str); 21] = [
+const FIELD_CODES: [(&str, &str); 22] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
@@ -233,6 +237,7 @@ const FIELD_CODES: [(&str, &str); 21] = [
     ("never_matches", "is a rule that never matches a date"),
     ("too_frequent", "is a rule that repeats more than once a day"),
     ("not_public", "leads to a host that is not public"),
+    ("unknown_list", "is not the id of one of the user's lists"),
     ("unknown_member", "is not known"),
     ("unknown_parameter", "is not known"),
     ("repeated", "is given more than once"),

@@ -28,6 +28,8 @@ pub struct TaskFields {
     pub status: Status,
     pub priority: Option<Priority>,
     pub tags: Tags,
+    /// The task's list; none for the inbox. The database knows whether it is one of the user's.
+    pub list_id: Option<i64>,
     pub due_date: Option<Instant>,
     /// The zone of the due date.
     pub time_zone: Zone,
@@ -47,6 +49,7 @@ impl TaskFields {
             status: Status::Pending,
             priority: None,
             tags: Tags(Vec::new()),
+            list_id: None,
             due_date: None,
             time_zone,
             reminder_offset: None,

@@ -36,6 +36,8 @@ pub enum Violation {
     TooFrequent,
     #[error("must lead to a public host")]
     NotPublic,
+    #[error("must be the id of one of the user's lists")]
+    UnknownList,
 }
 
 impl Violation {
@@ -58,6 +60,7 @@ impl Violation {
             Self::NeverMatches => "never_matches",
             Self::TooFrequent => "too_frequent",
             Self::NotPublic => "not_public",
+            Self::UnknownList => "unknown_list",
         }
     }
 }

@@ -57,7 +57,9 @@ pub struct Relay {
 fn topics(event_type: &str) -> &'static [&'static Topic] {
     match event_type.parse::<EventType>() {
         Ok(event_type) => event_type.topics(),
-        Err(_) if event_type.starts_with("task.") => EventType::TaskUpdated.topics(),
+        Err(_) if event_type.starts_with("task.") || event_type.starts_with("list.") => {
+            EventType::TaskUpdated.topics()
+        }
         Err(_) => EventType::ReminderScheduled.topics(),
     }
 }

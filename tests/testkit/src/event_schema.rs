@@ -17,7 +17,7 @@ const FORBIDDEN_MEMBERS: [&str; 4] = ["password", "password_hash", "token", "ema
 const FORBIDDEN_TEXT: [&str; 3] = ["@", "Bearer ", "eyJ"];
 
 /// Members with text of the user, which proves nothing about the program.
-const USERS_OWN_MEMBERS: [&str; 3] = ["title", "description", "tags"];
+const USERS_OWN_MEMBERS: [&str; 5] = ["title", "description", "tags", "name", "icon"];
 
 /// # Panics
 /// If the event's type has no schema, the event does not match it, or it contains a secret.

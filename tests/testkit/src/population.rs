@@ -4,6 +4,9 @@
 use rondo_database::Session;
 use rondo_domain::search;
 
+/// Number of lists of each user. Three quarters of the tasks are in one, the others are in the inbox.
+pub const LISTS_PER_USER: i64 = 3;
+
 /// The numbers of users and tasks.
 #[derive(Debug, Clone, Copy)]
 pub struct Population {
@@ -23,7 +26,7 @@ impl Population {
     /// Fills a database that has the schema, as superuser, and updates the planner's statistics. Returns the
     /// busy user's id.
     ///
-    /// Tasks are pending, in progress or completed; most have a due date, a priority and tags; every tenth
+    /// Tasks are pending, in progress or completed; most have a due date, a priority, tags and a list; every tenth
     /// has a reminder. Each user has a tenth as many tombstones as tasks.
     ///
     /// # Errors
@@ -41,9 +44,13 @@ impl Population {
             )
             .await?;
         let (busy, last): (i64, i64) = (row.get(0), row.get(1));
+        session.execute(LISTS, &[&busy, &last, &LISTS_PER_USER]).await?;
         let indexes = take_indexes(session).await?;
         session
-            .execute(TASKS, &[&busy, &last, &self.busy_user_tasks, &self.tasks_per_user])
+            .execute(
+                TASKS,
+                &[&busy, &last, &self.busy_user_tasks, &self.tasks_per_user, &LISTS_PER_USER],
+            )
             .await?;
         // Otherwise each batch would scan the whole table.
         session.batch_execute("ANALYZE tasks").await?;
@@ -56,19 +63,26 @@ impl Population {
         session
             .execute(
                 "INSERT INTO user_revisions (user_id, revision)
-                 SELECT t.user_id, max(t.revision) + 1 + count(*) / 10
+                 SELECT t.user_id, max(t.revision) + 1 + count(*) / 10 + $3
                  FROM tasks t WHERE t.user_id BETWEEN $1 AND $2 GROUP BY t.user_id",
-                &[&busy, &last],
+                &[&busy, &last, &LISTS_PER_USER],
+            )
+            .await?;
+        session
+            .execute(
+                "UPDATE lists l SET revision = u.revision - $3 + l.revision
+                 FROM user_revisions u WHERE u.user_id = l.user_id AND l.user_id BETWEEN $1 AND $2",
+                &[&busy, &last, &LISTS_PER_USER],
             )
             .await?;
         session
             .execute(
                 "INSERT INTO deletions (user_id, revision, task_id, deleted_at)
-                 SELECT u.user_id, u.revision - n, -n, now() - n * interval '1 hour'
+                 SELECT u.user_id, u.revision - $3 - n, -n, now() - n * interval '1 hour'
                  FROM user_revisions u,
                       generate_series(0, (SELECT count(*) FROM tasks t WHERE t.user_id = u.user_id) / 10) AS n
                  WHERE u.user_id BETWEEN $1 AND $2",
-                &[&busy, &last],
+                &[&busy, &last, &LISTS_PER_USER],
             )
             .await?;
         session
@@ -80,7 +94,9 @@ impl Population {
                 &[&busy, &last],
             )
             .await?;
-        for table in ["users", "user_revisions", "tasks", "task_search", "deletions", "reminders"] {
+        const TABLES: [&str; 7] =
+            ["users", "user_revisions", "lists", "tasks", "task_search", "deletions", "reminders"];
+        for table in TABLES {
             session.batch_execute(&format!("VACUUM ANALYZE {table}")).await?;
         }
         Ok(busy)
@@ -139,14 +155,23 @@ async fn fill_search(session: &Session, first_user: i64, last_user: i64) -> anyh
     }
 }
 
-/// $1 the busy user, $2 the last user, $3 the busy user's tasks, $4 those of each other user. All text is
+/// $1 the first user, $2 the last user, $3 the lists of each.
+const LISTS: &str = "
+INSERT INTO lists (user_id, name, position, archived, created_at, updated_at, revision)
+SELECT u, 'list ' || n, position_of(n), false, timestamptz '2025-01-01', timestamptz '2025-01-01', n
+FROM generate_series($1::bigint, $2::bigint) AS u, generate_series(1, $3::bigint) AS n ORDER BY u, n";
+
+/// $1 the busy user, $2 the last user, $3 the busy user's tasks, $4 those of each other user, $5 the lists of
+/// each. All text is
 /// plain lower-case English except for a capital, so lower() folds it.
 const TASKS: &str = "
-INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, search_text, title_key,
+INSERT INTO tasks (user_id, title, description, status, priority, tags, tag_keys, list_id, search_text, title_key,
                    due_at, time_zone, created_at, updated_at, completed_at, revision)
 SELECT x.user_id, x.title, x.description, x.status,
        (ARRAY['low', 'medium', 'high', 'urgent', NULL])[1 + x.n % 5],
-       x.tags, x.tags, lower(x.title) || chr(65535) || x.description, lower(x.title),
+       x.tags, x.tags,
+       (SELECT l.id FROM lists l WHERE l.user_id = x.user_id AND l.position = position_of(x.n % ($5::bigint + 1))),
+       lower(x.title) || chr(65535) || x.description, lower(x.title),
        CASE WHEN x.n % 4 > 0 THEN x.at + (x.n * 7919 % 8760) * interval '1 hour' END,
        'UTC', x.at, x.at + x.n % 60 * interval '1 second',
        CASE WHEN x.status = 'completed' THEN x.at END, x.n

@@ -12,9 +12,9 @@ pub const FOREIGN_SOURCE: &str = "/test";
 
 /// The topics, and the prefixes of the types that each carries.
 const TOPICS: [(&str, &[&str]); 4] = [
-    ("task-events", &["task.", "series."]),
+    ("task-events", &["task.", "list.", "series."]),
     ("reminders", &["reminder.", "notification.", "digest."]),
-    ("task-updates", &["task."]),
+    ("task-updates", &["task.", "list."]),
     ("dlq-events", &["event.dead_lettered"]),
 ];
 
@@ -103,7 +103,7 @@ fn is_traceparent(text: &str) -> bool {
 #[derive(Default)]
 struct Order {
     seen: BTreeSet<String>,
-    /// The last revision of a user's tasks, and the partition of all of the user's events.
+    /// The last revision of a user's tasks and lists, and the partition of all of the user's events.
     last: BTreeMap<String, (i32, i64)>,
 }
 
@@ -115,7 +115,8 @@ impl Order {
             return Err(format!("events of user {key} are in partition {partition} too"));
         }
         let is_first = self.seen.insert(id);
-        let is_change = event["event_type"].as_str().is_some_and(|name| name.starts_with("task."));
+        let event_type = event["event_type"].as_str().unwrap_or_default();
+        let is_change = ["task.", "list."].iter().any(|family| event_type.starts_with(family));
         let revision = event["revision"].as_i64().unwrap_or_default();
         if is_first && is_change && revision <= last {
             return Err(format!("revision {revision} of user {key} comes after {last}"));

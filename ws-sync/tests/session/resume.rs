@@ -32,6 +32,35 @@ async fn missed_changes_come_as_current_snapshots() {
     assert_eq!((&frame["type"], &frame["revision"]), (&"task.updated".into(), &7.into()));
 }
 
+#[tokio::test]
+async fn lists_are_missed_and_followed_like_tasks() {
+    let stage = Stage::new().await;
+    let kept = stage.create_list("kept").await;
+    let gone = stage.create_list("gone").await;
+    stage.create("task", 1).await;
+    stage.delete_list(gone).await;
+    let (mut socket, _) = stage.welcomed("&since=0").await;
+    let missed = socket.collect_until("three", SOON, |frames| frames.len() == 3).await;
+    assert_eq!(revisions(&missed), [1, 3, 4]);
+    assert_eq!(missed[0]["type"], "list.snapshot");
+    assert_eq!((&missed[0]["list_id"], &missed[0]["list"]["name"]), (&kept.into(), &"kept".into()));
+    assert_eq!(missed[1]["type"], "task.snapshot");
+    assert_eq!((&missed[2]["list_id"], &missed[2]["list"]), (&gone.into(), &Value::Null));
+
+    let live = stage.create_list("live").await;
+    stage.delete_list(kept).await;
+    stage.relay().await;
+    let frame = socket.next(SOON).await.json();
+    assert_eq!(
+        (&frame["type"], &frame["event_type"]),
+        (&"list.updated".into(), &"list.created".into())
+    );
+    assert_eq!((&frame["list_id"], &frame["list"]["revision"]), (&live.into(), &5.into()));
+    let frame = socket.next(SOON).await.json();
+    assert_eq!((&frame["event_type"], &frame["list"]), (&"list.deleted".into(), &Value::Null));
+    assert_eq!((&frame["list_id"], &frame["revision"]), (&kept.into(), &6.into()));
+}
+
 /// Many pages are read while the user keeps changing tasks and the relay lags behind.
 #[tokio::test]
 async fn a_long_absence_ends_without_gaps_or_repetitions() {

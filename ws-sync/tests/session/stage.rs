@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rondo_contract::event::TaskEvent;
+use rondo_contract::event::EventType;
 use rondo_contract::token::{self, Claims, HmacKey};
 use rondo_contract::topic::TASK_UPDATES;
 use rondo_database::{Role, Session};
@@ -94,6 +94,19 @@ impl Stage {
         assert_eq!(row.get::<_, &str>(0), "changed");
     }
 
+    /// Creates a list; returns its id.
+    pub async fn create_list(&self, name: &str) -> i64 {
+        let sql = "SELECT (answer::jsonb ->> 'id')::bigint
+            FROM list_create($1, jsonb_build_object('name', $2::text, 'archived', false), 9, NULL, NULL, NULL, NULL)";
+        self.writer.query_one(sql, &[&self.user_id, &name]).await.unwrap().get(0)
+    }
+
+    pub async fn delete_list(&self, list_id: i64) {
+        let sql = "SELECT outcome FROM list_delete($1, $2, NULL, 'inbox', NULL)";
+        let row = self.writer.query_one(sql, &[&self.user_id, &list_id]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "deleted");
+    }
+
     pub async fn delete(&self, task_id: i64) {
         let sql = "SELECT outcome FROM task_delete($1, $2, NULL, 'this', NULL)";
         let row = self.writer.query_one(sql, &[&self.user_id, &task_id]).await.unwrap();
@@ -116,9 +129,10 @@ impl Stage {
             self.relayed.store(row.get(0), Ordering::SeqCst);
         }
         let events = rows.iter().map(|row| row.get::<_, String>(1)).filter_map(|payload| {
-            let event = TaskEvent::parse(&payload).unwrap();
-            let is_synced = event.event_type.topics().contains(&&TASK_UPDATES);
-            is_synced.then_some((event.user_id, payload))
+            let event: Value = serde_json::from_str(&payload).unwrap();
+            let event_type: EventType = event["event_type"].as_str().unwrap().parse().unwrap();
+            let is_synced = event_type.topics().contains(&&TASK_UPDATES);
+            is_synced.then(|| (event["user_id"].as_i64().unwrap(), payload))
         });
         events.collect()
     }

@@ -9,7 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rondo_contract::task_body;
-use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
+use rondo_contract::task_query::{Cursor, Place, SortBy, SortOrder, TaskQuery};
 use rondo_contract::token::{self, HmacKey};
 use rondo_domain::access::{Caller, Scope, Scopes};
 use rondo_domain::instant::Instant;
@@ -73,6 +73,7 @@ pub async fn list(
         .bind(query.has_due_date)
         .bind(query.parent_task_id)
         .bind(&query.updated_since)
+        .bind(query.list_id.map(Place::number))
         .bind(query.cursor.as_ref().and_then(|cursor| cursor.key.as_deref()))
         .bind(query.cursor.as_ref().map(|cursor| cursor.id))
         .bind(query.limit)

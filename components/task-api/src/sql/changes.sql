@@ -7,13 +7,20 @@ WITH position AS (
 ), change AS (
     SELECT c.*, row_number() OVER (ORDER BY c.revision) AS place
     FROM (
-        (SELECT t.revision, t.id AS task_id, t.representation, false AS deleted
+        (SELECT t.revision, '"upsert","task":' AS op, t.representation AS value
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.revision > $2::int8
          ORDER BY t.revision
          LIMIT $3::int8 + 1)
         UNION ALL
-        (SELECT d.revision, d.task_id, NULL, true
+        (SELECT l.revision, '"upsert","list":', list_json(l)
+         FROM lists l
+         WHERE l.user_id = $1::int8 AND l.revision > $2::int8
+         ORDER BY l.revision
+         LIMIT $3::int8 + 1)
+        UNION ALL
+        (SELECT d.revision, CASE WHEN d.list_id IS NULL THEN '"delete","task_id":' ELSE '"delete","list_id":' END,
+                coalesce(d.list_id, d.task_id)::text
          FROM deletions d
          WHERE d.user_id = $1::int8 AND d.revision > $2::int8
          ORDER BY d.revision
@@ -24,11 +31,8 @@ WITH position AS (
 )
 SELECT p.revision AS current, p.horizon, page.*
 FROM position p, (
-    SELECT '[' || coalesce(string_agg(
-               '{"revision":' || c.revision
-               || CASE WHEN c.deleted THEN ',"op":"delete","task_id":' || c.task_id
-                       ELSE ',"op":"upsert","task":' || c.representation END || '}',
-               ',' ORDER BY c.place) FILTER (WHERE c.place <= $3::int8), '') || ']' AS changes,
+    SELECT '[' || coalesce(string_agg('{"revision":' || c.revision || ',"op":' || c.op || c.value || '}',
+                                      ',' ORDER BY c.place) FILTER (WHERE c.place <= $3::int8), '') || ']' AS changes,
            max(c.revision) FILTER (WHERE c.place <= $3::int8) AS last,
            count(*) > $3::int8 AS more
     FROM change c

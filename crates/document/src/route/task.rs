@@ -3,7 +3,7 @@
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::query::VALUES_MAX;
 use rondo_contract::reminder_body::ReminderStatus;
-use rondo_contract::task_query::{OFFSET_MAX, SortBy, SortOrder};
+use rondo_contract::task_query::{OFFSET_MAX, Place, SortBy, SortOrder};
 use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
 use rondo_domain::task::{EditScope, Priority, Status, TAG_CHARS_MAX};
@@ -104,6 +104,11 @@ fn filters() -> Vec<Value> {
         ),
         query("has_due_date", "Tasks with a due date, or without one.", json!({"type": "boolean"})),
         query("parent_task_id", "Occurrences of the series that this task started.", schema::id()),
+        query(
+            "list_id",
+            "Tasks in this list, or in the inbox, which has the tasks in no list.",
+            json!({"anyOf": [schema::id(), {"type": "string", "const": Place::INBOX}]}),
+        ),
         query("uid", "The task with this uid.", schema::key()),
         query("updated_since", "Changed at or after this instant.", schema::text::instant()),
         query(
@@ -235,8 +240,9 @@ fn changes() -> Operation {
     operation(READ, "get", "/api/{user_id}/changes", "listChanges", "List changes since a revision")
         .describe(
             "Start with `since=0`. While `has_more`, pass the response's `cursor`, and afterwards its \
-             `revision` as `since`. The client then has exactly the server's tasks. Deletions are kept \
-             for 90 days. After 410, drop all tasks and start again.",
+             `revision` as `since`. The client then has exactly the server's tasks and lists. A task can \
+             come before its list. Deletions are kept for 90 days. After 410, drop all tasks and lists \
+             and start again.",
         )
         .parameter(query(
             "since",

@@ -4,13 +4,14 @@ use rondo_contract::event::{EventFacts, EventType, TaskData};
 use rondo_domain::task::Status;
 use serde_json::{Map, Value, json};
 
-use super::{answered, described, id, instant, member, named, rule, task};
+use super::{answered, described, id, instant, list, member, named, rule, task};
 
-/// The named schemas that the values refer to, and that of a frame's task.
+/// The named schemas that the values refer to, and those of a frame's task and list.
 pub fn named_schemas() -> Map<String, Value> {
     let schemas = [
         ("Task", task::task()),
         ("EventTask", task::event_task()),
+        ("List", list::list()),
         ("RecurrenceRule", rule::answered_rule()),
     ];
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()

@@ -1,6 +1,7 @@
 //! Schemas of the kinds of members that requests, responses and events share.
 
 use rondo_contract::member::{Kind, Member, Presence};
+use rondo_domain::position::{POSITION_CHARS_MAX, POSITION_CHARS_MIN};
 use rondo_domain::task::{TAG_CHARS_MAX, TAGS_MAX};
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,7 @@ pub fn read(kind: &Kind) -> Value {
                  different tags."
             ),
         }),
+        Kind::Color => text::color(),
         Kind::Instant => text::instant(),
         Kind::TimeZone => text::time_zone(),
         Kind::Duration => text::duration(),
@@ -41,6 +43,15 @@ pub fn answer(kind: &Kind) -> Value {
         Kind::Text { chars_max: None } | Kind::TimeZone => json!({"type": "string"}),
         Kind::Shown { chars_max } => visible(*chars_max),
         Kind::Key => key(),
+        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Color => json!({"type": "string", "pattern": "^#[0-9a-f]{6}$"}),
+        Kind::Position => json!({
+            "type": "string",
+            "minLength": POSITION_CHARS_MIN,
+            "maxLength": POSITION_CHARS_MAX,
+            "pattern": "^[0-9A-Za-z]+$",
+            "description": "The key that orders a user's lists, compared byte by byte.",
+        }),
         Kind::Words(words) => json!({"type": "string", "enum": words}),
         Kind::Tags => {
             json!({"type": "array", "maxItems": TAGS_MAX, "items": visible(TAG_CHARS_MAX)})

@@ -162,14 +162,15 @@ fn task_example() -> Value {
 }
 
 pub fn changes() -> Value {
-    let upsert = answered(json!({
-        "revision": id(), "op": {"const": "upsert"}, "task": named("Task"),
-    }));
-    let delete = answered(json!({
-        "revision": id(), "op": {"const": "delete"}, "task_id": id(),
-    }));
+    let upsert = |name: &str, schema: &str| {
+        answered(json!({"revision": id(), "op": {"const": "upsert"}, name: named(schema)}))
+    };
+    let delete =
+        |name: &str| answered(json!({"revision": id(), "op": {"const": "delete"}, name: id()}));
+    let changes =
+        [upsert("task", "Task"), upsert("list", "List"), delete("task_id"), delete("list_id")];
     let mut schema = answered(json!({
-        "changes": {"type": "array", "items": {"oneOf": [upsert, delete]}},
+        "changes": {"type": "array", "items": {"oneOf": changes}},
         "revision": {
             "type": "integer", "minimum": 0,
             "description": "The value of the next `since`.",
@@ -187,14 +188,14 @@ pub fn changes() -> Value {
         ],
         "revision": 17, "has_more": false, "cursor": null,
     }]);
-    described(schema, "Each changed task once, in order of revision.")
+    described(schema, "Each changed task and list once, in order of revision.")
 }
 
 pub fn tag() -> Value {
     let mut schema = answered(json!({
         "name": {"type": "string", "minLength": 1, "maxLength": TAG_CHARS_MAX},
         "count": {"type": "integer", "minimum": 0, "description": "How many tasks have the tag."},
-        "color": {"type": ["string", "null"], "pattern": "^#[0-9a-f]{6}$"},
+        "color": nullable(member::answer(&Kind::Color)),
     }));
     schema["examples"] = json!([{"name": "work", "count": 3, "color": "#3366ff"}]);
     schema
@@ -204,12 +205,7 @@ pub fn tag_change() -> Value {
     let mut schema = object(
         json!({
             "name": not_blank(TAG_CHARS_MAX),
-            "color": {
-                "type": ["string", "null"],
-                "pattern": "^#[0-9a-fA-F]{6}$",
-                "description": "Returned in lower case. Null for none.",
-                "examples": ["#3366ff"],
-            },
+            "color": nullable(described(text::color(), "Null for none.")),
             "count": ignored(),
         }),
         &[],

@@ -118,6 +118,16 @@ pub fn rrule() -> Value {
     })
 }
 
+/// A colour.
+pub fn color() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^#[0-9a-fA-F]{6}$",
+        "description": "Returned in lower case.",
+        "examples": ["#3366ff"],
+    })
+}
+
 /// The start of a page.
 pub fn cursor() -> Value {
     json!({"type": "string", "format": "cursor"})

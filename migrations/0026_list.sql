@@ -1,0 +1,384 @@
+-- Lists of tasks, and the list of each task.
+
+SET LOCAL ROLE rondo_owner;
+
+UPDATE schema_release SET release = '0.2.0', runs_from = 25;
+
+CREATE TABLE lists (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT lists_pkey PRIMARY KEY,
+    user_id bigint NOT NULL,
+    name text NOT NULL,
+    -- #rrggbb
+    color text,
+    icon text,
+    -- A user's lists are ordered by it.
+    position text COLLATE "C" NOT NULL,
+    archived boolean NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    revision bigint NOT NULL
+);
+CREATE UNIQUE INDEX lists_position_taken ON lists (user_id, position);
+CREATE UNIQUE INDEX lists_by_revision ON lists (user_id, revision);
+
+-- The position of a new row: after those of all rows with lower ids.
+CREATE FUNCTION position_of(id bigint) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'a' || lpad(to_hex(id), 14, '0');
+
+-- A list as the API returns it, JSON.
+CREATE FUNCTION list_json(l lists) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object(
+    'id', (l).id, 'name', (l).name, 'color', (l).color, 'icon', (l).icon, 'position', (l).position,
+    'archived', (l).archived, 'created_at', instant((l).created_at), 'updated_at', instant((l).updated_at),
+    'revision', (l).revision)::text;
+
+-- The task's list; null for the inbox. task_fill fills it.
+ALTER TABLE tasks ADD COLUMN list_id bigint;
+
+CREATE OR REPLACE FUNCTION task_represent() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"uid":' || to_json(NEW.uid)
+        || ',"title":' || to_json(NEW.title)
+        || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
+        || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
+        || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
+        || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
+        || ',"time_zone":' || to_json(NEW.time_zone)
+        || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
+        || ',"recurrence_rule":' || coalesce(NEW.recurrence_rule::text, 'null')
+        || ',"parent_task_id":' || coalesce(NEW.parent_task_id::text, 'null')
+        || ',"created_at":"' || public.instant(NEW.created_at) || '","updated_at":"' || public.instant(NEW.updated_at)
+        || '","completed_at":' || coalesce('"' || public.instant(NEW.completed_at) || '"', 'null')
+        || ',"revision":' || NEW.revision || '}';
+    RETURN NEW;
+END $$;
+
+-- task_represent fires.
+UPDATE tasks SET list_id = NULL;
+
+-- The row of a new task, copied from another except for what identifies it. If its list is gone, it is in the
+-- inbox.
+CREATE OR REPLACE FUNCTION task_like(t tasks) RETURNS tasks
+LANGUAGE plpgsql AS $$
+BEGIN
+    t.id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
+    t.uid := public.uuid_v7();
+    t.list_id := (SELECT l.id FROM public.lists l WHERE l.id = t.list_id AND l.user_id = t.user_id);
+    RETURN t;
+END $$;
+
+-- Whether a task's object names a list that the user does not have.
+CREATE FUNCTION list_is_unknown(p_user bigint, p_task jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_task ->> 'list_id' IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM lists l WHERE l.id = (p_task ->> 'list_id')::bigint AND l.user_id = p_user);
+END $$;
+
+-- Creates a task. Outcomes: created, replayed, key_reused, no_user; unknown_list; uid_taken by another task.
+-- `answer` is the task, or the other one.
+CREATE OR REPLACE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
+                            p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    begun record;
+    taken bigint;
+    at timestamptz;
+    created tasks;
+    wanted timestamptz := (p_task ->> 'remind_at')::timestamptz;
+    body text;
+BEGIN
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
+        RETURN;
+    END IF;
+    taken := begun.revision;
+    IF p_task ->> 'uid' IS NOT NULL THEN
+        SELECT t.representation INTO body FROM tasks t WHERE t.user_id = p_user AND t.uid = p_task ->> 'uid';
+        IF FOUND THEN
+            RETURN QUERY SELECT 'uid_taken', revision_take(p_user, -1), body;
+            RETURN;
+        END IF;
+    END IF;
+    IF list_is_unknown(p_user, p_task) THEN
+        RETURN QUERY SELECT 'unknown_list', revision_take(p_user, -1), NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    INSERT INTO tasks (user_id, given, created_at, updated_at, revision)
+    VALUES (p_user, p_task, at, at, taken)
+    RETURNING * INTO created;
+    PERFORM task_search_set(created, p_task -> 'search_pieces');
+    body := created.representation;
+    IF created.recurrence_rule IS NOT NULL THEN
+        PERFORM series_start(created, p_task, NULL, at);
+    END IF;
+    PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
+    IF wanted IS NOT NULL THEN
+        PERFORM reminder_align(created, NULL::reminders, wanted, at, body, p_trace);
+    END IF;
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
+    END IF;
+    RETURN QUERY SELECT 'created', taken, body;
+END $$;
+
+-- As before, with one more outcome: unknown_list (nothing done).
+CREATE OR REPLACE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
+                            p_series text, p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    begun record;
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    changed tasks;
+    body text;
+    refused text;
+BEGIN
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
+        RETURN;
+    END IF;
+    taken := begun.revision;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected THEN
+        refused := 'stale';
+    -- Adding a further reminder takes no revision. If the caller did not see it, its moment is missing.
+    ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
+                                          AND NOT p_task -> 'further' ? r.before_due) THEN
+        refused := 'stale';
+    ELSIF list_is_unknown(p_user, p_task) THEN
+        refused := 'unknown_list';
+    END IF;
+    IF refused IS NOT NULL THEN
+        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    IF p_event IS NULL THEN
+        PERFORM revision_take(p_user, -1);
+        body := before.representation;
+        IF p_key IS NOT NULL THEN
+            PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+        END IF;
+        RETURN QUERY SELECT 'unchanged', before.revision, body;
+        RETURN;
+    END IF;
+    UPDATE tasks SET
+        given = p_task,
+        series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
+        slot = CASE WHEN p_series IN ('keep', 'rewrite') THEN slot END,
+        updated_at = at, revision = taken
+    WHERE id = p_id
+    RETURNING * INTO changed;
+    IF changed.search_text <> before.search_text THEN
+        PERFORM task_search_set(changed, p_task -> 'search_pieces');
+    END IF;
+    body := changed.representation;
+    PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
+    PERFORM reminders_align(changed, p_task, at, body, p_trace);
+    -- Editing a completed occurrence does not end its series.
+    IF p_series IN ('start', 'leave') AND before.series_id IS NOT NULL
+       AND (before.status <> 'completed' OR changed.status <> 'completed') THEN
+        PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
+    END IF;
+    IF p_series = 'start' THEN
+        PERFORM series_start(changed, p_task, before.series_id, at);
+    END IF;
+    IF p_series = 'rewrite' THEN
+        PERFORM series_rewrite(before, changed, p_task, at, p_trace);
+    END IF;
+    IF p_event = 'task.reopened' THEN
+        PERFORM successor_withdraw(p_user, p_id, at, p_trace);
+    END IF;
+    IF p_series = 'start' THEN
+        -- The successor in the previous series does not prevent one in this series.
+        UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id;
+    END IF;
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'changed', taken, body;
+END $$;
+
+-- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
+-- are keys; the list 0 is the inbox. Postgres inlines the function into the statements that use it.
+CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
+                             all_tags text[], due_from text, due_to text, has_due boolean,
+                             parent bigint, changed_since text, list bigint)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
+    AND (states IS NULL OR (t).status = ANY (states))
+    AND (priorities IS NULL OR (t).priority = ANY (priorities))
+    AND (any_tags IS NULL OR (t).tag_keys && any_tags)
+    AND (all_tags IS NULL OR (t).tag_keys @> all_tags)
+    AND (due_from IS NULL OR (t).due_at >= due_from::timestamptz)
+    AND (due_to IS NULL OR (t).due_at <= due_to::timestamptz)
+    AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
+    AND (parent IS NULL OR (t).parent_task_id = parent)
+    AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz)
+    AND (list IS NULL OR coalesce((t).list_id, 0) = list);
+
+-- A tombstone is of a task or of a list.
+ALTER TABLE deletions ALTER COLUMN task_id DROP NOT NULL;
+ALTER TABLE deletions ADD COLUMN list_id bigint;
+ALTER TABLE deletions ADD CONSTRAINT deletions_of_one CHECK (num_nonnulls(task_id, list_id) = 1);
+
+-- Puts an event about a list into the outbox; `members` as for event_value.
+CREATE FUNCTION list_emit(event_type text, l lists, revision bigint, at timestamptz, members text, trace text)
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    event_id uuid := gen_random_uuid();
+BEGIN
+    INSERT INTO outbox (event_id, event_type, user_id, occurred_at, traceparent, payload)
+    VALUES (event_id, list_emit.event_type, l.user_id, at, trace,
+            event_value(event_id, list_emit.event_type, at,
+                        ',"list_id":' || l.id || ',"user_id":' || l.user_id || ',"revision":' || revision
+                        || members || ',"list_data":' || list_json(l)));
+END $$;
+
+-- Creates a list, after all others. `p_list`: name, color, icon, archived, validated. `p_max`: how many lists
+-- a user may have. Outcomes: created; too_many; replayed, key_reused; no_user.
+CREATE FUNCTION list_create(p_user bigint, p_list jsonb, p_max bigint, p_request text, p_key text, p_hash text,
+                            p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    begun record;
+    at timestamptz;
+    created lists;
+    body text;
+BEGIN
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
+        RETURN;
+    ELSIF (SELECT count(*) FROM lists l WHERE l.user_id = p_user) >= p_max THEN
+        RETURN QUERY SELECT 'too_many', revision_take(p_user, -1), NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    created := jsonb_populate_record(NULL::lists, p_list);
+    created.id := nextval(pg_get_serial_sequence('lists', 'id'));
+    created.user_id := p_user;
+    created.position := position_of(created.id);
+    created.created_at := at;
+    created.updated_at := at;
+    created.revision := begun.revision;
+    INSERT INTO lists OVERRIDING SYSTEM VALUE SELECT created.*;
+    body := list_json(created);
+    PERFORM list_emit('list.created', created, begun.revision, at, '', p_trace);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
+    END IF;
+    RETURN QUERY SELECT 'created', begun.revision, body;
+END $$;
+
+-- Replaces a list's writable members by those of `p_list`, as for list_create, if it still has the revision
+-- that the caller saw. Outcomes: changed; stale, not_found (nothing done); no_user.
+CREATE FUNCTION list_change(p_user bigint, p_id bigint, p_expected bigint, p_list jsonb, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    list lists;
+    refused text;
+BEGIN
+    taken := revision_take(p_user, 1);
+    IF taken IS NULL THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint, NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO list FROM lists WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF list.revision <> p_expected THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    list := jsonb_populate_record(list, p_list);
+    UPDATE lists SET name = list.name, color = list.color, icon = list.icon, archived = list.archived,
+                     updated_at = at, revision = taken
+    WHERE id = p_id
+    RETURNING * INTO list;
+    PERFORM list_emit('list.updated', list, taken, at, '', p_trace);
+    RETURN QUERY SELECT 'changed', taken, list_json(list);
+END $$;
+
+-- Deletes a list; `p_expected` null accepts any revision. `p_tasks`: inbox moves its tasks there; delete
+-- deletes them too, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
+-- order of their last changes, then the list. Outcomes: deleted; stale, not_found (nothing done); no_user.
+CREATE FUNCTION list_delete(p_user bigint, p_id bigint, p_expected bigint, p_tasks text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    list lists;
+    t tasks;
+BEGIN
+    taken := revision_take(p_user, 0);
+    IF taken IS NULL THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint;
+        RETURN;
+    END IF;
+    SELECT * INTO list FROM lists WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found', taken;
+        RETURN;
+    ELSIF list.revision <> p_expected THEN
+        RETURN QUERY SELECT 'stale', taken;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    FOR t IN SELECT * FROM tasks WHERE user_id = p_user AND list_id = p_id ORDER BY revision LOOP
+        taken := revision_take(p_user, 1);
+        IF p_tasks = 'delete' THEN
+            PERFORM task_remove(t, taken, at, ',"reason":"deleted","scope":"all"', p_trace);
+            IF t.series_id IS NOT NULL AND t.status <> 'completed' THEN
+                PERFORM series_stop(p_user, t.series_id, t.id, taken, at, t.representation, p_trace);
+            END IF;
+        ELSE
+            UPDATE tasks SET list_id = NULL, updated_at = at, revision = taken WHERE id = t.id RETURNING * INTO t;
+            PERFORM emit('task.updated', p_user, t.id, taken, at, '', t.representation, p_trace);
+        END IF;
+    END LOOP;
+    taken := revision_take(p_user, 1);
+    DELETE FROM lists WHERE id = p_id;
+    INSERT INTO deletions (user_id, revision, list_id, deleted_at) VALUES (p_user, taken, p_id, at);
+    PERFORM list_emit('list.deleted', list, taken, at, ',"tasks":"' || p_tasks || '"', p_trace);
+    RETURN QUERY SELECT 'deleted', taken;
+END $$;
+
+GRANT SELECT ON lists TO rondo_task_api, rondo_sync;
+GRANT EXECUTE ON FUNCTION list_json TO rondo_task_api, rondo_sync;
+GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
+GRANT EXECUTE ON FUNCTION list_create, list_change, list_delete TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION task_matches(tasks, text, text[], text[], text[], text[], text, text, boolean, bigint, text,
+                                       bigint) TO rondo_task_api;
+
+RESET ROLE;
