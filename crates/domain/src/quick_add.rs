@@ -13,6 +13,7 @@ mod number;
 mod outcome;
 mod phrase;
 mod reading;
+mod relative;
 mod reminder;
 mod repetition;
 mod scan;

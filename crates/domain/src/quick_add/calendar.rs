@@ -27,9 +27,9 @@ pub(super) fn weekday_from(date: Date, weekday: Weekday) -> Option<Date> {
     in_days(date, date.weekday().until(weekday).into())
 }
 
-/// The given weekday of the following week; weeks begin on Monday.
-pub(super) fn weekday_of_next_week(date: Date, weekday: Weekday) -> Option<Date> {
-    let monday = edge(date, Edge::First, (Unit::Week, 1))?;
+/// The given weekday of the week that is this many weeks later; weeks begin on Monday.
+pub(super) fn weekday_of_week(date: Date, weeks: i32, weekday: Weekday) -> Option<Date> {
+    let monday = edge(date, Edge::First, (Unit::Week, weeks))?;
     in_days(monday, weekday.to_monday_zero_offset().into())
 }
 
@@ -51,6 +51,7 @@ pub(super) fn day_and_month(date: Date, day: i8, month: i8) -> Option<Date> {
 /// The first or last day of a period.
 pub(super) fn edge(date: Date, edge: Edge, (unit, offset): Period) -> Option<Date> {
     let first = |offset: i32| match unit {
+        Unit::Day => in_days(date, offset),
         Unit::Week => {
             let monday = in_days(date, -i32::from(date.weekday().to_monday_zero_offset()))?;
             in_days(monday, offset * 7)
@@ -62,7 +63,7 @@ pub(super) fn edge(date: Date, edge: Edge, (unit, offset): Period) -> Option<Dat
             start.checked_add((offset * 3).months()).ok()
         }
         Unit::Year => date.first_of_year().checked_add(offset.years()).ok(),
-        Unit::Minute | Unit::Hour | Unit::Day | Unit::Fortnight => None,
+        Unit::Minute | Unit::Hour | Unit::Fortnight => None,
     };
     match edge {
         Edge::First => first(offset),
@@ -92,7 +93,8 @@ mod tests {
             let today = date(today);
             assert_eq!(weekday_after(today, day), Some(date(after)), "after {today}");
             assert_eq!(weekday_from(today, day), Some(date(from)), "from {today}");
-            assert_eq!(weekday_of_next_week(today, day), Some(date(next_week)), "next of {today}");
+            let found = weekday_of_week(today, 1, day);
+            assert_eq!(found, Some(date(next_week)), "next of {today}");
         };
         // The days are a Wednesday, Friday, Sunday and Monday.
         check("2031-03-26", Weekday::Friday, "2031-03-28", "2031-03-28", "2031-04-04");
@@ -130,6 +132,7 @@ mod tests {
         check("2031-03-31", Edge::First, (Unit::Week, 1), "2031-04-07");
         check("2032-01-31", Edge::Last, (Unit::Month, 1), "2032-02-29");
         check("2031-12-31", Edge::First, (Unit::Month, 1), "2032-01-01");
+        check("2031-12-31", Edge::Last, (Unit::Day, 0), "2031-12-31");
         check("2031-03-26", Edge::Last, (Unit::Quarter, 0), "2031-03-31");
         check("2031-11-01", Edge::First, (Unit::Quarter, 1), "2032-01-01");
         check("2031-03-26", Edge::Last, (Unit::Year, 0), "2031-12-31");

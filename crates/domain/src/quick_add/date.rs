@@ -3,8 +3,7 @@
 use jiff::civil::{Date, Weekday};
 
 use super::calendar::{
-    day_and_month, day_of_month, edge, in_days, month_edge, weekday_after, weekday_from,
-    weekday_of_next_week,
+    day_and_month, day_of_month, edge, month_edge, weekday_after, weekday_from, weekday_of_week,
 };
 use super::language::{Edge, List, Unit};
 use super::scan::{Found, Scan, Strength};
@@ -20,11 +19,9 @@ impl Scan<'_> {
     }
 
     fn any_date(&self, at: usize) -> Option<Found<Date>> {
-        let words = &self.words.date;
-        if let Some((days, end)) = self.lookup(at, words.days) {
-            return Some(Found::sure(in_days(self.today(), days)?, end));
-        }
-        self.length_from_now(at)
+        self.day_from_today(at)
+            .or_else(|| self.counted(at))
+            .or_else(|| self.period(at))
             .or_else(|| self.named_day(at))
             .or_else(|| self.place_in_period(at))
             .or_else(|| self.weekday_date(at))
@@ -32,39 +29,16 @@ impl Scan<'_> {
             .or_else(|| self.day_alone(at))
     }
 
-    /// "in 3 days", "3 days from now".
-    fn length_from_now(&self, at: usize) -> Option<Found<Date>> {
-        let words = &self.words.date;
-        let (length, end) = match self.any(at, words.within) {
-            Some(length_at) => {
-                let (length, end) = self.length(length_at)?;
-                // Around the World in 80 Days
-                let is_title = self.words.title.is_capital_telling
-                    && (length_at..end).any(|at| self.is_capitalised(at));
-                let is_related = self.any(end, words.relating).is_some();
-                (!is_title && !is_related).then_some((length, end))?
-            }
-            None => {
-                let (length, end) = self.length(at)?;
-                (length, self.any(end, words.from_now)?)
-            }
-        };
-        Some(Found::sure(length.after(self.today())?, end))
-    }
-
-    /// "this friday", "next friday", "next weekend", "next week".
+    /// "this friday", "next friday", "next weekend".
     fn named_day(&self, at: usize) -> Option<Found<Date>> {
         let words = &self.words.date;
         let today = self.today();
-        if let Some((period, end)) = self.lookup(at, words.periods) {
-            return Some(Found::sure(edge(today, Edge::First, period)?, end));
-        }
-        if let Some(next) = self.any(at, words.next) {
+        if let Some((weeks, next)) = self.lookup(at, words.next) {
             let (day, end) = match self.any_weekday(next) {
                 Some(found) => (found.value, found.end),
                 None => (Weekday::Saturday, self.any(next, words.weekend)?),
             };
-            return Some(Found::sure(weekday_of_next_week(today, day)?, end));
+            return Some(Found::sure(weekday_of_week(today, weeks, day)?, end));
         }
         let start = self.any(at, words.this);
         if let Some(day) = start.and_then(|start| self.any_weekday(start)) {
@@ -100,17 +74,22 @@ impl Scan<'_> {
         if let Some((period, end)) = self.lookup(next, words.edge_periods) {
             return Some(doubtful(edge(today, wanted, period)?, end));
         }
-        let (month, end) = self.month(next)?;
+        self.edge_of_month(next, wanted).map(|(date, end)| doubtful(date, end))
+    }
+
+    /// The first or last day of a month by its name: "june", "June 2032".
+    pub fn edge_of_month(&self, at: usize, wanted: Edge) -> Option<(Date, usize)> {
+        let (month, end) = self.month(at)?;
         match self.year(end) {
             Some((year, end)) => {
                 let first = Date::new(year, month, 1).ok()?;
-                Some(doubtful(edge(first, wanted, (Unit::Month, 0))?, end))
+                Some((edge(first, wanted, (Unit::Month, 0))?, end))
             }
-            None => Some(doubtful(month_edge(today, wanted, month)?, end)),
+            None => Some((month_edge(self.today(), wanted, month)?, end)),
         }
     }
 
-    /// A weekday, and the date that may follow it, which then decides.
+    /// A weekday, and what may follow it: a date, which then decides, its week, or a duration.
     fn weekday_date(&self, at: usize) -> Option<Found<Date>> {
         let weekday = self.any_weekday(at)?;
         let next = self.skip_mark(weekday.end, ',');
@@ -126,7 +105,16 @@ impl Scan<'_> {
             || self.words.title.is_capital_telling
             || self.is_capitalised(at)
             || at > 0 && self.is_led(at);
-        let date = weekday_after(self.today(), weekday.value).filter(|_| is_name)?;
+        if !is_name {
+            return None;
+        }
+        if let Some((weeks, end)) = self.named_week(weekday.end) {
+            return Some(Found::sure(weekday_of_week(self.today(), weeks, weekday.value)?, end));
+        }
+        if let Some(later) = self.later(weekday_from(self.today(), weekday.value)?, weekday.end) {
+            return Some(later);
+        }
+        let date = weekday_after(self.today(), weekday.value)?;
         Some(weekday.map(|_| date))
     }
 
@@ -264,11 +252,13 @@ impl Scan<'_> {
         (YEAR_MIN..=YEAR_MAX).contains(&year).then_some(year)
     }
 
-    /// "17th", "the 17th", "den 3."
+    /// "17th", "the 17th", "den 3.", "the 5th of next month"
     fn day_alone(&self, at: usize) -> Option<Found<Date>> {
         let start = self.skip(at, self.words.date.article);
-        let (day, end) =
-            self.ordinal(start).filter(|(day, _)| *day > 0 && self.number(start).is_some())?;
+        let (day, end) = self.ordinal_in_digits(start)?;
+        if let Some(found) = self.day_of_named_month(day, end) {
+            return Some(found);
+        }
         // A full stop after a number may end the sentence, unless a lead-in precedes the day.
         if self.words.date.is_dotted && start == at && !(at > 0 && self.is_led(at)) {
             return None;

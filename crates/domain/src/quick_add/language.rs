@@ -85,6 +85,8 @@ pub(super) struct NumberWords {
     /// Suffixes of an ordinal in digits; empty if the language writes a full stop.
     pub ordinal_suffixes: List,
     pub units: Table<Unit>,
+    /// Durations that are not a number and a unit.
+    pub lengths: Table<(u32, Unit)>,
     pub and: List,
 }
 
@@ -106,7 +108,8 @@ pub(super) struct DateWords {
     /// Before the date on which something is due.
     pub lead: List,
     pub this: List,
-    pub next: List,
+    /// Weeks from now.
+    pub next: Table<i32>,
     pub weekend: List,
     /// Periods that mean their first day.
     pub periods: Table<Period>,
@@ -119,6 +122,8 @@ pub(super) struct DateWords {
     pub within: List,
     /// After a duration from now.
     pub from_now: List,
+    /// Between a duration and the day that it is counted from.
+    pub from: List,
     /// After a duration that is not from now.
     pub relating: List,
     /// Whether 3.5. is a day and a month.
@@ -156,10 +161,16 @@ pub(super) struct RepetitionWords {
     pub adverbs: Table<Adverb>,
     /// Only at the end of the title, because they may be adjectives.
     pub doubtful_adverbs: Table<Adverb>,
-    /// The suffix that turns a weekday into an adverb.
-    pub weekday_suffix: Option<&'static str>,
+    /// The suffix of a weekday that means each of them.
+    pub weekday_suffix: &'static str,
+    /// Whether such a weekday is a noun, which needs a lead-in, a time or an end.
+    pub is_weekday_noun: bool,
     pub workday: List,
     pub of_month: List,
+    /// After a day of the month or a numbered weekday, which repeats by these words alone.
+    pub of_every_month: List,
+    /// Between the first and the last weekday of a range.
+    pub range: List,
     /// Before a repetition's days.
     pub on: List,
     pub start: List,
@@ -170,6 +181,10 @@ pub(super) struct RepetitionWords {
     pub during: List,
     pub long: List,
     pub times: List,
+    /// Words that say "so many times", before a repetition that no rule can express: "twice daily".
+    pub multiples: List,
+    /// After a repetition that counts from the completion.
+    pub from_completion: List,
     /// Whether "every second Monday" is every other Monday rather than the second of a month.
     pub ordinal_is_interval: bool,
 }

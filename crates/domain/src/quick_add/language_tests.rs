@@ -14,10 +14,10 @@ fn all(words: &Words) -> Vec<&'static str> {
         date.article,
         date.lead,
         date.this,
-        date.next,
         date.weekend,
         date.within,
         date.from_now,
+        date.from,
         date.relating,
         time.lead,
         time.clock,
@@ -29,6 +29,10 @@ fn all(words: &Words) -> Vec<&'static str> {
         repetition.other,
         repetition.workday,
         repetition.of_month,
+        repetition.of_every_month,
+        repetition.range,
+        repetition.from_completion,
+        repetition.multiples,
         repetition.on,
         repetition.start,
         repetition.start_apart,
@@ -45,12 +49,13 @@ fn all(words: &Words) -> Vec<&'static str> {
     let named = date.weekdays.iter().chain(&date.short_weekdays).chain(&date.months);
     let mut all: Vec<_> = lists.iter().chain(named).flat_map(|list| list.iter().copied()).collect();
     all.extend(keys(words.number.cardinals).chain(keys(words.number.ordinals)));
-    all.extend(keys(words.number.units).chain(keys(date.days)).chain(keys(date.periods)));
+    all.extend(keys(words.number.units).chain(keys(words.number.lengths)).chain(keys(date.next)));
+    all.extend(keys(date.days).chain(keys(date.periods)));
     all.extend(keys(date.edges).chain(keys(date.edge_periods)).chain(keys(date.edge_words)));
     all.extend(keys(time.times).chain(keys(time.fractions)).chain(keys(time.parts)));
     all.extend(keys(time.part_adverbs).chain(keys(time.today_parts)).chain(keys(words.priorities)));
     all.extend(keys(repetition.adverbs).chain(keys(repetition.doubtful_adverbs)));
-    all.extend(repetition.weekday_suffix);
+    all.push(repetition.weekday_suffix);
     all
 }
 
@@ -76,6 +81,9 @@ fn no_word_of_a_table_has_two_meanings() {
     for language in Language::ALL.iter().copied() {
         let words = language.words();
         check(language, words.number.units);
+        check(language, words.number.lengths);
+        check(language, words.date.next);
+        check(language, words.date.periods);
         check(language, words.number.cardinals);
         check(language, words.number.ordinals);
         check(language, words.date.days);

@@ -62,8 +62,11 @@ impl Scan<'_> {
         Some((unit, self.skip_stop(end)))
     }
 
-    /// "3 days", "2h", "a week".
+    /// "3 days", "2h", "a week", "half an hour".
     pub fn length(&self, at: usize) -> Option<(Length, usize)> {
+        if let Some(((number, unit), end)) = self.lookup(at, self.words.number.lengths) {
+            return Some((Length { number, unit }, end));
+        }
         let (number, unit_at) = self.cardinal(at)?;
         let (unit, end) = self.unit(unit_at)?;
         let is_written = self.number(at).is_some() || !self.is_glued(unit_at);
@@ -99,5 +102,11 @@ impl Scan<'_> {
         };
         let place = i8::try_from(number).ok().filter(|place| (1..=31).contains(place))?;
         (has_suffix && self.digits(at) <= 2).then_some((place, at + 2))
+    }
+
+    /// "3rd" or "3.", but not "third".
+    pub fn ordinal_in_digits(&self, at: usize) -> Option<(i8, usize)> {
+        self.number(at)?;
+        self.ordinal(at)
     }
 }

@@ -169,12 +169,16 @@ fn is_number(scan: &Scan<'_>, end: usize, at: usize) -> bool {
 /// Whether the word before the phrase binds it to the title: "the sunday papers".
 fn is_bound(scan: &Scan<'_>, phrase: &Phrase) -> bool {
     let start = phrase.tokens.start;
+    let Some(before) = start.checked_sub(1) else { return false };
     let is_led = match phrase.item {
         Item::When(_) => scan.any(start, scan.words.date.lead).is_some(),
         Item::Priority(_) => scan.mark(start, '!'),
+        Item::Repetition(_) => {
+            let multiples = scan.words.repetition.multiples;
+            return scan.word(before).is_some_and(|word| multiples.contains(&word));
+        }
         _ => return false,
     };
-    let Some(before) = start.checked_sub(1) else { return false };
     // von 9 bis 17 Uhr
     if scan.number(before).is_some() && scan.any(start, scan.words.title.joining).is_some() {
         return true;

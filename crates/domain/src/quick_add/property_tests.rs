@@ -89,6 +89,20 @@ const PIECES: &[&str] = &[
     "montags",
     "im Monat",
     "werktags",
+    "next week",
+    "of next month",
+    "from",
+    "mondays",
+    "-",
+    "every month",
+    "after completion",
+    "half an hour",
+    "june",
+    "nächster Woche",
+    "in einer Woche",
+    "übernächsten",
+    "jeden Monats",
+    "nach Erledigung",
     "ab",
     "bis",
     "lang",
@@ -191,9 +205,14 @@ proptest! {
 fn cost_is_bounded() {
     let zone = Zone::utc();
     for language in Language::ALL {
-        for piece in
-            PIECES.iter().chain(&["every 1st and 2nd, ", "mon, tue and ", "1h 30m ", "!1h "])
-        {
+        for piece in PIECES.iter().chain(&[
+            "every 1st and 2nd, ",
+            "mon, tue and ",
+            "every mon-fri tue ",
+            "1st and ",
+            "1h 30m ",
+            "!1h ",
+        ]) {
             let steps = |repeat: usize| {
                 let line: String = format!("{piece} ").repeat(repeat);
                 let line: String = line.chars().take(LINE_CHARS_MAX).collect();

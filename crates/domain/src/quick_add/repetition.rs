@@ -1,15 +1,15 @@
 //! Phrases for repetitions.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, Time, Weekday};
 
-use super::language::{Adverb, Unit};
+use super::language::{Adverb, Edge, Unit};
 use super::number::Length;
 use super::scan::{Found, Scan, Strength};
 use super::schedule::{Days, Schedule, WEEKEND, WORKDAYS};
 use crate::recurrence::{Basis, Frequency, INTERVAL_MAX};
 
-/// Clauses that may follow a repetition, each at most once: days, time, start, end.
-const CLAUSES_MAX: usize = 4;
+/// Clauses that may follow a repetition, each at most once: days, time, start, end, basis.
+const CLAUSES_MAX: usize = 5;
 /// Maximum number of days or weekdays in one list.
 const LIST_MAX: usize = 31;
 
@@ -31,6 +31,15 @@ pub(super) enum Ending {
     Times(u32),
 }
 
+/// What has to separate the items of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Separation {
+    /// A comma, a slash or "and".
+    Marked,
+    /// Also a space.
+    Any,
+}
+
 /// The first or last day of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
@@ -39,7 +48,7 @@ pub(super) enum Bound {
 }
 
 impl Scan<'_> {
-    /// "every 3rd friday at 9 until june 30th", "after 3 days", "daily".
+    /// "every 3rd friday at 9 until june 30th", "the 1st of every month", "after 3 days", "daily".
     pub fn repetition(&self, at: usize) -> Option<Found<Repetition>> {
         let words = &self.words.repetition;
         let (schedule, time, end, basis, strength) = if let Some(end) = self.any(at, words.every) {
@@ -48,6 +57,10 @@ impl Scan<'_> {
             let body = end + usize::from(is_from_completion);
             let (schedule, time, end) = self.every(body).filter(|_| !self.is_glued(body))?;
             (schedule, time, end, basis, Strength::Sure)
+        } else if let Some((schedule, end)) = self.placed_in_every_month(at) {
+            (schedule, None, end, Basis::Schedule, Strength::Sure)
+        } else if let Some((schedule, end)) = self.interval_from_completion(at) {
+            (schedule, None, end, Basis::Completion, Strength::Sure)
         } else if let Some(start) = self.any(at, words.after) {
             let (schedule, end) = self.interval(start)?;
             (schedule, None, end, Basis::Completion, Strength::Edge)
@@ -56,8 +69,30 @@ impl Scan<'_> {
             (schedule, None, end, Basis::Schedule, strength)
         };
         let value = Repetition { schedule, basis, time, start: None, ending: None };
-        let found = Found { value, end: self.skip(end, words.of_month), strength };
+        let found = Found { value, end: self.of_month(end).unwrap_or(end), strength };
         Some(self.clauses(found))
+    }
+
+    /// "of the month", "of every month"
+    fn of_month(&self, at: usize) -> Option<usize> {
+        let words = &self.words.repetition;
+        self.any(at, words.of_month).or_else(|| self.any(at, words.of_every_month))
+    }
+
+    /// "on the 1st of every month", "last friday of each month".
+    fn placed_in_every_month(&self, at: usize) -> Option<(Schedule, usize)> {
+        let words = &self.words.repetition;
+        let start = self.any(at, words.on).unwrap_or(self.skip(at, self.words.date.article));
+        let (schedule, end) = self.placed(start)?;
+        let end = self.any(end, words.of_every_month)?;
+        let is_placed = schedule.frequency == Frequency::Monthly && schedule.days != Days::Anchor;
+        is_placed.then_some((schedule, end))
+    }
+
+    /// "3 days after completion"
+    fn interval_from_completion(&self, at: usize) -> Option<(Schedule, usize)> {
+        let (schedule, end) = self.interval(at)?;
+        Some((schedule, self.any(end, self.words.repetition.from_completion)?))
     }
 
     fn adverb(&self, at: usize) -> Option<(Schedule, usize, Strength)> {
@@ -68,8 +103,14 @@ impl Scan<'_> {
             Some((word, end, Strength::Edge))
         });
         let Some((adverb, end, strength)) = adverb else {
-            let (days, end) = self.weekday_adverbs(at)?;
-            return Some((Schedule::weekly(days), end, Strength::Sure));
+            let noun_at = self.any(at, words.on).filter(|_| words.is_weekday_noun);
+            let (days, end) = self.each_of_weekdays(noun_at.unwrap_or(at))?;
+            let strength = match noun_at {
+                Some(_) => Strength::Doubtful,
+                None if words.is_weekday_noun => Strength::Never,
+                None => Strength::Sure,
+            };
+            return Some((Schedule::weekly(days), end, strength));
         };
         let schedule = match adverb {
             Adverb::Every(number, unit) => every(number, unit)?,
@@ -79,10 +120,10 @@ impl Scan<'_> {
         Some((schedule, end, strength))
     }
 
-    /// "montags und donnerstags"
-    fn weekday_adverbs(&self, at: usize) -> Option<(Vec<u8>, usize)> {
-        let suffix = self.words.repetition.weekday_suffix?;
-        self.list(at, |at| {
+    /// "montags und donnerstags", "mondays"
+    fn each_of_weekdays(&self, at: usize) -> Option<(Vec<u8>, usize)> {
+        let suffix = self.words.repetition.weekday_suffix;
+        self.weekdays(at, |at| {
             let name = self.word(at)?.strip_suffix(suffix)?;
             let weekdays = self.words.date.weekdays;
             let day = weekdays.iter().position(|names| names.contains(&name))?;
@@ -145,14 +186,14 @@ impl Scan<'_> {
     /// "3rd friday", "last day", "15th workday", "1st and 15th", "3rd week".
     fn placed(&self, at: usize) -> Option<(Schedule, usize)> {
         let words = &self.words.repetition;
-        let (places, end) = self.list(at, |at| self.ordinal(at))?;
+        let (places, end) = self.list(at, Separation::Marked, |at| self.ordinal(at))?;
         let only = (places.len() == 1).then_some(places[0]);
         if let Some(after) = self.any(end, words.workday) {
             return Some((Schedule::monthly(Days::Workday(only?)), after));
         }
         if let Some(weekday) = self.any_weekday(end) {
             let day = weekday.value.to_monday_zero_offset() as u8;
-            let is_of_month = self.any(weekday.end, words.of_month).is_some();
+            let is_of_month = self.of_month(weekday.end).is_some();
             if words.ordinal_is_interval && !is_of_month && places.iter().all(|place| *place > 0) {
                 let interval = u16::try_from(only?).ok()?;
                 return Some((Schedule { interval, ..Schedule::weekly(vec![day]) }, weekday.end));
@@ -162,7 +203,7 @@ impl Scan<'_> {
                 .then_some((Schedule::monthly(Days::Numbered(places, day)), weekday.end));
         }
         if let Some((unit, after)) = self.unit(end) {
-            let is_of_month = self.any(after, words.of_month).is_some();
+            let is_of_month = self.of_month(after).is_some();
             return match (unit, only) {
                 (Unit::Day, Some(-1)) => Some((Schedule::monthly(Days::OfMonth(places)), after)),
                 (Unit::Day, _) if is_of_month => Some((of_month(places)?, after)),
@@ -172,11 +213,11 @@ impl Scan<'_> {
             };
         }
         // An ordinal in words needs a noun.
-        let is_written = self.number(at).is_some();
-        is_written.then_some((of_month(places)?, end))
+        let is_day = self.number(at).is_some() || self.of_month(end).is_some();
+        is_day.then_some((of_month(places)?, end))
     }
 
-    /// "weekday", "weekend", "mon, wed and fri".
+    /// "weekday", "weekend", "mon, wed and fri", "mon-fri".
     fn weekday_set(&self, at: usize) -> Option<(Vec<u8>, usize)> {
         if let Some(end) = self.any(at, self.words.repetition.workday) {
             return Some((WORKDAYS.to_vec(), end));
@@ -184,24 +225,52 @@ impl Scan<'_> {
         if let Some(end) = self.any(at, self.words.date.weekend) {
             return Some((WEEKEND.to_vec(), end));
         }
-        self.list(at, |at| {
+        let is_short = |day: &Found<Weekday>| day.strength != Strength::Sure;
+        let starts_short = is_short(&self.any_weekday(at)?);
+        self.weekdays(at, |at| {
             let day = self.any_weekday(at)?;
-            Some((day.value.to_monday_zero_offset() as u8, day.end))
+            // jeden Montag, so früh es geht
+            let is_name = !is_short(&day)
+                || starts_short
+                || self.words.title.is_capital_telling
+                || self.is_capitalised(at);
+            is_name.then_some((day.value.to_monday_zero_offset() as u8, day.end))
         })
     }
 
-    /// Items separated by commas or "and".
+    /// Weekdays and ranges of them.
+    fn weekdays(
+        &self,
+        at: usize,
+        item: impl Fn(usize) -> Option<(u8, usize)>,
+    ) -> Option<(Vec<u8>, usize)> {
+        let (ranges, end) = self.list(at, Separation::Any, |at| {
+            let (first, end) = item(at)?;
+            let last = self.any(end, self.words.repetition.range).and_then(&item);
+            let (last, end) = last.unwrap_or((first, end));
+            let days = (0..=(last + 7 - first) % 7).map(|day| (first + day) % 7);
+            Some((days.collect::<Vec<_>>(), end))
+        })?;
+        Some((ranges.concat(), end))
+    }
+
+    /// A list of items.
     fn list<T>(
         &self,
         at: usize,
+        separation: Separation,
         item: impl Fn(usize) -> Option<(T, usize)>,
     ) -> Option<(Vec<T>, usize)> {
         let (first, mut end) = item(at)?;
         let mut items = vec![first];
         while items.len() < LIST_MAX {
-            let comma = self.skip_mark(end, ',');
-            let next = self.skip(comma, self.words.number.and);
-            match item(next).filter(|_| next > end) {
+            let mark = self.skip_mark(self.skip_mark(end, ','), '/');
+            let next = self.skip(mark, self.words.number.and);
+            let is_separated = match separation {
+                Separation::Marked => next > end,
+                Separation::Any => next > end || !self.is_glued(next),
+            };
+            match item(next).filter(|_| is_separated) {
                 Some((found, after)) => {
                     items.push(found);
                     end = after;
@@ -223,7 +292,8 @@ impl Scan<'_> {
                 .days_clause(next, &mut repetition.schedule)
                 .or_else(|| self.time_clause(next, &mut repetition.time))
                 .or_else(|| self.start_clause(next, repetition))
-                .or_else(|| self.end_clause(next, &mut repetition.ending));
+                .or_else(|| self.end_clause(next, &mut repetition.ending))
+                .or_else(|| self.basis_clause(next, &mut repetition.basis));
             let Some(end) = end.filter(|end| self.ends(*end)) else { break };
             found.end = end;
             if repetition.time.is_some() || repetition.schedule.days != Days::Anchor {
@@ -242,8 +312,8 @@ impl Scan<'_> {
         let (days, end) = match schedule.frequency {
             Frequency::Daily => return None,
             Frequency::Weekly => {
-                let named = start.and_then(|start| self.weekday_set(start));
-                let (days, end) = named.or_else(|| self.weekday_adverbs(at))?;
+                let led = |start| self.weekday_set(start).or_else(|| self.each_of_weekdays(start));
+                let (days, end) = start.and_then(led).or_else(|| self.each_of_weekdays(at))?;
                 (Schedule::weekly(days).days, end)
             }
             Frequency::Monthly => {
@@ -251,7 +321,7 @@ impl Scan<'_> {
                 if placed.frequency != Frequency::Monthly {
                     return None;
                 }
-                (placed.days, self.skip(end, self.words.repetition.of_month))
+                (placed.days, self.of_month(end).unwrap_or(end))
             }
             Frequency::Yearly => {
                 let (placed, end) = self.day_of_year(start?)?;
@@ -275,19 +345,35 @@ impl Scan<'_> {
         if repetition.start.is_some() {
             return None;
         }
-        let day = self.date(self.any(at, self.words.repetition.start)?)?;
+        let day = self.bound_day(self.any(at, self.words.repetition.start)?, Edge::First)?;
         repetition.start = Some(day.value);
         self.time_clause(day.end, &mut repetition.time).or(Some(day.end))
+    }
+
+    /// "after completion"
+    fn basis_clause(&self, at: usize, basis: &mut Basis) -> Option<usize> {
+        let end = self.any(at, self.words.repetition.from_completion)?;
+        *basis = Basis::Completion;
+        Some(end)
     }
 
     /// A start or end that is separate from its repetition.
     pub fn bound(&self, at: usize) -> Option<Found<Bound>> {
         let words = &self.words.repetition;
-        let bound = |list, bound: fn(Date) -> Bound| {
-            let day = self.date(self.any(at, list)?)?;
+        let bound = |list, edge, bound: fn(Date) -> Bound| {
+            let day = self.bound_day(self.any(at, list)?, edge)?;
             Some(Found { strength: day.strength.max(Strength::Doubtful), ..day.map(bound) })
         };
-        bound(words.start_apart, Bound::Start).or_else(|| bound(words.until, Bound::Until))
+        let start = bound(words.start_apart, Edge::First, Bound::Start);
+        start.or_else(|| bound(words.until, Edge::Last, Bound::Until))
+    }
+
+    /// A date, or the first or last day of a month.
+    fn bound_day(&self, at: usize, edge: Edge) -> Option<Found<Date>> {
+        self.date(at).or_else(|| {
+            let (date, end) = self.edge_of_month(at, edge)?;
+            Some(Found { value: date, end, strength: Strength::Doubtful })
+        })
     }
 
     fn end_clause(&self, at: usize, ending: &mut Option<Ending>) -> Option<usize> {
@@ -296,7 +382,7 @@ impl Scan<'_> {
         }
         let words = &self.words.repetition;
         let (found, end) = if let Some(start) = self.any(at, words.until) {
-            let day = self.date(start)?;
+            let day = self.bound_day(start, Edge::Last)?;
             (Ending::On(day.value), day.end)
         } else {
             let start = self.skip(at, words.during);

@@ -61,7 +61,7 @@ impl Scan<'_> {
     pub fn clock_in_part(&self, part: i8, at: usize) -> Found<Time> {
         let led = self.any(at, self.words.time.lead).unwrap_or(at);
         let clock = self.clock(led).filter(|found| {
-            let is_marked = found.strength != Strength::Edge || led > at;
+            let is_marked = found.strength != Strength::Edge || led > at || self.is_plain_hour(at);
             is_marked && self.begins(at) && self.ends(found.end)
         });
         clock
