@@ -166,6 +166,9 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     } else {
         note(&sent(asked()).await);
     }
+    if operation.query.iter().any(|(name, _)| name == "preview") {
+        note(&sent(operation.ask(client, &format!("{path}?preview=true"))).await);
+    }
     let has = |name: &str| {
         operation.successes.iter().any(|(_, headers)| headers.iter().any(|h| h == name))
     };

@@ -106,6 +106,7 @@ impl Operation {
         match self.id.trim_end_matches("Own") {
             "createTask" | "replaceTask" | "changeTask" => json!({"title": "changed"}),
             "createList" | "replaceList" | "changeList" => json!({"name": "changed"}),
+            "quickAdd" => json!({"text": "changed tomorrow"}),
             "changeTag" => json!({"color": "#336699"}),
             "createReminder" => json!({"offset": "PT5M"}),
             "snoozeReminder" => json!({"for": "PT10M"}),

@@ -2,5 +2,6 @@
 
 mod change;
 mod list;
+mod quick_add;
 mod request;
 mod tag;

@@ -292,6 +292,9 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     # What is easily guessed, and what is not the present one.
     r"/(password|new_password) weak_password",
     r"/current_password wrong_password",
+    # What a line of quick add means: no title, one that is too long, a reminder that is past or needs a due
+    # date.
+    r"/text (required|too_long|needs_due_date|in_the_past|too_many)",
     # Made by a list in another order.
     r"\?cursor (malformed|conflict)",
 )]

@@ -1,6 +1,7 @@
 //! Creates tasks.
 
 use rondo_contract::task_body;
+use rondo_domain::instant::Instant;
 use rondo_domain::task::{ChangeEvent, Status, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
@@ -28,26 +29,38 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         let name = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
         fields = task_body::in_zone(fields, stored_zone(&name)?, now)?;
     }
-    let mut stored = task_body::to_stored(&fields, &[], now);
-    let event = ChangeEvent::of(Status::Pending, fields.status);
-    stored["completion"] = event.completion().as_str().into();
+    let mut stored = stored(&fields, now);
     if needs_zone && !is_calculated {
         stored["time_zone"] = Value::Null;
     }
-    let (task, is_replayed) =
-        match store.create(user, stored.to_string(), key.as_ref(), &request.trace.traceparent())? {
-            Outcome::Done(task) => (task, false),
-            Outcome::Replayed(task) => (task, true),
-            Outcome::KeyReused => return Err(idempotency::reused()),
-            Outcome::UnknownList => return Err(unknown_list()),
-            Outcome::NoUser => return Err(Refusal::unauthenticated()),
-            Outcome::Conflict(problem, other) => {
-                return Err(Refusal::new(problem).header("location", location(user, &other)));
-            }
-            Outcome::Stale | Outcome::NotFound => {
-                return Err(Refusal::internal("a task was not created"));
-            }
-        };
+    let outcome =
+        store.create(user, stored.to_string(), key.as_ref(), &request.trace.traceparent())?;
+    created(user, outcome)
+}
+
+/// The argument of the functions that create a task.
+pub fn stored(fields: &TaskFields, now: Instant) -> Value {
+    let mut stored = task_body::to_stored(fields, &[], now);
+    let event = ChangeEvent::of(Status::Pending, fields.status);
+    stored["completion"] = event.completion().as_str().into();
+    stored
+}
+
+/// The response to a creation.
+pub fn created(user: i64, outcome: Outcome) -> Result<Response, Refusal> {
+    let (task, is_replayed) = match outcome {
+        Outcome::Done(task) => (task, false),
+        Outcome::Replayed(task) => (task, true),
+        Outcome::KeyReused => return Err(idempotency::reused()),
+        Outcome::UnknownList => return Err(unknown_list()),
+        Outcome::NoUser => return Err(Refusal::unauthenticated()),
+        Outcome::Conflict(problem, other) => {
+            return Err(Refusal::new(problem).header("location", location(user, &other)));
+        }
+        Outcome::Stale | Outcome::NotFound => {
+            return Err(Refusal::internal("a task was not created"));
+        }
+    };
     let location = location(user, &task);
     let response = if is_replayed { replayed(201, task) } else { task_response(201, task) };
     Ok(response.header("location", location))

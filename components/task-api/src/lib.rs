@@ -14,6 +14,7 @@ mod health;
 mod idempotency;
 mod link;
 mod list;
+mod quick_add;
 mod reminder;
 mod skip;
 mod store;
@@ -58,6 +59,7 @@ fn methods(segments: &[&str]) -> Vec<Method> {
         ("tasks", [_, "complete" | "reopen"]) => vec![Patch, Post],
         ("tasks", [_, "skip" | "reminders"]) => vec![Post],
         ("changes" | "tags" | "reminders", []) => vec![Get],
+        ("quick-add", []) => vec![Post],
         ("tags", [_]) => vec![Put, Delete],
         ("lists", []) => vec![Get, Post],
         ("lists", [_]) => vec![Get, Put, Patch, Delete],
@@ -100,12 +102,13 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         "changes" => changes(request, user, rest),
         "tags" => tags(request, user, rest),
         "lists" => lists(request, user, rest),
+        "quick-add" => quick_add(request, user, rest),
         _ => reminders(request, user, rest),
     }
 }
 
 fn is_area(segment: &str) -> bool {
-    matches!(segment, "tasks" | "changes" | "tags" | "lists" | "reminders")
+    matches!(segment, "tasks" | "changes" | "tags" | "lists" | "reminders" | "quick-add")
 }
 
 fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
@@ -122,6 +125,13 @@ fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusa
 fn changes(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, []) => changes::answer(request, user),
+        _ => Err(request.unrouted()),
+    }
+}
+
+fn quick_add(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Post, []) => quick_add::answer(request, user),
         _ => Err(request.unrouted()),
     }
 }

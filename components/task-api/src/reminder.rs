@@ -101,27 +101,21 @@ fn added(reminder: String, is_replayed: bool) -> Response {
     if is_replayed { idempotency::mark(response) } else { response }
 }
 
-/// When a further reminder of the current task will fire. If its moment has passed but the due date has not,
-/// it fires at once, like a task's own.
+/// When a further reminder of the current task will fire.
 fn planned(
     current: &Current,
     moment: Moment,
 ) -> Result<(Option<ReminderOffset>, Instant), Refusal> {
     let fields = &current.fields;
-    let refuse =
-        |pointer: &str, violation| Err(Refusal::invalid(vec![FieldError::of(pointer, violation)]));
     if fields.status == Status::Completed {
         return Err(Refusal::new(ProblemCode::TaskCompleted));
     }
-    match (moment, fields.due_date) {
-        (Moment::At(at), _) if at <= current.now => refuse("/remind_at", Violation::InThePast),
-        (Moment::At(at), _) => Ok((None, at)),
-        (Moment::Span(_), None) => refuse("/offset", Violation::NeedsDueDate),
-        (Moment::Span(offset), Some(due)) => match offset.remind_at(due, &fields.time_zone) {
-            at if at.max(due) <= current.now => refuse("/offset", Violation::InThePast),
-            at => Ok((Some(offset), at)),
-        },
-    }
+    let pointer = match moment {
+        Moment::At(_) => "/remind_at",
+        Moment::Span(_) => "/offset",
+    };
+    reminder_body::planned(moment, fields.due_date, &fields.time_zone, current.now)
+        .map_err(|violation| Refusal::invalid(vec![FieldError::of(pointer, violation)]))
 }
 
 /// `DELETE …/reminders/{reminder_id}`.

@@ -1,8 +1,11 @@
 //! The component's statements.
 
 use rondo_contract::problem::ProblemCode;
+use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_guest::database::{Database, DatabaseError, ParameterValue, Row, int, optional, text};
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::idempotency::Key;
@@ -61,6 +64,33 @@ impl Store {
         let [request, name, hash] = key_parameters(key);
         let parameters = [int(user), text(task), request, name, hash, text(traceparent)];
         let mut row = self.0.query_one(include_str!("sql/task_create.sql"), &parameters)?;
+        Outcome::read(&mut row)
+    }
+
+    /// Creates a task with further reminders: for each its offset, if it has one, and its moment.
+    pub fn quick_add(
+        &self,
+        user: i64,
+        task: String,
+        further: &[(Option<ReminderOffset>, Instant)],
+        key: Option<&Key>,
+        traceparent: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let [request, name, hash] = key_parameters(key);
+        let further = further.iter().map(|(offset, at)| {
+            json!({ "before": offset.map(|o| o.to_string()), "at": instant::format(*at) })
+        });
+        let parameters = [
+            int(user),
+            text(task),
+            request,
+            name,
+            hash,
+            text(traceparent),
+            text(Value::Array(further.collect()).to_string()),
+            int(FURTHER_REMINDERS_MAX),
+        ];
+        let mut row = self.0.query_one(include_str!("sql/quick_add.sql"), &parameters)?;
         Outcome::read(&mut row)
     }
 

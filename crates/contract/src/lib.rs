@@ -19,6 +19,7 @@ pub mod member;
 pub mod notification;
 pub mod problem;
 pub mod query;
+pub mod quick_add_body;
 pub mod recurrence_rule;
 pub mod reminder_body;
 pub mod secret;

@@ -2,6 +2,7 @@
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
+use rondo_domain::zone::Zone;
 use rondo_domain::{Violation, word_enum};
 use serde_json::{Map, Value};
 
@@ -39,6 +40,28 @@ pub enum Moment {
 pub fn parse_further(members: &Map<String, Value>) -> Result<Moment, Vec<FieldError>> {
     const EXPECTED: &str = "an object with either remind_at or offset";
     either(members, "remind_at", "offset", EXPECTED)
+}
+
+/// When a further reminder of a task will fire, with its offset if it has one. If its moment has passed but
+/// the due date has not, it fires at once, like a task's own.
+///
+/// # Errors
+/// `in_the_past`, `needs_due_date`.
+pub fn planned(
+    moment: Moment,
+    due_date: Option<Instant>,
+    zone: &Zone,
+    now: Instant,
+) -> Result<(Option<ReminderOffset>, Instant), Violation> {
+    match (moment, due_date) {
+        (Moment::At(at), _) if at <= now => Err(Violation::InThePast),
+        (Moment::At(at), _) => Ok((None, at)),
+        (Moment::Span(_), None) => Err(Violation::NeedsDueDate),
+        (Moment::Span(offset), Some(due)) => match offset.remind_at(due, zone) {
+            at if at.max(due) <= now => Err(Violation::InThePast),
+            at => Ok((Some(offset), at)),
+        },
+    }
 }
 
 /// A snooze: `{until}` or `{for}`.

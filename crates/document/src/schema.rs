@@ -4,6 +4,7 @@ mod account;
 pub mod event;
 mod list;
 mod member;
+mod quick_add;
 mod rule;
 mod task;
 pub mod text;
@@ -99,6 +100,8 @@ pub fn all() -> Map<String, Value> {
         ("WebhookDelivery", webhook::delivery()),
         ("Preview", task::preview()),
         ("PreviewRequest", task::preview_request()),
+        ("QuickAdd", quick_add::line()),
+        ("QuickAddPreview", quick_add::preview()),
         ("AuditLog", audit_log()),
         ("AuditStatistics", audit_statistics()),
         ("User", account::user()),

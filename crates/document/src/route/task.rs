@@ -60,7 +60,37 @@ fn lists() -> Vec<Operation> {
                 &["ETag", "Location", "Idempotency-Replayed"],
             )
             .problems(&[ProblemCode::IdempotencyKeyReused, ProblemCode::UidTaken]),
+        quick_add(),
     ]
+}
+
+fn quick_add() -> Operation {
+    operation(
+        WRITE,
+        "post",
+        "/api/{user_id}/quick-add",
+        "quickAdd",
+        "Create a task from one line of text",
+    )
+    .describe(
+        "With `preview=true`, nothing is created: the response shows the task and which parts of the text were \
+         understood. A due date without a time is at 9:00.",
+    )
+    .parameter(query(
+        "preview",
+        "Whether to show the task instead of creating it.",
+        json!({"type": "boolean", "default": false}),
+    ))
+    .parameter(shared("idempotency_key"))
+    .body(named("QuickAdd"))
+    .answers(200, "What would be created", named("QuickAddPreview"))
+    .answers_with(
+        201,
+        "The task",
+        Some((JSON, named("Task"))),
+        &["ETag", "Location", "Idempotency-Replayed"],
+    )
+    .problems(&[ProblemCode::IdempotencyKeyReused])
 }
 
 fn filters() -> Vec<Value> {

@@ -1,0 +1,33 @@
+//! `POST …/quick-add`: creates a task from one line of text, or shows the task that it would create.
+
+use rondo_contract::quick_add_body;
+use rondo_guest::http::{Request, Response};
+use rondo_guest::page::parameters;
+use rondo_guest::{Refusal, body, clock};
+
+use crate::create::{created, stored, stored_zone};
+use crate::idempotency::Key;
+use crate::store::Store;
+
+pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
+    let mut parameters = parameters(request);
+    let is_preview = parameters.boolean("preview").unwrap_or(false);
+    parameters.finish()?;
+    let members = body::object(request)?;
+    let line = quick_add_body::parse(&members)?;
+    let key = Key::of(request, &members)?;
+    let store = Store::open()?;
+    let zone = match line.time_zone.clone() {
+        Some(zone) => zone,
+        None => stored_zone(&store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?)?,
+    };
+    let now = clock::now();
+    let found = line.read(&zone, now)?;
+    let planned = quick_add_body::plan(&found, &zone, now)?;
+    if is_preview {
+        return Ok(Response::json(200, line.preview(&found, &planned).to_string()));
+    }
+    let task = stored(&planned.task, now).to_string();
+    let traceparent = request.trace.traceparent();
+    created(user, store.quick_add(user, task, &planned.further, key.as_ref(), &traceparent)?)
+}
