@@ -4,6 +4,9 @@
 //! All test programs of one `cargo xtask test` share a Postgres; a program that runs alone starts its own.
 //! Roles belong to the server, so they are made once; they have no connection limits here.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -205,13 +208,45 @@ pub async fn start_at(
     binaries: BinarySource,
     port: Option<u16>,
 ) -> anyhow::Result<(PrivateServer, DataFolder)> {
+    start_with(folder, binaries, port, &[]).await
+}
+
+/// The same at port 5432 of an address as well, for every client there with a password.
+///
+/// # Errors
+/// As [`start`], and when the port is taken.
+pub async fn start_for(
+    folder: &Path,
+    address: Ipv4Addr,
+) -> anyhow::Result<(PrivateServer, DataFolder)> {
+    let addresses = format!("127.0.0.1,{address}");
+    let further = [("listen_addresses", addresses.as_str()), ("max_connections", "300")];
+    let source = BinarySource::SystemOrFetched;
+    let started = start_with(folder, source, Some(5432), &further).await?;
+    let rules = started.0.cluster().join("pg_hba.conf");
+    let rule = "host all all all scram-sha-256\n";
+    if !std::fs::read_to_string(&rules)?.ends_with(rule) {
+        OpenOptions::new().append(true).open(rules)?.write_all(rule.as_bytes())?;
+        let session = pool::connect(started.0.dsn(), &SessionOptions::default()).await?;
+        session.batch_execute("SELECT pg_reload_conf()").await?;
+    }
+    Ok(started)
+}
+
+async fn start_with(
+    folder: &Path,
+    binaries: BinarySource,
+    port: Option<u16>,
+    further: &[(&str, &str)],
+) -> anyhow::Result<(PrivateServer, DataFolder)> {
     let data = DataFolder::open(folder)?;
     let secrets = Secrets::load_or_create(folder)?;
     let unsafe_settings = [("fsync", "off"), ("full_page_writes", "off")];
+    let settings = unsafe_settings.iter().chain(further);
     let options = ServerOptions {
         binaries,
         port,
-        settings: unsafe_settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        settings: settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         ..ServerOptions::default()
     };
     let server = server::start(&data, &secrets, &options).await?;

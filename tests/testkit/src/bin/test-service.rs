@@ -1,11 +1,11 @@
-//! `test-service postgres
-//!
-//! kafka [--secure]`: one service for many test programs, or for manual use.
+//! `test-service postgres` or `kafka [--secure]`: one service for many test programs, or for manual use.
+//! `postgres FOLDER ADDRESS` keeps its data in a folder and listens on port 5432 of an address.
 //!
 //! It prints one line that says how to reach the service and exits when its standard input closes, so that it
 //! cannot outlive its parent.
 
 use std::io::{Read, Write};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use rondo_database::server::BinarySource;
@@ -23,6 +23,12 @@ async fn main() -> Result<()> {
             let (server, _data) =
                 database::start(folder.path(), BinarySource::SystemOrFetched).await?;
             announce(&folder.path().display().to_string())?;
+            input_closed().await?;
+            server.stop().await?;
+        }
+        ["postgres", folder, address] => {
+            let (server, _data) = database::start_for(Path::new(folder), address.parse()?).await?;
+            announce(server.dsn().expose_url().as_str())?;
             input_closed().await?;
             server.stop().await?;
         }
@@ -45,7 +51,7 @@ async fn main() -> Result<()> {
             input_closed().await?;
             broker.stop().await;
         }
-        _ => bail!("which service? `postgres` or `kafka [--secure]`"),
+        _ => bail!("which service? `postgres [FOLDER ADDRESS]` or `kafka [--secure]`"),
     }
     Ok(())
 }
