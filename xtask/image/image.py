@@ -2,6 +2,7 @@
 
 usage: image.py layout BINARIES OUTPUT   writes an OCI image layout with the images `rondo`, `tools` and `app`
        image.py tree BINARIES OUTPUT     writes their files to OUTPUT/rondo and OUTPUT/tools, for the Containerfile
+       image.py pause BINARIES OUTPUT    writes an OCI image layout with an image that only sleeps
 
 BINARIES is a folder with rondo, rondo-sync and rondo.cdx.json. With the same inputs, all bytes are the same:
 SOURCE_DATE_EPOCH, by default the time of the commit, is the time of everything.
@@ -374,6 +375,12 @@ def write_layout(binaries, folder):
         print(f"{name} {subject['digest']}")
 
 
+def write_pause(_, folder):
+    layout = Layout(folder, 0)
+    image(layout, "pause", [layout.layer(tools())], "", ["/bin/sleep", "inf"], [])
+    layout.finish()
+
+
 def write_trees(binaries, folder):
     programs = {**base([binaries / name for name in PROGRAMS]), **application(binaries)}
     tree(programs, folder / "rondo")
@@ -382,7 +389,7 @@ def write_trees(binaries, folder):
 
 def main():
     what, binaries, folder = sys.argv[1:]
-    {"layout": write_layout, "tree": write_trees}[what](Path(binaries), Path(folder))
+    {"layout": write_layout, "tree": write_trees, "pause": write_pause}[what](Path(binaries), Path(folder))
 
 
 main()

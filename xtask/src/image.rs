@@ -40,6 +40,21 @@ pub fn check() -> Result<()> {
     run(script("check.py").args(layouts))
 }
 
+/// Writes layouts into a folder, of programs without link-time optimization: for each name the images, with a digest
+/// of their own, and `pause`, an image of nothing but BusyBox that sleeps.
+pub fn write_releases(folder: &Path, names: &[&str]) -> Result<()> {
+    artifact::build_all()?;
+    let binaries = target_directory().join("release");
+    artifact::write_bill(&binaries)?;
+    for (number, name) in (1..).zip(names) {
+        let mut script = script("image.py");
+        script.arg("layout").arg(&binaries).arg(folder.join(name));
+        // The time of all files, in seconds.
+        run(script.env("SOURCE_DATE_EPOCH", format!("{number}000000000")))?;
+    }
+    run(script("image.py").arg("pause").arg(&binaries).arg(folder.join("pause")))
+}
+
 fn layout(binaries: &Path, folder: &Path) -> Result<()> {
     run(script("image.py").arg("layout").arg(binaries).arg(folder))
 }

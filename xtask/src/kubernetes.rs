@@ -1,10 +1,12 @@
 //! Checks of k8s/. Those here need no cluster: the chart renders valid manifests that follow its rules, alerts fire,
 //! Argo CD and Flux install it alike, workflows and scripts pass their linters. `api` installs the chart on a real
-//! control plane.
+//! control plane, `node` on a real node as well.
 
 pub mod api;
 mod cluster;
+pub mod node;
 mod release;
+mod simulation;
 mod terraform;
 
 use std::fs;
@@ -318,6 +320,13 @@ fn helm() -> Result<PathBuf> {
 /// The folder of Python and its programs.
 fn python() -> Result<PathBuf> {
     python::environment("kubernetes-python", FOLDER)
+}
+
+/// A command that prints the definitions of the chart's custom resources, except those of some API groups.
+fn definitions(excluded: &[&str]) -> Result<Command> {
+    let mut script = Command::new(python()?.join("python"));
+    script.arg(root().join(FOLDER).join("definition.py")).args(excluded);
+    Ok(script)
 }
 
 /// Pinned, because later versions may know more rules and fail without a change here.

@@ -34,6 +34,8 @@ cargo xtask <command>
   chart                  write k8s/chart/README.md from values.yaml
   bench events|reminders|api|recovery ...
                          build and run a benchmark; further arguments go to it
+  cluster                install the chart on a real node in namespaces of its own, and try an
+                         upgrade under load, failures and alerts; needs root and some packages
   oracle [--rules N] [--seed N]
                          generated recurrence rules against python-dateutil
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Some("image") => image::write(),
         Some("document") => artifact::document(),
         Some("chart") => kubernetes::document(),
+        Some("cluster") => kubernetes::node::run(&rest),
         Some("planted-bugs") => planted::run(&rest),
         Some("bench") => bench::run(&rest),
         Some("oracle") => oracle::run(&rest),

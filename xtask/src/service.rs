@@ -2,6 +2,8 @@
 //! and stops when its standard input closes, so nothing is left running however this process ends.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +30,12 @@ impl Service {
     /// Starts the Postgres that all test programs of one run share.
     pub fn postgres() -> Result<Self> {
         Self::start(&mut program("postgres")?)
+    }
+
+    /// Starts a Postgres that keeps its data in a folder, at port 5432 of an address. The program must have been built.
+    pub fn postgres_at(folder: &Path, address: Ipv4Addr) -> Result<Self> {
+        let mut command = Command::new(artifact::binary(TEST_SERVICE));
+        Self::start(command.arg("postgres").arg(folder).arg(address.to_string()))
     }
 
     fn start(command: &mut Command) -> Result<Self> {
@@ -68,9 +76,14 @@ pub fn kafka(arguments: &[String]) -> Result<()> {
     run(program("kafka")?.args(arguments).env(jars::KAFKA_VARIABLE, folder))
 }
 
+/// Builds testkit's program.
+pub fn build() -> Result<()> {
+    artifact::build_native(&[TEST_SERVICE])
+}
+
 /// Builds testkit's program and names the service for it to run.
 fn program(service: &str) -> Result<Command> {
-    artifact::build_native(&[TEST_SERVICE])?;
+    build()?;
     let mut command = Command::new(artifact::binary(TEST_SERVICE));
     command.arg(service);
     Ok(command)

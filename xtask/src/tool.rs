@@ -56,13 +56,27 @@ pub fn installed_from_python(name: &str, module: &str, version: &str) -> Result<
     Ok(command)
 }
 
-/// The path of the Go program in a folder of this repository, which is compiled first when the cache has none
-/// of the same sources and version. `link` are options of the linker.
-pub fn built_from_go(name: &str, source: &Path, version: &str, link: &str) -> Result<PathBuf> {
+/// The path of the Go program in a package of a module of this repository, which is compiled first when the cache has
+/// none of the same sources and version. `link` are options of the linker.
+pub fn built_from_go(
+    name: &str,
+    module: &Path,
+    package: &str,
+    version: &str,
+    link: &str,
+) -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
-    for file in ["go.mod", "go.sum", "main.go"] {
-        fs::read(source.join(file))
-            .with_context(|| format!("cannot read {file} of {name}"))?
+    let mut sources = vec![module.join("go.mod"), module.join("go.sum")];
+    let found = fs::read_dir(module.join(package))?.map(|entry| entry.map(|entry| entry.path()));
+    sources.extend(found.collect::<std::io::Result<Vec<_>>>()?);
+    sources.retain(|path| {
+        path.extension().is_some_and(|end| end == "go" || end == "mod" || end == "sum")
+    });
+    sources.sort();
+    sources.dedup();
+    for source in sources {
+        fs::read(&source)
+            .with_context(|| format!("cannot read {}", source.display()))?
             .hash(&mut hasher);
     }
     let version = format!("{version}-{:016x}", hasher.finish());
@@ -73,7 +87,8 @@ pub fn built_from_go(name: &str, source: &Path, version: &str, link: &str) -> Re
             .args(GO_OPTIONS)
             .args(["-ldflags", link, "-o"])
             .arg(folder.join("bin").join(name))
-            .current_dir(source))
+            .arg(format!("./{package}"))
+            .current_dir(module))
     })
 }
 

@@ -1,5 +1,5 @@
-// Command cluster is the control plane of `cargo xtask test --only k8s-api`, and kubectl: programs that share
-// most of their code, linked once. The name under which it is started chooses the program.
+// Command cluster is the control plane of `cargo xtask test --only k8s-api` and `cargo xtask cluster`, and kubectl:
+// programs that share most of their code, linked once. The name under which it is started chooses the program.
 package main
 
 import (

@@ -1,15 +1,14 @@
 //! Checks of the chart and of the pipeline's scripts on a real control plane: what the API server, its
 //! controllers and Helm make of them. Pods start and end, but run nothing.
 
-use std::process::Command;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use super::cluster::{self, Cluster};
+use super::cluster::{self, Cluster, Folder};
 use super::release::{NAMESPACE, Release};
-use super::{Case, FOLDER, MODES, ends, output, shows};
-use crate::cargo::root;
+use super::{Case, MODES, ends, output, shows, simulation};
 use crate::tool;
 
 /// Custom resources that the chart uses, where a Go module has their definitions: module, version, folder, API
@@ -77,9 +76,11 @@ pub fn fetch() -> Result<()> {
 /// The first that fails.
 pub fn check() -> Result<()> {
     let start = Instant::now();
-    let cluster = Cluster::start(&super::helm()?)?;
+    let folder = Folder::new()?;
+    let mut cluster = Cluster::start(&folder.0, Ipv4Addr::LOCALHOST, &super::helm()?)?;
+    simulation::start(&mut cluster)?;
     println!("the control plane is ready after {:.1} s", start.elapsed().as_secs_f64());
-    checks(&cluster).inspect_err(|_| describe(&cluster))
+    checks(&cluster).inspect_err(|_| cluster.describe())
 }
 
 fn checks(cluster: &Cluster) -> Result<()> {
@@ -108,14 +109,6 @@ fn checks(cluster: &Cluster) -> Result<()> {
     pipeline(cluster)
 }
 
-/// Prints what may explain a failure.
-fn describe(cluster: &Cluster) {
-    for what in ["pods -A -o=wide", "events -A --sort-by=.lastTimestamp"] {
-        let found = cluster.run(&format!("kubectl get {what}"));
-        println!("{what}:\n{}", found.unwrap_or_else(|error| error.to_string()));
-    }
-}
-
 fn definitions(cluster: &Cluster) -> Result<()> {
     let mut command = cluster.command("kubectl");
     command.args(["apply", "--server-side"]);
@@ -126,10 +119,8 @@ fn definitions(cluster: &Cluster) -> Result<()> {
         }
     }
     output(&mut command)?;
-    let mut script = Command::new(super::python()?.join("python"));
-    script.arg(root().join(FOLDER).join("definition.py"));
-    let others = output(script.args(DEFINITIONS.map(|(_, _, _, group, _)| group)))?;
-    cluster.apply(&others, &[])?;
+    let groups = DEFINITIONS.map(|(_, _, _, group, _)| group);
+    cluster.apply(&output(&mut super::definitions(&groups)?)?, &[])?;
     cluster.run("kubectl wait --for=condition=Established --timeout=60s crd --all").map(drop)
 }
 

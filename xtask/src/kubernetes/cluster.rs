@@ -1,8 +1,7 @@
-//! A control plane of real programs (etcd, kube-apiserver, kube-controller-manager, kube-scheduler) with nodes
-//! that kwok simulates: pods start and end, but run nothing.
+//! A control plane of real programs: etcd, kube-apiserver, kube-controller-manager, kube-scheduler.
 
 use std::fs::{self, File, Permissions};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,35 +24,56 @@ const PROGRAMS: [&str; 6] =
 /// How long a program may take to answer, on a busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(100);
+/// Lines of a list that a failure shows, from its end.
+const EVENTS_SHOWN: usize = 80;
 
-/// Runs until this is dropped.
+/// A folder that only its owner can enter, removed with everything in it when this is dropped.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("rondo-cluster-{}", std::process::id()));
+        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        // It has the administrator's token.
+        fs::set_permissions(&path, Permissions::from_mode(0o700))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs until this is dropped. It has no node.
 pub struct Cluster {
-    /// Holds everything, also the data. Removed at the end.
+    /// Holds everything, also the data.
     folder: PathBuf,
     servers: Vec<(&'static str, Child)>,
 }
 
 impl Cluster {
-    /// Starts the control plane on free ports, with two nodes.
-    pub fn start(helm: &Path) -> Result<Self> {
+    /// Starts the control plane on free ports of an address.
+    pub fn start(folder: &Path, address: Ipv4Addr, helm: &Path) -> Result<Self> {
         let program = program()?;
-        let folder = std::env::temp_dir().join(format!("rondo-cluster-{}", std::process::id()));
-        fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let mut cluster = Self { folder, servers: Vec::new() };
-        // The folder has the administrator's token.
-        fs::set_permissions(&cluster.folder, Permissions::from_mode(0o700))?;
-        fs::create_dir(cluster.path("bin"))?;
+        let mut cluster = Self { folder: folder.to_owned(), servers: Vec::new() };
+        fs::create_dir_all(cluster.path("bin"))?;
         for name in PROGRAMS {
-            symlink(&program, cluster.path("bin").join(name))?;
+            cluster.link(name, &program)?;
         }
-        symlink(helm, cluster.path("bin/helm"))?;
-        cluster.control_plane()?;
-        cluster.nodes()?;
+        cluster.link("helm", helm)?;
+        cluster.control_plane(address)?;
         Ok(cluster)
     }
 
+    /// Makes a program available to [`Cluster::command`] and [`Cluster::spawn`] under a name.
+    pub fn link(&self, name: &str, program: &Path) -> Result<()> {
+        Ok(symlink(program, self.path("bin").join(name))?)
+    }
+
     /// Starts etcd, the API server, the controllers and the scheduler.
-    fn control_plane(&mut self) -> Result<()> {
+    fn control_plane(&mut self, address: Ipv4Addr) -> Result<()> {
         let etcd = format!("http://127.0.0.1:{}", free_port()?);
         self.spawn(
             "etcd",
@@ -80,7 +100,7 @@ impl Cluster {
             "kube-apiserver",
             &[
                 &format!("--etcd-servers={etcd}"),
-                "--bind-address=127.0.0.1",
+                &format!("--bind-address={address}"),
                 &format!("--secure-port={port}"),
                 &format!("--cert-dir={}", self.shown("certificate")),
                 "--endpoint-reconciler-type=none",
@@ -94,7 +114,7 @@ impl Cluster {
                 "--kubelet-preferred-address-types=InternalIP",
             ],
         )?;
-        let server = format!("https://127.0.0.1:{port}");
+        let server = format!("https://{address}:{port}");
         let config = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
              clusters: [{{name: test, cluster: {{server: '{server}', certificate-authority: '{authority}'}}}}]\n\
@@ -118,35 +138,6 @@ impl Cluster {
             ],
         )?;
         self.spawn("kube-scheduler", &[&config, "--leader-elect=false", "--secure-port=0"])
-    }
-
-    /// Starts kwok, and waits for its nodes.
-    fn nodes(&mut self) -> Result<()> {
-        let source = root().join(FOLDER).join("cluster");
-        let log = self.path("pod.log");
-        // As a container runtime writes it.
-        fs::write(&log, "2026-01-01T00:00:00Z stdout F simulated\n")?;
-        let simulation = fs::read_to_string(source.join("simulation.yaml"))?;
-        let simulation = simulation.replace("LOG_FILE", &log.display().to_string());
-        fs::write(self.path("simulation.yaml"), simulation)?;
-        let port = free_port()?;
-        self.spawn(
-            "kwok",
-            &[
-                &format!("--kubeconfig={}", self.shown("kubeconfig")),
-                &format!("--config={}", self.shown("simulation.yaml")),
-                "--manage-all-nodes=true",
-                // Without leases, the nodes are taken for dead after 50 s.
-                "--node-lease-duration-seconds=40",
-                "--node-ip=127.0.0.1",
-                &format!("--node-port={port}"),
-                &format!("--server-address=127.0.0.1:{port}"),
-            ],
-        )?;
-        output(self.command("kubectl").args(["apply", "-f"]).arg(source.join("node.yaml")))?;
-        let mut ready = self.command("kubectl");
-        ready.args(["wait", "--for=condition=Ready", "--timeout=5s", "nodes", "--all"]);
-        self.wait("the nodes are ready", ready)
     }
 
     /// A command of the administrator. `kubectl` and `helm` are the cluster's, also for scripts.
@@ -190,17 +181,29 @@ impl Cluster {
         input(command.args(["-f", "-"]), manifests)
     }
 
+    /// Prints what may explain a failure.
+    pub fn describe(&self) {
+        for what in ["pods -A -o=wide", "events -A --sort-by=.lastTimestamp"] {
+            let found = self.run(&format!("kubectl get {what}"));
+            let found = found.unwrap_or_else(|error| error.to_string());
+            let lines: Vec<_> = found.lines().collect();
+            let last = &lines[lines.len().saturating_sub(EVENTS_SHOWN)..];
+            println!("{what}:\n{}", last.join("\n"));
+        }
+    }
+
     /// A path in the cluster's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    fn shown(&self, name: &str) -> String {
+    /// The same as text.
+    pub fn shown(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// Starts a server, which ends with its standard input.
-    fn spawn(&mut self, name: &'static str, arguments: &[&str]) -> Result<()> {
+    pub fn spawn(&mut self, name: &'static str, arguments: &[&str]) -> Result<()> {
         let log = File::create(self.path(&format!("{name}.log")))?;
         let child = self
             .command(name)
@@ -215,7 +218,7 @@ impl Cluster {
     }
 
     /// Runs a command until it succeeds.
-    fn wait(&mut self, condition: &str, mut command: Command) -> Result<()> {
+    pub fn wait(&mut self, condition: &str, mut command: Command) -> Result<()> {
         let end = Instant::now() + START_MAX;
         while let Err(error) = output(&mut command) {
             for (name, child) in &mut self.servers {
@@ -239,12 +242,20 @@ impl Drop for Cluster {
             drop(child.stdin.take());
             let _ = child.wait();
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
 /// The program of xtask/kubernetes/cluster, which is built first when the cache has none.
 pub fn program() -> Result<PathBuf> {
+    go("cluster", "")
+}
+
+/// The program of xtask/kubernetes/cluster/node, likewise.
+pub fn node_program() -> Result<PathBuf> {
+    go("node", "node")
+}
+
+fn go(name: &str, package: &str) -> Result<PathBuf> {
     let version = "k8s.io/component-base/version";
     let (major, minor) = VERSION.split_once('.').unwrap_or_default();
     let minor = minor.split('.').next().unwrap_or_default();
@@ -252,10 +263,10 @@ pub fn program() -> Result<PathBuf> {
     let link = format!(
         "-s -w -X {version}.gitVersion=v{VERSION} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     );
-    tool::built_from_go("cluster", &root().join(FOLDER).join("cluster"), VERSION, &link)
+    tool::built_from_go(name, &root().join(FOLDER).join("cluster"), package, VERSION, &link)
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
