@@ -50,8 +50,7 @@ async fn a_bridge_takes_the_place_of_one_that_was_killed_and_gives_it_up_when_it
 
     let status = second.terminate(SOON).await;
     assert!(status.success(), "{status}\n{}", second.log());
-    let found = separate.broker.members(GROUP).await;
-    assert!(matches!(found.as_slice(), [left] if left.starts_with(FIRST)), "{found:?}");
+    members(&separate, &[FIRST]).await;
     let task = create(&user).await;
     audited(&user, task, "task.created").await;
     separate.stop().await;
