@@ -57,6 +57,7 @@ impl Backend {
         let database = crate::database::open(&dsn)?;
         let (metrics, readiness) = (Metrics::new(program), Readiness::new());
         crate::database::watch(&metrics, &database);
+        readiness.show_in(&metrics);
         Ok(Self {
             health: Arc::new(PipelineHealth::new(readiness.part("events"))),
             clock: readiness.part("clock"),

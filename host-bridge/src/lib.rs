@@ -27,6 +27,7 @@ pub mod operations;
 pub mod option;
 pub mod pipeline;
 pub mod private_server;
+pub mod program;
 pub mod rate_limit;
 pub mod refusal;
 pub mod retention;

@@ -1,6 +1,7 @@
 //! The program `rondo-sync`: live sync alone, fed by Kafka, with operators' pages.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +13,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rondo_contract::address;
+use rondo_setting::{EXIT_SETTING, SettingError};
 use rondo_telemetry::{
     Format, Gate, Metrics, Outage, Part, Program, Readiness, Report, RequestLog, Shutdown,
-    connection, health, open_files_raised, operations,
+    connection, health, log, open_files_raised, operations, otlp,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::kafka;
-use crate::option::Settings;
+use crate::option::{Options, Settings};
 use crate::route::{router, serve};
 use crate::service::SyncService;
 use crate::store::{Store, StoreError};
@@ -39,6 +41,41 @@ const HEADERS: [(HeaderName, &str); 3] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// Runs what the command line says, until it is told to stop. Exit status 2: a setting is missing or wrong.
+pub fn main() -> ExitCode {
+    let options: Options = rondo_setting::parse();
+    if let Err(error) = log::init(options.log) {
+        eprintln!("rondo-sync: {error}");
+        return ExitCode::from(EXIT_SETTING);
+    }
+    let export = otlp::Setting::from_environment(&options.cleartext.allowed());
+    let settings = options.settings().and_then(|settings| Ok((settings, export?)));
+    let (settings, export) = match settings {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("rondo-sync: {error}");
+            return ExitCode::from(EXIT_SETTING);
+        }
+    };
+    match execute(settings, export) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rondo-sync: {error:#}");
+            if error.is::<SettingError>() {
+                ExitCode::from(EXIT_SETTING)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+#[tokio::main]
+async fn execute(settings: Settings, export: Option<otlp::Setting>) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signal()?;
+    otlp::during(export, "rondo-sync", run(settings, &shutdown)).await
+}
+
 /// Runs until `shutdown`, then closes all sessions, so that devices resume elsewhere.
 ///
 /// # Errors
@@ -50,6 +87,7 @@ pub async fn run(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<()> 
         None => None,
     };
     let (metrics, readiness) = (Metrics::new(Program::Sync), Readiness::new());
+    readiness.show_in(&metrics);
     let store = Store::open(&settings.database).context("DATABASE_URL")?;
     let service = SyncService::with_metrics(store, settings.keys, metrics.clone());
     let (database, feed) = (readiness.part("database"), readiness.part("feed"));

@@ -11,7 +11,7 @@ use crate::cargo::{WASM_TARGET, cargo, root, run, target_directory};
 /// The folder of the packages that are built into one WebAssembly component each.
 const COMPONENTS: &str = "components";
 
-/// The library of components; with them, all that only exists for Wasm.
+/// The library of components.
 const GUEST: &str = "rondo-guest";
 
 /// What the tests of the Wasm host run, an example of that library.
@@ -27,8 +27,11 @@ const DOCUMENT: &str = "rondo-document";
 const BILL: &str = "rondo-bill";
 const BILL_FILE: &str = "rondo.cdx.json";
 
+/// What takes long to compile, and pays where many are served.
+const DIST_FEATURES: &str = "host-bridge/jemalloc";
+
 /// The profile of components, see the workspace's Cargo.toml.
-pub const WASM_PROFILE: &str = "wasm";
+const WASM_PROFILE: &str = "wasm";
 
 pub fn build_all() -> Result<()> {
     build_components()?;
@@ -62,19 +65,19 @@ pub fn build_binaries() -> Result<()> {
 pub fn build_dist() -> Result<()> {
     build_components()?;
     let binaries = BINARIES.iter().flat_map(|binary| ["--bin", binary]);
-    run(native(["build", "--profile", "dist"])?.args(binaries))?;
-    write_bill(&target_directory().join("dist"))
+    run(native(["build", "--profile", "dist", "--features", DIST_FEATURES]).args(binaries))?;
+    write_bill(&target_directory().join("dist"), DIST_FEATURES)
 }
 
-/// Writes the bill of materials into the folder of the programs.
-pub fn write_bill(folder: &Path) -> Result<()> {
+/// Writes the bill of materials into the folder of the programs, which were built with these features.
+pub fn write_bill(folder: &Path, features: &str) -> Result<()> {
     build_native(&[BILL])?;
-    run(Command::new(binary(BILL)).arg(folder.join(BILL_FILE)).args(BINARIES))
+    run(Command::new(binary(BILL)).arg(folder.join(BILL_FILE)).arg(features).args(BINARIES))
 }
 
 /// Builds native programs of the workspace by their names.
 pub fn build_native(binaries: &[&str]) -> Result<()> {
-    run(native(["build", "--release"])?.args(binaries.iter().flat_map(|binary| ["--bin", binary])))
+    run(native(["build", "--release"]).args(binaries.iter().flat_map(|binary| ["--bin", binary])))
 }
 
 /// Writes the documents of the interfaces, which the component `docs` serves.
@@ -83,15 +86,14 @@ pub fn document() -> Result<()> {
     run(&mut Command::new(binary(DOCUMENT)))
 }
 
-/// A cargo command for everything but what only exists for Wasm. Every native build goes through
-/// this, and picks what it wants by target: cargo joins the features of a dependency over the
-/// packages that are selected, so `-p host-bridge` here and `-p rondo-tests` there would compile
-/// wasmtime and librdkafka once for each.
-pub fn native<const N: usize>(arguments: [&str; N]) -> Result<Command> {
+/// A cargo command for this machine. Every native build goes through this, and picks what it wants by target: cargo
+/// joins the features of a dependency over the packages that are selected, so `-p host-bridge` here and
+/// `-p rondo-tests` there would compile wasmtime and librdkafka once for each. Components are among the packages,
+/// because their lints and unit tests need no host.
+pub fn native<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = cargo(arguments);
     command.arg("--workspace");
-    select(&mut command, "--exclude", wasm_packages()?);
-    Ok(command)
+    command
 }
 
 /// The packages in components/.
@@ -99,13 +101,6 @@ pub fn components() -> Result<Vec<String>> {
     let folder = root().join(COMPONENTS);
     let components = packages()?.into_iter().filter(|(path, _)| path.starts_with(&folder));
     Ok(components.map(|(_, name)| name).collect())
-}
-
-/// The packages that only exist for Wasm: the components and their library.
-pub fn wasm_packages() -> Result<Vec<String>> {
-    let mut packages = components()?;
-    packages.push(GUEST.to_owned());
-    Ok(packages)
 }
 
 /// Repeats an option of cargo for each package.

@@ -2,15 +2,15 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::artifact::{self, WASM_PROFILE, native, select};
-use crate::cargo::{WASM_TARGET, cargo, root, run as run_command};
+use crate::artifact::{self, native};
+use crate::cargo::{cargo, root, run as run_command};
 use crate::image;
 use crate::kafka;
 use crate::kubernetes;
@@ -31,7 +31,7 @@ struct Part {
 /// meanwhile.
 const PARTS: [Part; 14] = [
     Part { name: "format", about: "rustfmt", run: format },
-    Part { name: "lint", about: "clippy, warnings are errors, native and Wasm", run: lint },
+    Part { name: "lint", about: "clippy, warnings are errors", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
     Part { name: "build", about: "the components, the binaries, the tests", run: build },
     Part { name: "image", about: "the images, and that their programs run", run: image },
@@ -48,9 +48,6 @@ const PARTS: [Part; 14] = [
 
 /// Pinned, because a later version may know more lints and fail without a change here.
 const CARGO_DENY_VERSION: &str = "0.20.2";
-
-/// Packages that are built for Wasm and for the machine.
-const SHARED_PACKAGES: [&str; 2] = ["rondo-domain", "rondo-contract"];
 
 /// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program. The
 /// end-to-end part runs those that no other part names.
@@ -103,8 +100,16 @@ pub fn run(arguments: &[String]) -> Result<()> {
         run.kubernetes.set(Some(thread::spawn(|| drop(kubernetes::fetch()))));
     }
     let mut report = Report::default();
+    let begin = Instant::now();
     for part in chosen {
-        println!("\n=== {}: {} ===", part.name, part.about);
+        let so_far = begin.elapsed().as_secs();
+        println!(
+            "\n=== {}: {} (after {} min {} s) ===",
+            part.name,
+            part.about,
+            so_far / 60,
+            so_far % 60
+        );
         let start = Instant::now();
         let outcome = (part.run)(&run);
         if let Err(error) = &outcome {
@@ -151,13 +156,7 @@ fn format(_: &Run) -> Result<Outcome> {
 }
 
 fn lint(_: &Run) -> Result<Outcome> {
-    artifact::add_wasm_target()?;
-    let mut clippy = native(["clippy", "--release", "--all-targets"])?;
-    run_command(clippy.args(["--", "-D", "warnings"]))?;
-    let mut wasm = cargo(["clippy", "--profile", WASM_PROFILE, "--target", WASM_TARGET]);
-    select(&mut wasm, "--package", artifact::wasm_packages()?);
-    select(&mut wasm, "--package", SHARED_PACKAGES.map(str::to_owned).into());
-    run_command(wasm.args(["--", "-D", "warnings"]))?;
+    run_command(native(["clippy", "--release", "--all-targets"]).args(["--", "-D", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -184,7 +183,7 @@ fn kubernetes_api(run: &Run) -> Result<Outcome> {
 /// Builds the tests all at once, because most are one crate that takes one core.
 fn build(_: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    run_command(&mut native(["test", "--release", "--no-run", "--lib", "--bins", "--tests"])?)?;
+    run_command(&mut native(["test", "--release", "--no-run", "--lib", "--bins", "--tests"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -193,20 +192,16 @@ fn image(_: &Run) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Libraries, binaries and tests/ of each native crate, except what needs a broker.
+/// Libraries, binaries and tests/ of each package, except what needs a broker.
 fn unit(run: &Run) -> Result<Outcome> {
-    let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"])?;
-    for (folder, package) in native_folders()? {
+    let mut command = native(["test", "--release", "--no-fail-fast", "--lib", "--bins"]);
+    for (folder, package) in artifact::packages()? {
         if package != BLACK_BOX {
             command.args(target_options(&folder.join("tests"), |name| !is_kafka(name))?);
         }
     }
-    let mut count = run.tests(&mut command)?;
-    // The crates that exist for Wasm alone have unit tests that need no host.
-    let mut guests = cargo(["test", "--release", "--no-fail-fast", "--lib"]);
-    select(&mut guests, "--package", artifact::wasm_packages()?);
-    count = count + run.tests(&mut guests)?;
-    let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"])?;
+    let count = run.tests(&mut command)?;
+    let mut examples = native(["test", "--release", "--no-fail-fast", "--doc"]);
     Ok(Outcome::Tested(count + TestCount::of(&mut examples)?))
 }
 
@@ -243,7 +238,7 @@ fn conformance(run: &Run) -> Result<Outcome> {
 fn kafka_suite(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
     let mut options = black_box_options(is_kafka)?;
-    for (folder, package) in native_folders()? {
+    for (folder, package) in artifact::packages()? {
         if package != BLACK_BOX {
             options.extend(target_options(&folder.join("tests"), is_kafka)?);
         }
@@ -311,7 +306,7 @@ fn programs_of(options: Vec<String>) -> Result<Command> {
     if options.is_empty() {
         bail!("there is no test program of this part");
     }
-    let mut command = native(["test", "--release", "--no-fail-fast"])?;
+    let mut command = native(["test", "--release", "--no-fail-fast"]);
     command.args(options);
     Ok(command)
 }
@@ -319,12 +314,6 @@ fn programs_of(options: Vec<String>) -> Result<Command> {
 /// `--test NAME` for each black-box program that `is_wanted` picks by name.
 fn black_box_options(is_wanted: fn(&str) -> bool) -> Result<Vec<String>> {
     target_options(&root().join("tests"), is_wanted)
-}
-
-/// Folder and name of each native package in the workspace.
-fn native_folders() -> Result<Vec<(PathBuf, String)>> {
-    let wasm = artifact::wasm_packages()?;
-    Ok(artifact::packages()?.into_iter().filter(|(_, name)| !wasm.contains(name)).collect())
 }
 
 /// `--test NAME` for each test program in a folder that `is_wanted` picks by its name.

@@ -32,7 +32,7 @@ pub fn check() -> Result<()> {
     }
     artifact::build_all()?;
     let binaries = target_directory().join("release");
-    artifact::write_bill(&binaries)?;
+    artifact::write_bill(&binaries, "")?;
     let layouts = ["image-first", "image-second"].map(|name| target_directory().join(name));
     for folder in &layouts {
         layout(&binaries, folder)?;
@@ -45,7 +45,7 @@ pub fn check() -> Result<()> {
 pub fn write_releases(folder: &Path, names: &[&str]) -> Result<()> {
     artifact::build_all()?;
     let binaries = target_directory().join("release");
-    artifact::write_bill(&binaries)?;
+    artifact::write_bill(&binaries, "")?;
     for (number, name) in (1..).zip(names) {
         let mut script = script("image.py");
         script.arg("layout").arg(&binaries).arg(folder.join(name));

@@ -41,7 +41,7 @@ pub fn check_default() -> Result<()> {
 /// Divides the rules among as many pairs of programs as there are processors.
 fn check(rules: u64, seed: u64) -> Result<()> {
     let python = python::environment("oracle", FOLDER)?.join("python");
-    run_command(&mut native(["build", "--release", "--example", GENERATOR])?)?;
+    run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
     let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = rules.div_ceil(shares).max(1);
     let pairs: Result<Vec<_>> = (0..rules)

@@ -154,7 +154,7 @@ impl Copy {
     fn build(&self, bug: &Bug) -> Result<Vec<PathBuf>> {
         run_command(self.here(&mut artifact::component_build()?))?;
         let mut programs =
-            native(["build", "--release", "--message-format=json-render-diagnostics"])?;
+            native(["build", "--release", "--message-format=json-render-diagnostics"]);
         programs.args(BINARIES.iter().flat_map(|binary| ["--bin", binary]));
         programs.args(bug.tests.iter().flat_map(|test| ["--test", test]));
         let output = self.here(&mut programs).stderr(Stdio::inherit()).output()?;

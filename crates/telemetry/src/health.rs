@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::Metrics;
+
 /// The parts of a process; a clone is another handle on the same.
 #[derive(Clone)]
 pub struct Readiness {
@@ -37,6 +39,16 @@ impl Readiness {
         let part = Part { name, readiness: self.clone() };
         part.set(State::NotReady("starting".to_owned()));
         part
+    }
+
+    /// Shows each part in the metrics.
+    pub fn show_in(&self, metrics: &Metrics) {
+        let readiness = self.clone();
+        metrics.watch("readiness", move |metrics| {
+            for (part, state) in readiness.parts.borrow().iter() {
+                metrics.part_ready.with([*part]).set(i64::from(*state == State::Ready));
+            }
+        });
     }
 
     /// How things are now.
@@ -148,6 +160,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{Format, Program};
 
     #[tokio::test]
     async fn it_is_ready_when_every_part_is_and_names_the_one_that_is_not() {
@@ -169,6 +182,8 @@ mod tests {
                 r#"{"status":"ready","parts":{"database":{"status":"ready"},"relay":{"status":"ready"}}}"#
             )
         );
+        let metrics = Metrics::new(Program::Bridge);
+        readiness.show_in(&metrics);
         relay.not_ready("the broker is away");
         let report = readiness.report();
         assert_eq!(report.status_code(), 503);
@@ -178,6 +193,9 @@ mod tests {
                 .contains(r#""relay":{"status":"not ready","reason":"the broker is away"}"#)
         );
         assert_eq!(report.status_json(), r#"{"status":"not ready"}"#);
+        let text = metrics.encode(Format::Prometheus);
+        assert!(text.contains("rondo_part_ready{part=\"database\"} 1"), "{text}");
+        assert!(text.contains("rondo_part_ready{part=\"relay\"} 0"), "{text}");
         relay.ready();
         drop(database);
         assert!(readiness.report().to_json().contains("stopped"));

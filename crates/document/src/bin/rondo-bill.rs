@@ -1,5 +1,5 @@
 //! Writes the bill of materials of a release on this machine, for `cargo xtask build --dist`: `rondo-bill
-//! FILE BINARY...`, with the release's programs besides the components.
+//! FILE FEATURES BINARY...`, with the release's programs besides the components.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,9 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("the file is missing: rondo-bill FILE BINARY...")?;
+    let usage = "usage: rondo-bill FILE FEATURES BINARY...";
+    let file = arguments.next().ok_or(usage)?;
+    let features = arguments.next().ok_or(usage)?;
     let binaries: Vec<String> = arguments.collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -19,7 +21,7 @@ fn main() -> Result<(), Failure> {
     let host = String::from_utf8(host.stdout)?;
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("no host")?;
     let metadata = Command::new(cargo)
-        .args(["metadata", "--locked", "--format-version", "1"])
+        .args(["metadata", "--locked", "--format-version", "1", "--features", &features])
         .args(["--filter-platform", host, "--filter-platform", WASM_TARGET])
         .current_dir(&root)
         .output()?;

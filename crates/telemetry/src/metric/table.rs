@@ -51,6 +51,7 @@ const HOST: &[Program] = &[Program::Up, Program::Host];
 const BRIDGE: &[Program] = &[Program::Up, Program::Bridge];
 /// Programs that serve devices.
 const SYNC: &[Program] = &[Program::Up, Program::Sync];
+/// Programs that read events.
 const CONSUMER: &[Program] = &[Program::Up, Program::Bridge, Program::Sync];
 
 /// `field: Kind [labels] "name" PROGRAMS "help";`, a line each.
@@ -107,6 +108,8 @@ table! {
         "Start of the process, in Unix time";
     request_duration: Histogram [route, method, status] "rondo_http_request_duration_seconds" ALL
         "Requests answered, by the path's template and the class of the status";
+    part_ready: Gauge [part] "rondo_part_ready" CONSUMER
+        "1 if a part of /health/ready is ready, otherwise 0";
     requests_in_flight: Gauge [] "rondo_http_requests_in_flight" ALL
         "Requests being answered";
     refusals: Counter [status, reason] "rondo_refusals_total" ALL

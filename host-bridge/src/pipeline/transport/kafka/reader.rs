@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::{
     ClientConfig, ClientContext, Message as _, Statistics, TopicPartitionList, statistics,
@@ -39,6 +40,8 @@ const HEARTBEAT_MS: &str = "500";
 const IDLE_LOOKS_MAX: u32 = 2;
 /// How long leaving the group may take, in milliseconds.
 const LEAVE_MS_MAX: u64 = 3_000;
+/// Interval at which the broker is asked whether the member has left, in milliseconds.
+const LEAVE_POLL_MS: u64 = 20;
 
 /// The consumer group of a capability.
 #[must_use]
@@ -97,7 +100,7 @@ impl Reader {
                 );
             }
             if matches!(end, End::Shutdown) {
-                leave(&consumer).await;
+                leave(&consumer, member).await;
             }
             // Closing waits for the broker.
             tokio::task::spawn_blocking(move || drop(consumer)).await?;
@@ -113,7 +116,7 @@ impl Reader {
         let mut config = self.config.clone();
         config
             .set("group.id", group_of(capability))
-            .set("group.instance.id", format!("rondo-{member}"))
+            .set("group.instance.id", instance(member))
             .set("session.timeout.ms", SESSION_MS)
             .set("heartbeat.interval.ms", HEARTBEAT_MS)
             .set("auto.offset.reset", "earliest")
@@ -131,7 +134,7 @@ impl Reader {
             metrics: self.metrics.clone(),
             health: self.health.clone(),
             membership: Mutex::default(),
-            joining: watch::Sender::default(),
+            idle_looks: watch::Sender::default(),
         };
         let consumer: StreamConsumer<Context> = config.create_with_context(context)?;
         let names: Vec<&str> = capability.topics.iter().map(|topic| topic.name).collect();
@@ -149,7 +152,7 @@ impl Reader {
         let capability = queue.capability();
         let mut paused: Option<TopicPartitionList> = None;
         let mut slot_poll = tokio::time::interval(Duration::from_millis(SLOT_POLL_MS));
-        let mut joining = consumer.context().joining.subscribe();
+        let mut idle_looks = consumer.context().idle_looks.subscribe();
         let mut outage = Outage::new("cannot read from Kafka");
         // A number that is lost for a moment, with the connection to the database, is mostly claimed again.
         let is_another = |claimed: &Option<u16>| claimed.is_some_and(|claimed| claimed != member);
@@ -170,7 +173,7 @@ impl Reader {
             let received = tokio::select! {
                 () = shutdown.cancelled() => return Ok(End::Shutdown),
                 _ = claimed.wait_for(is_another) => return Ok(End::Membership),
-                _ = joining.wait_for(|joining| joining.idle_looks >= IDLE_LOOKS_MAX) => {
+                _ = idle_looks.wait_for(|looks| *looks >= IDLE_LOOKS_MAX) => {
                     return Ok(End::Membership);
                 }
                 _ = slot_poll.tick() => continue,
@@ -214,17 +217,18 @@ impl Reader {
 }
 
 /// Leaves the group, so that others get the partitions at once. A static member that only closes keeps them
-/// until its session has expired.
-async fn leave(consumer: &StreamConsumer<Context>) {
-    let mut joining = consumer.context().joining.subscribe();
+/// until its session has expired. Returns when the broker no longer has the member: a client that closes does not
+/// wait for that.
+async fn leave(consumer: &Arc<StreamConsumer<Context>>, member: u16) {
     consumer.unsubscribe();
     let left = async {
+        let gone = gone(consumer, member);
+        tokio::pin!(gone);
         loop {
             tokio::select! {
                 // Revocation happens in here.
                 _ = consumer.recv() => {}
-                // It has asked to leave before that.
-                _ = joining.wait_for(|joining| joining.is_idle) => return,
+                () = &mut gone => return,
             }
         }
     };
@@ -233,6 +237,30 @@ async fn leave(consumer: &StreamConsumer<Context>) {
         let consumer = consumer.context().capability.name;
         tracing::warn!(consumer, "could not leave the group; its partitions wait for a successor");
     }
+}
+
+/// Asks the broker until the group has no member of this number.
+async fn gone(consumer: &Arc<StreamConsumer<Context>>, member: u16) {
+    // The broker puts its own part of an id behind the number.
+    let own: Arc<str> = format!("{}-", instance(member)).into();
+    loop {
+        let (asking, own) = (consumer.clone(), own.clone());
+        let is_gone = tokio::task::spawn_blocking(move || {
+            let limit = Duration::from_millis(LEAVE_MS_MAX);
+            let found = asking.fetch_group_list(Some(&asking.context().group), limit)?;
+            let mut members = found.groups().iter().flat_map(|group| group.members());
+            Ok::<_, KafkaError>(members.all(|member| !member.id().starts_with(&*own)))
+        });
+        if matches!(is_gone.await, Ok(Ok(true))) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(LEAVE_POLL_MS)).await;
+    }
+}
+
+/// The static member of a process's number, as `group.instance.id`.
+fn instance(member: u16) -> String {
+    format!("rondo-{member}")
 }
 
 const NOT_ASSIGNED: &str = "waits for its partitions of Kafka";
@@ -245,16 +273,8 @@ struct Context {
     metrics: Metrics,
     health: Arc<PipelineHealth>,
     membership: Mutex<Membership>,
-    joining: watch::Sender<Joining>,
-}
-
-/// Where the client stands with its group, as of its last statistics.
-#[derive(Clone, Copy, Default)]
-struct Joining {
-    /// Neither a member nor about to be one: it has left, or waits to try again.
-    is_idle: bool,
-    /// How often in a row it was idle although the coordinator is connected.
-    idle_looks: u32,
+    /// Statistics in a row that found it neither a member nor about to be one, with its coordinator connected.
+    idle_looks: watch::Sender<u32>,
 }
 
 #[derive(Default)]
@@ -287,11 +307,8 @@ impl ClientContext for Context {
         self.metrics.consumer_lag(self.capability.name, lag);
         self.note(|membership| membership.is_connected = is_connected(&statistics));
         if let Some(group) = statistics.cgrp {
-            self.joining.send_modify(|joining| {
-                joining.is_idle = group.join_state == "init";
-                let counts = joining.is_idle && group.state == "up";
-                joining.idle_looks = if counts { joining.idle_looks + 1 } else { 0 };
-            });
+            let is_idle = group.join_state == "init" && group.state == "up";
+            self.idle_looks.send_modify(|looks| *looks = if is_idle { *looks + 1 } else { 0 });
         }
     }
 }
