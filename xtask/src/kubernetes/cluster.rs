@@ -155,10 +155,22 @@ impl Cluster {
         command
     }
 
+    /// kubectl or helm in a namespace.
+    pub fn command_in(&self, namespace: &str, program: &str) -> Command {
+        let mut command = self.command(program);
+        command.args(["--namespace", namespace]);
+        command
+    }
+
     /// The output of a command line, whose words have no spaces.
     pub fn run(&self, line: &str) -> Result<String> {
         let mut words = line.split_whitespace();
         output(self.command(words.next().unwrap_or_default()).args(words))
+    }
+
+    /// The same in a namespace.
+    pub fn run_in(&self, namespace: &str, line: &str) -> Result<String> {
+        self.run(&format!("{line} --namespace {namespace}"))
     }
 
     /// Waits until the Deployments of a namespace have only pods of theirs, and returns the last digit of each

@@ -211,16 +211,11 @@ impl Release<'_> {
         self.mode == "spinapp"
     }
 
-    /// kubectl or helm in the release's namespace.
     fn command(&self, program: &str) -> Command {
-        let mut command = self.cluster.command(program);
-        command.args(["--namespace", NAMESPACE]);
-        command
+        self.cluster.command_in(NAMESPACE, program)
     }
 
-    /// The output of kubectl or helm in the release's namespace.
     fn run(&self, line: &str) -> Result<String> {
-        let mut words = line.split_whitespace();
-        output(self.command(words.next().unwrap_or_default()).args(words))
+        self.cluster.run_in(NAMESPACE, line)
     }
 }

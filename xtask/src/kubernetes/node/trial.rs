@@ -274,7 +274,7 @@ impl Trial<'_> {
 
     /// Installs or upgrades, and waits for the rollouts.
     fn helm(&self, what: &str, release: &str) -> Result<()> {
-        let mut command = self.command("helm");
+        let mut command = self.cluster.command_in(NAMESPACE, "helm");
         command.args([what, "rondo", CHART, "--wait", "--timeout=600s", "--set", SETTINGS]);
         command.args(["--values", &format!("{CHART}/values/local.yaml")]);
         for image in ["rondo", "tools"] {
@@ -368,15 +368,7 @@ impl Trial<'_> {
         Ok(found.parse()?)
     }
 
-    /// kubectl or helm in the release's namespace.
-    fn command(&self, program: &str) -> std::process::Command {
-        let mut command = self.cluster.command(program);
-        command.args(["--namespace", NAMESPACE]);
-        command
-    }
-
     fn run(&self, line: &str) -> Result<String> {
-        let mut words = line.split_whitespace();
-        output(self.command(words.next().unwrap_or_default()).args(words))
+        self.cluster.run_in(NAMESPACE, line)
     }
 }
