@@ -1,4 +1,4 @@
--- Lists of tasks, and the list of each task.
+-- Lists of tasks; the list, the position and the estimate of each task.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -36,15 +36,23 @@ RETURN json_build_object(
 
 -- The task's list; null for the inbox. task_fill fills it.
 ALTER TABLE tasks ADD COLUMN list_id bigint;
+-- In minutes. task_fill fills it.
+ALTER TABLE tasks ADD COLUMN estimate bigint;
+-- A user's tasks are ordered by it. No two of a user's are equal, so a task keeps it when it changes its list.
+ALTER TABLE tasks ADD COLUMN position text COLLATE "C";
 
+-- A new row has its position from its id.
 CREATE OR REPLACE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    NEW.position := coalesce(NEW.position, public.position_of(NEW.id));
     NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"uid":' || to_json(NEW.uid)
         || ',"title":' || to_json(NEW.title)
         || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
         || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
         || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
+        || ',"position":"' || NEW.position || '"'
+        || ',"estimate":' || coalesce(NEW.estimate::text, 'null')
         || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
         || ',"time_zone":' || to_json(NEW.time_zone)
         || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
@@ -58,14 +66,17 @@ END $$;
 
 -- task_represent fires.
 UPDATE tasks SET list_id = NULL;
+ALTER TABLE tasks ALTER COLUMN position SET NOT NULL;
+CREATE UNIQUE INDEX tasks_position_taken ON tasks (user_id, position);
 
--- The row of a new task, copied from another except for what identifies it. If its list is gone, it is in the
--- inbox.
+-- The row of a new task, copied from another except for what identifies it and for its position. If its list
+-- is gone, it is in the inbox.
 CREATE OR REPLACE FUNCTION task_like(t tasks) RETURNS tasks
 LANGUAGE plpgsql AS $$
 BEGIN
     t.id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
     t.uid := public.uuid_v7();
+    t.position := NULL;
     t.list_id := (SELECT l.id FROM public.lists l WHERE l.id = t.list_id AND l.user_id = t.user_id);
     RETURN t;
 END $$;

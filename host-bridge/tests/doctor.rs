@@ -151,12 +151,12 @@ async fn every_fault_of_a_database_is_found() {
     patient.run(&format!("ALTER ROLE rondo_audit PASSWORD '{password}'")).await;
 
     // Schemas: the next release's, a later one's, an older one's.
-    let later = "UPDATE schema_release SET release = '9.9.9', runs_from = runs_from + $;
+    let later = "UPDATE schema_release SET release = '9.9.9', runs_from = $;
                  INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  SELECT max(version) + 1, 'later', true, '', 0 FROM _sqlx_migrations";
-    patient.run(&later.replace('$', "0")).await;
+    patient.run(&later.replace('$', "runs_from")).await;
     patient.has(&[("schema", "warning", "newer than Rondo")], &[]).await;
-    patient.run(&later.replace('$', "2")).await;
+    patient.run(&later.replace('$', "(SELECT max(version) + 1 FROM _sqlx_migrations)")).await;
     patient.has(&[("schema", "wrong", "9.9.9")], &[]).await;
     patient.run("DELETE FROM _sqlx_migrations WHERE description = 'later'").await;
     patient.run("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;

@@ -21,7 +21,7 @@ async fn every_route_answers_a_user_who_has_nothing() {
     let stage = Stage::new().await;
     let user = stage.user("nothing@example.org").await;
     // The lists in each order, and statements that only a filter reaches.
-    for order in ["created_at", "updated_at", "due_date", "priority", "title"] {
+    for order in ["created_at", "updated_at", "due_date", "priority", "title", "position"] {
         for query in [
             "sort_order=asc",
             "sort_order=desc",
@@ -40,7 +40,9 @@ async fn every_route_answers_a_user_who_has_nothing() {
     for operation in operations {
         let answer = asked(&operation, &user.client, user.id).await;
         let (status, what) = (answer.status.as_u16(), shown(&operation, &answer));
-        if operation.names_resource() {
+        // The audit log does not know which tasks there are.
+        let is_history = operation.id.starts_with("listTaskHistory");
+        if operation.names_resource() && !is_history {
             assert_eq!(status, 404, "{what}");
         } else if operation.scopes.is_some() && operation.method == Method::GET {
             assert_eq!(status, 200, "{what}");

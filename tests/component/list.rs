@@ -172,7 +172,7 @@ async fn a_task_is_in_one_list_or_in_the_inbox() {
     assert_eq!(call["list_id"], Value::Null);
 
     let in_home = format!("list_id={}", home["id"]);
-    for sort_by in ["created_at", "updated_at", "due_date", "priority", "title"] {
+    for sort_by in ["created_at", "updated_at", "due_date", "priority", "title", "position"] {
         for order in ["asc", "desc"] {
             let sort = format!("sort_by={sort_by}&sort_order={order}");
             assert_eq!(titles(&user, &format!("{in_home}&{sort}")).await, ["buy the roof"]);
@@ -319,4 +319,94 @@ async fn the_next_occurrence_is_in_the_list_of_the_one_before() {
     let pending = get(&user, "/api/tasks?status=pending&sort_order=asc").await;
     let lists: Vec<_> = pending.as_array().unwrap().iter().map(|task| &task["list_id"]).collect();
     assert_eq!(lists, [&home["id"], &Value::Null]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn estimates_are_summed() {
+    let stage = Stage::new().await;
+    let [user, other] = [stage.user("ada@example.org").await, stage.user("bob@example.org").await];
+    for (user, task) in [
+        (&user, json!({"title": "paint the roof", "estimate": 90, "uid": "paint"})),
+        (&user, json!({"title": "sweep the roof", "estimate": 5, "tags": ["short"]})),
+        (&user, json!({"title": "look at the roof"})),
+        (&other, json!({"title": "sell the roof", "estimate": 1_000})),
+    ] {
+        post(user, "/api/tasks", &task).await.expect(201);
+    }
+    for (query, expected) in [
+        ("", "95"),
+        ("limit=1", "95"),
+        ("search=the+roof", "95"),
+        ("search=sweep+the", "5"),
+        ("uid=paint", "90"),
+        ("uid=none", "0"),
+        ("tags=short", "5"),
+        ("status=completed", "0"),
+    ] {
+        let path = format!("/api/tasks?total_estimate=true&{query}");
+        let answer = user.client.get(&path).await.expect("an answer").expect(200);
+        assert_eq!(answer.header("x-total-estimate"), Some(expected), "{query}");
+    }
+    let plain = user.client.get("/api/tasks").await.expect("an answer").expect(200);
+    assert_eq!(plain.header("x-total-estimate"), None);
+    for estimate in [json!(0), json!(525_601), json!(1.5), json!("5"), json!(-1)] {
+        let task = json!({"title": "t", "estimate": estimate});
+        let problem = post(&user, "/api/tasks", &task).await.expect(422).json();
+        assert_eq!(problem["errors"][0]["pointer"], "/estimate");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_has_a_history() {
+    let stage = Stage::new().await;
+    let [user, other] = [stage.user("ada@example.org").await, stage.user("bob@example.org").await];
+    let task = post(&user, "/api/tasks", &json!({"title": "call", "tags": ["home"]}))
+        .await
+        .expect(201)
+        .json();
+    let path = format!("/api/tasks/{}", task["id"]);
+    let history = format!("{path}/history");
+    patch(&user, &path, &json!({"priority": "high", "title": "call Bob"})).await.expect(200);
+    post(&user, &format!("{path}/complete"), &json!({})).await.expect(200);
+    delete(&user, &path).await.expect(204);
+    let events = stage.events().await;
+    stage.outcomes("audit", &events).await.expect("outcomes");
+
+    let all = get(&user, &history).await;
+    let changes: Vec<_> = all.as_array().expect("a list").iter().collect();
+    let types: Vec<_> =
+        changes.iter().map(|change| change["event_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["task.deleted", "task.completed", "task.updated", "task.created"]);
+    assert_eq!(changes[0]["changes"], json!({}));
+    assert_eq!(changes[1]["changes"]["status"], json!({"from": "pending", "to": "completed"}));
+    let updated = json!({
+        "priority": {"from": null, "to": "high"}, "title": {"from": "call", "to": "call Bob"},
+    });
+    assert_eq!(changes[2]["changes"], updated);
+    assert_eq!(changes[3]["changes"]["tags"], json!({"from": null, "to": ["home"]}));
+    assert_eq!(changes[3]["changes"]["description"], Value::Null, "it is null before and after");
+    assert!(changes.iter().all(|change| change["user_id"] == user.id));
+
+    // Page by page, the same.
+    let mut paged = Vec::new();
+    let mut next = Some(format!("{history}?limit=1"));
+    while let Some(path) = next {
+        let answer = user.client.get(&path).await.expect("an answer").expect(200);
+        paged.extend(answer.json().as_array().expect("a list").clone());
+        next = answer
+            .header("link")
+            .map(|link| link[1..].split_once('>').expect("a link").0.to_owned());
+    }
+    assert_eq!(Value::Array(paged), all);
+
+    // What retention has deleted is not guessed.
+    let session = stage.database.session().await;
+    let sql = "DELETE FROM audit_logs WHERE action_type = 'task.created'";
+    session.execute(sql, &[]).await.expect("deleted");
+    assert_eq!(get(&user, &history).await[2]["changes"], Value::Null);
+
+    assert_eq!(get(&other, &history).await, json!([]));
+    let foreign = format!("/api/{}/tasks/{}/history", user.id, task["id"]);
+    other.client.get(&foreign).await.expect("an answer").expect(403);
+    assert_eq!(get(&user, "/api/tasks/9007199254740991/history").await, json!([]));
 }

@@ -1,13 +1,16 @@
 //! The built components on the Wasm host with a real Postgres, without a bridge.
 
+mod batch;
 mod empty;
 mod event;
+mod filter;
 mod host;
 mod key;
 mod list;
 mod mail;
 mod notify;
 mod occurrence;
+mod order;
 mod page;
 mod recurrence;
 mod session;

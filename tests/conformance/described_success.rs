@@ -53,8 +53,8 @@ async fn every_success_is_reached() {
         if ENDS_SESSIONS.contains(&operation.id.as_str()) {
             owner.user = story::login(&up.http(), EMAIL).await;
         }
-        const TAKES_AWAY: [&str; 4] =
-            ["deleteApiToken", "deleteList", "deleteWebhook", "resetPassword"];
+        const TAKES_AWAY: [&str; 5] =
+            ["deleteApiToken", "deleteFilter", "deleteList", "deleteWebhook", "resetPassword"];
         if TAKES_AWAY.iter().any(|id| operation.id.starts_with(id)) {
             owner = Owner::of(owner.user).await;
         }
@@ -173,11 +173,20 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
         operation.successes.iter().any(|(_, headers)| headers.iter().any(|h| h == name))
     };
     if has("X-Total-Count") {
-        note(&sent(client.request(Method::GET, &format!("{path}?count=true"))).await);
+        let totals = format!("{path}?count=true&total_estimate=true");
+        note(&sent(client.request(Method::GET, &totals)).await);
     }
     if operation.id.starts_with("listWebhookDeliveries") {
         let test = client.post(&path.replace("/deliveries", "/test"), &json!({})).await;
         test.expect("an answer").expect(202);
+    }
+    if operation.id.starts_with("listTaskHistory") {
+        // Further changes, so that there are two pages.
+        for title in ["one", "two"] {
+            let changed =
+                client.patch(path.trim_end_matches("/history"), &json!({ "title": title })).await;
+            changed.expect("an answer").expect(200);
+        }
     }
     if has("Link") {
         // The listed entries may still be on their way.

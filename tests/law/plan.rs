@@ -125,6 +125,7 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
         ("due_date", "'2025-06-01T00:00:00Z'"),
         ("priority", "'2'"),
         ("title", "'fix the roof 4711'"),
+        ("position", "'a00000000002000'"),
     ];
     let mut cases = Vec::new();
     for (sort_by, key) in orders {
@@ -147,6 +148,10 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
     }
     for filter in filters {
         let arguments = format!("{user}, {filter}");
+        for (statement, rest) in [("tasks_estimate", "NULL"), ("tasks_count_some", "NULL, 1000")] {
+            let arguments = format!("{arguments}, {rest}");
+            cases.push(Case { statement, arguments, rows_max: tasks, sorted_max: 0 });
+        }
         cases.push(Case { statement: "tasks_count", arguments, rows_max: tasks, sorted_max: 0 });
     }
     cases
@@ -193,6 +198,14 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         found("due_date", "'2025-06-01T00:00:00Z', 1", false),
         found("priority", "NULL, 1", true),
         found("title", "'fix the roof 4711', 1", true),
+        found("position", "'a00000000002000', 1", false),
+        case("task_move_read", "1, NULL, true, NULL, NULL, NULL, NULL", 4, 0),
+        case("task_move_read", "1, 2002, true, 2, NULL, NULL, NULL", 6, 0),
+        case("task_move_read", "1, 2002, false, NULL, NULL, NULL, NULL", 6, 0),
+        case("task_window", "'a00000000002000', 50", 102, 102),
+        case("list_move_read", "1, NULL, true, NULL, NULL, NULL", 4, 0),
+        case("list_move_read", "1, 2, false, NULL, NULL, NULL", 6, 0),
+        case("list_window", "'a00000000000002', 50", LISTS_PER_USER + 2, LISTS_PER_USER),
         // Each tag of each task is counted.
         by_user("tags", tasks, 3 * tasks),
         case("tag_name", "'area1'", tasks, tasks),

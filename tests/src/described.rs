@@ -105,6 +105,12 @@ impl Operation {
     pub fn body(&self) -> Value {
         match self.id.trim_end_matches("Own") {
             "createTask" | "replaceTask" | "changeTask" => json!({"title": "changed"}),
+            "createFilter" | "replaceFilter" | "changeFilter" => {
+                json!({"name": "changed", "query": "status=pending"})
+            }
+            "changeTasks" => {
+                json!({"operations": [{"op": "create", "task": {"title": "changed"}}]})
+            }
             "createList" | "replaceList" | "changeList" => json!({"name": "changed"}),
             "quickAdd" => json!({"text": "changed tomorrow"}),
             "changeTag" => json!({"color": "#336699"}),
@@ -124,13 +130,14 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A user with a recurring task that has a reminder, a further reminder and a tag, with a list, an API token,
-/// and a disabled webhook with a delivery.
+/// A user with a recurring task that has a reminder, a further reminder and a tag, with a list, a filter, an API
+/// token, and a disabled webhook with a delivery.
 pub struct Owner {
     pub user: User,
     pub task: i64,
     pub reminder: i64,
     list: i64,
+    filter: i64,
     token: i64,
     webhook: i64,
     delivery: i64,
@@ -172,6 +179,7 @@ impl Owner {
         };
         let (task, reminder) = task_with_reminder(&user).await;
         let list = made("/api/lists", json!({"name": "mine"})).await;
+        let filter = made("/api/filters", json!({"name": "mine", "query": ""})).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
         let token = made("/api/auth/tokens", token).await;
         let webhook = made("/api/webhooks", json!({"url": HOOK, "events": ["series.ended"]})).await;
@@ -180,7 +188,7 @@ impl Owner {
         disabled.expect("an answer").expect(200);
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
-        Self { user, task, reminder, list, token, webhook, delivery }
+        Self { user, task, reminder, list, filter, token, webhook, delivery }
     }
 
     /// Replaces the task by a new one with tag and reminder.
@@ -200,6 +208,7 @@ impl Owner {
             .replace("{id}", &self.task.to_string())
             .replace("{reminder_id}", &self.reminder.to_string())
             .replace("{list_id}", &self.list.to_string())
+            .replace("{filter_id}", &self.filter.to_string())
             .replace("{token_id}", &self.token.to_string())
             .replace("{webhook_id}", &self.webhook.to_string())
             .replace("{delivery_id}", &self.delivery.to_string())

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -78,8 +79,28 @@ struct Run {
     /// What follows `--`: filters and options for the test programs.
     test_arguments: Vec<String>,
     postgres: OnceCell<Service>,
-    /// Fetches what the parts about Kubernetes need, which is hundreds of megabytes on a new machine.
-    kubernetes: Cell<Option<JoinHandle<()>>>,
+    kubernetes: Cell<Option<Fetch>>,
+}
+
+/// Fetches what the parts about Kubernetes need, which is hundreds of megabytes and minutes of compiling on a new
+/// machine.
+struct Fetch {
+    /// Hears of the end of what the first of them needs.
+    tools: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Fetch {
+    /// A failure is the part's, which tries again.
+    fn start() -> Self {
+        let (done, tools) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let _ = kubernetes::fetch();
+            let _ = done.send(());
+            let _ = kubernetes::api::fetch();
+        });
+        Self { tools, thread }
+    }
 }
 
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -96,8 +117,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let chosen = chosen_parts(options)?;
     let run = Run { test_arguments, postgres: OnceCell::new(), kubernetes: Cell::default() };
     if chosen.iter().any(|part| part.name.starts_with("k8s")) {
-        // A failure is the part's, which tries again.
-        run.kubernetes.set(Some(thread::spawn(|| drop(kubernetes::fetch()))));
+        run.kubernetes.set(Some(Fetch::start()));
     }
     let mut report = Report::default();
     let begin = Instant::now();
@@ -169,13 +189,19 @@ fn deny(_: &Run) -> Result<Outcome> {
 }
 
 fn kubernetes_static(run: &Run) -> Result<Outcome> {
-    run.await_kubernetes();
+    if let Some(fetch) = run.kubernetes.take() {
+        // A panic has been printed.
+        let _ = fetch.tools.recv();
+        run.kubernetes.set(Some(fetch));
+    }
     kubernetes::check()?;
     Ok(Outcome::Passed)
 }
 
 fn kubernetes_api(run: &Run) -> Result<Outcome> {
-    run.await_kubernetes();
+    if let Some(fetch) = run.kubernetes.take() {
+        let _ = fetch.thread.join();
+    }
     kubernetes::api::check()?;
     Ok(Outcome::Passed)
 }
@@ -278,13 +304,6 @@ impl Run {
             bail!("no test ran");
         }
         Ok(count)
-    }
-
-    fn await_kubernetes(&self) {
-        if let Some(fetching) = self.kubernetes.take() {
-            // A panic has been printed.
-            let _ = fetching.join();
-        }
     }
 
     /// The shared Postgres: the one that the caller's environment names, or one started at first use.

@@ -123,14 +123,13 @@ impl Case {
     }
 }
 
-/// Downloads and compiles what both parts need.
+/// Downloads and compiles what [`check`] needs.
 ///
 /// # Errors
 /// The first that fails.
 pub fn fetch() -> Result<()> {
     Tools::installed()?;
-    terraform::fetch()?;
-    api::fetch()
+    terraform::fetch()
 }
 
 /// Every check.

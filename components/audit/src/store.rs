@@ -1,6 +1,6 @@
 //! The audit log's statements.
 
-use rondo_guest::database::{Database, DatabaseError, int, optional, text, text_list};
+use rondo_guest::database::{Database, DatabaseError, Row, int, optional, text, text_list};
 
 use crate::record::Record;
 
@@ -43,10 +43,19 @@ impl Store {
             optional(filter.cursor, int),
             int(filter.limit),
         ];
-        let mut row = self.0.query_one(include_str!("sql/logs.sql"), &parameters)?;
-        let more = row.boolean("more")?;
-        let next = row.optional_int("last_id")?.filter(|_| more);
-        Ok(Page { items: row.text("items")?, next })
+        Page::read(self.0.query_one(include_str!("sql/logs.sql"), &parameters)?, "last_id")
+    }
+
+    /// The changes of a task, newest first, before a revision.
+    pub fn history(
+        &self,
+        user: i64,
+        task: i64,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Page, DatabaseError> {
+        let parameters = [int(user), int(task), optional(before, int), int(limit)];
+        Page::read(self.0.query_one(include_str!("sql/history.sql"), &parameters)?, "last_revision")
     }
 
     /// A JSON object.
@@ -80,4 +89,13 @@ pub struct Page {
     pub items: String,
     /// The start of the next page, if there is one.
     pub next: Option<i64>,
+}
+
+impl Page {
+    /// `last` is the column with the last entry's place in the order.
+    fn read(mut row: Row, last: &str) -> Result<Self, DatabaseError> {
+        let more = row.boolean("more")?;
+        let next = row.optional_int(last)?.filter(|_| more);
+        Ok(Self { items: row.text("items")?, next })
+    }
 }

@@ -6,14 +6,17 @@
 rondo_guest::generate_service_bindings!("rondo:worlds/task-api");
 
 mod answer;
+mod batch;
 mod change;
 mod changes;
 mod create;
 mod etag;
+mod filter;
 mod health;
 mod idempotency;
 mod link;
 mod list;
+mod order;
 mod quick_add;
 mod reminder;
 mod skip;
@@ -55,14 +58,19 @@ fn methods(segments: &[&str]) -> Vec<Method> {
     match (area, rest) {
         ("tasks", []) => vec![Get, Post],
         ("tasks", ["filter"]) => vec![Get],
+        ("tasks", ["batch"]) => vec![Post],
         ("tasks", [_]) => vec![Get, Put, Patch, Delete],
         ("tasks", [_, "complete" | "reopen"]) => vec![Patch, Post],
-        ("tasks", [_, "skip" | "reminders"]) => vec![Post],
+        ("tasks", [_, "skip" | "move" | "reminders"]) => vec![Post],
         ("changes" | "tags" | "reminders", []) => vec![Get],
         ("quick-add", []) => vec![Post],
         ("tags", [_]) => vec![Put, Delete],
         ("lists", []) => vec![Get, Post],
         ("lists", [_]) => vec![Get, Put, Patch, Delete],
+        ("lists", [_, "move"]) => vec![Post],
+        ("filters", []) => vec![Get, Post],
+        ("filters", [_]) => vec![Get, Put, Patch, Delete],
+        ("filters", [_, "tasks"]) => vec![Get],
         ("reminders", [_]) => vec![Delete],
         ("reminders", [_, "snooze"]) => vec![Post],
         _ => Vec::new(),
@@ -102,20 +110,25 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         "changes" => changes(request, user, rest),
         "tags" => tags(request, user, rest),
         "lists" => lists(request, user, rest),
+        "filters" => filters(request, user, rest),
         "quick-add" => quick_add(request, user, rest),
         _ => reminders(request, user, rest),
     }
 }
 
 fn is_area(segment: &str) -> bool {
-    matches!(segment, "tasks" | "changes" | "tags" | "lists" | "reminders" | "quick-add")
+    matches!(
+        segment,
+        "tasks" | "changes" | "tags" | "lists" | "filters" | "reminders" | "quick-add"
+    )
 }
 
 fn tasks(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Get, [] | ["filter"]) => list::answer(request, user),
         (Method::Post, []) => create::answer(request, user),
-        (_, ["filter"]) => Err(request.unrouted()),
+        (Method::Post, ["batch"]) => batch::answer(request, user),
+        (_, ["filter" | "batch"]) => Err(request.unrouted()),
         (method, [task]) => one(request, method, user, id(task)),
         (method, [task, action]) => act(request, method, user, id(task), action),
         _ => Err(request.unrouted()),
@@ -153,6 +166,20 @@ fn lists(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusa
         (Method::Put, [list]) => task_list::replace(request, user, id(list)),
         (Method::Patch, [list]) => task_list::patch(request, user, id(list)),
         (Method::Delete, [list]) => task_list::delete(request, user, id(list)),
+        (Method::Post, [list, "move"]) => order::list(request, user, id(list)),
+        _ => Err(request.unrouted()),
+    }
+}
+
+fn filters(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => filter::all(request, user),
+        (Method::Post, []) => filter::create(request, user),
+        (Method::Get, [filter]) => filter::read(request, user, id(filter)),
+        (Method::Put, [filter]) => filter::replace(request, user, id(filter)),
+        (Method::Patch, [filter]) => filter::patch(request, user, id(filter)),
+        (Method::Delete, [filter]) => filter::delete(request, user, id(filter)),
+        (Method::Get, [filter, "tasks"]) => filter::tasks(request, user, id(filter)),
         _ => Err(request.unrouted()),
     }
 }
@@ -189,6 +216,7 @@ fn act(
         ("complete", _) => change::Action::Complete,
         ("reopen", _) => change::Action::Reopen,
         ("skip", Method::Post) => return skip::answer(request, user, task),
+        ("move", Method::Post) => return order::task(request, user, task),
         ("reminders", Method::Post) => return reminder::add(request, user, task),
         _ => return Err(request.unrouted()),
     };

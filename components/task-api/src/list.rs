@@ -4,29 +4,28 @@ use rondo_contract::task_query::{Cursor, SortBy, SortOrder, TaskQuery};
 use rondo_domain::search;
 use rondo_domain::task::{Priority, Status};
 use rondo_domain::zone::Zone;
-use rondo_guest::Refusal;
 use rondo_guest::database::{
     DatabaseError, Failure, ParameterValue, boolean, int, optional, text, text_list,
 };
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
+use rondo_guest::{Refusal, clock};
 
 use crate::create::stored_zone;
 use crate::store::Store;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
-    let query = TaskQuery::parse(request.query())?;
+    page(request, user, &TaskQuery::parse(request.query())?)
+}
+
+/// One page of what a query finds.
+pub fn page(request: &Request, user: i64, query: &TaskQuery) -> Result<Response, Refusal> {
     let store = Store::open()?;
-    let zone = if query.names_days() {
-        let zone = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        stored_zone(&zone)?
-    } else {
-        Zone::utc()
-    };
-    let filters = filters(user, &query, &zone);
-    let page = match candidates(&store, user, &query)? {
-        Some(tasks) => Page::found(&store, &query, &filters, tasks)?,
-        None => Page::read(&store, &query, &filters)?,
+    let filters = filters(&store, user, query)?;
+    let candidates = candidates(&store, user, query)?;
+    let page = match &candidates {
+        Some(tasks) => Page::found(&store, query, &filters, tasks)?,
+        None => Page::read(&store, query, &filters)?,
     };
     let mut response = Response::json(200, page.items);
     if query.count {
@@ -38,8 +37,23 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         };
         response = response.header("x-total-count", total.to_string());
     }
+    if query.total_estimate {
+        let mut parameters = filters;
+        parameters.push(optional(candidates, text));
+        let statement = include_str!("sql/tasks_estimate.sql");
+        let minutes = store.0.query_one(statement, &parameters)?.int("minutes")?;
+        response = response.header("x-total-estimate", minutes.to_string());
+    }
     let next = page.next.map(|cursor| cursor.encode());
     Ok(page::with_next(response, request, next.as_deref()))
+}
+
+/// The number of tasks that a query finds, up to a maximum.
+pub fn count(store: &Store, user: i64, query: &TaskQuery, max: i64) -> Result<i64, Refusal> {
+    let mut parameters = filters(store, user, query)?;
+    parameters.push(optional(candidates(store, user, query)?, text));
+    parameters.push(int(max));
+    Ok(store.0.query_one(include_str!("sql/tasks_count_some.sql"), &parameters)?.int("total")?)
 }
 
 /// Maximum number of tasks that are checked one by one for a phrase. A phrase with more candidates is
@@ -96,7 +110,7 @@ impl Page {
         store: &Store,
         query: &TaskQuery,
         filters: &[ParameterValue],
-        tasks: String,
+        tasks: &str,
     ) -> Result<Self, DatabaseError> {
         let mut parameters = parameters(query, filters);
         parameters.extend([
@@ -134,7 +148,7 @@ impl Page {
 
 /// The statement of each order, which reads along that order's index.
 const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
-    use SortBy::{CreatedAt, DueDate, Priority, Title, UpdatedAt};
+    use SortBy::{CreatedAt, DueDate, Position, Priority, Title, UpdatedAt};
     use SortOrder::{Asc, Desc};
     match (sort_by, sort_order) {
         (CreatedAt, Asc) => include_str!("sql/tasks_by_created_at_asc.sql"),
@@ -147,6 +161,8 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
         (Priority, Desc) => include_str!("sql/tasks_by_priority_desc.sql"),
         (Title, Asc) => include_str!("sql/tasks_by_title_asc.sql"),
         (Title, Desc) => include_str!("sql/tasks_by_title_desc.sql"),
+        (Position, Asc) => include_str!("sql/tasks_by_position_asc.sql"),
+        (Position, Desc) => include_str!("sql/tasks_by_position_desc.sql"),
     }
 }
 
@@ -164,14 +180,20 @@ fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterVal
 }
 
 /// The parameters $1 to $12 of the statements.
-fn filters(user: i64, query: &TaskQuery, zone: &Zone) -> Vec<ParameterValue> {
+fn filters(store: &Store, user: i64, query: &TaskQuery) -> Result<Vec<ParameterValue>, Refusal> {
+    let zone = if query.names_days() {
+        let zone = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
+        stored_zone(&zone)?
+    } else {
+        Zone::utc()
+    };
     let some_of = |words: Vec<&str>| {
         let words = Some(words).filter(|words| !words.is_empty());
         optional(words, |words| text_list(words.into_iter().map(str::to_owned)))
     };
     let [due_date_start, due_date_end] =
-        query.due_dates(zone).map(|instant| optional(instant, text));
-    vec![
+        query.due_dates(&zone, clock::now()).map(|instant| optional(instant, text));
+    Ok(vec![
         int(user),
         optional(query.search.as_deref(), text),
         some_of(query.status.iter().copied().map(Status::as_str).collect()),
@@ -184,5 +206,5 @@ fn filters(user: i64, query: &TaskQuery, zone: &Zone) -> Vec<ParameterValue> {
         optional(query.parent_task_id, int),
         optional(query.updated_since.as_deref(), text),
         optional(query.list_id, |place| int(place.number())),
-    ]
+    ])
 }

@@ -1,5 +1,8 @@
 //! The component's statements.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
 use rondo_domain::instant::{self, Instant};
@@ -10,11 +13,29 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::idempotency::Key;
 
-pub struct Store(pub Database);
+thread_local! {
+    /// The connection of a batch, whose operations share it and its transaction.
+    static SHARED: RefCell<Option<Rc<Database>>> = const { RefCell::new(None) };
+}
+
+#[derive(Clone)]
+pub struct Store(pub Rc<Database>);
 
 impl Store {
+    /// Opens a connection; within [`Store::share`] it is the shared one.
     pub fn open() -> Result<Self, DatabaseError> {
-        Database::open("database_url").map(Self)
+        if let Some(shared) = SHARED.with_borrow(Clone::clone) {
+            return Ok(Self(shared));
+        }
+        Database::open("database_url").map(|database| Self(Rc::new(database)))
+    }
+
+    /// Runs something in which every [`Store::open`] returns this connection.
+    pub fn share<T>(&self, run: impl FnOnce() -> T) -> T {
+        SHARED.set(Some(self.0.clone()));
+        let outcome = run();
+        SHARED.set(None);
+        outcome
     }
 
     pub fn task(&self, user: i64, task: i64) -> Result<Option<Answer>, DatabaseError> {
@@ -185,7 +206,7 @@ impl Outcome {
         let outcome = row.text("outcome")?;
         let answer = row.optional_text("answer")?.unwrap_or_default();
         Ok(match outcome.as_str() {
-            "created" | "changed" | "unchanged" | "skipped" => {
+            "created" | "changed" | "unchanged" | "skipped" | "moved" => {
                 Self::Done(Answer { revision: row.int("revision")?, task: answer })
             }
             "replayed" => Self::Replayed(Answer::of(answer)),

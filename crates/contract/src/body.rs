@@ -107,10 +107,8 @@ impl<'a> Reader<'a> {
         match parse(self.given(name)?) {
             Ok(value) => Some(value),
             Err(faults) => {
-                self.errors.extend(faults.into_iter().map(|fault| FieldError {
-                    pointer: format!("/{name}{}", fault.pointer),
-                    ..fault
-                }));
+                let pointer = format!("/{name}");
+                self.errors.extend(faults.into_iter().map(|fault| fault.under(&pointer)));
                 None
             }
         }

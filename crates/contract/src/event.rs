@@ -82,7 +82,7 @@ const NOTIFICATION_MEMBERS: &[Member] = &[
 const LIST_CHANGE_MEMBERS: &[Member] = &[
     Member::new("list_id", Kind::Id),
     Member::new("user_id", Kind::Id),
-    Member::new("revision", Kind::Integer { min: 1 }),
+    Member::new("revision", Kind::Integer { min: 1, max: None }),
     // The list after the change; before it, when it was deleted.
     Member::new("list_data", Kind::Object(LIST_MEMBERS)),
 ];
@@ -158,7 +158,7 @@ pub const EVENTS: &[EventFacts] = &[
         members: &[
             Member::new("list_id", Kind::Id),
             Member::new("user_id", Kind::Id),
-            Member::new("revision", Kind::Integer { min: 1 }),
+            Member::new("revision", Kind::Integer { min: 1, max: None }),
             Member::new("list_data", Kind::Object(LIST_MEMBERS)),
             // What became of its tasks.
             Member::new("tasks", Kind::Words(TaskFate::WORDS)),
@@ -178,7 +178,7 @@ pub const EVENTS: &[EventFacts] = &[
             Member::new("remind_at", Kind::Instant),
             Member::nullable("due_date", Kind::Instant),
             // How often the reminder has fired, including this time.
-            Member::new("firing", Kind::Integer { min: 1 }),
+            Member::new("firing", Kind::Integer { min: 1, max: None }),
         ],
         ..reminder(EventType::ReminderDue, "reminder.due")
     },
@@ -199,7 +199,7 @@ pub const EVENTS: &[EventFacts] = &[
         task_data: TaskData::None,
         members: &[
             Member::new("consumer", Kind::Text { chars_max: None }),
-            Member::new("attempts", Kind::Integer { min: 1 }),
+            Member::new("attempts", Kind::Integer { min: 1, max: None }),
             Member::new(
                 "error",
                 Kind::Object(&[
@@ -212,8 +212,8 @@ pub const EVENTS: &[EventFacts] = &[
                 Kind::Object(&[
                     Member::new("topic", Kind::Text { chars_max: None }),
                     // Null without Kafka, like the offset.
-                    Member::nullable("partition", Kind::Integer { min: 0 }),
-                    Member::nullable("offset", Kind::Integer { min: 0 }),
+                    Member::nullable("partition", Kind::Integer { min: 0, max: None }),
+                    Member::nullable("offset", Kind::Integer { min: 0, max: None }),
                     Member::new("key", Kind::Text { chars_max: None }),
                     Member::new("headers", Kind::Object(&[])),
                     Member::new("value", Kind::Text { chars_max: None }),

@@ -6,16 +6,19 @@
 
 pub mod account_mail;
 pub mod address;
+pub mod batch_body;
 pub mod body;
 pub mod capability;
 pub mod change_position;
 pub mod cloud_event;
 pub mod event;
+pub mod filter_body;
 pub mod frame;
 pub mod json;
 pub mod link_token;
 pub mod list_body;
 pub mod member;
+pub mod move_body;
 pub mod notification;
 pub mod problem;
 pub mod query;

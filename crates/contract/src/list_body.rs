@@ -21,7 +21,7 @@ pub const LIST_MEMBERS: &[Member] = &[
     Member::new("created_at", Kind::Instant),
     Member::new("updated_at", Kind::Instant),
     // The user's revision that the last change took.
-    Member::new("revision", Kind::Integer { min: 1 }),
+    Member::new("revision", Kind::Integer { min: 1, max: None }),
 ];
 
 /// Members that only the server sets. Requests may send them back; they are ignored.

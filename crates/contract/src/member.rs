@@ -38,9 +38,10 @@ impl Member {
 pub enum Kind {
     /// An integer from 1 to [`ID_MAX`](rondo_domain::ID_MAX).
     Id,
-    /// An integer from `min` on.
+    /// An integer from `min` on, up to `max` if there is one.
     Integer {
         min: i64,
+        max: Option<i64>,
     },
     /// RFC 3339; in UTC in responses.
     Instant,
@@ -60,7 +61,7 @@ pub enum Kind {
     Boolean,
     /// `#rrggbb`; in lower case in responses.
     Color,
-    /// A key that orders lists, compared byte by byte.
+    /// A key that orders tasks or lists, compared byte by byte.
     Position,
     /// One of these words.
     Words(&'static [&'static str]),

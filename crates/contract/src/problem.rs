@@ -40,6 +40,12 @@ impl FieldError {
         Self::of(&pointer, fault.violation)
     }
 
+    /// The same fault of a member inside another, at `pointer`.
+    #[must_use]
+    pub fn under(self, pointer: &str) -> Self {
+        Self { pointer: format!("{pointer}{}", self.pointer), ..self }
+    }
+
     #[must_use]
     pub fn unknown_member(pointer: &str) -> Self {
         Self {
@@ -89,6 +95,7 @@ pub enum ProblemCode {
     TooManyReminders,
     TooManyWebhooks,
     TooManyLists,
+    TooManyFilters,
     ResetRequired,
     PreconditionFailed,
     BodyTooLarge,
@@ -247,6 +254,13 @@ pub const PROBLEMS: &[ProblemFacts] = &[
         "Delete a list that you no longer use.",
     ),
     row(
+        ProblemCode::TooManyFilters,
+        409,
+        "too_many_filters",
+        "Too many filters",
+        "Delete a filter that you no longer use.",
+    ),
+    row(
         ProblemCode::ResetRequired,
         410,
         "reset_required",
@@ -258,7 +272,7 @@ pub const PROBLEMS: &[ProblemFacts] = &[
         412,
         "precondition_failed",
         "Precondition failed",
-        "The task or list has changed since the revision in If-Match.",
+        "The task, list or filter has changed since the revision in If-Match.",
     ),
     row(
         ProblemCode::BodyTooLarge,

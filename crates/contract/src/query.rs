@@ -2,6 +2,7 @@
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Date;
+use rondo_domain::relative_day::RelativeDay;
 use rondo_domain::zone::Zone;
 use rondo_domain::{ID_MAX, Violation};
 
@@ -25,26 +26,35 @@ pub struct Reader {
 pub enum Bound {
     At(Instant),
     On(Date),
+    /// A day counted from today.
+    Counted(RelativeDay),
 }
 
 impl Bound {
-    /// The instant as the start of a range, as RFC 3339 in UTC. A day is local to `zone`.
+    /// The instant as the start of a range, as RFC 3339 in UTC. A day is local to `zone`, and counted from `now`.
     #[must_use]
-    pub fn first_in(self, zone: &Zone) -> String {
-        self.text(|day| zone.first_instant_of(day))
+    pub fn first_in(self, zone: &Zone, now: Instant) -> String {
+        self.text(zone, now, Zone::first_instant_of)
     }
 
     /// The instant as the end of a range.
     #[must_use]
-    pub fn last_in(self, zone: &Zone) -> String {
-        self.text(|day| zone.last_instant_of(day))
+    pub fn last_in(self, zone: &Zone, now: Instant) -> String {
+        self.text(zone, now, Zone::last_instant_of)
     }
 
-    fn text(self, place: impl FnOnce(Date) -> Option<Instant>) -> String {
-        instant::format(match self {
-            Self::At(instant) => instant,
-            Self::On(day) => place(day).unwrap_or(Instant::MAX),
-        })
+    fn text(
+        self,
+        zone: &Zone,
+        now: Instant,
+        place: impl FnOnce(&Zone, Date) -> Option<Instant>,
+    ) -> String {
+        let day = match self {
+            Self::At(instant) => return instant::format(instant),
+            Self::On(day) => Some(day),
+            Self::Counted(day) => day.from(zone.local_of(now).date()),
+        };
+        instant::format(day.and_then(|day| place(zone, day)).unwrap_or(Instant::MAX))
     }
 }
 
@@ -122,9 +132,10 @@ impl Reader {
 
     /// An instant or a date.
     pub fn bound(&mut self, name: &str) -> Option<Bound> {
-        self.one(name, |text| match instant::parse_date(text) {
-            Ok(day) => Ok(Bound::On(day)),
-            Err(_) => parse_instant(text).map(Bound::At),
+        self.one(name, |text| match (instant::parse_date(text), RelativeDay::parse(text)) {
+            (Ok(day), _) => Ok(Bound::On(day)),
+            (_, Ok(day)) => Ok(Bound::Counted(day)),
+            _ => parse_instant(text).map(Bound::At),
         })
     }
 
@@ -245,8 +256,8 @@ mod tests {
         assert_eq!(reader.text("a").as_deref(), Some("2"));
         assert_eq!(reader.text("b"), None);
         let day = reader.bound("c").unwrap();
-        assert_eq!(day.first_in(&Zone::utc()), "2031-03-30T00:00:00Z");
-        assert_eq!(day.last_in(&Zone::utc()), "2031-03-30T23:59:59.999999Z");
+        assert_eq!(day.first_in(&Zone::utc(), Instant::UNIX_EPOCH), "2031-03-30T00:00:00Z");
+        assert_eq!(day.last_in(&Zone::utc(), Instant::UNIX_EPOCH), "2031-03-30T23:59:59.999999Z");
         assert_eq!(reader.id("d"), None);
         assert_eq!(reader.limit(), LIMIT_DEFAULT);
         assert_eq!(reader.cursor(number), None);

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn an_answered_task_can_be_sent_back() {
         let task = json!({"title": "t", "description": "d", "status": "in_progress", "priority": "low",
-            "tags": ["b", "A"], "list_id": 7, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
+            "tags": ["b", "A"], "list_id": 7, "estimate": 45, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
             "reminder_offset": 3600,
             "recurrence_rule": {"frequency": "weekly", "days_of_week": [2, 0], "count": 3}});
         let fields = parsed(task).unwrap();

@@ -7,7 +7,8 @@ use rondo_domain::instant;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Frequency, Rule};
 use rondo_domain::task::{
-    DESCRIPTION_CHARS_MAX, Description, Priority, Status, TITLE_CHARS_MAX, Tags, TaskFields, Title,
+    DESCRIPTION_CHARS_MAX, Description, ESTIMATE_MINUTES_MAX, Priority, Status, TITLE_CHARS_MAX,
+    Tags, TaskFields, Title,
 };
 use rondo_domain::text::key;
 use rondo_domain::zone::Zone;
@@ -32,6 +33,8 @@ pub struct TaskField {
     /// Whether responses and events may have null.
     pub is_nullable: bool,
     pub is_in_events: bool,
+    /// Whether events that an earlier release has written lack it.
+    pub is_new_in_events: bool,
     /// For the API document: an example value as JSON.
     pub example: &'static str,
     /// For the API document: the field's meaning, in sentences.
@@ -80,6 +83,7 @@ const READ_ONLY: TaskField = TaskField {
     is_kept: false,
     is_nullable: false,
     is_in_events: true,
+    is_new_in_events: false,
     example: "null",
     description: "",
 };
@@ -180,6 +184,26 @@ pub const TASK_FIELDS: &[TaskField] = &[
         },
         is_nullable: true,
         description: "The list that the task is in. Null for the inbox.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "position",
+        example: r#""a0000000000002a""#,
+        kind: Kind::Position,
+        is_new_in_events: true,
+        description: "Where the task is in its list. Changed by the route `move`.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "estimate",
+        example: "45",
+        kind: Kind::Integer { min: 1, max: Some(ESTIMATE_MINUTES_MAX) },
+        access: Access::Writable {
+            read: |reader, task| task.estimate = reader.optional("estimate", estimate),
+            write: |task| task.estimate.into(),
+        },
+        is_nullable: true,
+        description: "How long the task takes, in minutes.",
         ..READ_ONLY
     },
     TaskField {
@@ -311,6 +335,12 @@ pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
             .ok_or(Violation::Malformed { expected: EXPECTED })
             .and_then(ReminderOffset::from_seconds),
     }
+}
+
+fn estimate(value: &Value) -> Result<i64, Violation> {
+    let range = Violation::OutOfRange { min: 1, max: ESTIMATE_MINUTES_MAX, unit: " minutes" };
+    let minutes = body::integer(value)?;
+    (1..=ESTIMATE_MINUTES_MAX).contains(&minutes).then_some(minutes).ok_or(range)
 }
 
 fn tags(value: &Value) -> Result<Tags, Vec<FieldError>> {

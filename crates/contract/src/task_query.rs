@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rondo_domain::fold::fold;
-use rondo_domain::instant;
+use rondo_domain::instant::{self, Instant};
+use rondo_domain::position::is_key;
 use rondo_domain::task::{Priority, Status, parse_tag, tag_key, title_key};
 use rondo_domain::text::key;
 use rondo_domain::zone::Zone;
@@ -24,6 +25,7 @@ word_enum! {
         DueDate = "due_date",
         Priority = "priority",
         Title = "title",
+        Position = "position",
     }
 }
 
@@ -39,8 +41,8 @@ word_enum! {
 pub struct Cursor {
     /// The sort member and direction: a cursor applies to one order only.
     order: String,
-    /// None if the task has no value of the sort member; otherwise an instant, a priority's rank, or the
-    /// beginning of a folded title.
+    /// None if the task has no value of the sort member; otherwise an instant, a priority's rank, the
+    /// beginning of a folded title, or a position.
     pub key: Option<String>,
     pub id: i64,
 }
@@ -69,6 +71,7 @@ impl Cursor {
                 .position(|known| Some(known.as_str()) == task.priority.as_deref())
                 .map(|place| (place + 1).to_string()),
             SortBy::Title => Some(title_key(&task.title)),
+            SortBy::Position => Some(task.position),
         };
         Ok(Self::new(sort_by, sort_order, key, task.id))
     }
@@ -90,6 +93,7 @@ impl Cursor {
             (SortBy::DueDate | SortBy::Priority, None) => true,
             (_, None) => false,
             (SortBy::Title, Some(title)) => !title.contains('\0'),
+            (SortBy::Position, Some(position)) => is_key(position),
             (SortBy::Priority, Some(rank)) => matches!(rank, "1" | "2" | "3" | "4"),
             (SortBy::CreatedAt | SortBy::UpdatedAt | SortBy::DueDate, Some(at)) => {
                 instant::parse(at).is_ok()
@@ -107,6 +111,7 @@ struct SortedTask {
     due_date: Option<String>,
     created_at: String,
     updated_at: String,
+    position: String,
 }
 
 /// Where a task has to be.
@@ -167,9 +172,34 @@ pub struct TaskQuery {
     pub cursor: Option<Cursor>,
     /// Whether to count all matches.
     pub count: bool,
+    /// Whether to sum the estimates of all matches.
+    pub total_estimate: bool,
 }
 
+/// Parameters that say which part of a list is wanted, and what besides. A saved filter has the others.
+const PART: [&str; 5] = ["limit", "offset", "cursor", "count", "total_estimate"];
+
 impl TaskQuery {
+    /// Reads the query of a saved filter: parameters of a list, but not which part is wanted.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse), and `not_applicable`.
+    pub fn parse_stored(query: &str) -> Result<Self, Vec<FieldError>> {
+        let violation = Violation::NotApplicable { with: "a request" };
+        let misplaced = |name: &&str| PART.contains(name);
+        refuse(query, misplaced, violation.code(), &violation.to_string())?;
+        Self::parse(query)
+    }
+
+    /// Reads the part of a saved filter's tasks that a request wants.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn parse_part(stored: &str, part: &str) -> Result<Self, Vec<FieldError>> {
+        refuse(part, |name| !PART.contains(name), "unknown_parameter", "is not known")?;
+        Self::parse(&format!("{stored}&{part}"))
+    }
+
     /// Reads the query part of a URL (`application/x-www-form-urlencoded`).
     ///
     /// # Errors
@@ -197,6 +227,7 @@ impl TaskQuery {
             offset: reader.integer("offset", 0, OFFSET_MAX).unwrap_or(0),
             cursor: reader.cursor(|text| Cursor::decode(text, sort_by, sort_order)),
             count: reader.boolean("count").unwrap_or(false),
+            total_estimate: reader.boolean("total_estimate").unwrap_or(false),
         };
         reader.finish()?;
         Ok(parsed)
@@ -206,17 +237,31 @@ impl TaskQuery {
     #[must_use]
     pub fn names_days(&self) -> bool {
         let bounds = [self.due_date_start, self.due_date_end];
-        bounds.iter().any(|bound| matches!(bound, Some(Bound::On(_))))
+        bounds.iter().any(|bound| matches!(bound, Some(Bound::On(_) | Bound::Counted(_))))
     }
 
     /// The first and the last due date, both inclusive, as RFC 3339. `zone` is the user's.
     #[must_use]
-    pub fn due_dates(&self, zone: &Zone) -> [Option<String>; 2] {
+    pub fn due_dates(&self, zone: &Zone, now: Instant) -> [Option<String>; 2] {
         [
-            self.due_date_start.map(|bound| bound.first_in(zone)),
-            self.due_date_end.map(|bound| bound.last_in(zone)),
+            self.due_date_start.map(|bound| bound.first_in(zone, now)),
+            self.due_date_end.map(|bound| bound.last_in(zone, now)),
         ]
     }
+}
+
+/// Refuses the parameters of a query that `is_refused` picks by name.
+fn refuse(
+    query: &str,
+    is_refused: impl Fn(&&str) -> bool,
+    code: &'static str,
+    detail: &str,
+) -> Result<(), Vec<FieldError>> {
+    let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let refused = names.filter(|name| is_refused(&&**name));
+    let errors: Vec<_> =
+        refused.map(|name| FieldError::parameter(&name, code, detail.to_owned())).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// The folded phrase. None for an empty one, which matches every text.

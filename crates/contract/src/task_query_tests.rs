@@ -21,7 +21,10 @@ fn parameters_are_read() {
     assert_eq!((query.limit, query.offset, query.has_due_date), (7, 0, Some(true)));
     assert!(query.names_days());
     let span = ["2030-12-31T23:00:00Z", "2031-02-01T23:59:59.999999Z"];
-    assert_eq!(query.due_dates(&Zone::utc()), span.map(|at| Some(at.to_owned())));
+    assert_eq!(
+        query.due_dates(&Zone::utc(), Instant::UNIX_EPOCH),
+        span.map(|at| Some(at.to_owned()))
+    );
     assert_eq!(TaskQuery::parse("").unwrap().limit, LIMIT_DEFAULT);
 }
 
@@ -40,7 +43,7 @@ fn a_place_is_a_list_or_the_inbox() {
 fn a_date_is_a_whole_local_day() {
     let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
         let query = TaskQuery::parse(query).unwrap();
-        let [start, end] = query.due_dates(&Zone::parse(zone).unwrap());
+        let [start, end] = query.due_dates(&Zone::parse(zone).unwrap(), Instant::UNIX_EPOCH);
         assert_eq!((start.as_deref(), end.as_deref()), expected, "in {zone}");
     };
     let day = "due_date_start=2031-03-30&due_date_end=2031-03-30";
@@ -68,7 +71,7 @@ fn a_comma_may_belong_to_a_tag() {
 
 #[test]
 fn a_cursor_applies_to_its_order_only() {
-    use SortBy::{CreatedAt, DueDate, Priority, Title};
+    use SortBy::{CreatedAt, DueDate, Position, Priority, Title};
     let check = |sort_by: SortBy, key: Option<&str>, id: i64, accepted: bool| {
         let cursor = Cursor::new(sort_by, SortOrder::Asc, key.map(str::to_owned), id);
         let of = |order| {
@@ -88,6 +91,10 @@ fn a_cursor_applies_to_its_order_only() {
     check(Title, Some(""), 9, true);
     check(Title, Some("\0"), 9, false);
     check(Title, Some("a"), 0, false);
+    check(Position, Some("a00000000000007V"), 9, true);
+    check(Position, Some("a0000000000000"), 9, false);
+    check(Position, Some("a00000000000007%"), 9, false);
+    check(Position, None, 9, false);
 }
 
 #[test]
@@ -100,13 +107,14 @@ fn a_page_begins_after_a_task() {
     let task = serde_json::json!({
         "id": 7, "title": "Öl", "description": null, "status": "pending", "priority": "urgent",
         "due_date": "2031-01-01T08:00:00Z", "created_at": "2030-01-01T08:00:00.123456Z",
-        "updated_at": "2030-01-02T08:00:00Z",
+        "updated_at": "2030-01-02T08:00:00Z", "position": "a00000000000007V",
     });
     check(SortBy::CreatedAt, task.clone(), Some("2030-01-01T08:00:00.123456Z"));
     check(SortBy::UpdatedAt, task.clone(), Some("2030-01-02T08:00:00Z"));
     check(SortBy::DueDate, task.clone(), Some("2031-01-01T08:00:00Z"));
     check(SortBy::Priority, task.clone(), Some("4"));
     check(SortBy::Title, task.clone(), Some("ol"));
+    check(SortBy::Position, task.clone(), Some("a00000000000007V"));
     let mut task = task;
     task["priority"] = serde_json::Value::Null;
     task["due_date"] = serde_json::Value::Null;
@@ -139,4 +147,39 @@ fn every_fault_is_named() {
     check("search=", &[]);
     check("due_date_end=2031-02-30", &[("?due_date_end", "malformed")]);
     check("updated_since=yesterday", &[("?updated_since", "malformed")]);
+}
+
+#[test]
+fn a_counted_day_is_one_of_the_users_zone() {
+    // In Paris it is half past midnight on Monday, 31 March.
+    let now = instant::parse("2031-03-30T22:30:00Z").unwrap();
+    let check = |query: &str, expected: [Option<&str>; 2]| {
+        let query = TaskQuery::parse(query).unwrap();
+        assert!(query.names_days());
+        let found = query.due_dates(&Zone::parse("Europe/Paris").unwrap(), now);
+        assert_eq!(found, expected.map(|at| at.map(str::to_owned)));
+    };
+    let (today, tonight) = ("2031-03-30T22:00:00Z", "2031-03-31T21:59:59.999999Z");
+    check("due_date_start=today&due_date_end=today", [Some(today), Some(tonight)]);
+    check("due_date_start=start_of_week&due_date_end=%2B0d", [Some(today), Some(tonight)]);
+    check("due_date_end=-1d", [None, Some("2031-03-30T21:59:59.999999Z")]);
+    check("due_date_end=+7d", [None, Some("2031-04-07T21:59:59.999999Z")]);
+}
+
+#[test]
+fn a_saved_query_and_the_part_that_is_wanted() {
+    let stored = "status=pending&sort_by=title";
+    assert!(TaskQuery::parse_stored(stored).is_ok() && TaskQuery::parse_stored("").is_ok());
+    let query = TaskQuery::parse_part(stored, "limit=3&count=true").unwrap();
+    assert_eq!((query.sort_by, query.limit, query.count), (SortBy::Title, 3, true));
+    assert_eq!(TaskQuery::parse_part("", "").unwrap(), TaskQuery::parse("").unwrap());
+    let codes = |errors: Result<TaskQuery, Vec<FieldError>>| {
+        let errors = errors.err().unwrap_or_default().into_iter();
+        errors.map(|error| (error.pointer, error.code.into_owned())).collect::<Vec<_>>()
+    };
+    let pair = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+    let refused = codes(TaskQuery::parse_stored("status=pending&limit=3&%63ursor=x"));
+    assert_eq!(refused, [pair("?limit", "not_applicable"), pair("?cursor", "not_applicable")]);
+    let refused = codes(TaskQuery::parse_part(stored, "status=completed"));
+    assert_eq!(refused, [pair("?status", "unknown_parameter")]);
 }

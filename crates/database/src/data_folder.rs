@@ -15,7 +15,7 @@ const UNFINISHED_RESTORE: &str = "restore.unfinished";
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl DataFolder {
@@ -77,7 +77,7 @@ impl DataFolder {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id())).map_err(failed)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -99,6 +99,13 @@ pub enum DataFolderError {
     UnfinishedRestore { path: PathBuf },
     #[error("the data folder {} cannot be used, choose another one with --data", path.display())]
     Unusable { path: PathBuf, source: io::Error },
+}
+
+impl Drop for DataFolder {
+    /// Closing the file is not enough: a child that another thread is about to start holds it until it runs.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 #[cfg(test)]

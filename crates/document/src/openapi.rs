@@ -136,6 +136,10 @@ fn headers() -> Value {
             "The number of all matches. Only with count=true.",
             json!({"type": "integer", "minimum": 0, "examples": [314]}),
         ),
+        "X-Total-Estimate": optional(
+            "The sum of the estimates of all matches, in minutes. Only with total_estimate=true.",
+            json!({"type": "integer", "minimum": 0, "examples": [95]}),
+        ),
         "Idempotency-Replayed": optional(
             "true when this is the kept response to an earlier request.",
             json!({"type": "string", "const": "true"}),

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod filter;
 mod link;
 mod list;
 mod task;
@@ -15,9 +16,10 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes and their descriptions.
-pub const TAGS: [(&str, &str); 10] = [
+pub const TAGS: [(&str, &str); 11] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (LISTS, "Lists of tasks"),
+    (FILTERS, "Saved queries of tasks"),
     (REMINDERS, "Further reminders and the history of notifications"),
     (RECURRENCE, "Recurrence rules"),
     (WEBHOOKS, "Events as HTTP requests to your own server"),
@@ -29,6 +31,7 @@ pub const TAGS: [(&str, &str); 10] = [
 ];
 const TASKS: &str = "tasks";
 const LISTS: &str = "lists";
+const FILTERS: &str = "filters";
 const REMINDERS: &str = "reminders";
 const RECURRENCE: &str = "recurrence";
 const WEBHOOKS: &str = "webhooks";
@@ -42,6 +45,7 @@ const DOCUMENTS: &str = "documents";
 pub fn all() -> Vec<Operation> {
     let mut operations = task::all();
     operations.extend(list::all());
+    operations.extend(filter::all());
     operations.extend(webhook::all());
     operations.extend(audit::all());
     operations.extend(account::all());
@@ -99,15 +103,16 @@ pub fn shared_parameters() -> Value {
         "user_id": id("user_id", "The token's user."),
         "task_id": id("id", "The task."),
         "list_id": id("list_id", "The list."),
+        "filter_id": id("filter_id", "The filter."),
         "if_match": {
             "name": "If-Match", "in": "header",
-            "description": "ETags that the change applies to, or `*`. 412 when the task or list has another. A \
+            "description": "ETags that the change applies to, or `*`. 412 when the task, list or filter has another. A \
                             weak ETag never matches.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "if_none_match": {
             "name": "If-None-Match", "in": "header",
-            "description": "ETags that the client has, or `*`. 304 when the task or list still has one of them.",
+            "description": "ETags that the client has, or `*`. 304 when the task, list or filter still has one of them.",
             "schema": {"type": "string", "examples": ["\"17\""]},
         },
         "idempotency_key": {

@@ -1,7 +1,9 @@
 //! JSON Schemas (draft 2020-12) of requests and responses.
 
 mod account;
+mod batch;
 pub mod event;
+mod filter;
 mod list;
 mod member;
 mod quick_add;
@@ -89,6 +91,13 @@ pub fn all() -> Map<String, Value> {
         ("List", list::list()),
         ("ListCreate", list::list_create()),
         ("ListPatch", list::list_patch()),
+        ("ListMove", list::list_move()),
+        ("TaskMove", list::task_move()),
+        ("TaskBatch", batch::task_batch()),
+        ("TaskBatchResults", batch::task_batch_results()),
+        ("Filter", filter::filter()),
+        ("FilterCreate", filter::filter_create()),
+        ("FilterPatch", filter::filter_patch()),
         ("Reminder", task::reminder()),
         ("ReminderCreate", task::reminder_create()),
         ("Snooze", task::snooze()),
@@ -102,6 +111,7 @@ pub fn all() -> Map<String, Value> {
         ("PreviewRequest", task::preview_request()),
         ("QuickAdd", quick_add::line()),
         ("QuickAddPreview", quick_add::preview()),
+        ("TaskChange", task_change()),
         ("AuditLog", audit_log()),
         ("AuditStatistics", audit_statistics()),
         ("User", account::user()),
@@ -168,6 +178,27 @@ fn audit_log() -> Value {
     schema
 }
 
+fn task_change() -> Value {
+    let mut schema = answered(json!({
+        "event_id": event::uuid(),
+        "event_type": {"type": "string", "examples": ["task.updated"]},
+        "user_id": described(id(), "Who changed it."),
+        "occurred_at": instant(),
+        "revision": described(id(), "The task's revision after the change."),
+        "changes": nullable(json!({
+            "type": "object",
+            "description": "The members that changed. Null if the change before it is no longer recorded.",
+            "additionalProperties": answered(json!({"from": {}, "to": {}})),
+        })),
+    }));
+    schema["examples"] = json!([{
+        "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "event_type": "task.updated", "user_id": 1,
+        "occurred_at": "2026-01-12T14:03:00Z", "revision": 18,
+        "changes": {"priority": {"from": null, "to": "high"}},
+    }]);
+    schema
+}
+
 fn audit_statistics() -> Value {
     let count = json!({"type": "integer", "minimum": 0});
     let mut schema = answered(json!({
@@ -224,7 +255,7 @@ fn field_error() -> Value {
 }
 
 /// Codes of faults of a member, a parameter or a header. The last six are not violations of rondo-domain.
-const FIELD_CODES: [(&str, &str); 22] = [
+const FIELD_CODES: [(&str, &str); 23] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
@@ -241,6 +272,7 @@ const FIELD_CODES: [(&str, &str); 22] = [
     ("too_frequent", "is a rule that repeats more than once a day"),
     ("not_public", "leads to a host that is not public"),
     ("unknown_list", "is not the id of one of the user's lists"),
+    ("unknown_task", "is not the id of another task in the list"),
     ("unknown_member", "is not known"),
     ("unknown_parameter", "is not known"),
     ("repeated", "is given more than once"),

@@ -23,6 +23,7 @@ pub mod offset;
 pub mod position;
 pub mod quick_add;
 pub mod recurrence;
+pub mod relative_day;
 pub mod search;
 pub mod snooze;
 pub mod task;

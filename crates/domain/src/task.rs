@@ -18,6 +18,9 @@ pub const TAGS_MAX: usize = 10;
 /// Maximum length of a tag, after trimming.
 pub const TAG_CHARS_MAX: usize = 50;
 
+/// Maximum estimate of a task, in minutes: a year of days and nights.
+pub const ESTIMATE_MINUTES_MAX: i64 = 525_600;
+
 /// The fields that a client may write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskFields {
@@ -30,6 +33,8 @@ pub struct TaskFields {
     pub tags: Tags,
     /// The task's list; none for the inbox. The database knows whether it is one of the user's.
     pub list_id: Option<i64>,
+    /// How long the task takes, in minutes, 1 to [`ESTIMATE_MINUTES_MAX`].
+    pub estimate: Option<i64>,
     pub due_date: Option<Instant>,
     /// The zone of the due date.
     pub time_zone: Zone,
@@ -50,6 +55,7 @@ impl TaskFields {
             priority: None,
             tags: Tags(Vec::new()),
             list_id: None,
+            estimate: None,
             due_date: None,
             time_zone,
             reminder_offset: None,

@@ -38,6 +38,8 @@ pub enum Violation {
     NotPublic,
     #[error("must be the id of one of the user's lists")]
     UnknownList,
+    #[error("must be the id of another task in the list")]
+    UnknownTask,
 }
 
 impl Violation {
@@ -61,6 +63,7 @@ impl Violation {
             Self::TooFrequent => "too_frequent",
             Self::NotPublic => "not_public",
             Self::UnknownList => "unknown_list",
+            Self::UnknownTask => "unknown_task",
         }
     }
 }

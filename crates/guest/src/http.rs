@@ -101,7 +101,16 @@ pub struct Request {
     target: String,
     methods: Methods,
     headers: Fields,
-    incoming: RefCell<Option<IncomingRequest>>,
+    body: RefCell<Body>,
+}
+
+/// A body that has not been read yet.
+#[derive(Default)]
+enum Body {
+    #[default]
+    Taken,
+    Incoming(IncomingRequest),
+    Given(Vec<u8>),
 }
 
 impl Request {
@@ -123,7 +132,31 @@ impl Request {
             target: incoming.path_with_query().unwrap_or_default(),
             methods,
             headers,
-            incoming: RefCell::new(Some(incoming)),
+            body: RefCell::new(Body::Incoming(incoming)),
+        }
+    }
+
+    /// A request that is a part of this one, such as an operation of a batch.
+    #[must_use]
+    pub fn part(
+        &self,
+        method: Method,
+        target: String,
+        headers: &[(&str, String)],
+        body: Vec<u8>,
+    ) -> Self {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()))
+            .collect();
+        Self {
+            method,
+            trace: self.trace,
+            request_id: self.request_id.clone(),
+            target,
+            methods: self.methods,
+            headers: Fields::from_list(&headers).unwrap_or_else(|_| Fields::new()),
+            body: RefCell::new(Body::Given(body)),
         }
     }
 
@@ -188,9 +221,12 @@ impl Request {
     /// # Errors
     /// 413 if it is longer than [`BODY_BYTES_MAX`], 400 if it is incomplete.
     pub fn body(&self) -> Result<Vec<u8>, Refusal> {
-        let Some(body) = self.incoming.take().and_then(|incoming| incoming.consume().ok()) else {
-            return Ok(Vec::new());
+        let incoming = match self.body.take() {
+            Body::Incoming(incoming) => incoming.consume().ok(),
+            Body::Given(body) => return Ok(body),
+            Body::Taken => None,
         };
+        let Some(body) = incoming else { return Ok(Vec::new()) };
         // The stream is a child of the body and has to be dropped first.
         let read =
             body.stream().map_err(|()| broken_off()).and_then(|stream| read_bounded(&stream));
@@ -293,6 +329,12 @@ impl Response {
     #[must_use]
     pub fn of(media_type: &str, status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), body }.header("content-type", media_type)
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Adds a header.

@@ -65,6 +65,31 @@ impl Refusal {
         self
     }
 
+    /// The same refusal of a part of a body: its faults are inside `pointer`, and otherwise its detail names that.
+    #[must_use]
+    pub fn under(mut self, pointer: &str) -> Self {
+        if self.errors.is_empty() {
+            let detail = self.detail.unwrap_or_else(|| self.code.facts().detail.to_owned());
+            self.detail = Some(format!("{pointer}: {detail}"));
+        }
+        self.errors = self.errors.into_iter().map(|error| error.under(pointer)).collect();
+        self
+    }
+
+    /// Whether only the server is to blame.
+    #[must_use]
+    pub const fn is_internal(&self) -> bool {
+        self.code.status() >= 500
+    }
+
+    /// The status, and the problem for the client, JSON.
+    #[must_use]
+    pub fn into_json(self, request_id: &str) -> (u16, String) {
+        let (problem, _) = self.into_problem(request_id);
+        // Strings and numbers always serialise.
+        (problem.status, serde_json::to_string(&problem).unwrap_or_default())
+    }
+
     /// The cause, for operators.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {

@@ -60,7 +60,7 @@ pub async fn list(
     }
     let some_of = |words: Vec<String>| Some(words).filter(|words| !words.is_empty());
     let words = |words: Vec<&str>| some_of(words.into_iter().map(str::to_owned).collect());
-    let [due_date_start, due_date_end] = query.due_dates(&Zone::utc());
+    let [due_date_start, due_date_end] = query.due_dates(&Zone::utc(), Instant::UNIX_EPOCH);
     let tasks: Vec<String> = sqlx::query_scalar(LIST)
         .bind(user)
         .bind(&query.search)

@@ -9,6 +9,7 @@ WITH found AS MATERIALIZED (
                WHEN 'updated_at' THEN to_char(t.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
                WHEN 'due_date' THEN to_char(t.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
                WHEN 'priority' THEN priority_rank(t.priority)::text
+               WHEN 'position' THEN t.position
                ELSE t.title_key
            END COLLATE "C" AS key
     FROM tasks t

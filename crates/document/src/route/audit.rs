@@ -36,7 +36,7 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn span() -> [Value; 2] {
-    let bound = schema::text::date_or_instant();
+    let bound = schema::text::bound();
     [
         query(
             "start_date",

@@ -16,6 +16,7 @@ const WRITE: Access = Access::Scope(Scope::TasksWrite);
 pub fn all() -> Vec<Operation> {
     const ALL: &str = "/api/{user_id}/lists";
     const ONE: &str = "/api/{user_id}/lists/{list_id}";
+    const MOVE: &str = "/api/{user_id}/lists/{list_id}/move";
     let one = |access, method, id, summary| {
         Operation::new(LISTS, access, method, ONE, id, summary)
             .parameter(shared("list_id"))
@@ -61,7 +62,7 @@ pub fn all() -> Vec<Operation> {
         ),
         change("patch", "changeList", "Change fields of a list")
             .merge_patch(named("ListPatch"))
-            .answers_with(200, "The list", list, &["ETag"]),
+            .answers_with(200, "The list", list.clone(), &["ETag"]),
         change("delete", "deleteList", "Delete a list")
             .describe("Each of its tasks changes and has an event of its own, then the list.")
             .parameter(query(
@@ -75,5 +76,16 @@ pub fn all() -> Vec<Operation> {
                 }),
             ))
             .answers_empty(204, "Deleted"),
+        Operation::new(LISTS, WRITE, "post", MOVE, "moveList", "Move a list")
+            .parameters([shared("list_id"), shared("if_match")])
+            .describe("Without a neighbour, the list comes last. No other list changes, except when there is no room.")
+            .parameter(shared("idempotency_key"))
+            .body(named("ListMove"))
+            .answers_with(200, "The list", list, &["ETag", "Idempotency-Replayed"])
+            .problems(&[
+                ProblemCode::NotFound,
+                ProblemCode::PreconditionFailed,
+                ProblemCode::IdempotencyKeyReused,
+            ]),
     ]
 }

@@ -44,7 +44,7 @@ fn lists() -> Vec<Operation> {
             200,
             "A page",
             Some((JSON, list_of("Task"))),
-            &["Link", "X-Total-Count"],
+            &["Link", "X-Total-Count", "X-Total-Estimate"],
         )
     };
     vec![
@@ -97,7 +97,7 @@ fn filters() -> Vec<Value> {
     let list = |items: Value| json!({"type": "array", "maxItems": VALUES_MAX, "items": items});
     let any_of = |words: &[&str]| list(json!({"type": "string", "enum": words}));
     let tags = || list(schema::text::tag_of_list());
-    let bound = schema::text::date_or_instant;
+    let bound = schema::text::bound;
     vec![
         query(
             "search",
@@ -159,6 +159,15 @@ fn filters() -> Vec<Value> {
                 "default": SortOrder::Desc.as_str(),
             }),
         ),
+    ]
+    .into_iter()
+    .chain(part())
+    .collect()
+}
+
+/// Parameters that say which part of a list is wanted, and what besides.
+pub fn part() -> Vec<Value> {
+    vec![
         shared("limit"),
         query(
             "offset",
@@ -167,6 +176,11 @@ fn filters() -> Vec<Value> {
         ),
         shared("cursor"),
         query("count", "Whether the response has `X-Total-Count`.", json!({"type": "boolean"})),
+        query(
+            "total_estimate",
+            "Whether the response has `X-Total-Estimate`.",
+            json!({"type": "boolean"}),
+        ),
     ]
 }
 
@@ -242,6 +256,71 @@ fn actions() -> Vec<Operation> {
         "Move an occurrence to its next slot",
     );
     operations.push(skip.problems(&[ProblemCode::NoNextOccurrence]));
+    let batch = operation(
+        WRITE,
+        "post",
+        "/api/{user_id}/tasks/batch",
+        "changeTasks",
+        "Change several tasks",
+    );
+    operations.push(
+        batch
+            .describe(
+                "Up to 100 operations in one request. With `atomic`, all of them happen or none: a problem is then that \
+                 of the first operation that is refused, and names it.",
+            )
+            .parameter(shared("idempotency_key"))
+            .body(named("TaskBatch"))
+            .answers_with(200, "The results", Some((JSON, named("TaskBatchResults"))), &["Idempotency-Replayed"])
+            .problems(&[
+                ProblemCode::NotFound,
+                ProblemCode::PreconditionFailed,
+                ProblemCode::UidTaken,
+                ProblemCode::IdempotencyKeyReused,
+            ]),
+    );
+    let history = operation(
+        READ,
+        "get",
+        "/api/{user_id}/tasks/{id}/history",
+        "listTaskHistory",
+        "List changes of a task, newest first",
+    );
+    operations.push(
+        history
+            .describe(
+                "From the audit log, so a change appears after a moment, and a deleted task keeps its history. Empty \
+                 for a task that does not exist.",
+            )
+            .parameters([shared("task_id"), shared("limit"), shared("cursor")])
+            .answers_with(200, "A page", Some((JSON, list_of("TaskChange"))), &["Link"]),
+    );
+    let put = operation(
+        WRITE,
+        "post",
+        "/api/{user_id}/tasks/{id}/move",
+        "moveTask",
+        "Move a task in its list, or to another",
+    );
+    operations.push(
+        put.describe(
+            "Without a neighbour, the task comes last in the list. No other task changes, except when there \
+             is no room.",
+        )
+        .parameters([shared("task_id"), shared("if_match"), shared("idempotency_key")])
+        .body(named("TaskMove"))
+        .answers_with(
+            200,
+            "The task",
+            Some((JSON, named("Task"))),
+            &["ETag", "Idempotency-Replayed"],
+        )
+        .problems(&[
+            ProblemCode::NotFound,
+            ProblemCode::PreconditionFailed,
+            ProblemCode::IdempotencyKeyReused,
+        ]),
+    );
     operations
 }
 

@@ -1,10 +1,10 @@
-//! Lists.
+//! Lists, and moves of tasks and lists.
 
 use rondo_contract::list_body::{LIST_MEMBERS, LIST_READ_ONLY};
 use rondo_contract::member::Presence;
 use serde_json::{Map, Value, json};
 
-use super::{described, ignored, member, nullable, object};
+use super::{described, id, ignored, member, nullable, object};
 
 /// A list in responses, events and frames.
 pub fn list() -> Value {
@@ -54,4 +54,36 @@ pub fn list_patch() -> Value {
         schema,
         "A merge patch (RFC 7396): members that are left out stay, and null sets the default.",
     )
+}
+
+/// A body with at most one neighbour, and other members.
+fn beside(mut members: Value, what: &str) -> Value {
+    let neighbour = |place: &str| {
+        nullable(described(id(), &format!("The {what} that this one comes right {place}.")))
+    };
+    members["after"] = neighbour("after");
+    members["before"] = neighbour("before");
+    let mut schema = object(members, &[]);
+    schema["dependentSchemas"] = one_neighbour();
+    schema
+}
+
+/// `after` excludes `before`.
+pub fn one_neighbour() -> Value {
+    let is_null = |name: &str| json!({"properties": {name: {"type": "null"}}});
+    json!({"after": {"anyOf": [is_null("after"), is_null("before")]}})
+}
+
+pub fn list_move() -> Value {
+    let mut schema = beside(json!({}), "list");
+    schema["examples"] = json!([{"after": 7}, {"before": 7}, {}]);
+    schema
+}
+
+pub fn task_move() -> Value {
+    let list = "The list to move it to. Null is the inbox. Left out, the task stays in its list.";
+    let list = nullable(described(id(), list));
+    let mut schema = beside(json!({"list_id": list}), "task in the list");
+    schema["examples"] = json!([{"after": 42}, {"list_id": 7, "before": 42}, {"list_id": null}]);
+    schema
 }

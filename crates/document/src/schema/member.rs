@@ -36,7 +36,8 @@ pub fn answer(kind: &Kind) -> Value {
     let visible = |max: usize| json!({"type": "string", "minLength": 1, "maxLength": max});
     match kind {
         Kind::Id => id(),
-        Kind::Integer { min } => json!({"type": "integer", "minimum": min}),
+        Kind::Integer { min, max: None } => json!({"type": "integer", "minimum": min}),
+        Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Instant => instant(),
         Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Text { chars_max: Some(max) } => json!({"type": "string", "maxLength": max}),
@@ -50,7 +51,7 @@ pub fn answer(kind: &Kind) -> Value {
             "minLength": POSITION_CHARS_MIN,
             "maxLength": POSITION_CHARS_MAX,
             "pattern": "^[0-9A-Za-z]+$",
-            "description": "The key that orders a user's lists, compared byte by byte.",
+            "description": "A key to sort by, compared byte by byte. No two tasks of a user have the same, nor two lists.",
         }),
         Kind::Words(words) => json!({"type": "string", "enum": words}),
         Kind::Tags => {

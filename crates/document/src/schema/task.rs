@@ -130,8 +130,10 @@ pub fn task() -> Value {
 /// A task in events.
 pub fn event_task() -> Value {
     let fields = || TASK_FIELDS.iter().filter(|field| field.is_in_events);
-    let required: Vec<_> =
-        fields().filter(|field| !field.is_nullable).map(|field| field.name).collect();
+    let required: Vec<_> = fields()
+        .filter(|field| !field.is_nullable && !field.is_new_in_events)
+        .map(|field| field.name)
+        .collect();
     json!({
         "type": "object",
         "description": "The task after the change; before it, when it was deleted. Members that \

@@ -5,6 +5,7 @@ use rondo_contract::task_query::SEARCH_CHARS_MAX;
 use rondo_domain::blank::INVISIBLE;
 use rondo_domain::offset::OFFSET_DAYS_MAX;
 use rondo_domain::recurrence::RRULE_CHARS_MAX;
+use rondo_domain::relative_day::{DIGITS_MAX, RelativeDay};
 use rondo_domain::task::TAG_CHARS_MAX;
 use serde_json::{Value, json};
 
@@ -80,6 +81,23 @@ pub fn date_or_instant() -> Value {
     let date = json!({"type": "string", "format": "date", "pattern": DATE});
     let instant = json!({"type": "string", "format": "date-time", "pattern": INSTANT});
     json!({"anyOf": [date, instant], "examples": ["2031-03-30", "2031-03-30T14:00:00Z"]})
+}
+
+/// An end of a range of time.
+pub fn bound() -> Value {
+    let words = RelativeDay::WORDS.map(|(word, _)| word).join("|");
+    let counted = json!({
+        "type": "string",
+        "pattern": format!("^({words}|[+-]?[0-9]{{1,{DIGITS_MAX}}}[dw])$"),
+        "description": "A day counted from today, in days or weeks, or an end of this week or month. Weeks begin on \
+                        Monday. In a URL, a plus sign is written `%2B`, or left out.",
+    });
+    let mut schema = date_or_instant();
+    if let Some(forms) = schema["anyOf"].as_array_mut() {
+        forms.push(counted);
+    }
+    schema["examples"] = json!(["2031-03-30", "2031-03-30T14:00:00Z", "end_of_week", "7d"]);
+    schema
 }
 
 pub fn time_zone() -> Value {
