@@ -159,6 +159,17 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     let client = &owner.user.client;
     let path = link(operation, owner).unwrap_or_else(|| owner.path(operation, owner.user.id));
     let asked = || operation.ask(client, &path);
+    if operation.id.starts_with("listTaskHistory") {
+        // Two pages, once the audit log has them.
+        let task = path.trim_end_matches("/history");
+        let changed = client.patch(task, &json!({"title": "again"})).await;
+        changed.expect("an answer").expect(200);
+        eventually("a history", SOON, async || {
+            let answer = asked().send().await.map_err(|error| error.to_string())?;
+            if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+        })
+        .await;
+    }
     if operation.takes_key {
         for _ in 0..2 {
             note(&sent(asked().header("idempotency-key", &operation.id)).await);
@@ -179,14 +190,6 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     if operation.id.starts_with("listWebhookDeliveries") {
         let test = client.post(&path.replace("/deliveries", "/test"), &json!({})).await;
         test.expect("an answer").expect(202);
-    }
-    if operation.id.starts_with("listTaskHistory") {
-        // Further changes, so that there are two pages.
-        for title in ["one", "two"] {
-            let changed =
-                client.patch(path.trim_end_matches("/history"), &json!({ "title": title })).await;
-            changed.expect("an answer").expect(200);
-        }
     }
     if has("Link") {
         // The listed entries may still be on their way.

@@ -115,7 +115,7 @@ fn statistics(request: &Request) -> Result<Response, Refusal> {
     Ok(Response::json(200, Store::open()?.statistics(user, first, last)?))
 }
 
-/// `GET /api/{user_id}/tasks/{id}/history`. A task without records has an empty one: this component does not know which
+/// `GET /api/{user_id}/tasks/{id}/history`. A task without records is not found: this component does not know which
 /// tasks there are.
 fn history(request: &Request, user: Option<&str>, task: &str) -> Result<Response, Refusal> {
     let user = caller::acting(request, user, Scope::TasksRead)?;
@@ -126,6 +126,9 @@ fn history(request: &Request, user: Option<&str>, task: &str) -> Result<Response
     let (cursor, limit) = (parameters.cursor(number), parameters.limit());
     parameters.finish()?;
     let page = Store::open()?.history(user, number(task).unwrap_or(0), cursor, limit)?;
+    if cursor.is_none() && page.items == "[]" {
+        return Err(Refusal::not_found());
+    }
     let next = page.next.map(|revision| revision.to_string());
     Ok(page::with_next(Response::json(200, page.items), request, next.as_deref()))
 }

@@ -289,11 +289,12 @@ fn actions() -> Vec<Operation> {
     operations.push(
         history
             .describe(
-                "From the audit log, so a change appears after a moment, and a deleted task keeps its history. Empty \
-                 for a task that does not exist.",
+                "From the audit log, so a change appears after a moment, and a deleted task keeps its history. \
+                 404 until the first change is recorded.",
             )
             .parameters([shared("task_id"), shared("limit"), shared("cursor")])
-            .answers_with(200, "A page", Some((JSON, list_of("TaskChange"))), &["Link"]),
+            .answers_with(200, "A page", Some((JSON, list_of("TaskChange"))), &["Link"])
+            .problems(&[ProblemCode::NotFound]),
     );
     let put = operation(
         WRITE,
