@@ -31,7 +31,7 @@ const ROLLED_BACK_MAX: Duration = Duration::from_mins(2);
 /// How long Postgres is away. The broker is, until an alert notices.
 const AWAY: Duration = Duration::from_secs(15);
 /// How long effects may take after that, in seconds.
-const EFFECTS_MAX: u64 = 120;
+const EFFECTS_MAX: u64 = 20;
 
 /// The steps so far, as rows of a table.
 struct Table {
