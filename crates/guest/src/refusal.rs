@@ -65,10 +65,11 @@ impl Refusal {
         self
     }
 
-    /// The same refusal of a part of a body: its faults are inside `pointer`, and otherwise its detail names that.
+    /// The same refusal of a part of a body: its faults are inside `pointer`, and otherwise its detail names that. The
+    /// empty pointer is the whole body.
     #[must_use]
     pub fn under(mut self, pointer: &str) -> Self {
-        if self.errors.is_empty() {
+        if self.errors.is_empty() && !pointer.is_empty() {
             let detail = self.detail.unwrap_or_else(|| self.code.facts().detail.to_owned());
             self.detail = Some(format!("{pointer}: {detail}"));
         }
