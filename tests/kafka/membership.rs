@@ -73,6 +73,10 @@ async fn a_bridge_whose_place_is_taken_says_so_and_takes_it_back() {
     let task = create(&user).await;
     audited(&user, task, "task.created").await;
     separate.bridge_ready().await;
+    eventually("the other's end", SOON, async || {
+        if foreign.has_ended() { Ok(()) } else { Err("it goes on") }
+    })
+    .await;
     drop(foreign);
     separate.stop().await;
 }

@@ -10,7 +10,7 @@ mod secure;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -45,6 +45,9 @@ const STOP_SECONDS_MAX: u64 = 30;
 /// Time limit for one response of the broker.
 const ANSWER_SECONDS_MAX: u64 = 10;
 
+/// How long a member handles what waits for it before it closes.
+const SERVE_MS: u64 = 100;
+
 const JVM_OPTIONS: [&str; 3] = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 /// A broker that runs until this is dropped.
@@ -60,7 +63,26 @@ pub struct Broker {
 
 /// A foreign member of a consumer group; see [`Broker::join`].
 pub struct Member {
-    _consumer: BaseConsumer,
+    consumer: BaseConsumer,
+}
+
+impl Member {
+    /// Whether it knows that the broker has ended it, because another has taken its place.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.consumer.client().fatal_error().is_some()
+    }
+}
+
+impl Drop for Member {
+    /// Handles what waits for it first: librdkafka 2.12 never closes a client that the broker has ended while a
+    /// change of its partitions waits.
+    fn drop(&mut self) {
+        let end = Instant::now() + Duration::from_millis(SERVE_MS);
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.consumer.poll(left);
+        }
+    }
 }
 
 /// Options of a broker.
@@ -300,7 +322,7 @@ impl Broker {
         }
         let consumer: BaseConsumer = config.create().expect("a consumer");
         consumer.subscribe(topics).expect("a subscription");
-        Member { _consumer: consumer }
+        Member { consumer }
     }
 
     /// All present records of a topic, by partition and offset.

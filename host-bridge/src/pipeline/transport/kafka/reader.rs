@@ -40,6 +40,10 @@ const HEARTBEAT_MS: &str = "500";
 const IDLE_LOOKS_MAX: u32 = 2;
 /// How long leaving the group may take, in milliseconds.
 const LEAVE_MS_MAX: u64 = 3_000;
+/// How long a client may take to close. It has left the group by then, or the broker has ended it.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long what waits for a client is handled before it closes.
+const SERVE_LIMIT: Duration = Duration::from_millis(100);
 /// Interval at which the broker is asked whether the member has left, in milliseconds.
 const LEAVE_POLL_MS: u64 = 20;
 
@@ -91,6 +95,7 @@ impl Reader {
             let consumer = self.join(member)?;
             let end = self.read(&consumer, member, shutdown).await?;
             if let Some((_, reason)) = consumer.client().fatal_error() {
+                serve(&consumer).await;
                 let consumer = self.queue.capability().name;
                 tracing::warn!(
                     consumer,
@@ -103,7 +108,18 @@ impl Reader {
                 leave(&consumer, member).await;
             }
             // Closing waits for the broker.
-            tokio::task::spawn_blocking(move || drop(consumer)).await?;
+            let closed = tokio::task::spawn_blocking(move || drop(consumer));
+            match tokio::time::timeout(CLOSE_LIMIT, closed).await {
+                Ok(closed) => closed?,
+                Err(_) => {
+                    let consumer = self.queue.capability().name;
+                    tracing::warn!(
+                        consumer,
+                        member,
+                        "a client of Kafka does not close; left behind"
+                    );
+                }
+            }
             if matches!(end, End::Shutdown) {
                 return Ok(());
             }
@@ -214,6 +230,18 @@ impl Reader {
             }
         }
     }
+}
+
+/// Handles what still waits for a client that the broker has ended. librdkafka 2.12 never closes such a client
+/// while a change of its partitions waits.
+async fn serve(consumer: &StreamConsumer<Context>) {
+    let all = async {
+        loop {
+            // What it reads now is read again by the next member.
+            let _ = consumer.recv().await;
+        }
+    };
+    let _: Result<(), _> = tokio::time::timeout(SERVE_LIMIT, all).await;
 }
 
 /// Leaves the group, so that others get the partitions at once. A static member that only closes keeps them
