@@ -69,6 +69,44 @@ UPDATE tasks SET list_id = NULL;
 ALTER TABLE tasks ALTER COLUMN position SET NOT NULL;
 CREATE UNIQUE INDEX tasks_position_taken ON tasks (user_id, position);
 
+-- Turns a task's object into the row. A member becomes the column of its name. A column without a member
+-- stays as it is, and so does uid if the member is null. Members without a column are for the calling
+-- function.
+CREATE OR REPLACE FUNCTION task_fill() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    own_uid text := NEW.uid;
+BEGIN
+    NEW := jsonb_populate_record(NEW, NEW.given);
+    NEW.uid := coalesce(NEW.uid, own_uid);
+    NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
+    NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
+    NEW.completed_at := CASE NEW.given ->> 'completion'
+        WHEN 'set' THEN NEW.updated_at WHEN 'keep' THEN NEW.completed_at END;
+    NEW.given := NULL;
+    RETURN NEW;
+END $$;
+
+-- Starts a series at a task, which is its first occurrence. `previous` is the series that it continues,
+-- if any.
+CREATE OR REPLACE FUNCTION series_start(t tasks, p_task jsonb, previous bigint, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    anchor timestamp := (p_task ->> 'anchor')::timestamp;
+    started bigint;
+BEGIN
+    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, counts_completions,
+                        created_at, previous_series_id)
+    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone,
+            (p_task ->> 'counts_completions')::boolean, at, previous)
+    RETURNING id INTO started;
+    INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
+    VALUES (started, t.user_id, t.id, anchor, t.recurrence_rule ->> 'basis' = 'schedule', 'live',
+            t.revision, at);
+    UPDATE tasks SET series_id = started, slot = anchor WHERE id = t.id;
+    RETURN started;
+END $$;
+
 -- The row of a new task, copied from another except for what identifies it and for its position. If its list
 -- is gone, it is in the inbox.
 CREATE OR REPLACE FUNCTION task_like(t tasks) RETURNS tasks
@@ -224,6 +262,237 @@ BEGIN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
     END IF;
     RETURN QUERY SELECT 'changed', taken, body;
+END $$;
+
+-- Moves a pending occurrence to a later slot of its series. Its slot and those between (`p_skipped`)
+-- are recorded as skipped. `p_next`: slot, due_date, remind_at and further, as in `p_task`. Outcomes:
+-- skipped; stale (also when the slot is taken), not_found; replayed, key_reused; no_user.
+CREATE OR REPLACE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
+                          p_request text, p_key text, p_hash text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    begun record;
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    changed tasks;
+    body text;
+    refused text;
+    next_slot timestamp := (p_next ->> 'slot')::timestamp;
+BEGIN
+    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
+        RETURN;
+    END IF;
+    taken := begun.revision;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected
+          OR EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
+                     AND NOT p_next -> 'further' ? r.before_due)
+          OR EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = next_slot
+                     AND o.scheduled AND o.state <> 'withdrawn') THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    UPDATE tasks SET due_at = (p_next ->> 'due_date')::timestamptz, slot = next_slot, updated_at = at,
+                     revision = taken
+    WHERE id = p_id
+    RETURNING * INTO changed;
+    UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
+    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+    SELECT before.series_id, p_user, passed.slot, before.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
+    FROM (SELECT before.slot UNION
+          SELECT x.passed::timestamp FROM jsonb_array_elements_text(p_skipped) AS x (passed)) AS passed (slot)
+    ORDER BY passed.slot
+    ON CONFLICT DO NOTHING;
+    body := changed.representation;
+    PERFORM emit('task.skipped', p_user, p_id, taken, at, '', body, p_trace);
+    PERFORM reminders_align(changed, p_next, at, body, p_trace);
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'skipped', taken, body;
+END $$;
+
+-- Removes a task's row, and leaves a tombstone and an event. The caller has taken the revision.
+CREATE OR REPLACE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    reminder reminders;
+    body text := t.representation;
+BEGIN
+    FOR reminder IN SELECT * FROM reminders r WHERE r.task_id = t.id AND r.state = 'armed' ORDER BY r.id LOOP
+        PERFORM emit('reminder.cancelled', t.user_id, t.id, taken, at,
+                     reminder_members(reminder.id, reminder.remind_at, t.due_at), body, trace);
+    END LOOP;
+    DELETE FROM reminders r WHERE r.task_id = t.id;
+    DELETE FROM task_search WHERE task_id = t.id;
+    DELETE FROM tasks WHERE id = t.id;
+    INSERT INTO deletions (user_id, revision, task_id, deleted_at) VALUES (t.user_id, taken, t.id, at);
+    PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
+END $$;
+
+-- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) applies to a pending
+-- occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale, not_found
+-- (nothing done); no_user.
+CREATE OR REPLACE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
+RETURNS TABLE (outcome text, revision bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    before tasks;
+    refused text;
+    search_keys bigint[];
+BEGIN
+    taken := revision_take(p_user, 1);
+    IF taken IS NULL THEN
+        RETURN QUERY SELECT 'no_user', 0::bigint;
+        RETURN;
+    END IF;
+    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
+    IF NOT FOUND THEN
+        refused := 'not_found';
+    ELSIF before.revision <> p_expected THEN
+        refused := 'stale';
+    END IF;
+    IF refused IS NOT NULL THEN
+        RETURN QUERY SELECT refused, revision_take(p_user, -1);
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = p_id);
+    PERFORM task_remove(before, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', p_trace);
+    IF before.series_id IS NOT NULL AND before.status <> 'completed' THEN
+        IF p_scope = 'this' THEN
+            UPDATE occurrences SET deleted_task = to_jsonb(before)
+                || jsonb_build_object('search_keys', search_keys)
+            WHERE task_id = p_id AND series_id = before.series_id;
+        ELSE
+            PERFORM series_stop(p_user, before.series_id, p_id, taken, at, before.representation, p_trace);
+        END IF;
+    END IF;
+    RETURN QUERY SELECT 'deleted', taken;
+END $$;
+
+-- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
+-- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due
+-- and remind_at (or null); each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
+-- series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the
+-- series has ended); stale (the predecessor is no longer completed or is in another series, or the slot is
+-- taken).
+CREATE OR REPLACE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
+                                  p_skipped jsonb, p_trace text)
+RETURNS TABLE (outcome text, made bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    predecessor tasks;
+    follows bigint := p_predecessor;
+    rule series;
+    next jsonb;
+    next_id bigint;
+    created tasks;
+    body text;
+    made bigint := 0;
+    refused text;
+    search_keys bigint[];
+BEGIN
+    taken := revision_take(p_user, 1);
+    IF taken IS NULL THEN
+        RETURN QUERY SELECT 'stale', 0::bigint;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
+    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = predecessor.id);
+    IF predecessor.id IS NULL THEN
+        SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
+        FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
+        search_keys := ARRAY(SELECT jsonb_array_elements_text(o.deleted_task -> 'search_keys')::bigint
+                             FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user);
+    ELSIF predecessor.status <> 'completed' THEN
+        refused := 'stale';
+    END IF;
+    SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
+    IF rule.id IS DISTINCT FROM p_series THEN
+        refused := 'stale';
+    ELSIF rule.ended_at IS NOT NULL AND refused IS NULL THEN
+        refused := 'exists';
+    END IF;
+    FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
+        EXIT WHEN refused IS NOT NULL;
+        IF made > 0 THEN
+            taken := revision_take(p_user, 1);
+        END IF;
+        created := task_like(predecessor);
+        next_id := created.id;
+        -- Two unique keys decide: one successor per predecessor, one task per slot. A withdrawn successor is
+        -- revived once.
+        UPDATE occurrences o
+        SET state = 'live', task_id = next_id, slot = (next ->> 'slot')::timestamp, created_revision = taken,
+            scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
+        WHERE o.predecessor_task_id = follows AND o.state = 'withdrawn'
+          AND NOT EXISTS (SELECT FROM occurrences other
+                          WHERE other.series_id = rule.id AND other.slot = (next ->> 'slot')::timestamp
+                            AND other.scheduled AND other.state <> 'withdrawn');
+        IF NOT FOUND THEN
+            INSERT INTO occurrences (series_id, user_id, task_id, predecessor_task_id, slot, scheduled,
+                                     state, created_revision, created_at)
+            VALUES (rule.id, p_user, next_id, follows, (next ->> 'slot')::timestamp,
+                    rule.recurrence_rule ->> 'basis' = 'schedule', 'live', taken, at)
+            ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                SELECT CASE WHEN count(*) > 0 THEN 'exists' ELSE 'stale' END INTO refused
+                FROM occurrences o WHERE o.predecessor_task_id = follows AND o.state <> 'withdrawn';
+                EXIT;
+            END IF;
+        END IF;
+        -- Everything else is inherited.
+        created.status := 'pending';
+        created.completed_at := NULL;
+        created.due_at := (next ->> 'due')::timestamptz;
+        created.parent_task_id := rule.first_task_id;
+        created.series_id := rule.id;
+        created.slot := (next ->> 'slot')::timestamp;
+        created.created_at := at;
+        created.updated_at := at;
+        created.revision := taken;
+        INSERT INTO tasks OVERRIDING SYSTEM VALUE SELECT created.* RETURNING * INTO created;
+        INSERT INTO task_search (task_id, keys) VALUES (next_id, search_keys);
+        body := created.representation;
+        PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
+        IF next ->> 'remind_at' IS NOT NULL THEN
+            PERFORM reminder_align(created, NULL::reminders, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
+        END IF;
+        follows := next_id;
+        made := made + 1;
+    END LOOP;
+    IF refused IS NOT NULL THEN
+        PERFORM revision_take(p_user, -1);
+    END IF;
+    IF made = 0 THEN
+        RETURN QUERY SELECT refused, 0::bigint;
+        RETURN;
+    END IF;
+    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+    SELECT rule.id, p_user, passed::timestamp, true, 'skipped', at
+    FROM jsonb_array_elements_text(p_skipped) AS x (passed)
+    ON CONFLICT DO NOTHING;
+    RETURN QUERY SELECT 'created', made;
 END $$;
 
 -- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
