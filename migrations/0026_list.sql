@@ -1,4 +1,4 @@
--- Lists of tasks; the list, the position and the estimate of each task.
+-- Lists of tasks; the list, the position, the estimate, the day and the start of each task.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -38,6 +38,18 @@ RETURN json_build_object(
 ALTER TABLE tasks ADD COLUMN list_id bigint;
 -- In minutes. task_fill fills it.
 ALTER TABLE tasks ADD COLUMN estimate bigint;
+-- The day of a task that is due without a time; due_at is then the last instant of that day in the task's zone.
+ALTER TABLE tasks ADD COLUMN due_day date;
+-- The first instant at which the task is not deferred, and its day if it starts without a time.
+ALTER TABLE tasks ADD COLUMN start_at timestamptz;
+ALTER TABLE tasks ADD COLUMN start_day date;
+-- The start that the clock has yet to tell; null if there is none. task_represent maintains it.
+ALTER TABLE tasks ADD COLUMN starts_at timestamptz;
+CREATE INDEX tasks_to_start ON tasks (starts_at) WHERE starts_at IS NOT NULL;
+-- The version of the time zone data by which the instants were derived; null: that of release 0.1.0.
+ALTER TABLE tasks ADD COLUMN zone_data text;
+-- Whether the slots of a series are days.
+ALTER TABLE series ADD COLUMN of_days boolean NOT NULL DEFAULT false;
 -- A user's tasks are ordered by it. No two of a user's are equal, so a task keeps it when it changes its list.
 ALTER TABLE tasks ADD COLUMN position text COLLATE "C";
 
@@ -46,6 +58,11 @@ CREATE OR REPLACE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     NEW.position := coalesce(NEW.position, public.position_of(NEW.id));
+    IF NEW.status = 'completed' THEN
+        NEW.starts_at := NULL;
+    ELSIF TG_OP = 'INSERT' OR NEW.start_at IS DISTINCT FROM OLD.start_at OR OLD.status = 'completed' THEN
+        NEW.starts_at := CASE WHEN NEW.start_at > clock_timestamp() THEN NEW.start_at END;
+    END IF;
     NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"uid":' || to_json(NEW.uid)
         || ',"title":' || to_json(NEW.title)
         || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
@@ -53,7 +70,10 @@ BEGIN
         || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
         || ',"position":"' || NEW.position || '"'
         || ',"estimate":' || coalesce(NEW.estimate::text, 'null')
-        || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
+        || ',"due_date":' || coalesce('"' || public.instant(CASE WHEN NEW.due_day IS NULL THEN NEW.due_at END) || '"', 'null')
+        || ',"due_day":' || coalesce('"' || to_char(NEW.due_day, 'YYYY-MM-DD') || '"', 'null')
+        || ',"start_date":' || coalesce('"' || public.instant(CASE WHEN NEW.start_day IS NULL THEN NEW.start_at END) || '"', 'null')
+        || ',"start_day":' || coalesce('"' || to_char(NEW.start_day, 'YYYY-MM-DD') || '"', 'null')
         || ',"time_zone":' || to_json(NEW.time_zone)
         || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
         || ',"recurrence_rule":' || coalesce(NEW.recurrence_rule::text, 'null')
@@ -79,7 +99,12 @@ DECLARE
 BEGIN
     NEW := jsonb_populate_record(NEW, NEW.given);
     NEW.uid := coalesce(NEW.uid, own_uid);
-    NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
+    -- Release 0.1.0 gives no due_at, and does not know days.
+    IF NOT NEW.given ? 'due_at' AND (NEW.given ->> 'due_date' IS NOT NULL OR NEW.due_day IS NULL) THEN
+        NEW.due_at := (NEW.given ->> 'due_date')::timestamptz;
+        NEW.due_day := NULL;
+        NEW.zone_data := NULL;
+    END IF;
     NEW.time_zone := coalesce(NEW.time_zone, (SELECT u.time_zone FROM public.users u WHERE u.id = NEW.user_id));
     NEW.completed_at := CASE NEW.given ->> 'completion'
         WHEN 'set' THEN NEW.updated_at WHEN 'keep' THEN NEW.completed_at END;
@@ -95,9 +120,9 @@ DECLARE
     anchor timestamp := (p_task ->> 'anchor')::timestamp;
     started bigint;
 BEGIN
-    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, time_zone, counts_completions,
+    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, of_days, time_zone, counts_completions,
                         created_at, previous_series_id)
-    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, t.time_zone,
+    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, coalesce((p_task ->> 'of_days')::boolean, false), t.time_zone,
             (p_task ->> 'counts_completions')::boolean, at, previous)
     RETURNING id INTO started;
     INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
@@ -105,6 +130,46 @@ BEGIN
             t.revision, at);
     UPDATE tasks SET series_id = started, slot = anchor WHERE id = t.id;
     RETURN started;
+END $$;
+
+-- Applies an edit of one occurrence to its series: the rule, and the anchor, moved by as much as the
+-- occurrence, so that a count still starts at the same slot. The other open occurrences get the rule; each
+-- takes a revision and emits an event.
+CREATE OR REPLACE FUNCTION series_rewrite(before tasks, changed tasks, p_task jsonb, at timestamptz, trace text)
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    other tasks;
+    taken bigint;
+    moved_to timestamp := (p_task ->> 'anchor')::timestamp;
+    is_moved boolean := (before.due_at, before.time_zone) IS DISTINCT FROM (changed.due_at, changed.time_zone);
+BEGIN
+    -- A series of days keeps days as its slots, also if this occurrence has a time.
+    IF (SELECT s.of_days FROM series s WHERE s.id = before.series_id) THEN
+        moved_to := date_trunc('day', moved_to);
+    END IF;
+    UPDATE series s
+    SET recurrence_rule = changed.recurrence_rule, time_zone = changed.time_zone,
+        counts_completions = (p_task ->> 'counts_completions')::boolean,
+        anchor = CASE WHEN is_moved THEN s.anchor + (moved_to - before.slot) ELSE s.anchor END
+    WHERE s.id = before.series_id;
+    -- Another occurrence keeps its slot.
+    IF is_moved AND NOT EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = moved_to
+                                AND o.scheduled AND o.state <> 'withdrawn') THEN
+        UPDATE occurrences o SET slot = moved_to
+        WHERE o.task_id = changed.id AND o.series_id = before.series_id AND o.state = 'live';
+        UPDATE tasks SET slot = moved_to WHERE id = changed.id;
+    END IF;
+    FOR other IN SELECT * FROM tasks t WHERE t.user_id = changed.user_id AND t.series_id = before.series_id
+                 AND t.id <> changed.id AND t.status <> 'completed'
+                 AND t.recurrence_rule <> changed.recurrence_rule ORDER BY t.id LOOP
+        taken := revision_take(changed.user_id, 1);
+        UPDATE tasks t SET
+            recurrence_rule = changed.recurrence_rule, updated_at = at, revision = taken
+        WHERE t.id = other.id
+        RETURNING * INTO other;
+        PERFORM emit('task.updated', other.user_id, other.id, taken, at, '', other.representation, trace);
+    END LOOP;
 END $$;
 
 -- The row of a new task, copied from another except for what identifies it and for its position. If its list
@@ -265,7 +330,8 @@ BEGIN
 END $$;
 
 -- Moves a pending occurrence to a later slot of its series. Its slot and those between (`p_skipped`)
--- are recorded as skipped. `p_next`: slot, due_date, remind_at and further, as in `p_task`. Outcomes:
+-- are recorded as skipped. `p_next`: slot, due_at, due_day, start_at, start_day, remind_at and further, as in `p_task`
+-- (release 0.1.0: due_date in place of the first four). Outcomes:
 -- skipped; stale (also when the slot is taken), not_found; replayed, key_reused; no_user.
 CREATE OR REPLACE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
                           p_request text, p_key text, p_hash text, p_trace text)
@@ -303,8 +369,11 @@ BEGIN
         RETURN;
     END IF;
     at := clock_timestamp();
-    UPDATE tasks SET due_at = (p_next ->> 'due_date')::timestamptz, slot = next_slot, updated_at = at,
-                     revision = taken
+    UPDATE tasks SET due_at = coalesce(p_next ->> 'due_at', p_next ->> 'due_date')::timestamptz,
+                     due_day = (p_next ->> 'due_day')::date,
+                     start_at = CASE WHEN p_next ? 'start_at' THEN (p_next ->> 'start_at')::timestamptz ELSE start_at END,
+                     start_day = CASE WHEN p_next ? 'start_at' THEN (p_next ->> 'start_day')::date ELSE start_day END,
+                     zone_data = p_next ->> 'zone_data', slot = next_slot, updated_at = at, revision = taken
     WHERE id = p_id
     RETURNING * INTO changed;
     UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
@@ -387,8 +456,8 @@ BEGIN
 END $$;
 
 -- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
--- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due
--- and remind_at (or null); each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
+-- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due_at,
+-- due_day, start_at, start_day (release 0.1.0: due in place of the four) and remind_at; each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
 -- series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the
 -- series has ended); stale (the predecessor is no longer completed or is in another series, or the slot is
 -- taken).
@@ -464,7 +533,13 @@ BEGIN
         -- Everything else is inherited.
         created.status := 'pending';
         created.completed_at := NULL;
-        created.due_at := (next ->> 'due')::timestamptz;
+        created.due_at := coalesce(next ->> 'due_at', next ->> 'due')::timestamptz;
+        created.due_day := (next ->> 'due_day')::date;
+        created.zone_data := next ->> 'zone_data';
+        IF next ? 'start_at' THEN
+            created.start_at := (next ->> 'start_at')::timestamptz;
+            created.start_day := (next ->> 'start_day')::date;
+        END IF;
         created.parent_task_id := rule.first_task_id;
         created.series_id := rule.id;
         created.slot := (next ->> 'slot')::timestamp;
@@ -496,10 +571,10 @@ BEGIN
 END $$;
 
 -- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
--- are keys; the list 0 is the inbox. Postgres inlines the function into the statements that use it.
+-- are keys; the list 0 is the inbox; `deferred` is true (with deferred tasks), false or only. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
-                             parent bigint, changed_since text, list bigint)
+                             parent bigint, changed_since text, list bigint, deferred text)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
@@ -512,7 +587,9 @@ RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
     AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
     AND (parent IS NULL OR (t).parent_task_id = parent)
     AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz)
-    AND (list IS NULL OR coalesce((t).list_id, 0) = list);
+    AND (list IS NULL OR coalesce((t).list_id, 0) = list)
+    AND (deferred = 'true'
+         OR coalesce((t).start_at <= statement_timestamp(), true) = (deferred = 'false'));
 
 -- A tombstone is of a task or of a list.
 ALTER TABLE deletions ALTER COLUMN task_id DROP NOT NULL;
@@ -659,6 +736,6 @@ GRANT EXECUTE ON FUNCTION list_json TO rondo_task_api, rondo_sync;
 GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
 GRANT EXECUTE ON FUNCTION list_create, list_change, list_delete TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION task_matches(tasks, text, text[], text[], text[], text[], text, text, boolean, bigint, text,
-                                       bigint) TO rondo_task_api;
+                                       bigint, text) TO rondo_task_api;
 
 RESET ROLE;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lettre::message::Mailbox;
 use rondo_database::{Database, Dsn};
 use rondo_domain::destination::Loopback;
+use rondo_domain::zone;
 use rondo_telemetry::{Metrics, Part, Program, Readiness};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -19,7 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::health::PipelineHealth;
 use crate::webhook::{self, WebhookSender};
-use crate::{job, retention};
+use crate::{derivation, job, retention};
 
 /// The settings of a backend.
 pub struct BackendSetting {
@@ -55,7 +56,8 @@ impl Backend {
     /// When the authorities that the connection string names cannot be read.
     pub fn new(dsn: Dsn, program: Program) -> anyhow::Result<Self> {
         let database = crate::database::open(&dsn)?;
-        let (metrics, readiness) = (Metrics::new(program), Readiness::new());
+        let (metrics, readiness) =
+            (Metrics::new(program), Readiness::new().with_time_zone_data(zone::database_version()));
         crate::database::watch(&metrics, &database);
         readiness.show_in(&metrics);
         Ok(Self {
@@ -92,10 +94,13 @@ impl Backend {
             part: self.clock,
             wake: wake.clone(),
         };
+        let derivation =
+            derivation::run(database.clone(), metrics.clone(), wake.clone(), shutdown.clone());
         let mailer = Mailer::new(database.clone(), mail, from, metrics.clone());
         let resolver = webhook::system_resolver();
         let sender = WebhookSender::new(database.clone(), loopback, resolver, metrics.clone())?;
         tasks.spawn(clock.run(shutdown.clone()));
+        tasks.spawn(derivation);
         tasks.spawn(retention::run(database.clone(), audit_days, shutdown.clone()));
         tasks.spawn(job::work(mailer, self.mailer, metrics.clone(), shutdown.clone()));
         tasks.spawn(job::work(sender, self.webhooks, metrics.clone(), shutdown.clone()));

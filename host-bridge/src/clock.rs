@@ -1,5 +1,5 @@
-//! The clock: fires due reminders and digests. Downtime loses none: a reminder stays armed until it fires,
-//! and a digest stays due until the next one is planned. A reminder later than the allowed lateness is
+//! The clock: fires due reminders and digests, and starts tasks. Downtime loses none: a reminder stays armed until it
+//! fires, a digest stays due until the next one is planned, and a task waits until its start is told. A reminder later than the allowed lateness is
 //! recorded as missed instead.
 
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::digest;
+use crate::{digest, start};
 
 /// Pause between two polls for reminders, in milliseconds.
 pub const POLL_MS: u64 = 50;
-/// Pause between two polls for digests, in milliseconds.
-const DIGEST_POLL_MS: u64 = 1_000;
+/// Pause between two polls for digests and starts, in milliseconds.
+const PLAN_POLL_MS: u64 = 1_000;
 /// Reminders fired per poll, and so per transaction. With the pause between polls this limits the rate to
 /// about 450/s: handling a reminder costs much more than firing it, and an unlimited burst would delay
 /// requests.
@@ -40,10 +40,10 @@ pub struct Clock {
 impl Clock {
     /// Runs until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut next_digest_poll = Instant::now();
+        let mut next_plan_poll = Instant::now();
         let mut outage = Outage::new("cannot fire reminders");
         loop {
-            let pause_ms = match self.poll(&mut next_digest_poll).await {
+            let pause_ms = match self.poll(&mut next_plan_poll).await {
                 Ok(()) => {
                     outage.ended();
                     POLL_MS
@@ -62,7 +62,7 @@ impl Clock {
         }
     }
 
-    async fn poll(&self, next_digest_poll: &mut Instant) -> anyhow::Result<()> {
+    async fn poll(&self, next_plan_poll: &mut Instant) -> anyhow::Result<()> {
         let firing = fire(&self.database, self.lateness_minutes).await?;
         if firing.missed > 0 {
             tracing::warn!(missed = firing.missed, "reminders missed: due too long ago");
@@ -73,17 +73,18 @@ impl Clock {
             self.metrics.reminder_fired(lateness);
         }
         let mut emitted = firing.fired;
-        if *next_digest_poll <= Instant::now() {
+        if *next_plan_poll <= Instant::now() {
             let digests = digest::advance(&self.database, self.lateness_minutes).await?;
-            emitted += digests.emitted;
+            let starts = start::advance(&self.database).await?;
+            emitted += digests.emitted + starts.emitted;
             // A full batch: there may be more.
-            if !digests.is_full {
-                *next_digest_poll = Instant::now() + Duration::from_millis(DIGEST_POLL_MS);
+            if !digests.is_full && !starts.is_full {
+                *next_plan_poll = Instant::now() + Duration::from_millis(PLAN_POLL_MS);
             }
         }
         self.part.ready();
         if emitted > 0 {
-            tracing::debug!(emitted, "reminders and digests fired");
+            tracing::debug!(emitted, "reminders, digests and starts fired");
             self.wake.notify_one();
         }
         Ok(())

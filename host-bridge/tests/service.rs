@@ -4,6 +4,8 @@
 mod clock;
 #[path = "service/dead_letter.rs"]
 mod dead_letter;
+#[path = "service/derivation.rs"]
+mod derivation;
 #[path = "service/digest.rs"]
 mod digest;
 #[path = "service/gauge.rs"]

@@ -1,6 +1,7 @@
 //! The built components on the Wasm host with a real Postgres, without a bridge.
 
 mod batch;
+mod day;
 mod empty;
 mod event;
 mod filter;

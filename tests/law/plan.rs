@@ -97,13 +97,17 @@ async fn run(session: &Session, case: &Case, mode: &str) -> Work {
 
 /// The lists in all orders: without filters, continued after a cursor, and with each filter.
 fn lists(user: i64, tasks: i64) -> Vec<Case> {
-    const NONE: [&str; 11] = ["NULL"; 11];
+    // Without a filter, tasks that have not started are left out.
+    const NONE: [&str; 12] = [
+        "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL",
+        "'false'",
+    ];
     let filtered = |place: usize, value: &'static str| {
         let mut filters = NONE;
         filters[place] = value;
         filters.join(", ")
     };
-    // In the order of $2 to $12.
+    // In the order of $2 to $13.
     let filters = [
         filtered(0, "'the roof'"),
         filtered(0, "'no such thing'"),
@@ -118,6 +122,8 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
         filtered(9, "'2025-03-01T00:00:00Z'"),
         filtered(10, "2"),
         filtered(10, "0"),
+        filtered(11, "'only'"),
+        filtered(11, "'true'"),
     ];
     let orders = [
         ("created_at", "'2025-02-01T00:00:00Z'"),
@@ -178,7 +184,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
     let found = |sort_by, after, ascending: bool| {
         let ids = "'{1,2002,4003,7}'";
         let rest = format!(
-            "'fix', {}, {after}, {LIMIT}, 0, {ids}, '{sort_by}', {ascending}",
+            "'fix', {}, 'false', {after}, {LIMIT}, 0, {ids}, '{sort_by}', {ascending}",
             ["NULL"; 10].join(", ")
         );
         case("tasks_found", &rest, 4, 4)

@@ -165,6 +165,44 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     assert_eq!(skipped.len(), 1 + 16 + 28, "{skipped:?}");
     let ends = [0, 1, 16, 17, 44].map(|index| skipped[index].as_str());
     assert_eq!(ends, ["2022-11-06", "2022-12-04", "2023-03-19", "2023-04-16", "2023-10-22"]);
+    days(&mut ada).await;
+}
+
+/// Half a year of a series that is due on days without a time.
+async fn days(ada: &mut Diary<'_>) {
+    // The last day of each month, with a mail at nine o'clock of that day.
+    ada.on("2024-11-02 10:00+01").await;
+    ada.create(&json!({
+        "title": "Back up the server", "time_zone": "Europe/Paris", "reminder_offset": "PT0S",
+        "due_day": "2024-11-30", "recurrence_rule": {"frequency": "monthly", "day_of_month": 31},
+    }))
+    .await;
+    ada.sees(&["task.created", "reminder.scheduled"]).await;
+    ada.is_reminded("2024-11-30 09:00+01").await;
+
+    // Late in the evening the day has not ended.
+    ada.on("2024-11-30 23:30+01").await;
+    ada.complete().await;
+    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.is_due_on("2024-12-31").await;
+    ada.is_reminded("2024-12-31 09:00+01").await;
+
+    // Completed three months late, on the very day: that day is still to come.
+    ada.on("2025-03-31 00:30+02").await;
+    ada.complete().await;
+    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.is_due_on("2025-03-31").await;
+
+    // She gets up earlier.
+    ada.rises_at("07:30").await;
+    ada.sees(&["reminder.scheduled"]).await;
+    ada.is_reminded("2025-03-31 07:30+02").await;
+    ada.on("2025-03-31 12:00+02").await;
+    ada.complete().await;
+    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.is_due_on("2025-04-30").await;
+    ada.is_reminded("2025-04-30 07:30+02").await;
+    ada.got_no_other_mail();
 }
 
 /// Asserts that its Postgres uses the clock too. It does if `rondo up` chose the wrappers that [`Clock`] put into

@@ -293,6 +293,10 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     r"/(reminder_offset|offset|for) out_of_range",
     # A due date that the stored task does not have.
     r"/(reminder_offset|offset) needs_due_date",
+    # A day beside a moment that the stored task has, a start after it is due, and days with a time.
+    r"/(due_day|start_day) conflict",
+    r"/start_(date|day) after_due",
+    r"/recurrence_rule malformed",
     # A list that does not exist.
     r"/(list_id|after|before) unknown_list",
     # A neighbour that does not exist, or is elsewhere.

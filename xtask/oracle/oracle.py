@@ -30,8 +30,20 @@ def instant(local, zone):
     return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
+def end_of_day(local, zone):
+    """The last microsecond of a day. A clock may go back over midnight, and the day then goes on."""
+    midnight = local + timedelta(days=1)
+    ends = [
+        midnight.replace(tzinfo=zone, fold=fold).astimezone(UTC) - timedelta(microseconds=1)
+        for fold in (0, 1)
+    ]
+    last = max(ends)
+    return last if last.astimezone(zone).date() == local.date() else ends[0]
+
+
 def shown(at):
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    fraction = ".%f" if at.microsecond else ""
+    return at.strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z")
 
 
 def parts_of(rule):
@@ -135,8 +147,13 @@ class Case:
         self.zone = ZoneInfo(case["zone"])
         self.anchor = datetime.fromisoformat(case["anchor"])
         self.horizon = datetime(case["horizon"], 1, 1)
+        self.is_of_days = case["days"]
         self.condition, self.limit = within(case, self.zone)
         self.follows_completions = case.get("basis") == "completion"
+
+    def due(self, local):
+        """When the task of a slot is due; on a day, until the day ends."""
+        return (end_of_day if self.is_of_days else instant)(local, self.zone)
 
     def locals(self, start):
         """Wall-clock times of the rule without its end, as if it began at `start`."""
@@ -159,10 +176,11 @@ def slots_of(case):
     days, seconds = case.case["remind"]
     slots = []
     for local in islice(case.scheduled(), case.case["max"]):
-        due = instant(local, zone)
-        remind = due
+        due = case.due(local)
+        # Reminders of a day count from nine o'clock.
+        remind = instant(local + timedelta(hours=9), zone) if case.is_of_days else due
         if days:
-            wall = due.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
+            wall = remind.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
             remind = instant(wall, zone)
         remind -= timedelta(seconds=seconds)
         slots.append([local.isoformat(), shown(due), shown(remind)])
@@ -248,14 +266,14 @@ def chain_of(case):
             for local in scheduled:
                 if local <= slot:
                     continue
-                if one_step or instant(local, case.zone) >= done:
+                if one_step or case.due(local) >= done:
                     following = local
                     break
                 skipped.append(local)
         if following is None or following >= case.horizon:
             chain.append([done_text])
             break
-        chain.append([done_text, following.isoformat(), shown(instant(following, case.zone)),
+        chain.append([done_text, following.isoformat(), shown(case.due(following)),
                       [local.isoformat() for local in skipped[:SKIPPED_MAX]]])
         slot = following
     return chain

@@ -37,7 +37,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// The changes in the database's form: name, time_zone, notify_email, digest_at.
+/// The changes in the database's form: name, time_zone, day_reminder_time, notify_email, digest_at.
 fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     let mut reader = Reader::of(patch)?;
     let mut changes = json!({});
@@ -47,6 +47,9 @@ fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     }
     if let Some(time_zone) = reader.unclearable("time_zone", text(form::time_zone)) {
         changes["time_zone"] = time_zone.into();
+    }
+    if let Some(at) = reader.unclearable("day_reminder_time", text(time_of_day)) {
+        changes["day_reminder_time"] = at.into();
     }
     if patch.get("notifications").is_some_and(Value::is_null) {
         reader.refuse("notifications", Violation::Malformed { expected: "an object" });
@@ -104,8 +107,8 @@ mod tests {
             ),
         );
         check(
-            json!({"name": null, "notifications": {"digest_at": null}}),
-            Ok(json!({"name": null, "digest_at": null})),
+            json!({"name": null, "day_reminder_time": "07:30", "notifications": {"digest_at": null}}),
+            Ok(json!({"name": null, "day_reminder_time": "07:30", "digest_at": null})),
         );
         check(
             json!({"name": "", "time_zone": null, "password": "x",

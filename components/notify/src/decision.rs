@@ -23,7 +23,7 @@ pub fn firing(event: &TaskEvent) -> Result<Firing, String> {
 #[must_use]
 pub fn is_current(reminder: &Reminder, firing: &Firing, verified_only: bool) -> bool {
     let Ok(remind_at) = reminder.remind_at.parse() else { return false };
-    let due_date = reminder.due_date.as_deref().and_then(|due| due.parse().ok());
+    let due_date = reminder.due_at.as_deref().and_then(|due| due.parse().ok());
     let now = ReminderNow {
         is_fired: reminder.fired,
         is_planned: reminder.planned,

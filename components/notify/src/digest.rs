@@ -8,6 +8,7 @@ use rondo_domain::zone::Zone;
 use serde::Deserialize;
 
 use crate::mail::{Block, Item, Links, Mail, Reader, one_line};
+use crate::reminder::due;
 
 /// Maximum number of entries in one list; the rest is only counted.
 pub const ITEMS_MAX: i64 = 50;
@@ -35,8 +36,10 @@ pub struct Entry {
     pub id: i64,
     pub task_id: i64,
     pub title: String,
-    /// RFC 3339: due date of the task, or firing of the missed reminder.
+    /// RFC 3339: when the task is due, or when the missed reminder fired.
     pub at: String,
+    /// The day of a task that is due without a time.
+    pub day: Option<String>,
 }
 
 /// Start and exclusive end of a local day.
@@ -98,9 +101,9 @@ impl Group {
 impl Entry {
     fn item(&self, zone: &Zone, links: &Links) -> Item {
         let title = one_line(&self.title);
-        let text = match self.at.parse() {
-            Ok(at) => format!("{title} ({})", moment::in_words(at, zone)),
-            Err(_) => title,
+        let text = match due(Some(&self.at), self.day.as_deref()) {
+            Some(due) => format!("{title} ({})", moment::due_in_words(due, zone)),
+            None => title,
         };
         Item { text, link: Some(links.open(self.task_id)) }
     }
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     fn entry(id: i64, title: &str, at: &str) -> Entry {
-        Entry { id, task_id: id, title: title.to_owned(), at: at.to_owned() }
+        Entry { id, task_id: id, title: title.to_owned(), at: at.to_owned(), day: None }
     }
 
     fn group(entries: &[Entry], count: i64) -> Group {
@@ -152,6 +155,16 @@ mod tests {
         assert!(mail.text.starts_with(start), "{}", mail.text);
         assert!(mail.html.contains("\">Old &#60;i&#62; (Sunday"), "{}", mail.html);
         assert!(mail.html.contains("<li>and 2 more</li>"), "{}", mail.html);
+    }
+
+    #[test]
+    fn a_day_is_named_without_a_time() {
+        let mut day = entry(1, "Tax return", "2026-01-12T22:59:59.999999Z");
+        day.day = Some("2026-01-12".to_owned());
+        let digest =
+            Digest { overdue: Group::default(), due: group(&[day], 1), missed: Group::default() };
+        let text = mail(&digest).unwrap().text;
+        assert!(text.contains("- Tax return (Monday, 12 January 2026)\n"), "{text}");
     }
 
     #[test]

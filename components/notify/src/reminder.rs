@@ -1,6 +1,7 @@
 //! The mail of a reminder.
 
 use rondo_contract::link_token::{Purpose, TASK_LINK_LIFETIME_S};
+use rondo_domain::due::Due;
 use rondo_domain::moment;
 use rondo_domain::notification::Firing;
 use rondo_domain::zone::Zone;
@@ -22,7 +23,9 @@ pub struct Reminder {
     pub title: String,
     pub description: Option<String>,
     pub completed: bool,
-    pub due_date: Option<String>,
+    /// When it is due; for a day without a time, when that day ends.
+    pub due_at: Option<String>,
+    pub due_day: Option<String>,
     pub reader: Reader,
 }
 
@@ -35,9 +38,9 @@ impl Reminder {
             Block::Text("this is the reminder that you asked for:".to_owned()),
             Block::Title(title.clone()),
         ];
-        if let Some(due) = self.due_date.as_deref().and_then(|due| due.parse().ok()) {
+        if let Some(due) = due(self.due_at.as_deref(), self.due_day.as_deref()) {
             let zone = Zone::parse(&self.reader.time_zone).unwrap_or_else(|_| Zone::utc());
-            blocks.push(Block::Text(format!("Due {}", moment::in_words(due, &zone))));
+            blocks.push(Block::Text(format!("Due {}", moment::due_in_words(due, &zone))));
         }
         if let Some(description) = self.description.as_deref().filter(|d| !d.trim().is_empty()) {
             blocks.push(Block::Text(description.trim().replace("\r\n", "\n")));
@@ -60,9 +63,17 @@ impl Reminder {
     pub fn record(&self, mail: &Mail) -> Value {
         let mut record = mail.json();
         record["revision"] = self.revision.into();
-        record["due_date"] = self.due_date.clone().into();
+        record["due_date"] = self.due_at.clone().into();
         record["remind_at"] = self.remind_at.clone().into();
         record
+    }
+}
+
+/// When a task is due, by its stored instant and day.
+pub fn due(at: Option<&str>, day: Option<&str>) -> Option<Due> {
+    match day {
+        Some(day) => day.parse().ok().map(Due::On),
+        None => at?.parse().ok().map(Due::At),
     }
 }
 
@@ -87,7 +98,8 @@ mod tests {
             title: title.to_owned(),
             description: Some("One.\r\nTwo <b>.".to_owned()),
             completed: false,
-            due_date: Some("2026-01-12T13:00:00Z".to_owned()),
+            due_at: Some("2026-01-12T13:00:00Z".to_owned()),
+            due_day: None,
             reader: Reader {
                 user_id: 7,
                 name: Some("Ann".to_owned()),
@@ -131,6 +143,14 @@ mod tests {
         };
         assert_eq!(links(&mail.text).len(), 5);
         assert_eq!(links(&mail.text), links(&mail.html));
+    }
+
+    #[test]
+    fn a_day_is_named_without_a_time() {
+        let mut reminder = reminder("Tax return");
+        reminder.due_at = Some("2026-11-26T22:59:59.999999Z".to_owned());
+        reminder.due_day = Some("2026-11-26".to_owned());
+        assert!(mail(&reminder).text.contains("\n\nDue Thursday, 26 November 2026\n\n"));
     }
 
     #[test]

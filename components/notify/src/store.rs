@@ -31,7 +31,8 @@ impl Store {
                 title: row.text("title")?,
                 description: row.optional_text("description")?,
                 completed: row.text("status")? == "completed",
-                due_date: row.optional_text("due_date")?,
+                due_at: row.optional_text("due_at")?,
+                due_day: row.optional_text("due_day")?,
                 reader: reader(user, &mut row)?,
             })
         })

@@ -19,7 +19,7 @@ impl engine::Guest for Component {
     ) -> Result<Vec<engine::Slot>, engine::Refusal> {
         let series = series(&rule, &anchor, &time_zone)?;
         let count = usize::try_from(count).unwrap_or(PREVIEW_SLOTS_MAX);
-        Ok(series.preview(count).iter().map(typed).collect())
+        Ok(series.preview(count).iter().map(|slot| typed(&series, slot)).collect())
     }
 
     fn next(
@@ -30,8 +30,7 @@ impl engine::Guest for Component {
     ) -> Result<Option<engine::Slot>, engine::Refusal> {
         let series = series(&rule, &anchor, &time_zone)?;
         let slot = series.slot_after(local(&after)?);
-        Ok(slot
-            .and_then(|local| Some(typed(&Slot { local, utc: series.zone().instant_of(local)? }))))
+        Ok(slot.and_then(|local| Some(typed(&series, &Slot { local, due: series.due(local)? }))))
     }
 }
 
@@ -66,6 +65,7 @@ fn first(errors: &[FieldError]) -> engine::Refusal {
     )
 }
 
-fn typed(slot: &Slot) -> engine::Slot {
-    engine::Slot { local: slot.local.to_string(), utc: slot.utc.to_string() }
+fn typed(series: &Series, slot: &Slot) -> engine::Slot {
+    let utc = slot.due.end(series.zone());
+    engine::Slot { local: slot.local.to_string(), utc: utc.to_string() }
 }

@@ -3,10 +3,12 @@
 use rondo_contract::body::{Reader, text};
 use rondo_contract::problem::FieldError;
 use rondo_contract::recurrence_rule;
+use rondo_contract::task_field::{DUE, moment};
 use rondo_domain::Violation;
 use rondo_domain::access::Scope;
-use rondo_domain::instant::{self, Instant};
-use rondo_domain::recurrence::{PREVIEW_SLOTS_MAX, Rule, Series, anchor_of, describe};
+use rondo_domain::due::Due;
+use rondo_domain::instant;
+use rondo_domain::recurrence::{Anchor, PREVIEW_SLOTS_MAX, Rule, Series, describe};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::page::parameters;
@@ -29,7 +31,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
             Zone::parse(&name).map_err(|_| Refusal::internal(format!("stored time zone {name}")))?
         }
     };
-    let anchor = anchor_of(form.due_date.unwrap_or_else(clock::now), &zone);
+    let anchor = Anchor::of(form.due.unwrap_or_else(|| Due::At(clock::now())), &zone);
     let series = Series::new(form.rule, anchor, zone);
     series.validate().map_err(|violation| {
         Refusal::invalid(vec![FieldError::of("/recurrence_rule", violation)])
@@ -37,10 +39,13 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
     let occurrences: Vec<_> = series
         .preview(form.count)
         .iter()
-        .map(|slot| {
+        .map(|slot| match slot.due {
             // The wall-clock time: a slot in a gap is shown as the time that it becomes.
-            let local = series.zone().local_of(slot.utc);
-            json!({ "local": local.to_string(), "utc": instant::format(slot.utc) })
+            Due::At(utc) => {
+                let local = series.zone().local_of(utc);
+                json!({ "local": local.to_string(), "utc": instant::format(utc) })
+            }
+            Due::On(day) => json!({ "due_day": day.to_string() }),
         })
         .collect();
     let answer = json!({ "description": describe(&series), "occurrences": occurrences });
@@ -49,7 +54,7 @@ pub fn answer(request: &Request, user: Option<&str>) -> Result<Response, Refusal
 
 /// The request's body.
 struct Form {
-    due_date: Option<Instant>,
+    due: Option<Due>,
     time_zone: Option<Zone>,
     rule: Rule,
     count: usize,
@@ -58,7 +63,7 @@ struct Form {
 impl Form {
     fn of(members: &Map<String, Value>) -> Result<Self, Vec<FieldError>> {
         let mut reader = Reader::new(members);
-        let due_date = reader.optional("due_date", text(instant::parse));
+        let due = moment(&mut reader, DUE);
         let time_zone = reader.optional("time_zone", text(Zone::parse));
         let given = reader.given("count").and_then(Value::as_u64);
         let given = given.and_then(|count| usize::try_from(count).ok());
@@ -72,6 +77,6 @@ impl Form {
         let (Some(rule), Some(count)) = (rule, count) else {
             unreachable!("a member that is not there was refused")
         };
-        Ok(Self { due_date, time_zone, rule, count })
+        Ok(Self { due, time_zone, rule, count })
     }
 }

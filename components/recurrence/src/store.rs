@@ -1,11 +1,12 @@
 //! The component's statements.
 
 use rondo_contract::recurrence_rule;
+use rondo_domain::due::Due;
 use rondo_domain::instant::Instant;
-use rondo_domain::jiff::civil::DateTime;
+use rondo_domain::jiff::civil::{DateTime, Time};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::Series;
-use rondo_domain::zone::Zone;
+use rondo_domain::recurrence::{Anchor, Series};
+use rondo_domain::zone::{self, Zone};
 use rondo_guest::database::{Database, DatabaseError, Row, int, text};
 use serde_json::{Value, json};
 
@@ -40,11 +41,11 @@ impl Store {
         user: i64,
         predecessor: i64,
         series: i64,
-        next: &[Next],
-        skipped: &[DateTime],
+        (next, skipped): &(Vec<Next>, Vec<DateTime>),
+        zone: &Zone,
         traceparent: &str,
     ) -> Result<Outcome, DatabaseError> {
-        let next: Vec<_> = next.iter().map(Next::json).collect();
+        let next: Vec<_> = next.iter().map(|next| next.json(zone)).collect();
         let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
         let parameters = [
             int(user),
@@ -80,6 +81,10 @@ pub struct Occurrence {
     pub completed_at: Option<Instant>,
     pub zone: Zone,
     pub reminder_offset: Option<ReminderOffset>,
+    pub due: Option<Due>,
+    pub start: Option<Due>,
+    /// The user's time of day that reminders of a day count from.
+    pub day_reminder_time: Time,
     pub deleted: bool,
     /// Whether it already has a successor, or its series ends with it.
     pub followed: bool,
@@ -92,16 +97,22 @@ pub struct Occurrence {
 /// A successor to create.
 pub struct Next {
     pub slot: DateTime,
-    pub due: Instant,
+    pub due: Due,
+    pub start: Option<Due>,
     pub remind_at: Option<Instant>,
 }
 
 impl Next {
-    fn json(&self) -> Value {
+    fn json(&self, zone: &Zone) -> Value {
+        let day = |due: Option<Due>| due.and_then(Due::day).map(|day| day.to_string());
         json!({
             "slot": self.slot.to_string(),
-            "due": self.due.to_string(),
+            "due_at": self.due.end(zone).to_string(),
+            "due_day": day(Some(self.due)),
+            "start_at": self.start.map(|start| start.start(zone).to_string()),
+            "start_day": day(self.start),
             "remind_at": self.remind_at.map(|at| at.to_string()),
+            "zone_data": zone::database_version(),
         })
     }
 }
@@ -125,11 +136,17 @@ struct Stored {
     series_id: i64,
     rule: String,
     anchor: String,
+    of_days: bool,
     series_time_zone: String,
     slot: String,
     completed_at: Option<String>,
     time_zone: String,
     reminder_offset: Option<String>,
+    due_at: Option<String>,
+    due_day: Option<String>,
+    start_at: Option<String>,
+    start_day: Option<String>,
+    day_reminder_time: String,
     deleted: bool,
     followed: bool,
     taken: Vec<String>,
@@ -142,11 +159,17 @@ impl Stored {
             series_id: row.int("series_id")?,
             rule: row.text("rule")?,
             anchor: row.text("anchor")?,
+            of_days: row.boolean("of_days")?,
             series_time_zone: row.text("series_time_zone")?,
             slot: row.text("slot")?,
             completed_at: row.optional_text("completed_at")?,
             time_zone: row.text("time_zone")?,
             reminder_offset: row.optional_text("reminder_offset")?,
+            due_at: row.optional_text("due_at")?,
+            due_day: row.optional_text("due_day")?,
+            start_at: row.optional_text("start_at")?,
+            start_day: row.optional_text("start_day")?,
+            day_reminder_time: row.text("day_reminder_time")?,
             deleted: row.boolean("deleted")?,
             followed: row.boolean("followed")?,
             taken: row.json("taken")?,
@@ -163,7 +186,7 @@ impl Stored {
         let anchor = self.anchor.parse().map_err(|_| format!("stored anchor {}", self.anchor))?;
         Ok(Occurrence {
             series_id: self.series_id,
-            series: Series::new(rule, anchor, series_zone),
+            series: Series::new(rule, Anchor::of_local(anchor, self.of_days), series_zone),
             slot: self.slot.parse().map_err(|_| format!("stored slot {}", self.slot))?,
             completed_at: self.completed_at.and_then(|at| at.parse().ok()),
             zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
@@ -172,10 +195,26 @@ impl Stored {
                 .map(|offset| ReminderOffset::parse(&offset))
                 .transpose()
                 .map_err(|error| format!("stored reminder_offset {error}"))?,
+            due: due(self.due_at, self.due_day)?,
+            start: due(self.start_at, self.start_day)?,
+            day_reminder_time: self
+                .day_reminder_time
+                .parse()
+                .map_err(|_| format!("stored day_reminder_time {}", self.day_reminder_time))?,
             deleted: self.deleted,
             followed: self.followed,
             taken: self.taken.iter().filter_map(|slot| slot.parse().ok()).collect(),
             completions: u32::try_from(self.completions).unwrap_or(u32::MAX),
         })
+    }
+}
+
+/// A stored moment: an instant, and the day if it has no time.
+fn due(at: Option<String>, day: Option<String>) -> Result<Option<Due>, String> {
+    let unreadable = |text: &str| format!("stored moment {text}");
+    match (at, day) {
+        (_, Some(day)) => day.parse().map(|day| Some(Due::On(day))).map_err(|_| unreadable(&day)),
+        (Some(at), None) => at.parse().map(|at| Some(Due::At(at))).map_err(|_| unreadable(&at)),
+        (None, None) => Ok(None),
     }
 }

@@ -1,6 +1,7 @@
 //! Creates the successor of an occurrence.
 
 use rondo_contract::cloud_event::Disposition;
+use rondo_domain::due::Due;
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::recurrence::{Basis, CatchUp, Successor};
@@ -36,8 +37,8 @@ pub fn follow(
         let series = occurrence.series_id;
         let traceparent = trace.traceparent();
         let outcome = match occurrence.successors(done_at, now) {
-            Some((next, skipped)) => {
-                store.create(user, task, series, &next, &skipped, &traceparent)?
+            Some(successors) => {
+                store.create(user, task, series, &successors, &occurrence.zone, &traceparent)?
             }
             None => store.end(user, task, series, &traceparent)?,
         };
@@ -71,7 +72,7 @@ impl Occurrence {
         let mut next = vec![first];
         let rule = self.series.rule();
         if rule.catch_up == CatchUp::All && rule.basis == Basis::Schedule {
-            while let Some(last) = next.last().filter(|last| last.due < now)
+            while let Some(last) = next.last().filter(|last| last.due.end(&self.zone) < now)
                 && next.len() < CATCH_UP_OCCURRENCES_MAX
                 && let Some((further, _)) = after(last.slot)
             {
@@ -81,8 +82,12 @@ impl Occurrence {
         Some((next, skipped))
     }
 
-    fn next(&self, slot: DateTime, due: Instant) -> Next {
-        let remind_at = self.reminder_offset.map(|offset| offset.remind_at(due, &self.zone));
-        Next { slot, due, remind_at }
+    fn next(&self, slot: DateTime, due: Due) -> Next {
+        let zone = &self.zone;
+        let remind_at =
+            self.reminder_offset.map(|offset| due.remind_at(offset, zone, self.day_reminder_time));
+        let from = self.due.map_or(self.slot, |due| due.local(zone));
+        let start = self.start.and_then(|start| start.moved(from, due.local(zone), zone));
+        Next { slot, due, start, remind_at }
     }
 }

@@ -4,6 +4,7 @@
 //! in between, the change starts again.
 
 use rondo_contract::task_body;
+use rondo_domain::due::{Due, Settings};
 use rondo_domain::instant::Instant;
 use rondo_domain::recurrence::{Frequency, Rule};
 use rondo_domain::task::{self, EditScope, SeriesChange, TaskFields};
@@ -14,7 +15,6 @@ use rondo_guest::{Refusal, body, clock};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, replayed, task_response, unknown_list};
-use crate::create::stored_zone;
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{Change, Deletion, ForChange, Outcome, Store};
@@ -54,7 +54,7 @@ pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refu
     parameters(request).finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
     change(request, user, task, None, EditScope::This, |current| {
-        Ok(task_body::replace(&current.fields, &value, &current.user_zone, current.now)?)
+        Ok(task_body::replace(&current.fields, &value, &current.settings.time_zone, current.now)?)
     })
 }
 
@@ -64,7 +64,7 @@ pub fn patch(request: &Request, user: i64, task: i64) -> Result<Response, Refusa
     let accepted = [body::JSON, body::MERGE_PATCH];
     let value = body::value(&request.body()?, request, &accepted)?;
     change(request, user, task, None, scope, |current| {
-        Ok(task_body::patch(&current.fields, &value, &current.user_zone, current.now)?)
+        Ok(task_body::patch(&current.fields, &value, &current.settings.time_zone, current.now)?)
     })
 }
 
@@ -102,7 +102,7 @@ fn scope(request: &Request) -> Result<EditScope, Refusal> {
 /// The current task, and what the rules also need.
 pub struct Current {
     pub fields: TaskFields,
-    pub user_zone: Zone,
+    pub settings: Settings,
     pub now: Instant,
 }
 
@@ -119,8 +119,8 @@ fn change(
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
         let (answer, further, current) = match store.task_for_change(user, task, key)? {
-            ForChange::Task { answer, further, user_time_zone } => {
-                let current = Current::read(&answer, &user_time_zone)?;
+            ForChange::Task { answer, further, settings } => {
+                let current = Current::read(&answer, settings)?;
                 (answer, further, current)
             }
             ForChange::Replayed(answer) => return Ok(replayed(200, answer)),
@@ -143,7 +143,12 @@ fn change(
         if difference.is_none() && key.is_none() {
             return Ok(task_response(200, answer));
         }
-        let mut stored = task_body::to_stored(&wanted, &further, current.now);
+        let mut stored = task_body::to_stored(
+            &wanted,
+            &further,
+            current.settings.day_reminder_time,
+            current.now,
+        );
         if let Some(difference) = difference {
             stored["completion"] = difference.event.completion().as_str().into();
         }
@@ -168,12 +173,12 @@ fn change(
 }
 
 impl Current {
-    pub fn read(answer: &Answer, user_time_zone: &str) -> Result<Self, Refusal> {
+    pub fn read(answer: &Answer, settings: Settings) -> Result<Self, Refusal> {
         let task: Value = serde_json::from_str(&answer.task)
             .map_err(|error| Refusal::internal(format!("stored task: {error}")))?;
         let fields = task_body::from_answer(task)
             .map_err(|_| Refusal::internal("a stored task breaks the rules of this version"))?;
-        Ok(Self { fields, user_zone: stored_zone(user_time_zone)?, now: clock::now() })
+        Ok(Self { fields, settings, now: clock::now() })
     }
 
     /// Takes the place of a missing task so that a request can be checked by itself: it has everything that
@@ -181,9 +186,9 @@ impl Current {
     fn placeholder() -> Result<Self, Refusal> {
         let (zone, now) = (Zone::utc(), Instant::UNIX_EPOCH);
         let mut fields = task_body::create(&json!({ "title": "any" }), &zone, now)?;
-        fields.due_date = Some(now);
+        fields.due = Some(Due::At(now));
         fields.recurrence_rule = Some(Rule::every(Frequency::Daily));
-        Ok(Self { fields, user_zone: zone, now })
+        Ok(Self { fields, settings: Settings::defaults(), now })
     }
 }
 

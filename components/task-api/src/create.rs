@@ -1,7 +1,9 @@
 //! Creates tasks.
 
 use rondo_contract::task_body;
+use rondo_domain::due::{Due, Settings};
 use rondo_domain::instant::Instant;
+use rondo_domain::jiff::civil::Time;
 use rondo_domain::task::{ChangeEvent, Status, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
@@ -21,15 +23,18 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let now = clock::now();
     let mut fields = task_body::create(&value, &Zone::utc(), now)?;
     let store = Store::open()?;
-    // Creating takes one round trip: `task_create` fills in the user's zone. The zone is read first only if a
-    // derived value depends on it.
+    // Creating takes one round trip: `task_create` fills in the user's zone. The user's settings are read first
+    // only if a derived value depends on them.
     let needs_zone = !task_body::names_zone(&value);
     let is_calculated = is_calculated_in_zone(&fields);
-    if needs_zone && is_calculated {
-        let name = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        fields = task_body::in_zone(fields, stored_zone(&name)?, now)?;
+    let mut settings = Settings::defaults();
+    if (needs_zone && is_calculated) || counts_from_day(&fields) {
+        settings = store.settings(user)?;
     }
-    let mut stored = stored(&fields, now);
+    if needs_zone && is_calculated {
+        fields = task_body::in_zone(fields, settings.time_zone, now)?;
+    }
+    let mut stored = stored(&fields, settings.day_reminder_time, now);
     if needs_zone && !is_calculated {
         stored["time_zone"] = Value::Null;
     }
@@ -39,8 +44,8 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
 }
 
 /// The argument of the functions that create a task.
-pub fn stored(fields: &TaskFields, now: Instant) -> Value {
-    let mut stored = task_body::to_stored(fields, &[], now);
+pub fn stored(fields: &TaskFields, day_time: Time, now: Instant) -> Value {
+    let mut stored = task_body::to_stored(fields, &[], day_time, now);
     let event = ChangeEvent::of(Status::Pending, fields.status);
     stored["completion"] = event.completion().as_str().into();
     stored
@@ -72,7 +77,16 @@ fn location(user: i64, task: &Answer) -> String {
 
 /// Whether a derived value depends on the time zone.
 fn is_calculated_in_zone(fields: &TaskFields) -> bool {
-    fields.recurrence_rule.is_some() || fields.reminder_offset.is_some_and(|o| o.has_days())
+    let is_day = |due: Option<Due>| due.is_some_and(|due| due.day().is_some());
+    fields.recurrence_rule.is_some()
+        || fields.reminder_offset.is_some_and(|offset| offset.has_days())
+        || is_day(fields.due)
+        || is_day(fields.start)
+}
+
+/// Whether the reminder counts from the user's time of day for that.
+fn counts_from_day(fields: &TaskFields) -> bool {
+    fields.reminder_offset.is_some() && fields.due.is_some_and(|due| due.day().is_some())
 }
 
 /// A stored zone, which was validated when it was written.

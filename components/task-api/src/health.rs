@@ -1,6 +1,7 @@
 //! `GET /api/health/ready`: whether the API can answer requests, for hosts whose own health covers only their
 //! process.
 
+use rondo_domain::zone;
 use rondo_guest::Refusal;
 use rondo_guest::database::DatabaseError;
 use rondo_guest::http::{Request, Response};
@@ -23,7 +24,11 @@ pub fn ready(request: &Request) -> Result<Response, Refusal> {
             (503, "not ready")
         }
     };
-    let report = json!({"status": word, "parts": {"database": {"status": word}}});
+    let report = json!({
+        "status": word,
+        "time_zone_data": zone::database_version(),
+        "parts": {"database": {"status": word}},
+    });
     Ok(Response::json(status, report.to_string()))
 }
 

@@ -11,7 +11,6 @@ use rondo_guest::http::{Request, Response};
 use rondo_guest::page;
 use rondo_guest::{Refusal, clock};
 
-use crate::create::stored_zone;
 use crate::store::Store;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
@@ -166,7 +165,7 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
     }
 }
 
-/// The parameters $1 to $16 of the statements that read a page.
+/// The parameters $1 to $17 of the statements that read a page.
 fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterValue> {
     let after = query.cursor.as_ref();
     let mut parameters = filters.to_vec();
@@ -179,14 +178,9 @@ fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterVal
     parameters
 }
 
-/// The parameters $1 to $12 of the statements.
+/// The parameters $1 to $13 of the statements.
 fn filters(store: &Store, user: i64, query: &TaskQuery) -> Result<Vec<ParameterValue>, Refusal> {
-    let zone = if query.names_days() {
-        let zone = store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?;
-        stored_zone(&zone)?
-    } else {
-        Zone::utc()
-    };
+    let zone = if query.names_days() { store.settings(user)?.time_zone } else { Zone::utc() };
     let some_of = |words: Vec<&str>| {
         let words = Some(words).filter(|words| !words.is_empty());
         optional(words, |words| text_list(words.into_iter().map(str::to_owned)))
@@ -206,5 +200,6 @@ fn filters(store: &Store, user: i64, query: &TaskQuery) -> Result<Vec<ParameterV
         optional(query.parent_task_id, int),
         optional(query.updated_since.as_deref(), text),
         optional(query.list_id, |place| int(place.number())),
+        text(query.deferred.as_str()),
     ])
 }

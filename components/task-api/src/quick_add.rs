@@ -5,7 +5,7 @@ use rondo_guest::http::{Request, Response};
 use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 
-use crate::create::{created, stored, stored_zone};
+use crate::create::{created, stored};
 use crate::idempotency::Key;
 use crate::store::Store;
 
@@ -17,17 +17,17 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let line = quick_add_body::parse(&members)?;
     let key = Key::of(request, &members)?;
     let store = Store::open()?;
-    let zone = match line.time_zone.clone() {
-        Some(zone) => zone,
-        None => stored_zone(&store.user_time_zone(user)?.ok_or_else(Refusal::unauthenticated)?)?,
-    };
+    let mut settings = store.settings(user)?;
+    if let Some(zone) = &line.time_zone {
+        settings.time_zone = zone.clone();
+    }
     let now = clock::now();
-    let found = line.read(&zone, now)?;
-    let planned = quick_add_body::plan(&found, &zone, now)?;
+    let found = line.read(&settings.time_zone, now)?;
+    let planned = quick_add_body::plan(&found, &settings, now)?;
     if is_preview {
         return Ok(Response::json(200, line.preview(&found, &planned).to_string()));
     }
-    let task = stored(&planned.task, now).to_string();
+    let task = stored(&planned.task, settings.day_reminder_time, now).to_string();
     let traceparent = request.trace.traceparent();
     created(user, store.quick_add(user, task, &planned.further, key.as_ref(), &traceparent)?)
 }

@@ -59,8 +59,8 @@ pub fn add(request: &Request, user: i64, task: i64) -> Result<Response, Refusal>
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
         let (answer, current) = match store.task_for_change(user, task, key.as_ref())? {
-            ForChange::Task { answer, user_time_zone, .. } => {
-                let current = Current::read(&answer, &user_time_zone)?;
+            ForChange::Task { answer, settings, .. } => {
+                let current = Current::read(&answer, settings)?;
                 (answer, current)
             }
             ForChange::Replayed(kept) => return Ok(added(kept.task, true)),
@@ -114,7 +114,8 @@ fn planned(
         Moment::At(_) => "/remind_at",
         Moment::Span(_) => "/offset",
     };
-    reminder_body::planned(moment, fields.due_date, &fields.time_zone, current.now)
+    let day_time = current.settings.day_reminder_time;
+    reminder_body::planned(moment, fields.due, &fields.time_zone, day_time, current.now)
         .map_err(|violation| Refusal::invalid(vec![FieldError::of(pointer, violation)]))
 }
 

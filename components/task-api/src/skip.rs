@@ -1,16 +1,17 @@
 //! `POST …/{id}/skip`: moves the same task to its next slot.
 
 use rondo_contract::problem::ProblemCode;
-use rondo_contract::recurrence_rule;
-use rondo_domain::instant::{self, Instant};
+use rondo_contract::{recurrence_rule, task_body};
+use rondo_domain::due::Due;
+use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
-use rondo_domain::recurrence::{Rule, Series, Successor};
+use rondo_domain::recurrence::{Anchor, Rule, Series, Successor};
 use rondo_domain::task::Status;
 use rondo_guest::database::{DatabaseError, Row, int, text};
 use rondo_guest::http::{Request, Response};
 use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::answer::{replayed, task_response, unknown_list};
 use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
@@ -27,8 +28,8 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
         let (answer, further, current) = match store.task_for_change(user, task, key.as_ref())? {
-            ForChange::Task { answer, further, user_time_zone } => {
-                let current = Current::read(&answer, &user_time_zone)?;
+            ForChange::Task { answer, further, settings } => {
+                let current = Current::read(&answer, settings)?;
                 (answer, further, current)
             }
             ForChange::Replayed(kept) => return Ok(replayed(200, kept)),
@@ -41,25 +42,16 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
         }
         let occurrence = store.occurrence(user, task)?.ok_or_else(no_next)?;
         let (slot, due, skipped) = occurrence.next(current.now)?.ok_or_else(no_next)?;
-        let mut moved = current.fields;
-        moved.due_date = Some(due);
-        let moments = further.iter().map(|offset| {
-            let at = offset.remind_at(due, &moved.time_zone);
-            (offset.to_string(), instant::format(at).into())
-        });
-        let next = json!({
-            "slot": slot.to_string(),
-            "due_date": instant::format(due),
-            "remind_at": moved.remind_at().map(instant::format),
-            "further": Value::Object(moments.collect::<Map<_, _>>()),
-        });
+        let moved = current.fields.moved_to(due);
+        let mut next = task_body::moments(&moved, &further, current.settings.day_reminder_time);
+        next.insert("slot".to_owned(), slot.to_string().into());
         let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
         let [request_name, name, hash] = key_parameters(key.as_ref());
         let values = [
             int(user),
             int(task),
             int(answer.revision),
-            text(next.to_string()),
+            text(Value::Object(next).to_string()),
             text(Value::from(skipped).to_string()),
             request_name,
             name,
@@ -98,6 +90,7 @@ impl Store {
 pub struct Occurrence {
     rule: String,
     anchor: String,
+    of_days: bool,
     time_zone: String,
     slot: String,
     /// Later slots of other occurrences.
@@ -110,6 +103,7 @@ impl Occurrence {
         Ok(Self {
             rule: row.text("rule")?,
             anchor: row.text("anchor")?,
+            of_days: row.boolean("of_days")?,
             time_zone: row.text("time_zone")?,
             slot: row.text("slot")?,
             taken: row.json("taken")?,
@@ -120,7 +114,8 @@ impl Occurrence {
     fn series(&self) -> Result<Series, Refusal> {
         let rule: Value = serde_json::from_str(&self.rule).map_err(|_| unreadable())?;
         let rule = recurrence_rule::from_json(&rule).map_err(|_| unreadable())?;
-        Ok(Series::new(rule, local(&self.anchor)?, stored_zone(&self.time_zone)?))
+        let anchor = Anchor::of_local(local(&self.anchor)?, self.of_days);
+        Ok(Series::new(rule, anchor, stored_zone(&self.time_zone)?))
     }
 
     fn completions(&self) -> u32 {
@@ -132,8 +127,8 @@ impl Occurrence {
         Ok(self.series()?.rest_from(local(&self.slot)?, self.completions()))
     }
 
-    /// The next free slot, its instant, and the skipped slots; none if the series is over.
-    fn next(&self, now: Instant) -> Result<Option<(DateTime, Instant, Vec<DateTime>)>, Refusal> {
+    /// The next free slot, when it is due, and the skipped slots; none if the series is over.
+    fn next(&self, now: Instant) -> Result<Option<(DateTime, Due, Vec<DateTime>)>, Refusal> {
         let taken: Vec<DateTime> = self.taken.iter().filter_map(|slot| slot.parse().ok()).collect();
         let slot = local(&self.slot)?;
         Ok(match self.series()?.successor(slot, now, now, self.completions(), &taken) {

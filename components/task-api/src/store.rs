@@ -5,9 +5,14 @@ use std::rc::Rc;
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
+use rondo_domain::due::Settings;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
-use rondo_guest::database::{Database, DatabaseError, ParameterValue, Row, int, optional, text};
+use rondo_domain::zone::Zone;
+use rondo_guest::Refusal;
+use rondo_guest::database::{
+    Database, DatabaseError, Failure, ParameterValue, Row, int, optional, text,
+};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -45,10 +50,10 @@ impl Store {
             .transpose()
     }
 
-    /// The name of the user's zone, the default of their tasks.
-    pub fn user_time_zone(&self, user: i64) -> Result<Option<String>, DatabaseError> {
-        let statement = include_str!("sql/user_time_zone.sql");
-        self.0.query_one(statement, &[int(user)])?.optional_text("time_zone")
+    /// What the user's tasks are read by.
+    pub fn settings(&self, user: i64) -> Result<Settings, Refusal> {
+        let mut row = self.0.query_one(include_str!("sql/user_settings.sql"), &[int(user)])?;
+        settings(&mut row)?.ok_or_else(Refusal::unauthenticated)
     }
 
     /// A task to change, unless the key already has an answer.
@@ -68,7 +73,8 @@ impl Store {
                 Some(task) => ForChange::Task {
                     answer: Answer { revision: row.int("revision")?, task },
                     further: offsets(&row.json::<Vec<String>>("further")?),
-                    user_time_zone: row.text("time_zone")?,
+                    settings: settings(&mut row)?
+                        .ok_or_else(|| Failure::plain("a task without its user"))?,
                 },
                 None => ForChange::NotFound,
             },
@@ -177,7 +183,7 @@ pub enum ForChange {
         answer: Answer,
         /// Offsets of its further reminders, each once.
         further: Vec<ReminderOffset>,
-        user_time_zone: String,
+        settings: Settings,
     },
     NotFound,
     Replayed(Answer),
@@ -228,6 +234,16 @@ pub enum Deletion {
     Stale,
     NotFound,
     NoUser,
+}
+
+/// The settings of a row, which were validated when they were written; none without a user.
+fn settings(row: &mut Row) -> Result<Option<Settings>, DatabaseError> {
+    let Some(name) = row.optional_text("time_zone")? else { return Ok(None) };
+    let time = row.text("day_reminder_time")?;
+    let read = || Some((Zone::parse(&name).ok()?, time.parse().ok()?));
+    let unreadable = || Failure::plain(format!("stored settings {name}, {time}"));
+    let (time_zone, day_reminder_time) = read().ok_or_else(unreadable)?;
+    Ok(Some(Settings { time_zone, day_reminder_time }))
 }
 
 /// Stored offsets, which were validated when they were written.

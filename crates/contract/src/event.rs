@@ -27,6 +27,7 @@ pub enum EventType {
     TaskCompleted,
     TaskReopened,
     TaskSkipped,
+    TaskStarted,
     TaskDeleted,
     ListCreated,
     ListUpdated,
@@ -67,6 +68,9 @@ pub enum TaskData {
     /// The same, but with an empty object in place of a task that has since been deleted.
     UnlessDeleted,
 }
+
+/// The reason of `task.updated` when newer time zone data have moved a task's instants.
+pub const ZONE_DATA: &str = "zone_data";
 
 const REMINDER_MEMBERS: &[Member] = &[
     Member::new("reminder_id", Kind::Id),
@@ -133,7 +137,13 @@ const fn notification(event_type: EventType, name: &'static str) -> EventFacts {
 /// Every type, in the order of [`EventType`].
 pub const EVENTS: &[EventFacts] = &[
     change(EventType::TaskCreated, "task.created"),
-    change(EventType::TaskUpdated, "task.updated"),
+    EventFacts {
+        members: &[
+            // Not its user: newer time zone data, by which its moments are other instants.
+            Member::optional("reason", Kind::Words(&[ZONE_DATA])),
+        ],
+        ..change(EventType::TaskUpdated, "task.updated")
+    },
     EventFacts {
         task_data: TaskData::Whole(&[Status::Completed.as_str()]),
         ..change(EventType::TaskCompleted, "task.completed")
@@ -143,6 +153,8 @@ pub const EVENTS: &[EventFacts] = &[
         ..change(EventType::TaskReopened, "task.reopened")
     },
     change(EventType::TaskSkipped, "task.skipped"),
+    // The task is no longer deferred.
+    change(EventType::TaskStarted, "task.started"),
     EventFacts {
         members: &[
             // Deleted by its user, or withdrawn because its predecessor was reopened.

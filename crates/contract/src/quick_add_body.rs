@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use rondo_domain::Violation;
+use rondo_domain::due::{Due, Settings};
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::quick_add::{self, Context, Due, Language, QuickAdd, REMINDER_HOUR, Reminder};
+use rondo_domain::quick_add::{self, Context, Language, QuickAdd, Reminder};
 use rondo_domain::task::{Description, Tags, TaskFields, Title};
 use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
@@ -128,21 +129,21 @@ impl Line {
     }
 }
 
-/// The task of an understood line. The first offset is the task's own reminder. A due date without a time is
-/// at the hour of reminders that name only a day, so that offsets count from it.
+/// The task of an understood line. The first offset is the task's own reminder.
 ///
 /// # Errors
 /// All faults, each about the line.
-pub fn plan(found: &QuickAdd, zone: &Zone, now: Instant) -> Result<Planned, Vec<FieldError>> {
+pub fn plan(found: &QuickAdd, user: &Settings, now: Instant) -> Result<Planned, Vec<FieldError>> {
+    let zone = &user.time_zone;
     let mut faults = Vec::new();
     let title = Title::parse(&found.title).map_err(|fault| faults.push(fault)).ok();
     let description = found.description.as_deref().map(Description::parse).transpose();
     let description = description.map_err(|fault| faults.push(fault)).ok().flatten();
     let tags = Tags::parse(found.tags.iter().map(String::as_str));
     let tags = tags.map_err(|refused| faults.extend(refused.iter().map(|fault| fault.violation)));
-    let due_date = found.due.and_then(|due| match due {
-        Due::At(moment) => Some(moment.utc),
-        Due::Day(day) => zone.instant_of(day.at(REMINDER_HOUR, 0, 0, 0)),
+    let due = found.due.map(|due| match due {
+        quick_add::Due::At(moment) => Due::At(moment.utc),
+        quick_add::Due::Day(day) => Due::On(day),
     });
     let mut own = None;
     let mut moments = Vec::new();
@@ -156,11 +157,13 @@ pub fn plan(found: &QuickAdd, zone: &Zone, now: Instant) -> Result<Planned, Vec<
     if moments.len() as i64 > FURTHER_REMINDERS_MAX {
         faults.push(Violation::TooMany { max: FURTHER_REMINDERS_MAX as usize });
     }
-    if own.is_some() && due_date.is_none() {
+    if own.is_some() && due.is_none() {
         faults.push(Violation::NeedsDueDate);
     }
     let further = moments.into_iter().filter_map(|moment| {
-        planned(moment, due_date, zone, now).map_err(|fault| faults.push(fault)).ok()
+        planned(moment, due, zone, user.day_reminder_time, now)
+            .map_err(|fault| faults.push(fault))
+            .ok()
     });
     let further = further.collect();
     let (Some(title), Ok(tags), true) = (title, tags, faults.is_empty()) else {
@@ -170,7 +173,7 @@ pub fn plan(found: &QuickAdd, zone: &Zone, now: Instant) -> Result<Planned, Vec<
         description,
         priority: found.priority,
         tags,
-        due_date,
+        due,
         reminder_offset: own,
         recurrence_rule: found.recurrence.as_ref().map(|recurrence| recurrence.rule.clone()),
         ..TaskFields::new(title, zone.clone())
@@ -190,7 +193,8 @@ mod tests {
         let zone = line.time_zone.clone().unwrap_or(Zone::parse("Europe/Berlin").unwrap());
         let now = NOW.parse().unwrap();
         let found = line.read(&zone, now)?;
-        let planned = plan(&found, &zone, now)?;
+        let user = Settings { time_zone: zone, ..Settings::defaults() };
+        let planned = plan(&found, &user, now)?;
         Ok((line, found, planned))
     }
 
@@ -222,11 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn a_day_without_a_time_is_at_nine() {
+    fn a_day_without_a_time_stays_a_day() {
         let found =
             preview(json!({"text": "call Bob tomorrow !1 day before !1h", "time_zone": "UTC"}));
-        assert_eq!(found["task"]["due_date"], "2031-03-27T09:00:00Z");
-        assert_eq!(found["task"]["reminder_offset"], "P1D");
+        let task = &found["task"];
+        assert_eq!((&task["due_date"], &task["due_day"]), (&Value::Null, &json!("2031-03-27")));
+        assert_eq!(task["reminder_offset"], "P1D");
         let further = json!([{"offset": "PT1H", "remind_at": "2031-03-27T08:00:00Z"}]);
         assert_eq!(found["further_reminders"], further);
     }

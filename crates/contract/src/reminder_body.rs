@@ -1,6 +1,8 @@
 //! Bodies of the reminder routes: a moment, or a duration that leads to one.
 
+use rondo_domain::due::Due;
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::jiff::civil::Time;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::zone::Zone;
 use rondo_domain::{Violation, word_enum};
@@ -43,22 +45,23 @@ pub fn parse_further(members: &Map<String, Value>) -> Result<Moment, Vec<FieldEr
 }
 
 /// When a further reminder of a task will fire, with its offset if it has one. If its moment has passed but
-/// the due date has not, it fires at once, like a task's own.
+/// the due date has not, it fires at once, like a task's own. Reminders of a day count from `day_time`.
 ///
 /// # Errors
 /// `in_the_past`, `needs_due_date`.
 pub fn planned(
     moment: Moment,
-    due_date: Option<Instant>,
+    due: Option<Due>,
     zone: &Zone,
+    day_time: Time,
     now: Instant,
 ) -> Result<(Option<ReminderOffset>, Instant), Violation> {
-    match (moment, due_date) {
+    match (moment, due) {
         (Moment::At(at), _) if at <= now => Err(Violation::InThePast),
         (Moment::At(at), _) => Ok((None, at)),
         (Moment::Span(_), None) => Err(Violation::NeedsDueDate),
-        (Moment::Span(offset), Some(due)) => match offset.remind_at(due, zone) {
-            at if at.max(due) <= now => Err(Violation::InThePast),
+        (Moment::Span(offset), Some(due)) => match due.remind_at(offset, zone, day_time) {
+            at if at.max(due.end(zone)) <= now => Err(Violation::InThePast),
             at => Ok((Some(offset), at)),
         },
     }

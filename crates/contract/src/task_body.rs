@@ -4,18 +4,20 @@
 //! All faults of a body are reported at once, each with its pointer. An unknown member is refused. A
 //! read-only member may be sent back and is ignored.
 
+use rondo_domain::due::Due;
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::jiff::civil::Time;
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::recurrence::{self, Series};
+use rondo_domain::recurrence::{Anchor, Series};
 use rondo_domain::task::{TaskFields, Title, tag_key, title_key};
-use rondo_domain::zone::Zone;
+use rondo_domain::zone::{self, Zone};
 use rondo_domain::{Violation, search};
 use serde_json::{Map, Value, json};
 
 use crate::body::Reader;
 use crate::problem::FieldError;
 use crate::recurrence_rule;
-use crate::task_field::{self, Access, TASK_FIELDS};
+use crate::task_field::{self, Access, MOMENTS, TASK_FIELDS};
 
 /// Reads a new task. `default_zone` is used unless the body [names a zone](names_zone).
 ///
@@ -71,6 +73,15 @@ pub fn patch(
     {
         recurrence_rule::switch_form(rule, patch);
     }
+    // A moment replaces the day without a time, and the other way round.
+    for [date, day] in MOMENTS {
+        let is_given = |name| members.get(name).is_some_and(|value| !value.is_null());
+        match (is_given(date), is_given(day)) {
+            (true, false) => target.remove(day),
+            (false, true) => target.remove(date),
+            _ => None,
+        };
+    }
     for (name, value) in members {
         let field = task_field::find(name);
         if !field.is_some_and(|field| matches!(field.access, Access::Creation { .. })) {
@@ -95,16 +106,26 @@ pub fn from_answer(mut task: Value) -> Result<TaskFields, Vec<FieldError>> {
 /// The same task in another zone.
 ///
 /// # Errors
-/// If its rule never matches there.
+/// If its rule never matches there, or it would start after it is due.
 pub fn in_zone(
     mut task: TaskFields,
     zone: Zone,
     now: Instant,
 ) -> Result<TaskFields, Vec<FieldError>> {
     task.time_zone = zone;
-    check_series(&task, now)
-        .map_err(|violation| vec![FieldError::of("/recurrence_rule", violation)])?;
-    Ok(task)
+    let mut errors = Vec::new();
+    if task.starts_after_due() {
+        let name = if task.start.is_some_and(|start| start.day().is_some()) {
+            "/start_day"
+        } else {
+            "/start_date"
+        };
+        errors.push(FieldError::of(name, Violation::AfterDue));
+    }
+    if let Err(violation) = check_series(&task, now) {
+        errors.push(FieldError::of("/recurrence_rule", violation));
+    }
+    if errors.is_empty() { Ok(task) } else { Err(errors) }
 }
 
 /// Whether a body names a time zone.
@@ -126,8 +147,13 @@ fn read(mut reader: Reader<'_>, zone: &Zone, now: Instant) -> Result<TaskFields,
         }
     }
     // Checks that involve several fields.
-    if task.reminder_offset.is_some() && reader.given("due_date").is_none() {
+    let [due, start] =
+        MOMENTS.map(|names| names.into_iter().find(|name| reader.given(name).is_some()));
+    if task.reminder_offset.is_some() && due.is_none() {
         reader.refuse("reminder_offset", Violation::NeedsDueDate);
+    }
+    if let Some(name) = start.filter(|_| task.starts_after_due()) {
+        reader.refuse(name, Violation::AfterDue);
     }
     if let Err(violation) = check_series(&task, now) {
         reader.refuse("recurrence_rule", violation);
@@ -172,10 +198,10 @@ fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
     }
 }
 
-/// Local date and time at which a series of this task would start: that of its due date, or now.
+/// Where a series of this task would start: when it is due, or now.
 #[must_use]
-pub fn anchor(fields: &TaskFields, now: Instant) -> rondo_domain::jiff::civil::DateTime {
-    recurrence::anchor_of(fields.due_date.unwrap_or(now), &fields.time_zone)
+pub fn anchor(fields: &TaskFields, now: Instant) -> Anchor {
+    Anchor::of(fields.due.unwrap_or(Due::At(now)), &fields.time_zone)
 }
 
 /// The fields that clients set, in the form of responses.
@@ -186,31 +212,60 @@ pub fn to_json(task: &TaskFields) -> Map<String, Value> {
 }
 
 /// The argument of the database functions: the fields that clients set, and values derived from them.
-/// `further` are the offsets of the task's further reminders.
+/// `further` are the offsets of the task's further reminders. Reminders of a day count from `day_time`.
 #[must_use]
-pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) -> Value {
+pub fn to_stored(
+    fields: &TaskFields,
+    further: &[ReminderOffset],
+    day_time: Time,
+    now: Instant,
+) -> Value {
     let mut members = to_json(fields);
+    members.extend(moments(fields, further, day_time));
     let tag_keys: Vec<String> = fields.tags.as_slice().iter().map(|tag| tag_key(tag)).collect();
     members.insert("tag_keys".to_owned(), tag_keys.into());
     let search_text = search::search_text(&fields.title, fields.description.as_ref());
     members.insert("search_pieces".to_owned(), search::pieces(&search_text).into());
     members.insert("search_text".to_owned(), search_text.into());
     members.insert("title_key".to_owned(), title_key(fields.title.as_str()).into());
-    members.insert("remind_at".to_owned(), fields.remind_at().map(instant::format).into());
-    let moments = further.iter().map(|offset| {
-        let moment = fields.due_date.map(|due| offset.remind_at(due, &fields.time_zone));
-        (offset.to_string(), moment.map(instant::format).into())
-    });
-    members.insert("further".to_owned(), Value::Object(moments.collect()));
     if let Some(rule) = &fields.recurrence_rule {
         members.insert("counts_completions".to_owned(), rule.counts_completions().into());
-        members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
+        let anchor = anchor(fields, now);
+        members.insert("anchor".to_owned(), anchor.local().to_string().into());
+        members.insert("of_days".to_owned(), anchor.is_day().into());
     }
     Value::Object(members)
 }
 
+/// The instants and days of a task and its reminders, as the database stores them.
+#[must_use]
+pub fn moments(
+    fields: &TaskFields,
+    further: &[ReminderOffset],
+    day_time: Time,
+) -> Map<String, Value> {
+    let zone = &fields.time_zone;
+    let text = |instant: Option<Instant>| Value::from(instant.map(instant::format));
+    let day = |due: Option<Due>| Value::from(due.and_then(Due::day).map(|day| day.to_string()));
+    let further = further.iter().map(|offset| {
+        let moment = fields.due.map(|due| due.remind_at(*offset, zone, day_time));
+        (offset.to_string(), text(moment))
+    });
+    let members = [
+        ("due_at", text(fields.due.map(|due| due.end(zone)))),
+        ("due_day", day(fields.due)),
+        ("start_at", text(fields.start.map(|start| start.start(zone)))),
+        ("start_day", day(fields.start)),
+        ("remind_at", text(fields.remind_at(day_time))),
+        ("zone_data", zone::database_version().into()),
+        ("further", Value::Object(further.collect())),
+    ];
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use rondo_domain::due::DAY_REMINDER_TIME;
     use rondo_domain::task::Status;
 
     use super::*;
@@ -271,10 +326,58 @@ mod tests {
         later["a_field_of_the_next_release"] = json!(1);
         assert_eq!(from_answer(later).unwrap(), fields);
         let day = ReminderOffset::parse("P1D").unwrap();
-        let stored = to_stored(&fields, &[day], Instant::UNIX_EPOCH);
+        let stored = to_stored(&fields, &[day], DAY_REMINDER_TIME, Instant::UNIX_EPOCH);
         assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
+    }
+
+    #[test]
+    fn a_task_is_due_at_a_moment_or_on_a_day() {
+        let due = json!({"title": "t", "due_day": "2031-03-30", "start_day": "2031-03-28", "reminder_offset": "P1D",
+            "time_zone": "Europe/Paris", "recurrence_pattern": "weekly"});
+        let fields = parsed(due).unwrap();
+        let stored = to_stored(&fields, &[], DAY_REMINDER_TIME, Instant::UNIX_EPOCH);
+        for (member, expected) in [
+            ("due_date", Value::Null),
+            ("due_day", json!("2031-03-30")),
+            ("due_at", json!("2031-03-30T21:59:59.999999Z")),
+            ("start_day", json!("2031-03-28")),
+            ("start_at", json!("2031-03-27T23:00:00Z")),
+            ("remind_at", json!("2031-03-29T08:00:00Z")),
+            ("anchor", json!("2031-03-30T00:00:00")),
+            ("of_days", json!(true)),
+        ] {
+            assert_eq!(stored[member], expected, "{member}");
+        }
+        assert_eq!(from_answer(Value::Object(to_json(&fields))).unwrap(), fields);
+        let patched = |body: Value| {
+            let task =
+                patch(&fields, &body, &Zone::utc(), Instant::UNIX_EPOCH).map(|t| to_json(&t));
+            task.map(|task| (task["due_date"].clone(), task["due_day"].clone()))
+        };
+        let moment = json!("2031-03-30T12:00:00Z");
+        assert_eq!(patched(json!({"due_date": moment})).unwrap(), (moment.clone(), Value::Null));
+        assert_eq!(patched(json!({"title": "u"})).unwrap(), (Value::Null, json!("2031-03-30")));
+        let without = json!({"due_day": null, "reminder_offset": null, "start_day": null});
+        assert_eq!(patched(without).unwrap(), (Value::Null, Value::Null));
+        check(json!({"title": "t", "due_day": "30.3.2031"}), &[("/due_day", "malformed")]);
+        check(
+            json!({"title": "t", "due_day": "2031-03-30", "due_date": moment}),
+            &[("/due_day", "conflict")],
+        );
+        check(
+            json!({"title": "t", "due_day": "2031-03-30", "start_day": "2031-03-31"}),
+            &[("/start_day", "after_due")],
+        );
+        check(
+            json!({"title": "t", "due_day": "2031-03-30", "start_date": "2031-03-30T23:00:00Z"}),
+            &[],
+        );
+        check(
+            json!({"title": "t", "due_day": "2031-03-30", "recurrence_rule": {"rrule": "FREQ=DAILY;BYHOUR=9"}}),
+            &[("/recurrence_rule", "malformed")],
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! A new field is a member of [`TaskFields`] and a row here. A field that only the server sets is just a row.
 
+use rondo_domain::due::Due;
 use rondo_domain::instant;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Frequency, Rule};
@@ -211,12 +212,52 @@ pub const TASK_FIELDS: &[TaskField] = &[
         example: r#""2026-01-12T14:00:00Z""#,
         kind: Kind::Instant,
         access: Access::Writable {
-            read: |reader, task| {
-                task.due_date = reader.optional("due_date", text(instant::parse));
-            },
-            write: |task| task.due_date.map(instant::format).into(),
+            read: |reader, task| task.due = moment(reader, DUE),
+            write: |task| task.due.and_then(Due::date).map(instant::format).into(),
         },
         is_nullable: true,
+        description: "When the task is due. Null if it is due on a day without a time (`due_day`), or never.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "due_day",
+        example: "null",
+        kind: Kind::Date,
+        access: Access::Writable {
+            // Read with `due_date`.
+            read: |reader, _| reader.ignore("due_day"),
+            write: |task| task.due.and_then(Due::day).map(|day| day.to_string()).into(),
+        },
+        is_nullable: true,
+        description: "The day on which the task is due, without a time: it is overdue when the day has ended in \
+                      `time_zone`. Cannot be combined with `due_date`; a patch with one of them clears the other.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "start_date",
+        example: "null",
+        kind: Kind::Instant,
+        access: Access::Writable {
+            read: |reader, task| task.start = moment(reader, START),
+            write: |task| task.start.and_then(Due::date).map(instant::format).into(),
+        },
+        is_nullable: true,
+        description: "Before it the task is deferred: lists leave it out unless `deferred` asks for it. It must not be \
+                      after `due_date` or `due_day`, and moves with them from occurrence to occurrence.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "start_day",
+        example: "null",
+        kind: Kind::Date,
+        access: Access::Writable {
+            // Read with `start_date`.
+            read: |reader, _| reader.ignore("start_day"),
+            write: |task| task.start.and_then(Due::day).map(|day| day.to_string()).into(),
+        },
+        is_nullable: true,
+        description: "The same as a day without a time: the task is deferred until the day begins in `time_zone`. \
+                      Cannot be combined with `start_date`; a patch with one of them clears the other.",
         ..READ_ONLY
     },
     TaskField {
@@ -231,7 +272,7 @@ pub const TASK_FIELDS: &[TaskField] = &[
             },
             write: |task| task.time_zone.name().into(),
         },
-        description: "The zone that `due_date` is meant in. Defaults to the user's.",
+        description: "The zone that the due date and the start are meant in. Defaults to the user's.",
         ..READ_ONLY
     },
     TaskField {
@@ -245,7 +286,8 @@ pub const TASK_FIELDS: &[TaskField] = &[
             write: |task| task.reminder_offset.map(|offset| offset.to_string()).into(),
         },
         is_nullable: true,
-        description: "How long before `due_date` the reminder fires. Needs a `due_date`.",
+        description: "How long before `due_date` the reminder fires, or before the user's `day_reminder_time` on \
+                      `due_day`. Needs one of them.",
         ..READ_ONLY
     },
     TaskField {
@@ -335,6 +377,24 @@ pub(crate) fn duration(value: &Value) -> Result<ReminderOffset, Violation> {
             .ok_or(Violation::Malformed { expected: EXPECTED })
             .and_then(ReminderOffset::from_seconds),
     }
+}
+
+/// Pairs of members of which a task has at most one: a moment, and the same as a day without a time.
+pub(crate) const MOMENTS: [[&str; 2]; 2] = [DUE, START];
+/// When a task is due.
+pub const DUE: [&str; 2] = ["due_date", "due_day"];
+/// When it starts.
+pub const START: [&str; 2] = ["start_date", "start_day"];
+
+/// Reads one of a pair of [`MOMENTS`].
+pub fn moment(reader: &mut Reader<'_>, [date, day]: [&'static str; 2]) -> Option<Due> {
+    let is_both = reader.given(date).is_some() && reader.given(day).is_some();
+    let at = reader.optional(date, text(instant::parse)).map(Due::At);
+    let on = reader.optional(day, text(instant::parse_date)).map(Due::On);
+    if is_both {
+        reader.refuse(day, Violation::Conflict { other: date });
+    }
+    at.or(on)
 }
 
 fn estimate(value: &Value) -> Result<i64, Violation> {

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rondo_domain::due::Due;
 use rondo_domain::fold::fold;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::position::is_key;
@@ -26,6 +27,18 @@ word_enum! {
         Priority = "priority",
         Title = "title",
         Position = "position",
+    }
+}
+
+word_enum! {
+    /// What a list does with tasks that have not started.
+    pub enum Deferred {
+        /// Lists them with the others.
+        True = "true",
+        /// Leaves them out.
+        False = "false",
+        /// Lists only them.
+        Only = "only",
     }
 }
 
@@ -65,7 +78,7 @@ impl Cursor {
         let key = match sort_by {
             SortBy::CreatedAt => Some(task.created_at),
             SortBy::UpdatedAt => Some(task.updated_at),
-            SortBy::DueDate => task.due_date,
+            SortBy::DueDate => task.due_at(),
             SortBy::Priority => Priority::ALL
                 .iter()
                 .position(|known| Some(known.as_str()) == task.priority.as_deref())
@@ -109,9 +122,20 @@ struct SortedTask {
     title: String,
     priority: Option<String>,
     due_date: Option<String>,
+    due_day: Option<String>,
+    time_zone: String,
     created_at: String,
     updated_at: String,
     position: String,
+}
+
+impl SortedTask {
+    /// The instant that the task is sorted by.
+    fn due_at(&self) -> Option<String> {
+        let Some(day) = &self.due_day else { return self.due_date.clone() };
+        let zone = Zone::parse(&self.time_zone).ok()?;
+        Some(instant::format(Due::On(day.parse().ok()?).end(&zone)))
+    }
 }
 
 /// Where a task has to be.
@@ -163,6 +187,7 @@ pub struct TaskQuery {
     pub has_due_date: Option<bool>,
     pub parent_task_id: Option<i64>,
     pub list_id: Option<Place>,
+    pub deferred: Deferred,
     pub uid: Option<String>,
     pub updated_since: Option<String>,
     pub sort_by: SortBy,
@@ -208,6 +233,9 @@ impl TaskQuery {
         let mut reader = Reader::new(query);
         let sort_by = reader.one("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt);
         let sort_order = reader.one("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc);
+        let uid = reader.one("uid", key);
+        // A task that is asked for by its name is found whether it has started or not.
+        let default_deferred = if uid.is_some() { Deferred::True } else { Deferred::False };
         let parsed = Self {
             search: reader.one("search", phrase).flatten(),
             status: reader.list("status", Status::parse),
@@ -219,7 +247,8 @@ impl TaskQuery {
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.id("parent_task_id"),
             list_id: reader.one("list_id", Place::parse),
-            uid: reader.one("uid", key),
+            deferred: reader.one("deferred", Deferred::parse).unwrap_or(default_deferred),
+            uid,
             updated_since: reader.instant("updated_since"),
             sort_by,
             sort_order,

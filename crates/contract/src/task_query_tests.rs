@@ -106,7 +106,7 @@ fn a_page_begins_after_a_task() {
     };
     let task = serde_json::json!({
         "id": 7, "title": "Öl", "description": null, "status": "pending", "priority": "urgent",
-        "due_date": "2031-01-01T08:00:00Z", "created_at": "2030-01-01T08:00:00.123456Z",
+        "due_date": "2031-01-01T08:00:00Z", "due_day": null, "time_zone": "UTC", "created_at": "2030-01-01T08:00:00.123456Z",
         "updated_at": "2030-01-02T08:00:00Z", "position": "a00000000000007V",
     });
     check(SortBy::CreatedAt, task.clone(), Some("2030-01-01T08:00:00.123456Z"));
@@ -119,7 +119,10 @@ fn a_page_begins_after_a_task() {
     task["priority"] = serde_json::Value::Null;
     task["due_date"] = serde_json::Value::Null;
     check(SortBy::DueDate, task.clone(), None);
-    check(SortBy::Priority, task, None);
+    check(SortBy::Priority, task.clone(), None);
+    task["due_day"] = "2031-03-30".into();
+    task["time_zone"] = "Europe/Paris".into();
+    check(SortBy::DueDate, task, Some("2031-03-30T21:59:59.999999Z"));
     assert!(Cursor::after(SortBy::Title, SortOrder::Asc, "{}").is_err());
 }
 

@@ -62,7 +62,7 @@ fn previews() {
         let found: Vec<_> = series
             .preview(slots.len() + 1)
             .iter()
-            .map(|slot| format!("{}  {}", slot.local, slot.utc))
+            .map(|slot| format!("{}  {}", slot.local, slot.due.end(series.zone())))
             .collect();
         assert_eq!(found[..slots.len()], slots, "line {number}");
         let is_over = found.len() == slots.len();

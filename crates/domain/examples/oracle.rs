@@ -6,11 +6,12 @@
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 
+use rondo_domain::due::DAY_REMINDER_TIME;
 use rondo_domain::jiff::SignedDuration;
-use rondo_domain::jiff::civil::{Date, DateTime};
+use rondo_domain::jiff::civil::{Date, DateTime, Time};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{
-    Basis, CatchUp, EndDate, Frequency, MonthEnd, RuleDraft, Series, Successor,
+    Anchor, Basis, CatchUp, EndDate, Frequency, MonthEnd, RuleDraft, Series, Successor,
 };
 use rondo_domain::zone::{self, Zone};
 
@@ -70,7 +71,9 @@ fn main() -> io::Result<()> {
 struct Case {
     index: u64,
     draft: RuleDraft,
+    /// At midnight for a series of days.
     anchor: DateTime,
+    is_of_days: bool,
     zone: Zone,
     /// A reminder offset: days and seconds.
     reminder: (u64, u64),
@@ -100,12 +103,16 @@ impl Case {
         draft.basis = chance.one_in(3).then_some(Basis::Completion);
         draft.catch_up = chance.one_in(3).then_some(CatchUp::OneStep);
         let delays = (0..COMPLETIONS).map(|_| chance.delay()).collect();
-        Self { index, draft, anchor, zone, reminder, delays }
+        let names_time = draft.rrule.as_ref().is_some_and(|text| text.contains("BYHOUR"));
+        let is_of_days = chance.one_in(4) && !names_time;
+        let anchor = if is_of_days { anchor.date().to_datetime(Time::midnight()) } else { anchor };
+        Self { index, draft, anchor, is_of_days, zone, reminder, delays }
     }
 
     fn line(&self) -> String {
         let rule = self.draft.clone().build().expect("a generated rule is valid");
-        let series = Series::new(rule, self.anchor, self.zone.clone());
+        let anchor = Anchor::of_local(self.anchor, self.is_of_days);
+        let series = Series::new(rule, anchor, self.zone.clone());
         let horizon = self.anchor.date().year() + HORIZON_YEARS;
         let offset = format!("P{}DT{}S", self.reminder.0, self.reminder.1);
         let offset = ReminderOffset::parse(&offset).expect("a generated offset is valid");
@@ -118,17 +125,18 @@ impl Case {
             .into_iter()
             .take_while(|slot| slot.local.date().year() < horizon)
             .map(|slot| {
-                let remind_at = offset.remind_at(slot.utc, &self.zone);
-                format!("[\"{}\",\"{}\",\"{remind_at}\"]", slot.local, slot.utc)
+                let remind_at = slot.due.remind_at(offset, &self.zone, DAY_REMINDER_TIME);
+                format!("[\"{}\",\"{}\",\"{remind_at}\"]", slot.local, slot.due.end(&self.zone))
             })
             .collect();
         format!(
             "{{\"case\":{},{},\"anchor\":\"{}\",\"zone\":\"{}\",\"horizon\":{horizon},\
-             \"max\":{OCCURRENCES_MAX},\"remind\":[{},{}],\"slots\":[{}],\"chain\":[{}]}}",
+             \"days\":{},\"max\":{OCCURRENCES_MAX},\"remind\":[{},{}],\"slots\":[{}],\"chain\":[{}]}}",
             self.index,
             self.rule(),
             self.anchor,
             self.zone,
+            self.is_of_days,
             self.reminder.0,
             self.reminder.1,
             slots.join(","),
@@ -142,13 +150,14 @@ impl Case {
         let mut steps = Vec::new();
         let mut slot = self.anchor;
         for (delay, completions) in self.delays.iter().zip(1..) {
-            let due = self.zone.instant_of(slot).expect("within the calendar");
+            let due = series.due(slot).expect("within the calendar").end(&self.zone);
             let done = due.checked_add(SignedDuration::from_secs(*delay));
             let done = done.expect("within the calendar");
             match series.successor(slot, done, done, completions, &[]) {
                 Successor::Next { slot: next, due, skipped } if next.date().year() < horizon => {
                     let skipped: Vec<_> = skipped.iter().map(|at| format!("\"{at}\"")).collect();
                     let skipped = skipped.join(",");
+                    let due = due.end(&self.zone);
                     steps.push(format!("[\"{done}\",\"{next}\",\"{due}\",[{skipped}]]"));
                     slot = next;
                 }

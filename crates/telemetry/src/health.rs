@@ -11,6 +11,7 @@ use crate::Metrics;
 #[derive(Clone)]
 pub struct Readiness {
     parts: Arc<watch::Sender<BTreeMap<&'static str, State>>>,
+    time_zone_data: Option<&'static str>,
 }
 
 /// What `/health` answers for as long as the process lives, as JSON.
@@ -31,7 +32,13 @@ impl Default for Readiness {
 
 impl Readiness {
     pub fn new() -> Self {
-        Self { parts: Arc::new(watch::Sender::new(BTreeMap::new())) }
+        Self { parts: Arc::new(watch::Sender::new(BTreeMap::new())), time_zone_data: None }
+    }
+
+    /// Names the version of the time zone data in each report.
+    #[must_use]
+    pub fn with_time_zone_data(self, version: &'static str) -> Self {
+        Self { time_zone_data: Some(version), ..self }
     }
 
     /// Adds a part, which is not ready until it says so. One of the same name is replaced.
@@ -53,7 +60,7 @@ impl Readiness {
 
     /// How things are now.
     pub fn report(&self) -> Report {
-        Report::of(&self.parts.borrow())
+        Report { time_zone_data: self.time_zone_data, ..Report::of(&self.parts.borrow()) }
     }
 
     /// Waits until every part is ready and there is at least one.
@@ -104,10 +111,12 @@ impl Drop for Part {
 }
 
 /// What `/health/ready` answers: `{"status": "ready", "parts": {"database": {"status": "ready"},
-/// "relay": {"status": "not ready", "reason": "…"}}}`.
+/// "relay": {"status": "not ready", "reason": "…"}}}`, and `time_zone_data` where a program has rules about times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone_data: Option<&'static str>,
     parts: BTreeMap<&'static str, PartReport>,
 }
 
@@ -132,6 +141,7 @@ impl Report {
         let all_ready = parts.values().all(|state| *state == State::Ready);
         Self {
             status: if all_ready { READY } else { NOT_READY },
+            time_zone_data: None,
             parts: parts.iter().map(|(name, state)| (*name, part(state))).collect(),
         }
     }

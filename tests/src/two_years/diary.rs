@@ -127,6 +127,18 @@ impl<'a> Diary<'a> {
         assert_eq!(due, [at(moment).to_string()], "{moment}");
     }
 
+    /// Asserts that she has one open task, due on that day.
+    pub async fn is_due_on(&self, day: &str) {
+        let due: Vec<_> = self.pending().await.iter().map(|task| task["due_day"].clone()).collect();
+        assert_eq!(due, [day], "{day}");
+    }
+
+    /// Sets the time of day that reminders of days count from.
+    pub async fn rises_at(&self, time: &str) {
+        let settings = json!({"day_reminder_time": time});
+        self.client.patch("/api/auth/me", &settings).await.expect("an answer").expect(200);
+    }
+
     pub async fn has_nothing_to_do(&self) {
         assert_eq!(self.pending().await, [] as [Value; 0]);
     }

@@ -12,6 +12,7 @@ use rondo_contract::task_body;
 use rondo_contract::task_query::{Cursor, Place, SortBy, SortOrder, TaskQuery};
 use rondo_contract::token::{self, HmacKey};
 use rondo_domain::access::{Caller, Scope, Scopes};
+use rondo_domain::due::DAY_REMINDER_TIME;
 use rondo_domain::instant::Instant;
 use rondo_domain::task::{Priority, Status};
 use rondo_domain::zone::Zone;
@@ -74,6 +75,7 @@ pub async fn list(
         .bind(query.parent_task_id)
         .bind(&query.updated_since)
         .bind(query.list_id.map(Place::number))
+        .bind(query.deferred.as_str())
         .bind(query.cursor.as_ref().and_then(|cursor| cursor.key.as_deref()))
         .bind(query.cursor.as_ref().map(|cursor| cursor.id))
         .bind(query.limit)
@@ -116,7 +118,7 @@ pub async fn create(
         Instant::from_microsecond(now).ok_or(Refused(StatusCode::INTERNAL_SERVER_ERROR))?;
     let fields = task_body::create(&value, &Zone::utc(), now)
         .map_err(|_| Refused(StatusCode::UNPROCESSABLE_ENTITY))?;
-    let mut stored = task_body::to_stored(&fields, &[], now);
+    let mut stored = task_body::to_stored(&fields, &[], DAY_REMINDER_TIME, now);
     if !task_body::names_zone(&value) {
         stored["time_zone"] = Value::Null;
     }

@@ -2,7 +2,8 @@
 -- $1 user, $2 reminder
 SELECT r.id IS NOT NULL AS is_known,
        r.state, r.planned_at IS NOT NULL AS planned, r.firing::int8 AS firing, instant(r.remind_at) AS remind_at, t.id AS task_id, t.revision,
-       t.title, t.description, t.status, instant(t.due_at) AS due_date,
+       t.title, t.description, t.status, instant(t.due_at) AS due_at,
+       to_char(t.due_day, 'YYYY-MM-DD') AS due_day,
        u.name, u.time_zone, u.notify_email, u.email_verified_at IS NOT NULL AS email_verified
 FROM (SELECT 1) AS one
 LEFT JOIN (reminders r

@@ -2,13 +2,16 @@
 -- only this occurrence.
 -- $1 user, $2 task
 WITH occurrence AS (
-    SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, false AS deleted
+    SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, t.due_at, t.due_day,
+           t.start_at, t.start_day, false AS deleted
     FROM tasks t
     WHERE t.id = $2::int8 AND t.user_id = $1::int8
     UNION ALL
     SELECT (o.deleted_task ->> 'series_id')::int8, (o.deleted_task ->> 'slot')::timestamp,
            o.deleted_task ->> 'status', NULL, o.deleted_task ->> 'time_zone',
-           o.deleted_task ->> 'reminder_offset', true
+           o.deleted_task ->> 'reminder_offset', (o.deleted_task ->> 'due_at')::timestamptz,
+           (o.deleted_task ->> 'due_day')::date, (o.deleted_task ->> 'start_at')::timestamptz,
+           (o.deleted_task ->> 'start_day')::date, true
     FROM occurrences o
     WHERE o.task_id = $2::int8 AND o.user_id = $1::int8 AND o.deleted_task IS NOT NULL
 )
@@ -16,12 +19,18 @@ SELECT s.id IS NOT NULL AS is_known,
        s.id AS series_id,
        s.recurrence_rule::text AS rule,
        to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
+       s.of_days,
        s.time_zone AS series_time_zone,
        to_char(o.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
        o.status,
        instant(o.completed_at) AS completed_at,
        o.time_zone,
        o.reminder_offset,
+       instant(o.due_at) AS due_at,
+       to_char(o.due_day, 'YYYY-MM-DD') AS due_day,
+       instant(o.start_at) AS start_at,
+       to_char(o.start_day, 'YYYY-MM-DD') AS start_day,
+       to_char(u.day_reminder_time, 'HH24:MI') AS day_reminder_time,
        o.deleted,
        (s.ended_at IS NOT NULL
         OR EXISTS (SELECT FROM occurrences successor
@@ -36,5 +45,6 @@ SELECT s.id IS NOT NULL AS is_known,
             THEN (SELECT count(*) FROM occurrences c
                   WHERE c.series_id = s.id AND NOT c.scheduled AND c.state = 'live' AND c.deleted_task IS NULL)
             ELSE 0 END AS completions
-FROM (SELECT 1) AS one LEFT JOIN (occurrence o JOIN series s ON s.id = o.series_id) ON true
+FROM (SELECT 1) AS one
+LEFT JOIN (occurrence o JOIN series s ON s.id = o.series_id JOIN users u ON u.id = $1::int8) ON true
 LIMIT 1

@@ -3,6 +3,7 @@
 SELECT s.id IS NOT NULL AS is_known,
        s.recurrence_rule::text AS rule,
        to_char(s.anchor, 'YYYY-MM-DD"T"HH24:MI:SS') AS anchor,
+       s.of_days,
        s.time_zone,
        to_char(t.slot, 'YYYY-MM-DD"T"HH24:MI:SS') AS slot,
        -- Slots of other occurrences.

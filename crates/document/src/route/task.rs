@@ -3,7 +3,7 @@
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::query::VALUES_MAX;
 use rondo_contract::reminder_body::ReminderStatus;
-use rondo_contract::task_query::{OFFSET_MAX, Place, SortBy, SortOrder};
+use rondo_contract::task_query::{Deferred, OFFSET_MAX, Place, SortBy, SortOrder};
 use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
 use rondo_domain::task::{EditScope, Priority, Status, TAG_CHARS_MAX};
@@ -124,7 +124,8 @@ fn filters() -> Vec<Value> {
         query("tags_all", "Tasks with all of these tags. Otherwise as `tags`.", tags()),
         query(
             "due_date_start",
-            "Due at or after this instant, or on or after this date in the user's time zone.",
+            "Due at or after this instant, or on or after this date in the user's time zone. A task that is due on a \
+             day without a time is due at the end of that day.",
             bound(),
         ),
         query(
@@ -132,12 +133,22 @@ fn filters() -> Vec<Value> {
             "Due at or before this instant, or on or before this date in the user's time zone.",
             bound(),
         ),
-        query("has_due_date", "Tasks with a due date, or without one.", json!({"type": "boolean"})),
+        query("has_due_date", "Tasks with a due date or day, or without one.", json!({"type": "boolean"})),
         query("parent_task_id", "Occurrences of the series that this task started.", schema::id()),
         query(
             "list_id",
             "Tasks in this list, or in the inbox, which has the tasks in no list.",
             json!({"anyOf": [schema::id(), {"type": "string", "const": Place::INBOX}]}),
+        ),
+        query(
+            "deferred",
+            "What becomes of tasks whose `start_date` or `start_day` is still to come: `true` lists them with the others, \
+             `false` leaves them out, `only` lists them alone. With `uid`, the default is `true`.",
+            json!({
+                "type": "string",
+                "enum": Deferred::WORDS,
+                "default": Deferred::False.as_str(),
+            }),
         ),
         query("uid", "The task with this uid.", schema::key()),
         query("updated_since", "Changed at or after this instant.", schema::text::instant()),

@@ -22,6 +22,9 @@ pub fn password() -> Value {
     })
 }
 
+/// `HH:MM`.
+const TIME_OF_DAY: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
+
 pub fn user() -> Value {
     let mut schema = answered(json!({
         "id": id(),
@@ -29,9 +32,10 @@ pub fn user() -> Value {
         "email_verified": {"type": "boolean"},
         "name": {"type": ["string", "null"]},
         "time_zone": {"type": "string"},
+        "day_reminder_time": {"type": "string", "pattern": TIME_OF_DAY},
         "notifications": answered(json!({
             "email": {"type": "boolean"},
-            "digest_at": {"type": ["string", "null"], "pattern": "^[0-9]{2}:[0-9]{2}$"},
+            "digest_at": {"type": ["string", "null"], "pattern": TIME_OF_DAY},
         })),
     }));
     schema["examples"] = json!([user_example()]);
@@ -41,7 +45,8 @@ pub fn user() -> Value {
 fn user_example() -> Value {
     json!({
         "id": 1, "email": "me@example.org", "email_verified": true, "name": "Ada",
-        "time_zone": "Europe/Paris", "notifications": {"email": true, "digest_at": "08:00"},
+        "time_zone": "Europe/Paris", "day_reminder_time": "09:00",
+        "notifications": {"email": true, "digest_at": "08:00"},
     })
 }
 
@@ -51,11 +56,16 @@ pub fn user_patch() -> Value {
             "id": ignored(), "email": ignored(), "email_verified": ignored(),
             "name": nullable(text::name(NAME_CHARS_MAX)),
             "time_zone": text::time_zone(),
+            "day_reminder_time": {
+                "type": "string",
+                "pattern": TIME_OF_DAY,
+                "description": "The time of day, in the task's zone, that reminders of a task with a `due_day` count from.",
+            },
             "notifications": object(json!({
                 "email": {"type": "boolean"},
                 "digest_at": {
                     "type": ["string", "null"],
-                    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+                    "pattern": TIME_OF_DAY,
                     "description": "When the daily digest is sent, in the user's time zone. Null for none.",
                 },
             }), &[]),
@@ -65,6 +75,7 @@ pub fn user_patch() -> Value {
     schema["examples"] = json!([
         {"name": "Ada", "time_zone": "Europe/Paris"},
         {"notifications": {"digest_at": "08:00"}},
+        {"day_reminder_time": "07:30"},
     ]);
     schema
 }

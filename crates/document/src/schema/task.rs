@@ -3,7 +3,7 @@
 use rondo_contract::member::Kind;
 use rondo_contract::notification;
 use rondo_contract::reminder_body::{self, ReminderStatus};
-use rondo_contract::task_field::{Access, TASK_FIELDS, TaskField};
+use rondo_contract::task_field::{Access, DUE, START, TASK_FIELDS, TaskField};
 use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
 use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
 use rondo_domain::zone::Zone;
@@ -62,14 +62,15 @@ fn task_read(form: Form) -> Value {
         TASK_FIELDS.iter().filter(|field| field.is_required).map(|field| field.name).collect();
     let mut schema = object(readable(form).into(), &required);
     let is_null = |name: &str| json!({"properties": {name: {"type": "null"}}});
-    let with_due_date = json!({
-        "required": ["due_date"],
-        "properties": {"due_date": {"type": "string"}},
-    });
+    let with = |name: &str| json!({"required": [name], "properties": {name: {"type": "string"}}});
+    let [date, day] = DUE;
     schema["dependentSchemas"] = json!({
-        "reminder_offset": {"anyOf": [is_null("reminder_offset"), with_due_date]},
+        "reminder_offset": {"anyOf": [is_null("reminder_offset"), with(date), with(day)]},
         "recurrence_pattern": {"anyOf": [is_null("recurrence_pattern"), is_null("recurrence_rule")]},
     });
+    for [date, day] in [DUE, START] {
+        schema["dependentSchemas"][day] = json!({"anyOf": [is_null(day), is_null(date)]});
+    }
     schema
 }
 
@@ -83,6 +84,11 @@ pub fn task_create() -> Value {
         "time_zone": "Europe/Paris",
         "reminder_offset": "PT1H",
         "recurrence_rule": {"frequency": "weekly", "days_of_week": [0, 2]},
+    }, {
+        "title": "Tax return",
+        "due_day": "2031-05-31",
+        "start_day": "2031-05-01",
+        "reminder_offset": "P7D",
     }]);
     schema
 }
@@ -111,6 +117,7 @@ pub fn task_patch() -> Value {
     schema["examples"] = json!([
         {"priority": "urgent", "description": null},
         {"due_date": "2031-01-14T14:00:00Z", "recurrence_rule": {"interval": 2}},
+        {"due_day": "2031-01-14"},
     ]);
     described(
         schema,
@@ -225,7 +232,7 @@ pub fn reminder() -> Value {
             "enum": reminder_body::KINDS,
             "description": "`task` for the reminder of `reminder_offset`, otherwise `further`.",
         },
-        "offset": {"type": ["string", "null"], "description": "How long before `due_date`. Null for a fixed instant."},
+        "offset": {"type": ["string", "null"], "description": "How long before the task is due. Null for a fixed instant."},
         "remind_at": instant(),
         "snoozed": {"type": "boolean"},
         "status": {"type": "string", "enum": ReminderStatus::WORDS},
@@ -248,7 +255,7 @@ fn either(one: (&str, Value), other: (&str, Value)) -> Value {
 }
 
 pub fn reminder_create() -> Value {
-    let offset = "How long before `due_date`, which the task must have.";
+    let offset = "How long before the task is due: it needs a `due_date` or a `due_day`.";
     let mut schema = either(
         ("remind_at", described(text::instant(), "In the future.")),
         ("offset", described(text::duration(), offset)),
@@ -299,13 +306,19 @@ pub fn notification() -> Value {
 pub fn preview_request() -> Value {
     let mut schema = object(
         json!({
-            "due_date": nullable(described(text::instant(), "Defaults to now.")),
+            "due_date": nullable(described(text::instant(), "Defaults to now, unless there is a `due_day`.")),
+            "due_day": nullable(described(text::date(), "For slots that are days without a time.")),
             "time_zone": nullable(described(text::time_zone(), "Defaults to the user's.")),
             "recurrence_rule": named("RecurrenceRuleInput"),
             "count": {"type": "integer", "minimum": 1, "maximum": PREVIEW_SLOTS_MAX},
         }),
         &["recurrence_rule", "count"],
     );
+    schema["dependentSchemas"] = json!({
+        "due_day": {"anyOf": [
+            {"properties": {"due_day": {"type": "null"}}}, {"properties": {"due_date": {"type": "null"}}},
+        ]},
+    });
     schema["examples"] = json!([{
         "due_date": "2031-03-29T01:30:00Z", "time_zone": "Europe/Paris", "count": 2,
         "recurrence_rule": {"frequency": "daily"},
@@ -314,16 +327,20 @@ pub fn preview_request() -> Value {
 }
 
 pub fn preview() -> Value {
+    let timed = answered(json!({
+        "local": {
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$",
+            "description": "The wall-clock time in the zone.",
+        },
+        "utc": instant(),
+    }));
+    let of_day = answered(json!({"due_day": text::date()}));
+    let slots =
+        described(json!({"anyOf": [timed, of_day]}), "A day if the request has a `due_day`.");
     let mut schema = answered(json!({
         "description": {"type": "string", "examples": ["every week on Monday and Wednesday"]},
-        "occurrences": {"type": "array", "maxItems": PREVIEW_SLOTS_MAX, "items": answered(json!({
-            "local": {
-                "type": "string",
-                "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$",
-                "description": "The wall-clock time in the zone.",
-            },
-            "utc": instant(),
-        }))},
+        "occurrences": {"type": "array", "maxItems": PREVIEW_SLOTS_MAX, "items": slots},
     }));
     schema["examples"] = json!([{
         "description": "every day",

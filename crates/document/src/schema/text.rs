@@ -77,6 +77,11 @@ pub fn instant() -> Value {
 }
 
 /// A date, or an instant.
+/// A calendar date.
+pub fn date() -> Value {
+    json!({"type": "string", "format": "date", "examples": ["2031-03-30"]})
+}
+
 pub fn date_or_instant() -> Value {
     let date = json!({"type": "string", "format": "date", "pattern": DATE});
     let instant = json!({"type": "string", "format": "date-time", "pattern": INSTANT});

@@ -71,7 +71,8 @@ mod tests {
 
     fn check(draft: RuleDraft, expected: &str) {
         let rule = draft.build().unwrap();
-        let series = Series::new(rule, MONDAY.parse().unwrap(), Zone::utc());
+        let monday: jiff::civil::DateTime = MONDAY.parse().unwrap();
+        let series = Series::new(rule, monday, Zone::utc());
         assert_eq!(describe(&series), expected);
     }
 

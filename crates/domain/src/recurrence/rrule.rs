@@ -108,6 +108,11 @@ impl Rrule {
             .unwrap_or(anchor)
     }
 
+    /// Whether the rule sets a part of that time itself.
+    pub(super) fn names_time(&self) -> bool {
+        self.hour.is_some() || self.minute.is_some() || self.second.is_some()
+    }
+
     /// Whether the rule has only a frequency and an interval, so that it repeats the anchor's own day.
     #[must_use]
     pub(super) fn repeats_its_anchor(&self) -> bool {

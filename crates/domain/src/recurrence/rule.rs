@@ -49,6 +49,11 @@ impl Rule {
         self.basis == Basis::Completion && matches!(self.end, End::AfterCount(_))
     }
 
+    /// Whether the rule names a time of day for its slots.
+    pub(super) fn names_time(&self) -> bool {
+        matches!(&self.pattern, Pattern::Rrule(rrule) if rrule.names_time())
+    }
+
     /// The same rule with another count, written where the rule has its own.
     #[must_use]
     pub(super) fn with_count(mut self, count: u16) -> Self {

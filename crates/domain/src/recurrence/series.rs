@@ -10,6 +10,7 @@ use super::grid::Grid;
 use super::rrule::Expansion;
 use super::rule::{Basis, CatchUp, Pattern, Rule};
 use crate::Violation;
+use crate::due::Due;
 use crate::instant::Instant;
 use crate::zone::Zone;
 
@@ -22,13 +23,64 @@ pub const SKIPPED_SLOTS_MAX: usize = 100;
 const JUMP_MARGIN_HOURS: i64 = 48;
 /// Maximum number of slots between there and the present, one a day.
 const JUMP_SLOTS_MAX: usize = 8;
+const NAMES_TIME: Violation = Violation::Malformed {
+    expected: "a rule without BYHOUR, BYMINUTE and BYSECOND, because the task is due on a day",
+};
+
+/// Where a series starts. It decides whether its slots are times or whole days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// At a wall-clock time in the series' zone.
+    Time(DateTime),
+    /// On a day. Each slot is a day, and stands for midnight as a local time.
+    Day(Date),
+}
+
+impl Anchor {
+    /// The anchor of a series whose first task is due then. Fractions of a second are dropped: slots are whole seconds.
+    #[must_use]
+    pub fn of(due: Due, zone: &Zone) -> Self {
+        match due {
+            Due::At(instant) => Self::Time(whole_seconds(zone.local_of(instant))),
+            Due::On(day) => Self::Day(day),
+        }
+    }
+
+    /// The anchor with this local time, as [`Anchor::local`] gives it.
+    #[must_use]
+    pub fn of_local(local: DateTime, is_day: bool) -> Self {
+        if is_day { Self::Day(local.date()) } else { Self::Time(local) }
+    }
+
+    /// The local time that stands for it.
+    #[must_use]
+    pub fn local(self) -> DateTime {
+        match self {
+            Self::Time(local) => local,
+            Self::Day(day) => day.to_datetime(Time::midnight()),
+        }
+    }
+
+    #[must_use]
+    pub const fn is_day(self) -> bool {
+        matches!(self, Self::Day(_))
+    }
+}
+
+impl From<DateTime> for Anchor {
+    fn from(local: DateTime) -> Self {
+        Self::Time(whole_seconds(local))
+    }
+}
 
 /// A rule with its anchor and zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     rule: Rule,
-    /// Wall-clock time in the zone at which the series starts.
+    /// The local time of the anchor.
     anchor: DateTime,
+    /// Whether its slots are days.
+    is_of_days: bool,
     zone: Zone,
     /// Time of day of every slot.
     time: Time,
@@ -42,9 +94,9 @@ pub struct Series {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// Wall-clock time in the series' zone, which identifies the slot: across a DST gap, two slots can be
-    /// the same instant, and then `utc` is a later time than `local`.
+    /// the same instant, and then `due` is a later time than `local`. Midnight of a slot that is a day.
     pub local: DateTime,
-    pub utc: Instant,
+    pub due: Due,
 }
 
 /// What follows an occurrence.
@@ -52,7 +104,7 @@ pub struct Slot {
 pub enum Successor {
     Next {
         slot: DateTime,
-        due: Instant,
+        due: Due,
         /// Slots passed over because they are past, in order; at most [`SKIPPED_SLOTS_MAX`].
         skipped: Vec<DateTime>,
     },
@@ -61,24 +113,27 @@ pub enum Successor {
 }
 
 impl Series {
-    /// Fractions of a second are dropped: slots are whole seconds.
     #[must_use]
-    pub fn new(rule: Rule, anchor: DateTime, zone: Zone) -> Self {
-        let anchor = whole_seconds(anchor);
+    pub fn new(rule: Rule, anchor: impl Into<Anchor>, zone: Zone) -> Self {
+        let anchor = anchor.into();
+        let (anchor, is_of_days) = (anchor.local(), anchor.is_day());
         let (time, dates) = Dates::of(&rule, anchor);
         let last_counted = match (rule.end, rule.basis) {
             (End::AfterCount(count), Basis::Schedule) => dates.nth(count),
             _ => None,
         };
-        Self { rule, anchor, zone, time, dates, last_counted }
+        Self { rule, anchor, is_of_days, zone, time, dates, last_counted }
     }
 
     /// Refuses a rule that has no slot from this anchor on, such as 30 February or an end before the first
-    /// slot.
+    /// slot, and one that gives days a time (RFC 5545, section 3.3.10: BYHOUR and the like need a DTSTART with one).
     ///
     /// # Errors
-    /// `never_matches`.
+    /// `never_matches`, `malformed`.
     pub fn validate(&self) -> Result<(), Violation> {
+        if self.is_of_days && self.rule.names_time() {
+            return Err(NAMES_TIME);
+        }
         self.first_slot().map(|_| ()).ok_or(Violation::NeverMatches)
     }
 
@@ -150,7 +205,7 @@ impl Series {
         };
         std::iter::successors(self.first_slot(), |slot| self.slot_after(*slot))
             .take(count.min(PREVIEW_SLOTS_MAX))
-            .map_while(|local| Some(Slot { local, utc: self.zone.instant_of(local)? }))
+            .map_while(|local| Some(Slot { local, due: self.due(local)? }))
             .collect()
     }
 
@@ -175,9 +230,19 @@ impl Series {
         &self.rule
     }
 
+    /// The local time of the anchor.
     #[must_use]
     pub fn anchor(&self) -> DateTime {
         self.anchor
+    }
+
+    /// When the task of a slot is due. None only at the end of the calendar.
+    #[must_use]
+    pub fn due(&self, slot: DateTime) -> Option<Due> {
+        if self.is_of_days {
+            return Some(Due::On(slot.date()));
+        }
+        self.zone.instant_of(slot).map(Due::At)
     }
 
     #[must_use]
@@ -195,7 +260,7 @@ impl Series {
 
     /// The first slot that is not past, and the past ones before it.
     fn next_future(&self, after: DateTime, now: Instant) -> (Option<DateTime>, Vec<DateTime>) {
-        let is_past = |slot| self.zone.instant_of(slot).is_some_and(|instant| instant < now);
+        let is_past = |slot| self.is_past(slot, now);
         let mut next = self.slot_after(after);
         let mut skipped = Vec::new();
         while let Some(slot) = next.filter(|slot| is_past(*slot)) {
@@ -216,16 +281,19 @@ impl Series {
             .local_of(now)
             .checked_sub(SignedDuration::from_hours(JUMP_MARGIN_HOURS))
             .ok()?;
-        let is_past = |slot: &DateTime| self.zone.instant_of(*slot).is_some_and(|at| at < now);
         std::iter::successors(self.slot_after(slot.max(shortly_before)), |slot| {
             self.slot_after(*slot)
         })
         .take(JUMP_SLOTS_MAX)
-        .find(|slot| !is_past(slot))
+        .find(|slot| !self.is_past(*slot, now))
+    }
+
+    fn is_past(&self, slot: DateTime, now: Instant) -> bool {
+        self.due(slot).is_some_and(|due| due.end(&self.zone) < now)
     }
 
     fn next(&self, slot: Option<DateTime>, skipped: Vec<DateTime>) -> Successor {
-        match slot.and_then(|slot| Some((slot, self.zone.instant_of(slot)?))) {
+        match slot.and_then(|slot| Some((slot, self.due(slot)?))) {
             Some((slot, due)) => Successor::Next { slot, due, skipped },
             None => Successor::Ended,
         }
@@ -247,12 +315,6 @@ impl Series {
         };
         within.then_some(slot)
     }
-}
-
-/// The wall-clock anchor of a series whose first task is due at an instant.
-#[must_use]
-pub fn anchor_of(due: Instant, zone: &Zone) -> DateTime {
-    whole_seconds(zone.local_of(due))
 }
 
 fn whole_seconds(local: DateTime) -> DateTime {

@@ -1,5 +1,3 @@
-use jiff::civil::DateTime;
-
 use super::*;
 use crate::recurrence::{Basis, CatchUp, End, Frequency, MonthEnd, RuleDraft};
 
@@ -54,7 +52,8 @@ fn weeks_begin_on_monday() {
 fn the_wall_clock_holds_across_clock_changes() {
     let daily = series(every(Frequency::Daily), "2031-03-29T02:30:00", "Europe/Paris");
     let slots = daily.preview(3);
-    let instants: Vec<_> = slots.iter().map(|slot| slot.utc.to_string()).collect();
+    let instants: Vec<_> =
+        slots.iter().map(|slot| slot.due.end(daily.zone()).to_string()).collect();
     // On the 30th, 02:30 does not exist and becomes 03:30.
     assert_eq!(instants, ["2031-03-29T01:30:00Z", "2031-03-30T01:30:00Z", "2031-03-31T00:30:00Z"]);
 }
@@ -88,6 +87,45 @@ fn a_late_completion_continues_in_the_future() {
         panic!("a daily series goes on");
     };
     assert_eq!((next, skipped.len()), (local("2031-01-02T09:00:00"), 0));
+}
+
+#[test]
+fn slots_of_days_are_past_when_their_day_has_ended() {
+    let day = |text: &str| text.parse::<Date>().unwrap();
+    let series = |draft: RuleDraft, first: &str, time_zone: &str| {
+        Series::new(draft.build().unwrap(), Anchor::Day(day(first)), zone(time_zone))
+    };
+    let check = |draft: RuleDraft, slot: &str, now: &str, expected: &str, skipped: usize| {
+        let daily = series(draft, "2031-03-28", "Europe/Paris");
+        let now = now.parse().unwrap();
+        let slot = day(slot).to_datetime(Time::midnight());
+        match daily.successor(slot, now, now, 1, &[]) {
+            Successor::Next { slot: next, due, skipped: passed } => {
+                assert_eq!(next, day(expected).to_datetime(Time::midnight()), "{now}");
+                assert_eq!((due, passed.len()), (Due::On(day(expected)), skipped), "{now}");
+            }
+            Successor::Ended => panic!("a daily series goes on"),
+        }
+    };
+    let daily = every(Frequency::Daily);
+    // In the evening of the day itself, and after midnight in Paris, where 31 March has begun.
+    check(daily.clone(), "2031-03-28", "2031-03-28T20:00:00Z", "2031-03-29", 0);
+    check(daily.clone(), "2031-03-28", "2031-03-30T21:59:59Z", "2031-03-30", 1);
+    check(daily.clone(), "2031-03-28", "2031-03-30T22:00:00Z", "2031-03-31", 2);
+    // Far beyond the skipped slots that are listed.
+    check(daily.clone(), "2031-03-28", "2032-03-28T20:00:00Z", "2032-03-28", SKIPPED_SLOTS_MAX);
+    let step = RuleDraft { catch_up: Some(CatchUp::OneStep), ..daily.clone() };
+    check(step, "2031-03-28", "2031-04-30T22:00:00Z", "2031-03-29", 0);
+    let completion = RuleDraft { basis: Some(Basis::Completion), ..daily };
+    // Completed on 1 April in Paris.
+    check(completion, "2031-03-28", "2031-03-31T22:00:00Z", "2031-04-02", 0);
+    let monthly = series(every(Frequency::Monthly), "2031-01-31", "UTC");
+    let slots: Vec<_> = monthly.preview(3).iter().map(|slot| slot.due).collect();
+    let expected = ["2031-01-31", "2031-02-28", "2031-03-31"].map(|text| Due::On(day(text)));
+    assert_eq!(slots, expected);
+    let timed = RuleDraft { rrule: Some("FREQ=DAILY;BYHOUR=9".to_owned()), ..RuleDraft::default() };
+    let refused = series(timed, "2031-01-31", "UTC").validate().unwrap_err();
+    assert_eq!(refused.code(), "malformed");
 }
 
 #[test]

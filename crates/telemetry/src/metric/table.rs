@@ -154,6 +154,8 @@ table! {
         "Reminders that came due";
     reminders_missed: Counter [] "rondo_reminders_missed_total" BRIDGE
         "Reminders recorded as missed, since they were due too long ago";
+    tasks_derived: Counter [] "rondo_tasks_derived_total" BRIDGE
+        "Tasks whose instants newer time zone data have moved";
     reminders_due: Gauge [] "rondo_reminders_due" BRIDGE
         "Reminders that are due and have not fired; counted up to 10,000";
     reminder_lateness: Histogram [] "rondo_reminder_lateness_seconds" BRIDGE

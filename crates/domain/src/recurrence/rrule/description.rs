@@ -97,7 +97,7 @@ impl Rrule {
 
     /// The time of day, unless the rule leaves all of it to its anchor.
     fn time_words(&self, anchor: DateTime) -> String {
-        if self.hour.is_none() && self.minute.is_none() && self.second.is_none() {
+        if !self.names_time() {
             return String::new();
         }
         let time = self.time(anchor.time());
