@@ -28,6 +28,7 @@ pub enum EventType {
     TaskReopened,
     TaskSkipped,
     TaskDeleted,
+    TaskRestored,
     ListCreated,
     ListUpdated,
     ListDeleted,
@@ -145,13 +146,14 @@ pub const EVENTS: &[EventFacts] = &[
     change(EventType::TaskSkipped, "task.skipped"),
     EventFacts {
         members: &[
-            // Deleted by its user, or withdrawn because its predecessor was reopened.
+            // Deleted by its user, or withdrawn because its predecessor was reopened or is there again.
             Member::new("reason", Kind::Words(&["deleted", "withdrawn"])),
             // Only for an occurrence.
             Member::optional("scope", Kind::Words(EditScope::WORDS)),
         ],
         ..change(EventType::TaskDeleted, "task.deleted")
     },
+    change(EventType::TaskRestored, "task.restored"),
     list_change(EventType::ListCreated, "list.created"),
     list_change(EventType::ListUpdated, "list.updated"),
     EventFacts {
