@@ -65,7 +65,7 @@ impl UndoToken {
     /// # Errors
     /// `malformed`.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        let id = |text| number(text).filter(|id| (1..=ID_MAX).contains(id));
+        let id = |text: &str| number(text).filter(|id| (1..=ID_MAX).contains(id));
         let part = |text: &str| match text.split_once('-') {
             Some((change, task)) => Some(Part { change: id(change)?, created: Some(id(task)?) }),
             None => Some(Part { change: id(text)?, created: None }),
