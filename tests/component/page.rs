@@ -59,7 +59,7 @@ async fn the_examples_of_the_page_about_tasks() {
     let stage = Stage::new().await;
     let user = stage.user("ada@example.org").await;
     // The page has the token of the response before.
-    let mut token = None;
+    let mut token: Option<String> = None;
     for Example { method, path, mut body, status, answer } in examples {
         if let (Some(body), true) = (&mut body, path.ends_with("/undo")) {
             body["token"] = token.take().expect("a token").into();

@@ -184,7 +184,10 @@ async fn the_trash_has_pages_and_a_key_restores_once() {
     let first = send().await.expect("an answer").expect(200);
     delete(&user, &format!("/api/tasks/{}", ids[0]), 204).await;
     let second = send().await.expect("an answer").expect(200);
-    assert_eq!((second.json(), second.header("idempotency-replayed")), (first.json(), Some("true")));
+    assert_eq!(
+        (second.json(), second.header("idempotency-replayed")),
+        (first.json(), Some("true"))
+    );
     assert_eq!(get(&user, "/api/tasks").await, json!([]));
 }
 

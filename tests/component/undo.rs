@@ -90,7 +90,13 @@ async fn settle(stage: &Stage) -> Vec<String> {
 }
 
 /// Undoes a change, does it again and undoes it again; what the user sees and the series are as they were each time.
-async fn back_and_forth(stage: &Stage, user: &User, method: Method, path: &str, body: Option<Value>) {
+async fn back_and_forth(
+    stage: &Stage,
+    user: &User,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) {
     settle(stage).await;
     let before = (seen(user).await, slots(stage).await);
     let changed = send(user, method.clone(), path, body.as_ref()).await;
@@ -100,8 +106,13 @@ async fn back_and_forth(stage: &Stage, user: &User, method: Method, path: &str, 
     assert_ne!(before.0, after.0, "{method} {path}");
     for expected in [&before, &after, &before, &after, &before] {
         let since = get(user, "/api/changes").await["revision"].as_i64().unwrap();
+        stage.events().await;
         let answer = undo(user, &token).await.expect(200);
-        assert_eq!((&seen(user).await, &slots(stage).await), (&expected.0, &expected.1), "{method} {path}");
+        assert_eq!(
+            (&seen(user).await, &slots(stage).await),
+            (&expected.0, &expected.1),
+            "{method} {path}"
+        );
         // Each task that is put back has a revision and an event of its own.
         let results = answer.json()["results"].as_array().unwrap().len();
         let last = since + i64::try_from(results).unwrap();
@@ -131,39 +142,64 @@ async fn every_change_is_undone_and_done_again() {
     )
     .await;
     post(&user, &path(&task, "/reminders"), &json!({"offset": "PT2H"})).await.expect(201);
-    let other = create(&user, &json!({"title": "other", "tags": ["work"], "list_id": list["id"]})).await;
+    let other =
+        create(&user, &json!({"title": "other", "tags": ["work"], "list_id": list["id"]})).await;
     let color = json!({"color": "#3366ff"});
     send(&user, Method::PUT, "/api/tags/home", Some(&color)).await.expect(200);
     let (patch, put) = (Method::PATCH, Method::PUT);
     for (method, path, body) in [
         (Method::POST, "/api/tasks".to_owned(), Some(json!({"title": "new", "uid": "new"}))),
         (Method::POST, "/api/quick-add".to_owned(), Some(json!({"text": "new tomorrow #home"}))),
-        (patch.clone(), path(&task, ""), Some(json!({"title": "Mend it", "tags": [], "priority": null}))),
+        (
+            patch.clone(),
+            path(&task, ""),
+            Some(json!({"title": "Mend it", "tags": [], "priority": null})),
+        ),
         (patch.clone(), path(&task, ""), Some(json!({"due_date": "2061-03-01T09:00:00Z"}))),
         (patch.clone(), path(&task, ""), Some(json!({"reminder_offset": null}))),
-        (patch.clone(), path(&other, ""), Some(json!({"due_date": "2061-03-01T09:00:00Z", "reminder_offset": "PT1H"}))),
-        (patch.clone(), path(&task, ""), Some(json!({"status": "in_progress", "list_id": list["id"]}))),
+        (
+            patch.clone(),
+            path(&other, ""),
+            Some(json!({"due_date": "2061-03-01T09:00:00Z", "reminder_offset": "PT1H"})),
+        ),
+        (
+            patch.clone(),
+            path(&task, ""),
+            Some(json!({"status": "in_progress", "list_id": list["id"]})),
+        ),
         (put.clone(), path(&task, ""), Some(json!({"title": "Mend it"}))),
         (Method::POST, path(&task, "/complete"), None),
-        (Method::POST, path(&task, "/move"), Some(json!({"list_id": list["id"], "after": other["id"]}))),
+        (
+            Method::POST,
+            path(&task, "/move"),
+            Some(json!({"list_id": list["id"], "after": other["id"]})),
+        ),
         (Method::DELETE, path(&task, ""), None),
         (put.clone(), "/api/tags/work".to_owned(), Some(json!({"name": "Office"}))),
         (put.clone(), "/api/tags/home".to_owned(), Some(json!({"name": "work", "color": null}))),
         (put.clone(), "/api/tags/work".to_owned(), Some(json!({"name": "home"}))),
         (Method::DELETE, "/api/tags/home".to_owned(), None),
-        (Method::POST, "/api/tasks/batch".to_owned(), Some(json!({"operations": [
-            {"op": "create", "task": {"title": "d"}},
-            {"op": "patch", "id": task["id"], "task": {"title": "a"}},
-            {"op": "patch", "id": task["id"], "task": {"priority": "high"}},
-            {"op": "complete", "id": other["id"]},
-            {"op": "move", "id": task["id"], "list_id": list["id"], "before": other["id"]},
-            {"op": "delete", "id": other["id"]},
-        ]}))),
-        (Method::POST, "/api/tasks/batch".to_owned(), Some(json!({"atomic": false, "operations": [
-            {"op": "create", "task": {"title": "d"}},
-            {"op": "patch", "id": task["id"], "task": {"title": ""}},
-            {"op": "complete", "id": task["id"]},
-        ]}))),
+        (
+            Method::POST,
+            "/api/tasks/batch".to_owned(),
+            Some(json!({"operations": [
+                {"op": "create", "task": {"title": "d"}},
+                {"op": "patch", "id": task["id"], "task": {"title": "a"}},
+                {"op": "patch", "id": task["id"], "task": {"priority": "high"}},
+                {"op": "complete", "id": other["id"]},
+                {"op": "move", "id": task["id"], "list_id": list["id"], "before": other["id"]},
+                {"op": "delete", "id": other["id"]},
+            ]})),
+        ),
+        (
+            Method::POST,
+            "/api/tasks/batch".to_owned(),
+            Some(json!({"atomic": false, "operations": [
+                {"op": "create", "task": {"title": "d"}},
+                {"op": "patch", "id": task["id"], "task": {"title": ""}},
+                {"op": "complete", "id": task["id"]},
+            ]})),
+        ),
     ] {
         back_and_forth(&stage, &user, method, &path, body).await;
     }
@@ -243,7 +279,10 @@ async fn what_followed_a_change_goes_with_it() {
         send(&user, patch(), &path(&newest, ""), Some(&json!({"title": "mine"}))).await.expect(200);
         let before = seen(&user).await;
         let refused = undo(&user, &token(&again)).await.expect(412).json();
-        assert_eq!((&refused["code"], &refused["tasks"]), (&json!("changed_since"), &json!([newest["id"]])));
+        assert_eq!(
+            (&refused["code"], &refused["tasks"]),
+            (&json!("changed_since"), &json!([newest["id"]]))
+        );
         assert_eq!(seen(&user).await, before);
         send(&user, Method::DELETE, &path(&newest, "?scope=all"), None).await.expect(204);
         for task in get(&user, "/api/tasks").await.as_array().unwrap() {
@@ -282,15 +321,17 @@ async fn what_has_changed_since_is_named_and_nothing_happens() {
     let token_of_batch = token(&done);
     // Another user's token, or none at all.
     undo(&other, &token_of_batch).await.expect(410);
-    undo(&user, "4711").await.expect(410);
-    undo(&user, "4711-4711").await.expect(410);
-    for bad in ["", "x", "2.1", "0"] {
+    undo(&user, "r4711").await.expect(410);
+    undo(&user, "r4711-4711").await.expect(410);
+    for bad in ["", "x", "4711", "r2.1", "r0"] {
         let problem = undo(&user, bad).await.expect(422).json();
         assert_eq!(problem["errors"][0]["pointer"], "/token");
     }
     let restored = post(&user, &path(&b, "/restore"), &json!({})).await.expect(200);
-    let patched = send(&user, patch(), &path(&c, ""), Some(&json!({"title": "C"}))).await.expect(200);
-    let changed = send(&user, patch(), &path(&d, ""), Some(&json!({"title": "D"}))).await.expect(200);
+    let patched =
+        send(&user, patch(), &path(&c, ""), Some(&json!({"title": "C"}))).await.expect(200);
+    let changed =
+        send(&user, patch(), &path(&d, ""), Some(&json!({"title": "D"}))).await.expect(200);
     let before = (seen(&user).await, get(&user, "/api/changes").await);
     stage.events().await;
     let refused = undo(&user, &token_of_batch).await.expect(412).json();
@@ -307,11 +348,13 @@ async fn what_has_changed_since_is_named_and_nothing_happens() {
 
     // A reminder that was added since; a task that was deleted for good; a uid that was taken.
     let task = create(&user, &json!({"title": "e", "uid": "mine"})).await;
-    let changed = send(&user, patch(), &path(&task, ""), Some(&json!({"title": "E"}))).await.expect(200);
+    let changed =
+        send(&user, patch(), &path(&task, ""), Some(&json!({"title": "E"}))).await.expect(200);
     let reminder = json!({"remind_at": "2061-01-01T09:00:00Z"});
     let reminder = post(&user, &path(&task, "/reminders"), &reminder).await.expect(201).json();
     undo(&user, &token(&changed)).await.expect(412);
-    let gone = send(&user, Method::DELETE, &format!("/api/reminders/{}", reminder["id"]), None).await;
+    let gone =
+        send(&user, Method::DELETE, &format!("/api/reminders/{}", reminder["id"]), None).await;
     gone.expect(204);
     undo(&user, &token(&changed)).await.expect(200);
     let deleted = token(&send(&user, Method::DELETE, &path(&task, ""), None).await.expect(204));
@@ -332,7 +375,8 @@ async fn a_change_can_be_undone_for_an_hour_and_once_with_a_key() {
     let made = post(&user, "/api/tasks", &json!({"title": "a"})).await.expect(201);
     let task = made.json();
     let rename = async |title: &str| {
-        let renamed = send(&user, patch(), &path(&task, ""), Some(&json!({ "title": title }))).await;
+        let renamed =
+            send(&user, patch(), &path(&task, ""), Some(&json!({ "title": title }))).await;
         renamed.expect(200)
     };
     let aged = async |minutes: i32| {
@@ -355,18 +399,25 @@ async fn a_change_can_be_undone_for_an_hour_and_once_with_a_key() {
     };
     let first = with_key(token(&renamed)).await.expect("an answer").expect(200);
     let second = with_key(token(&renamed)).await.expect("an answer").expect(200);
-    assert_eq!((first.json(), second.header("idempotency-replayed")), (second.json(), Some("true")));
-    with_key("4711".to_owned()).await.expect("an answer").expect(422);
+    assert_eq!(
+        (first.json(), second.header("idempotency-replayed")),
+        (second.json(), Some("true"))
+    );
+    with_key("r4711".to_owned()).await.expect("an answer").expect(422);
     // What changes nothing has no token.
     let unchanged = send(&user, patch(), &path(&task, ""), Some(&json!({"title": "a"}))).await;
     assert_eq!(unchanged.expect(200).header("undo-token"), None);
     let list = post(&user, "/api/lists", &json!({"name": "a"})).await.expect(201);
     assert_eq!(list.header("undo-token"), None);
     // Places that others have taken since.
-    let [b, c] = [create(&user, &json!({"title": "b"})).await, create(&user, &json!({"title": "c"})).await];
+    let [b, c] =
+        [create(&user, &json!({"title": "b"})).await, create(&user, &json!({"title": "c"})).await];
     let moved = post(&user, &path(&b, "/move"), &json!({})).await.expect(200);
     let place = "UPDATE tasks SET position = $1 WHERE id = $2";
-    session.execute(place, &[&b["position"].as_str(), &task["id"].as_i64()]).await.expect("a position");
+    session
+        .execute(place, &[&b["position"].as_str(), &task["id"].as_i64()])
+        .await
+        .expect("a position");
     undo(&user, &token(&moved)).await.expect(200);
     let order = get(&user, "/api/tasks?sort_by=position&sort_order=asc").await;
     let order: Vec<_> = order.as_array().unwrap().iter().map(|task| task["id"].clone()).collect();
@@ -411,7 +462,8 @@ async fn random_changes_and_undos_agree_with_a_model() {
             if !done.is_empty() && random.random_bool(0.4) {
                 // Mostly a late one.
                 let last = done.len() - 1;
-                let choice = if random.random_bool(0.7) { last } else { random.random_range(0..=last) };
+                let choice =
+                    if random.random_bool(0.7) { last } else { random.random_range(0..=last) };
                 let change = done.remove(choice);
                 let outrun: Vec<_> =
                     change.own.iter().filter(|id| changed_in[id] != change.step).collect();
@@ -455,7 +507,9 @@ async fn random_changes_and_undos_agree_with_a_model() {
         for change in feed["changes"].as_array().unwrap() {
             match change["task_id"].as_i64() {
                 Some(id) => followed.remove(&id),
-                None => followed.insert(change["task"]["id"].as_i64().unwrap(), change["task"].clone()),
+                None => {
+                    followed.insert(change["task"]["id"].as_i64().unwrap(), change["task"].clone())
+                }
             };
         }
         assert_eq!(followed, by_id(&user).await, "seed {seed}");
@@ -485,7 +539,9 @@ async fn write(user: &User, random: &mut StdRng, ids: &[i64], trashed: &[i64]) -
     let title = format!("task {}", random.random_range(0..1_000));
     let some = |ids: &[i64], random: &mut StdRng| ids[random.random_range(0..ids.len())];
     if ids.len() < 3 {
-        return post(user, "/api/tasks", &json!({ "title": title, "tags": ["a"] })).await.expect(201);
+        return post(user, "/api/tasks", &json!({ "title": title, "tags": ["a"] }))
+            .await
+            .expect(201);
     }
     let (one, two) = (some(ids, random), some(ids, random));
     let operation = |kind: u32| match kind {
@@ -511,7 +567,8 @@ async fn write(user: &User, random: &mut StdRng, ids: &[i64], trashed: &[i64]) -
         }
         8 => {
             let (from, to) = if random.random_bool(0.5) { ("a", "b") } else { ("b", "a") };
-            send(user, Method::PUT, &format!("/api/tags/{from}"), Some(&json!({ "name": to }))).await
+            send(user, Method::PUT, &format!("/api/tags/{from}"), Some(&json!({ "name": to })))
+                .await
         }
         _ => post(user, "/api/tasks", &json!({ "title": title, "tags": ["b"] })).await.expect(201),
     }

@@ -179,7 +179,8 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     prepare(operation, client, owner).await;
     if operation.id.starts_with("undo") {
         let body = json!({"token": change(client, owner, "one").await});
-        let undo = || operation.ask_with(client, &path, &body).header("idempotency-key", "undo");
+        let undo =
+            || operation.ask_with(client, &path, &body).header("idempotency-key", &operation.id);
         for _ in 0..2 {
             note(&sent(undo()).await);
         }
@@ -231,7 +232,11 @@ async fn prepare(operation: &Operation, client: &Client, owner: &Owner) {
         }
         // The last task stays where it is when it moves to the end.
         "moveTask" => {
-            client.post("/api/tasks", &json!({"title": "last"})).await.expect("an answer").expect(201);
+            client
+                .post("/api/tasks", &json!({"title": "last"}))
+                .await
+                .expect("an answer")
+                .expect(201);
         }
         // More than a page of one.
         "listTrash" => {

@@ -117,7 +117,7 @@ impl Operation {
             "createReminder" => json!({"offset": "PT5M"}),
             "snoozeReminder" => json!({"for": "PT10M"}),
             // No change has this revision yet.
-            "undo" => json!({"token": "9007199254740991"}),
+            "undo" => json!({"token": "r9007199254740991"}),
             "previewRecurrence" => json!({"recurrence_rule": {"frequency": "daily"}, "count": 1}),
             "createWebhook" => json!({"url": HOOK, "events": ["series.ended"]}),
             "changeWebhook" => json!({"enabled": false}),

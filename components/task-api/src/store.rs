@@ -42,8 +42,7 @@ impl Store {
     pub fn task(&self, user: i64, task: i64) -> Result<Option<Answer>, DatabaseError> {
         let parameters = [int(user), int(task)];
         let row = self.0.query_optional(include_str!("sql/task.sql"), &parameters)?;
-        row.map(|mut row| Ok(Answer::read(row.int("revision")?, row.text("answer")?)))
-            .transpose()
+        row.map(|mut row| Ok(Answer::read(row.int("revision")?, row.text("answer")?))).transpose()
     }
 
     /// The name of the user's zone, the default of their tasks.

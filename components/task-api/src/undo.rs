@@ -36,9 +36,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         }
         "replayed" => Ok(idempotency::mark(Response::json(200, row.text("answer")?))),
         "key_reused" => Err(idempotency::reused()),
-        "changed_since" => {
-            Err(Refusal::new(ProblemCode::ChangedSince).tasks(row.json("answer")?))
-        }
+        "changed_since" => Err(Refusal::new(ProblemCode::ChangedSince).tasks(row.json("answer")?)),
         "uid_taken" => {
             let other = Answer::of(row.text("answer")?);
             Err(Refusal::new(ProblemCode::UidTaken).header("location", location(user, &other)))

@@ -21,6 +21,9 @@ pub const UNDO_TASKS_MAX: i64 = 1_000;
 /// How long a deleted task can be restored, in days.
 pub const TRASH_DAYS: u16 = 30;
 
+/// What a token begins with, so that nobody takes it for a number.
+pub const PREFIX: &str = "r";
+
 /// A change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
@@ -71,7 +74,9 @@ impl UndoToken {
             None => Some(Part { change: id(text)?, created: None }),
         };
         // One more than allowed shows that there are too many.
-        let parts: Option<Vec<Part>> = text.split('.').take(OPERATIONS_MAX + 1).map(part).collect();
+        let parts = text.strip_prefix(PREFIX).and_then(|text| {
+            text.split('.').take(OPERATIONS_MAX + 1).map(part).collect::<Option<Vec<Part>>>()
+        });
         let parts = parts.filter(|parts| {
             let ascends = parts.windows(2).all(|pair| pair[0].change < pair[1].change);
             parts.len() <= OPERATIONS_MAX && ascends
@@ -90,7 +95,7 @@ impl UndoToken {
 impl fmt::Display for UndoToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "." };
+            let separator = if index == 0 { PREFIX } else { "." };
             write!(f, "{separator}{part}")?;
         }
         Ok(())
@@ -116,16 +121,38 @@ mod tests {
 
     #[test]
     fn tokens() {
-        for good in ["1", "17-42", "17-42.18.20-43", "9007199254740991"] {
+        for good in ["r1", "r17-42", "r17-42.18.20-43", "r9007199254740991"] {
             assert_eq!(UndoToken::parse(good).unwrap().to_string(), good);
         }
         for bad in [
-            "", ".", "0", "1.", ".1", "1..2", "-1", "1-", "1-2-3", "+1", "1-0", "x", "2.1", "1.1",
-            " 1", "9007199254740992", "1\u{661}",
+            "",
+            "r",
+            "1",
+            "r.",
+            "r0",
+            "r1.",
+            "r.1",
+            "r1..2",
+            "r-1",
+            "r1-",
+            "r1-2-3",
+            "r+1",
+            "r1-0",
+            "rx",
+            "r2.1",
+            "r1.1",
+            "r 1",
+            "r1.r2",
+            "R1",
+            "r9007199254740992",
+            "r1\u{661}",
         ] {
             assert!(UndoToken::parse(bad).is_err(), "{bad:?}");
         }
-        let many = |count: usize| (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(".");
+        let many = |count: usize| {
+            let parts: Vec<_> = (1..=count).map(|n| n.to_string()).collect();
+            format!("r{}", parts.join("."))
+        };
         assert!(UndoToken::parse(&many(OPERATIONS_MAX)).is_ok());
         assert!(UndoToken::parse(&many(OPERATIONS_MAX + 1)).is_err());
     }
@@ -134,7 +161,7 @@ mod tests {
     fn tokens_of_several_changes() {
         assert_eq!(UndoToken::joined([]), None);
         let token = UndoToken::joined([UndoToken::creation(7, 42), UndoToken::change(8)]).unwrap();
-        assert_eq!(token.to_string(), "7-42.8");
+        assert_eq!(token.to_string(), "r7-42.8");
         let expected = json!([{"change": 7, "task": 42}, {"change": 8, "task": null}]);
         assert_eq!(token.to_json(), expected);
     }
@@ -145,13 +172,13 @@ mod tests {
             let read = parse_body(body.as_object().unwrap());
             read.map_err(|errors| (errors[0].pointer.clone(), errors[0].code.to_string()))
         };
-        assert_eq!(read(json!({"token": "7"})), Ok(UndoToken::change(7)));
+        assert_eq!(read(json!({"token": "r7"})), Ok(UndoToken::change(7)));
         for (body, pointer, code) in [
             (json!({}), "/token", "required"),
             (json!({"token": null}), "/token", "required"),
             (json!({"token": 7}), "/token", "malformed"),
-            (json!({"token": "7a"}), "/token", "malformed"),
-            (json!({"token": "7", "more": 1}), "/more", "unknown_member"),
+            (json!({"token": "r7a"}), "/token", "malformed"),
+            (json!({"token": "r7", "more": 1}), "/more", "unknown_member"),
         ] {
             assert_eq!(read(body), Err((pointer.to_owned(), code.to_owned())));
         }

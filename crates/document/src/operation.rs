@@ -149,9 +149,7 @@ impl Operation {
         answer["headers"] = ["X-Request-Id"]
             .iter()
             .chain(headers)
-            .map(|name| {
-                ((*name).to_owned(), header(name))
-            })
+            .map(|name| ((*name).to_owned(), header(name)))
             .collect::<Map<_, _>>()
             .into();
         self.answers.insert(status, answer);

@@ -1,6 +1,7 @@
 //! Deleted tasks, and undo.
 
 use rondo_contract::batch_body::OPERATIONS_MAX;
+use rondo_contract::undo_token::PREFIX;
 use serde_json::{Value, json};
 
 use super::task::{answered_task, task_example};
@@ -12,9 +13,9 @@ pub fn token() -> Value {
     json!({
         "type": "string",
         "minLength": 1,
-        "maxLength": OPERATIONS_MAX * (2 * ID_DIGITS + 2),
-        "pattern": r"^[1-9][0-9]{0,15}(-[1-9][0-9]{0,15})?(\.[1-9][0-9]{0,15}(-[1-9][0-9]{0,15})?)*$",
-        "examples": ["17"],
+        "maxLength": PREFIX.len() + OPERATIONS_MAX * (2 * ID_DIGITS + 2),
+        "pattern": r"^r[1-9][0-9]{0,15}(-[1-9][0-9]{0,15})?(\.[1-9][0-9]{0,15}(-[1-9][0-9]{0,15})?)*$",
+        "examples": ["r17"],
     })
 }
 
@@ -35,7 +36,7 @@ pub fn undo() -> Value {
         json!({"token": described(token(), "The `Undo-Token` of the response to the change.")}),
         &["token"],
     );
-    schema["examples"] = json!([{"token": "17"}]);
+    schema["examples"] = json!([{"token": "r17"}]);
     schema
 }
 
