@@ -167,7 +167,7 @@ BEGIN
 END $$;
 
 -- Deletes a task in the trash for good. It changes no task and so takes no revision. Outcomes: deleted; not_found.
-CREATE FUNCTION trash_delete(p_user bigint, p_id bigint) RETURNS TABLE (outcome text)
+CREATE FUNCTION task_purge(p_user bigint, p_id bigint) RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     DELETE FROM trash x WHERE x.task_id = p_id AND x.user_id = p_user;
@@ -186,7 +186,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 GRANT SELECT ON trash TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION task_restore, trash_delete TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION task_restore, task_purge TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION trash_retain TO rondo_bridge;
 
 RESET ROLE;

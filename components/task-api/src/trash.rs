@@ -31,7 +31,7 @@ pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
 pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let values = [int(user), int(task)];
-    let mut row = Store::open()?.0.query_one(include_str!("sql/trash_delete.sql"), &values)?;
+    let mut row = Store::open()?.0.query_one(include_str!("sql/task_purge.sql"), &values)?;
     match row.text("outcome")?.as_str() {
         "deleted" => Ok(Response::empty(204)),
         _ => Err(Refusal::not_found()),

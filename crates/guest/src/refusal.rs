@@ -11,7 +11,7 @@ pub struct Refusal {
     code: ProblemCode,
     detail: Option<String>,
     errors: Vec<FieldError>,
-    tasks: Vec<i64>,
+    tasks: Option<Box<[i64]>>,
     headers: Vec<(&'static str, String)>,
     cause: Option<String>,
 }
@@ -23,7 +23,7 @@ impl Refusal {
             code,
             detail: None,
             errors: Vec::new(),
-            tasks: Vec::new(),
+            tasks: None,
             headers: Vec::new(),
             cause: None,
         }
@@ -70,7 +70,7 @@ impl Refusal {
     /// Names the tasks that the refusal is about.
     #[must_use]
     pub fn tasks(mut self, tasks: Vec<i64>) -> Self {
-        self.tasks = tasks;
+        self.tasks = Some(tasks.into());
         self
     }
 
@@ -117,7 +117,7 @@ impl Refusal {
         let problem = Problem::new(self.code)
             .with_detail(self.detail)
             .with_errors(self.errors)
-            .with_tasks(self.tasks)
+            .with_tasks(self.tasks.unwrap_or_default().into())
             .with_request_id(request_id);
         (problem, self.headers)
     }
