@@ -259,6 +259,7 @@ DECLARE
     changed tasks;
     body text;
     refused text;
+    others jsonb;
 BEGIN
     begun := write_begin(p_user, 1, p_request, p_key, p_hash);
     IF begun.outcome IS NOT NULL THEN
@@ -292,6 +293,7 @@ BEGIN
         RETURN QUERY SELECT 'unchanged', before.revision, body;
         RETURN;
     END IF;
+    others := undo_others(before, p_event, p_series);
     UPDATE tasks SET
         given = p_task,
         series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
@@ -299,6 +301,7 @@ BEGIN
         updated_at = at, revision = taken
     WHERE id = p_id
     RETURNING * INTO changed;
+    PERFORM undo_keep(before, changed, p_series <> 'keep');
     IF changed.search_text <> before.search_text THEN
         PERFORM task_search_set(changed, p_task -> 'search_pieces');
     END IF;
@@ -318,6 +321,9 @@ BEGIN
     END IF;
     IF p_event = 'task.reopened' THEN
         PERFORM successor_withdraw(p_user, p_id, at, p_trace);
+    END IF;
+    IF others IS NOT NULL THEN
+        PERFORM undo_keep_others(p_user, taken, at, others);
     END IF;
     IF p_series = 'start' THEN
         -- The successor in the previous series does not prevent one in this series.
@@ -376,6 +382,7 @@ BEGIN
                      zone_data = p_next ->> 'zone_data', slot = next_slot, updated_at = at, revision = taken
     WHERE id = p_id
     RETURNING * INTO changed;
+    PERFORM undo_keep(before, changed, false);
     UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
     INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
     SELECT before.series_id, p_user, passed.slot, before.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
@@ -423,7 +430,6 @@ DECLARE
     at timestamptz;
     before tasks;
     refused text;
-    search_keys bigint[];
 BEGIN
     taken := revision_take(p_user, 1);
     IF taken IS NULL THEN
@@ -441,17 +447,8 @@ BEGIN
         RETURN;
     END IF;
     at := clock_timestamp();
-    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = p_id);
-    PERFORM task_remove(before, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', p_trace);
-    IF before.series_id IS NOT NULL AND before.status <> 'completed' THEN
-        IF p_scope = 'this' THEN
-            UPDATE occurrences SET deleted_task = to_jsonb(before)
-                || jsonb_build_object('search_keys', search_keys)
-            WHERE task_id = p_id AND series_id = before.series_id;
-        ELSE
-            PERFORM series_stop(p_user, before.series_id, p_id, taken, at, before.representation, p_trace);
-        END IF;
-    END IF;
+    PERFORM undo_keep_discarded(before, taken, taken, at);
+    PERFORM task_discard(before, p_scope, taken, at, p_trace);
     RETURN QUERY SELECT 'deleted', taken;
 END $$;
 
@@ -715,10 +712,7 @@ BEGIN
     FOR t IN SELECT * FROM tasks WHERE user_id = p_user AND list_id = p_id ORDER BY revision LOOP
         taken := revision_take(p_user, 1);
         IF p_tasks = 'delete' THEN
-            PERFORM task_remove(t, taken, at, ',"reason":"deleted","scope":"all"', p_trace);
-            IF t.series_id IS NOT NULL AND t.status <> 'completed' THEN
-                PERFORM series_stop(p_user, t.series_id, t.id, taken, at, t.representation, p_trace);
-            END IF;
+            PERFORM task_discard(t, 'all', taken, at, p_trace);
         ELSE
             UPDATE tasks SET list_id = NULL, updated_at = at, revision = taken WHERE id = t.id RETURNING * INTO t;
             PERFORM emit('task.updated', p_user, t.id, taken, at, '', t.representation, p_trace);

@@ -13,6 +13,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     begun record;
     at timestamptz;
+    before tasks;
     moved tasks;
     body text;
     outcome text := 'moved';
@@ -46,8 +47,10 @@ BEGIN
     END IF;
     at := clock_timestamp();
     IF outcome = 'moved' THEN
+        before := moved;
         UPDATE tasks SET list_id = p_list, position = p_position, updated_at = at, revision = begun.revision
         WHERE id = p_id RETURNING * INTO moved;
+        PERFORM undo_keep(before, moved, false);
         body := moved.representation;
         PERFORM emit('task.updated', p_user, p_id, begun.revision, at, '', body, p_trace);
     END IF;

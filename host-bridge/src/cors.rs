@@ -18,7 +18,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const SENT: &str =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent";
 /// Response headers that a script may read, beside the safelisted ones.
-const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Retry-After";
+const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Undo-Token, Retry-After";
 /// How long browsers may cache a preflight, in seconds. None caches longer than a day.
 const KEPT_S: &str = "86400";
 

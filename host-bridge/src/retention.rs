@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rondo_contract::undo_token::{TRASH_DAYS, UNDO_MINUTES};
 use rondo_contract::webhook::DELIVERY_DAYS;
 use rondo_database::Database;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ const AUDIT: &str = include_str!("../sql/audit_retain.sql");
 const DELETIONS: &str = include_str!("../sql/deletions_retain.sql");
 const IDEMPOTENCY: &str = include_str!("../sql/idempotency_retain.sql");
 const REFRESH_TOKENS: &str = include_str!("../sql/refresh_tokens_retain.sql");
+const TRASH: &str = include_str!("../sql/trash_retain.sql");
+const UNDO: &str = include_str!("../sql/undo_retain.sql");
 const WEBHOOK_DELIVERIES: &str = include_str!("../sql/webhook_deliveries_retain.sql");
 
 /// Runs until `shutdown`; audit entries are kept for `audit_days`.
@@ -50,6 +53,8 @@ pub async fn sweep(database: &Database, audit_days: i32) -> anyhow::Result<()> {
         (ACCOUNTS, &[ACCOUNT_MAIL_DAYS, BATCH_ROWS_MAX][..]),
         (WEBHOOK_DELIVERIES, &[i32::from(DELIVERY_DAYS), BATCH_ROWS_MAX][..]),
         (REFRESH_TOKENS, &[BATCH_ROWS_MAX][..]),
+        (TRASH, &[i32::from(TRASH_DAYS), BATCH_ROWS_MAX][..]),
+        (UNDO, &[i32::from(UNDO_MINUTES), BATCH_ROWS_MAX][..]),
     ] {
         loop {
             let retain =

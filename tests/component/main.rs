@@ -15,4 +15,6 @@ mod order;
 mod page;
 mod recurrence;
 mod session;
+mod trash;
+mod undo;
 mod webhook;

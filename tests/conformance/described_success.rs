@@ -53,8 +53,14 @@ async fn every_success_is_reached() {
         if ENDS_SESSIONS.contains(&operation.id.as_str()) {
             owner.user = story::login(&up.http(), EMAIL).await;
         }
-        const TAKES_AWAY: [&str; 5] =
-            ["deleteApiToken", "deleteFilter", "deleteList", "deleteWebhook", "resetPassword"];
+        const TAKES_AWAY: [&str; 6] = [
+            "deleteApiToken",
+            "deleteFilter",
+            "deleteList",
+            "deleteTrashedTask",
+            "deleteWebhook",
+            "resetPassword",
+        ];
         if TAKES_AWAY.iter().any(|id| operation.id.starts_with(id)) {
             owner = Owner::of(owner.user).await;
         }
@@ -170,7 +176,15 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
         })
         .await;
     }
-    if operation.takes_key {
+    prepare(operation, client, owner).await;
+    if operation.id.starts_with("undo") {
+        let body = json!({"token": change(client, owner, "one").await});
+        let undo =
+            || operation.ask_with(client, &path, &body).header("idempotency-key", &operation.id);
+        for _ in 0..2 {
+            note(&sent(undo()).await);
+        }
+    } else if operation.takes_key {
         for _ in 0..2 {
             note(&sent(asked().header("idempotency-key", &operation.id)).await);
         }
@@ -204,6 +218,39 @@ async fn ask(operation: &Operation, owner: &Owner, note: &mut impl FnMut(&Respon
     if operation.successes.iter().any(|(status, _)| *status == 304) {
         note(&sent(asked().header("if-none-match", "*")).await);
     }
+}
+
+/// Makes an operation change something.
+async fn prepare(operation: &Operation, client: &Client, owner: &Owner) {
+    let task = format!("/api/tasks/{}", owner.task);
+    match operation.id.trim_end_matches("Own") {
+        "reopenTask" | "reopenTaskByPatch" => {
+            sent(client.request(Method::POST, &format!("{task}/complete"))).await.expect(200);
+        }
+        "restoreTask" => {
+            sent(client.request(Method::DELETE, &task)).await.expect(204);
+        }
+        // The last task stays where it is when it moves to the end.
+        "moveTask" => {
+            client
+                .post("/api/tasks", &json!({"title": "last"}))
+                .await
+                .expect("an answer")
+                .expect(201);
+        }
+        // More than a page of one.
+        "listTrash" => {
+            sent(client.request(Method::DELETE, &task)).await.expect(204);
+        }
+        _ => {}
+    }
+}
+
+/// Changes the owner's task, and returns the token of that.
+async fn change(client: &Client, owner: &Owner, title: &str) -> String {
+    let path = format!("/api/tasks/{}", owner.task);
+    let changed = client.patch(&path, &json!({"title": title})).await.expect("an answer");
+    changed.expect(200).header("undo-token").expect("a token").to_owned()
 }
 
 /// The link of a mail that an operation is about.

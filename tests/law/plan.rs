@@ -196,6 +196,8 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         case("lists", &format!("NULL, NULL, {LIMIT}"), LISTS_PER_USER, BESIDES),
         case("lists", &format!("false, 'a0', {LIMIT}"), LISTS_PER_USER, BESIDES),
         case("list", "1", 1, 0),
+        case("trash", &format!("NULL, {LIMIT}, 30"), BESIDES, BESIDES),
+        case("trash", &format!("9000, {LIMIT}, 30"), BESIDES, BESIDES),
         // Candidates of a phrase are checked one by one.
         case("search", &format!("'{}', 1001", pieces("fix the roof")), tasks / 20, 0),
         case("search", &format!("'{}', 1001", pieces("no later than")), 1_001, 0),
@@ -254,7 +256,7 @@ async fn no_list_reads_or_sorts_more_than_needed() {
         .into_iter()
         .filter(|path| path.starts_with("components/task-api") && !seen(path))
         .filter(|path| {
-            ["tasks", "lists", "reminders"]
+            ["tasks", "lists", "reminders", "trash"]
                 .iter()
                 .any(|table| text(path).contains(&format!("FROM {table}")))
         })

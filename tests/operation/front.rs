@@ -200,7 +200,7 @@ async fn web_clients_of_allowed_origins_may_call() {
     let answer = answer.expect("an answer").expect(200);
     assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
     let exposed = answer.header("access-control-expose-headers").expect("what may be read");
-    for name in ["ETag", "Link", "Location", "X-Total-Count", "X-Request-Id", "Retry-After"] {
+    for name in ["ETag", "Link", "Location", "X-Total-Count", "X-Request-Id", "Undo-Token"] {
         assert!(exposed.split(", ").any(|other| other == name), "{name} in {exposed}");
     }
     // Without a proxy, HTTPS is unknown.

@@ -113,9 +113,11 @@ impl Operation {
             }
             "createList" | "replaceList" | "changeList" => json!({"name": "changed"}),
             "quickAdd" => json!({"text": "changed tomorrow"}),
-            "changeTag" => json!({"color": "#336699"}),
+            "changeTag" => json!({"name": "Private", "color": "#336699"}),
             "createReminder" => json!({"offset": "PT5M"}),
             "snoozeReminder" => json!({"for": "PT10M"}),
+            // No change has this revision yet.
+            "undo" => json!({"token": "r9007199254740991"}),
             "previewRecurrence" => json!({"recurrence_rule": {"frequency": "daily"}, "count": 1}),
             "createWebhook" => json!({"url": HOOK, "events": ["series.ended"]}),
             "changeWebhook" => json!({"enabled": false}),
@@ -130,12 +132,13 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A user with a recurring task that has a reminder, a further reminder and a tag, with a list, a filter, an API
-/// token, and a disabled webhook with a delivery.
+/// A user with a recurring task that has a reminder, a further reminder and a tag, with a deleted task, a list, a filter,
+/// an API token, and a disabled webhook with a delivery.
 pub struct Owner {
     pub user: User,
     pub task: i64,
     pub reminder: i64,
+    trashed: i64,
     list: i64,
     filter: i64,
     token: i64,
@@ -178,6 +181,9 @@ impl Owner {
             id(user.client.post(path, &body).await.expect("an answer").expect(201).json())
         };
         let (task, reminder) = task_with_reminder(&user).await;
+        let trashed = made("/api/tasks", json!({"title": "deleted"})).await;
+        let deleted = user.client.delete(&format!("/api/tasks/{trashed}")).await;
+        deleted.expect("an answer").expect(204);
         let list = made("/api/lists", json!({"name": "mine"})).await;
         let filter = made("/api/filters", json!({"name": "mine", "query": ""})).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
@@ -188,7 +194,7 @@ impl Owner {
         disabled.expect("an answer").expect(200);
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
-        Self { user, task, reminder, list, filter, token, webhook, delivery }
+        Self { user, task, reminder, trashed, list, filter, token, webhook, delivery }
     }
 
     /// Replaces the task by a new one with tag and reminder.
@@ -207,6 +213,7 @@ impl Owner {
             .replace("{user_id}", &user_id.to_string())
             .replace("{id}", &self.task.to_string())
             .replace("{reminder_id}", &self.reminder.to_string())
+            .replace("{trashed_id}", &self.trashed.to_string())
             .replace("{list_id}", &self.list.to_string())
             .replace("{filter_id}", &self.filter.to_string())
             .replace("{token_id}", &self.token.to_string())

@@ -83,6 +83,20 @@ def new_task(**members):
     return made and made[0]["id"]
 
 
+def trashed_task():
+    """The id of a deleted task."""
+    task = new_task()
+    if task:
+        ask("DELETE", f"/api/{USER_ID}/tasks/{task}")
+    return task
+
+
+def undo_token():
+    """The token of a change."""
+    changed = ask("PATCH", f"/api/{USER_ID}/tasks/{new_task()}", {"title": "changed"})
+    return changed and changed[1]["undo-token"]
+
+
 def new_reminder():
     made = ask("POST", f"/api/{USER_ID}/tasks/{new_task()}/reminders", {"offset": "PT2H"})
     return made and made[0]["id"]
@@ -191,7 +205,7 @@ def link(path):
 
 def new_path_parameters(parameters):
     """Those of something that exists."""
-    makers = {"id": new_task, "list_id": new_list, "filter_id": new_filter,
+    makers = {"id": new_task, "trashed_id": trashed_task, "list_id": new_list, "filter_id": new_filter,
               "reminder_id": new_reminder, "token_id": new_token, "webhook_id": new_webhook}
     for name, make in makers.items():
         if name in parameters:
@@ -253,6 +267,8 @@ def before_call(context, case, kwargs):
         if operation in ("register", "resetPassword") and chance.random() < 0.9:
             # Most that are made up are guessed easily.
             case.body["password"] = "battery staple"
+        if operation in ("undo", "undoOwn") and chance.random() < 0.9:
+            case.body["token"] = undo_token() or case.body.get("token")
         if isinstance(case.body.get("query"), str) and chance.random() < 0.9:
             # What is made up is hardly ever a query.
             case.body["query"] = chance.choice(["", "status=pending", "due_date_end=%2B7d&sort_by=position"])
@@ -308,6 +324,8 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     # A merge patch of a rule makes sense only together with the stored one.
     r"/recurrence_rule/\w+ (conflict|not_applicable|required)",
     r"/recurrence_pattern conflict",
+    # The changes of a token are in order.
+    r"/token malformed",
     # The user of this run may have no such token, or has used it.
     r"/token invalid_token",
     # What is easily guessed, and what is not the present one.

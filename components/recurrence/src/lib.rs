@@ -87,7 +87,9 @@ impl Cause {
         let is = |member: &str, word: &str| event.task_data.get(member) == Some(&Value::from(word));
         match event.event_type {
             EventType::TaskCompleted => Some(Self::Completed),
-            EventType::TaskCreated if is("status", "completed") => Some(Self::Completed),
+            EventType::TaskCreated | EventType::TaskRestored if is("status", "completed") => {
+                Some(Self::Completed)
+            }
             EventType::TaskDeleted
                 if event.reason.as_deref() == Some("deleted")
                     && event.scope.as_deref() == Some("this")

@@ -1,18 +1,21 @@
 //! Responses with a task.
 
 use rondo_contract::problem::FieldError;
+use rondo_contract::undo_token::UndoToken;
 use rondo_domain::Violation;
 use rondo_guest::Refusal;
 use rondo_guest::http::Response;
 use serde::Deserialize;
 
-use crate::{etag, idempotency};
+use crate::{etag, idempotency, undo_token};
 
 /// A task in the database's representation.
 pub struct Answer {
     pub revision: i64,
     /// JSON.
     pub task: String,
+    /// Of the change that led to it, if it can be undone.
+    pub undo: Option<UndoToken>,
 }
 
 #[derive(Default, Deserialize)]
@@ -30,8 +33,12 @@ impl Identity {
 impl Answer {
     /// From the JSON alone. A kept answer has the revision that the task had then.
     pub fn of(task: String) -> Self {
-        let revision = Identity::of(&task).revision;
-        Self { revision, task }
+        Self::read(Identity::of(&task).revision, task)
+    }
+
+    /// A task that was read.
+    pub fn read(revision: i64, task: String) -> Self {
+        Self { revision, task, undo: None }
     }
 
     pub fn id(&self) -> i64 {
@@ -41,7 +48,8 @@ impl Answer {
 
 /// A response with a task.
 pub fn task_response(status: u16, answer: Answer) -> Response {
-    Response::json(status, answer.task).header("etag", etag::of(answer.revision))
+    let response = Response::json(status, answer.task).header("etag", etag::of(answer.revision));
+    undo_token::with(response, answer.undo)
 }
 
 /// Repeats the first answer to an idempotency key.

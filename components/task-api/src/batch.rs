@@ -1,6 +1,7 @@
 //! `POST …/tasks/batch`: several changes in one request, each by the route of one task.
 
 use rondo_contract::batch_body::{self, Batch, Operation, Verb};
+use rondo_contract::undo_token::UndoToken;
 use rondo_guest::database::{int, text};
 use rondo_guest::http::{Method, Request, Response};
 use rondo_guest::page::parameters;
@@ -10,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::etag;
 use crate::idempotency::{self, Key};
 use crate::store::{Store, key_parameters};
+use crate::undo_token;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
@@ -45,12 +47,14 @@ impl Run<'_> {
             return Ok(kept);
         }
         let mut results = Vec::with_capacity(self.batch.operations.len());
+        let mut tokens = Vec::new();
         for (index, operation) in self.batch.operations.iter().enumerate() {
             let pointer = format!("/operations/{index}{}", operation.pointer());
             let done = self.operate(index, operation).map_err(|refusal| refusal.under(&pointer))?;
             results.push(of_response(&done));
+            tokens.extend(undo_token::of(&done));
         }
-        self.end(&results)
+        self.end(&results, tokens)
     }
 
     /// Each operation for itself.
@@ -59,9 +63,13 @@ impl Run<'_> {
             return Ok(kept);
         }
         let mut results = Vec::with_capacity(self.batch.operations.len());
+        let mut tokens = Vec::new();
         for (index, operation) in self.batch.operations.iter().enumerate() {
             match self.operate(index, operation) {
-                Ok(done) => results.push(of_response(&done)),
+                Ok(done) => {
+                    results.push(of_response(&done));
+                    tokens.extend(undo_token::of(&done));
+                }
                 // The client repeats the whole, with its key.
                 Err(refusal) if refusal.is_internal() => return Err(refusal),
                 Err(refusal) => {
@@ -71,7 +79,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.end(&results)
+        self.end(&results, tokens)
     }
 
     /// The kept response of the key, if it has one. Otherwise the user's changes wait for the transaction, if there is
@@ -123,14 +131,14 @@ impl Run<'_> {
     }
 
     /// The response, which is kept for the key.
-    fn end(&self, results: &[String]) -> Result<Response, Refusal> {
+    fn end(&self, results: &[String], tokens: Vec<UndoToken>) -> Result<Response, Refusal> {
         let answer = format!(r#"{{"results":[{}]}}"#, results.join(","));
         if self.key.is_some() {
             let [path, name, hash] = key_parameters(self.key.as_ref());
             let values = [int(self.user), path, name, hash, text(answer.as_str())];
             self.store.0.query_one(include_str!("sql/batch_keep.sql"), &values)?;
         }
-        Ok(Response::json(200, answer))
+        Ok(undo_token::with(Response::json(200, answer), UndoToken::joined(tokens)))
     }
 }
 

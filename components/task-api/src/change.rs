@@ -18,6 +18,7 @@ use crate::answer::{Answer, replayed, task_response, unknown_list};
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{Change, Deletion, ForChange, Outcome, Store};
+use crate::undo_token;
 
 /// Maximum number of times that the rules are applied if the task changes in between.
 pub const ATTEMPTS_MAX: usize = 3;
@@ -82,7 +83,9 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
             None
         };
         match store.delete(user, task, expected, scope.as_str(), &request.trace.traceparent())? {
-            Deletion::Deleted => return Ok(Response::empty(204)),
+            Deletion::Deleted(token) => {
+                return Ok(undo_token::with(Response::empty(204), Some(token)));
+            }
             Deletion::Stale => {}
             Deletion::NotFound => return Err(Refusal::not_found()),
             Deletion::NoUser => return Err(Refusal::unauthenticated()),

@@ -71,7 +71,8 @@ pub fn created(user: i64, outcome: Outcome) -> Result<Response, Refusal> {
     Ok(response.header("location", location))
 }
 
-fn location(user: i64, task: &Answer) -> String {
+/// The path of a task.
+pub fn location(user: i64, task: &Answer) -> String {
     format!("/api/{user}/tasks/{}", task.id())
 }
 

@@ -23,6 +23,9 @@ mod skip;
 mod store;
 mod tag;
 mod task_list;
+mod trash;
+mod undo;
+mod undo_token;
 
 use rondo_contract::query::number;
 use rondo_domain::access::Scope;
@@ -61,9 +64,10 @@ fn methods(segments: &[&str]) -> Vec<Method> {
         ("tasks", ["batch"]) => vec![Post],
         ("tasks", [_]) => vec![Get, Put, Patch, Delete],
         ("tasks", [_, "complete" | "reopen"]) => vec![Patch, Post],
-        ("tasks", [_, "skip" | "move" | "reminders"]) => vec![Post],
-        ("changes" | "tags" | "reminders", []) => vec![Get],
-        ("quick-add", []) => vec![Post],
+        ("tasks", [_, "skip" | "move" | "restore" | "reminders"]) => vec![Post],
+        ("changes" | "tags" | "reminders" | "trash", []) => vec![Get],
+        ("quick-add" | "undo", []) => vec![Post],
+        ("trash", [_]) => vec![Delete],
         ("tags", [_]) => vec![Put, Delete],
         ("lists", []) => vec![Get, Post],
         ("lists", [_]) => vec![Get, Put, Patch, Delete],
@@ -112,6 +116,8 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         "lists" => lists(request, user, rest),
         "filters" => filters(request, user, rest),
         "quick-add" => quick_add(request, user, rest),
+        "trash" => trash(request, user, rest),
+        "undo" => undo(request, user, rest),
         _ => reminders(request, user, rest),
     }
 }
@@ -119,7 +125,15 @@ fn route(request: &Request) -> Result<Response, Refusal> {
 fn is_area(segment: &str) -> bool {
     matches!(
         segment,
-        "tasks" | "changes" | "tags" | "lists" | "filters" | "reminders" | "quick-add"
+        "tasks"
+            | "changes"
+            | "tags"
+            | "lists"
+            | "filters"
+            | "reminders"
+            | "quick-add"
+            | "trash"
+            | "undo"
     )
 }
 
@@ -145,6 +159,21 @@ fn changes(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refu
 fn quick_add(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
     match (request.method, rest) {
         (Method::Post, []) => quick_add::answer(request, user),
+        _ => Err(request.unrouted()),
+    }
+}
+
+fn trash(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Get, []) => trash::list(request, user),
+        (Method::Delete, [task]) => trash::delete(request, user, id(task)),
+        _ => Err(request.unrouted()),
+    }
+}
+
+fn undo(request: &Request, user: i64, rest: &[&str]) -> Result<Response, Refusal> {
+    match (request.method, rest) {
+        (Method::Post, []) => undo::answer(request, user),
         _ => Err(request.unrouted()),
     }
 }
@@ -217,6 +246,7 @@ fn act(
         ("reopen", _) => change::Action::Reopen,
         ("skip", Method::Post) => return skip::answer(request, user, task),
         ("move", Method::Post) => return order::task(request, user, task),
+        ("restore", Method::Post) => return trash::restore(request, user, task),
         ("reminders", Method::Post) => return reminder::add(request, user, task),
         _ => return Err(request.unrouted()),
     };

@@ -165,7 +165,7 @@ impl Move<'_> {
             return Err(errors.into());
         }
         Ok(Some(Place {
-            current: Answer { revision: row.int("revision")?, task: answer },
+            current: Answer::read(row.int("revision")?, answer),
             own: row.text("position")?,
             list_id,
             changes_list,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
 use rondo_domain::due::Settings;
+use rondo_contract::undo_token::UndoToken;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::zone::Zone;
@@ -46,8 +47,7 @@ impl Store {
     pub fn task(&self, user: i64, task: i64) -> Result<Option<Answer>, DatabaseError> {
         let parameters = [int(user), int(task)];
         let row = self.0.query_optional(include_str!("sql/task.sql"), &parameters)?;
-        row.map(|mut row| Ok(Answer { revision: row.int("revision")?, task: row.text("answer")? }))
-            .transpose()
+        row.map(|mut row| Ok(Answer::read(row.int("revision")?, row.text("answer")?))).transpose()
     }
 
     /// What the user's tasks are read by.
@@ -71,7 +71,7 @@ impl Store {
             Some(_) => ForChange::KeyReused,
             None => match row.optional_text("answer")? {
                 Some(task) => ForChange::Task {
-                    answer: Answer { revision: row.int("revision")?, task },
+                    answer: Answer::read(row.int("revision")?, task),
                     further: offsets(&row.json::<Vec<String>>("further")?),
                     settings: settings(&mut row)?
                         .ok_or_else(|| Failure::plain("a task without its user"))?,
@@ -159,7 +159,7 @@ impl Store {
         let mut row = self.0.query_one(include_str!("sql/task_delete.sql"), &parameters)?;
         let outcome = row.text("outcome")?;
         Ok(match outcome.as_str() {
-            "deleted" => Deletion::Deleted,
+            "deleted" => Deletion::Deleted(UndoToken::change(row.int("revision")?)),
             "stale" => Deletion::Stale,
             "not_found" => Deletion::NotFound,
             _ => Deletion::NoUser,
@@ -212,8 +212,16 @@ impl Outcome {
         let outcome = row.text("outcome")?;
         let answer = row.optional_text("answer")?.unwrap_or_default();
         Ok(match outcome.as_str() {
-            "created" | "changed" | "unchanged" | "skipped" | "moved" => {
-                Self::Done(Answer { revision: row.int("revision")?, task: answer })
+            "unchanged" => Self::Done(Answer::read(row.int("revision")?, answer)),
+            "created" => {
+                let mut answer = Answer::read(row.int("revision")?, answer);
+                answer.undo = Some(UndoToken::creation(answer.revision, answer.id()));
+                Self::Done(answer)
+            }
+            "changed" | "skipped" | "moved" | "restored" => {
+                let revision = row.int("revision")?;
+                let undo = Some(UndoToken::change(revision));
+                Self::Done(Answer { revision, task: answer, undo })
             }
             "replayed" => Self::Replayed(Answer::of(answer)),
             "key_reused" => Self::KeyReused,
@@ -230,7 +238,7 @@ impl Outcome {
 
 /// The outcome of deleting.
 pub enum Deletion {
-    Deleted,
+    Deleted(UndoToken),
     Stale,
     NotFound,
     NoUser,

@@ -1,6 +1,7 @@
 //! `…/tags`: the tags of a user, across all tasks.
 
 use rondo_contract::tag_body::{self, TagChange};
+use rondo_contract::undo_token::{UNDO_TASKS_MAX, UndoToken};
 use rondo_domain::task::{parse_tag, tag_key};
 use rondo_guest::Refusal;
 use rondo_guest::body;
@@ -9,6 +10,7 @@ use rondo_guest::http::{Request, Response, decoded};
 use rondo_guest::page::parameters;
 
 use crate::store::Store;
+use crate::undo_token;
 
 /// `GET …/tags`.
 pub fn list(request: &Request, user: i64) -> Result<Response, Refusal> {
@@ -31,16 +33,17 @@ pub fn replace(request: &Request, user: i64, segment: &str) -> Result<Response, 
             .optional_text("name")?
             .ok_or_else(Refusal::not_found)?,
     };
-    let tag = store.change_tag(user, &key, Some(&name), &change, request)?;
-    Ok(Response::json(200, tag.unwrap_or_default()))
+    let (tag, token) = store.change_tag(user, &key, Some(&name), &change, request)?;
+    Ok(undo_token::with(Response::json(200, tag.unwrap_or_default()), token))
 }
 
 /// `DELETE …/tags/{name}`: removes the tag from all tasks at once.
 pub fn remove(request: &Request, user: i64, segment: &str) -> Result<Response, Refusal> {
     parameters(request).finish()?;
     let key = key_of(segment)?;
-    Store::open()?.change_tag(user, &key, None, &TagChange::default(), request)?;
-    Ok(Response::empty(204))
+    let none = TagChange::default();
+    let (_, token) = Store::open()?.change_tag(user, &key, None, &none, request)?;
+    Ok(undo_token::with(Response::empty(204), token))
 }
 
 /// The key of the tag that a path names. Text that cannot be a tag is not found.
@@ -50,7 +53,7 @@ fn key_of(segment: &str) -> Result<String, Refusal> {
 }
 
 impl Store {
-    /// The tag as JSON, or no body if it was removed.
+    /// The tag as JSON, or no body if it was removed, and the token of the change if it can be undone.
     fn change_tag(
         &self,
         user: i64,
@@ -58,7 +61,7 @@ impl Store {
         name: Option<&str>,
         change: &TagChange,
         request: &Request,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<(Option<String>, Option<UndoToken>), Refusal> {
         let color = change.color.as_ref().and_then(Option::as_deref);
         let parameters = [
             int(user),
@@ -67,11 +70,15 @@ impl Store {
             optional(name, |name| text(tag_key(name))),
             boolean(change.color.is_some()),
             optional(color, text),
+            int(UNDO_TASKS_MAX),
             text(request.trace.traceparent()),
         ];
         let mut row = self.0.query_one(include_str!("sql/tag_change.sql"), &parameters)?;
         match row.text("outcome")?.as_str() {
-            "changed" => Ok(row.optional_text("answer")?),
+            "changed" => {
+                let token = row.optional_int("change")?.map(UndoToken::change);
+                Ok((row.optional_text("answer")?, token))
+            }
             "not_found" => Err(Refusal::not_found()),
             _ => Err(Refusal::unauthenticated()),
         }

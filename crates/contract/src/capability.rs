@@ -28,14 +28,15 @@ pub struct Capability {
 /// Every event capability.
 pub const CAPABILITIES: [&Capability; 3] = [&RECURRENCE, &NOTIFY, &AUDIT];
 
-/// Creates the next occurrence after one that was completed, or deleted while its series continues.
+/// Creates the next occurrence after one that was completed, or deleted while its series continues. A completed one that was
+/// deleted at once may be restored without its successor.
 pub const RECURRENCE: Capability = Capability {
     name: "recurrence",
     topics: &[&TASK_EVENTS],
     batching: Batching::OnePerKey,
     wants: |event_type| {
-        use EventType::{TaskCompleted, TaskCreated, TaskDeleted};
-        matches!(event_type, TaskCreated | TaskCompleted | TaskDeleted)
+        use EventType::{TaskCompleted, TaskCreated, TaskDeleted, TaskRestored};
+        matches!(event_type, TaskCreated | TaskCompleted | TaskDeleted | TaskRestored)
     },
 };
 

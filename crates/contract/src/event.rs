@@ -29,6 +29,7 @@ pub enum EventType {
     TaskSkipped,
     TaskStarted,
     TaskDeleted,
+    TaskRestored,
     ListCreated,
     ListUpdated,
     ListDeleted,
@@ -157,13 +158,14 @@ pub const EVENTS: &[EventFacts] = &[
     change(EventType::TaskStarted, "task.started"),
     EventFacts {
         members: &[
-            // Deleted by its user, or withdrawn because its predecessor was reopened.
+            // Deleted by its user, or withdrawn because its predecessor was reopened or is there again.
             Member::new("reason", Kind::Words(&["deleted", "withdrawn"])),
             // Only for an occurrence.
             Member::optional("scope", Kind::Words(EditScope::WORDS)),
         ],
         ..change(EventType::TaskDeleted, "task.deleted")
     },
+    change(EventType::TaskRestored, "task.restored"),
     list_change(EventType::ListCreated, "list.created"),
     list_change(EventType::ListUpdated, "list.updated"),
     EventFacts {

@@ -32,4 +32,5 @@ pub mod task_field;
 pub mod task_query;
 pub mod token;
 pub mod topic;
+pub mod undo_token;
 pub mod webhook;

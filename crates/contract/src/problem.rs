@@ -97,7 +97,9 @@ pub enum ProblemCode {
     TooManyLists,
     TooManyFilters,
     ResetRequired,
+    UndoExpired,
     PreconditionFailed,
+    ChangedSince,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
@@ -268,11 +270,25 @@ pub const PROBLEMS: &[ProblemFacts] = &[
         "Deletions since then are no longer known: drop all tasks and lists and start again with since=0.",
     ),
     row(
+        ProblemCode::UndoExpired,
+        410,
+        "undo_expired",
+        "Undo expired",
+        "The change was more than an hour ago, or has been undone.",
+    ),
+    row(
         ProblemCode::PreconditionFailed,
         412,
         "precondition_failed",
         "Precondition failed",
         "The task, list or filter has changed since the revision in If-Match.",
+    ),
+    row(
+        ProblemCode::ChangedSince,
+        412,
+        "changed_since",
+        "Changed since",
+        "The tasks in tasks have changed since.",
     ),
     row(
         ProblemCode::BodyTooLarge,
@@ -373,6 +389,9 @@ pub struct Problem {
     pub code: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The ids of the tasks that the problem is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<i64>,
     pub request_id: String,
 }
 
@@ -387,6 +406,7 @@ impl Problem {
             detail: detail.to_owned(),
             code,
             errors: Vec::new(),
+            tasks: Vec::new(),
             request_id: String::new(),
         }
     }
@@ -403,6 +423,12 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    #[must_use]
+    pub fn with_tasks(mut self, tasks: Vec<i64>) -> Self {
+        self.tasks = tasks;
         self
     }
 

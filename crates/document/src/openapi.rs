@@ -5,6 +5,7 @@ use rondo_domain::access::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::operation::{BEARER, Operation, USER_ID};
+use crate::schema::undo;
 use crate::{route, schema};
 
 /// Prefix of paths that name their user; without it, the token's user is meant.
@@ -143,6 +144,11 @@ fn headers() -> Value {
         "Idempotency-Replayed": optional(
             "true when this is the kept response to an earlier request.",
             json!({"type": "string", "const": "true"}),
+        ),
+        "Undo-Token": optional(
+            "Names the change for `POST /api/{user_id}/undo`. Opaque. Left out if nothing has changed, or the change cannot \
+             be undone, and from a kept response.",
+            undo::token(),
         ),
         "WWW-Authenticate": always("Bearer", json!({"type": "string", "const": "Bearer"})),
         "RateLimit": optional(

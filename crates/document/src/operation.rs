@@ -149,12 +149,18 @@ impl Operation {
         answer["headers"] = ["X-Request-Id"]
             .iter()
             .chain(headers)
-            .map(|name| {
-                ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
-            })
+            .map(|name| ((*name).to_owned(), header(name)))
             .collect::<Map<_, _>>()
             .into();
         self.answers.insert(status, answer);
+        self
+    }
+
+    /// Adds a header to a response that the operation has.
+    pub fn header(mut self, status: u16, name: &str) -> Self {
+        if let Some(answer) = self.answers.get_mut(&status) {
+            answer["headers"][name] = header(name);
+        }
         self
     }
 
@@ -212,6 +218,11 @@ impl Operation {
         };
         operation
     }
+}
+
+/// A reference to a header.
+fn header(name: &str) -> Value {
+    json!({"$ref": format!("#/components/headers/{name}")})
 }
 
 /// Reference to the parameter `user_id`.

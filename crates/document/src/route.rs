@@ -6,6 +6,7 @@ mod filter;
 mod link;
 mod list;
 mod task;
+mod trash;
 mod webhook;
 
 use rondo_contract::body::IDEMPOTENCY_HOURS;
@@ -44,6 +45,7 @@ const DOCUMENTS: &str = "documents";
 /// Every operation, in the order of the document.
 pub fn all() -> Vec<Operation> {
     let mut operations = task::all();
+    operations.extend(trash::all());
     operations.extend(list::all());
     operations.extend(filter::all());
     operations.extend(webhook::all());
@@ -53,7 +55,7 @@ pub fn all() -> Vec<Operation> {
     operations.push(readiness());
     operations.push(document("/api/openapi.json", "getOpenapi", "This document"));
     operations.push(document("/api/asyncapi.json", "getAsyncapi", "Events and live sync"));
-    operations
+    operations.into_iter().map(trash::with_undo).collect()
 }
 
 fn readiness() -> Operation {

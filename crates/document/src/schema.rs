@@ -10,6 +10,7 @@ mod quick_add;
 mod rule;
 mod task;
 pub mod text;
+pub mod undo;
 mod webhook;
 
 use rondo_contract::problem::PROBLEMS;
@@ -95,6 +96,9 @@ pub fn all() -> Map<String, Value> {
         ("TaskMove", list::task_move()),
         ("TaskBatch", batch::task_batch()),
         ("TaskBatchResults", batch::task_batch_results()),
+        ("DeletedTask", undo::deleted_task()),
+        ("Undo", undo::undo()),
+        ("UndoResults", undo::undo_results()),
         ("Filter", filter::filter()),
         ("FilterCreate", filter::filter_create()),
         ("FilterPatch", filter::filter_patch()),
@@ -236,6 +240,9 @@ fn problem() -> Value {
         "request_id": {"type": "string"},
     }));
     schema["properties"]["errors"] = list_of("FieldError");
+    schema["properties"]["tasks"] = json!({
+        "type": "array", "items": id(), "description": "The ids of the tasks that the problem is about.",
+    });
     described(schema, "A problem (RFC 9457).")
 }
 

@@ -337,6 +337,13 @@ impl Response {
         &self.body
     }
 
+    /// The value of a header that was added.
+    #[must_use]
+    pub fn added(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(added, _)| added == name)?;
+        std::str::from_utf8(value).ok()
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {

@@ -11,6 +11,7 @@ pub struct Refusal {
     code: ProblemCode,
     detail: Option<String>,
     errors: Vec<FieldError>,
+    tasks: Option<Box<[i64]>>,
     headers: Vec<(&'static str, String)>,
     cause: Option<String>,
 }
@@ -18,7 +19,14 @@ pub struct Refusal {
 impl Refusal {
     #[must_use]
     pub const fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, errors: Vec::new(), headers: Vec::new(), cause: None }
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            tasks: None,
+            headers: Vec::new(),
+            cause: None,
+        }
     }
 
     /// 401 with the required challenge (RFC 9110, section 11.6.1).
@@ -56,6 +64,13 @@ impl Refusal {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Names the tasks that the refusal is about.
+    #[must_use]
+    pub fn tasks(mut self, tasks: Vec<i64>) -> Self {
+        self.tasks = Some(tasks.into());
         self
     }
 
@@ -102,6 +117,7 @@ impl Refusal {
         let problem = Problem::new(self.code)
             .with_detail(self.detail)
             .with_errors(self.errors)
+            .with_tasks(self.tasks.unwrap_or_default().into())
             .with_request_id(request_id);
         (problem, self.headers)
     }

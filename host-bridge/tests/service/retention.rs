@@ -19,7 +19,13 @@ async fn aged(seed: &Seed) {
                 ({user}, 'POST /tasks', 'fresh', 'x', 201, now() - interval '23 hours');
          INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)
          VALUES ('expired', gen_random_uuid(), {user}, now() - interval '1 minute'),
-                ('valid', gen_random_uuid(), {user}, now() + interval '1 minute')"
+                ('valid', gen_random_uuid(), {user}, now() + interval '1 minute');
+         INSERT INTO trash (task_id, user_id, revision, deleted_at, representation, snapshot)
+         VALUES (1, {user}, 3, now() - interval '721 hours', '{{}}', '{{}}'),
+                (2, {user}, 5, now() - interval '719 hours', '{{}}', '{{}}');
+         INSERT INTO undo_steps (user_id, change, revision, task_id, removed, changed_at)
+         VALUES ({user}, 3, 3, 1, true, now() - interval '61 minutes'),
+                ({user}, 5, 5, 2, true, now() - interval '59 minutes')"
     ))
     .await;
 }
@@ -34,6 +40,8 @@ async fn what_is_too_old_goes_and_the_rest_stays() {
         ("SELECT string_agg(revision::text, ',') FROM deletions", "7"),
         ("SELECT string_agg(key, ',') FROM idempotency_keys", "fresh"),
         ("SELECT string_agg(token_hash, ',') FROM refresh_tokens", "valid"),
+        ("SELECT string_agg(task_id::text, ',') FROM trash", "2"),
+        ("SELECT string_agg(task_id::text, ',') FROM undo_steps", "2"),
         // An older cursor is refused instead of being continued with a gap.
         ("SELECT string_agg(revision::text, ',' ORDER BY revision) FROM deletion_horizons", "5,9"),
     ] {

@@ -27,7 +27,7 @@ impl Population {
     /// busy user's id.
     ///
     /// Tasks are pending, in progress or completed; most have a due date, a priority, tags and a list; every tenth
-    /// has a reminder. Each user has a tenth as many tombstones as tasks.
+    /// has a reminder. Each user has a tenth as many tombstones as tasks, and deleted tasks.
     ///
     /// # Errors
     /// If a statement fails.
@@ -94,8 +94,24 @@ impl Population {
                 &[&busy, &last],
             )
             .await?;
-        const TABLES: [&str; 7] =
-            ["users", "user_revisions", "lists", "tasks", "task_search", "deletions", "reminders"];
+        session
+            .execute(
+                "INSERT INTO trash (task_id, user_id, revision, deleted_at, representation, snapshot)
+                 SELECT -row_number() OVER (ORDER BY d.user_id, d.revision), d.user_id, d.revision, d.deleted_at, '{}', '{}'
+                 FROM deletions d WHERE d.user_id BETWEEN $1 AND $2",
+                &[&busy, &last],
+            )
+            .await?;
+        const TABLES: [&str; 8] = [
+            "users",
+            "user_revisions",
+            "lists",
+            "tasks",
+            "task_search",
+            "deletions",
+            "reminders",
+            "trash",
+        ];
         for table in TABLES {
             session.batch_execute(&format!("VACUUM ANALYZE {table}")).await?;
         }

@@ -128,10 +128,14 @@ pub fn task_patch() -> Value {
 
 /// A task in responses.
 pub fn task() -> Value {
-    let members = answered_fields(|field| field.is_answered());
-    let mut schema = answered(members.into());
+    let mut schema = answered(answered_task().into());
     schema["examples"] = json!([task_example()]);
     schema
+}
+
+/// The members of a task in responses.
+pub fn answered_task() -> Map<String, Value> {
+    answered_fields(|field| field.is_answered())
 }
 
 /// A task in events.
@@ -161,7 +165,7 @@ fn answered_fields(wanted: impl Fn(&TaskField) -> bool) -> Map<String, Value> {
         .collect()
 }
 
-fn task_example() -> Value {
+pub fn task_example() -> Value {
     let value = |field: &TaskField| {
         serde_json::from_str::<Value>(field.example)
             .unwrap_or_else(|error| unreachable!("the example of {}: {error}", field.name))

@@ -1,0 +1,1 @@
+SELECT trash_retain($1::integer, $2::integer)

@@ -1,0 +1,1 @@
+SELECT undo_retain($1::integer, $2::integer)

@@ -1,0 +1,582 @@
+-- Undo: what changes of tasks were before, for as long as they can be taken back.
+
+SET LOCAL ROLE rondo_owner;
+
+-- One step of a change: what it did to one task. The creation of a task leaves none, because there was nothing before it.
+CREATE TABLE undo_steps (
+    user_id bigint NOT NULL,
+    -- The first revision of the change, by which its token names it.
+    change bigint NOT NULL,
+    -- Of the step.
+    revision bigint NOT NULL,
+    task_id bigint NOT NULL,
+    -- The task before the step, by task_snapshot. Null if there was none, or if the step put it into the trash, which then
+    -- has it. Also: `series`, the row of its series if the step may change it; `successor`, the id of the occurrence that
+    -- follows it, if the step starts another series; `skipped`, the skipped slots that go with its own.
+    before jsonb,
+    -- Whether the step removed the task.
+    removed boolean NOT NULL,
+    -- If the step put back a removed task, how that had been removed: as a deletion of this scope, or withdrawn.
+    removal text CONSTRAINT undo_steps_removal CHECK (removal IN ('this', 'all', 'withdrawn')),
+    -- For a change of a tag: the `keys` of the tags that have the changed colours, and their rows `before` and `after`.
+    tags jsonb,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT undo_steps_pkey PRIMARY KEY (user_id, change, revision)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX undo_steps_by_time ON undo_steps (changed_at);
+
+-- Keeps what a task was before a change, right after its row was updated. `may_change_series`: whether the change may start,
+-- leave or rewrite a series.
+CREATE FUNCTION undo_keep(before tasks, after tasks, may_change_series boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    snapshot jsonb := task_snapshot(before, before.search_text <> after.search_text);
+BEGIN
+    IF may_change_series THEN
+        snapshot := snapshot || jsonb_build_object(
+            'series', (SELECT to_jsonb(s) FROM series s WHERE s.id = before.series_id),
+            'successor', (SELECT o.id FROM occurrences o WHERE o.predecessor_task_id = before.id));
+    END IF;
+    INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
+    VALUES (before.user_id, after.revision, after.revision, before.id, snapshot, false, after.updated_at);
+END $$;
+
+-- Keeps that a change put a task into the trash.
+CREATE FUNCTION undo_keep_discarded(t tasks, first bigint, taken bigint, at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO undo_steps (user_id, change, revision, task_id, removed, changed_at)
+    VALUES (t.user_id, first, taken, t.id, true, at);
+END $$;
+
+-- Keeps that a change puts back a task that had been removed, right before it does. `is_withdrawn`: whether the task had
+-- been withdrawn.
+CREATE FUNCTION undo_keep_revived(p_user bigint, p_task bigint, first bigint, taken bigint, is_withdrawn boolean,
+                                  at timestamptz)
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO undo_steps (user_id, change, revision, task_id, removed, removal, changed_at)
+    SELECT p_user, first, taken, p_task, false,
+           CASE WHEN is_withdrawn THEN 'withdrawn'
+                WHEN EXISTS (SELECT FROM occurrences o WHERE o.task_id = p_task AND o.deleted_task IS NOT NULL) THEN 'this'
+                ELSE 'all' END, at;
+END $$;
+
+-- The other tasks that a change may change too, as they are before it: the open occurrences of a rewritten series, or
+-- the successor of a reopened task. Null if there are none.
+CREATE FUNCTION undo_others(before tasks, p_event text, p_series text) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_series = 'rewrite' THEN
+        RETURN (SELECT jsonb_agg(task_snapshot(t, false)) FROM tasks t
+                WHERE t.user_id = before.user_id AND t.series_id = before.series_id AND t.id <> before.id
+                  AND t.status <> 'completed');
+    ELSIF p_event = 'task.reopened' THEN
+        RETURN (SELECT jsonb_agg(task_snapshot(t, true)) FROM occurrences o JOIN tasks t ON t.id = o.task_id
+                WHERE o.predecessor_task_id = before.id AND o.state = 'live' AND t.user_id = before.user_id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Keeps those of them that the change has changed or removed.
+CREATE FUNCTION undo_keep_others(p_user bigint, taken bigint, at timestamptz, others jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
+    SELECT p_user, taken, coalesce(t.revision, d.revision), other.id, other.before, t.id IS NULL, at
+    FROM (SELECT (x.before ->> 'id')::bigint AS id, x.before FROM jsonb_array_elements(others) AS x (before)) AS other
+    LEFT JOIN tasks t ON t.id = other.id
+    LEFT JOIN deletions d ON d.user_id = p_user AND d.revision > taken AND d.task_id = other.id
+    WHERE coalesce(t.revision, d.revision) > taken;
+END $$;
+
+-- As before, but `p_undo_max` is the highest number of tasks for which the change can be undone. `change` is the
+-- revision that names it, null if it cannot be undone or has changed no task.
+CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
+                           p_color text, p_undo_max bigint, p_trace text)
+RETURNS TABLE (outcome text, change bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    taken bigint;
+    at timestamptz;
+    was tags;
+    tag tags;
+    changes bigint;
+    kept bigint;
+    colors jsonb;
+BEGIN
+    taken := revision_take(p_user, 0);
+    IF taken IS NULL THEN
+        RETURN QUERY SELECT 'no_user', NULL::bigint, NULL::text;
+        RETURN;
+    END IF;
+    SELECT * INTO was FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    IF NOT FOUND AND tag_count(p_user, p_key) = 0 THEN
+        RETURN QUERY SELECT 'not_found', NULL::bigint, NULL::text;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    colors := tag_rows(p_user, ARRAY[p_key, p_name_key]);
+    WITH affected AS (
+        SELECT t.id, t AS before, wanted.names, wanted.keys, row_number() OVER (ORDER BY t.revision) AS place,
+               count(*) OVER () AS total
+        FROM tasks t
+        CROSS JOIN LATERAL (
+            SELECT coalesce(array_agg(x.name ORDER BY x.key COLLATE "C"), '{}') AS names,
+                   coalesce(array_agg(x.key ORDER BY x.key COLLATE "C"), '{}') AS keys
+            FROM (SELECT u.key, u.name FROM unnest(t.tag_keys, t.tags) AS u (key, name)
+                  WHERE u.key <> p_key AND u.key IS DISTINCT FROM p_name_key
+                  UNION ALL
+                  SELECT p_name_key, p_name WHERE p_name IS NOT NULL) AS x
+        ) AS wanted
+        WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key] AND t.tags <> wanted.names
+    ), changed AS (
+        UPDATE tasks t
+        SET tags = a.names, tag_keys = a.keys, updated_at = at, revision = taken + a.place
+        FROM affected a WHERE t.id = a.id
+        RETURNING t.*
+    ), step AS (
+        INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
+        SELECT p_user, taken + 1, taken + a.place, a.id, task_snapshot(a.before, false), false, at
+        FROM affected a WHERE a.total <= p_undo_max
+        RETURNING 1
+    )
+    SELECT count(x.emitted), (SELECT count(*) FROM step) INTO changes, kept
+    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', c.representation, p_trace)::text
+                 AS emitted
+          FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
+    PERFORM revision_take(p_user, changes);
+    IF p_name IS NULL OR p_key <> p_name_key THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
+    END IF;
+    IF p_name IS NOT NULL THEN
+        -- When tags are merged, the one that keeps its name keeps its colour.
+        INSERT INTO tags AS g (user_id, key, name, color)
+        SELECT p_user, p_name_key, p_name, c.color
+        FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c
+        WHERE c.color IS NOT NULL
+        ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE
+        SET name = excluded.name, color = CASE WHEN p_recolor THEN excluded.color ELSE g.color END;
+        IF p_recolor AND p_color IS NULL THEN
+            DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+        END IF;
+    END IF;
+    UPDATE undo_steps u
+    SET tags = jsonb_build_object('keys', to_jsonb(ARRAY[p_key, p_name_key]), 'before', colors,
+                                  'after', tag_rows(p_user, ARRAY[p_key, p_name_key]))
+    WHERE u.user_id = p_user AND u.change = taken + 1 AND u.revision = taken + 1;
+    SELECT * INTO tag FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
+    RETURN QUERY SELECT 'changed', CASE WHEN kept > 0 THEN taken + 1 END,
+                        CASE WHEN p_name IS NOT NULL THEN
+                            json_build_object('name', p_name, 'color', tag.color,
+                                              'count', tag_count(p_user, p_name_key))::text END;
+END $$;
+
+-- The rows of tags with these keys, JSON.
+CREATE FUNCTION tag_rows(p_user bigint, p_keys text[]) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.key), '[]') FROM tags g
+    WHERE g.user_id = p_user AND g.key = ANY (p_keys)
+$$;
+
+-- What undoing means for one task.
+CREATE TYPE undo_goal AS (
+    task_id bigint,
+    -- The task as it was before all steps; null if there was none.
+    before jsonb,
+    -- The revision of the last step.
+    revision bigint,
+    -- Whether the last step removed the task.
+    removed boolean,
+    -- Whether what it was has been deleted from the trash.
+    is_lost boolean,
+    -- How to remove the task, if there was none: as a deletion of this scope, or withdraw it.
+    removal text,
+    -- Whether the last step withdrew the task.
+    is_withdrawn boolean,
+    -- When the steps were, in order.
+    times timestamptz[],
+    -- The present row; null without one.
+    present tasks
+);
+
+-- What undoing some changes means for each task, in the order of the steps. `p_parts` are objects of change, and of task
+-- for the creation of one.
+CREATE FUNCTION undo_goals(p_user bigint, p_parts jsonb) RETURNS undo_goal[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        WITH part AS (
+            SELECT * FROM jsonb_to_recordset(p_parts) AS p (change bigint, task bigint)
+        ), step AS (
+            SELECT u.task_id, u.revision, coalesce(u.before, b.snapshot) AS before, u.removed, u.removal, u.changed_at,
+                   u.removed AND u.before IS NOT NULL AS is_withdrawn,
+                   u.removed AND u.before IS NULL AND b.task_id IS NULL AS is_lost
+            FROM part p
+            JOIN undo_steps u ON u.user_id = p_user AND u.change = p.change
+            LEFT JOIN trash b ON b.task_id = u.task_id AND b.revision = u.revision AND b.user_id = p_user
+            WHERE p.task IS NULL
+            UNION ALL
+            SELECT p.task, p.change, NULL, false, 'all', NULL, false, false FROM part p WHERE p.task IS NOT NULL
+        ), goal AS (
+            SELECT s.task_id, max(s.revision) AS revision,
+                   (array_agg(s.before ORDER BY s.revision))[1]
+                   -- What only some steps keep is as it was for the first of these.
+                   || coalesce((array_agg(jsonb_build_object('search_keys', s.before -> 'search_keys') ORDER BY s.revision)
+                                FILTER (WHERE s.before ? 'search_keys'))[1], '{}')
+                   || coalesce((array_agg(jsonb_build_object('series', s.before -> 'series',
+                                                             'successor', s.before -> 'successor') ORDER BY s.revision)
+                                FILTER (WHERE s.before ? 'series'))[1], '{}') AS before,
+                   (array_agg(s.removed ORDER BY s.revision DESC))[1] AS removed,
+                   bool_or(s.is_lost) AS is_lost,
+                   (array_agg(s.removal ORDER BY s.revision))[1] AS removal,
+                   (array_agg(s.is_withdrawn ORDER BY s.revision DESC))[1] AS is_withdrawn,
+                   array_agg(s.changed_at ORDER BY s.revision) FILTER (WHERE s.changed_at IS NOT NULL) AS times
+            FROM step s
+            GROUP BY s.task_id
+        )
+        SELECT array_agg(ROW(g.task_id, g.before, g.revision, g.removed, g.is_lost, g.removal, g.is_withdrawn,
+                             coalesce(g.times, ARRAY[t.created_at]), t)::undo_goal ORDER BY g.revision)
+        FROM goal g
+        LEFT JOIN tasks t ON t.id = g.task_id AND t.user_id = p_user);
+END $$;
+
+-- The occurrence that followed a task because of what is to be undone, if it is there: completing the task, or
+-- deleting this occurrence alone.
+CREATE FUNCTION undo_successor(goal undo_goal, p_tasks bigint[]) RETURNS tasks
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    successor tasks;
+BEGIN
+    IF (goal.removed OR (goal.present).status = 'completed') AND goal.before ->> 'status' IS DISTINCT FROM 'completed' THEN
+        SELECT t.* INTO successor
+        FROM occurrences o JOIN tasks t ON t.id = o.task_id
+        WHERE o.predecessor_task_id = goal.task_id AND o.state = 'live' AND t.created_at >= goal.times[1]
+          AND t.id <> ALL (p_tasks);
+    END IF;
+    RETURN successor;
+END $$;
+
+-- Whether somebody has changed a task since the steps of a goal, or has taken its place. `p_tasks` are the tasks of
+-- all goals.
+CREATE FUNCTION undo_is_outrun(p_user bigint, goal undo_goal, p_tasks bigint[]) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    present tasks := goal.present;
+BEGIN
+    IF goal.is_lost OR (present.id IS NULL) <> goal.removed OR present.revision <> goal.revision THEN
+        RETURN true;
+    ELSIF goal.before IS NULL THEN
+        RETURN false;
+    END IF;
+    -- Adding a reminder takes no revision.
+    RETURN EXISTS (SELECT FROM reminders r WHERE r.task_id = goal.task_id AND r.kind = 'further'
+                   AND NOT goal.before -> 'reminders' @> jsonb_build_array(jsonb_build_object('id', r.id)))
+        OR EXISTS (SELECT FROM occurrences o
+                   WHERE o.series_id = (goal.before ->> 'series_id')::bigint
+                     AND o.slot = (goal.before ->> 'slot')::timestamp
+                     AND o.scheduled AND o.state <> 'withdrawn' AND o.task_id IS DISTINCT FROM goal.task_id
+                     AND NOT (o.state = 'skipped' AND o.created_at = ANY (goal.times))
+                     AND (o.task_id IS NULL OR o.task_id <> ALL (p_tasks)))
+        -- An edit of another occurrence may have changed the series.
+        OR (goal.before -> 'series' ->> 'id' IS NOT NULL
+            AND EXISTS (SELECT FROM tasks t
+                        WHERE t.user_id = p_user AND t.series_id = (goal.before ->> 'series_id')::bigint
+                          AND t.revision > goal.revision AND t.id <> ALL (p_tasks)
+                          AND t.created_at <= goal.times[1]));
+END $$;
+
+-- Puts the reminders of a changed task back as they were by its snapshot.
+CREATE FUNCTION reminders_put_back(t tasks, p_snapshot jsonb, at timestamptz, trace text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    was reminders;
+    present reminders;
+BEGIN
+    -- One that the change has added.
+    FOR present IN DELETE FROM reminders r WHERE r.task_id = t.id AND r.kind = 'task'
+                   AND NOT p_snapshot -> 'reminders' @> jsonb_build_array(jsonb_build_object('id', r.id)) RETURNING * LOOP
+        IF present.state = 'armed' THEN
+            PERFORM emit('reminder.cancelled', t.user_id, t.id, t.revision, at,
+                         reminder_members(present.id, present.remind_at, t.due_at), t.representation, trace);
+        END IF;
+    END LOOP;
+    FOR was IN SELECT * FROM jsonb_populate_recordset(NULL::reminders, p_snapshot -> 'reminders') LOOP
+        SELECT * INTO present FROM reminders r WHERE r.id = was.id;
+        -- A further reminder that was deleted since stays deleted. What has not changed, or has fired, stays as it is.
+        CONTINUE WHEN present.id IS NULL AND was.kind = 'further';
+        CONTINUE WHEN present.planned_at IS NOT DISTINCT FROM was.planned_at
+                  AND (present.state = was.state OR present.state = 'fired');
+        IF was.state = 'armed' AND was.remind_at <= at THEN
+            was.state := 'cancelled';
+        END IF;
+        was.armed_at := CASE was.state WHEN 'armed' THEN at ELSE was.armed_at END;
+        UPDATE reminders r
+        SET planned_at = was.planned_at, remind_at = was.remind_at, state = was.state, armed_at = was.armed_at
+        WHERE r.id = was.id;
+        IF NOT FOUND THEN
+            INSERT INTO reminders OVERRIDING SYSTEM VALUE SELECT was.*;
+        END IF;
+        IF was.state = 'armed' THEN
+            PERFORM emit('reminder.scheduled', t.user_id, t.id, t.revision, at,
+                         reminder_members(was.id, was.remind_at, t.due_at), t.representation, trace);
+        ELSIF present.state = 'armed' THEN
+            PERFORM emit('reminder.cancelled', t.user_id, t.id, t.revision, at,
+                         reminder_members(present.id, present.remind_at, t.due_at), t.representation, trace);
+        END IF;
+    END LOOP;
+END $$;
+
+-- Puts a task that is back into the series and slot that it had, and the series as it was.
+CREATE FUNCTION occurrence_put_back(goal undo_goal, t tasks, at timestamptz, trace text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    present tasks := goal.present;
+    was series := jsonb_populate_record(NULL::series, nullif(goal.before -> 'series', 'null'));
+BEGIN
+    IF present.id IS NOT NULL AND present.series_id IS DISTINCT FROM t.series_id THEN
+        UPDATE occurrences o SET state = 'withdrawn'
+        WHERE o.task_id = t.id AND o.series_id = present.series_id AND o.state = 'live';
+        IF present.series_id IS NOT NULL AND (present.status <> 'completed' OR t.status <> 'completed') THEN
+            PERFORM series_stop(t.user_id, present.series_id, t.id, t.revision, at, t.representation, trace);
+        END IF;
+        UPDATE occurrences o SET predecessor_task_id = NULL
+        WHERE o.predecessor_task_id = t.id AND o.id IS DISTINCT FROM (goal.before ->> 'successor')::bigint;
+        UPDATE occurrences o SET predecessor_task_id = t.id WHERE o.id = (goal.before ->> 'successor')::bigint;
+        PERFORM series_resume(t.series_id, goal.times);
+    END IF;
+    IF was.id IS NOT NULL THEN
+        UPDATE series s SET recurrence_rule = was.recurrence_rule, anchor = was.anchor, time_zone = was.time_zone,
+                            counts_completions = was.counts_completions
+        WHERE s.id = was.id;
+    END IF;
+    IF t.series_id IS NOT NULL AND (present.series_id, present.slot) IS DISTINCT FROM (t.series_id, t.slot) THEN
+        DELETE FROM occurrences o
+        WHERE o.series_id = t.series_id AND o.state = 'skipped' AND o.created_at = ANY (goal.times);
+        UPDATE occurrences o SET slot = t.slot, state = 'live'
+        WHERE o.task_id = t.id AND o.series_id = t.series_id AND o.state IN ('live', 'withdrawn');
+        -- To undo that is to skip them again.
+        INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
+        SELECT t.series_id, t.user_id, x.slot::timestamp, t.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
+        FROM jsonb_array_elements_text(coalesce(goal.before -> 'skipped', '[]')) AS x (slot)
+        ON CONFLICT DO NOTHING;
+    END IF;
+END $$;
+
+-- Puts a changed task back as it was.
+CREATE FUNCTION task_put_back(goal undo_goal, taken bigint, at timestamptz, trace text) RETURNS tasks
+LANGUAGE plpgsql AS $$
+DECLARE
+    present tasks := goal.present;
+    t tasks := jsonb_populate_record(goal.present, goal.before);
+BEGIN
+    t.updated_at := at;
+    t.revision := taken;
+    t.list_id := (SELECT l.id FROM lists l WHERE l.id = t.list_id AND l.user_id = t.user_id);
+    t.position := position_free(t.user_id, t.id, t.position);
+    -- An UPDATE would have to name each column. It would write all indexes too, because the revision changes.
+    DELETE FROM tasks x WHERE x.id = t.id;
+    INSERT INTO tasks OVERRIDING SYSTEM VALUE SELECT t.* RETURNING * INTO t;
+    IF t.search_text <> present.search_text THEN
+        UPDATE task_search s
+        SET keys = ARRAY(SELECT x.key::bigint FROM jsonb_array_elements_text(goal.before -> 'search_keys') AS x (key))
+        WHERE s.task_id = t.id;
+    END IF;
+    PERFORM emit(CASE WHEN (t.status = 'completed') = (present.status = 'completed') THEN 'task.updated'
+                      WHEN t.status = 'completed' THEN 'task.completed' ELSE 'task.reopened' END,
+                 t.user_id, t.id, taken, at, '', t.representation, trace);
+    PERFORM reminders_put_back(t, goal.before, at, trace);
+    PERFORM occurrence_put_back(goal, t, at, trace);
+    IF t.status <> 'completed' AND present.status = 'completed' THEN
+        -- Completing it ends the series again.
+        UPDATE occurrences o SET state = 'withdrawn' WHERE o.predecessor_task_id = t.id AND o.state = 'ended';
+    END IF;
+    RETURN t;
+END $$;
+
+-- Removes an occurrence that followed another, as if it had never been.
+CREATE FUNCTION occurrence_withdraw(t tasks, change bigint, taken bigint, at timestamptz, trace text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
+    VALUES (t.user_id, occurrence_withdraw.change, taken, t.id, task_snapshot(t, true), true, at);
+    UPDATE occurrences o SET state = 'withdrawn' WHERE o.task_id = t.id AND o.series_id = t.series_id AND o.state = 'live';
+    PERFORM task_remove(t, taken, at, ',"reason":"withdrawn"', trace);
+END $$;
+
+-- Puts tasks back as they were before some changes, all of them or none. `p_parts` are those of a token, as for
+-- undo_goals; `p_minutes` is for how long a change can be undone. Each task takes a revision. The undoing is a change too, which
+-- `change` names, null if there was nothing to do. Outcomes: undone, `answer` has the results; changed_since, `answer`
+-- has the ids of tasks that others have changed; uid_taken by another task, which `answer` is; undo_expired;
+-- replayed, key_reused; no_user.
+CREATE FUNCTION changes_undo(p_user bigint, p_parts jsonb, p_minutes bigint, p_request text, p_key text, p_hash text,
+                             p_trace text)
+RETURNS TABLE (outcome text, change bigint, answer text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    begun record;
+    at timestamptz;
+    oldest timestamptz;
+    goals undo_goal[];
+    goal undo_goal;
+    ids bigint[];
+    outrun bigint[] := '{}';
+    successor tasks;
+    t tasks;
+    first bigint;
+    taken bigint;
+    colors jsonb;
+    results text[] := '{}';
+    body text;
+BEGIN
+    begun := write_begin(p_user, 0, p_request, p_key, p_hash);
+    IF begun.outcome IS NOT NULL THEN
+        RETURN QUERY SELECT begun.outcome, NULL::bigint, begun.answer;
+        RETURN;
+    END IF;
+    at := clock_timestamp();
+    oldest := at - p_minutes * interval '1 minute';
+    -- Each part has to be known: by its steps, or by the task that it created.
+    IF EXISTS (SELECT FROM jsonb_to_recordset(p_parts) AS p (change bigint, task bigint)
+               WHERE CASE WHEN p.task IS NULL
+                          THEN NOT EXISTS (SELECT FROM undo_steps u WHERE u.user_id = p_user AND u.change = p.change
+                                           AND u.changed_at > oldest)
+                          ELSE NOT EXISTS (SELECT FROM tasks x WHERE x.id = p.task AND x.user_id = p_user
+                                           AND x.created_at > oldest)
+                               AND NOT EXISTS (SELECT FROM trash x WHERE x.task_id = p.task AND x.user_id = p_user
+                                               AND (x.snapshot ->> 'created_at')::timestamptz > oldest) END) THEN
+        RETURN QUERY SELECT 'undo_expired', NULL::bigint, NULL::text;
+        RETURN;
+    END IF;
+    goals := undo_goals(p_user, p_parts);
+    ids := ARRAY(SELECT g.task_id FROM unnest(goals) AS g);
+    FOREACH goal IN ARRAY goals LOOP
+        IF undo_is_outrun(p_user, goal, ids) THEN
+            outrun := outrun || goal.task_id;
+        ELSE
+            successor := undo_successor(goal, ids);
+            IF EXISTS (SELECT FROM occurrences o WHERE o.task_id = successor.id AND o.state = 'live'
+                       AND o.created_revision <> successor.revision) THEN
+                outrun := outrun || successor.id;
+            END IF;
+        END IF;
+    END LOOP;
+    IF outrun <> '{}' THEN
+        RETURN QUERY SELECT 'changed_since', NULL::bigint, to_json(ARRAY(SELECT DISTINCT unnest(outrun) ORDER BY 1))::text;
+        RETURN;
+    END IF;
+    SELECT x.representation INTO body
+    FROM unnest(goals) AS g JOIN tasks x ON x.user_id = p_user AND x.uid = g.before ->> 'uid'
+    WHERE g.removed LIMIT 1;
+    IF FOUND THEN
+        RETURN QUERY SELECT 'uid_taken', NULL::bigint, body;
+        RETURN;
+    END IF;
+    -- Out of each other's way, because no two positions are ever equal.
+    UPDATE tasks x SET position = '~' || x.position
+    FROM unnest(goals) AS g
+    WHERE cardinality(goals) > 1 AND x.id = (g.present).id AND g.before IS NOT NULL AND x.position <> g.before ->> 'position';
+    FOREACH goal IN ARRAY goals LOOP
+        -- It was created and removed by what is undone.
+        CONTINUE WHEN goal.removed AND goal.before IS NULL;
+        successor := undo_successor(goal, ids);
+        taken := revision_take(p_user, 1);
+        first := coalesce(first, taken);
+        IF goal.removed THEN
+            PERFORM undo_keep_revived(p_user, goal.task_id, first, taken, goal.is_withdrawn, at);
+            t := task_revive(p_user, goal.before, goal.revision, goal.times, taken, at, p_trace);
+            PERFORM occurrence_put_back(goal, t, at, p_trace);
+            DELETE FROM trash x WHERE x.task_id = goal.task_id;
+            results := results || format('{"status":200,"id":%s,"task":%s}', t.id, t.representation);
+        ELSIF goal.before IS NULL THEN
+            t := goal.present;
+            IF goal.removal = 'withdrawn' THEN
+                PERFORM occurrence_withdraw(t, first, taken, at, p_trace);
+            ELSE
+                PERFORM undo_keep_discarded(t, first, taken, at);
+                PERFORM task_discard(t, goal.removal, taken, at, p_trace);
+            END IF;
+            results := results || format('{"status":204,"id":%s}', t.id);
+        ELSE
+            INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
+            VALUES (p_user, first, taken, goal.task_id, undo_redo(goal), false, at);
+            t := task_put_back(goal, taken, at, p_trace);
+            results := results || format('{"status":200,"id":%s,"task":%s}', t.id, t.representation);
+        END IF;
+        IF successor.id IS NOT NULL THEN
+            PERFORM occurrence_withdraw(successor, first, revision_take(p_user, 1), at, p_trace);
+            results := results || format('{"status":204,"id":%s}', successor.id);
+        END IF;
+    END LOOP;
+    SELECT u.tags INTO colors
+    FROM jsonb_to_recordset(p_parts) AS p (change bigint, task bigint)
+    JOIN undo_steps u ON u.user_id = p_user AND u.change = p.change
+    WHERE p.task IS NULL AND u.tags IS NOT NULL LIMIT 1;
+    IF FOUND THEN
+        PERFORM tag_rows_put_back(p_user, colors);
+        UPDATE undo_steps u
+        SET tags = jsonb_build_object('keys', colors -> 'keys', 'before', colors -> 'after', 'after', colors -> 'before')
+        WHERE u.user_id = p_user AND u.change = first AND u.revision = first;
+    END IF;
+    DELETE FROM undo_steps u
+    USING jsonb_to_recordset(p_parts) AS p (change bigint, task bigint)
+    WHERE u.user_id = p_user AND u.change = p.change AND p.task IS NULL;
+    body := '{"results":[' || array_to_string(results, ',') || ']}';
+    IF p_key IS NOT NULL THEN
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+    END IF;
+    RETURN QUERY SELECT 'undone', first, body;
+END $$;
+
+-- What a task is before it is put back, so that this can be undone in turn.
+CREATE FUNCTION undo_redo(goal undo_goal) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    present tasks := goal.present;
+    snapshot jsonb := task_snapshot(present, present.search_text IS DISTINCT FROM goal.before ->> 'search_text')
+        || jsonb_build_object('skipped', (
+            SELECT coalesce(jsonb_agg(o.slot ORDER BY o.slot), '[]') FROM occurrences o
+            WHERE o.series_id = present.series_id AND o.state = 'skipped' AND o.created_at = ANY (goal.times)));
+BEGIN
+    IF goal.before ? 'series' THEN
+        snapshot := snapshot || jsonb_build_object(
+            'series', (SELECT to_jsonb(s) FROM series s WHERE s.id = present.series_id),
+            'successor', (SELECT o.id FROM occurrences o WHERE o.predecessor_task_id = present.id));
+    END IF;
+    -- The position may be out of the others' way.
+    RETURN snapshot || jsonb_build_object('position', present.position);
+END $$;
+
+-- Gives tags the colours that they had, unless these have changed since.
+CREATE FUNCTION tag_rows_put_back(p_user bigint, p_tags jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    keys text[] := ARRAY(SELECT jsonb_array_elements_text(p_tags -> 'keys'));
+BEGIN
+    IF tag_rows(p_user, keys) = p_tags -> 'after' THEN
+        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = ANY (keys);
+        INSERT INTO tags SELECT * FROM jsonb_populate_recordset(NULL::tags, p_tags -> 'before');
+    END IF;
+END $$;
+
+-- Deletes what can no longer be undone after p_minutes.
+CREATE FUNCTION undo_retain(p_minutes integer, p_limit integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM undo_steps u
+        USING (SELECT user_id, change, revision FROM undo_steps
+               WHERE changed_at < clock_timestamp() - p_minutes * interval '1 minute'
+               ORDER BY changed_at LIMIT p_limit) AS old
+        WHERE (u.user_id, u.change, u.revision) = (old.user_id, old.change, old.revision)
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
+GRANT EXECUTE ON FUNCTION changes_undo TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION tag_change(bigint, text, text, text, boolean, text, bigint, text) TO rondo_task_api;
+GRANT EXECUTE ON FUNCTION undo_retain TO rondo_bridge;
+
+RESET ROLE;
