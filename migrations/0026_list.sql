@@ -38,6 +38,15 @@ RETURN json_build_object(
 ALTER TABLE tasks ADD COLUMN list_id bigint;
 -- In minutes. task_fill fills it.
 ALTER TABLE tasks ADD COLUMN estimate bigint;
+-- The task that this one is a subtask of. task_fill fills it.
+ALTER TABLE tasks ADD COLUMN subtask_of bigint;
+-- How many subtasks it has, without theirs, and how many of them are completed.
+ALTER TABLE tasks ADD COLUMN subtasks_total bigint NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN subtasks_completed bigint NOT NULL DEFAULT 0;
+-- The tasks to complete before this one, in ascending order, and whether one of them is not completed. task_fill fills
+-- the first.
+ALTER TABLE tasks ADD COLUMN blocked_by bigint[] NOT NULL DEFAULT '{}';
+ALTER TABLE tasks ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;
 -- A user's tasks are ordered by it. No two of a user's are equal, so a task keeps it when it changes its list.
 ALTER TABLE tasks ADD COLUMN position text COLLATE "C";
 
@@ -52,6 +61,9 @@ BEGIN
         || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
         || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
         || ',"position":"' || NEW.position || '"'
+        || ',"subtask_of":' || coalesce(NEW.subtask_of::text, 'null')
+        || ',"subtasks":{"total":' || NEW.subtasks_total || ',"completed":' || NEW.subtasks_completed || '}'
+        || ',"blocked_by":[' || array_to_string(NEW.blocked_by, ',') || ']'
         || ',"estimate":' || coalesce(NEW.estimate::text, 'null')
         || ',"due_date":' || coalesce('"' || public.instant(NEW.due_at) || '"', 'null')
         || ',"time_zone":' || to_json(NEW.time_zone)
@@ -119,17 +131,7 @@ BEGIN
     RETURN t;
 END $$;
 
--- Whether a task's object names a list that the user does not have.
-CREATE FUNCTION list_is_unknown(p_user bigint, p_task jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF p_task ->> 'list_id' IS NULL THEN
-        RETURN false;
-    END IF;
-    RETURN NOT EXISTS (SELECT FROM lists l WHERE l.id = (p_task ->> 'list_id')::bigint AND l.user_id = p_user);
-END $$;
-
--- Creates a task. Outcomes: created, replayed, key_reused, no_user; unknown_list; uid_taken by another task.
+-- Creates a task. Outcomes: created, replayed, key_reused, no_user; those of task_fault; uid_taken by another task.
 -- `answer` is the task, or the other one.
 CREATE OR REPLACE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
                             p_trace text)
@@ -142,7 +144,9 @@ DECLARE
     at timestamptz;
     created tasks;
     wanted timestamptz := (p_task ->> 'remind_at')::timestamptz;
+    waits boolean := false;
     body text;
+    fault text;
 BEGIN
     begun := write_begin(p_user, 1, p_request, p_key, p_hash);
     IF begun.outcome IS NOT NULL THEN
@@ -157,13 +161,17 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF list_is_unknown(p_user, p_task) THEN
-        RETURN QUERY SELECT 'unknown_list', revision_take(p_user, -1), NULL::text;
+    fault := task_fault(p_user, NULL, p_task);
+    IF fault IS NOT NULL THEN
+        RETURN QUERY SELECT fault, revision_take(p_user, -1), NULL::text;
         RETURN;
     END IF;
+    IF p_task -> 'blocked_by' <> '[]' THEN
+        waits := blockers_are_open(p_user, blockers_given(p_task));
+    END IF;
     at := clock_timestamp();
-    INSERT INTO tasks (user_id, given, created_at, updated_at, revision)
-    VALUES (p_user, p_task, at, at, taken)
+    INSERT INTO tasks (user_id, given, is_blocked, created_at, updated_at, revision)
+    VALUES (p_user, p_task, waits, at, at, taken)
     RETURNING * INTO created;
     PERFORM task_search_set(created, p_task -> 'search_pieces');
     body := created.representation;
@@ -174,13 +182,17 @@ BEGIN
     IF wanted IS NOT NULL THEN
         PERFORM reminder_align(created, NULL::reminders, wanted, at, body, p_trace);
     END IF;
+    IF created.subtask_of IS NOT NULL THEN
+        PERFORM steps_count(p_user, created.subtask_of, at, p_trace);
+    END IF;
     IF p_key IS NOT NULL THEN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
     END IF;
     RETURN QUERY SELECT 'created', taken, body;
 END $$;
 
--- As before, with one more outcome: unknown_list (nothing done).
+-- As before, with more outcomes: those of task_fault (nothing done). If `p_event` is task.completed, `p_task` may have
+-- complete_subtasks: whether the open tasks beneath the task are completed too, before it; null for the user's setting.
 CREATE OR REPLACE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
                             p_series text, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -194,6 +206,9 @@ DECLARE
     changed tasks;
     body text;
     refused text;
+    completes_steps boolean;
+    -- Null if the blockers stay.
+    blockers bigint[];
 BEGIN
     begun := write_begin(p_user, 1, p_request, p_key, p_hash);
     IF begun.outcome IS NOT NULL THEN
@@ -210,8 +225,8 @@ BEGIN
     ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
                                           AND NOT p_task -> 'further' ? r.before_due) THEN
         refused := 'stale';
-    ELSIF list_is_unknown(p_user, p_task) THEN
-        refused := 'unknown_list';
+    ELSE
+        refused := task_fault(p_user, before, p_task);
     END IF;
     IF refused IS NOT NULL THEN
         RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
@@ -227,8 +242,21 @@ BEGIN
         RETURN QUERY SELECT 'unchanged', before.revision, body;
         RETURN;
     END IF;
+    completes_steps := p_event = 'task.completed' AND before.subtasks_total > 0
+        AND coalesce((p_task ->> 'complete_subtasks')::boolean,
+                     (SELECT u.complete_subtasks FROM users u WHERE u.id = p_user));
+    IF completes_steps THEN
+        PERFORM revision_take(p_user, -1);
+        PERFORM steps_complete(p_user, p_id, at, p_trace);
+        taken := revision_take(p_user, 1);
+    END IF;
+    IF p_task -> 'blocked_by' <> to_jsonb(before.blocked_by) THEN
+        blockers := blockers_given(p_task);
+    END IF;
     UPDATE tasks SET
         given = p_task,
+        subtasks_completed = CASE WHEN completes_steps THEN subtasks_total ELSE subtasks_completed END,
+        is_blocked = CASE WHEN blockers IS NULL THEN is_blocked ELSE blockers_are_open(p_user, blockers) END,
         series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
         slot = CASE WHEN p_series IN ('keep', 'rewrite') THEN slot END,
         updated_at = at, revision = taken
@@ -257,6 +285,17 @@ BEGIN
     IF p_series = 'start' THEN
         -- The successor in the previous series does not prevent one in this series.
         UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id;
+    END IF;
+    IF p_event = 'task.completed' THEN
+        PERFORM blocker_done(p_user, p_id, false, at, p_trace);
+    ELSIF p_event = 'task.reopened' THEN
+        PERFORM blocker_reopened(p_user, p_id);
+    END IF;
+    IF before.subtask_of IS NOT NULL THEN
+        PERFORM steps_count(p_user, before.subtask_of, at, p_trace);
+    END IF;
+    IF changed.subtask_of IS DISTINCT FROM before.subtask_of AND changed.subtask_of IS NOT NULL THEN
+        PERFORM steps_count(p_user, changed.subtask_of, at, p_trace);
     END IF;
     IF p_key IS NOT NULL THEN
         PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
@@ -323,7 +362,8 @@ BEGIN
     RETURN QUERY SELECT 'skipped', taken, body;
 END $$;
 
--- Removes a task's row, and leaves a tombstone and an event. The caller has taken the revision.
+-- Removes a task's row, and leaves a tombstone and an event. The caller has taken the revision, and has removed what is
+-- beneath the task. Tasks that it blocked take a revision each.
 CREATE OR REPLACE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -340,11 +380,12 @@ BEGIN
     DELETE FROM tasks WHERE id = t.id;
     INSERT INTO deletions (user_id, revision, task_id, deleted_at) VALUES (t.user_id, taken, t.id, at);
     PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
+    PERFORM blocker_done(t.user_id, t.id, true, at, trace);
 END $$;
 
--- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) applies to a pending
--- occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale, not_found
--- (nothing done); no_user.
+-- Deletes a task and what is beneath it; `p_expected` null accepts any revision. `p_scope` (this, future, all) applies
+-- to a pending occurrence: with `this` the series continues, otherwise it ends. The series of tasks beneath it end.
+-- Outcomes: deleted; stale, not_found (nothing done); no_user.
 CREATE OR REPLACE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -355,6 +396,7 @@ DECLARE
     before tasks;
     refused text;
     search_keys bigint[];
+    steps jsonb := '[]';
 BEGIN
     taken := revision_take(p_user, 1);
     IF taken IS NULL THEN
@@ -373,25 +415,38 @@ BEGIN
     END IF;
     at := clock_timestamp();
     search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = p_id);
+    IF before.subtasks_total > 0 THEN
+        IF before.series_id IS NOT NULL AND before.status <> 'completed' AND p_scope = 'this' THEN
+            steps := steps_kept(p_user, p_id);
+        END IF;
+        PERFORM revision_take(p_user, -1);
+        PERFORM steps_remove(p_user, p_id, at, ',"reason":"deleted","scope":"all"', p_trace);
+        taken := revision_take(p_user, 1);
+        SELECT * INTO before FROM tasks WHERE id = p_id;
+    END IF;
     PERFORM task_remove(before, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', p_trace);
     IF before.series_id IS NOT NULL AND before.status <> 'completed' THEN
         IF p_scope = 'this' THEN
             UPDATE occurrences SET deleted_task = to_jsonb(before)
-                || jsonb_build_object('search_keys', search_keys)
+                || jsonb_build_object('search_keys', search_keys, 'steps', steps)
             WHERE task_id = p_id AND series_id = before.series_id;
         ELSE
             PERFORM series_stop(p_user, before.series_id, p_id, taken, at, before.representation, p_trace);
         END IF;
     END IF;
+    IF before.subtask_of IS NOT NULL THEN
+        PERFORM steps_count(p_user, before.subtask_of, at, p_trace);
+    END IF;
     RETURN QUERY SELECT 'deleted', taken;
 END $$;
 
 -- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
--- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due
--- and remind_at (or null); each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
--- series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the
--- series has ended); stale (the predecessor is no longer completed or is in another series, or the slot is
--- taken).
+-- task, with what was beneath the predecessor. `p_next`: the successor and, if all past slots are caught up, those after
+-- it, as objects of slot, due, remind_at (or null), steps (as steps_renew takes them, with the revisions that they were
+-- planned for), levels_max and subtasks_max; each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`:
+-- the series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the series
+-- has ended); stale (the predecessor is no longer completed or is in another series, what is beneath it has changed, or
+-- the slot is taken).
 CREATE OR REPLACE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
                                   p_skipped jsonb, p_trace text)
 RETURNS TABLE (outcome text, made bigint)
@@ -410,6 +465,8 @@ DECLARE
     made bigint := 0;
     refused text;
     search_keys bigint[];
+    steps jsonb := '[]';
+    ids jsonb;
 BEGIN
     taken := revision_take(p_user, 1);
     IF taken IS NULL THEN
@@ -432,6 +489,12 @@ BEGIN
         refused := 'stale';
     ELSIF rule.ended_at IS NOT NULL AND refused IS NULL THEN
         refused := 'exists';
+    END IF;
+    IF predecessor.subtasks_total > 0 AND refused IS NULL THEN
+        steps := occurrence_steps(p_user, p_predecessor);
+        IF steps_are_stale(steps, p_next -> 0 -> 'steps') THEN
+            refused := 'stale';
+        END IF;
     END IF;
     FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
         EXIT WHEN refused IS NOT NULL;
@@ -461,6 +524,17 @@ BEGIN
                 EXIT;
             END IF;
         END IF;
+        ids := steps_ids(steps, p_predecessor, next_id);
+        created.subtasks_total := steps_of(steps, p_predecessor);
+        created.subtasks_completed := 0;
+        created.blocked_by := blockers_renewed(predecessor.blocked_by, ids);
+        created.is_blocked := created.blocked_by <> '{}';
+        -- Where there is no room, it is a task by itself.
+        IF created.subtask_of IS NOT NULL THEN
+            IF step_fault(p_user, NULL, created.subtask_of, jsonb_array_length(steps), next) IS NOT NULL THEN
+                created.subtask_of := NULL;
+            END IF;
+        END IF;
         -- Everything else is inherited.
         created.status := 'pending';
         created.completed_at := NULL;
@@ -478,6 +552,9 @@ BEGIN
         IF next ->> 'remind_at' IS NOT NULL THEN
             PERFORM reminder_align(created, NULL::reminders, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
         END IF;
+        IF steps <> '[]' THEN
+            PERFORM steps_renew(p_user, steps, ids, next -> 'steps', at, p_trace);
+        END IF;
         follows := next_id;
         made := made + 1;
     END LOOP;
@@ -487,6 +564,9 @@ BEGIN
     IF made = 0 THEN
         RETURN QUERY SELECT refused, 0::bigint;
         RETURN;
+    END IF;
+    IF predecessor.subtask_of IS NOT NULL THEN
+        PERFORM steps_count(p_user, predecessor.subtask_of, at, p_trace);
     END IF;
     INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
     SELECT rule.id, p_user, passed::timestamp, true, 'skipped', at
@@ -499,7 +579,7 @@ END $$;
 -- are keys; the list 0 is the inbox. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
-                             parent bigint, changed_since text, list bigint)
+                             parent bigint, changed_since text, list bigint, child_of bigint, blocked boolean)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
@@ -512,7 +592,9 @@ RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
     AND (has_due IS NULL OR ((t).due_at IS NOT NULL) = has_due)
     AND (parent IS NULL OR (t).parent_task_id = parent)
     AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz)
-    AND (list IS NULL OR coalesce((t).list_id, 0) = list);
+    AND (list IS NULL OR coalesce((t).list_id, 0) = list)
+    AND (child_of IS NULL OR (t).subtask_of = child_of)
+    AND (blocked IS NULL OR (t).is_blocked = blocked);
 
 -- A tombstone is of a task or of a list.
 ALTER TABLE deletions ALTER COLUMN task_id DROP NOT NULL;
@@ -609,7 +691,7 @@ BEGIN
 END $$;
 
 -- Deletes a list; `p_expected` null accepts any revision. `p_tasks`: inbox moves its tasks there; delete
--- deletes them too, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
+-- deletes them too, with what is beneath them, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
 -- order of their last changes, then the list. Outcomes: deleted; stale, not_found (nothing done); no_user.
 CREATE FUNCTION list_delete(p_user bigint, p_id bigint, p_expected bigint, p_tasks text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
@@ -636,11 +718,20 @@ BEGIN
     END IF;
     at := clock_timestamp();
     FOR t IN SELECT * FROM tasks WHERE user_id = p_user AND list_id = p_id ORDER BY revision LOOP
+        IF p_tasks = 'delete' THEN
+            PERFORM steps_remove(p_user, t.id, at, ',"reason":"deleted","scope":"all"', p_trace);
+            -- It may have gone along with a task that it is beneath, or have changed with one that is gone.
+            SELECT * INTO t FROM tasks WHERE id = t.id;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
         taken := revision_take(p_user, 1);
         IF p_tasks = 'delete' THEN
             PERFORM task_remove(t, taken, at, ',"reason":"deleted","scope":"all"', p_trace);
             IF t.series_id IS NOT NULL AND t.status <> 'completed' THEN
                 PERFORM series_stop(p_user, t.series_id, t.id, taken, at, t.representation, p_trace);
+            END IF;
+            IF t.subtask_of IS NOT NULL THEN
+                PERFORM steps_count(p_user, t.subtask_of, at, p_trace);
             END IF;
         ELSE
             UPDATE tasks SET list_id = NULL, updated_at = at, revision = taken WHERE id = t.id RETURNING * INTO t;
@@ -659,6 +750,6 @@ GRANT EXECUTE ON FUNCTION list_json TO rondo_task_api, rondo_sync;
 GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
 GRANT EXECUTE ON FUNCTION list_create, list_change, list_delete TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION task_matches(tasks, text, text[], text[], text[], text[], text, text, boolean, bigint, text,
-                                       bigint) TO rondo_task_api;
+                                       bigint, bigint, boolean) TO rondo_task_api;
 
 RESET ROLE;

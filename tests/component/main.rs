@@ -1,6 +1,7 @@
 //! The built components on the Wasm host with a real Postgres, without a bridge.
 
 mod batch;
+mod blocker;
 mod empty;
 mod event;
 mod filter;
@@ -14,4 +15,6 @@ mod order;
 mod page;
 mod recurrence;
 mod session;
+mod step;
+mod step_renewal;
 mod webhook;

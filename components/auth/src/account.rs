@@ -37,7 +37,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// The changes in the database's form: name, time_zone, notify_email, digest_at.
+/// The changes in the database's form: name, time_zone, complete_subtasks, notify_email, digest_at.
 fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     let mut reader = Reader::of(patch)?;
     let mut changes = json!({});
@@ -47,6 +47,9 @@ fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     }
     if let Some(time_zone) = reader.unclearable("time_zone", text(form::time_zone)) {
         changes["time_zone"] = time_zone.into();
+    }
+    if let Some(wanted) = reader.unclearable("complete_subtasks", boolean) {
+        changes["complete_subtasks"] = wanted.into();
     }
     if patch.get("notifications").is_some_and(Value::is_null) {
         reader.refuse("notifications", Violation::Malformed { expected: "an object" });
@@ -104,15 +107,16 @@ mod tests {
             ),
         );
         check(
-            json!({"name": null, "notifications": {"digest_at": null}}),
-            Ok(json!({"name": null, "digest_at": null})),
+            json!({"name": null, "complete_subtasks": true, "notifications": {"digest_at": null}}),
+            Ok(json!({"name": null, "complete_subtasks": true, "digest_at": null})),
         );
         check(
-            json!({"name": "", "time_zone": null, "password": "x",
+            json!({"name": "", "time_zone": null, "password": "x", "complete_subtasks": null,
                    "notifications": {"email": "yes", "digest_at": "24:00", "sms": true}}),
             Err(&[
                 ("/name", "required"),
                 ("/time_zone", "required"),
+                ("/complete_subtasks", "required"),
                 ("/notifications/email", "malformed"),
                 ("/notifications/digest_at", "malformed"),
                 ("/notifications/sms", "unknown_member"),

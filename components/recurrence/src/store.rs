@@ -5,9 +5,12 @@ use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::DateTime;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::Series;
+use rondo_domain::step::{LEVELS_MAX, SUBTASKS_MAX};
 use rondo_domain::zone::Zone;
 use rondo_guest::database::{Database, DatabaseError, Row, int, text};
 use serde_json::{Value, json};
+
+use crate::step::{Renewed, Step};
 
 pub struct Store(Database);
 
@@ -80,6 +83,9 @@ pub struct Occurrence {
     pub completed_at: Option<Instant>,
     pub zone: Zone,
     pub reminder_offset: Option<ReminderOffset>,
+    pub due: Option<Instant>,
+    /// The tasks beneath it that its successor gets anew.
+    pub steps: Vec<Step>,
     pub deleted: bool,
     /// Whether it already has a successor, or its series ends with it.
     pub followed: bool,
@@ -94,6 +100,7 @@ pub struct Next {
     pub slot: DateTime,
     pub due: Instant,
     pub remind_at: Option<Instant>,
+    pub steps: Vec<Renewed>,
 }
 
 impl Next {
@@ -102,6 +109,9 @@ impl Next {
             "slot": self.slot.to_string(),
             "due": self.due.to_string(),
             "remind_at": self.remind_at.map(|at| at.to_string()),
+            "steps": self.steps.iter().map(Renewed::json).collect::<Vec<_>>(),
+            "levels_max": LEVELS_MAX,
+            "subtasks_max": SUBTASKS_MAX,
         })
     }
 }
@@ -120,6 +130,24 @@ impl Outcome {
     }
 }
 
+/// A task beneath an occurrence, as stored: id, revision, due date, time zone and reminder_offset.
+type StoredStep = (i64, i64, Option<String>, String, Option<String>);
+
+fn step((id, revision, due, zone, reminder_offset): StoredStep) -> Result<Step, String> {
+    Ok(Step {
+        id,
+        revision,
+        due: due.and_then(|due| due.parse().ok()),
+        zone: Zone::parse(&zone).map_err(|error| error.to_string())?,
+        reminder_offset: offset(reminder_offset.as_deref())?,
+    })
+}
+
+fn offset(stored: Option<&str>) -> Result<Option<ReminderOffset>, String> {
+    let read = stored.map(ReminderOffset::parse).transpose();
+    read.map_err(|error| format!("stored reminder_offset {error}"))
+}
+
 /// The row as stored, not yet parsed.
 struct Stored {
     series_id: i64,
@@ -130,6 +158,8 @@ struct Stored {
     completed_at: Option<String>,
     time_zone: String,
     reminder_offset: Option<String>,
+    due_date: Option<String>,
+    steps: Vec<StoredStep>,
     deleted: bool,
     followed: bool,
     taken: Vec<String>,
@@ -147,6 +177,8 @@ impl Stored {
             completed_at: row.optional_text("completed_at")?,
             time_zone: row.text("time_zone")?,
             reminder_offset: row.optional_text("reminder_offset")?,
+            due_date: row.optional_text("due_date")?,
+            steps: row.json("steps")?,
             deleted: row.boolean("deleted")?,
             followed: row.boolean("followed")?,
             taken: row.json("taken")?,
@@ -167,11 +199,9 @@ impl Stored {
             slot: self.slot.parse().map_err(|_| format!("stored slot {}", self.slot))?,
             completed_at: self.completed_at.and_then(|at| at.parse().ok()),
             zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
-            reminder_offset: self
-                .reminder_offset
-                .map(|offset| ReminderOffset::parse(&offset))
-                .transpose()
-                .map_err(|error| format!("stored reminder_offset {error}"))?,
+            reminder_offset: offset(self.reminder_offset.as_deref())?,
+            due: self.due_date.and_then(|due| due.parse().ok()),
+            steps: self.steps.into_iter().map(step).collect::<Result<_, _>>()?,
             deleted: self.deleted,
             followed: self.followed,
             taken: self.taken.iter().filter_map(|slot| slot.parse().ok()).collect(),

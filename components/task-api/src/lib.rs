@@ -23,6 +23,7 @@ mod skip;
 mod store;
 mod tag;
 mod task_list;
+mod tree;
 
 use rondo_contract::query::number;
 use rondo_domain::access::Scope;

@@ -27,6 +27,7 @@ pub enum EventType {
     TaskCompleted,
     TaskReopened,
     TaskSkipped,
+    TaskUnblocked,
     TaskDeleted,
     ListCreated,
     ListUpdated,
@@ -143,6 +144,11 @@ pub const EVENTS: &[EventFacts] = &[
         ..change(EventType::TaskReopened, "task.reopened")
     },
     change(EventType::TaskSkipped, "task.skipped"),
+    // The last open task that blocked it was completed or deleted.
+    EventFacts {
+        task_data: TaskData::Whole(&[Status::Pending.as_str(), Status::InProgress.as_str()]),
+        ..change(EventType::TaskUnblocked, "task.unblocked")
+    },
     EventFacts {
         members: &[
             // Deleted by its user, or withdrawn because its predecessor was reopened.

@@ -7,6 +7,7 @@
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{self, Series};
+use rondo_domain::step::{LEVELS_MAX, SUBTASKS_MAX};
 use rondo_domain::task::{TaskFields, Title, tag_key, title_key};
 use rondo_domain::zone::Zone;
 use rondo_domain::{Violation, search};
@@ -202,6 +203,10 @@ pub fn to_stored(fields: &TaskFields, further: &[ReminderOffset], now: Instant) 
         (offset.to_string(), moment.map(instant::format).into())
     });
     members.insert("further".to_owned(), Value::Object(moments.collect()));
+    if fields.subtask_of.is_some() {
+        members.insert("levels_max".to_owned(), LEVELS_MAX.into());
+        members.insert("subtasks_max".to_owned(), SUBTASKS_MAX.into());
+    }
     if let Some(rule) = &fields.recurrence_rule {
         members.insert("counts_completions".to_owned(), rule.counts_completions().into());
         members.insert("anchor".to_owned(), anchor(fields, now).to_string().into());
@@ -256,15 +261,36 @@ mod tests {
     }
 
     #[test]
+    fn the_tasks_that_block_another_are_named_by_ids() {
+        let body = |blockers: Value| json!({"title": "t", "blocked_by": blockers});
+        check(body(json!([1, 2, 1])), &[]);
+        check(body(Value::Null), &[]);
+        check(body(json!(7)), &[("/blocked_by", "malformed")]);
+        let bad = json!([0, 1, "2", 1.5]);
+        let places = [
+            ("/blocked_by/0", "out_of_range"),
+            ("/blocked_by/2", "malformed"),
+            ("/blocked_by/3", "malformed"),
+        ];
+        check(body(bad), &places);
+        let many: Vec<i64> = (1..=51).collect();
+        check(body(json!(many)), &[("/blocked_by", "too_many")]);
+        check(json!({"title": "t", "subtask_of": 0}), &[("/subtask_of", "out_of_range")]);
+    }
+
+    #[test]
     fn an_answered_task_can_be_sent_back() {
         let task = json!({"title": "t", "description": "d", "status": "in_progress", "priority": "low",
-            "tags": ["b", "A"], "list_id": 7, "estimate": 45, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
+            "tags": ["b", "A"], "list_id": 7, "subtask_of": 4, "subtasks": {"total": 2, "completed": 1},
+            "blocked_by": [9, 3, 9], "estimate": 45, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
             "reminder_offset": 3600,
             "recurrence_rule": {"frequency": "weekly", "days_of_week": [2, 0], "count": 3}});
         let fields = parsed(task).unwrap();
         let answered = Value::Object(to_json(&fields));
         assert_eq!(answered["due_date"], "2031-01-31T08:00:00Z");
         assert_eq!(answered["reminder_offset"], "PT1H");
+        assert_eq!(answered["blocked_by"], json!([3, 9]));
+        assert_eq!(answered.get("subtasks"), None);
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
         assert_eq!(from_answer(answered.clone()).unwrap(), fields);
         let mut later = answered;
@@ -275,6 +301,7 @@ mod tests {
         assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
+        assert_eq!((&stored["levels_max"], &stored["subtasks_max"]), (&json!(3), &json!(200)));
     }
 
     #[test]

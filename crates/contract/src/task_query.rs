@@ -16,6 +16,8 @@ use crate::query::{Bound, Reader, number};
 
 /// Maximum number of tasks to skip; a cursor goes further.
 pub const OFFSET_MAX: i64 = 1_000_000;
+/// Maximum number of tasks on a page that has what is beneath them, too.
+pub const TREE_LIMIT_MAX: i64 = 50;
 /// Maximum length of a search phrase, in characters.
 pub const SEARCH_CHARS_MAX: usize = 200;
 word_enum! {
@@ -163,6 +165,9 @@ pub struct TaskQuery {
     pub has_due_date: Option<bool>,
     pub parent_task_id: Option<i64>,
     pub list_id: Option<Place>,
+    pub subtask_of: Option<i64>,
+    /// Whether a task that is not completed blocks it.
+    pub blocked: Option<bool>,
     pub uid: Option<String>,
     pub updated_since: Option<String>,
     pub sort_by: SortBy,
@@ -170,6 +175,8 @@ pub struct TaskQuery {
     pub limit: i64,
     pub offset: i64,
     pub cursor: Option<Cursor>,
+    /// Whether the list has only tasks that are no subtasks, each with all tasks beneath it.
+    pub tree: bool,
     /// Whether to count all matches.
     pub count: bool,
     /// Whether to sum the estimates of all matches.
@@ -177,7 +184,7 @@ pub struct TaskQuery {
 }
 
 /// Parameters that say which part of a list is wanted, and what besides. A saved filter has the others.
-const PART: [&str; 5] = ["limit", "offset", "cursor", "count", "total_estimate"];
+const PART: [&str; 6] = ["limit", "offset", "cursor", "tree", "count", "total_estimate"];
 
 impl TaskQuery {
     /// Reads the query of a saved filter: parameters of a list, but not which part is wanted.
@@ -208,7 +215,7 @@ impl TaskQuery {
         let mut reader = Reader::new(query);
         let sort_by = reader.one("sort_by", SortBy::parse).unwrap_or(SortBy::CreatedAt);
         let sort_order = reader.one("sort_order", SortOrder::parse).unwrap_or(SortOrder::Desc);
-        let parsed = Self {
+        let mut parsed = Self {
             search: reader.one("search", phrase).flatten(),
             status: reader.list("status", Status::parse),
             priority: reader.list("priority", Priority::parse),
@@ -219,6 +226,8 @@ impl TaskQuery {
             has_due_date: reader.boolean("has_due_date"),
             parent_task_id: reader.id("parent_task_id"),
             list_id: reader.one("list_id", Place::parse),
+            subtask_of: reader.id("subtask_of"),
+            blocked: reader.boolean("blocked"),
             uid: reader.one("uid", key),
             updated_since: reader.instant("updated_since"),
             sort_by,
@@ -226,9 +235,16 @@ impl TaskQuery {
             limit: reader.limit(),
             offset: reader.integer("offset", 0, OFFSET_MAX).unwrap_or(0),
             cursor: reader.cursor(|text| Cursor::decode(text, sort_by, sort_order)),
+            tree: reader.boolean("tree").unwrap_or(false),
             count: reader.boolean("count").unwrap_or(false),
             total_estimate: reader.boolean("total_estimate").unwrap_or(false),
         };
+        if parsed.tree {
+            parsed.limit = parsed.limit.min(TREE_LIMIT_MAX);
+            if parsed.uid.is_some() {
+                reader.refuse("uid", Violation::Conflict { other: "tree" });
+            }
+        }
         reader.finish()?;
         Ok(parsed)
     }

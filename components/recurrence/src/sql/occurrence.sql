@@ -2,13 +2,15 @@
 -- only this occurrence.
 -- $1 user, $2 task
 WITH occurrence AS (
-    SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, false AS deleted
+    SELECT t.series_id, t.slot, t.status, t.completed_at, t.time_zone, t.reminder_offset, t.due_at, t.subtasks_total,
+           false AS deleted
     FROM tasks t
     WHERE t.id = $2::int8 AND t.user_id = $1::int8
     UNION ALL
     SELECT (o.deleted_task ->> 'series_id')::int8, (o.deleted_task ->> 'slot')::timestamp,
            o.deleted_task ->> 'status', NULL, o.deleted_task ->> 'time_zone',
-           o.deleted_task ->> 'reminder_offset', true
+           o.deleted_task ->> 'reminder_offset', (o.deleted_task ->> 'due_at')::timestamptz,
+           (o.deleted_task ->> 'subtasks_total')::int8, true
     FROM occurrences o
     WHERE o.task_id = $2::int8 AND o.user_id = $1::int8 AND o.deleted_task IS NOT NULL
 )
@@ -22,6 +24,14 @@ SELECT s.id IS NOT NULL AS is_known,
        instant(o.completed_at) AS completed_at,
        o.time_zone,
        o.reminder_offset,
+       instant(o.due_at) AS due_date,
+       -- The tasks beneath it that the next one gets anew.
+       CASE WHEN o.subtasks_total > 0
+            THEN (SELECT coalesce(json_agg(json_build_array(x.id, x.revision, instant(x.due_at), x.time_zone,
+                                                            x.reminder_offset)), '[]')
+                  FROM jsonb_to_recordset(occurrence_steps($1::int8, $2::int8))
+                       AS x (id int8, revision int8, due_at timestamptz, time_zone text, reminder_offset text))::text
+            ELSE '[]' END AS steps,
        o.deleted,
        (s.ended_at IS NOT NULL
         OR EXISTS (SELECT FROM occurrences successor

@@ -1,18 +1,19 @@
 -- One page of a user's tasks, latest created first.
 -- One task more than the limit if there are more. An empty page has one row without a task. The join on
--- nothing becomes a nested loop, which keeps the page's order. $1 user; $2 to $12 the filters of
+-- nothing becomes a nested loop, which keeps the page's order. $1 user; $2 to $15 the filters of
 -- task_matches: phrase, states, priorities, any of these tags, all of these tags, first and last due date,
--- whether there is one, parent, changed since, list (null: any); $13 and $14 sort key and id after which the
--- page begins ($14 null: at the start), $15 limit, $16 offset
+-- whether there is one, first task of the series, changed since, list (null: any), task that it is a subtask of,
+-- whether it is blocked, whether the list is a tree; $16 and $17 sort key and id after which the page begins ($17
+-- null: at the start), $18 limit, $19 offset
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT t.representation
     FROM tasks t
     WHERE t.user_id = $1::int8
-      AND (t.created_at, t.id) < (coalesce($13::text::timestamptz, 'infinity'),
-                       coalesce($14::int8, 9223372036854775807))
+      AND (t.created_at, t.id) < (coalesce($16::text::timestamptz, 'infinity'),
+                       coalesce($17::int8, 9223372036854775807))
       AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                       $9::bool, $10::int8, $11::text, $12::int8)
+                       $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool)
     ORDER BY t.created_at DESC, t.id DESC
-    LIMIT $15::int8 + 1 OFFSET $16::int8
+    LIMIT $18::int8 + 1 OFFSET $19::int8
 ) AS page ON true

@@ -29,6 +29,7 @@ pub fn user() -> Value {
         "email_verified": {"type": "boolean"},
         "name": {"type": ["string", "null"]},
         "time_zone": {"type": "string"},
+        "complete_subtasks": {"type": "boolean"},
         "notifications": answered(json!({
             "email": {"type": "boolean"},
             "digest_at": {"type": ["string", "null"], "pattern": "^[0-9]{2}:[0-9]{2}$"},
@@ -41,7 +42,8 @@ pub fn user() -> Value {
 fn user_example() -> Value {
     json!({
         "id": 1, "email": "me@example.org", "email_verified": true, "name": "Ada",
-        "time_zone": "Europe/Paris", "notifications": {"email": true, "digest_at": "08:00"},
+        "time_zone": "Europe/Paris", "complete_subtasks": false,
+        "notifications": {"email": true, "digest_at": "08:00"},
     })
 }
 
@@ -51,6 +53,11 @@ pub fn user_patch() -> Value {
             "id": ignored(), "email": ignored(), "email_verified": ignored(),
             "name": nullable(text::name(NAME_CHARS_MAX)),
             "time_zone": text::time_zone(),
+            "complete_subtasks": {
+                "type": "boolean",
+                "description": "Whether completing a task completes its open subtasks, where a request does \
+                                not say it.",
+            },
             "notifications": object(json!({
                 "email": {"type": "boolean"},
                 "digest_at": {
