@@ -50,6 +50,15 @@ CREATE INDEX tasks_to_start ON tasks (starts_at) WHERE starts_at IS NOT NULL;
 ALTER TABLE tasks ADD COLUMN zone_data text;
 -- Whether the slots of a series are days.
 ALTER TABLE series ADD COLUMN of_days boolean NOT NULL DEFAULT false;
+-- The task that this one is a subtask of. task_fill fills it.
+ALTER TABLE tasks ADD COLUMN subtask_of bigint;
+-- How many subtasks it has, without theirs, and how many of them are completed.
+ALTER TABLE tasks ADD COLUMN subtasks_total bigint NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN subtasks_completed bigint NOT NULL DEFAULT 0;
+-- The tasks to complete before this one, in ascending order, and whether one of them is not completed. task_fill fills
+-- the first.
+ALTER TABLE tasks ADD COLUMN blocked_by bigint[] NOT NULL DEFAULT '{}';
+ALTER TABLE tasks ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;
 -- A user's tasks are ordered by it. No two of a user's are equal, so a task keeps it when it changes its list.
 ALTER TABLE tasks ADD COLUMN position text COLLATE "C";
 
@@ -69,6 +78,9 @@ BEGIN
         || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
         || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
         || ',"position":"' || NEW.position || '"'
+        || ',"subtask_of":' || coalesce(NEW.subtask_of::text, 'null')
+        || ',"subtasks":{"total":' || NEW.subtasks_total || ',"completed":' || NEW.subtasks_completed || '}'
+        || ',"blocked_by":[' || array_to_string(NEW.blocked_by, ',') || ']'
         || ',"estimate":' || coalesce(NEW.estimate::text, 'null')
         || ',"due_date":' || coalesce('"' || public.instant(CASE WHEN NEW.due_day IS NULL THEN NEW.due_at END) || '"', 'null')
         || ',"due_day":' || coalesce('"' || to_char(NEW.due_day, 'YYYY-MM-DD') || '"', 'null')
@@ -112,466 +124,12 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Starts a series at a task, which is its first occurrence. `previous` is the series that it continues,
--- if any.
-CREATE OR REPLACE FUNCTION series_start(t tasks, p_task jsonb, previous bigint, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-    anchor timestamp := (p_task ->> 'anchor')::timestamp;
-    started bigint;
-BEGIN
-    INSERT INTO series (user_id, first_task_id, recurrence_rule, anchor, of_days, time_zone, counts_completions,
-                        created_at, previous_series_id)
-    VALUES (t.user_id, t.id, t.recurrence_rule, anchor, coalesce((p_task ->> 'of_days')::boolean, false), t.time_zone,
-            (p_task ->> 'counts_completions')::boolean, at, previous)
-    RETURNING id INTO started;
-    INSERT INTO occurrences (series_id, user_id, task_id, slot, scheduled, state, created_revision, created_at)
-    VALUES (started, t.user_id, t.id, anchor, t.recurrence_rule ->> 'basis' = 'schedule', 'live',
-            t.revision, at);
-    UPDATE tasks SET series_id = started, slot = anchor WHERE id = t.id;
-    RETURN started;
-END $$;
-
--- Applies an edit of one occurrence to its series: the rule, and the anchor, moved by as much as the
--- occurrence, so that a count still starts at the same slot. The other open occurrences get the rule; each
--- takes a revision and emits an event.
-CREATE OR REPLACE FUNCTION series_rewrite(before tasks, changed tasks, p_task jsonb, at timestamptz, trace text)
-RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    other tasks;
-    taken bigint;
-    moved_to timestamp := (p_task ->> 'anchor')::timestamp;
-    is_moved boolean := (before.due_at, before.time_zone) IS DISTINCT FROM (changed.due_at, changed.time_zone);
-BEGIN
-    -- A series of days keeps days as its slots, also if this occurrence has a time.
-    IF (SELECT s.of_days FROM series s WHERE s.id = before.series_id) THEN
-        moved_to := date_trunc('day', moved_to);
-    END IF;
-    UPDATE series s
-    SET recurrence_rule = changed.recurrence_rule, time_zone = changed.time_zone,
-        counts_completions = (p_task ->> 'counts_completions')::boolean,
-        anchor = CASE WHEN is_moved THEN s.anchor + (moved_to - before.slot) ELSE s.anchor END
-    WHERE s.id = before.series_id;
-    -- Another occurrence keeps its slot.
-    IF is_moved AND NOT EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = moved_to
-                                AND o.scheduled AND o.state <> 'withdrawn') THEN
-        UPDATE occurrences o SET slot = moved_to
-        WHERE o.task_id = changed.id AND o.series_id = before.series_id AND o.state = 'live';
-        UPDATE tasks SET slot = moved_to WHERE id = changed.id;
-    END IF;
-    FOR other IN SELECT * FROM tasks t WHERE t.user_id = changed.user_id AND t.series_id = before.series_id
-                 AND t.id <> changed.id AND t.status <> 'completed'
-                 AND t.recurrence_rule <> changed.recurrence_rule ORDER BY t.id LOOP
-        taken := revision_take(changed.user_id, 1);
-        UPDATE tasks t SET
-            recurrence_rule = changed.recurrence_rule, updated_at = at, revision = taken
-        WHERE t.id = other.id
-        RETURNING * INTO other;
-        PERFORM emit('task.updated', other.user_id, other.id, taken, at, '', other.representation, trace);
-    END LOOP;
-END $$;
-
--- The row of a new task, copied from another except for what identifies it and for its position. If its list
--- is gone, it is in the inbox.
-CREATE OR REPLACE FUNCTION task_like(t tasks) RETURNS tasks
-LANGUAGE plpgsql AS $$
-BEGIN
-    t.id := nextval(pg_get_serial_sequence('public.tasks', 'id'));
-    t.uid := public.uuid_v7();
-    t.position := NULL;
-    t.list_id := (SELECT l.id FROM public.lists l WHERE l.id = t.list_id AND l.user_id = t.user_id);
-    RETURN t;
-END $$;
-
--- Whether a task's object names a list that the user does not have.
-CREATE FUNCTION list_is_unknown(p_user bigint, p_task jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF p_task ->> 'list_id' IS NULL THEN
-        RETURN false;
-    END IF;
-    RETURN NOT EXISTS (SELECT FROM lists l WHERE l.id = (p_task ->> 'list_id')::bigint AND l.user_id = p_user);
-END $$;
-
--- Creates a task. Outcomes: created, replayed, key_reused, no_user; unknown_list; uid_taken by another task.
--- `answer` is the task, or the other one.
-CREATE OR REPLACE FUNCTION task_create(p_user bigint, p_task jsonb, p_request text, p_key text, p_hash text,
-                            p_trace text)
-RETURNS TABLE (outcome text, revision bigint, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    begun record;
-    taken bigint;
-    at timestamptz;
-    created tasks;
-    wanted timestamptz := (p_task ->> 'remind_at')::timestamptz;
-    body text;
-BEGIN
-    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
-    IF begun.outcome IS NOT NULL THEN
-        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
-        RETURN;
-    END IF;
-    taken := begun.revision;
-    IF p_task ->> 'uid' IS NOT NULL THEN
-        SELECT t.representation INTO body FROM tasks t WHERE t.user_id = p_user AND t.uid = p_task ->> 'uid';
-        IF FOUND THEN
-            RETURN QUERY SELECT 'uid_taken', revision_take(p_user, -1), body;
-            RETURN;
-        END IF;
-    END IF;
-    IF list_is_unknown(p_user, p_task) THEN
-        RETURN QUERY SELECT 'unknown_list', revision_take(p_user, -1), NULL::text;
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    INSERT INTO tasks (user_id, given, created_at, updated_at, revision)
-    VALUES (p_user, p_task, at, at, taken)
-    RETURNING * INTO created;
-    PERFORM task_search_set(created, p_task -> 'search_pieces');
-    body := created.representation;
-    IF created.recurrence_rule IS NOT NULL THEN
-        PERFORM series_start(created, p_task, NULL, at);
-    END IF;
-    PERFORM emit('task.created', p_user, created.id, taken, at, '', body, p_trace);
-    IF wanted IS NOT NULL THEN
-        PERFORM reminder_align(created, NULL::reminders, wanted, at, body, p_trace);
-    END IF;
-    IF p_key IS NOT NULL THEN
-        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 201, body, at);
-    END IF;
-    RETURN QUERY SELECT 'created', taken, body;
-END $$;
-
--- As before, with one more outcome: unknown_list (nothing done).
-CREATE OR REPLACE FUNCTION task_change(p_user bigint, p_id bigint, p_expected bigint, p_event text, p_task jsonb,
-                            p_series text, p_request text, p_key text, p_hash text, p_trace text)
-RETURNS TABLE (outcome text, revision bigint, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    begun record;
-    taken bigint;
-    at timestamptz;
-    before tasks;
-    changed tasks;
-    body text;
-    refused text;
-    others jsonb;
-BEGIN
-    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
-    IF begun.outcome IS NOT NULL THEN
-        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
-        RETURN;
-    END IF;
-    taken := begun.revision;
-    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
-    IF NOT FOUND THEN
-        refused := 'not_found';
-    ELSIF before.revision <> p_expected THEN
-        refused := 'stale';
-    -- Adding a further reminder takes no revision. If the caller did not see it, its moment is missing.
-    ELSIF p_event IS NOT NULL AND EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
-                                          AND NOT p_task -> 'further' ? r.before_due) THEN
-        refused := 'stale';
-    ELSIF list_is_unknown(p_user, p_task) THEN
-        refused := 'unknown_list';
-    END IF;
-    IF refused IS NOT NULL THEN
-        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    IF p_event IS NULL THEN
-        PERFORM revision_take(p_user, -1);
-        body := before.representation;
-        IF p_key IS NOT NULL THEN
-            PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
-        END IF;
-        RETURN QUERY SELECT 'unchanged', before.revision, body;
-        RETURN;
-    END IF;
-    others := undo_others(before, p_event, p_series);
-    UPDATE tasks SET
-        given = p_task,
-        series_id = CASE WHEN p_series IN ('keep', 'rewrite') THEN series_id END,
-        slot = CASE WHEN p_series IN ('keep', 'rewrite') THEN slot END,
-        updated_at = at, revision = taken
-    WHERE id = p_id
-    RETURNING * INTO changed;
-    PERFORM undo_keep(before, changed, p_series <> 'keep');
-    IF changed.search_text <> before.search_text THEN
-        PERFORM task_search_set(changed, p_task -> 'search_pieces');
-    END IF;
-    body := changed.representation;
-    PERFORM emit(p_event, p_user, p_id, taken, at, '', body, p_trace);
-    PERFORM reminders_align(changed, p_task, at, body, p_trace);
-    -- Editing a completed occurrence does not end its series.
-    IF p_series IN ('start', 'leave') AND before.series_id IS NOT NULL
-       AND (before.status <> 'completed' OR changed.status <> 'completed') THEN
-        PERFORM series_stop(p_user, before.series_id, p_id, taken, at, body, p_trace);
-    END IF;
-    IF p_series = 'start' THEN
-        PERFORM series_start(changed, p_task, before.series_id, at);
-    END IF;
-    IF p_series = 'rewrite' THEN
-        PERFORM series_rewrite(before, changed, p_task, at, p_trace);
-    END IF;
-    IF p_event = 'task.reopened' THEN
-        PERFORM successor_withdraw(p_user, p_id, at, p_trace);
-    END IF;
-    IF others IS NOT NULL THEN
-        PERFORM undo_keep_others(p_user, taken, at, others);
-    END IF;
-    IF p_series = 'start' THEN
-        -- The successor in the previous series does not prevent one in this series.
-        UPDATE occurrences SET predecessor_task_id = NULL WHERE predecessor_task_id = p_id;
-    END IF;
-    IF p_key IS NOT NULL THEN
-        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
-    END IF;
-    RETURN QUERY SELECT 'changed', taken, body;
-END $$;
-
--- Moves a pending occurrence to a later slot of its series. Its slot and those between (`p_skipped`)
--- are recorded as skipped. `p_next`: slot, due_at, due_day, start_at, start_day, remind_at and further, as in `p_task`
--- (release 0.1.0: due_date in place of the first four). Outcomes:
--- skipped; stale (also when the slot is taken), not_found; replayed, key_reused; no_user.
-CREATE OR REPLACE FUNCTION task_skip(p_user bigint, p_id bigint, p_expected bigint, p_next jsonb, p_skipped jsonb,
-                          p_request text, p_key text, p_hash text, p_trace text)
-RETURNS TABLE (outcome text, revision bigint, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    begun record;
-    taken bigint;
-    at timestamptz;
-    before tasks;
-    changed tasks;
-    body text;
-    refused text;
-    next_slot timestamp := (p_next ->> 'slot')::timestamp;
-BEGIN
-    begun := write_begin(p_user, 1, p_request, p_key, p_hash);
-    IF begun.outcome IS NOT NULL THEN
-        RETURN QUERY SELECT begun.outcome, begun.revision, begun.answer;
-        RETURN;
-    END IF;
-    taken := begun.revision;
-    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
-    IF NOT FOUND THEN
-        refused := 'not_found';
-    ELSIF before.revision <> p_expected
-          OR EXISTS (SELECT FROM reminders r WHERE r.task_id = p_id AND r.before_due IS NOT NULL
-                     AND NOT p_next -> 'further' ? r.before_due)
-          OR EXISTS (SELECT FROM occurrences o WHERE o.series_id = before.series_id AND o.slot = next_slot
-                     AND o.scheduled AND o.state <> 'withdrawn') THEN
-        refused := 'stale';
-    END IF;
-    IF refused IS NOT NULL THEN
-        RETURN QUERY SELECT refused, revision_take(p_user, -1), NULL::text;
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    UPDATE tasks SET due_at = coalesce(p_next ->> 'due_at', p_next ->> 'due_date')::timestamptz,
-                     due_day = (p_next ->> 'due_day')::date,
-                     start_at = CASE WHEN p_next ? 'start_at' THEN (p_next ->> 'start_at')::timestamptz ELSE start_at END,
-                     start_day = CASE WHEN p_next ? 'start_at' THEN (p_next ->> 'start_day')::date ELSE start_day END,
-                     zone_data = p_next ->> 'zone_data', slot = next_slot, updated_at = at, revision = taken
-    WHERE id = p_id
-    RETURNING * INTO changed;
-    PERFORM undo_keep(before, changed, false);
-    UPDATE occurrences SET slot = next_slot WHERE task_id = p_id AND series_id = before.series_id AND state = 'live';
-    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
-    SELECT before.series_id, p_user, passed.slot, before.recurrence_rule ->> 'basis' = 'schedule', 'skipped', at
-    FROM (SELECT before.slot UNION
-          SELECT x.passed::timestamp FROM jsonb_array_elements_text(p_skipped) AS x (passed)) AS passed (slot)
-    ORDER BY passed.slot
-    ON CONFLICT DO NOTHING;
-    body := changed.representation;
-    PERFORM emit('task.skipped', p_user, p_id, taken, at, '', body, p_trace);
-    PERFORM reminders_align(changed, p_next, at, body, p_trace);
-    IF p_key IS NOT NULL THEN
-        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
-    END IF;
-    RETURN QUERY SELECT 'skipped', taken, body;
-END $$;
-
--- Removes a task's row, and leaves a tombstone and an event. The caller has taken the revision.
-CREATE OR REPLACE FUNCTION task_remove(t tasks, taken bigint, at timestamptz, members text, trace text)
-RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    reminder reminders;
-    body text := t.representation;
-BEGIN
-    FOR reminder IN SELECT * FROM reminders r WHERE r.task_id = t.id AND r.state = 'armed' ORDER BY r.id LOOP
-        PERFORM emit('reminder.cancelled', t.user_id, t.id, taken, at,
-                     reminder_members(reminder.id, reminder.remind_at, t.due_at), body, trace);
-    END LOOP;
-    DELETE FROM reminders r WHERE r.task_id = t.id;
-    DELETE FROM task_search WHERE task_id = t.id;
-    DELETE FROM tasks WHERE id = t.id;
-    INSERT INTO deletions (user_id, revision, task_id, deleted_at) VALUES (t.user_id, taken, t.id, at);
-    PERFORM emit('task.deleted', t.user_id, t.id, taken, at, members, body, trace);
-END $$;
-
--- Deletes a task; `p_expected` null accepts any revision. `p_scope` (this, future, all) applies to a pending
--- occurrence: with `this` the series continues, otherwise it ends. Outcomes: deleted; stale, not_found
--- (nothing done); no_user.
-CREATE OR REPLACE FUNCTION task_delete(p_user bigint, p_id bigint, p_expected bigint, p_scope text, p_trace text)
-RETURNS TABLE (outcome text, revision bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    taken bigint;
-    at timestamptz;
-    before tasks;
-    refused text;
-BEGIN
-    taken := revision_take(p_user, 1);
-    IF taken IS NULL THEN
-        RETURN QUERY SELECT 'no_user', 0::bigint;
-        RETURN;
-    END IF;
-    SELECT * INTO before FROM tasks WHERE id = p_id AND user_id = p_user;
-    IF NOT FOUND THEN
-        refused := 'not_found';
-    ELSIF before.revision <> p_expected THEN
-        refused := 'stale';
-    END IF;
-    IF refused IS NOT NULL THEN
-        RETURN QUERY SELECT refused, revision_take(p_user, -1);
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    PERFORM undo_keep_discarded(before, taken, taken, at);
-    PERFORM task_discard(before, p_scope, taken, at, p_trace);
-    RETURN QUERY SELECT 'deleted', taken;
-END $$;
-
--- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
--- task. `p_next`: the successor and, if all past slots are caught up, those after it, as objects of slot, due_at,
--- due_day, start_at, start_day (release 0.1.0: due in place of the four) and remind_at; each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the
--- series that the slots were calculated for. Outcomes: created; exists (another delivery came first, or the
--- series has ended); stale (the predecessor is no longer completed or is in another series, or the slot is
--- taken).
-CREATE OR REPLACE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
-                                  p_skipped jsonb, p_trace text)
-RETURNS TABLE (outcome text, made bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    taken bigint;
-    at timestamptz;
-    predecessor tasks;
-    follows bigint := p_predecessor;
-    rule series;
-    next jsonb;
-    next_id bigint;
-    created tasks;
-    body text;
-    made bigint := 0;
-    refused text;
-    search_keys bigint[];
-BEGIN
-    taken := revision_take(p_user, 1);
-    IF taken IS NULL THEN
-        RETURN QUERY SELECT 'stale', 0::bigint;
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    SELECT * INTO predecessor FROM tasks WHERE id = p_predecessor AND user_id = p_user;
-    search_keys := (SELECT s.keys FROM task_search s WHERE s.task_id = predecessor.id);
-    IF predecessor.id IS NULL THEN
-        SELECT (jsonb_populate_record(NULL::tasks, o.deleted_task)).* INTO predecessor
-        FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user AND o.deleted_task IS NOT NULL;
-        search_keys := ARRAY(SELECT jsonb_array_elements_text(o.deleted_task -> 'search_keys')::bigint
-                             FROM occurrences o WHERE o.task_id = p_predecessor AND o.user_id = p_user);
-    ELSIF predecessor.status <> 'completed' THEN
-        refused := 'stale';
-    END IF;
-    SELECT * INTO rule FROM series WHERE id = predecessor.series_id;
-    IF rule.id IS DISTINCT FROM p_series THEN
-        refused := 'stale';
-    ELSIF rule.ended_at IS NOT NULL AND refused IS NULL THEN
-        refused := 'exists';
-    END IF;
-    FOR next IN SELECT x.step FROM jsonb_array_elements(p_next) WITH ORDINALITY AS x (step, place) ORDER BY x.place LOOP
-        EXIT WHEN refused IS NOT NULL;
-        IF made > 0 THEN
-            taken := revision_take(p_user, 1);
-        END IF;
-        created := task_like(predecessor);
-        next_id := created.id;
-        -- Two unique keys decide: one successor per predecessor, one task per slot. A withdrawn successor is
-        -- revived once.
-        UPDATE occurrences o
-        SET state = 'live', task_id = next_id, slot = (next ->> 'slot')::timestamp, created_revision = taken,
-            scheduled = rule.recurrence_rule ->> 'basis' = 'schedule', series_id = rule.id
-        WHERE o.predecessor_task_id = follows AND o.state = 'withdrawn'
-          AND NOT EXISTS (SELECT FROM occurrences other
-                          WHERE other.series_id = rule.id AND other.slot = (next ->> 'slot')::timestamp
-                            AND other.scheduled AND other.state <> 'withdrawn');
-        IF NOT FOUND THEN
-            INSERT INTO occurrences (series_id, user_id, task_id, predecessor_task_id, slot, scheduled,
-                                     state, created_revision, created_at)
-            VALUES (rule.id, p_user, next_id, follows, (next ->> 'slot')::timestamp,
-                    rule.recurrence_rule ->> 'basis' = 'schedule', 'live', taken, at)
-            ON CONFLICT DO NOTHING;
-            IF NOT FOUND THEN
-                SELECT CASE WHEN count(*) > 0 THEN 'exists' ELSE 'stale' END INTO refused
-                FROM occurrences o WHERE o.predecessor_task_id = follows AND o.state <> 'withdrawn';
-                EXIT;
-            END IF;
-        END IF;
-        -- Everything else is inherited.
-        created.status := 'pending';
-        created.completed_at := NULL;
-        created.due_at := coalesce(next ->> 'due_at', next ->> 'due')::timestamptz;
-        created.due_day := (next ->> 'due_day')::date;
-        created.zone_data := next ->> 'zone_data';
-        IF next ? 'start_at' THEN
-            created.start_at := (next ->> 'start_at')::timestamptz;
-            created.start_day := (next ->> 'start_day')::date;
-        END IF;
-        created.parent_task_id := rule.first_task_id;
-        created.series_id := rule.id;
-        created.slot := (next ->> 'slot')::timestamp;
-        created.created_at := at;
-        created.updated_at := at;
-        created.revision := taken;
-        INSERT INTO tasks OVERRIDING SYSTEM VALUE SELECT created.* RETURNING * INTO created;
-        INSERT INTO task_search (task_id, keys) VALUES (next_id, search_keys);
-        body := created.representation;
-        PERFORM emit('task.created', p_user, next_id, taken, at, '', body, p_trace);
-        IF next ->> 'remind_at' IS NOT NULL THEN
-            PERFORM reminder_align(created, NULL::reminders, (next ->> 'remind_at')::timestamptz, at, body, p_trace);
-        END IF;
-        follows := next_id;
-        made := made + 1;
-    END LOOP;
-    IF refused IS NOT NULL THEN
-        PERFORM revision_take(p_user, -1);
-    END IF;
-    IF made = 0 THEN
-        RETURN QUERY SELECT refused, 0::bigint;
-        RETURN;
-    END IF;
-    INSERT INTO occurrences (series_id, user_id, slot, scheduled, state, created_at)
-    SELECT rule.id, p_user, passed::timestamp, true, 'skipped', at
-    FROM jsonb_array_elements_text(p_skipped) AS x (passed)
-    ON CONFLICT DO NOTHING;
-    RETURN QUERY SELECT 'created', made;
-END $$;
-
 -- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
 -- are keys; the list 0 is the inbox; `deferred` is true (with deferred tasks), false or only. Postgres inlines the function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
-                             parent bigint, changed_since text, list bigint, deferred text)
+                             parent bigint, changed_since text, list bigint, child_of bigint, blocked boolean,
+                             deferred text)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
@@ -585,6 +143,8 @@ RETURN (phrase IS NULL OR strpos((t).search_text, phrase) > 0)
     AND (parent IS NULL OR (t).parent_task_id = parent)
     AND (changed_since IS NULL OR (t).updated_at >= changed_since::timestamptz)
     AND (list IS NULL OR coalesce((t).list_id, 0) = list)
+    AND (child_of IS NULL OR (t).subtask_of = child_of)
+    AND (blocked IS NULL OR (t).is_blocked = blocked)
     AND (deferred = 'true'
          OR coalesce((t).start_at <= statement_timestamp(), true) = (deferred = 'false'));
 
@@ -683,7 +243,7 @@ BEGIN
 END $$;
 
 -- Deletes a list; `p_expected` null accepts any revision. `p_tasks`: inbox moves its tasks there; delete
--- deletes them too, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
+-- deletes them too, with what is beneath them, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
 -- order of their last changes, then the list. Outcomes: deleted; stale, not_found (nothing done); no_user.
 CREATE FUNCTION list_delete(p_user bigint, p_id bigint, p_expected bigint, p_tasks text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
@@ -710,9 +270,18 @@ BEGIN
     END IF;
     at := clock_timestamp();
     FOR t IN SELECT * FROM tasks WHERE user_id = p_user AND list_id = p_id ORDER BY revision LOOP
+        IF p_tasks = 'delete' THEN
+            PERFORM steps_discard(p_user, t.id, false, at, p_trace);
+            -- It may have gone along with a task that it is beneath, or have changed with one that is gone.
+            SELECT * INTO t FROM tasks WHERE id = t.id;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
         taken := revision_take(p_user, 1);
         IF p_tasks = 'delete' THEN
-            PERFORM task_discard(t, 'all', taken, at, p_trace);
+            PERFORM task_discard(t, 'all', '[]', taken, at, p_trace);
+            IF t.subtask_of IS NOT NULL THEN
+                PERFORM steps_count(p_user, t.subtask_of, at, p_trace);
+            END IF;
         ELSE
             UPDATE tasks SET list_id = NULL, updated_at = at, revision = taken WHERE id = t.id RETURNING * INTO t;
             PERFORM emit('task.updated', p_user, t.id, taken, at, '', t.representation, p_trace);
@@ -730,6 +299,6 @@ GRANT EXECUTE ON FUNCTION list_json TO rondo_task_api, rondo_sync;
 GRANT EXECUTE ON FUNCTION instant TO rondo_sync;
 GRANT EXECUTE ON FUNCTION list_create, list_change, list_delete TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION task_matches(tasks, text, text[], text[], text[], text[], text, text, boolean, bigint, text,
-                                       bigint, text) TO rondo_task_api;
+                                       bigint, bigint, boolean, text) TO rondo_task_api;
 
 RESET ROLE;

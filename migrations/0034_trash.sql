@@ -31,18 +31,22 @@ CREATE UNIQUE INDEX trash_by_revision ON trash (user_id, revision);
 CREATE INDEX trash_by_time ON trash (deleted_at);
 
 -- Puts a task into the trash and removes it. `p_scope` (this, future, all) applies to a pending occurrence: with `this` the
--- series continues, otherwise it ends. The caller has taken the revision.
-CREATE FUNCTION task_discard(t tasks, p_scope text, taken bigint, at timestamptz, trace text) RETURNS void
+-- series continues, otherwise it ends. `p_steps` are the tasks that were beneath it, as steps_kept gives them, if the series
+-- continues. The caller has taken the revision.
+CREATE FUNCTION task_discard(t tasks, p_scope text, p_steps jsonb, taken bigint, at timestamptz, trace text)
+RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     search_keys bigint[] := (SELECT s.keys FROM task_search s WHERE s.task_id = t.id);
 BEGIN
     INSERT INTO trash (task_id, user_id, revision, deleted_at, representation, snapshot)
-    VALUES (t.id, t.user_id, taken, at, t.representation, task_snapshot(t, true));
+    VALUES (t.id, t.user_id, taken, at, t.representation, task_snapshot(t, true) || jsonb_build_object(
+        'blocks', (SELECT coalesce(jsonb_agg(b.id), '[]') FROM tasks_blocked_by(t.user_id, t.id) b)));
     PERFORM task_remove(t, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', trace);
     IF t.series_id IS NOT NULL AND t.status <> 'completed' THEN
         IF p_scope = 'this' THEN
-            UPDATE occurrences SET deleted_task = to_jsonb(t) || jsonb_build_object('search_keys', search_keys)
+            UPDATE occurrences SET deleted_task = to_jsonb(t)
+                || jsonb_build_object('search_keys', search_keys, 'steps', p_steps)
             WHERE task_id = t.id AND series_id = t.series_id;
         ELSE
             PERFORM series_stop(t.user_id, t.series_id, t.id, taken, at, t.representation, trace);
@@ -76,7 +80,8 @@ END $$;
 
 -- Puts a removed task back, as it was by its snapshot, with a new revision. `p_removed` is the revision and
 -- `p_times` are the times of the change that removed it. The caller has made sure that its uid is free. If its
--- list is gone, it is in the inbox. A reminder that was armed is armed again, unless its moment is past. Its
+-- list is gone, it is in the inbox; if the task that it is a subtask of is gone, it is a task by itself. It blocks what it
+-- blocked, and is blocked by what is still there. A reminder that was armed is armed again, unless its moment is past. Its
 -- series goes on, if it ended with the task. Its occurrence keeps the successor that it has got in the meantime.
 CREATE FUNCTION task_revive(p_user bigint, p_snapshot jsonb, p_removed bigint, p_times timestamptz[], taken bigint,
                             at timestamptz, trace text)
@@ -90,6 +95,9 @@ BEGIN
     t.revision := taken;
     t.list_id := (SELECT l.id FROM lists l WHERE l.id = t.list_id AND l.user_id = p_user);
     t.position := position_free(p_user, t.id, t.position);
+    t.subtask_of := (SELECT x.id FROM tasks x WHERE x.id = t.subtask_of AND x.user_id = p_user);
+    t.blocked_by := ARRAY(SELECT x.id FROM tasks x WHERE x.id = ANY (t.blocked_by) AND x.user_id = p_user ORDER BY x.id);
+    t.is_blocked := blockers_are_open(p_user, t.blocked_by);
     INSERT INTO tasks OVERRIDING SYSTEM VALUE SELECT t.* RETURNING * INTO t;
     INSERT INTO task_search (task_id, keys)
     VALUES (t.id, ARRAY(SELECT x.key::bigint FROM jsonb_array_elements_text(p_snapshot -> 'search_keys') AS x (key)));
@@ -115,10 +123,33 @@ BEGIN
                          reminder_members(reminder.id, reminder.remind_at, t.due_at), t.representation, trace);
         END IF;
     END LOOP;
+    PERFORM blocker_revived(p_user, t.id, p_snapshot -> 'blocks', at, trace);
     RETURN t;
 END $$;
 
--- Restores a task from the trash; a task that is not deleted stays as it is. Outcomes: restored; unchanged;
+-- Restores what was deleted along with a task, from the highest level down. A task whose uid is taken stays in the trash.
+CREATE FUNCTION steps_restore(p_user bigint, p_task bigint, p_deleted timestamptz, first bigint, at timestamptz, trace text)
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    found_trash trash;
+    taken bigint;
+BEGIN
+    FOR found_trash IN SELECT * FROM trash x
+                       WHERE x.user_id = p_user AND x.deleted_at = p_deleted
+                         AND (x.snapshot ->> 'subtask_of')::bigint = p_task
+                       ORDER BY x.revision LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM tasks x WHERE x.user_id = p_user AND x.uid = found_trash.snapshot ->> 'uid');
+        taken := revision_take(p_user, 1);
+        PERFORM undo_keep_revived(p_user, found_trash.task_id, first, taken, false, at);
+        PERFORM task_revive(p_user, found_trash.snapshot, found_trash.revision, ARRAY[p_deleted], taken, at, trace);
+        DELETE FROM trash x WHERE x.task_id = found_trash.task_id;
+        PERFORM steps_restore(p_user, found_trash.task_id, p_deleted, first, at, trace);
+    END LOOP;
+    PERFORM steps_count(p_user, p_task, at, trace);
+END $$;
+
+-- Restores a task from the trash, with all that was deleted along with it; a task that is not deleted stays as it is. Outcomes: restored; unchanged;
 -- not_found; uid_taken by another task, which `answer` then is; replayed, key_reused; no_user.
 CREATE FUNCTION task_restore(p_user bigint, p_id bigint, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
@@ -157,6 +188,13 @@ BEGIN
         t := task_revive(p_user, found_trash.snapshot, found_trash.revision, ARRAY[found_trash.deleted_at],
                          begun.revision, at, p_trace);
         DELETE FROM trash x WHERE x.task_id = p_id;
+        IF t.subtasks_total > 0 THEN
+            PERFORM steps_restore(p_user, p_id, found_trash.deleted_at, begun.revision, at, p_trace);
+            SELECT * INTO t FROM tasks x WHERE x.id = p_id;
+        END IF;
+        IF t.subtask_of IS NOT NULL THEN
+            PERFORM steps_count(p_user, t.subtask_of, at, p_trace);
+        END IF;
     ELSE
         PERFORM revision_take(p_user, -1);
     END IF;

@@ -1,6 +1,7 @@
 //! The built components on the Wasm host with a real Postgres, without a bridge.
 
 mod batch;
+mod blocker;
 mod day;
 mod empty;
 mod event;
@@ -15,6 +16,8 @@ mod order;
 mod page;
 mod recurrence;
 mod session;
+mod step;
+mod step_renewal;
 mod trash;
 mod undo;
 mod webhook;

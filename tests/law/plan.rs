@@ -15,6 +15,14 @@ const LIMIT: i64 = 20;
 /// Rows that a page may read in addition: the one that shows whether there are more, in each of two parts.
 const BESIDES: i64 = LIMIT + 4;
 
+/// Every tenth task is the subtask of another one of its user's, and blocked by it.
+const STEPS: &str = "
+    UPDATE tasks t SET subtask_of = p.id, blocked_by = ARRAY[p.id], is_blocked = true
+    FROM (SELECT id, lag(id) OVER (PARTITION BY user_id ORDER BY id) AS above FROM tasks) x JOIN tasks p ON p.id = x.above
+    WHERE x.id = t.id AND t.id % 10 = 0;
+    UPDATE tasks p SET subtasks_total = 1 FROM tasks t WHERE t.subtask_of = p.id;
+    ANALYZE tasks";
+
 /// The arguments of a statement, and its limits.
 struct Case {
     statement: &'static str,
@@ -98,16 +106,16 @@ async fn run(session: &Session, case: &Case, mode: &str) -> Work {
 /// The lists in all orders: without filters, continued after a cursor, and with each filter.
 fn lists(user: i64, tasks: i64) -> Vec<Case> {
     // Without a filter, tasks that have not started are left out.
-    const NONE: [&str; 12] = [
+    const NONE: [&str; 15] = [
         "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL",
-        "'false'",
+        "NULL", "NULL", "false", "'false'",
     ];
     let filtered = |place: usize, value: &'static str| {
         let mut filters = NONE;
         filters[place] = value;
         filters.join(", ")
     };
-    // In the order of $2 to $13.
+    // In the order of $2 to $16.
     let filters = [
         filtered(0, "'the roof'"),
         filtered(0, "'no such thing'"),
@@ -122,8 +130,12 @@ fn lists(user: i64, tasks: i64) -> Vec<Case> {
         filtered(9, "'2025-03-01T00:00:00Z'"),
         filtered(10, "2"),
         filtered(10, "0"),
-        filtered(11, "'only'"),
-        filtered(11, "'true'"),
+        filtered(11, "7"),
+        filtered(12, "true"),
+        filtered(12, "false"),
+        filtered(13, "true"),
+        filtered(14, "'only'"),
+        filtered(14, "'true'"),
     ];
     let orders = [
         ("created_at", "'2025-02-01T00:00:00Z'"),
@@ -185,7 +197,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         let ids = "'{1,2002,4003,7}'";
         let rest = format!(
             "'fix', {}, 'false', {after}, {LIMIT}, 0, {ids}, '{sort_by}', {ascending}",
-            ["NULL"; 10].join(", ")
+            ["NULL"; 13].join(", ")
         );
         case("tasks_found", &rest, 4, 4)
     };
@@ -210,6 +222,8 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         case("task_move_read", "1, NULL, true, NULL, NULL, NULL, NULL", 4, 0),
         case("task_move_read", "1, 2002, true, 2, NULL, NULL, NULL", 6, 0),
         case("task_move_read", "1, 2002, false, NULL, NULL, NULL, NULL", 6, 0),
+        case("tasks_beneath", "'{1,2002,4003,7}'", 40, 40),
+        case("tasks_of_task", "7", 20, 0),
         case("task_window", "'a00000000002000', 50", 102, 102),
         case("list_move_read", "1, NULL, true, NULL, NULL, NULL", 4, 0),
         case("list_move_read", "1, 2, false, NULL, NULL, NULL", 6, 0),
@@ -233,7 +247,9 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
 async fn no_list_reads_or_sorts_more_than_needed() {
     let database = TestDatabase::new().await;
     let population = Population::default();
-    let user = population.fill(&database.session().await).await.expect("a population");
+    let filling = database.session().await;
+    let user = population.fill(&filling).await.expect("a population");
+    filling.batch_execute(STEPS).await.expect("steps");
     let session = database.session_as(Role::TaskApi).await;
     let tasks = population.busy_user_tasks;
     let cases: Vec<Case> = lists(user, tasks).into_iter().chain(others(user, tasks)).collect();

@@ -80,6 +80,9 @@ async fn write(client: &Client, random: &mut StdRng, [tasks, lists]: [&Mutex<Vec
         known.get(random.random_range(0..known.len().max(1))).copied()
     };
     let (some, list) = (some(tasks), some(lists));
+    if random.random_bool(0.2) {
+        return write_step(client, random, tasks).await;
+    }
     if random.random_bool(0.3) {
         return write_list(client, random, some, list, lists).await;
     }
@@ -111,6 +114,33 @@ async fn write(client: &Client, random: &mut StdRng, [tasks, lists]: [&Mutex<Vec
         201 => tasks.lock().unwrap().push(id(&answer.json())),
         // 503: other writers were faster three times.
         200 | 204 | 404 | 503 => {}
+        status => panic!("{status}: {}", answer.text()),
+    }
+}
+
+/// One random write of what is beneath a task, or of what blocks it. Another writer may have made it impossible.
+async fn write_step(client: &Client, random: &mut StdRng, tasks: &Mutex<Vec<i64>>) {
+    let mut some = || {
+        let known = tasks.lock().unwrap();
+        known.get(random.random_range(0..known.len().max(1))).copied()
+    };
+    let (Some(task), Some(other)) = (some(), some()) else { return };
+    let path = format!("/api/tasks/{task}");
+    let (method, path, body) = match random.random_range(0..6) {
+        0 | 1 => (Method::POST, "/api/tasks".to_owned(), json!({"title": "s", "subtask_of": task})),
+        2 => (Method::PATCH, path, json!({"subtask_of": other})),
+        3 => (Method::PATCH, path, json!({"blocked_by": [other]})),
+        4 => (Method::POST, format!("{path}/complete?subtasks=complete"), json!({})),
+        _ => (
+            Method::POST,
+            "/api/tasks".to_owned(),
+            json!({"title": "b", "blocked_by": [task, other]}),
+        ),
+    };
+    let answer = client.request(method, &path).json(&body).send().await.expect("an answer");
+    match answer.status.as_u16() {
+        201 => tasks.lock().unwrap().push(id(&answer.json())),
+        200 | 404 | 422 | 503 => {}
         status => panic!("{status}: {}", answer.text()),
     }
 }

@@ -274,6 +274,10 @@ def before_call(context, case, kwargs):
             case.body["query"] = chance.choice(["", "status=pending", "due_date_end=%2B7d&sort_by=position"])
         if isinstance(case.body.get("list_id"), int) and chance.random() < 0.9:
             case.body["list_id"] = new_list() or case.body["list_id"]
+        if isinstance(case.body.get("subtask_of"), int) and chance.random() < 0.9:
+            case.body["subtask_of"] = new_task() or case.body["subtask_of"]
+        if case.body.get("blocked_by") and chance.random() < 0.9:
+            case.body["blocked_by"] = [task for task in [new_task()] if task]
         if TOKENS.get(operation):
             case.body = {**case.body, "token": TOKENS[operation].pop()}
 
@@ -315,6 +319,11 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     r"/recurrence_rule malformed",
     # A list that does not exist.
     r"/(list_id|after|before) unknown_list",
+    # Tasks that do not exist, or cannot be subtasks or blockers of this one; equal ids count once.
+    r"/subtask_of (unknown_parent|circular|too_deep|too_many_subtasks)",
+    r"/blocked_by (unknown_blocker|circular|too_many)",
+    # A tree does not begin at a subtask.
+    r"\?uid conflict",
     # A neighbour that does not exist, or is elsewhere.
     r"/(after|before) unknown_task",
     # Parameters that no list has, or not with such values.

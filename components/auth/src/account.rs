@@ -37,7 +37,7 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// The changes in the database's form: name, time_zone, day_reminder_time, notify_email, digest_at.
+/// The changes in the database's form: name, time_zone, day_reminder_time, complete_subtasks, notify_email, digest_at.
 fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     let mut reader = Reader::of(patch)?;
     let mut changes = json!({});
@@ -50,6 +50,9 @@ fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     }
     if let Some(at) = reader.unclearable("day_reminder_time", text(time_of_day)) {
         changes["day_reminder_time"] = at.into();
+    }
+    if let Some(wanted) = reader.unclearable("complete_subtasks", boolean) {
+        changes["complete_subtasks"] = wanted.into();
     }
     if patch.get("notifications").is_some_and(Value::is_null) {
         reader.refuse("notifications", Violation::Malformed { expected: "an object" });
@@ -107,15 +110,17 @@ mod tests {
             ),
         );
         check(
-            json!({"name": null, "day_reminder_time": "07:30", "notifications": {"digest_at": null}}),
-            Ok(json!({"name": null, "day_reminder_time": "07:30", "digest_at": null})),
+            json!({"name": null, "day_reminder_time": "07:30", "complete_subtasks": true,
+                   "notifications": {"digest_at": null}}),
+            Ok(json!({"name": null, "day_reminder_time": "07:30", "complete_subtasks": true, "digest_at": null})),
         );
         check(
-            json!({"name": "", "time_zone": null, "password": "x",
+            json!({"name": "", "time_zone": null, "password": "x", "complete_subtasks": null,
                    "notifications": {"email": "yes", "digest_at": "24:00", "sms": true}}),
             Err(&[
                 ("/name", "required"),
                 ("/time_zone", "required"),
+                ("/complete_subtasks", "required"),
                 ("/notifications/email", "malformed"),
                 ("/notifications/digest_at", "malformed"),
                 ("/notifications/sms", "unknown_member"),

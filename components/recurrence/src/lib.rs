@@ -8,6 +8,7 @@ rondo_guest::generate_service_bindings!("rondo:worlds/recurrence");
 
 mod engine;
 mod preview;
+mod step;
 mod store;
 mod successor;
 

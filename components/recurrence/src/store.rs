@@ -6,9 +6,13 @@ use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::{DateTime, Time};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Anchor, Series};
-use rondo_domain::zone::{self, Zone};
+use rondo_domain::step::{LEVELS_MAX, SUBTASKS_MAX};
+use rondo_domain::zone::Zone;
 use rondo_guest::database::{Database, DatabaseError, Row, int, text};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::step::{Renewed, Step, moments};
 
 pub struct Store(Database);
 
@@ -85,6 +89,8 @@ pub struct Occurrence {
     pub start: Option<Due>,
     /// The user's time of day that reminders of a day count from.
     pub day_reminder_time: Time,
+    /// The tasks beneath it that its successor gets anew.
+    pub steps: Vec<Step>,
     pub deleted: bool,
     /// Whether it already has a successor, or its series ends with it.
     pub followed: bool,
@@ -100,20 +106,17 @@ pub struct Next {
     pub due: Due,
     pub start: Option<Due>,
     pub remind_at: Option<Instant>,
+    pub steps: Vec<Renewed>,
 }
 
 impl Next {
     fn json(&self, zone: &Zone) -> Value {
-        let day = |due: Option<Due>| due.and_then(Due::day).map(|day| day.to_string());
-        json!({
-            "slot": self.slot.to_string(),
-            "due_at": self.due.end(zone).to_string(),
-            "due_day": day(Some(self.due)),
-            "start_at": self.start.map(|start| start.start(zone).to_string()),
-            "start_day": day(self.start),
-            "remind_at": self.remind_at.map(|at| at.to_string()),
-            "zone_data": zone::database_version(),
-        })
+        let mut members = moments(Some(self.due), self.start, zone, self.remind_at);
+        members["slot"] = self.slot.to_string().into();
+        members["steps"] = self.steps.iter().map(Renewed::json).collect();
+        members["levels_max"] = LEVELS_MAX.into();
+        members["subtasks_max"] = SUBTASKS_MAX.into();
+        members
     }
 }
 
@@ -129,6 +132,37 @@ impl Outcome {
     fn read(row: &mut Row) -> Result<Self, DatabaseError> {
         Ok(if row.text("outcome")? == "stale" { Self::Stale } else { Self::Done })
     }
+}
+
+/// A task beneath an occurrence, as stored.
+#[derive(Deserialize)]
+struct StoredStep {
+    id: i64,
+    revision: i64,
+    due_at: Option<String>,
+    due_day: Option<String>,
+    start_at: Option<String>,
+    start_day: Option<String>,
+    time_zone: String,
+    reminder_offset: Option<String>,
+}
+
+impl StoredStep {
+    fn step(self) -> Result<Step, String> {
+        Ok(Step {
+            id: self.id,
+            revision: self.revision,
+            due: due(self.due_at, self.due_day)?,
+            start: due(self.start_at, self.start_day)?,
+            zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
+            reminder_offset: offset(self.reminder_offset.as_deref())?,
+        })
+    }
+}
+
+fn offset(stored: Option<&str>) -> Result<Option<ReminderOffset>, String> {
+    let read = stored.map(ReminderOffset::parse).transpose();
+    read.map_err(|error| format!("stored reminder_offset {error}"))
 }
 
 /// The row as stored, not yet parsed.
@@ -147,6 +181,7 @@ struct Stored {
     start_at: Option<String>,
     start_day: Option<String>,
     day_reminder_time: String,
+    steps: Vec<StoredStep>,
     deleted: bool,
     followed: bool,
     taken: Vec<String>,
@@ -170,6 +205,7 @@ impl Stored {
             start_at: row.optional_text("start_at")?,
             start_day: row.optional_text("start_day")?,
             day_reminder_time: row.text("day_reminder_time")?,
+            steps: row.json("steps")?,
             deleted: row.boolean("deleted")?,
             followed: row.boolean("followed")?,
             taken: row.json("taken")?,
@@ -190,17 +226,14 @@ impl Stored {
             slot: self.slot.parse().map_err(|_| format!("stored slot {}", self.slot))?,
             completed_at: self.completed_at.and_then(|at| at.parse().ok()),
             zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
-            reminder_offset: self
-                .reminder_offset
-                .map(|offset| ReminderOffset::parse(&offset))
-                .transpose()
-                .map_err(|error| format!("stored reminder_offset {error}"))?,
+            reminder_offset: offset(self.reminder_offset.as_deref())?,
             due: due(self.due_at, self.due_day)?,
             start: due(self.start_at, self.start_day)?,
             day_reminder_time: self
                 .day_reminder_time
                 .parse()
                 .map_err(|_| format!("stored day_reminder_time {}", self.day_reminder_time))?,
+            steps: self.steps.into_iter().map(StoredStep::step).collect::<Result<_, _>>()?,
             deleted: self.deleted,
             followed: self.followed,
             taken: self.taken.iter().filter_map(|slot| slot.parse().ok()).collect(),

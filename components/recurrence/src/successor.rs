@@ -13,9 +13,9 @@ use crate::store::{Next, Occurrence, Outcome, Store};
 
 /// Maximum number of decisions if the occurrence changes at the same time.
 const ATTEMPTS_MAX: usize = 3;
-/// Maximum number of occurrences that `catch_up: all` creates at once. The series continues from the last of
-/// them when that is completed.
-const CATCH_UP_OCCURRENCES_MAX: usize = 100;
+/// Maximum number of tasks that `catch_up: all` creates at once, those beneath occurrences included; one occurrence may
+/// have more. The series continues from the last of them when that is completed.
+const CATCH_UP_TASKS_MAX: usize = 100;
 
 /// Creates the successor of an occurrence or ends its series, unless that has been done or is no longer
 /// needed.
@@ -73,7 +73,7 @@ impl Occurrence {
         let rule = self.series.rule();
         if rule.catch_up == CatchUp::All && rule.basis == Basis::Schedule {
             while let Some(last) = next.last().filter(|last| last.due.end(&self.zone) < now)
-                && next.len() < CATCH_UP_OCCURRENCES_MAX
+                && (next.len() + 1) * (1 + self.steps.len()) <= CATCH_UP_TASKS_MAX
                 && let Some((further, _)) = after(last.slot)
             {
                 next.push(further);
@@ -83,11 +83,12 @@ impl Occurrence {
     }
 
     fn next(&self, slot: DateTime, due: Due) -> Next {
-        let zone = &self.zone;
-        let remind_at =
-            self.reminder_offset.map(|offset| due.remind_at(offset, zone, self.day_reminder_time));
-        let from = self.due.map_or(self.slot, |due| due.local(zone));
-        let start = self.start.and_then(|start| start.moved(from, due.local(zone), zone));
-        Next { slot, due, start, remind_at }
+        let (zone, day_time) = (&self.zone, self.day_reminder_time);
+        let remind_at = self.reminder_offset.map(|offset| due.remind_at(offset, zone, day_time));
+        // Its start and the tasks beneath it keep their distance to it. A task without a due date is due in its slot.
+        let (from, to) = (self.due.map_or(self.slot, |due| due.local(zone)), due.local(zone));
+        let start = self.start.and_then(|start| start.moved(from, to, zone));
+        let steps = self.steps.iter().map(|step| step.renewed(from, to, day_time)).collect();
+        Next { slot, due, start, remind_at, steps }
     }
 }

@@ -1,9 +1,6 @@
 //! Responses with a task.
 
-use rondo_contract::problem::FieldError;
 use rondo_contract::undo_token::UndoToken;
-use rondo_domain::Violation;
-use rondo_guest::Refusal;
 use rondo_guest::http::Response;
 use serde::Deserialize;
 
@@ -55,9 +52,4 @@ pub fn task_response(status: u16, answer: Answer) -> Response {
 /// Repeats the first answer to an idempotency key.
 pub fn replayed(status: u16, answer: Answer) -> Response {
     idempotency::mark(task_response(status, answer))
-}
-
-/// The task's list is not one of the user's.
-pub fn unknown_list() -> Refusal {
-    Refusal::invalid(vec![FieldError::of("/list_id", Violation::UnknownList)])
 }

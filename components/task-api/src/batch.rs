@@ -113,7 +113,10 @@ impl Run<'_> {
             .into_iter()
             .chain(Some(action).filter(|action| !action.is_empty()))
             .collect();
-        let scope = operation.scope.map(|scope| format!("?scope={}", scope.as_str()));
+        let scope = operation.scope.map(|scope| format!("scope={}", scope.as_str()));
+        let subtasks = operation.subtasks.map(|fate| format!("subtasks={}", fate.as_str()));
+        let query: Vec<String> = scope.into_iter().chain(subtasks).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if let Some(revision) = operation.revision {
             headers.push(("if-match", etag::of(revision)));
@@ -124,7 +127,7 @@ impl Run<'_> {
             headers.push(("idempotency-key", format!("{:x}", Sha256::digest(own))));
         }
         let path = segments.iter().map(|segment| format!("/{segment}")).collect::<String>();
-        let target = format!("/api/{}/tasks{path}{}", self.user, scope.unwrap_or_default());
+        let target = format!("/api/{}/tasks{path}{query}", self.user);
         let body = operation.body.as_ref().map(|body| body.to_string().into_bytes());
         let part = self.request.part(method, target, &headers, body.unwrap_or_default());
         self.store.share(|| crate::tasks(&part, self.user, &segments))

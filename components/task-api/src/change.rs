@@ -3,10 +3,12 @@
 //! Each change is one read, the rules, and one call with the revision that was read. If the task has changed
 //! in between, the change starts again.
 
+use rondo_contract::query::Reader;
 use rondo_contract::task_body;
 use rondo_domain::due::{Due, Settings};
 use rondo_domain::instant::Instant;
 use rondo_domain::recurrence::{Frequency, Rule};
+use rondo_domain::step::SubtaskFate;
 use rondo_domain::task::{self, EditScope, SeriesChange, TaskFields};
 use rondo_domain::zone::Zone;
 use rondo_guest::http::{Request, Response};
@@ -14,7 +16,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, replayed, task_response, unknown_list};
+use crate::answer::{Answer, replayed, task_response};
 use crate::etag::IfMatch;
 use crate::idempotency::{self, Key};
 use crate::store::{Change, Deletion, ForChange, Outcome, Store};
@@ -32,10 +34,16 @@ pub enum Action {
 
 /// `PATCH` or `POST …/{id}/complete` and `…/reopen`.
 pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Response, Refusal> {
-    parameters(request).finish()?;
+    let mut parameters = parameters(request);
+    let subtasks = match action {
+        Action::Complete => subtasks(&mut parameters),
+        Action::Reopen => None,
+    };
+    parameters.finish()?;
     body::nothing(&request.body()?, request)?;
-    let key = Key::of(request, &Value::Null)?;
-    change(request, user, task, key.as_ref(), EditScope::This, |current| {
+    let key = Key::of(request, &json!(subtasks.map(SubtaskFate::as_str)))?;
+    let reach = Reach { scope: EditScope::This, subtasks };
+    change(request, user, task, key.as_ref(), reach, |current| {
         Ok(match action {
             Action::Complete => current.fields.clone().completed(),
             Action::Reopen => current.fields.clone().reopened(),
@@ -45,33 +53,38 @@ pub fn act(request: &Request, user: i64, task: i64, action: Action) -> Result<Re
 
 /// Completes a task, as `…/{id}/complete` does, for a link in a mail.
 pub fn complete(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    change(request, user, task, None, EditScope::This, |current| {
-        Ok(current.fields.clone().completed())
-    })
+    let reach = Reach { scope: EditScope::This, subtasks: None };
+    change(request, user, task, None, reach, |current| Ok(current.fields.clone().completed()))
 }
 
 /// `PUT …/{id}`: absent writable members get their defaults, but the status stays.
 pub fn replace(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    parameters(request).finish()?;
+    let mut parameters = parameters(request);
+    let reach = Reach { scope: EditScope::This, subtasks: subtasks(&mut parameters) };
+    parameters.finish()?;
     let value = body::value(&request.body()?, request, &[body::JSON])?;
-    change(request, user, task, None, EditScope::This, |current| {
+    change(request, user, task, None, reach, |current| {
         Ok(task_body::replace(&current.fields, &value, &current.settings.time_zone, current.now)?)
     })
 }
 
 /// `PATCH …/{id}`: a merge patch (RFC 7396).
 pub fn patch(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    let scope = scope(request)?;
+    let mut parameters = parameters(request);
+    let reach = Reach { scope: scope(&mut parameters), subtasks: subtasks(&mut parameters) };
+    parameters.finish()?;
     let accepted = [body::JSON, body::MERGE_PATCH];
     let value = body::value(&request.body()?, request, &accepted)?;
-    change(request, user, task, None, scope, |current| {
+    change(request, user, task, None, reach, |current| {
         Ok(task_body::patch(&current.fields, &value, &current.settings.time_zone, current.now)?)
     })
 }
 
 /// `DELETE …/{id}`.
 pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refusal> {
-    let scope = scope(request)?;
+    let mut parameters = parameters(request);
+    let scope = scope(&mut parameters);
+    parameters.finish()?;
     let condition = IfMatch::of(request);
     let store = Store::open()?;
     for _ in 0..ATTEMPTS_MAX {
@@ -95,11 +108,20 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
 }
 
 /// `scope`: the occurrences of a series that the edit applies to.
-fn scope(request: &Request) -> Result<EditScope, Refusal> {
-    let mut parameters = parameters(request);
-    let scope = parameters.one("scope", EditScope::parse);
-    parameters.finish()?;
-    Ok(scope.unwrap_or(EditScope::This))
+fn scope(parameters: &mut Reader) -> EditScope {
+    parameters.one("scope", EditScope::parse).unwrap_or(EditScope::This)
+}
+
+/// `subtasks`: what becomes of open subtasks if the change completes the task. None for what the user has set.
+fn subtasks(parameters: &mut Reader) -> Option<SubtaskFate> {
+    parameters.one("subtasks", SubtaskFate::parse)
+}
+
+/// Which other tasks a change applies to.
+#[derive(Clone, Copy)]
+struct Reach {
+    scope: EditScope,
+    subtasks: Option<SubtaskFate>,
 }
 
 /// The current task, and what the rules also need.
@@ -115,7 +137,7 @@ fn change(
     user: i64,
     task: i64,
     key: Option<&Key>,
-    scope: EditScope,
+    Reach { scope, subtasks }: Reach,
     rule: impl Fn(&Current) -> Result<TaskFields, Refusal>,
 ) -> Result<Response, Refusal> {
     let condition = IfMatch::of(request);
@@ -155,6 +177,9 @@ fn change(
         if let Some(difference) = difference {
             stored["completion"] = difference.event.completion().as_str().into();
         }
+        if let Some(fate) = subtasks {
+            stored["complete_subtasks"] = (fate == SubtaskFate::Complete).into();
+        }
         let change = Change {
             expected: answer.revision,
             event: difference.map(|change| change.event.as_str()),
@@ -167,7 +192,7 @@ fn change(
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
-            Outcome::UnknownList => return Err(unknown_list()),
+            Outcome::Invalid(error) => return Err(Refusal::invalid(vec![error])),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
             Outcome::Conflict(problem, _) => return Err(Refusal::new(problem)),
         }

@@ -11,7 +11,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body, clock};
 use serde_json::Value;
 
-use crate::answer::{Answer, replayed, task_response, unknown_list};
+use crate::answer::{Answer, replayed, task_response};
 use crate::idempotency::{self, Key};
 use crate::store::{Outcome, Store};
 
@@ -57,7 +57,7 @@ pub fn created(user: i64, outcome: Outcome) -> Result<Response, Refusal> {
         Outcome::Done(task) => (task, false),
         Outcome::Replayed(task) => (task, true),
         Outcome::KeyReused => return Err(idempotency::reused()),
-        Outcome::UnknownList => return Err(unknown_list()),
+        Outcome::Invalid(error) => return Err(Refusal::invalid(vec![error])),
         Outcome::NoUser => return Err(Refusal::unauthenticated()),
         Outcome::Conflict(problem, other) => {
             return Err(Refusal::new(problem).header("location", location(user, &other)));

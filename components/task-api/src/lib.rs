@@ -24,6 +24,7 @@ mod store;
 mod tag;
 mod task_list;
 mod trash;
+mod tree;
 mod undo;
 mod undo_token;
 

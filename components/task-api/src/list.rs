@@ -12,6 +12,7 @@ use rondo_guest::page;
 use rondo_guest::{Refusal, clock};
 
 use crate::store::Store;
+use crate::tree;
 
 pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     page(request, user, &TaskQuery::parse(request.query())?)
@@ -23,8 +24,8 @@ pub fn page(request: &Request, user: i64, query: &TaskQuery) -> Result<Response,
     let filters = filters(&store, user, query)?;
     let candidates = candidates(&store, user, query)?;
     let page = match &candidates {
-        Some(tasks) => Page::found(&store, query, &filters, tasks)?,
-        None => Page::read(&store, query, &filters)?,
+        Some(tasks) => Page::found(&store, user, query, &filters, tasks)?,
+        None => Page::read(&store, user, query, &filters)?,
     };
     let mut response = Response::json(200, page.items);
     if query.count {
@@ -37,7 +38,9 @@ pub fn page(request: &Request, user: i64, query: &TaskQuery) -> Result<Response,
         response = response.header("x-total-count", total.to_string());
     }
     if query.total_estimate {
+        // A tree has its subtasks' estimates, too.
         let mut parameters = filters;
+        parameters[TREE] = boolean(false);
         parameters.push(optional(candidates, text));
         let statement = include_str!("sql/tasks_estimate.sql");
         let minutes = store.0.query_one(statement, &parameters)?.int("minutes")?;
@@ -59,8 +62,8 @@ pub fn count(store: &Store, user: i64, query: &TaskQuery, max: i64) -> Result<i6
 /// frequent, so the index of the sort order finds it sooner, because a full page ends the search.
 const CANDIDATES_MAX: i64 = 1_000;
 
-/// Ids of candidates from an index, as a Postgres array: the task with the requested uid, or those that may
-/// contain the phrase. None if no index helps: no phrase, a short one, or a frequent one.
+/// Ids of candidates from an index, as a Postgres array: the task with the requested uid, the subtasks of a task, or
+/// those that may contain the phrase. None if no index helps: no phrase, a short one, or a frequent one.
 fn candidates(
     store: &Store,
     user: i64,
@@ -69,6 +72,14 @@ fn candidates(
     if let Some(uid) = &query.uid {
         let statement = include_str!("sql/task_with_uid.sql");
         return store.0.query_one(statement, &[int(user), text(uid)])?.text("ids").map(Some);
+    }
+    if query.tree {
+        // What is looked for may be in a task beneath.
+        return Ok(None);
+    }
+    if let Some(task) = query.subtask_of {
+        let statement = include_str!("sql/tasks_of_task.sql");
+        return store.0.query_one(statement, &[int(user), int(task)])?.text("ids").map(Some);
     }
     let pieces = query.search.as_deref().map(search::pieces).unwrap_or_default();
     if pieces.is_empty() {
@@ -95,18 +106,20 @@ impl Page {
     /// Reads along the index of the sort order.
     fn read(
         store: &Store,
+        user: i64,
         query: &TaskQuery,
         filters: &[ParameterValue],
     ) -> Result<Self, DatabaseError> {
         let statement = statement(query.sort_by, query.sort_order);
         let rows = store.0.query(statement, &parameters(query, filters))?;
         let tasks = rows.map(|row| row.optional_text("representation"))?;
-        Self::of(tasks, query)
+        Self::of(store, user, tasks, query)
     }
 
     /// Reads the candidates and sorts them.
     fn found(
         store: &Store,
+        user: i64,
         query: &TaskQuery,
         filters: &[ParameterValue],
         tasks: &str,
@@ -123,22 +136,31 @@ impl Page {
             total = Some(row.int("total")?);
             row.optional_text("representation")
         })?;
-        Ok(Self { total, ..Self::of(tasks, query)? })
+        Ok(Self { total, ..Self::of(store, user, tasks, query)? })
     }
 
     /// Builds the page from a statement's rows: one row more than requested if there are more tasks, and one
     /// row without a task if the page is empty.
-    fn of(rows: Vec<Option<String>>, query: &TaskQuery) -> Result<Self, DatabaseError> {
-        let tasks: Vec<String> = rows.into_iter().flatten().collect();
+    fn of(
+        store: &Store,
+        user: i64,
+        rows: Vec<Option<String>>,
+        query: &TaskQuery,
+    ) -> Result<Self, DatabaseError> {
+        let mut page: Vec<String> = rows.into_iter().flatten().collect();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let page = &tasks[..tasks.len().min(limit)];
+        let has_more = page.len() > limit;
+        page.truncate(limit);
         let next = match page.last() {
-            Some(last) if page.len() < tasks.len() => {
+            Some(last) if has_more => {
                 let after = Cursor::after(query.sort_by, query.sort_order, last);
                 Some(after.map_err(|error| Failure::plain(format!("a task of a list: {error}")))?)
             }
             _ => None,
         };
+        if query.tree {
+            page = tree::grown(store, user, page)?;
+        }
         // In one allocation, because a page may have megabytes.
         let items = ["[", &page.join(","), "]"].concat();
         Ok(Self { items, next, total: None })
@@ -165,7 +187,7 @@ const fn statement(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
     }
 }
 
-/// The parameters $1 to $17 of the statements that read a page.
+/// The parameters $1 to $20 of the statements that read a page.
 fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterValue> {
     let after = query.cursor.as_ref();
     let mut parameters = filters.to_vec();
@@ -178,7 +200,10 @@ fn parameters(query: &TaskQuery, filters: &[ParameterValue]) -> Vec<ParameterVal
     parameters
 }
 
-/// The parameters $1 to $13 of the statements.
+/// Which of them says whether the list is a tree.
+const TREE: usize = 14;
+
+/// The parameters $1 to $16 of the statements.
 fn filters(store: &Store, user: i64, query: &TaskQuery) -> Result<Vec<ParameterValue>, Refusal> {
     let zone = if query.names_days() { store.settings(user)?.time_zone } else { Zone::utc() };
     let some_of = |words: Vec<&str>| {
@@ -200,6 +225,9 @@ fn filters(store: &Store, user: i64, query: &TaskQuery) -> Result<Vec<ParameterV
         optional(query.parent_task_id, int),
         optional(query.updated_since.as_deref(), text),
         optional(query.list_id, |place| int(place.number())),
+        optional(query.subtask_of, int),
+        optional(query.blocked, boolean),
+        boolean(query.tree),
         text(query.deferred.as_str()),
     ])
 }

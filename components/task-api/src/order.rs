@@ -123,7 +123,7 @@ impl Move<'_> {
                 Outcome::NotFound => return Err(Refusal::not_found()),
                 Outcome::NoUser => return Err(Refusal::unauthenticated()),
                 // The next attempt names what is unknown.
-                Outcome::UnknownList | Outcome::Stale | Outcome::Conflict(..) => {}
+                Outcome::Invalid(_) | Outcome::Stale | Outcome::Conflict(..) => {}
             }
         }
         Err(Refusal::unavailable("the order keeps changing"))

@@ -13,7 +13,7 @@ use rondo_guest::page::parameters;
 use rondo_guest::{Refusal, body};
 use serde_json::Value;
 
-use crate::answer::{replayed, task_response, unknown_list};
+use crate::answer::{replayed, task_response};
 use crate::change::{ATTEMPTS_MAX, Current, keeps_changing};
 use crate::create::stored_zone;
 use crate::etag::IfMatch;
@@ -65,7 +65,7 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
             Outcome::KeyReused => return Err(idempotency::reused()),
             Outcome::Stale => {}
             Outcome::NotFound => return Err(Refusal::not_found()),
-            Outcome::UnknownList => return Err(unknown_list()),
+            Outcome::Invalid(error) => return Err(Refusal::invalid(vec![error])),
             Outcome::NoUser => return Err(Refusal::unauthenticated()),
             Outcome::Conflict(problem, _) => return Err(Refusal::new(problem)),
         }

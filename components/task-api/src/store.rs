@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rondo_contract::problem::ProblemCode;
+use rondo_contract::problem::{FieldError, ProblemCode};
 use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
-use rondo_domain::due::Settings;
+use rondo_contract::task_field::refused_by;
 use rondo_contract::undo_token::UndoToken;
+use rondo_domain::due::Settings;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::zone::Zone;
@@ -199,8 +200,8 @@ pub enum Outcome {
     /// The task has another revision now.
     Stale,
     NotFound,
-    /// The task's list is not one of the user's.
-    UnknownList,
+    /// A member names a list or another task that does not fit.
+    Invalid(FieldError),
     /// The token's user no longer exists.
     NoUser,
     /// Another task conflicts.
@@ -227,10 +228,10 @@ impl Outcome {
             "key_reused" => Self::KeyReused,
             "stale" => Self::Stale,
             "not_found" => Self::NotFound,
-            "unknown_list" => Self::UnknownList,
-            other => match ProblemCode::named(other) {
-                Some(problem) => Self::Conflict(problem, Answer::of(answer)),
-                None => Self::NoUser,
+            other => match (refused_by(other), ProblemCode::named(other)) {
+                (Some(error), _) => Self::Invalid(error),
+                (None, Some(problem)) => Self::Conflict(problem, Answer::of(answer)),
+                (None, None) => Self::NoUser,
             },
         })
     }

@@ -1,5 +1,6 @@
 //! The body of `…/tasks/batch`: several changes of tasks in one request.
 
+use rondo_domain::step::SubtaskFate;
 use rondo_domain::task::EditScope;
 use rondo_domain::{Violation, word_enum};
 use serde_json::{Map, Value};
@@ -32,6 +33,8 @@ pub struct Operation {
     pub revision: Option<i64>,
     /// Only for [`Verb::Patch`] and [`Verb::Delete`].
     pub scope: Option<EditScope>,
+    /// Only for [`Verb::Patch`] and [`Verb::Complete`].
+    pub subtasks: Option<SubtaskFate>,
     /// What the route of one task takes as its body; none for those that take nothing.
     pub body: Option<Value>,
 }
@@ -84,13 +87,17 @@ fn operation(item: &Value) -> Result<Operation, Vec<FieldError>> {
         // What else belongs to it is not known.
         return Err(vec![FieldError::of("/op", verb_violation(item))]);
     };
-    let mut operation = Operation { verb, id: None, revision: None, scope: None, body: None };
+    let mut operation =
+        Operation { verb, id: None, revision: None, scope: None, subtasks: None, body: None };
     if verb != Verb::Create {
         operation.id = reader.required("id", id);
         operation.revision = reader.optional("revision", id);
     }
     if matches!(verb, Verb::Patch | Verb::Delete) {
         operation.scope = reader.optional("scope", text(EditScope::parse));
+    }
+    if matches!(verb, Verb::Patch | Verb::Complete) {
+        operation.subtasks = reader.optional("subtasks", text(SubtaskFate::parse));
     }
     match verb {
         Verb::Create | Verb::Patch => {
@@ -141,7 +148,7 @@ mod tests {
         let batch = json!({"operations": [
             {"op": "create", "task": {"title": "a"}},
             {"op": "patch", "id": 7, "revision": 3, "scope": "future", "task": {"title": null}},
-            {"op": "complete", "id": 7},
+            {"op": "complete", "id": 7, "subtasks": "complete"},
             {"op": "move", "id": 7, "list_id": null, "after": 3},
             {"op": "delete", "id": 7, "scope": "all"},
         ]});
@@ -155,6 +162,7 @@ mod tests {
             (patch.id, patch.revision, patch.scope),
             (Some(7), Some(3), Some(EditScope::Future))
         );
+        assert_eq!(batch.operations[2].subtasks, Some(SubtaskFate::Complete));
         assert_eq!(batch.operations[3].body, Some(json!({"list_id": null, "after": 3})));
     }
 
@@ -174,6 +182,7 @@ mod tests {
             json!({"atomic": 1, "all": true, "operations": [
                 {"op": "complete", "id": 1}, {"op": "eat", "id": 1}, {"id": 1}, 7, {"op": "delete", "id": 0},
                 {"op": "create", "id": 1, "task": {}}, {"op": "patch", "id": 1}, {"op": "reopen", "id": 1, "scope": "all"},
+                {"op": "delete", "id": 1, "subtasks": "keep"}, {"op": "complete", "id": 1, "subtasks": "eat"},
             ]}),
             &[
                 ("/atomic", "malformed"),
@@ -184,6 +193,8 @@ mod tests {
                 ("/operations/5/id", "unknown_member"),
                 ("/operations/6/task", "required"),
                 ("/operations/7/scope", "unknown_member"),
+                ("/operations/8/subtasks", "unknown_member"),
+                ("/operations/9/subtasks", "unknown_value"),
                 ("/all", "unknown_member"),
             ],
         );

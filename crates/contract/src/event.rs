@@ -28,6 +28,7 @@ pub enum EventType {
     TaskReopened,
     TaskSkipped,
     TaskStarted,
+    TaskUnblocked,
     TaskDeleted,
     TaskRestored,
     ListCreated,
@@ -156,6 +157,11 @@ pub const EVENTS: &[EventFacts] = &[
     change(EventType::TaskSkipped, "task.skipped"),
     // The task is no longer deferred.
     change(EventType::TaskStarted, "task.started"),
+    // The last open task that blocked it was completed or deleted.
+    EventFacts {
+        task_data: TaskData::Whole(&[Status::Pending.as_str(), Status::InProgress.as_str()]),
+        ..change(EventType::TaskUnblocked, "task.unblocked")
+    },
     EventFacts {
         members: &[
             // Deleted by its user, or withdrawn because its predecessor was reopened or is there again.

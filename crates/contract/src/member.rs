@@ -67,6 +67,10 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// The tags of a task.
     Tags,
+    /// Ids, each once, in ascending order.
+    Ids {
+        max: usize,
+    },
     /// A name of the IANA time zone database.
     TimeZone,
     /// An ISO 8601 duration.

@@ -9,6 +9,7 @@ use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Time;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Anchor, Series};
+use rondo_domain::step::{LEVELS_MAX, SUBTASKS_MAX};
 use rondo_domain::task::{TaskFields, Title, tag_key, title_key};
 use rondo_domain::zone::{self, Zone};
 use rondo_domain::{Violation, search};
@@ -228,6 +229,10 @@ pub fn to_stored(
     members.insert("search_pieces".to_owned(), search::pieces(&search_text).into());
     members.insert("search_text".to_owned(), search_text.into());
     members.insert("title_key".to_owned(), title_key(fields.title.as_str()).into());
+    if fields.subtask_of.is_some() {
+        members.insert("levels_max".to_owned(), LEVELS_MAX.into());
+        members.insert("subtasks_max".to_owned(), SUBTASKS_MAX.into());
+    }
     if let Some(rule) = &fields.recurrence_rule {
         members.insert("counts_completions".to_owned(), rule.counts_completions().into());
         let anchor = anchor(fields, now);
@@ -311,15 +316,36 @@ mod tests {
     }
 
     #[test]
+    fn the_tasks_that_block_another_are_named_by_ids() {
+        let body = |blockers: Value| json!({"title": "t", "blocked_by": blockers});
+        check(body(json!([1, 2, 1])), &[]);
+        check(body(Value::Null), &[]);
+        check(body(json!(7)), &[("/blocked_by", "malformed")]);
+        let bad = json!([0, 1, "2", 1.5]);
+        let places = [
+            ("/blocked_by/0", "out_of_range"),
+            ("/blocked_by/2", "malformed"),
+            ("/blocked_by/3", "malformed"),
+        ];
+        check(body(bad), &places);
+        let many: Vec<i64> = (1..=51).collect();
+        check(body(json!(many)), &[("/blocked_by", "too_many")]);
+        check(json!({"title": "t", "subtask_of": 0}), &[("/subtask_of", "out_of_range")]);
+    }
+
+    #[test]
     fn an_answered_task_can_be_sent_back() {
         let task = json!({"title": "t", "description": "d", "status": "in_progress", "priority": "low",
-            "tags": ["b", "A"], "list_id": 7, "estimate": 45, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
+            "tags": ["b", "A"], "list_id": 7, "subtask_of": 4, "subtasks": {"total": 2, "completed": 1},
+            "blocked_by": [9, 3, 9], "estimate": 45, "due_date": "2031-01-31T10:00:00+02:00", "time_zone": "Europe/Paris",
             "reminder_offset": 3600,
             "recurrence_rule": {"frequency": "weekly", "days_of_week": [2, 0], "count": 3}});
         let fields = parsed(task).unwrap();
         let answered = Value::Object(to_json(&fields));
         assert_eq!(answered["due_date"], "2031-01-31T08:00:00Z");
         assert_eq!(answered["reminder_offset"], "PT1H");
+        assert_eq!(answered["blocked_by"], json!([3, 9]));
+        assert_eq!(answered.get("subtasks"), None);
         assert_eq!(answered["recurrence_rule"]["days_of_week"], json!([0, 2]));
         assert_eq!(from_answer(answered.clone()).unwrap(), fields);
         let mut later = answered;
@@ -330,6 +356,7 @@ mod tests {
         assert_eq!(stored["further"], json!({"P1D": "2031-01-30T08:00:00Z"}));
         assert_eq!(stored["remind_at"], "2031-01-31T07:00:00Z");
         assert_eq!(stored["anchor"], "2031-01-31T09:00:00");
+        assert_eq!((&stored["levels_max"], &stored["subtasks_max"]), (&json!(3), &json!(200)));
     }
 
     #[test]

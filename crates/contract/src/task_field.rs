@@ -7,6 +7,7 @@ use rondo_domain::due::Due;
 use rondo_domain::instant;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::recurrence::{Frequency, Rule};
+use rondo_domain::step::{BLOCKERS_MAX, Blockers, LEVELS_MAX, SUBTASKS_MAX};
 use rondo_domain::task::{
     DESCRIPTION_CHARS_MAX, Description, ESTIMATE_MINUTES_MAX, Priority, Status, TITLE_CHARS_MAX,
     Tags, TaskFields, Title,
@@ -17,7 +18,7 @@ use rondo_domain::{Fault, Violation};
 use serde_json::Value;
 
 use crate::body::{self, Reader, text};
-use crate::member::Kind;
+use crate::member::{Kind, Member};
 use crate::problem::FieldError;
 use crate::recurrence_rule;
 
@@ -88,6 +89,12 @@ const READ_ONLY: TaskField = TaskField {
     example: "null",
     description: "",
 };
+
+/// How many subtasks a task has, without theirs.
+const PROGRESS: &[Member] = &[
+    Member::new("total", Kind::Integer { min: 0, max: Some(SUBTASKS_MAX) }),
+    Member::new("completed", Kind::Integer { min: 0, max: Some(SUBTASKS_MAX) }),
+];
 
 pub const TASK_FIELDS: &[TaskField] = &[
     TaskField { name: "id", example: "42", kind: Kind::Id, ..READ_ONLY },
@@ -193,6 +200,42 @@ pub const TASK_FIELDS: &[TaskField] = &[
         kind: Kind::Position,
         is_new_in_events: true,
         description: "Where the task is in its list. Changed by the route `move`.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "subtask_of",
+        example: "null",
+        access: Access::Writable {
+            read: |reader, task| task.subtask_of = reader.optional("subtask_of", body::id),
+            write: |task| task.subtask_of.into(),
+        },
+        is_nullable: true,
+        description: "The task that this one is a subtask of. Subtasks can have subtasks, and `position` orders \
+                      them.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "subtasks",
+        kind: Kind::Object(PROGRESS),
+        example: r#"{"total": 0, "completed": 0}"#,
+        is_new_in_events: true,
+        description: "How many subtasks the task has, without theirs, and how many of them are completed.",
+        ..READ_ONLY
+    },
+    TaskField {
+        name: "blocked_by",
+        kind: Kind::Ids { max: BLOCKERS_MAX },
+        example: "[]",
+        access: Access::Writable {
+            read: |reader, task| {
+                if let Some(blockers) = reader.nested("blocked_by", blockers) {
+                    task.blocked_by = blockers;
+                }
+            },
+            write: |task| task.blocked_by.as_slice().into(),
+        },
+        is_new_in_events: true,
+        description: "The tasks that have to be completed before this one. A deleted task is no longer among them.",
         ..READ_ONLY
     },
     TaskField {
@@ -401,6 +444,36 @@ fn estimate(value: &Value) -> Result<i64, Violation> {
     let range = Violation::OutOfRange { min: 1, max: ESTIMATE_MINUTES_MAX, unit: " minutes" };
     let minutes = body::integer(value)?;
     (1..=ESTIMATE_MINUTES_MAX).contains(&minutes).then_some(minutes).ok_or(range)
+}
+
+fn blockers(value: &Value) -> Result<Blockers, Vec<FieldError>> {
+    let refused = |violation| vec![FieldError::of("", violation)];
+    let expected = Violation::Malformed { expected: "a list of ids" };
+    let items = value.as_array().ok_or_else(|| refused(expected))?;
+    let (mut ids, mut errors) = (Vec::new(), Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        match body::id(item) {
+            Ok(id) => ids.push(id),
+            Err(violation) => errors.push(FieldError::of(&format!("/{index}"), violation)),
+        }
+    }
+    if errors.is_empty() { Blockers::of(ids).map_err(refused) } else { Err(errors) }
+}
+
+/// Why the database refuses a task for another task that it names: the outcome of the function that was called.
+#[must_use]
+pub fn refused_by(outcome: &str) -> Option<FieldError> {
+    let (pointer, violation) = match outcome {
+        "unknown_list" => ("/list_id", Violation::UnknownList),
+        "unknown_parent" => ("/subtask_of", Violation::UnknownParent),
+        "circular_parent" => ("/subtask_of", Violation::Circular),
+        "too_deep" => ("/subtask_of", Violation::TooDeep { max: LEVELS_MAX }),
+        "too_many_subtasks" => ("/subtask_of", Violation::TooManySubtasks { max: SUBTASKS_MAX }),
+        "unknown_blocker" => ("/blocked_by", Violation::UnknownBlocker),
+        "circular_blocker" => ("/blocked_by", Violation::Circular),
+        _ => return None,
+    };
+    Some(FieldError::of(pointer, violation))
 }
 
 fn tags(value: &Value) -> Result<Tags, Vec<FieldError>> {

@@ -17,6 +17,8 @@ use crate::query::{Bound, Reader, number};
 
 /// Maximum number of tasks to skip; a cursor goes further.
 pub const OFFSET_MAX: i64 = 1_000_000;
+/// Maximum number of tasks on a page that has what is beneath them, too.
+pub const TREE_LIMIT_MAX: i64 = 50;
 /// Maximum length of a search phrase, in characters.
 pub const SEARCH_CHARS_MAX: usize = 200;
 word_enum! {
@@ -188,6 +190,9 @@ pub struct TaskQuery {
     pub parent_task_id: Option<i64>,
     pub list_id: Option<Place>,
     pub deferred: Deferred,
+    pub subtask_of: Option<i64>,
+    /// Whether a task that is not completed blocks it.
+    pub blocked: Option<bool>,
     pub uid: Option<String>,
     pub updated_since: Option<String>,
     pub sort_by: SortBy,
@@ -195,6 +200,8 @@ pub struct TaskQuery {
     pub limit: i64,
     pub offset: i64,
     pub cursor: Option<Cursor>,
+    /// Whether the list has only tasks that are no subtasks, each with all tasks beneath it.
+    pub tree: bool,
     /// Whether to count all matches.
     pub count: bool,
     /// Whether to sum the estimates of all matches.
@@ -202,7 +209,7 @@ pub struct TaskQuery {
 }
 
 /// Parameters that say which part of a list is wanted, and what besides. A saved filter has the others.
-const PART: [&str; 5] = ["limit", "offset", "cursor", "count", "total_estimate"];
+const PART: [&str; 6] = ["limit", "offset", "cursor", "tree", "count", "total_estimate"];
 
 impl TaskQuery {
     /// Reads the query of a saved filter: parameters of a list, but not which part is wanted.
@@ -236,7 +243,7 @@ impl TaskQuery {
         let uid = reader.one("uid", key);
         // A task that is asked for by its name is found whether it has started or not.
         let default_deferred = if uid.is_some() { Deferred::True } else { Deferred::False };
-        let parsed = Self {
+        let mut parsed = Self {
             search: reader.one("search", phrase).flatten(),
             status: reader.list("status", Status::parse),
             priority: reader.list("priority", Priority::parse),
@@ -248,6 +255,8 @@ impl TaskQuery {
             parent_task_id: reader.id("parent_task_id"),
             list_id: reader.one("list_id", Place::parse),
             deferred: reader.one("deferred", Deferred::parse).unwrap_or(default_deferred),
+            subtask_of: reader.id("subtask_of"),
+            blocked: reader.boolean("blocked"),
             uid,
             updated_since: reader.instant("updated_since"),
             sort_by,
@@ -255,9 +264,16 @@ impl TaskQuery {
             limit: reader.limit(),
             offset: reader.integer("offset", 0, OFFSET_MAX).unwrap_or(0),
             cursor: reader.cursor(|text| Cursor::decode(text, sort_by, sort_order)),
+            tree: reader.boolean("tree").unwrap_or(false),
             count: reader.boolean("count").unwrap_or(false),
             total_estimate: reader.boolean("total_estimate").unwrap_or(false),
         };
+        if parsed.tree {
+            parsed.limit = parsed.limit.min(TREE_LIMIT_MAX);
+            if parsed.uid.is_some() {
+                reader.refuse("uid", Violation::Conflict { other: "tree" });
+            }
+        }
         reader.finish()?;
         Ok(parsed)
     }

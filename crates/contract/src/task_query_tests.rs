@@ -40,6 +40,25 @@ fn a_place_is_a_list_or_the_inbox() {
 }
 
 #[test]
+fn a_tree_has_smaller_pages_and_begins_at_no_uid() {
+    let query = TaskQuery::parse("subtask_of=7&blocked=true&limit=500").unwrap();
+    assert_eq!((query.subtask_of, query.blocked), (Some(7), Some(true)));
+    assert_eq!((query.tree, query.limit), (false, 500));
+    assert_eq!(TaskQuery::parse("tree=true").unwrap().limit, TREE_LIMIT_MAX);
+    assert_eq!(TaskQuery::parse("tree=true&limit=7").unwrap().limit, 7);
+    check("tree=true&uid=a", &[("?uid", "conflict")]);
+    check("tree=false&uid=a", &[]);
+    check(
+        "subtask_of=0&blocked=yes&tree=1",
+        &[("?subtask_of", "out_of_range"), ("?blocked", "malformed"), ("?tree", "malformed")],
+    );
+    let part = TaskQuery::parse_part("status=pending", "tree=true").unwrap();
+    assert!(part.tree && part.status == [Status::Pending]);
+    let stored = TaskQuery::parse_stored("tree=true").unwrap_err();
+    assert_eq!((stored[0].pointer.as_str(), &*stored[0].code), ("?tree", "not_applicable"));
+}
+
+#[test]
 fn a_date_is_a_whole_local_day() {
     let check = |query: &str, zone: &str, expected: (Option<&str>, Option<&str>)| {
         let query = TaskQuery::parse(query).unwrap();

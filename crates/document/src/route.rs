@@ -5,6 +5,7 @@ mod audit;
 mod filter;
 mod link;
 mod list;
+mod reminder;
 mod task;
 mod trash;
 mod webhook;

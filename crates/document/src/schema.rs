@@ -262,7 +262,7 @@ fn field_error() -> Value {
 }
 
 /// Codes of faults of a member, a parameter or a header. The last six are not violations of rondo-domain.
-const FIELD_CODES: [(&str, &str); 23] = [
+const FIELD_CODES: [(&str, &str); 28] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
@@ -280,6 +280,11 @@ const FIELD_CODES: [(&str, &str); 23] = [
     ("not_public", "leads to a host that is not public"),
     ("unknown_list", "is not the id of one of the user's lists"),
     ("unknown_task", "is not the id of another task in the list"),
+    ("unknown_parent", "is not the id of one of the user's tasks"),
+    ("unknown_blocker", "has an id that is not of one of the user's tasks"),
+    ("circular", "leads back to the task itself"),
+    ("too_deep", "leads to too many levels of subtasks"),
+    ("too_many_subtasks", "leads to too many subtasks beneath one task"),
     ("unknown_member", "is not known"),
     ("unknown_parameter", "is not known"),
     ("repeated", "is given more than once"),

@@ -112,6 +112,10 @@ mod tests {
         Zone::parse(name).unwrap()
     }
 
+    fn local(text: &str) -> DateTime {
+        text.parse().unwrap()
+    }
+
     fn day(text: &str) -> Due {
         Due::On(text.parse().unwrap())
     }
@@ -168,8 +172,7 @@ mod tests {
     #[test]
     fn moved_on_the_wall_clock() {
         let check = |due: Due, from: &str, to: &str, expected: Due| {
-            let found =
-                due.moved(from.parse().unwrap(), to.parse().unwrap(), &zone("Europe/Paris"));
+            let found = due.moved(local(from), local(to), &zone("Europe/Paris"));
             assert_eq!(found, Some(expected), "{due:?} from {from} to {to}");
         };
         let (before, after) = ("2031-03-24T09:00:00", "2031-03-31T09:00:00");
@@ -178,5 +181,17 @@ mod tests {
         check(at("2031-03-24T07:00:00Z"), before, after, at("2031-03-31T06:00:00Z"));
         check(at("2031-03-22T07:00:00Z"), before, after, at("2031-03-29T07:00:00Z"));
         check(day("2031-03-29"), after, before, day("2031-03-22"));
+        // From the end of one month to the end of the next: by days, not by months.
+        let month = ["2031-01-31T09:00:00", "2031-02-28T09:00:00"];
+        check(day("2031-01-30"), month[0], month[1], day("2031-02-27"));
+        // A postponed task comes back to its slot, by less than its period.
+        let postponed = "2031-01-15T12:00:00";
+        let slot = "2031-01-20T09:00:00";
+        check(at("2031-01-11T17:30:00Z"), postponed, slot, at("2031-01-16T14:30:00Z"));
+        // A time that the clock skips is later by the gap.
+        let days = ["2031-03-29T09:00:00", "2031-03-30T09:00:00"];
+        check(at("2031-03-29T01:30:00Z"), days[0], days[1], at("2031-03-30T01:30:00Z"));
+        let end = day("9999-12-31").moved(local(days[0]), local(days[1]), &zone("UTC"));
+        assert_eq!(end, None);
     }
 }

@@ -27,6 +27,7 @@ pub mod recurrence;
 pub mod relative_day;
 pub mod search;
 pub mod snooze;
+pub mod step;
 pub mod task;
 pub mod text;
 pub mod violation;

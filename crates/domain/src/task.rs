@@ -8,6 +8,7 @@ use crate::fold::{fold, fold_case};
 use crate::instant::Instant;
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
+use crate::step::Blockers;
 use crate::text::{limited, shown};
 use crate::zone::Zone;
 use crate::{Fault, Violation};
@@ -35,6 +36,10 @@ pub struct TaskFields {
     pub tags: Tags,
     /// The task's list; none for the inbox. The database knows whether it is one of the user's.
     pub list_id: Option<i64>,
+    /// The task that this one is a subtask of, if any. The database knows whether it can be one.
+    pub subtask_of: Option<i64>,
+    /// The tasks that have to be completed before this one. The database knows whether they can block it.
+    pub blocked_by: Blockers,
     /// How long the task takes, in minutes, 1 to [`ESTIMATE_MINUTES_MAX`].
     pub estimate: Option<i64>,
     pub due: Option<Due>,
@@ -59,6 +64,8 @@ impl TaskFields {
             priority: None,
             tags: Tags(Vec::new()),
             list_id: None,
+            subtask_of: None,
+            blocked_by: Blockers::default(),
             estimate: None,
             due: None,
             start: None,

@@ -42,6 +42,16 @@ pub enum Violation {
     UnknownList,
     #[error("must be the id of another task in the list")]
     UnknownTask,
+    #[error("must be the id of one of the user's tasks")]
+    UnknownParent,
+    #[error("must have only ids of the user's tasks")]
+    UnknownBlocker,
+    #[error("must not lead back to the task itself")]
+    Circular,
+    #[error("must not lead to more than {max} levels of tasks")]
+    TooDeep { max: i64 },
+    #[error("must not lead to more than {max} subtasks beneath one task")]
+    TooManySubtasks { max: i64 },
 }
 
 impl Violation {
@@ -67,6 +77,11 @@ impl Violation {
             Self::NotPublic => "not_public",
             Self::UnknownList => "unknown_list",
             Self::UnknownTask => "unknown_task",
+            Self::UnknownParent => "unknown_parent",
+            Self::UnknownBlocker => "unknown_blocker",
+            Self::Circular => "circular",
+            Self::TooDeep { .. } => "too_deep",
+            Self::TooManySubtasks { .. } => "too_many_subtasks",
         }
     }
 }

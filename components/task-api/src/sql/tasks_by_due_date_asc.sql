@@ -1,6 +1,6 @@
 -- One page of a user's tasks, earliest due date first, tasks without a due date last.
 -- Parameters as in tasks_by_created_at_desc.sql.
--- $14 is null if the page begins among tasks without a due date.
+-- $17 is null if the page begins among tasks without a due date.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT x.representation
@@ -8,22 +8,22 @@ FROM (SELECT 1) AS one LEFT JOIN (
         (SELECT t.representation, t.id, t.due_at AS key, 1 AS part
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.due_at IS NOT NULL
-           AND ($15::int8 IS NULL OR $14::text IS NOT NULL)
-           AND (t.due_at, t.id) > (coalesce($14::text::timestamptz, '-infinity'), coalesce($15::int8, 0))
+           AND ($18::int8 IS NULL OR $17::text IS NOT NULL)
+           AND (t.due_at, t.id) > (coalesce($17::text::timestamptz, '-infinity'), coalesce($18::int8, 0))
            AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                            $9::bool, $10::int8, $11::text, $12::int8, $13::text)
+                            $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool, $16::text)
          ORDER BY t.due_at, t.id
-         LIMIT $16::int8 + 1 + $17::int8)
+         LIMIT $19::int8 + 1 + $20::int8)
         UNION ALL
         (SELECT t.representation, t.id, t.due_at, 2
          FROM tasks t
          WHERE t.user_id = $1::int8 AND t.due_at IS NULL
-           AND t.id > CASE WHEN $14::text IS NULL THEN coalesce($15::int8, 0) ELSE 0 END
+           AND t.id > CASE WHEN $17::text IS NULL THEN coalesce($18::int8, 0) ELSE 0 END
            AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                            $9::bool, $10::int8, $11::text, $12::int8, $13::text)
+                            $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool, $16::text)
          ORDER BY t.due_at, t.id
-         LIMIT $16::int8 + 1 + $17::int8)
+         LIMIT $19::int8 + 1 + $20::int8)
     ) AS x
     ORDER BY part, key, id
-    LIMIT $16::int8 + 1 OFFSET $17::int8
+    LIMIT $19::int8 + 1 OFFSET $20::int8
 ) AS page ON true

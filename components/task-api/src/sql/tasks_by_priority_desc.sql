@@ -1,6 +1,6 @@
 -- One page of a user's tasks, most urgent first, tasks without a priority last.
 -- Parameters as in tasks_by_created_at_desc.sql.
--- $14 is null if the page begins among tasks without a priority.
+-- $17 is null if the page begins among tasks without a priority.
 SELECT page.representation
 FROM (SELECT 1) AS one LEFT JOIN (
     SELECT x.representation
@@ -8,22 +8,22 @@ FROM (SELECT 1) AS one LEFT JOIN (
         (SELECT t.representation, t.id, priority_rank(t.priority) AS key, 1 AS part
          FROM tasks t
          WHERE t.user_id = $1::int8 AND priority_rank(t.priority) IS NOT NULL
-           AND ($15::int8 IS NULL OR $14::text IS NOT NULL)
-           AND (priority_rank(t.priority), t.id) < (coalesce($14::text::int4, 5), coalesce($15::int8, 9223372036854775807))
+           AND ($18::int8 IS NULL OR $17::text IS NOT NULL)
+           AND (priority_rank(t.priority), t.id) < (coalesce($17::text::int4, 5), coalesce($18::int8, 9223372036854775807))
            AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                            $9::bool, $10::int8, $11::text, $12::int8, $13::text)
+                            $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool, $16::text)
          ORDER BY priority_rank(t.priority) DESC, t.id DESC
-         LIMIT $16::int8 + 1 + $17::int8)
+         LIMIT $19::int8 + 1 + $20::int8)
         UNION ALL
         (SELECT t.representation, t.id, priority_rank(t.priority), 2
          FROM tasks t
          WHERE t.user_id = $1::int8 AND priority_rank(t.priority) IS NULL
-           AND t.id < CASE WHEN $14::text IS NULL THEN coalesce($15::int8, 9223372036854775807) ELSE 9223372036854775807 END
+           AND t.id < CASE WHEN $17::text IS NULL THEN coalesce($18::int8, 9223372036854775807) ELSE 9223372036854775807 END
            AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                            $9::bool, $10::int8, $11::text, $12::int8, $13::text)
+                            $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool, $16::text)
          ORDER BY priority_rank(t.priority) DESC, t.id DESC
-         LIMIT $16::int8 + 1 + $17::int8)
+         LIMIT $19::int8 + 1 + $20::int8)
     ) AS x
     ORDER BY part, key DESC, id DESC
-    LIMIT $16::int8 + 1 OFFSET $17::int8
+    LIMIT $19::int8 + 1 OFFSET $20::int8
 ) AS page ON true

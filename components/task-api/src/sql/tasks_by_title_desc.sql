@@ -6,10 +6,10 @@ FROM (SELECT 1) AS one LEFT JOIN (
     SELECT t.representation
     FROM tasks t
     WHERE t.user_id = $1::int8
-      AND (t.title_key, t.id) < (coalesce($14::text, repeat(chr(1114111), 201)),
-                      coalesce($15::int8, 9223372036854775807))
+      AND (t.title_key, t.id) < (coalesce($17::text, repeat(chr(1114111), 201)),
+                      coalesce($18::int8, 9223372036854775807))
       AND task_matches(t, $2::text, $3::text[], $4::text[], $5::text[], $6::text[], $7::text, $8::text,
-                       $9::bool, $10::int8, $11::text, $12::int8, $13::text)
+                       $9::bool, $10::int8, $11::text, $12::int8, $13::int8, $14::bool, $15::bool, $16::text)
     ORDER BY t.title_key DESC, t.id DESC
-    LIMIT $16::int8 + 1 OFFSET $17::int8
+    LIMIT $19::int8 + 1 OFFSET $20::int8
 ) AS page ON true

@@ -1,15 +1,18 @@
-//! Tasks, tags, changes, reminders, recurrence.
+//! Tasks, tags, changes, recurrence.
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::query::VALUES_MAX;
 use rondo_contract::reminder_body::ReminderStatus;
-use rondo_contract::task_query::{Deferred, OFFSET_MAX, Place, SortBy, SortOrder};
+use rondo_contract::task_query::{
+    Deferred, OFFSET_MAX, Place, SortBy, SortOrder, TREE_LIMIT_MAX,
+};
 use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
+use rondo_domain::step::SubtaskFate;
 use rondo_domain::task::{EditScope, Priority, Status, TAG_CHARS_MAX};
 use serde_json::{Value, json};
 
-use super::{RECURRENCE, REMINDERS, TASKS, path, query, shared};
+use super::{RECURRENCE, TASKS, path, query, reminder, shared};
 use crate::operation::{Access, Operation};
 use crate::schema::{self, list_of, named};
 
@@ -23,7 +26,7 @@ pub fn all() -> Vec<Operation> {
     operations.extend(actions());
     operations.push(changes());
     operations.extend(tags());
-    operations.extend(reminders());
+    operations.extend(reminder::all());
     operations.push(preview());
     operations
 }
@@ -150,7 +153,13 @@ fn filters() -> Vec<Value> {
                 "default": Deferred::False.as_str(),
             }),
         ),
-        query("uid", "The task with this uid.", schema::key()),
+        query("subtask_of", "Subtasks of this task, without theirs.", schema::id()),
+        query(
+            "blocked",
+            "Tasks that are blocked by a task that is not completed, or the others.",
+            json!({"type": "boolean"}),
+        ),
+        query("uid", "The task with this uid. Not with `tree`.", schema::key()),
         query("updated_since", "Changed at or after this instant.", schema::text::instant()),
         query(
             "sort_by",
@@ -186,6 +195,15 @@ pub fn part() -> Vec<Value> {
             json!({"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0}),
         ),
         shared("cursor"),
+        query(
+            "tree",
+            &format!(
+                "Whether the list is a tree: tasks that are no subtasks, each with what is beneath it as `children`. \
+                 A task is there if it or a task beneath it passes the filters; all tasks beneath it come along. A \
+                 page has at most {TREE_LIMIT_MAX} of these tasks."
+            ),
+            json!({"type": "boolean"}),
+        ),
         query("count", "Whether the response has `X-Total-Count`.", json!({"type": "boolean"})),
         query(
             "total_estimate",
@@ -202,6 +220,15 @@ fn scope() -> Value {
          When a pending occurrence is deleted, the series continues with the next one for `this`, and \
          ends for `future` and `all`.",
         json!({"type": "string", "enum": EditScope::WORDS, "default": EditScope::This.as_str()}),
+    )
+}
+
+fn subtasks() -> Value {
+    query(
+        "subtasks",
+        "If this completes the task: whether its open subtasks are completed too, on all levels, or stay open. \
+         Defaults to the user's `complete_subtasks`.",
+        json!({"type": "string", "enum": SubtaskFate::WORDS}),
     )
 }
 
@@ -223,17 +250,15 @@ fn one() -> Vec<Operation> {
             .parameter(shared("if_none_match"))
             .answers_with(200, "The task", task.clone(), &["ETag"])
             .answers_with(304, "The client has the current task", None, &["ETag"]),
-        change("put", "replaceTask", "Replace a task").body(named("TaskReplace")).answers_with(
-            200,
-            "The task",
-            task.clone(),
-            &["ETag"],
-        ),
+        change("put", "replaceTask", "Replace a task")
+            .parameter(subtasks())
+            .body(named("TaskReplace"))
+            .answers_with(200, "The task", task.clone(), &["ETag"]),
         change("patch", "changeTask", "Change fields of a task")
-            .parameter(scope())
+            .parameters([scope(), subtasks()])
             .merge_patch(named("TaskPatch"))
             .answers_with(200, "The task", task, &["ETag"]),
-        change("delete", "deleteTask", "Delete a task")
+        change("delete", "deleteTask", "Delete a task with its subtasks")
             .parameter(scope())
             .answers_empty(204, "Deleted"),
     ]
@@ -257,7 +282,9 @@ fn actions() -> Vec<Operation> {
     ];
     for (path, ids, summary, description) in routes {
         for (method, id) in ["post", "patch"].into_iter().zip(ids) {
-            operations.push(action(method, path, id, summary).describe(description));
+            let operation = action(method, path, id, summary).describe(description);
+            let completes = path.ends_with("/complete");
+            operations.push(if completes { operation.parameter(subtasks()) } else { operation });
         }
     }
     let skip = action(
@@ -397,84 +424,6 @@ fn tags() -> Vec<Operation> {
             .parameter(name())
             .answers_empty(204, "No task has the tag")
             .problems(&[ProblemCode::NotFound]),
-    ]
-}
-
-fn reminders() -> Vec<Operation> {
-    let reminder_id = || path("reminder_id", "The reminder.", schema::id());
-    let operation = |access, method, path, id, summary| {
-        Operation::new(REMINDERS, access, method, path, id, summary)
-    };
-    vec![
-        operation(
-            READ,
-            "get",
-            "/api/{user_id}/reminders",
-            "listReminders",
-            "List reminders, earliest first",
-        )
-        .parameter(query(
-            "status",
-            "Any of these. Repeat the parameter or separate the values by commas.",
-            json!({"type": "array", "items": {
-                "type": "string", "enum": ReminderStatus::WORDS,
-            }}),
-        ))
-        .parameter(query("task_id", "Reminders of this task.", schema::id()))
-        .parameters([shared("limit"), shared("cursor")])
-        .answers_with(200, "A page", Some((JSON, list_of("Reminder"))), &["Link"]),
-        operation(
-            WRITE,
-            "post",
-            "/api/{user_id}/tasks/{id}/reminders",
-            "createReminder",
-            "Add a reminder to a task",
-        )
-        .parameters([shared("task_id"), shared("if_match"), shared("idempotency_key")])
-        .body(named("ReminderCreate"))
-        .answers_with(
-            201,
-            "The reminder",
-            Some((JSON, named("Reminder"))),
-            &["Idempotency-Replayed"],
-        )
-        .problems(&[
-            ProblemCode::NotFound,
-            ProblemCode::PreconditionFailed,
-            ProblemCode::TaskCompleted,
-            ProblemCode::TooManyReminders,
-            ProblemCode::IdempotencyKeyReused,
-        ]),
-        operation(
-            WRITE,
-            "delete",
-            "/api/{user_id}/reminders/{reminder_id}",
-            "deleteReminder",
-            "Delete a reminder",
-        )
-        .parameter(reminder_id())
-        .answers_empty(204, "Deleted")
-        .problems(&[ProblemCode::NotFound]),
-        operation(
-            WRITE,
-            "post",
-            "/api/{user_id}/reminders/{reminder_id}/snooze",
-            "snoozeReminder",
-            "Snooze a reminder",
-        )
-        .parameter(reminder_id())
-        .body(named("Snooze"))
-        .answers(200, "The reminder", named("Reminder"))
-        .problems(&[ProblemCode::NotFound, ProblemCode::TaskCompleted]),
-        operation(
-            READ,
-            "get",
-            "/api/{user_id}/notifications",
-            "listNotifications",
-            "List notifications, newest first",
-        )
-        .parameters([shared("limit"), shared("cursor")])
-        .answers_with(200, "A page", Some((JSON, list_of("Notification"))), &["Link"]),
     ]
 }
 

@@ -33,6 +33,7 @@ pub fn user() -> Value {
         "name": {"type": ["string", "null"]},
         "time_zone": {"type": "string"},
         "day_reminder_time": {"type": "string", "pattern": TIME_OF_DAY},
+        "complete_subtasks": {"type": "boolean"},
         "notifications": answered(json!({
             "email": {"type": "boolean"},
             "digest_at": {"type": ["string", "null"], "pattern": TIME_OF_DAY},
@@ -45,7 +46,7 @@ pub fn user() -> Value {
 fn user_example() -> Value {
     json!({
         "id": 1, "email": "me@example.org", "email_verified": true, "name": "Ada",
-        "time_zone": "Europe/Paris", "day_reminder_time": "09:00",
+        "time_zone": "Europe/Paris", "day_reminder_time": "09:00", "complete_subtasks": false,
         "notifications": {"email": true, "digest_at": "08:00"},
     })
 }
@@ -60,6 +61,11 @@ pub fn user_patch() -> Value {
                 "type": "string",
                 "pattern": TIME_OF_DAY,
                 "description": "The time of day, in the task's zone, that reminders of a task with a `due_day` count from.",
+            },
+            "complete_subtasks": {
+                "type": "boolean",
+                "description": "Whether completing a task completes its open subtasks, where a request does \
+                                not say it.",
             },
             "notifications": object(json!({
                 "email": {"type": "boolean"},

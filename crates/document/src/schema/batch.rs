@@ -1,6 +1,7 @@
 //! Several changes of tasks in one request.
 
 use rondo_contract::batch_body::{OPERATIONS_MAX, Verb};
+use rondo_domain::step::SubtaskFate;
 use rondo_domain::task::EditScope;
 use serde_json::{Value, json};
 
@@ -17,6 +18,9 @@ fn operation(verb: Verb) -> Value {
     }
     if matches!(verb, Verb::Patch | Verb::Delete) {
         members["scope"] = nullable(json!({"type": "string", "enum": EditScope::WORDS}));
+    }
+    if matches!(verb, Verb::Patch | Verb::Complete) {
+        members["subtasks"] = nullable(json!({"type": "string", "enum": SubtaskFate::WORDS}));
     }
     match verb {
         Verb::Create | Verb::Patch => {

@@ -6,7 +6,7 @@ use rondo_domain::task::{TAG_CHARS_MAX, TAGS_MAX};
 use serde_json::{Map, Value, json};
 
 use super::text::{self, NO_NUL, bounded, not_blank};
-use super::{id, instant, key, named, nullable};
+use super::{described, id, instant, key, named, nullable};
 
 /// A member as in requests.
 pub fn read(kind: &Kind) -> Value {
@@ -22,6 +22,10 @@ pub fn read(kind: &Kind) -> Value {
                  different tags."
             ),
         }),
+        Kind::Ids { max } => described(
+            json!({"type": "array", "items": id()}),
+            &format!("Sorted, each once. At most {max} different ones."),
+        ),
         Kind::Color => text::color(),
         Kind::Instant => text::instant(),
         Kind::TimeZone => text::time_zone(),
@@ -56,6 +60,9 @@ pub fn answer(kind: &Kind) -> Value {
         Kind::Words(words) => json!({"type": "string", "enum": words}),
         Kind::Tags => {
             json!({"type": "array", "maxItems": TAGS_MAX, "items": visible(TAG_CHARS_MAX)})
+        }
+        Kind::Ids { max } => {
+            json!({"type": "array", "items": id(), "maxItems": max, "uniqueItems": true})
         }
         Kind::Duration => json!({
             "type": "string",

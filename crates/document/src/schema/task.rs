@@ -5,6 +5,7 @@ use rondo_contract::notification;
 use rondo_contract::reminder_body::{self, ReminderStatus};
 use rondo_contract::task_field::{Access, DUE, START, TASK_FIELDS, TaskField};
 use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
+use rondo_domain::step::SUBTASKS_MAX;
 use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
 use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
@@ -129,6 +130,10 @@ pub fn task_patch() -> Value {
 /// A task in responses.
 pub fn task() -> Value {
     let mut schema = answered(answered_task().into());
+    schema["properties"]["children"] = described(
+        json!({"type": "array", "items": {"type": "object"}, "maxItems": SUBTASKS_MAX}),
+        "The task's subtasks by `position`, each with its own. Only in a list with `tree=true`.",
+    );
     schema["examples"] = json!([task_example()]);
     schema
 }
