@@ -2,7 +2,8 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- One step of a change: what it did to one task. The creation of a task leaves none, because there was nothing before it.
+-- One step of a change: what it did to one task. The creation of a task leaves none, because there was nothing
+-- before it.
 CREATE TABLE undo_steps (
     user_id bigint NOT NULL,
     -- The first revision of the change, by which its token names it.
@@ -10,9 +11,9 @@ CREATE TABLE undo_steps (
     -- Of the step.
     revision bigint NOT NULL,
     task_id bigint NOT NULL,
-    -- The task before the step, by task_snapshot. Null if there was none, or if the step put it into the trash, which then
-    -- has it. Also: `series`, the row of its series if the step may change it; `successor`, the id of the occurrence that
-    -- follows it, if the step starts another series; `skipped`, the skipped slots that go with its own.
+    -- The task before the step, by task_snapshot. Null if there was none, or if the step put it into the trash,
+    -- which then has it. Also: `series`, the row of its series, and `successor`, the id of the occurrence that
+    -- follows it, if the step may change these; `skipped`, the skipped slots that go with its own.
     before jsonb,
     -- Whether the step removed the task.
     removed boolean NOT NULL,
@@ -25,8 +26,8 @@ CREATE TABLE undo_steps (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX undo_steps_by_time ON undo_steps (changed_at);
 
--- Keeps what a task was before a change, right after its row was updated. `may_change_series`: whether the change may start,
--- leave or rewrite a series.
+-- Keeps what a task was before a change, right after its row was updated. `may_change_series`: whether the change
+-- may start, leave or rewrite a series.
 CREATE FUNCTION undo_keep(before tasks, after tasks, may_change_series boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -90,96 +91,6 @@ BEGIN
     LEFT JOIN deletions d ON d.user_id = p_user AND d.revision > taken AND d.task_id = other.id
     WHERE coalesce(t.revision, d.revision) > taken;
 END $$;
-
--- As before, but `p_undo_max` is the highest number of tasks for which the change can be undone. `change` is the
--- revision that names it, null if it cannot be undone or has changed no task.
-CREATE FUNCTION tag_change(p_user bigint, p_key text, p_name text, p_name_key text, p_recolor boolean,
-                           p_color text, p_undo_max bigint, p_trace text)
-RETURNS TABLE (outcome text, change bigint, answer text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    taken bigint;
-    at timestamptz;
-    was tags;
-    tag tags;
-    changes bigint;
-    kept bigint;
-    colors jsonb;
-BEGIN
-    taken := revision_take(p_user, 0);
-    IF taken IS NULL THEN
-        RETURN QUERY SELECT 'no_user', NULL::bigint, NULL::text;
-        RETURN;
-    END IF;
-    SELECT * INTO was FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
-    IF NOT FOUND AND tag_count(p_user, p_key) = 0 THEN
-        RETURN QUERY SELECT 'not_found', NULL::bigint, NULL::text;
-        RETURN;
-    END IF;
-    at := clock_timestamp();
-    colors := tag_rows(p_user, ARRAY[p_key, p_name_key]);
-    WITH affected AS (
-        SELECT t.id, t AS before, wanted.names, wanted.keys, row_number() OVER (ORDER BY t.revision) AS place,
-               count(*) OVER () AS total
-        FROM tasks t
-        CROSS JOIN LATERAL (
-            SELECT coalesce(array_agg(x.name ORDER BY x.key COLLATE "C"), '{}') AS names,
-                   coalesce(array_agg(x.key ORDER BY x.key COLLATE "C"), '{}') AS keys
-            FROM (SELECT u.key, u.name FROM unnest(t.tag_keys, t.tags) AS u (key, name)
-                  WHERE u.key <> p_key AND u.key IS DISTINCT FROM p_name_key
-                  UNION ALL
-                  SELECT p_name_key, p_name WHERE p_name IS NOT NULL) AS x
-        ) AS wanted
-        WHERE t.user_id = p_user AND t.tag_keys @> ARRAY[p_key] AND t.tags <> wanted.names
-    ), changed AS (
-        UPDATE tasks t
-        SET tags = a.names, tag_keys = a.keys, updated_at = at, revision = taken + a.place
-        FROM affected a WHERE t.id = a.id
-        RETURNING t.*
-    ), step AS (
-        INSERT INTO undo_steps (user_id, change, revision, task_id, before, removed, changed_at)
-        SELECT p_user, taken + 1, taken + a.place, a.id, task_snapshot(a.before, false), false, at
-        FROM affected a WHERE a.total <= p_undo_max
-        RETURNING 1
-    )
-    SELECT count(x.emitted), (SELECT count(*) FROM step) INTO changes, kept
-    FROM (SELECT emit('task.updated', p_user, c.id, c.revision, at, '', c.representation, p_trace)::text
-                 AS emitted
-          FROM (SELECT * FROM changed ORDER BY revision) AS c) AS x;
-    PERFORM revision_take(p_user, changes);
-    IF p_name IS NULL OR p_key <> p_name_key THEN
-        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_key;
-    END IF;
-    IF p_name IS NOT NULL THEN
-        -- When tags are merged, the one that keeps its name keeps its colour.
-        INSERT INTO tags AS g (user_id, key, name, color)
-        SELECT p_user, p_name_key, p_name, c.color
-        FROM (SELECT CASE WHEN p_recolor THEN p_color ELSE was.color END AS color) AS c
-        WHERE c.color IS NOT NULL
-        ON CONFLICT ON CONSTRAINT tags_pkey DO UPDATE
-        SET name = excluded.name, color = CASE WHEN p_recolor THEN excluded.color ELSE g.color END;
-        IF p_recolor AND p_color IS NULL THEN
-            DELETE FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
-        END IF;
-    END IF;
-    UPDATE undo_steps u
-    SET tags = jsonb_build_object('keys', to_jsonb(ARRAY[p_key, p_name_key]), 'before', colors,
-                                  'after', tag_rows(p_user, ARRAY[p_key, p_name_key]))
-    WHERE u.user_id = p_user AND u.change = taken + 1 AND u.revision = taken + 1;
-    SELECT * INTO tag FROM tags g WHERE g.user_id = p_user AND g.key = p_name_key;
-    RETURN QUERY SELECT 'changed', CASE WHEN kept > 0 THEN taken + 1 END,
-                        CASE WHEN p_name IS NOT NULL THEN
-                            json_build_object('name', p_name, 'color', tag.color,
-                                              'count', tag_count(p_user, p_name_key))::text END;
-END $$;
-
--- The rows of tags with these keys, JSON.
-CREATE FUNCTION tag_rows(p_user bigint, p_keys text[]) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.key), '[]') FROM tags g
-    WHERE g.user_id = p_user AND g.key = ANY (p_keys)
-$$;
 
 -- What undoing means for one task.
 CREATE TYPE undo_goal AS (
@@ -407,10 +318,10 @@ BEGIN
 END $$;
 
 -- Puts tasks back as they were before some changes, all of them or none. `p_parts` are those of a token, as for
--- undo_goals; `p_minutes` is for how long a change can be undone. Each task takes a revision. The undoing is a change too, which
--- `change` names, null if there was nothing to do. Outcomes: undone, `answer` has the results; changed_since, `answer`
--- has the ids of tasks that others have changed; uid_taken by another task, which `answer` is; undo_expired;
--- replayed, key_reused; no_user.
+-- undo_goals; `p_minutes` is for how long a change can be undone. Each task takes a revision. The undoing is a
+-- change too, which `change` names, null if there was nothing to do. Outcomes: undone, `answer` has the results;
+-- changed_since, `answer` has the ids of tasks that have changed; uid_taken by another task, which `answer` is;
+-- undo_expired; replayed, key_reused; no_user.
 CREATE FUNCTION changes_undo(p_user bigint, p_parts jsonb, p_minutes bigint, p_request text, p_key text, p_hash text,
                              p_trace text)
 RETURNS TABLE (outcome text, change bigint, answer text)
@@ -550,18 +461,6 @@ BEGIN
     RETURN snapshot || jsonb_build_object('position', present.position);
 END $$;
 
--- Gives tags the colours that they had, unless these have changed since.
-CREATE FUNCTION tag_rows_put_back(p_user bigint, p_tags jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    keys text[] := ARRAY(SELECT jsonb_array_elements_text(p_tags -> 'keys'));
-BEGIN
-    IF tag_rows(p_user, keys) = p_tags -> 'after' THEN
-        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = ANY (keys);
-        INSERT INTO tags SELECT * FROM jsonb_populate_recordset(NULL::tags, p_tags -> 'before');
-    END IF;
-END $$;
-
 -- Deletes what can no longer be undone after p_minutes.
 CREATE FUNCTION undo_retain(p_minutes integer, p_limit integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -576,7 +475,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 GRANT EXECUTE ON FUNCTION changes_undo TO rondo_task_api;
-GRANT EXECUTE ON FUNCTION tag_change(bigint, text, text, text, boolean, text, bigint, text) TO rondo_task_api;
 GRANT EXECUTE ON FUNCTION undo_retain TO rondo_bridge;
 
 RESET ROLE;
