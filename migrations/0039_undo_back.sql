@@ -428,18 +428,6 @@ BEGIN
     RETURN snapshot || jsonb_build_object('position', present.position);
 END $$;
 
--- Gives tags the colours that they had, unless these have changed since.
-CREATE FUNCTION tag_rows_put_back(p_user bigint, p_tags jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    keys text[] := ARRAY(SELECT jsonb_array_elements_text(p_tags -> 'keys'));
-BEGIN
-    IF tag_rows(p_user, keys) = p_tags -> 'after' THEN
-        DELETE FROM tags g WHERE g.user_id = p_user AND g.key = ANY (keys);
-        INSERT INTO tags SELECT * FROM jsonb_populate_recordset(NULL::tags, p_tags -> 'before');
-    END IF;
-END $$;
-
 GRANT EXECUTE ON FUNCTION changes_undo TO rondo_task_api;
 
 RESET ROLE;

@@ -1,6 +1,7 @@
 //! Undo: a change of tasks is taken back as a whole, once, unless somebody has changed one of them since.
 
 mod model;
+mod step;
 
 use http::Method;
 use rondo_testkit::http::Response;

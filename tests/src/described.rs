@@ -181,9 +181,7 @@ impl Owner {
             id(user.client.post(path, &body).await.expect("an answer").expect(201).json())
         };
         let (task, reminder) = task_with_reminder(&user).await;
-        let trashed = made("/api/tasks", json!({"title": "deleted"})).await;
-        let deleted = user.client.delete(&format!("/api/tasks/{trashed}")).await;
-        deleted.expect("an answer").expect(204);
+        let trashed = deleted_task(&user).await;
         let list = made("/api/lists", json!({"name": "mine"})).await;
         let filter = made("/api/filters", json!({"name": "mine", "query": ""})).await;
         let token = json!({"name": "mine", "scopes": ["tasks:read"]});
@@ -197,12 +195,13 @@ impl Owner {
         Self { user, task, reminder, trashed, list, filter, token, webhook, delivery }
     }
 
-    /// Replaces the task by a new one with tag and reminder.
+    /// Replaces the task by a new one with tag and reminder, and the deleted one by another.
     ///
     /// # Panics
     /// If it cannot be created.
     pub async fn renew_task(&mut self) {
         (self.task, self.reminder) = task_with_reminder(&self.user).await;
+        self.trashed = deleted_task(&self.user).await;
     }
 
     /// The path of an operation on this owner's resources, under the user with this id.
@@ -221,6 +220,15 @@ impl Owner {
             .replace("{delivery_id}", &self.delivery.to_string())
             .replace("{name}", TAG)
     }
+}
+
+/// The id of a deleted task.
+async fn deleted_task(user: &User) -> i64 {
+    let made = user.client.post("/api/tasks", &json!({"title": "deleted"})).await;
+    let task = made.expect("an answer").expect(201).json()["id"].as_i64().expect("an id");
+    let deleted = user.client.delete(&format!("/api/tasks/{task}")).await;
+    deleted.expect("an answer").expect(204);
+    task
 }
 
 /// The ids of a recurring task with a reminder, and of its further reminder.

@@ -112,7 +112,9 @@ mod tests {
         check(
             json!({"name": null, "day_reminder_time": "07:30", "complete_subtasks": true,
                    "notifications": {"digest_at": null}}),
-            Ok(json!({"name": null, "day_reminder_time": "07:30", "complete_subtasks": true, "digest_at": null})),
+            Ok(
+                json!({"name": null, "day_reminder_time": "07:30", "complete_subtasks": true, "digest_at": null}),
+            ),
         );
         check(
             json!({"name": "", "time_zone": null, "password": "x", "complete_subtasks": null,

@@ -56,6 +56,6 @@ pub fn restore(request: &Request, user: i64, task: i64) -> Result<Response, Refu
             Err(Refusal::new(ProblemCode::UidTaken).header("location", location(user, &other)))
         }
         Outcome::Conflict(problem, _) => Err(Refusal::new(problem)),
-        Outcome::Stale | Outcome::UnknownList => Err(Refusal::internal("a task was not restored")),
+        Outcome::Stale | Outcome::Invalid(_) => Err(Refusal::internal("a task was not restored")),
     }
 }

@@ -2,10 +2,7 @@
 
 use rondo_contract::problem::ProblemCode;
 use rondo_contract::query::VALUES_MAX;
-use rondo_contract::reminder_body::ReminderStatus;
-use rondo_contract::task_query::{
-    Deferred, OFFSET_MAX, Place, SortBy, SortOrder, TREE_LIMIT_MAX,
-};
+use rondo_contract::task_query::{Deferred, OFFSET_MAX, Place, SortBy, SortOrder, TREE_LIMIT_MAX};
 use rondo_domain::ID_MAX;
 use rondo_domain::access::Scope;
 use rondo_domain::step::SubtaskFate;
