@@ -2,7 +2,8 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- A task as it can be put back: the row, its reminders and, if wanted, its search keys.
+-- A task as it can be put back: the row, its reminders and, if wanted, its search keys and the ids of the tasks that it
+-- blocks.
 CREATE FUNCTION task_snapshot(t tasks, with_keys boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -11,7 +12,8 @@ DECLARE
 BEGIN
     IF with_keys THEN
         snapshot := snapshot || jsonb_build_object('search_keys', (
-            SELECT coalesce(array_agg(k.key), '{}') FROM task_search s, unnest(s.keys) AS k (key) WHERE s.task_id = t.id));
+            SELECT coalesce(array_agg(k.key), '{}') FROM task_search s, unnest(s.keys) AS k (key) WHERE s.task_id = t.id),
+            'blocks', (SELECT coalesce(jsonb_agg(b.id), '[]') FROM tasks_blocked_by(t.user_id, t.id) b));
     END IF;
     RETURN snapshot;
 END $$;
@@ -40,8 +42,7 @@ DECLARE
     search_keys bigint[] := (SELECT s.keys FROM task_search s WHERE s.task_id = t.id);
 BEGIN
     INSERT INTO trash (task_id, user_id, revision, deleted_at, representation, snapshot)
-    VALUES (t.id, t.user_id, taken, at, t.representation, task_snapshot(t, true) || jsonb_build_object(
-        'blocks', (SELECT coalesce(jsonb_agg(b.id), '[]') FROM tasks_blocked_by(t.user_id, t.id) b)));
+    VALUES (t.id, t.user_id, taken, at, t.representation, task_snapshot(t, true));
     PERFORM task_remove(t, taken, at, ',"reason":"deleted","scope":"' || p_scope || '"', trace);
     IF t.series_id IS NOT NULL AND t.status <> 'completed' THEN
         IF p_scope = 'this' THEN
@@ -138,7 +139,8 @@ BEGIN
     FOR found_trash IN SELECT * FROM trash x
                        WHERE x.user_id = p_user AND x.deleted_at = p_deleted
                          AND (x.snapshot ->> 'subtask_of')::bigint = p_task
-                       ORDER BY x.revision LOOP
+                       -- A task comes back before those that block it.
+                       ORDER BY x.revision DESC LOOP
         CONTINUE WHEN EXISTS (SELECT FROM tasks x WHERE x.user_id = p_user AND x.uid = found_trash.snapshot ->> 'uid');
         taken := revision_take(p_user, 1);
         PERFORM undo_keep_revived(p_user, found_trash.task_id, first, taken, false, at);
@@ -195,6 +197,7 @@ BEGIN
         IF t.subtask_of IS NOT NULL THEN
             PERFORM steps_count(p_user, t.subtask_of, at, p_trace);
         END IF;
+        PERFORM undo_catch_up(p_user, begun.revision, at);
     ELSE
         PERFORM revision_take(p_user, -1);
     END IF;

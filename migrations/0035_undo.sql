@@ -56,6 +56,16 @@ LANGUAGE sql AS $$
     UPDATE undo_steps u SET change = taken WHERE u.user_id = p_user AND u.change = 0
 $$;
 
+-- Gives the steps of a change the revisions that their tasks have at its end: what follows from one step can change the
+-- task of another one again.
+CREATE FUNCTION undo_catch_up(p_user bigint, p_change bigint, at timestamptz) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE undo_steps u SET revision = x.revision
+    FROM tasks x
+    WHERE u.user_id = p_user AND u.change = p_change AND NOT u.removed AND x.id = u.task_id
+      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision
+$$;
+
 -- Keeps that a change puts back a task that had been removed, right before it does. `is_withdrawn`: whether the task had
 -- been withdrawn.
 CREATE FUNCTION undo_keep_revived(p_user bigint, p_task bigint, first bigint, taken bigint, is_withdrawn boolean,

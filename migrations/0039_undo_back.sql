@@ -60,8 +60,9 @@ BEGIN
         )
         SELECT array_agg(ROW(g.task_id, g.before, g.revision, g.removed, g.is_lost, g.removal, g.is_withdrawn,
                              coalesce(g.times, ARRAY[t.created_at]), t)::undo_goal
-                         -- A task was removed after those beneath it, and comes back before them.
-                         ORDER BY NOT g.removed, CASE WHEN g.removed THEN -g.revision ELSE g.revision END)
+                         -- A task is removed after those beneath it, and comes back before them.
+                         ORDER BY NOT g.removed,
+                                  CASE WHEN g.removed OR g.before IS NULL THEN -g.revision ELSE g.revision END)
         FROM goal g
         LEFT JOIN tasks t ON t.id = g.task_id AND t.user_id = p_user);
 END $$;
@@ -267,10 +268,7 @@ BEGIN
                  WHERE x.id IS NOT NULL LOOP
         PERFORM steps_count(p_user, above, at, trace);
     END LOOP;
-    UPDATE undo_steps u SET revision = x.revision
-    FROM tasks x
-    WHERE u.user_id = p_user AND u.change = undo_settle.change AND NOT u.removed AND x.id = u.task_id
-      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision;
+    PERFORM undo_catch_up(p_user, undo_settle.change, at);
 END $$;
 
 -- Puts tasks back as they were before some changes, all of them or none. `p_parts` are those of a token, as for

@@ -168,8 +168,11 @@ pub async fn play(up: &Up, clock: &Clock, smtp: &SmtpServer) {
     days(&mut ada).await;
 }
 
-/// Half a year of a series that is due on days without a time.
+/// Half a year of a series that is due on days without a time, with a step.
 async fn days(ada: &mut Diary<'_>) {
+    // The task and its step are completed, and come again.
+    let both =
+        ["task.completed", "task.completed", "task.created", "task.created", "reminder.scheduled"];
     // The last day of each month, with a mail at nine o'clock of that day.
     ada.on("2024-11-02 10:00+01").await;
     ada.create(&json!({
@@ -178,29 +181,34 @@ async fn days(ada: &mut Diary<'_>) {
     }))
     .await;
     ada.sees(&["task.created", "reminder.scheduled"]).await;
+    ada.add_step("Check the disk", "2024-11-29").await;
+    ada.sees(&["task.created", "task.updated"]).await;
     ada.is_reminded("2024-11-30 09:00+01").await;
 
     // Late in the evening the day has not ended.
     ada.on("2024-11-30 23:30+01").await;
-    ada.complete().await;
-    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.complete_all().await;
+    ada.sees(&both).await;
     ada.is_due_on("2024-12-31").await;
+    ada.has_step_due_on("2024-12-30").await;
     ada.is_reminded("2024-12-31 09:00+01").await;
 
     // Completed three months late, on the very day: that day is still to come.
     ada.on("2025-03-31 00:30+02").await;
-    ada.complete().await;
-    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.complete_all().await;
+    ada.sees(&both).await;
     ada.is_due_on("2025-03-31").await;
+    ada.has_step_due_on("2025-03-30").await;
 
     // She gets up earlier.
     ada.rises_at("07:30").await;
     ada.sees(&["reminder.scheduled"]).await;
     ada.is_reminded("2025-03-31 07:30+02").await;
     ada.on("2025-03-31 12:00+02").await;
-    ada.complete().await;
-    ada.sees(&["task.completed", "task.created", "reminder.scheduled"]).await;
+    ada.complete_all().await;
+    ada.sees(&both).await;
     ada.is_due_on("2025-04-30").await;
+    ada.has_step_due_on("2025-04-29").await;
     ada.is_reminded("2025-04-30 07:30+02").await;
     ada.got_no_other_mail();
 }

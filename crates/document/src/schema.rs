@@ -262,7 +262,7 @@ fn field_error() -> Value {
 }
 
 /// Codes of faults of a member, a parameter or a header. The last six are not violations of rondo-domain.
-const FIELD_CODES: [(&str, &str); 28] = [
+const FIELD_CODES: [(&str, &str); 29] = [
     ("required", "is missing or empty"),
     ("too_long", "has too many characters"),
     ("too_many", "has too many entries"),
@@ -273,7 +273,8 @@ const FIELD_CODES: [(&str, &str); 28] = [
     ("unknown_time_zone", "is not a name of the IANA time zone database"),
     ("not_applicable", "does not apply together with the rest"),
     ("conflict", "contradicts another member"),
-    ("needs_due_date", "needs a `due_date`"),
+    ("needs_due_date", "needs a `due_date` or a `due_day`"),
+    ("after_due", "is after the task is due"),
     ("in_the_past", "is not in the future"),
     ("never_matches", "is a rule that never matches a date"),
     ("too_frequent", "is a rule that repeats more than once a day"),

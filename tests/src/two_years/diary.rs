@@ -71,6 +71,24 @@ impl<'a> Diary<'a> {
         self.done = self.act("complete", &self.task).await;
     }
 
+    /// Completes the task and its subtasks.
+    pub async fn complete_all(&mut self) {
+        self.done = self.act("complete?subtasks=complete", &self.task).await;
+    }
+
+    /// Adds a subtask that is due on a day.
+    pub async fn add_step(&self, title: &str, day: &str) {
+        let step = json!({"title": title, "subtask_of": self.task["id"], "due_day": day});
+        self.client.post("/api/tasks", &step).await.expect("an answer").expect(201);
+    }
+
+    /// Asserts that her task has one subtask, open and due on that day.
+    pub async fn has_step_due_on(&self, day: &str) {
+        let steps = self.list(&format!("subtask_of={}&status=pending", self.task["id"])).await;
+        let due: Vec<_> = steps.iter().map(|step| step["due_day"].clone()).collect();
+        assert_eq!(due, [day]);
+    }
+
     /// Reopens the task completed last.
     pub async fn reopen(&mut self) {
         self.task = self.act("reopen", &self.done).await;
@@ -170,8 +188,11 @@ impl<'a> Diary<'a> {
         self.list("sort_by=created_at&sort_order=asc").await
     }
 
+    /// The open tasks that are no subtasks.
     async fn pending(&self) -> Vec<Value> {
-        self.list("status=pending").await
+        let mut tasks = self.list("status=pending").await;
+        tasks.retain(|task| task["subtask_of"].is_null());
+        tasks
     }
 
     async fn list(&self, parameters: &str) -> Vec<Value> {

@@ -27,6 +27,7 @@ pub fn read(kind: &Kind) -> Value {
             &format!("Sorted, each once. At most {max} different ones."),
         ),
         Kind::Color => text::color(),
+        Kind::Date => text::date(),
         Kind::Instant => text::instant(),
         Kind::TimeZone => text::time_zone(),
         Kind::Duration => text::duration(),

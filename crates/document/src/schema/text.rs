@@ -76,14 +76,14 @@ pub fn instant() -> Value {
     })
 }
 
-/// A date, or an instant.
 /// A calendar date.
 pub fn date() -> Value {
-    json!({"type": "string", "format": "date", "examples": ["2031-03-30"]})
+    json!({"type": "string", "format": "date", "pattern": DATE})
 }
 
+/// A date, or an instant.
 pub fn date_or_instant() -> Value {
-    let date = json!({"type": "string", "format": "date", "pattern": DATE});
+    let date = date();
     let instant = json!({"type": "string", "format": "date-time", "pattern": INSTANT});
     json!({"anyOf": [date, instant], "examples": ["2031-03-30", "2031-03-30T14:00:00Z"]})
 }
