@@ -1,6 +1,6 @@
 //! The clock: fires due reminders and digests, and starts tasks. Downtime loses none: a reminder stays armed until it
-//! fires, a digest stays due until the next one is planned, and a task waits until its start is told. A reminder later than the allowed lateness is
-//! recorded as missed instead.
+//! fires, a digest stays due until the next one is planned, and a task waits until its start is told. A reminder later
+//! than the allowed lateness is recorded as missed instead.
 
 use std::sync::Arc;
 use std::time::Duration;
