@@ -29,6 +29,7 @@ cargo xtask <command>
   planted-bugs [BUG]...  plant bugs in a copy and check that the tests notice them
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
+  page                   build the web client's files, which the component `web` contains
   image                  write the images to target/image, without a container engine
   document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Some("page") => artifact::build_page(),
         Some("image") => image::write(),
         Some("document") => artifact::document(),
         Some("chart") => kubernetes::document(),
