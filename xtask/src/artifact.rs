@@ -40,7 +40,7 @@ pub fn build_all() -> Result<()> {
 
 /// Builds the components, as the build commands in spin.toml do.
 pub fn build_components() -> Result<()> {
-    add_wasm_target()?;
+    add_target(WASM_TARGET)?;
     run(&mut component_build()?)
 }
 
@@ -53,7 +53,7 @@ pub fn component_build() -> Result<Command> {
 
 /// Builds the component that only tests use.
 pub fn build_probe() -> Result<()> {
-    add_wasm_target()?;
+    add_target(WASM_TARGET)?;
     run(component_build()?.args(["--package", GUEST, "--example", PROBE]))
 }
 
@@ -153,11 +153,11 @@ pub fn binary(name: &str) -> PathBuf {
     target_directory().join("release").join(name)
 }
 
-/// Makes sure that the standard library for components is there. A toolchain without rustup (a
+/// Makes sure that a target's standard library is there. A toolchain without rustup (a
 /// distribution's) is fine when it brings the target itself.
-pub fn add_wasm_target() -> Result<()> {
+pub fn add_target(target: &str) -> Result<()> {
     let output = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .current_dir(root())
         .output()
         .context("cannot run rustc")?;
@@ -167,12 +167,11 @@ pub fn add_wasm_target() -> Result<()> {
     if is_there {
         return Ok(());
     }
-    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(root()))
-        .with_context(|| {
-            format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
-        })?;
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(root())).with_context(
+        || format!("the Rust target {target} is missing; install it, for example with rustup"),
+    )?;
     if output.stdout.is_empty() {
-        bail!("rustc does not know the target {WASM_TARGET}; Rust 1.95 or newer does");
+        bail!("rustc does not know the target {target}; Rust 1.95 or newer does");
     }
     Ok(())
 }

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 /// The compilation target of components.
 pub const WASM_TARGET: &str = "wasm32-wasip2";
 
+/// The compilation target of what runs in a browser.
+pub const BROWSER_TARGET: &str = "wasm32-unknown-unknown";
+
 /// A cargo command in the root of the clone, with the cargo that started this program.
 pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
