@@ -37,7 +37,7 @@ const PARTS: [Part; 14] = [
     Part { name: "build", about: "the components, the binaries, the tests", run: build },
     Part { name: "image", about: "the images, and that their programs run", run: image },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
-    Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
+    Part { name: "oracle", about: "rules and quick add against other programs", run: oracle },
     Part { name: "laws", about: "the rules that sources and schema obey", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
