@@ -196,10 +196,9 @@ pub fn add_target(target: &str) -> Result<()> {
     if is_there {
         return Ok(());
     }
-    run(Command::new("rustup").args(["target", "add", target]).current_dir(root()))
-        .with_context(|| {
-            format!("the Rust target {target} is missing; install it, for example with rustup")
-        })?;
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(root())).with_context(
+        || format!("the Rust target {target} is missing; install it, for example with rustup"),
+    )?;
     if output.stdout.is_empty() {
         bail!("rustc does not know the target {target}; Rust 1.95 or newer does");
     }

@@ -10,6 +10,7 @@ mod check;
 mod image;
 mod kafka;
 mod kubernetes;
+mod node;
 mod oracle;
 mod planted;
 mod python;
@@ -38,7 +39,8 @@ cargo xtask <command>
   cluster                install the chart on a real node in namespaces of its own, and try an
                          upgrade under load, failures and alerts; needs root and some packages
   oracle [--rules N] [--seed N]
-                         generated recurrence rules against python-dateutil
+                         generated recurrence rules against python-dateutil, and lines of
+                         quick add against other parsers
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
   postgres               run a private Postgres as the tests use it, in the foreground
 ";
