@@ -1,5 +1,6 @@
 //! Requests to the API.
 
+use rondo_device::Answer;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -9,6 +10,9 @@ use crate::platform::window;
 
 /// How long a request may take, in milliseconds. A dead connection must not hold up the ones after it.
 const REQUEST_MS_MAX: u32 = 20_000;
+
+/// The headers of an answer that have a use.
+const HEADERS: [&str; 4] = ["undo-token", "retry-after", "location", "link"];
 
 /// A request, with its path from `/api` on.
 #[derive(Debug, Clone, Default)]
@@ -34,43 +38,41 @@ impl Request {
     }
 }
 
-/// What the server answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-    pub undo_token: Option<String>,
-    pub retry_after_s: Option<u32>,
-    /// Whether there is a next page, and its cursor.
-    pub next: Option<String>,
+/// Reads answers.
+pub trait Reading {
+    fn is_ok(&self) -> bool;
+    fn json(&self) -> Value;
+    /// The words of a problem for a person: those of its members, or its own.
+    fn problem(&self) -> String;
+    /// The cursor of the next page, percent-encoded, if there is one.
+    fn next(&self) -> Option<String>;
 }
 
-impl Answer {
-    pub fn is_ok(&self) -> bool {
+impl Reading for Answer {
+    fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    pub fn json(&self) -> Value {
+    fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// The stable code of a problem; empty if it has none.
-    pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// The words of a problem for a person: those of its members, or its own.
-    pub fn problem(&self) -> String {
+    fn problem(&self) -> String {
         let problem = self.json();
-        let members: Vec<_> = problem["errors"]
-            .as_array()
-            .map(|errors| errors.iter().filter_map(|error| error["detail"].as_str()).collect())
-            .unwrap_or_default();
+        let errors = problem["errors"].as_array();
+        let members: Vec<_> =
+            errors.into_iter().flatten().filter_map(|error| error["detail"].as_str()).collect();
         if !members.is_empty() {
             return members.join(" ");
         }
         let text = problem["detail"].as_str().or(problem["title"].as_str());
-        text.unwrap_or("The server answered something unexpected.").to_owned()
+        text.map_or_else(|| format!("{}", self.status), str::to_owned)
+    }
+
+    fn next(&self) -> Option<String> {
+        let target = self.header("link")?.split_once('<')?.1.split_once('>')?.0;
+        let cursor = target.split(['?', '&']).find_map(|part| part.strip_prefix("cursor="))?;
+        Some(cursor.to_owned())
     }
 }
 
@@ -105,19 +107,13 @@ async fn exchange(request: &Request, token: Option<&str>) -> Result<Answer, JsVa
     let fetched = JsFuture::from(window().fetch_with_str_and_init(&request.path, &init)).await?;
     let response: Response = fetched.dyn_into()?;
     let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
-    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let header = |name: &str| {
+        let value = response.headers().get(name).ok().flatten()?;
+        Some((name.to_owned(), value))
+    };
     Ok(Answer {
         status: response.status(),
+        headers: HEADERS.iter().filter_map(|name| header(name)).collect(),
         body,
-        undo_token: header("undo-token"),
-        retry_after_s: header("retry-after").and_then(|seconds| seconds.parse().ok()),
-        next: header("link").as_deref().and_then(next_cursor),
     })
-}
-
-/// The cursor in a `Link` header (RFC 8288), still percent-encoded.
-fn next_cursor(link: &str) -> Option<String> {
-    let target = link.split_once('<')?.1.split_once('>')?.0;
-    let cursor = target.split(['?', '&']).find_map(|part| part.strip_prefix("cursor="))?;
-    Some(cursor.to_owned())
 }

@@ -13,6 +13,8 @@ extern "C" {
     pub async fn save(records: Array) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     pub async fn drop(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub async fn bytes(path: &str) -> Result<JsValue, JsValue>;
     pub fn lead(name: &str, callback: &Function);
     pub fn locked(name: &str, work: &Function) -> Promise;
     pub fn channel(name: &str, receive: &Function) -> Channel;

@@ -1,11 +1,12 @@
 //! Who is signed in. Tabs share the session by local storage; one at a time renews it, because a refresh token
 //! that is used twice ends the session.
 
+use rondo_device::Answer;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
-use crate::net::{self, Answer, NoAnswer, Request};
+use crate::net::{self, NoAnswer, Reading as _, Request};
 use crate::platform::{keep, kept, locked, now_ms};
 
 const KEY: &str = "rondo.session";

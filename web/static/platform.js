@@ -63,6 +63,12 @@ export function channel(name, receive) {
   return channel;
 }
 
+export async function bytes(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(response.status);
+  return response.arrayBuffer();
+}
+
 export function random(count) {
   return crypto.getRandomValues(new Uint8Array(count));
 }
