@@ -11,9 +11,10 @@ use serde_json::Value;
 
 /// The packages of this repository that each package except components may depend on. An unlisted package
 /// fails the law until its place is decided.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
+    ("rondo-device", &["rondo-contract", "rondo-domain"]),
     ("rondo-guest", &["rondo-contract", "rondo-domain", "rondo-trace"]),
     ("rondo-document", &["rondo-contract", "rondo-domain", "rondo-telemetry"]),
     ("rondo-setting", &[]),

@@ -2,9 +2,11 @@
 //! tokens, sync frames.
 //!
 //! Components, the bridge and live sync all use these types, so a change of the wire format shows up as a
-//! change of this crate.
+//! change of this crate. Clients leave out what only servers need (feature `server`).
 
+#[cfg(feature = "server")]
 pub mod account_mail;
+#[cfg(feature = "server")]
 pub mod address;
 pub mod batch_body;
 pub mod body;
@@ -15,6 +17,7 @@ pub mod event;
 pub mod filter_body;
 pub mod frame;
 pub mod json;
+#[cfg(feature = "server")]
 pub mod link_token;
 pub mod list_body;
 pub mod member;
@@ -25,12 +28,15 @@ pub mod query;
 pub mod quick_add_body;
 pub mod recurrence_rule;
 pub mod reminder_body;
+#[cfg(feature = "server")]
 pub mod secret;
 pub mod tag_body;
 pub mod task_body;
 pub mod task_field;
 pub mod task_query;
+#[cfg(feature = "server")]
 pub mod token;
 pub mod topic;
 pub mod undo_token;
+#[cfg(feature = "server")]
 pub mod webhook;

@@ -1,0 +1,347 @@
+//! The device: its state, how it comes from storage, and how it is watched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rondo_domain::instant::{self, Instant};
+use rondo_domain::zone::Zone;
+use serde_json::{Value, json};
+
+use crate::effect::Effect;
+use crate::notice::Notice;
+use crate::outbox::Entry;
+use crate::place::{Account, Filter, List, Reminder, Tag};
+use crate::random::Random;
+use crate::record::{Record, Table};
+use crate::row::Row;
+use crate::sync::{Part, Sync};
+use crate::task::Task;
+use crate::undo::History;
+use crate::zone_table::ZoneTable;
+
+/// The core of a client. Inputs are methods; what they want done waits in [`drain`](Self::drain).
+#[derive(Debug)]
+pub struct Device {
+    pub(crate) random: Random,
+    /// Whether this tab sends and receives. Others forward their edits to it.
+    pub(crate) is_leader: bool,
+    pub(crate) account: Account,
+    pub(crate) zones: ZoneTable,
+    /// Tasks as the server has them, by uid.
+    pub(crate) base: BTreeMap<String, Task>,
+    /// Tasks that were deleted while this tab is open, so that undo can show them at once.
+    pub(crate) gone: BTreeMap<String, Task>,
+    /// Tasks as they are shown.
+    pub(crate) rows: BTreeMap<String, Row>,
+    pub(crate) ids: BTreeMap<i64, String>,
+    /// Uids of the shown subtasks of each task, by its id.
+    pub(crate) children: BTreeMap<i64, BTreeSet<String>>,
+    pub(crate) base_lists: BTreeMap<i64, List>,
+    pub(crate) lists: BTreeMap<i64, List>,
+    pub(crate) base_filters: BTreeMap<i64, Filter>,
+    pub(crate) filters: BTreeMap<i64, Filter>,
+    /// By tag key.
+    pub(crate) base_tags: BTreeMap<String, Tag>,
+    pub(crate) reminders: BTreeMap<i64, Reminder>,
+    pub(crate) outbox: Vec<Entry>,
+    /// Edits that the leading tab has not taken over yet.
+    pub(crate) forwarded: Vec<Entry>,
+    pub(crate) place: u64,
+    pub(crate) aliases: BTreeMap<i64, i64>,
+    /// Undo tokens of edits that were sent, with the moment of the answer.
+    pub(crate) tokens: BTreeMap<String, (String, Instant)>,
+    pub(crate) notices: BTreeMap<String, Notice>,
+    pub(crate) history: History,
+    pub(crate) sync: Sync,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) changes: Changes,
+}
+
+/// What has changed since the last look, so that views update narrowly.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Uids of tasks that are shown differently, or no longer.
+    pub tasks: BTreeSet<String>,
+    pub lists: bool,
+    pub filters: bool,
+    pub tags: bool,
+    pub reminders: bool,
+    pub account: bool,
+    pub outbox: bool,
+    pub notices: bool,
+    pub connection: bool,
+}
+
+impl Changes {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Everything may have changed.
+    fn all(tasks: BTreeSet<String>) -> Self {
+        let yes = true;
+        Self {
+            tasks,
+            lists: yes,
+            filters: yes,
+            tags: yes,
+            reminders: yes,
+            account: yes,
+            outbox: yes,
+            notices: yes,
+            connection: yes,
+        }
+    }
+}
+
+impl Device {
+    /// A device without anything. The seed has to be random: names of tasks and requests come from it.
+    #[must_use]
+    pub fn new(seed: [u8; 16]) -> Self {
+        Self {
+            random: Random::of(seed),
+            is_leader: false,
+            account: Account::default(),
+            zones: ZoneTable::default(),
+            base: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            children: BTreeMap::new(),
+            base_lists: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            base_filters: BTreeMap::new(),
+            filters: BTreeMap::new(),
+            base_tags: BTreeMap::new(),
+            reminders: BTreeMap::new(),
+            outbox: Vec::new(),
+            forwarded: Vec::new(),
+            place: 0,
+            aliases: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            history: History::default(),
+            sync: Sync::default(),
+            effects: Vec::new(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// A device with what storage has kept. The seed has to be a new one.
+    #[must_use]
+    pub fn restore(seed: [u8; 16], records: impl IntoIterator<Item = Record>) -> Self {
+        let mut device = Self::new(seed);
+        for record in records {
+            device.take(&record);
+        }
+        device.outbox.sort_by_key(|entry| entry.place);
+        device.show_all();
+        device
+    }
+
+    /// Takes over what the leading tab has kept.
+    pub fn absorb(&mut self, records: impl IntoIterator<Item = Record>) {
+        let mut tasks = BTreeSet::new();
+        let mut is_other = false;
+        for record in records {
+            match record.table {
+                Table::Task => {
+                    tasks.insert(record.key.clone());
+                }
+                Table::Outbox => {
+                    let old = self.outbox.iter().find(|entry| entry.key() == record.key).cloned();
+                    self.take(&record);
+                    let new = self.outbox.iter().find(|entry| entry.key() == record.key).cloned();
+                    for entry in old.iter().chain(&new) {
+                        tasks.extend(self.touched(entry));
+                    }
+                    self.changes.outbox = true;
+                    is_other = true;
+                    continue;
+                }
+                Table::Notice => self.changes.notices = true,
+                Table::Reminder => self.changes.reminders = true,
+                Table::Tag => self.changes.tags = true,
+                Table::Meta => self.changes.account = true,
+                Table::List | Table::Filter => is_other = true,
+                Table::Alias | Table::Token => {}
+            }
+            self.take(&record);
+        }
+        self.outbox.sort_by_key(|entry| entry.place);
+        for uid in tasks {
+            self.show(&uid);
+        }
+        if is_other {
+            self.show_places();
+        }
+    }
+
+    /// Reads a record into the state, without showing it.
+    fn take(&mut self, record: &Record) {
+        let Record { table, key, value } = record;
+        let number = key.parse::<i64>().unwrap_or_default();
+        match (table, value) {
+            (Table::Task, value) => {
+                if let Some(old) = self.base.remove(key) {
+                    self.ids.remove(&old.id);
+                }
+                if let Some(task) = value.as_ref().and_then(Task::of) {
+                    self.ids.insert(task.id, key.clone());
+                    self.base.insert(key.clone(), task);
+                }
+            }
+            (Table::List, value) => set(&mut self.base_lists, number, value.as_ref()),
+            (Table::Filter, value) => set(&mut self.base_filters, number, value.as_ref()),
+            (Table::Reminder, value) => set(&mut self.reminders, number, value.as_ref()),
+            (Table::Tag, value) => set(&mut self.base_tags, key.clone(), value.as_ref()),
+            (Table::Notice, value) => set(&mut self.notices, key.clone(), value.as_ref()),
+            (Table::Alias, value) => set(&mut self.aliases, number, value.as_ref()),
+            (Table::Token, value) => {
+                self.tokens.remove(key);
+                let read = value.as_ref().and_then(|value| {
+                    let at = instant::parse(value["at"].as_str()?).ok()?;
+                    Some((value["token"].as_str()?.to_owned(), at))
+                });
+                self.tokens.extend(read.map(|token| (key.clone(), token)));
+            }
+            (Table::Outbox, value) => {
+                self.outbox.retain(|entry| entry.key() != *key);
+                let entry = value.clone().and_then(|value| serde_json::from_value(value).ok());
+                if let Some(entry) = entry {
+                    let entry: Entry = entry;
+                    self.forwarded.retain(|sent| sent.id != entry.id);
+                    self.place = self.place.max(entry.place);
+                    self.outbox.push(entry);
+                }
+            }
+            (Table::Meta, value) => match (key.as_str(), value) {
+                ("account", Some(value)) => self.account = Account::of(value),
+                ("account", None) => self.account = Account::default(),
+                ("cursor", value) => {
+                    self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
+                }
+                _ => {}
+            },
+        }
+    }
+
+    /// What has to be done since the last call.
+    pub fn drain(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What is shown differently since the last call.
+    pub fn changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Adds the rules of a time zone, in the format of RFC 9636 (TZif). Whether the bytes have that format.
+    pub fn add_zone(&mut self, name: &str, rules: &[u8]) -> bool {
+        let is_known = self.zones.add(name, rules);
+        if is_known {
+            let uids = self.rows.iter().filter(|(_, row)| row.time_zone == name);
+            for uid in uids.map(|(uid, _)| uid.clone()).collect::<Vec<_>>() {
+                self.show(&uid);
+            }
+        }
+        is_known
+    }
+
+    /// Names of zones that tasks or the account have and the device lacks. Until they are added, UTC stands in.
+    #[must_use]
+    pub fn missing_zones(&self) -> BTreeSet<String> {
+        let of_tasks = self.rows.values().map(|row| row.time_zone.as_str());
+        let names: BTreeSet<_> = of_tasks.chain([self.account.time_zone()]).collect();
+        names
+            .into_iter()
+            .filter(|name| self.zones.find(name).is_none())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The person's time zone.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        self.zones.get(self.account.time_zone())
+    }
+
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Edits that wait, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> &[Entry] {
+        &self.outbox
+    }
+
+    /// What the person has to be told, oldest first.
+    #[must_use]
+    pub fn notices(&self) -> Vec<&Notice> {
+        let mut notices: Vec<_> = self.notices.values().collect();
+        notices.sort_by(|one, next| (&one.at, &one.id).cmp(&(&next.at, &next.id)));
+        notices
+    }
+
+    /// Removes a notice.
+    pub fn dismiss(&mut self, id: &str) {
+        if self.notices.remove(id).is_some() {
+            self.keep(Record::forget(Table::Notice, id));
+            self.changes.notices = true;
+        }
+    }
+
+    pub(crate) fn notify(&mut self, notice: Notice) {
+        self.keep(Record::save(Table::Notice, &notice.id, json!(notice)));
+        self.effects.push(Effect::Notify(notice.clone()));
+        self.notices.insert(notice.id.clone(), notice);
+        self.changes.notices = true;
+    }
+
+    pub(crate) fn keep(&mut self, record: Record) {
+        self.effects.push(Effect::Keep(record));
+    }
+
+    /// The id by which the server knows what this device named by a negative one; any other as it is.
+    #[must_use]
+    pub fn resolved(&self, id: i64) -> i64 {
+        self.aliases.get(&id).copied().unwrap_or(id)
+    }
+
+    pub(crate) fn mark_all(&mut self) {
+        self.changes = Changes::all(self.rows.keys().cloned().collect());
+    }
+
+    /// The person has signed in. `user` is as the answer has it.
+    pub fn signed_in(&mut self, user: &Value, now: Instant) {
+        self.learn_part(Part::Account, user, now);
+        self.sync.is_paused = false;
+        self.pump(now);
+    }
+
+    /// Forgets the person: everything but the zones.
+    pub fn signed_out(&mut self) {
+        let mut seed = [0; 16];
+        seed[..8].copy_from_slice(&self.random.next().to_le_bytes());
+        seed[8..].copy_from_slice(&self.random.next().to_le_bytes());
+        let gone = self.rows.keys().cloned().collect();
+        let zones = std::mem::take(&mut self.zones);
+        let is_leader = self.is_leader;
+        *self = Self { zones, is_leader, ..Self::new(seed) };
+        self.changes = Changes::all(gone);
+        self.effects = vec![Effect::Disconnect, Effect::Clear];
+    }
+}
+
+fn set<K: Ord, T: serde::de::DeserializeOwned>(
+    map: &mut BTreeMap<K, T>,
+    key: K,
+    value: Option<&Value>,
+) {
+    match value.and_then(|value| T::deserialize(value).ok()) {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}

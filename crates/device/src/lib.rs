@@ -1,0 +1,44 @@
+//! The core of a client, without I/O: what the server has, edits that wait for it, and what a person sees, which is the
+//! first with the second over it.
+//!
+//! A shell owns one [`Device`]. It calls methods when something happens (an edit, an answer, a frame, a tick), then
+//! carries out the [`Effect`]s of [`Device::drain`], and updates what [`Device::changes`] names. Time and random bytes
+//! are arguments. `docs/client.md` has the whole picture.
+
+mod conflict;
+mod device;
+mod edit;
+mod editing;
+mod effect;
+mod matching;
+mod member;
+mod notice;
+mod outbox;
+mod place;
+mod quick_add;
+mod random;
+mod record;
+mod row;
+mod sender;
+mod store;
+mod sync;
+mod tag;
+mod task;
+mod undo;
+mod view;
+mod zone_table;
+
+pub use device::{Changes, Device};
+pub use edit::{Beside, Edit, Members, Scope};
+pub use effect::{Answer, Effect, Request};
+pub use member::normal;
+pub use notice::{Fault, Notice, NoticeKind, Problem};
+pub use outbox::Entry;
+pub use place::{Account, Filter, List, Reminder, Tag};
+pub use record::{Record, Table};
+pub use row::Row;
+pub use sync::{Connection, Part};
+pub use task::{Task, WRITABLE};
+
+/// The rules that the core stands on, so that a shell uses the same version.
+pub use rondo_domain as domain;

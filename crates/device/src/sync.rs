@@ -1,0 +1,484 @@
+//! Sync: the feed of changes, the WebSocket, and what is fetched beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rondo_domain::instant::Instant;
+use rondo_domain::jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::device::Device;
+use crate::effect::{Effect, Request};
+use crate::place::{Account, Filter, List, Reminder, Tag};
+use crate::record::{Record, Table};
+use crate::task::Task;
+
+/// Maximum number of changes of a page of the feed.
+const PAGE_CHANGES_MAX: u32 = 500;
+/// First and longest wait after a failure, in milliseconds.
+const BACKOFF_MS_MIN: i64 = 500;
+const BACKOFF_MS_MAX: i64 = 60_000;
+/// How often the feed is read while there is no WebSocket, in seconds.
+const POLL_S: i64 = 30;
+
+/// The state of sync.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    /// The revision up to which everything is known.
+    pub(crate) cursor: i64,
+    pub(crate) is_online: bool,
+    /// Waits for a new access token.
+    pub(crate) is_paused: bool,
+    pub(crate) socket: Socket,
+    /// Requests under way, by their tickets.
+    pub(crate) flight: BTreeMap<u64, Flight>,
+    ticket: u64,
+    /// Where the next page of the feed begins.
+    page: Option<String>,
+    /// What a sync from the start has seen. The rest is gone when it ends.
+    reset: Option<Reset>,
+    pub(crate) wants: BTreeSet<Part>,
+    /// Nothing is sent before.
+    pub(crate) wait: Option<Instant>,
+    pub(crate) failures: u32,
+    socket_wait: Option<Instant>,
+    socket_failures: u32,
+    next_poll: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Reset {
+    tasks: BTreeMap<i64, i64>,
+    lists: BTreeMap<i64, i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Socket {
+    #[default]
+    Closed,
+    Opening,
+    Open,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flight {
+    /// An entry of the outbox.
+    Change(String),
+    /// The task of an entry that met another change.
+    Check(String),
+    Part(Part),
+}
+
+/// What can be fetched anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    Account,
+    /// The feed of changes: tasks and lists.
+    Feed,
+    Filters,
+    Tags,
+    Reminders,
+}
+
+/// How the device is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    Offline,
+    /// Catching up, or waiting for the server.
+    Connecting,
+    /// Changes elsewhere arrive at once.
+    Live,
+}
+
+impl Sync {
+    /// Whether a sync from the start is under way that has not seen this task yet: then what comes counts, whatever its
+    /// revision.
+    pub(crate) fn is_fresh(&self, id: i64) -> bool {
+        self.reset.as_ref().is_some_and(|reset| !reset.tasks.contains_key(&id))
+    }
+
+    /// Marks a task as seen.
+    pub(crate) fn see(&mut self, id: i64, revision: i64) {
+        if let Some(reset) = &mut self.reset {
+            reset.tasks.insert(id, revision);
+        }
+    }
+
+    pub(crate) fn is_fresh_list(&self, id: i64) -> bool {
+        self.reset.as_ref().is_some_and(|reset| !reset.lists.contains_key(&id))
+    }
+
+    pub(crate) fn is_in_flight(&self, entry: &str) -> bool {
+        self.flight.values().any(|flight| matches!(flight, Flight::Change(id) if id == entry))
+    }
+
+    fn has_change(&self) -> bool {
+        self.flight.values().any(|flight| !matches!(flight, Flight::Part(_)))
+    }
+}
+
+impl Device {
+    /// This tab leads: it sends and receives.
+    pub fn lead(&mut self, now: Instant) {
+        self.is_leader = true;
+        self.sync.wants.extend([
+            Part::Account,
+            Part::Feed,
+            Part::Filters,
+            Part::Tags,
+            Part::Reminders,
+        ]);
+        let forwarded = std::mem::take(&mut self.forwarded);
+        self.accept(forwarded, now);
+    }
+
+    /// Another tab leads.
+    pub fn follow(&mut self) {
+        self.is_leader = false;
+        self.sync = Sync { cursor: self.sync.cursor, ..Sync::default() };
+    }
+
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.is_leader
+    }
+
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        match self.sync.socket {
+            _ if !self.sync.is_online => Connection::Offline,
+            Socket::Open if self.sync.failures == 0 => Connection::Live,
+            _ => Connection::Connecting,
+        }
+    }
+
+    /// Whether the first sync has ended, so that an empty view is empty.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.sync.cursor > 0 && self.sync.page.is_none()
+    }
+
+    /// Fetches a part anew.
+    pub fn refresh(&mut self, part: Part, now: Instant) {
+        self.sync.wants.insert(part);
+        self.pump(now);
+    }
+
+    /// The network is there.
+    pub fn online(&mut self, now: Instant) {
+        self.sync.is_online = true;
+        (self.sync.wait, self.sync.failures) = (None, 0);
+        (self.sync.socket_wait, self.sync.socket_failures) = (None, 0);
+        self.sync.wants.insert(Part::Feed);
+        self.changes.connection = true;
+        self.pump(now);
+    }
+
+    /// The network is gone.
+    pub fn offline(&mut self) {
+        self.sync.is_online = false;
+        if self.sync.socket != Socket::Closed {
+            self.sync.socket = Socket::Closed;
+            self.effects.push(Effect::Disconnect);
+        }
+        self.changes.connection = true;
+    }
+
+    /// There is a new access token.
+    pub fn refreshed(&mut self, now: Instant) {
+        self.sync.is_paused = false;
+        self.sync.socket_wait = None;
+        self.pump(now);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        if self.sync.next_poll.is_some_and(|at| at <= now) {
+            self.sync.next_poll = None;
+            self.sync.wants.insert(Part::Feed);
+        }
+        self.pump(now);
+    }
+
+    /// The WebSocket is open.
+    pub fn connected(&mut self, _now: Instant) {
+        self.sync.socket = Socket::Open;
+        self.sync.socket_failures = 0;
+        self.sync.next_poll = None;
+        self.changes.connection = true;
+    }
+
+    /// The WebSocket is closed, or could not be opened.
+    pub fn closed(&mut self, code: u16, now: Instant) {
+        use rondo_contract::frame::close;
+        self.sync.socket = Socket::Closed;
+        self.changes.connection = true;
+        match code {
+            close::UNAUTHENTICATED => self.pause(),
+            close::RESET_REQUIRED => self.restart(),
+            _ => {}
+        }
+        self.sync.socket_failures += 1;
+        self.sync.socket_wait = Some(self.later(self.sync.socket_failures, now));
+        self.sync.next_poll = add(now, POLL_S * 1_000);
+        self.pump(now);
+    }
+
+    /// A frame of the WebSocket.
+    pub fn frame(&mut self, text: &str, now: Instant) {
+        let frame: Value = serde_json::from_str(text).unwrap_or_default();
+        let revision = frame["revision"].as_i64().unwrap_or_default();
+        match frame["type"].as_str().unwrap_or_default() {
+            "task.updated" | "task.snapshot" => {
+                let id = frame["task_id"].as_i64().unwrap_or_default();
+                self.change(id, Task::of(&frame["task"]), revision, now);
+                self.advance(revision);
+            }
+            "list.updated" | "list.snapshot" => {
+                let id = frame["list_id"].as_i64().unwrap_or_default();
+                self.change_list(id, serde_json::from_value(frame["list"].clone()).ok(), revision);
+                self.advance(revision);
+            }
+            "token.expiring" => self.effects.push(Effect::Refresh),
+            _ => {}
+        }
+        self.pump(now);
+    }
+
+    fn change(&mut self, id: i64, task: Option<Task>, revision: i64, now: Instant) {
+        match task {
+            Some(task) => {
+                let uid = task.uid.clone();
+                self.learn(task);
+                self.reconcile(&uid, now);
+            }
+            None => {
+                let uid = self.ids.get(&id).cloned();
+                let known = uid.filter(|uid| {
+                    self.base.get(uid).is_some_and(|task| task.id == id && task.revision < revision)
+                });
+                if let Some(uid) = known {
+                    self.lose(&uid, now);
+                }
+                self.sync.see(id, revision);
+            }
+        }
+    }
+
+    fn change_list(&mut self, id: i64, list: Option<List>, revision: i64) {
+        match list {
+            Some(list) => self.learn_list(list),
+            None if self.base_lists.get(&id).is_some_and(|list| list.revision < revision) => {
+                self.unlearn_list(id);
+            }
+            None => {}
+        }
+        if let Some(reset) = &mut self.sync.reset {
+            reset.lists.insert(id, revision);
+        }
+    }
+
+    fn advance(&mut self, revision: i64) {
+        if revision > self.sync.cursor {
+            self.sync.cursor = revision;
+            self.keep(Record::save(Table::Meta, "cursor", revision.into()));
+        }
+    }
+
+    /// Starts from nothing, since deletions are no longer known. What is shown stays until the end.
+    pub(crate) fn restart(&mut self) {
+        self.sync.cursor = 0;
+        self.sync.page = None;
+        self.sync.reset = Some(Reset::default());
+        self.keep(Record::save(Table::Meta, "cursor", 0.into()));
+        self.sync.wants.insert(Part::Feed);
+        if self.sync.socket != Socket::Closed {
+            self.sync.socket = Socket::Closed;
+            self.effects.push(Effect::Disconnect);
+        }
+    }
+
+    pub(crate) fn pause(&mut self) {
+        if !self.sync.is_paused {
+            self.sync.is_paused = true;
+            self.effects.push(Effect::Refresh);
+        }
+    }
+
+    /// Sends what there is to send.
+    pub(crate) fn pump(&mut self, now: Instant) {
+        if !self.is_leader || !self.sync.is_online || self.sync.is_paused {
+            return;
+        }
+        if let Some(wait) = self.sync.wait.filter(|wait| *wait > now) {
+            self.effects.push(Effect::Wake(wait));
+            return;
+        }
+        self.sync.wait = None;
+        if !self.sync.has_change() {
+            self.send_next(now);
+        }
+        for part in std::mem::take(&mut self.sync.wants) {
+            if self.sync.flight.values().any(|flight| *flight == Flight::Part(part)) {
+                self.sync.wants.insert(part);
+                continue;
+            }
+            let path = self.path_of(part);
+            self.request(Flight::Part(part), "GET", path, None, Vec::new());
+        }
+        let is_reading = self.sync.flight.values().any(|f| *f == Flight::Part(Part::Feed));
+        if self.sync.socket == Socket::Closed && !is_reading && self.sync.page.is_none() {
+            match self.sync.socket_wait.filter(|wait| *wait > now) {
+                Some(wait) => self.effects.push(Effect::Wake(wait)),
+                None => {
+                    self.sync.socket = Socket::Opening;
+                    self.effects.push(Effect::Connect { since: self.sync.cursor });
+                }
+            }
+        }
+    }
+
+    fn path_of(&self, part: Part) -> String {
+        match part {
+            Part::Account => "/api/auth/me".to_owned(),
+            Part::Filters => "/api/filters".to_owned(),
+            Part::Tags => "/api/tags".to_owned(),
+            Part::Reminders => "/api/reminders?status=armed&limit=500".to_owned(),
+            Part::Feed => {
+                let start = match &self.sync.page {
+                    Some(page) => format!("cursor={page}"),
+                    None => format!("since={}", self.sync.cursor),
+                };
+                format!("/api/changes?{start}&limit={PAGE_CHANGES_MAX}")
+            }
+        }
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        flight: Flight,
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+        headers: Vec<(&'static str, String)>,
+    ) {
+        self.sync.ticket += 1;
+        let ticket = self.sync.ticket;
+        self.sync.flight.insert(ticket, flight);
+        self.effects.push(Effect::Send(Request { ticket, method, path, body, headers }));
+    }
+
+    /// A wait that doubles with each failure, somewhere between half of it and all of it.
+    pub(crate) fn later(&mut self, failures: u32, now: Instant) -> Instant {
+        let doubled = BACKOFF_MS_MIN << failures.min(10);
+        let half = doubled.min(BACKOFF_MS_MAX) / 2;
+        let jitter = (self.random.next() % (half as u64 + 1)) as i64;
+        add(now, half + jitter).unwrap_or(now)
+    }
+
+    /// Nothing is sent for a while.
+    pub(crate) fn back_off(&mut self, retry_after_s: Option<i64>, now: Instant) {
+        self.sync.failures += 1;
+        let own = self.later(self.sync.failures, now);
+        let asked = retry_after_s.and_then(|s| add(now, s.clamp(0, 3_600) * 1_000));
+        self.sync.wait = Some(asked.map_or(own, |asked| asked.max(own)));
+        self.changes.connection = true;
+    }
+
+    /// Takes over a fetched part.
+    pub(crate) fn learn_part(&mut self, part: Part, body: &Value, now: Instant) {
+        match part {
+            Part::Account => {
+                self.account = Account::of(body);
+                self.keep(Record::save(Table::Meta, "account", body.clone()));
+                self.changes.account = true;
+            }
+            Part::Feed => self.learn_page(body, now),
+            Part::Filters => {
+                let new = keyed(body, |filter: &Filter| filter.id);
+                self.keep_all(Table::Filter, &self.base_filters.clone(), &new);
+                self.base_filters = new;
+                self.show_places();
+            }
+            Part::Tags => {
+                let new = keyed(body, Tag::key);
+                self.keep_all(Table::Tag, &self.base_tags.clone(), &new);
+                self.base_tags = new;
+                self.changes.tags = true;
+            }
+            Part::Reminders => {
+                let new = keyed(body, |reminder: &Reminder| reminder.id);
+                self.keep_all(Table::Reminder, &self.reminders.clone(), &new);
+                self.reminders = new;
+                self.changes.reminders = true;
+            }
+        }
+    }
+
+    fn learn_page(&mut self, body: &Value, now: Instant) {
+        let integer = |value: &Value| value.as_i64().unwrap_or_default();
+        for change in body["changes"].as_array().into_iter().flatten() {
+            let revision = integer(&change["revision"]);
+            if let Some(task) = Task::of(&change["task"]) {
+                self.change(task.id, Some(task), revision, now);
+            } else if let Some(id) = change["task_id"].as_i64() {
+                self.change(id, None, revision, now);
+            } else if let Ok(list) = serde_json::from_value::<List>(change["list"].clone()) {
+                self.change_list(list.id, Some(list), revision);
+            } else if let Some(id) = change["list_id"].as_i64() {
+                self.change_list(id, None, revision);
+            }
+        }
+        self.advance(integer(&body["revision"]));
+        self.sync.page = body["cursor"].as_str().map(str::to_owned);
+        if body["has_more"] == json!(true) {
+            self.sync.wants.insert(Part::Feed);
+            return;
+        }
+        self.sync.page = None;
+        if let Some(seen) = self.sync.reset.take() {
+            let is_lost = |task: &&Task| !seen.tasks.contains_key(&task.id);
+            let lost: Vec<_> = self.base.values().filter(is_lost).map(|t| t.uid.clone()).collect();
+            for uid in lost {
+                self.lose(&uid, now);
+            }
+            let lists: Vec<_> = self.base_lists.keys().copied().collect();
+            for id in lists.into_iter().filter(|id| !seen.lists.contains_key(id)) {
+                self.unlearn_list(id);
+            }
+        }
+        if self.sync.socket != Socket::Open {
+            self.sync.next_poll = add(now, POLL_S * 1_000);
+            self.effects.extend(self.sync.next_poll.map(Effect::Wake));
+        }
+        self.changes.connection = true;
+    }
+
+    fn keep_all<K: Ord + ToString, T: PartialEq + serde::Serialize>(
+        &mut self,
+        table: Table,
+        old: &BTreeMap<K, T>,
+        new: &BTreeMap<K, T>,
+    ) {
+        for (key, item) in new {
+            if old.get(key) != Some(item) {
+                self.keep(Record::save(table, key.to_string(), json!(item)));
+            }
+        }
+        for key in old.keys().filter(|key| !new.contains_key(key)) {
+            self.keep(Record::forget(table, key.to_string()));
+        }
+    }
+}
+
+fn keyed<K: Ord, T: serde::de::DeserializeOwned>(
+    body: &Value,
+    key: impl Fn(&T) -> K,
+) -> BTreeMap<K, T> {
+    let items = body.as_array().into_iter().flatten();
+    items.filter_map(|item| T::deserialize(item).ok()).map(|item| (key(&item), item)).collect()
+}
+
+fn add(now: Instant, ms: i64) -> Option<Instant> {
+    now.checked_add(SignedDuration::from_millis(ms))
+}

@@ -1,0 +1,155 @@
+//! Undo and redo. An edit that was not sent is withdrawn; one that was is undone by the server's token while that is
+//! valid, and otherwise by the opposite edit.
+
+use rondo_contract::undo_token::UNDO_MINUTES;
+use rondo_domain::instant::Instant;
+
+use crate::device::Device;
+use crate::edit::Edit;
+
+/// Maximum number of steps that can be undone.
+const STEPS_MAX: usize = 200;
+
+/// What can be undone and redone, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    undo: Vec<Step>,
+    redo: Vec<Step>,
+}
+
+/// Edits that are undone together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Step {
+    pub(crate) parts: Vec<Done>,
+}
+
+/// An edit that was made.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    /// Its entry of the outbox; none if it was withdrawn.
+    pub(crate) entry: Option<String>,
+    pub(crate) edit: Edit,
+    /// What puts things back by hand.
+    pub(crate) inverse: Vec<Edit>,
+}
+
+impl History {
+    /// A new step. What was undone before can no longer be redone.
+    pub(crate) fn done(&mut self, step: Step) {
+        if !step.parts.is_empty() {
+            self.redo.clear();
+            self.undo.push(step);
+            if self.undo.len() > STEPS_MAX {
+                self.undo.remove(0);
+            }
+        }
+    }
+
+    pub(crate) fn rename(&mut self, local: i64, id: i64) {
+        let steps = self.undo.iter_mut().chain(&mut self.redo);
+        for done in steps.flat_map(|step| &mut step.parts) {
+            done.edit.rename(local, id);
+            done.inverse.iter_mut().for_each(|edit| edit.rename(local, id));
+        }
+    }
+}
+
+impl Device {
+    /// What `undo` would undo, for a label.
+    #[must_use]
+    pub fn undoable(&self) -> Option<Vec<&Edit>> {
+        Some(self.history.undo.last()?.parts.iter().map(|done| &done.edit).collect())
+    }
+
+    /// What `redo` would do again.
+    #[must_use]
+    pub fn redoable(&self) -> Option<Vec<&Edit>> {
+        Some(self.history.redo.last()?.parts.iter().flat_map(|done| &done.inverse).collect())
+    }
+
+    /// Undoes the last step. Whether there was one.
+    pub fn undo(&mut self, now: Instant) -> bool {
+        let Some(step) = self.history.undo.pop() else { return false };
+        let opposite = self.reverse(step, now);
+        self.history.redo.push(opposite);
+        self.pump(now);
+        true
+    }
+
+    /// Does again what was undone last. Whether there was something.
+    pub fn redo(&mut self, now: Instant) -> bool {
+        let Some(step) = self.history.redo.pop() else { return false };
+        let opposite = self.reverse(step, now);
+        self.history.undo.push(opposite);
+        self.pump(now);
+        true
+    }
+
+    /// Reverses a step, and returns the step that reverses that.
+    fn reverse(&mut self, step: Step, now: Instant) -> Step {
+        let mut opposite = Step::default();
+        for done in step.parts.into_iter().rev() {
+            if self.withdraw(done.entry.as_deref()) {
+                let inverse = vec![done.edit];
+                opposite.parts.push(Done { entry: None, edit: again(&done.inverse), inverse });
+                continue;
+            }
+            let token = done.entry.as_deref().and_then(|entry| self.token(entry, now));
+            let edits = match token {
+                Some(token) => vec![Edit::Undo { token, inverse: done.inverse }],
+                None => done.inverse,
+            };
+            for edit in edits {
+                if let Ok(mut undone) = self.push(edit, now) {
+                    if matches!(undone.edit, Edit::Undo { .. }) {
+                        undone.inverse = vec![done.edit.clone()];
+                    }
+                    opposite.parts.push(undone);
+                }
+            }
+        }
+        opposite
+    }
+
+    /// The server's token for an entry, if it is valid.
+    fn token(&self, entry: &str, now: Instant) -> Option<String> {
+        let (token, at) = self.tokens.get(entry)?;
+        let is_valid = now.duration_since(*at).as_secs() < i64::from(UNDO_MINUTES) * 60;
+        is_valid.then(|| token.clone())
+    }
+
+    /// Removes an entry that no request has carried and no later one builds on. Whether there was such a one.
+    fn withdraw(&mut self, entry: Option<&str>) -> bool {
+        let Some(id) = entry.filter(|_| self.is_leader) else { return false };
+        let Some(at) = self.outbox.iter().position(|entry| entry.id == id) else { return false };
+        let entry = self.outbox[at].clone();
+        let uid = entry.edit.uid();
+        let is_base = self.outbox[at + 1..].iter().any(|later| match uid {
+            Some(uid) => later.edit.uid() == Some(uid) || later.also.contains(uid),
+            None => true,
+        });
+        let is_creation = matches!(
+            entry.edit,
+            Edit::Create { .. } | Edit::CreateList { .. } | Edit::CreateFilter { .. }
+        );
+        let is_named = is_creation && at + 1 < self.outbox.len();
+        if entry.is_tried || is_base || is_named {
+            return false;
+        }
+        self.finish(&entry);
+        if !matches!(
+            entry.edit,
+            Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. }
+        ) {
+            return true;
+        }
+        let uids: Vec<String> = self.base.keys().cloned().collect();
+        uids.iter().for_each(|uid| self.show(uid));
+        true
+    }
+}
+
+/// The first of the edits that would put back, as the name of what was withdrawn.
+fn again(inverse: &[Edit]) -> Edit {
+    inverse.first().cloned().unwrap_or(Edit::PatchAccount { members: crate::Members::new() })
+}
