@@ -1,7 +1,7 @@
 //! What a person does to tasks, by key, menu, pointer or panel.
 
 use leptos::prelude::*;
-use rondo_device::{Edit, Members, Row, Scope};
+use rondo_device::{Edit, Members, Row, Scope, WRITABLE};
 use rondo_domain::due::Due;
 use rondo_domain::instant;
 use rondo_domain::jiff::ToSpan as _;
@@ -18,7 +18,7 @@ use crate::toast::{self, Action};
 pub fn toggle(uid: &str) {
     let Some(row) = store().read(|device| device.task(uid).cloned()) else { return };
     if row.is_completed() {
-        store().edit([Edit::Reopen { uid: uid.to_owned() }]);
+        store().edit(vec![Edit::Reopen { uid: uid.to_owned() }]);
         toast::show(with(Text::TaskReopened, &row.title), Action::Undo);
     } else {
         complete(&[uid.to_owned()]);
@@ -131,6 +131,17 @@ pub fn moved(uids: &[String], edits: Vec<Edit>) {
 
 pub fn skip(uid: &str) {
     done(&[uid.to_owned()], vec![Edit::Skip { uid: uid.to_owned() }], Text::TaskSkipped);
+}
+
+/// Makes an open copy of a task, without its steps.
+pub fn duplicate(uid: &str) {
+    let Some(row) = store().read(|device| device.task(uid).cloned()) else { return };
+    let not_copied = ["status", "blocked_by"];
+    let names = WRITABLE.iter().filter(|name| !not_copied.contains(name));
+    let members = names.map(|name| ((*name).to_owned(), row.member(name)));
+    let task = members.filter(|(_, value)| !value.is_null()).collect();
+    store().edit(vec![Edit::create(task)]);
+    toast::show(with(Text::TaskAdded, &row.title), Action::Undo);
 }
 
 /// Deletes tasks. For one that repeats, asks which occurrences.

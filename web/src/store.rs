@@ -1,31 +1,37 @@
 //! The one owner of all state that outlives a view: the device, and the signals that views watch. It lives as long
 //! as the page, because a read of a signal that is gone would end the client.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock};
 
 use leptos::prelude::*;
-use rondo_device::{Device, Edit, Row};
+use rondo_device::{Device, Edit, Fault, Row, Tag};
 use rondo_domain::instant::Instant;
+use rondo_domain::task::tag_key;
 use rondo_domain::zone::Zone;
 
+use crate::dialog::Dialog;
 use crate::platform;
 use crate::popup::Popup;
 use crate::route::{self, Route};
 use crate::session::Session;
 use crate::sync;
-use crate::toast::Toast;
+use crate::toast::{self, Toast};
 
 thread_local! {
     static STORE: OnceCell<&'static Store> = const { OnceCell::new() };
 }
 
 pub struct Store {
-    device: RefCell<Device>,
+    /// The lock is never contended: a page has one thread. Signals want what could be shared.
+    device: RwLock<Device>,
     /// Counted up when tasks, or what belongs to them, are shown differently.
     pub tasks: ArcRwSignal<u64>,
     /// The same for lists, filters and tags.
     pub places: ArcRwSignal<u64>,
+    /// By tag key.
+    tag_colors: ArcMemo<BTreeMap<String, String>>,
     pub account: ArcRwSignal<u64>,
     pub notices: ArcRwSignal<u64>,
     /// Counted up when the connection, or what waits to be sent, changes.
@@ -44,6 +50,7 @@ pub struct Store {
     pub at: ArcRwSignal<Option<String>>,
     pub picked: ArcRwSignal<BTreeSet<String>>,
     pub popup: ArcRwSignal<Option<Popup>>,
+    pub dialog: ArcRwSignal<Option<Dialog>>,
     pub toasts: ArcRwSignal<Vec<Toast>>,
     /// What a screen reader is told.
     pub announcement: ArcRwSignal<String>,
@@ -58,9 +65,13 @@ pub fn store() -> &'static Store {
 impl Store {
     fn new() -> Self {
         Self {
-            device: RefCell::new(Device::new(seed())),
+            device: RwLock::new(Device::new(seed())),
             tasks: ArcRwSignal::new(0),
             places: ArcRwSignal::new(0),
+            tag_colors: ArcMemo::new(|_| {
+                let colored = |tag: Tag| Some((tag.key(), tag.color?));
+                store().places(|device| device.tags().into_iter().filter_map(colored).collect())
+            }),
             account: ArcRwSignal::new(0),
             notices: ArcRwSignal::new(0),
             connection: ArcRwSignal::new(0),
@@ -73,6 +84,7 @@ impl Store {
             at: ArcRwSignal::new(None),
             picked: ArcRwSignal::new(BTreeSet::new()),
             popup: ArcRwSignal::new(None),
+            dialog: ArcRwSignal::new(None),
             toasts: ArcRwSignal::new(Vec::new()),
             announcement: ArcRwSignal::new(String::new()),
             is_menu_open: ArcRwSignal::new(false),
@@ -81,7 +93,7 @@ impl Store {
 
     /// Reads from the device, without watching it.
     pub fn read<T>(&self, read: impl FnOnce(&Device) -> T) -> T {
-        read(&self.device.borrow())
+        read(&self.device.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads tasks, and watches them.
@@ -111,10 +123,15 @@ impl Store {
         self.account(Device::zone)
     }
 
+    /// The colour of a tag, watched.
+    pub fn tag_color(&self, name: &str) -> Option<String> {
+        self.tag_colors.with(|colors| colors.get(&tag_key(name)).cloned())
+    }
+
     /// Changes the device, and carries out what it wants done.
     pub fn change<T>(&self, change: impl FnOnce(&mut Device) -> T) -> T {
         let (result, effects, changes) = {
-            let mut device = self.device.borrow_mut();
+            let mut device = self.device.write().unwrap_or_else(PoisonError::into_inner);
             let result = change(&mut device);
             (result, device.drain(), device.changes())
         };
@@ -138,16 +155,26 @@ impl Store {
         result
     }
 
-    /// Makes edits that are undone together.
-    pub fn edit(&self, edits: impl IntoIterator<Item = Edit>) {
-        let edits: Vec<_> = edits.into_iter().collect();
-        self.change(|device| device.edit(edits, now()));
+    /// Makes edits that are undone together. Returns the uids of created tasks. Says what is wrong, if something is.
+    pub fn edit(&self, edits: Vec<Edit>) -> Vec<String> {
+        match self.change(|device| device.edit(edits, now())) {
+            Ok(uids) => uids,
+            Err(faults) => {
+                toast::show(words(&faults), toast::Action::None);
+                Vec::new()
+            }
+        }
     }
 
     /// Tells a screen reader.
     pub fn announce(&self, text: String) {
         self.announcement.set(text);
     }
+}
+
+/// Faults in words.
+pub fn words(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.detail.clone()).collect::<Vec<_>>().join(" ")
 }
 
 /// The current moment.

@@ -73,6 +73,7 @@ texts! {
     Tags: "Tags", "Schlagwörter";
     Search: "Search", "Suchen";
     Settings: "Settings", "Einstellungen";
+    Places: "Places", "Orte";
     Menu: "Menu", "Menü";
     SkipToTasks: "Skip to the tasks", "Zu den Aufgaben";
     // Lists of tasks.
@@ -120,6 +121,11 @@ texts! {
     List: "List", "Liste";
     Reminder: "Reminder", "Erinnerung";
     Repeat: "Repeat", "Wiederholung";
+    Pending: "Open", "Offen";
+    InMinutes: "minutes", "Minuten";
+    InAWeek: "In a week", "In einer Woche";
+    EndOfMonth: "End of the month", "Monatsende";
+    AndMore: "+{}", "+{}";
     Estimate: "Estimate", "Aufwand";
     Minutes: "{} min", "{} Min.";
     Steps: "Steps", "Schritte";
@@ -127,6 +133,7 @@ texts! {
     StepsDone: "{} done", "{} erledigt";
     BlockedBy: "Waits for", "Wartet auf";
     AddBlocker: "Add a task that has to come first", "Aufgabe, die zuerst dran ist";
+    InProgress: "In progress", "In Arbeit";
     Blocked: "Waiting", "Wartet";
     History: "History", "Verlauf";
     ShowHistory: "Show history", "Verlauf zeigen";
@@ -178,6 +185,10 @@ texts! {
     HoursBefore: "{} hours before", "{} Stunden vorher";
     HourBefore: "1 hour before", "1 Stunde vorher";
     DayBefore: "1 day before", "1 Tag vorher";
+    TenMinutesBefore: "10 minutes before", "10 Minuten vorher";
+    HalfHourBefore: "30 minutes before", "30 Minuten vorher";
+    WeekBefore: "1 week before", "1 Woche vorher";
+    ReminderInWords: "In words, such as “30 min before”", "In Worten, etwa „30 Min vorher“";
     // Recurrence.
     Never: "Never", "Nie";
     Frequency: "Frequency", "Häufigkeit";
