@@ -10,6 +10,7 @@ pub mod clock;
 pub mod command;
 pub mod cors;
 pub mod database;
+pub mod demo;
 pub mod derivation;
 pub mod digest;
 pub mod dlq;

@@ -15,7 +15,7 @@ use crate::toast::Toasts;
 use crate::view::door::{Door, is_door};
 use crate::view::page::Page;
 use crate::view::panel::Panel;
-use crate::view::side::{Side, State};
+use crate::view::side::{Side, is_offline};
 
 #[component]
 pub fn App() -> impl IntoView {
@@ -115,8 +115,16 @@ fn Notices() -> impl IntoView {
         store().notices.track();
         store().read(|device| device.notices().into_iter().cloned().collect::<Vec<_>>())
     });
+    // The side says it too, but is not there on a small screen.
+    let offline = || {
+        is_offline().then(|| {
+            view! {
+                <p class="note"><span>{icon(Icon::Offline)}</span><span>{t(Text::Offline)}". "{t(Text::OfflineHint)}</span></p>
+            }
+        })
+    };
     view! {
-        <State/>
+        {offline}
         <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>
             {
                 let (text, offer) = match notice.kind {
