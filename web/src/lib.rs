@@ -21,7 +21,6 @@ mod text;
 mod toast;
 mod view;
 
-use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
 use crate::session::Session;
