@@ -32,7 +32,8 @@ BEGIN
     RETURN QUERY SELECT 'started';
 END $$;
 
--- The rules of all time zones in each version of the data that this database has been used with, in the format of RFC 9636.
+-- The rules of all time zones in each version of the data that this database has been used with, in the format of RFC
+-- 9636.
 CREATE TABLE zone_rules (
     version text NOT NULL,
     zone text NOT NULL,
@@ -49,9 +50,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Stores instants of a task and its reminders that were derived anew, by newer time zone data or by another time of
--- day, if the task still has the revision that they were derived from. `p_moments`: due_at, start_at, remind_at, further
--- and zone_data, as in `p_task`. Nobody has edited the task: a successor can still be withdrawn. Outcomes: moved (an
--- instant of the task differs: it takes a revision); aligned (at most its reminders differ); stale (nothing done).
+-- day, if the task still has the revision that they were derived from. `p_moments`: due_at, start_at, remind_at,
+-- further and zone_data, as in `p_task`. Nobody has edited the task: a successor can still be withdrawn. Outcomes:
+-- moved (an instant of the task differs: it takes a revision); aligned (at most its reminders differ); stale (nothing
+-- done).
 CREATE FUNCTION task_derive(p_user bigint, p_id bigint, p_expected bigint, p_moments jsonb, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
