@@ -46,6 +46,9 @@ ALTER TABLE tasks ADD COLUMN start_day date;
 -- The start that the clock has yet to tell; null if there is none. task_represent maintains it.
 ALTER TABLE tasks ADD COLUMN starts_at timestamptz;
 CREATE INDEX tasks_to_start ON tasks (starts_at) WHERE starts_at IS NOT NULL;
+-- The updated_at that the clock gave the task when it told its start, and when somebody had last changed it by then.
+ALTER TABLE tasks ADD COLUMN clocked_at timestamptz;
+ALTER TABLE tasks ADD COLUMN edited_at timestamptz;
 -- The version of the time zone data by which the instants were derived; null: that of release 0.1.0.
 ALTER TABLE tasks ADD COLUMN zone_data text;
 -- Whether the slots of a series are days.

@@ -181,7 +181,7 @@ CREATE FUNCTION steps_are_touched(p_user bigint, occurrence tasks) RETURNS boole
 LANGUAGE sql STABLE
 RETURN (occurrence).subtasks_total > 0
     AND EXISTS (SELECT FROM steps_beneath(p_user, (occurrence).id) s JOIN tasks t ON t.id = s.id
-                WHERE t.created_at <> (occurrence).created_at OR t.updated_at <> t.created_at);
+                WHERE t.created_at <> (occurrence).created_at OR task_edited_at(t) <> t.created_at);
 
 -- The tasks beneath a task that its next occurrence gets anew, as rows with their search keys, those above before
 -- those beneath. Of a subtask that is itself an occurrence, only the latest counts.

@@ -90,7 +90,8 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     present tasks := goal.present;
 BEGIN
-    IF goal.is_lost OR (present.id IS NULL) <> goal.removed OR present.revision <> goal.revision THEN
+    IF goal.is_lost OR (present.id IS NULL) <> goal.removed
+       OR (present.revision <> goal.revision AND task_edited_at(present) <> goal.times[cardinality(goal.times)]) THEN
         RETURN true;
     ELSIF goal.before IS NULL THEN
         RETURN false;
@@ -109,6 +110,7 @@ BEGIN
             AND EXISTS (SELECT FROM tasks t
                         WHERE t.user_id = p_user AND t.series_id = (goal.before ->> 'series_id')::bigint
                           AND t.revision > goal.revision AND t.id <> ALL (p_tasks)
+                          AND task_edited_at(t) > goal.times[cardinality(goal.times)]
                           AND t.created_at <= goal.times[1]));
 END $$;
 
