@@ -52,19 +52,21 @@ END $$;
 
 -- Names a change by the revision of its last step. Its first steps were kept before that was known.
 CREATE FUNCTION undo_name(p_user bigint, taken bigint) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE undo_steps u SET change = taken WHERE u.user_id = p_user AND u.change = 0
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE undo_steps u SET change = taken WHERE u.user_id = p_user AND u.change = 0;
+END $$;
 
 -- Gives the steps of a change the revisions that their tasks have at its end: what follows from one step can change the
 -- task of another one again.
 CREATE FUNCTION undo_catch_up(p_user bigint, p_change bigint, at timestamptz) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE undo_steps u SET revision = x.revision
     FROM tasks x
     WHERE u.user_id = p_user AND u.change = p_change AND NOT u.removed AND x.id = u.task_id
-      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision
-$$;
+      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision;
+END $$;
 
 -- Keeps that a change puts back a task that had been removed, right before it does. `is_withdrawn`: whether the task
 -- had been withdrawn.
