@@ -25,6 +25,7 @@ pub mod job;
 pub mod jwks;
 pub mod mail_transport;
 pub mod mailer;
+pub mod moment;
 pub mod operations;
 pub mod option;
 pub mod pipeline;
