@@ -34,6 +34,7 @@ use crate::task::{DESCRIPTION_CHARS_MAX, Priority, TITLE_CHARS_MAX};
 use crate::zone::Zone;
 
 pub use language::Language;
+use language::{ReadingWords, Words};
 
 /// Maximum total length of a line's phrases.
 const PHRASE_CHARS_MAX: usize = 800;
@@ -71,7 +72,7 @@ pub struct QuickAdd {
     pub reminders: Vec<Reminder>,
     /// In the order of the line, without overlaps.
     pub spans: Vec<Span>,
-    language: Language,
+    words: &'static ReadingWords,
 }
 
 /// When a task is due.
@@ -156,6 +157,15 @@ word_enum! {
 /// # Errors
 /// `too_long` above [`LINE_CHARS_MAX`].
 pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
+    parse_in(context.language.words(), line, context)
+}
+
+/// [`parse`] by the words of any language.
+fn parse_in(
+    words: &'static Words,
+    line: &str,
+    context: &Context<'_>,
+) -> Result<QuickAdd, Violation> {
     if line.chars().nth(LINE_CHARS_MAX).is_some() {
         return Err(Violation::TooLong { max: LINE_CHARS_MAX });
     }
@@ -167,7 +177,7 @@ pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
         tokens,
         #[cfg(test)]
         steps: &steps,
-        words: context.language.words(),
+        words,
         now: context.zone.local_of(context.now),
         zone: context.zone,
     };
@@ -184,8 +194,12 @@ pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
     };
     let (ranges, phrases): (Vec<_>, Vec<_>) =
         ranges.into_iter().zip(phrases).filter(|(range, _)| is_on(range)).unzip();
-    Ok(outcome::quick_add(line, &scan(title), context.language, &ranges, phrases))
+    Ok(outcome::quick_add(line, &scan(title), &ranges, phrases))
 }
+
+#[cfg(test)]
+#[path = "quick_add/dutch_tests.rs"]
+mod dutch_tests;
 
 #[cfg(test)]
 #[path = "quick_add/property_tests.rs"]

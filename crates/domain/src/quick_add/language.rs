@@ -205,7 +205,7 @@ pub(super) struct TitleWords {
 }
 
 /// Texts of [`reading`](super::QuickAdd::reading).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ReadingWords {
     pub weekdays: [&'static str; 7],
     pub months: [&'static str; 12],
@@ -230,7 +230,7 @@ pub(super) struct ReadingWords {
 }
 
 /// Texts for a rule.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct RuleWords {
     /// Singular and plural of each frequency; `{n}`.
     pub every: &'static [(Frequency, &'static str, &'static str)],

@@ -13,7 +13,7 @@ use super::repetition::{Bound, Ending, Repetition};
 use super::scan::Scan;
 use super::span::title;
 use super::token::Kind;
-use super::{Due, Language, Moment, QuickAdd, REMINDER_HOUR, Recurrence, Reminder, Span, SpanKind};
+use super::{Due, Moment, QuickAdd, REMINDER_HOUR, Recurrence, Reminder, Span, SpanKind};
 use crate::recurrence::{EndDate, RuleDraft, Series};
 use crate::task::{TAGS_MAX, tag_key};
 
@@ -197,7 +197,6 @@ fn reminder(scan: &Scan<'_>, phrase: ReminderPhrase, due: Option<Due>) -> Option
 pub(super) fn quick_add(
     line: &str,
     scan: &Scan<'_>,
-    language: Language,
     ranges: &[Range<usize>],
     phrases: Vec<Phrase>,
 ) -> QuickAdd {
@@ -216,7 +215,7 @@ pub(super) fn quick_add(
         recurrence,
         reminders: Vec::new(),
         spans: Vec::new(),
-        language,
+        words: &scan.words.reading,
     };
     for (range, phrase) in ranges.iter().zip(&phrases) {
         let said = take(&mut quick_add, line, scan, range, &phrase.item, has_day);

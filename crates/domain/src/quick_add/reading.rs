@@ -13,7 +13,7 @@ impl QuickAdd {
     /// nothing was understood.
     #[must_use]
     pub fn reading(&self) -> String {
-        let words = &self.language.words().reading;
+        let words = self.words;
         let mut sentences = Vec::new();
         if let Some(due) = self.due {
             let due = match due {
