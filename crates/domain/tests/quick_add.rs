@@ -324,6 +324,7 @@ fn readings() {
     rule("jeden letzten Werktag", "Jeden Monat am letzten Werktag");
     rule("jedes Jahr", "Jedes Jahr am 26. März");
     rule("jeden 24. Dezember", "Jedes Jahr am 24. Dezember");
+    rule("jeden 1. Januar und 1. Juli", "Jedes Jahr am 1. Januar und am 1. Juli");
     rule("jeden Tag bis Freitag", "Jeden Tag, bis Freitag, 28. März 2031");
     rule("jeden Tag 1 mal", "Jeden Tag, einmal");
 }

@@ -155,6 +155,10 @@ fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
     let word = scan.any(comma, scan.words.title.joining);
     let other = match phrase.item {
         Item::When(_) => word.or((comma > end).then_some(comma)),
+        // After "every week", a comma may introduce the day.
+        Item::Repetition(ref repetition) if repetition.is_complete() => {
+            word.or((comma > end).then_some(comma))
+        }
         Item::Repetition(_) => word,
         _ => None,
     };

@@ -170,7 +170,10 @@ fn days(words: &ReadingWords, rule: &RuleWords, schedule: &Schedule, anchor: Dat
         (Days::Workday(place), _) => {
             rule.on_days.replace("{days}", &rule.workday.replace("{nth}", &nth(*place)))
         }
-        (Days::OfYear(day, month), _) => on_date(*day, *month),
+        (Days::OfYear(day, months), _) => {
+            let dates = months.iter().map(|month| on_date(*day, *month).trim_start().to_owned());
+            format!(" {}", listed(&dates.collect::<Vec<_>>(), words.and))
+        }
         (Days::Anchor, Frequency::Yearly) => on_date(anchor.day(), anchor.month()),
     }
 }
