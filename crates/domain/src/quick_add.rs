@@ -8,6 +8,7 @@ mod calendar;
 mod date;
 mod due;
 mod language;
+mod list;
 mod mark;
 mod number;
 mod outcome;
@@ -50,6 +51,8 @@ pub struct Context<'a> {
     /// The zone of days and times in the line.
     pub zone: &'a Zone,
     pub language: Language,
+    /// The names of the user's lists. Of two that are alike, the first is meant.
+    pub lists: &'a [&'a str],
     /// Byte ranges of the line that belong to the title: a span that overlaps one of them is switched off. No
     /// other phrase takes its place.
     pub ignored: &'a [Range<usize>],
@@ -66,6 +69,8 @@ pub struct QuickAdd {
     pub priority: Option<Priority>,
     /// Each tag once, as [`Tags`](crate::task::Tags) takes them.
     pub tags: Vec<String>,
+    /// The list that the line names.
+    pub list: Option<NamedList>,
     /// The due date of the first occurrence if there is a recurrence.
     pub due: Option<Due>,
     pub recurrence: Option<Recurrence>,
@@ -73,6 +78,14 @@ pub struct QuickAdd {
     /// In the order of the line, without overlaps.
     pub spans: Vec<Span>,
     words: &'static ReadingWords,
+}
+
+/// One of the user's lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedList {
+    /// Its place in [`Context::lists`].
+    pub place: usize,
+    pub name: String,
 }
 
 /// When a task is due.
@@ -132,7 +145,7 @@ pub struct Span {
     /// Byte range of the line, including the punctuation that goes with the phrase.
     pub range: Range<usize>,
     pub kind: SpanKind,
-    /// The meaning, however it is written: a word of [`Priority`], a tag, a date `2031-03-27`, a local time
+    /// The meaning, however it is written: a word of [`Priority`], a tag, the name of a list, a date `2031-03-27`, a local time
     /// `2031-03-27T09:00:00`, a time `09:00:00` whose day is in another span, the rule in words, the day of a
     /// separate start or end, an offset `PT30M`, or the description. Empty for a backslash.
     pub meaning: String,
@@ -143,6 +156,7 @@ word_enum! {
     pub enum SpanKind {
         Priority = "priority",
         Tag = "tag",
+        List = "list",
         Due = "due",
         Recurrence = "recurrence",
         Reminder = "reminder",
@@ -173,8 +187,10 @@ fn parse_in(
     let backslashes = mark::make_literal(&mut tokens);
     #[cfg(test)]
     let steps = std::cell::Cell::new(0);
+    let lists: Vec<_> = context.lists.iter().copied().map(list::ListName::of).collect();
     let scan = |tokens| scan::Scan {
         tokens,
+        lists: &lists,
         #[cfg(test)]
         steps: &steps,
         words,

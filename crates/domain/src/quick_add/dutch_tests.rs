@@ -149,6 +149,7 @@ const READING: ReadingWords = ReadingWords {
     at_due: "op tijd",
     priority: "prioriteit",
     priorities: &[("hoog", Priority::High)],
+    list: "lijst",
     tags: "tags",
     and: "en",
     description: "met beschrijving",
@@ -184,7 +185,8 @@ fn a_table_of_words_is_a_language() {
     // A Wednesday, at 10:00.
     let now = "2031-03-26T09:00:00Z".parse().unwrap();
     let check = |line: &str, title: &str, reading: &str| {
-        let context = Context { now, zone: &zone, language: Language::English, ignored: &[] };
+        let context =
+            Context { now, zone: &zone, language: Language::English, lists: &[], ignored: &[] };
         let found = parse_in(&WORDS, line, &context).unwrap();
         assert_eq!((found.title.as_str(), &*found.reading()), (title, reading), "{line}");
     };

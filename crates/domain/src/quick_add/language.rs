@@ -220,6 +220,7 @@ pub(super) struct ReadingWords {
     pub at_due: &'static str,
     pub priority: &'static str,
     pub priorities: Table<Priority>,
+    pub list: &'static str,
     pub tags: &'static str,
     pub and: &'static str,
     pub description: &'static str,

@@ -20,6 +20,8 @@ pub(super) struct Phrase {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Item {
     Tag(String),
+    /// The place of a list among the user's.
+    List(usize),
     Priority(Priority),
     When(When),
     Repetition(Repetition),
@@ -100,6 +102,9 @@ fn candidate(
     let phrase = |item, end| Phrase { tokens: at..end, item };
     if let Some((tag, end)) = scan.tag(at, line) {
         return Some((phrase(Item::Tag(tag.to_owned()), end), Strength::Sure));
+    }
+    if let Some((list, end)) = scan.named_list(at, line) {
+        return Some((phrase(Item::List(list), end), Strength::Sure));
     }
     if let Some((priority, end)) = scan.priority(at) {
         return Some((phrase(Item::Priority(priority), end), Strength::Sure));

@@ -34,6 +34,7 @@ impl QuickAdd {
         for (name, _) in priorities.filter(|(_, known)| Some(*known) == self.priority) {
             sentences.push(format!("{} {name}", words.priority));
         }
+        sentences.extend(self.list.as_ref().map(|list| format!("{} {}", words.list, list.name)));
         if !self.tags.is_empty() {
             sentences.push(format!("{} {}", words.tags, listed(&self.tags, words.and)));
         }

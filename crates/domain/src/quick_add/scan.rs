@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::language::{List, Table, Words};
+use super::list::ListName;
 use super::token::{Kind, Token};
 use crate::zone::Zone;
 
@@ -43,6 +44,7 @@ impl<T> Found<T> {
 /// A line with its context. Positions are indexes of tokens.
 pub(super) struct Scan<'a> {
     pub tokens: &'a [Token],
+    pub lists: &'a [ListName<'a>],
     pub words: &'static Words,
     pub now: DateTime,
     pub zone: &'a Zone,

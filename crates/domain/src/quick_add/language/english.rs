@@ -345,6 +345,7 @@ const READING: ReadingWords = ReadingWords {
         (Priority::Medium.as_str(), Priority::Medium),
         (Priority::Low.as_str(), Priority::Low),
     ],
+    list: "list",
     tags: "tagged",
     and: "and",
     description: "with a description",
