@@ -187,7 +187,7 @@ fn parse_in(
     let backslashes = mark::make_literal(&mut tokens);
     #[cfg(test)]
     let steps = std::cell::Cell::new(0);
-    let lists: Vec<_> = context.lists.iter().copied().map(list::ListName::of).collect();
+    let lists: Vec<_> = context.lists.iter().copied().map(scan::ListName::of).collect();
     let scan = |tokens| scan::Scan {
         tokens,
         lists: &lists,

@@ -1,20 +1,8 @@
 //! Lists of tasks: a plus sign before the name of one of the user's lists.
 
 use super::mark::{closes, is_opening_quote};
-use super::scan::Scan;
-use super::token::{Kind, Token, tokens};
-
-/// The name of a list.
-pub(super) struct ListName<'a> {
-    pub name: &'a str,
-    tokens: Vec<Token>,
-}
-
-impl<'a> ListName<'a> {
-    pub fn of(name: &'a str) -> Self {
-        Self { name, tokens: tokens(name) }
-    }
-}
+use super::scan::{ListName, Scan};
+use super::token::Kind;
 
 impl Scan<'_> {
     /// `+work`, `+two words`, `+"two words"`: the place of the list among the user's, and the position after it. Words

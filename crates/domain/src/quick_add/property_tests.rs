@@ -228,7 +228,7 @@ fn cost_is_bounded() {
                 let now = NOWS[0].parse().expect("an instant");
                 let local = zone.local_of(now);
                 let steps = std::cell::Cell::new(0);
-                let lists: Vec<_> = LISTS.iter().copied().map(list::ListName::of).collect();
+                let lists: Vec<_> = LISTS.iter().copied().map(scan::ListName::of).collect();
                 let scan = scan::Scan {
                     tokens: &tokens,
                     lists: &lists,

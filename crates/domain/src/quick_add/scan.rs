@@ -3,8 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::language::{List, Table, Words};
-use super::list::ListName;
-use super::token::{Kind, Token};
+use super::token::{Kind, Token, tokens};
 use crate::zone::Zone;
 
 /// Marks that may follow a phrase without belonging to it.
@@ -38,6 +37,18 @@ impl<T> Found<T> {
 
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
         Found { value: change(self.value), end: self.end, strength: self.strength }
+    }
+}
+
+/// The name of one of the user's lists.
+pub(super) struct ListName<'a> {
+    pub name: &'a str,
+    pub tokens: Vec<Token>,
+}
+
+impl<'a> ListName<'a> {
+    pub fn of(name: &'a str) -> Self {
+        Self { name, tokens: tokens(name) }
     }
 }
 
