@@ -24,12 +24,11 @@ pub struct Device {
     pub(crate) random: Random,
     /// Whether this tab sends and receives. Others forward their edits to it.
     pub(crate) is_leader: bool,
+    pub(crate) base_account: Account,
     pub(crate) account: Account,
     pub(crate) zones: ZoneTable,
     /// Tasks as the server has them, by uid.
     pub(crate) base: BTreeMap<String, Task>,
-    /// Tasks that were deleted while this tab is open, so that undo can show them at once.
-    pub(crate) gone: BTreeMap<String, Task>,
     /// Tasks as they are shown.
     pub(crate) rows: BTreeMap<String, Row>,
     pub(crate) ids: BTreeMap<i64, String>,
@@ -101,10 +100,10 @@ impl Device {
         Self {
             random: Random::of(seed),
             is_leader: false,
+            base_account: Account::default(),
             account: Account::default(),
             zones: ZoneTable::default(),
             base: BTreeMap::new(),
-            gone: BTreeMap::new(),
             rows: BTreeMap::new(),
             ids: BTreeMap::new(),
             children: BTreeMap::new(),
@@ -143,6 +142,7 @@ impl Device {
     pub fn absorb(&mut self, records: impl IntoIterator<Item = Record>) {
         let mut tasks = BTreeSet::new();
         let mut is_other = false;
+        let mut is_wide = false;
         for record in records {
             match record.table {
                 Table::Task => {
@@ -154,6 +154,7 @@ impl Device {
                     let new = self.outbox.iter().find(|entry| entry.key() == record.key).cloned();
                     for entry in old.iter().chain(&new) {
                         tasks.extend(self.touched(entry));
+                        is_wide |= entry.edit.is_wide();
                     }
                     self.changes.outbox = true;
                     is_other = true;
@@ -162,13 +163,15 @@ impl Device {
                 Table::Notice => self.changes.notices = true,
                 Table::Reminder => self.changes.reminders = true,
                 Table::Tag => self.changes.tags = true,
-                Table::Meta => self.changes.account = true,
-                Table::List | Table::Filter => is_other = true,
+                Table::List | Table::Filter | Table::Meta => is_other = true,
                 Table::Alias | Table::Token => {}
             }
             self.take(&record);
         }
         self.outbox.sort_by_key(|entry| entry.place);
+        if is_wide {
+            tasks.extend(self.rows.keys().chain(self.base.keys()).cloned());
+        }
         for uid in tasks {
             self.show(&uid);
         }
@@ -216,8 +219,8 @@ impl Device {
                 }
             }
             (Table::Meta, value) => match (key.as_str(), value) {
-                ("account", Some(value)) => self.account = Account::of(value),
-                ("account", None) => self.account = Account::default(),
+                ("account", Some(value)) => self.base_account = Account::of(value),
+                ("account", None) => self.base_account = Account::default(),
                 ("cursor", value) => {
                     self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
                 }
@@ -314,8 +317,12 @@ impl Device {
         self.changes = Changes::all(self.rows.keys().cloned().collect());
     }
 
-    /// The person has signed in. `user` is as the answer has it.
+    /// The person has signed in. `user` is as the answer has it. Another person's data are removed.
     pub fn signed_in(&mut self, user: &Value, now: Instant) {
+        let known = self.base_account.id();
+        if known != 0 && user["id"].as_i64() != Some(known) {
+            self.signed_out();
+        }
         self.learn_part(Part::Account, user, now);
         self.sync.is_paused = false;
         self.pump(now);

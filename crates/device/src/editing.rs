@@ -15,7 +15,7 @@ use crate::notice::Fault;
 use crate::outbox::Entry;
 use crate::place::List;
 use crate::row::Row;
-use crate::task::{Task, WRITABLE};
+use crate::task::WRITABLE;
 use crate::undo::{Done, Step};
 
 impl Device {
@@ -62,7 +62,6 @@ impl Device {
             is_tried: false,
         };
         let done = Done { entry: Some(entry.id.clone()), edit: entry.edit.clone(), inverse };
-        let shown = self.touched(&entry);
         if self.is_leader {
             self.enqueue(entry);
         } else {
@@ -70,8 +69,6 @@ impl Device {
             self.effects.push(Effect::Forward(vec![entry.clone()]));
             self.show_entry(&entry);
         }
-        shown.iter().for_each(|uid| self.show(uid));
-        self.show_places();
         Ok(done)
     }
 
@@ -80,24 +77,7 @@ impl Device {
         entry.place = self.place;
         self.keep(entry.record());
         self.outbox.push(entry.clone());
-        self.changes.outbox = true;
         self.show_entry(&entry);
-    }
-
-    /// Shows what an entry of many tasks changes, such as a tag's name.
-    fn show_entry(&mut self, entry: &Entry) {
-        match &entry.edit {
-            Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => {
-                let uids: Vec<String> = self.rows.keys().cloned().collect();
-                uids.iter().for_each(|uid| self.show(uid));
-                self.changes.tags = true;
-            }
-            Edit::PatchAccount { members } => {
-                self.account.patch(members);
-                self.changes.account = true;
-            }
-            _ => {}
-        }
     }
 
     /// Takes over edits of another tab. Those that it has already are passed over.
@@ -109,11 +89,8 @@ impl Device {
             for (local, id) in self.aliases.clone() {
                 entry.edit.rename(local, id);
             }
-            let touched = self.touched(&entry);
             self.enqueue(entry);
-            touched.iter().for_each(|uid| self.show(uid));
         }
-        self.show_places();
         self.pump(now);
     }
 
@@ -166,6 +143,9 @@ impl Device {
 
     /// The members that an edit touches, as they are shown.
     fn before(&self, edit: &Edit) -> Members {
+        if let Edit::Undo { inverse, .. } = edit {
+            return inverse.iter().flat_map(|edit| self.before(edit)).collect();
+        }
         let Some(row) = edit.uid().and_then(|uid| self.rows.get(uid)) else {
             return Members::new();
         };
@@ -273,9 +253,9 @@ impl Device {
                 })
                 .into_iter()
                 .collect(),
-            Edit::Delete { uid, .. } => row
+            Edit::Delete { .. } => row
                 .filter(|row| row.id > 0)
-                .map(|row| Edit::Restore { uid: own(uid), id: row.id })
+                .map(|row| Edit::restore(&row.task().to_value()))
                 .into_iter()
                 .collect(),
             Edit::CreateList { id, .. } => {
@@ -336,13 +316,6 @@ impl Device {
     pub fn forward_again(&mut self) {
         if !self.forwarded.is_empty() && !self.is_leader {
             self.effects.push(Effect::Forward(self.forwarded.clone()));
-        }
-    }
-
-    /// Uses a task that is deleted for its id, such as one of the trash.
-    pub fn remember_deleted(&mut self, task: &Value) {
-        if let Some(task) = Task::of(task) {
-            self.gone.insert(task.uid.clone(), task);
         }
     }
 }

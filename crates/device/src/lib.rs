@@ -5,6 +5,7 @@
 //! carries out the [`Effect`]s of [`Device::drain`], and updates what [`Device::changes`] names. Time and random bytes
 //! are arguments. `docs/client.md` has the whole picture.
 
+mod answer;
 mod conflict;
 mod device;
 mod edit;

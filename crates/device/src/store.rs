@@ -66,7 +66,9 @@ impl Device {
                 made.patch(task, at);
                 Some(made)
             }
-            Edit::Restore { uid: own, .. } if own == uid => self.gone.get(uid).cloned(),
+            Edit::Restore { uid: own, task, .. } if own == uid => {
+                Task::of(&Value::Object(task.clone()))
+            }
             Edit::Undo { inverse, .. } => {
                 inverse.iter().find_map(|edit| self.begun(edit, uid, None, at))
             }
@@ -111,9 +113,7 @@ impl Device {
                 self.rows.insert(uid.to_owned(), row);
             }
             None => {
-                if let Some(row) = self.rows.remove(uid) {
-                    self.gone.insert(uid.to_owned(), row.task().clone());
-                }
+                self.rows.remove(uid);
             }
         }
         self.changes.tasks.insert(uid.to_owned());
@@ -130,6 +130,18 @@ impl Device {
         }
     }
 
+    /// Shows anew what an entry changes.
+    pub(crate) fn show_entry(&mut self, entry: &Entry) {
+        let mut uids = self.touched(entry);
+        if entry.edit.is_wide() {
+            uids.extend(self.base.keys().cloned());
+            uids.extend(self.rows.keys().cloned());
+        }
+        uids.iter().for_each(|uid| self.show(uid));
+        self.show_places();
+        self.changes.outbox = true;
+    }
+
     /// Shows everything anew.
     pub(crate) fn show_all(&mut self) {
         let own = self.outbox.iter().flat_map(|entry| self.touched(entry));
@@ -144,8 +156,9 @@ impl Device {
         self.mark_all();
     }
 
-    /// Shows lists and filters anew.
+    /// Shows lists, filters and the account anew.
     pub(crate) fn show_places(&mut self) {
+        let mut account = self.base_account.clone();
         let mut lists = self.base_lists.clone();
         let mut filters = self.base_filters.clone();
         for entry in self.outbox.iter().chain(&self.forwarded) {
@@ -182,9 +195,16 @@ impl Device {
                 Edit::DeleteFilter { id } => {
                     filters.remove(id);
                 }
+                Edit::PatchAccount { members } => account.patch(members),
+                Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => self.changes.tags = true,
+                Edit::AddReminder { .. } | Edit::RemoveReminder { .. } | Edit::Snooze { .. } => {
+                    self.changes.reminders = true;
+                }
                 _ => {}
             }
         }
+        self.changes.account |= account != self.account;
+        self.account = account;
         self.changes.lists |= lists != self.lists;
         self.changes.filters |= filters != self.filters;
         (self.lists, self.filters) = (lists, filters);
@@ -245,7 +265,6 @@ impl Device {
         if let Some(task) = self.base.remove(uid) {
             self.keep(Record::forget(Table::Task, uid));
             self.ids.remove(&task.id);
-            self.gone.insert(uid.to_owned(), task);
         }
         self.show(uid);
     }
