@@ -211,7 +211,11 @@ impl Device {
         match &entry.edit {
             Edit::CreateList { .. } | Edit::PatchList { .. } | Edit::MoveList { .. } => {
                 if let Ok(list) = serde_json::from_value::<List>(body.clone()) {
-                    self.learn_list(list);
+                    // As for tasks: a repeated answer may be of a list that is gone.
+                    let is_known = self.base_lists.contains_key(&list.id);
+                    if is_known || list.revision > self.sync.cursor {
+                        self.learn_list(list);
+                    }
                 }
             }
             Edit::CreateFilter { .. } | Edit::PatchFilter { .. } => {

@@ -18,6 +18,9 @@ use crate::row::Row;
 use crate::task::WRITABLE;
 use crate::undo::{Done, Step};
 
+/// Maximum number of tasks of a list that are deleted one by one. More are left to the server.
+const LIST_DELETIONS_MAX: usize = 100;
+
 impl Device {
     /// Makes edits, which are undone together. Returns the uids of created tasks.
     ///
@@ -27,7 +30,7 @@ impl Device {
         let mut step = Step::default();
         let mut uids = Vec::new();
         let mut refused = None;
-        for edit in edits {
+        for edit in edits.into_iter().flat_map(|edit| self.spelled_out(edit)).collect::<Vec<_>>() {
             match self.push(edit, now) {
                 Ok(done) => {
                     if let Edit::Create { uid, .. } = &done.edit {
@@ -44,6 +47,24 @@ impl Device {
         self.history.done(step);
         self.pump(now);
         refused.map_or(Ok(uids), Err)
+    }
+
+    /// A list that is deleted with its tasks: each task that the person saw is deleted by itself. So what others have
+    /// added in the meantime stays, in the inbox, and each deletion can be undone.
+    fn spelled_out(&self, edit: Edit) -> Vec<Edit> {
+        let Edit::DeleteList { id, delete_tasks: true } = edit else { return vec![edit] };
+        let inside = |row: &&Row| row.list_id == Some(self.resolved(id));
+        let is_top = |row: &&Row| {
+            row.subtask_of
+                .and_then(|parent| self.task_of(parent))
+                .is_none_or(|above| !inside(&above))
+        };
+        let tasks: Vec<&Row> = self.rows.values().filter(inside).filter(is_top).collect();
+        if tasks.len() > LIST_DELETIONS_MAX {
+            return vec![edit];
+        }
+        let deletions = tasks.into_iter().map(|row| Edit::delete(&row.uid));
+        [Edit::DeleteList { id, delete_tasks: false }].into_iter().chain(deletions).collect()
     }
 
     /// Puts an edit into the outbox, or hands it to the tab that leads.
@@ -221,7 +242,7 @@ impl Device {
     }
 
     /// Edits that put back what an edit is about to change.
-    fn inverse(&self, edit: &Edit) -> Vec<Edit> {
+    fn inverse(&mut self, edit: &Edit) -> Vec<Edit> {
         let own = |uid: &str| uid.to_owned();
         let row = edit.uid().and_then(|uid| self.rows.get(uid));
         match edit {
@@ -276,6 +297,18 @@ impl Device {
                 let next = at.and_then(|at| lists.get(at + 1));
                 let beside = next.map_or(Beside::Last, |next| Beside::Before(next.id));
                 vec![Edit::MoveList { id: *id, beside }]
+            }
+            Edit::DeleteList { id, .. } => {
+                let Some(list) = self.lists.get(id) else { return Vec::new() };
+                let new = self.random.local_id();
+                let list = named(&json!(list), &["name", "color", "icon", "archived"]);
+                let tasks = self.rows.values().filter(|row| row.list_id == Some(*id));
+                let back = tasks.map(|row| Edit::Move {
+                    uid: row.uid.clone(),
+                    list_id: Some(Some(new)),
+                    beside: Beside::Last,
+                });
+                [Edit::CreateList { id: new, list }].into_iter().chain(back).collect()
             }
             Edit::DeleteFilter { id } => {
                 let old = self.filters.get(id).map(|filter| json!(filter)).unwrap_or_default();

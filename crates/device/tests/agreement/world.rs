@@ -125,6 +125,8 @@ pub struct World {
     /// Deletions of tasks and of lists with their tasks.
     deletions: Vec<usize>,
     created: Vec<(String, usize)>,
+    /// Uids of subtasks. They go with the task above, whatever others have entered.
+    subtasks: BTreeSet<String>,
     told: Vec<Notice>,
     /// So that no two values are equal.
     number: i64,
@@ -143,6 +145,7 @@ impl World {
             wide: Vec::new(),
             deletions: Vec::new(),
             created: Vec::new(),
+            subtasks: BTreeSet::new(),
             told: Vec::new(),
             number: 0,
         };
@@ -430,6 +433,9 @@ impl World {
         };
         let Some(edit) = edit else { return };
         let made = device.edit(vec![edit], now).expect("a valid edit");
+        if matches!(kind, EditKind::CreateBeneath) {
+            self.subtasks.extend(made.iter().cloned());
+        }
         self.created.extend(made.into_iter().map(|uid| (uid, self.steps)));
         if let (Some((member, value)), Some(uid)) = (entered, chosen) {
             self.entered.push(Entered { uid, member, value, at: self.steps });
@@ -508,7 +514,7 @@ impl World {
         for (uid, at) in &self.created {
             let is_there = of_server.contains_key(uid);
             let is_told = self.told.iter().any(|notice| notice.uid.as_ref() == Some(uid));
-            let is_deleted = self.deletions.iter().any(|deletion| deletion > at);
+            let is_deleted = self.is_deleted(uid, *at);
             assert!(is_there || is_told || is_deleted, "a created task is lost: {uid}");
         }
     }
@@ -528,7 +534,12 @@ impl World {
             || self.wide.iter().any(|wide| wide > at)
             || match server.get(uid) {
                 Some(task) => task[*member] == *value,
-                None => self.deletions.iter().any(|deletion| deletion > at),
+                None => self.is_deleted(uid, *at),
             }
+    }
+
+    fn is_deleted(&self, uid: &str, at: usize) -> bool {
+        let is_beneath = self.subtasks.contains(uid);
+        self.deletions.iter().any(|deletion| *deletion > at || is_beneath)
     }
 }
