@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{WASM_TARGET, cargo, root, run, target_directory};
+use crate::cargo::{BROWSER_TARGET, WASM_TARGET, cargo, root, run, target_directory};
 
 /// The folder of the packages that are built into one WebAssembly component each.
 const COMPONENTS: &str = "components";
@@ -16,6 +16,13 @@ const GUEST: &str = "rondo-guest";
 
 /// What the tests of the Wasm host run, an example of that library.
 const PROBE: &str = "probe";
+
+/// The package of the web client, which is compiled for browsers only, and its folder of files beside it.
+const WEB: &str = "rondo-web";
+const WEB_STATIC: &str = "web/static";
+
+/// The program that makes the web client's files.
+const BUNDLE: &str = "rondo-bundle";
 
 /// The programs that a release consists of.
 pub const BINARIES: [&str; 2] = ["rondo", "rondo-sync"];
@@ -30,8 +37,9 @@ const BILL_FILE: &str = "rondo.cdx.json";
 /// What takes long to compile, and pays where many are served.
 const DIST_FEATURES: &str = "host-bridge/jemalloc";
 
-/// The profile of components, see the workspace's Cargo.toml.
+/// The profiles of components and of the web client, see the workspace's Cargo.toml.
 const WASM_PROFILE: &str = "wasm";
+const PAGE_PROFILE: &str = "page";
 
 pub fn build_all() -> Result<()> {
     build_components()?;
@@ -40,8 +48,29 @@ pub fn build_all() -> Result<()> {
 
 /// Builds the components, as the build commands in spin.toml do.
 pub fn build_components() -> Result<()> {
-    add_wasm_target()?;
+    build_page()?;
+    add_target(WASM_TARGET)?;
     run(&mut component_build()?)
+}
+
+/// Builds the web client, and the files of it that the component `web` contains.
+pub fn build_page() -> Result<()> {
+    add_target(BROWSER_TARGET)?;
+    run(&mut browser(["build", "--profile", PAGE_PROFILE]))?;
+    build_native(&[BUNDLE])?;
+    let target = target_directory();
+    let module = target.join(BROWSER_TARGET).join(PAGE_PROFILE).join("rondo_web.wasm");
+    run(Command::new(binary(BUNDLE))
+        .arg(module)
+        .arg(root().join(WEB_STATIC))
+        .arg(target.join("web")))
+}
+
+/// A cargo command for the web client.
+pub fn browser<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = cargo(arguments);
+    command.args(["--package", WEB, "--target", BROWSER_TARGET]);
+    command
 }
 
 /// A command that builds the components.
@@ -53,7 +82,7 @@ pub fn component_build() -> Result<Command> {
 
 /// Builds the component that only tests use.
 pub fn build_probe() -> Result<()> {
-    add_wasm_target()?;
+    add_target(WASM_TARGET)?;
     run(component_build()?.args(["--package", GUEST, "--example", PROBE]))
 }
 
@@ -89,10 +118,10 @@ pub fn document() -> Result<()> {
 /// A cargo command for this machine. Every native build goes through this, and picks what it wants by target: cargo
 /// joins the features of a dependency over the packages that are selected, so `-p host-bridge` here and
 /// `-p rondo-tests` there would compile wasmtime and librdkafka once for each. Components are among the packages,
-/// because their lints and unit tests need no host.
+/// because their lints and unit tests need no host; the web client is not, because it needs a browser.
 pub fn native<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = cargo(arguments);
-    command.arg("--workspace");
+    command.args(["--workspace", "--exclude", WEB]);
     command
 }
 
@@ -153,11 +182,11 @@ pub fn binary(name: &str) -> PathBuf {
     target_directory().join("release").join(name)
 }
 
-/// Makes sure that the standard library for components is there. A toolchain without rustup (a
-/// distribution's) is fine when it brings the target itself.
-pub fn add_wasm_target() -> Result<()> {
+/// Makes sure that the standard library for a target is there. A toolchain without rustup (a distribution's) is
+/// fine when it brings the target itself.
+pub fn add_target(target: &str) -> Result<()> {
     let output = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .current_dir(root())
         .output()
         .context("cannot run rustc")?;
@@ -167,12 +196,11 @@ pub fn add_wasm_target() -> Result<()> {
     if is_there {
         return Ok(());
     }
-    run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(root()))
-        .with_context(|| {
-            format!("the Rust target {WASM_TARGET} is missing; install it, for example with rustup")
-        })?;
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(root())).with_context(
+        || format!("the Rust target {target} is missing; install it, for example with rustup"),
+    )?;
     if output.stdout.is_empty() {
-        bail!("rustc does not know the target {WASM_TARGET}; Rust 1.95 or newer does");
+        bail!("rustc does not know the target {target}; Rust 1.95 or newer does");
     }
     Ok(())
 }

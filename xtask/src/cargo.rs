@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// The compilation target of components.
+/// The compilation targets of components, and of the web client.
 pub const WASM_TARGET: &str = "wasm32-wasip2";
+pub const BROWSER_TARGET: &str = "wasm32-unknown-unknown";
 
 /// A cargo command in the root of the clone, with the cargo that started this program.
 pub fn cargo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::artifact::{self, native};
-use crate::cargo::{cargo, root, run as run_command};
+use crate::cargo::{BROWSER_TARGET, cargo, root, run as run_command};
 use crate::image;
 use crate::kafka;
 use crate::kubernetes;
@@ -37,7 +37,7 @@ const PARTS: [Part; 14] = [
     Part { name: "build", about: "the components, the binaries, the tests", run: build },
     Part { name: "image", about: "the images, and that their programs run", run: image },
     Part { name: "unit", about: "each crate's own tests, with a real Postgres", run: unit },
-    Part { name: "oracle", about: "generated recurrence rules and python-dateutil", run: oracle },
+    Part { name: "oracle", about: "rules and quick add against other programs", run: oracle },
     Part { name: "laws", about: "the rules that sources and schema obey", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
@@ -49,6 +49,9 @@ const PARTS: [Part; 14] = [
 
 /// Pinned, because a later version may know more lints and fail without a change here.
 const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// The packages that also run in a browser, without the database of time zones.
+const BROWSER: [&str; 2] = ["rondo-domain", "rondo-contract"];
 
 /// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program. The
 /// end-to-end part runs those that no other part names.
@@ -177,6 +180,10 @@ fn format(_: &Run) -> Result<Outcome> {
 
 fn lint(_: &Run) -> Result<Outcome> {
     run_command(native(["clippy", "--release", "--all-targets"]).args(["--", "-D", "warnings"]))?;
+    artifact::add_target(BROWSER_TARGET)?;
+    let mut browser = cargo(["clippy", "--release", "--no-default-features"]);
+    browser.args(["--target", BROWSER_TARGET]).args(BROWSER.iter().flat_map(|name| ["-p", name]));
+    run_command(browser.args(["--", "-D", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod image;
 mod kafka;
 mod kubernetes;
+mod node;
 mod oracle;
 mod planted;
 mod python;
@@ -29,6 +30,7 @@ cargo xtask <command>
   planted-bugs [BUG]...  plant bugs in a copy and check that the tests notice them
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
+  page                   build the web client's files, which the component `web` contains
   image                  write the images to target/image, without a container engine
   document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
@@ -37,7 +39,8 @@ cargo xtask <command>
   cluster                install the chart on a real node in namespaces of its own, and try an
                          upgrade under load, failures and alerts; needs root and some packages
   oracle [--rules N] [--seed N]
-                         generated recurrence rules against python-dateutil
+                         generated recurrence rules against python-dateutil, and lines of
+                         quick add against other parsers
   kafka [ARGS...]        fetch Kafka once and run a broker in the foreground
   postgres               run a private Postgres as the tests use it, in the foreground
 ";
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Some("page") => artifact::build_page(),
         Some("image") => image::write(),
         Some("document") => artifact::document(),
         Some("chart") => kubernetes::document(),

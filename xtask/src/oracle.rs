@@ -1,4 +1,7 @@
-//! `cargo xtask oracle`: generated recurrence rules against python-dateutil; see `xtask/oracle`.
+//! `cargo xtask oracle`: generated recurrence rules against python-dateutil, and lines of quick add against other
+//! parsers; see `xtask/oracle`.
+
+mod quick_add;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -38,10 +41,11 @@ pub fn check_default() -> Result<()> {
     check(RULES, SEED)
 }
 
-/// Divides the rules among as many pairs of programs as there are processors.
+/// Divides the rules among as many pairs of programs as there are processors; then the lines of quick add.
 fn check(rules: u64, seed: u64) -> Result<()> {
     let python = python::environment("oracle", FOLDER)?.join("python");
-    run_command(&mut native(["build", "--release", "--example", GENERATOR]))?;
+    let examples = ["--example", GENERATOR, "--example", quick_add::GENERATOR];
+    run_command(native(["build", "--release"]).args(examples))?;
     let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let share = rules.div_ceil(shares).max(1);
     let pairs: Result<Vec<_>> = (0..rules)
@@ -56,7 +60,7 @@ fn check(rules: u64, seed: u64) -> Result<()> {
     if has_failed {
         bail!("occurrences differ from the oracle's (seed {seed})");
     }
-    Ok(())
+    quick_add::check()
 }
 
 /// A generator and the oracle that reads from it.

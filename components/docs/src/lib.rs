@@ -5,10 +5,8 @@
 
 rondo_guest::generate_bindings!("rondo:worlds/docs");
 
-use std::io::Read as _;
-
-use flate2::read::GzDecoder;
 use rondo_guest::Refusal;
+use rondo_guest::asset::coded;
 use rondo_guest::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use rondo_guest::http::{self, Method, Request, Response};
 use rondo_guest::page::parameters;
@@ -65,28 +63,9 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         _ => return Err(request.unrouted()),
     };
     parameters(request).finish()?;
-    let response = if request.header_list("accept-encoding").is_some_and(|list| accepts_gzip(&list))
-    {
-        Response::of(media_type, 200, content.to_vec()).header("content-encoding", "gzip")
-    } else {
-        let mut plain = Vec::new();
-        GzDecoder::new(content)
-            .read_to_end(&mut plain)
-            .map_err(|error| Refusal::internal(error.to_string()))?;
-        Response::of(media_type, 200, plain)
-    };
+    let response = coded(request, media_type, &[], content)?;
     Ok(response
         .header("vary", "accept-encoding")
         .header("content-security-policy", POLICY)
         .header("cache-control", CACHING))
-}
-
-/// Whether a list of codings names gzip without a weight of 0 (RFC 9110, section 12.5.3).
-fn accepts_gzip(list: &str) -> bool {
-    list.split(',').any(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let is_gzip = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-        is_gzip && weight.is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0))
-    })
 }

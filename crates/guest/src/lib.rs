@@ -48,6 +48,7 @@ macro_rules! generate_service_bindings {
     };
 }
 
+pub mod asset;
 pub mod body;
 pub mod caller;
 pub mod clock;

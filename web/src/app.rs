@@ -1,0 +1,149 @@
+//! The whole page: the door, or the tasks.
+
+use leptos::prelude::*;
+use rondo_device::NoticeKind;
+
+use crate::command;
+use crate::dialog::Dialogs;
+use crate::icon::{Icon, icon};
+use crate::keys;
+use crate::popup::{self, Kind, Popups};
+use crate::route::{Place, Route};
+use crate::store::{now, store};
+use crate::text::{Text, t, with};
+use crate::toast::Toasts;
+use crate::view::door::{Door, is_door};
+use crate::view::page::Page;
+use crate::view::panel::Panel;
+use crate::view::side::{Side, State};
+
+#[component]
+pub fn App() -> impl IntoView {
+    let is_inside = Memo::new(|_| {
+        let store = store();
+        store.session.with(Option::is_some) && !store.route.with(|route| is_door(&route.place))
+    });
+    view! {
+        {move || match is_inside.get() {
+            true => view! { <Inside/> }.into_any(),
+            false => view! { <Door/> }.into_any(),
+        }}
+        <Toasts/>
+        <p class="sr" role="status" aria-live="polite">{move || store().announcement.get()}</p>
+    }
+}
+
+#[component]
+fn Inside() -> impl IntoView {
+    let store = store();
+    let class = move || match store.route.with(|route| route.task.is_some()) {
+        true => "app with-panel",
+        false => "app",
+    };
+    let skip = |event: web_sys::MouseEvent| {
+        event.prevent_default();
+        keys::focus_soon("main");
+    };
+    view! {
+        <a class="skip" href="#main" on:click=skip>{t(Text::SkipToTasks)}</a>
+        <div class=class>
+            <Side/>
+            <main class="main" id="main" tabindex="-1">
+                <div class="column">
+                    <Notices/>
+                    <Page/>
+                    <PickedBar/>
+                </div>
+            </main>
+            <Panel/>
+            {tabs_bar()}
+        </div>
+        <Popups/>
+        <Dialogs/>
+    }
+}
+
+/// The places of a small screen.
+fn tabs_bar() -> AnyView {
+    let link = |sign: Icon, text: Text, place: Place| {
+        let href = Route::to(place.clone()).href();
+        let current = move || store().route.with(|route| route.place == place).then_some("page");
+        view! { <a href=href aria-current=current>{icon(sign)}{t(text)}</a> }
+    };
+    view! {
+        <nav class="tabs-bar" aria-label=t(Text::Places)>
+            {link(Icon::Today, Text::Today, Place::Today)}
+            {link(Icon::Upcoming, Text::Upcoming, Place::Upcoming)}
+            <button on:click=|_| keys::focus_quick_add()>{icon(Icon::Plus)}{t(Text::Add)}</button>
+            {link(Icon::Search, Text::Search, Place::Search(String::new()))}
+            <button aria-controls="menu" aria-expanded=move || store().is_menu_open.get().to_string()
+                on:click=|_| store().is_menu_open.update(|is_open| *is_open = !*is_open)>{icon(Icon::Menu)}{t(Text::Menu)}</button>
+        </nav>
+    }
+    .into_any()
+}
+
+/// What can be done to all picked tasks.
+#[component]
+fn PickedBar() -> impl IntoView {
+    let count = Memo::new(|_| store().picked.with(std::collections::BTreeSet::len));
+    let tool = |sign: Icon, text: Text, act: fn(web_sys::MouseEvent)| {
+        view! { <button class="tool" title=t(text) aria-label=t(text) on:click=act>{icon(sign)}</button> }
+    };
+    move || {
+        (count.get() > 0).then(|| {
+            view! {
+                <div class="picked-bar" role="toolbar" aria-label=with(Text::Selected, count.get())>
+                    <span>{with(Text::Selected, count.get())}</span>
+                    {tool(Icon::Check, Text::Complete, |_| command::complete(&command::targets()))}
+                    {tool(Icon::Today, Text::Due, |event| popup::open(&event, Kind::Due(command::targets())))}
+                    {tool(Icon::Flag, Text::Priority, |event| popup::open(&event, Kind::Priority(command::targets())))}
+                    {tool(Icon::List, Text::MoveTo, |event| popup::open(&event, Kind::List(command::targets())))}
+                    {tool(Icon::Tag, Text::Tags, |event| popup::open(&event, Kind::Tags(command::targets())))}
+                    {tool(Icon::Trash, Text::Delete, |_| command::delete(&command::targets()))}
+                    {tool(Icon::Close, Text::ClearSelection, |_| store().picked.update(std::collections::BTreeSet::clear))}
+                </div>
+            }
+        })
+    }
+}
+
+/// What the person has to be told, with a way to decide otherwise.
+#[component]
+fn Notices() -> impl IntoView {
+    let notices = Memo::new(|_| {
+        store().notices.track();
+        store().read(|device| device.notices().into_iter().cloned().collect::<Vec<_>>())
+    });
+    view! {
+        <State/>
+        <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>
+            {
+                let (text, offer) = match notice.kind {
+                    NoticeKind::Refused => (Text::Refused, Text::TryAgain),
+                    NoticeKind::Lost => (Text::ConflictLost, Text::TakeMine),
+                    NoticeKind::Replaced => (Text::ConflictReplaced, Text::TakeTheirs),
+                    NoticeKind::Gone => (Text::ConflictGone, Text::Restore),
+                    NoticeKind::Kept => (Text::ConflictKept, Text::DeleteAnyway),
+                    NoticeKind::NotUndone => (Text::NotUndone, Text::TryAgain),
+                };
+                let reason = notice.problem.as_ref().map(|problem| problem.detail.clone());
+                let (answered, dismissed) = (notice.id.clone(), notice.id.clone());
+                let has_offer = !notice.offer.is_empty();
+                view! {
+                    <div class="note" role="alert">
+                        <span>{with(text, &notice.title)}{reason}</span>
+                        <span class="buttons">
+                            {has_offer.then(|| view! {
+                                <button class="button" on:click=move |_| {
+                                    let _ = store().change(|device| device.answer(&answered, now()));
+                                }>{t(offer)}</button>
+                            })}
+                            <button class="button" on:click=move |_| store().change(|device| device.dismiss(&dismissed))>{t(Text::Dismiss)}</button>
+                        </span>
+                    </div>
+                }
+            }
+        </For>
+    }
+}

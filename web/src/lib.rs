@@ -1,0 +1,45 @@
+//! The web client: views over the core of a device (`crates/device`), and what connects it to a browser.
+//!
+//! [`store`] owns all state, [`sync`] carries out what the device wants done, [`view`] shows it, [`command`] has what
+//! a person does.
+
+mod app;
+mod command;
+mod dialog;
+mod drag;
+mod format;
+mod icon;
+mod keys;
+mod net;
+mod platform;
+mod popup;
+mod route;
+mod session;
+mod store;
+mod sync;
+mod text;
+mod toast;
+mod view;
+
+use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
+
+use crate::session::Session;
+
+/// Starts the client.
+#[wasm_bindgen(start)]
+pub fn start() {
+    std::panic::set_hook(Box::new(|info| platform::broken(&info.to_string())));
+    text::choose();
+    if let Some(root) = platform::document().document_element() {
+        let _ = root.set_attribute("lang", text::language());
+    }
+    if let Some(session) = Session::kept() {
+        sync::start(session.user);
+    }
+    keys::listen();
+    leptos::mount::mount_to_body(app::App);
+    if let Some(shell) = platform::document().get_element_by_id("shell") {
+        shell.remove();
+    }
+}

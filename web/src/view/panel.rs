@@ -1,0 +1,386 @@
+//! Everything about one task. A change is made when its field is left.
+
+use leptos::html::Textarea;
+use leptos::prelude::*;
+use rondo_device::{Edit, Row, Scope};
+use rondo_domain::due::Due;
+use serde_json::json;
+
+use crate::command;
+use crate::dialog::{self, Dialog};
+use crate::format;
+use crate::icon::{Icon, icon, small};
+use crate::keys;
+use crate::popup::{self, Kind};
+use crate::store::store;
+use crate::text::{Text, t, with};
+use crate::view::history::History;
+use crate::view::menu::optional;
+use crate::view::recurrence::series_of;
+use crate::view::row::{dot, priority_name, tag_mark, tick};
+
+#[component]
+pub fn Panel() -> impl IntoView {
+    let uid = Memo::new(|_| store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name)));
+    let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
+    move || {
+        let name = name.get()?;
+        Some(match uid.get() {
+            Some(uid) => view! { <Details uid/> }.into_any(),
+            None => {
+                let text = if name.is_empty() { "" } else { t(Text::NotFound) };
+                view! {
+                    <aside class="panel" aria-label=t(Text::Task)>
+                        <div class="panel-top"><span class="space"></span>{close_button()}</div>
+                        <p class="empty">{text}</p>
+                    </aside>
+                }
+                .into_any()
+            }
+        })
+    }
+}
+
+/// The uid of a task by its uid, or by its id in a link from a mail.
+fn resolve(name: &str) -> Option<String> {
+    store().tasks(|device| {
+        let by_id = || device.task_of(name.parse().ok()?);
+        device.task(name).or_else(by_id).map(|row| row.uid.clone())
+    })
+}
+
+fn close_button() -> AnyView {
+    view! {
+        <button class="tool" aria-label=t(Text::Close) title=t(Text::Close) on:click=|_| keys::close_panel()>
+            {icon(Icon::Close)}
+        </button>
+    }
+    .into_any()
+}
+
+#[component]
+fn Details(uid: String) -> impl IntoView {
+    let uid = StoredValue::new(uid);
+    let row = Memo::new(move |_| store().row(&uid.get_value()));
+    let scope = RwSignal::new(None::<Scope>);
+    let get = move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
+    let set = move |name: &'static str, value: serde_json::Value| {
+        let members = command::members(name, value);
+        let scope = scope.get_untracked();
+        store().edit(vec![Edit::Patch { uid: uid.get_value(), members, scope }]);
+    };
+    let is_recurring = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some())));
+    let title = Memo::new(move |_| get(|row| row.title.clone()));
+    let save_title = move |event: web_sys::Event| {
+        let text = event_target_value(&event).trim().to_owned();
+        if !text.is_empty() && text != title.get_untracked() {
+            set("title", text.into());
+        }
+    };
+    let description = Memo::new(move |_| get(|row| row.description.clone().unwrap_or_default()));
+    let save_description = move |event: web_sys::Event| {
+        let text = event_target_value(&event);
+        if text != description.get_untracked() {
+            set("description", optional(&text));
+        }
+    };
+    let title_element = NodeRef::<Textarea>::new();
+    let more = move |event: web_sys::MouseEvent| popup::open(&event, Kind::Task(uid.get_value()));
+    view! {
+        <aside class="panel" aria-label=title>
+            <div class="panel-top">
+                <span class="space"></span>
+                <button class="tool" aria-label=t(Text::More) title=t(Text::More) on:click=more>{icon(Icon::More)}</button>
+                {close_button()}
+            </div>
+            <div class="panel-title">
+                {tick(row)}
+                <textarea name="title" rows="1" maxlength="200" aria-label=t(Text::Title) node_ref=title_element
+                    prop:value=title on:change=save_title
+                    on:keydown=move |event| if event.key() == "Enter" && !event.is_composing() {
+                        event.prevent_default();
+                        if let Some(element) = title_element.get_untracked() { let _ = element.blur(); }
+                    }></textarea>
+            </div>
+            <textarea class="input description" name="description" maxlength="2000" aria-label=t(Text::Description)
+                placeholder=t(Text::Description) prop:value=description on:change=save_description></textarea>
+            <Show when=move || is_recurring.get()>{scope_field(scope)}</Show>
+            <div class="parts">{parts(row, uid)}</div>
+            <Steps row uid/>
+            <Blockers row uid/>
+            <History row/>
+        </aside>
+    }
+}
+
+/// Which occurrences the fields change.
+fn scope_field(scope: RwSignal<Option<Scope>>) -> AnyView {
+    let choose = move |event: web_sys::Event| {
+        scope.set(match event_target_value(&event).as_str() {
+            "future" => Some(Scope::Future),
+            "all" => Some(Scope::All),
+            _ => None,
+        });
+    };
+    view! {
+        <label class="field"><span>{t(Text::ScopeQuestion)}</span>
+            <select class="input" name="scope" on:change=choose>
+                <option value="this">{t(Text::ScopeThis)}</option>
+                <option value="future">{t(Text::ScopeFuture)}</option>
+                <option value="all">{t(Text::ScopeAll)}</option>
+            </select>
+        </label>
+    }
+    .into_any()
+}
+
+/// A line of the panel: its name, and a button that shows the value and opens what changes it.
+fn part(
+    sign: Icon,
+    name: Text,
+    value: impl Fn() -> AnyView + Send + Sync + 'static,
+    open: impl Fn(web_sys::MouseEvent) + 'static,
+) -> AnyView {
+    view! {
+        <div class="part">
+            <span class="label">{small(sign)}{t(name)}</span>
+            <div class="value">
+                <button class="tool" aria-label=t(name) on:click=open>{value}</button>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn none() -> AnyView {
+    view! { <span class="hint">{t(Text::None)}</span> }.into_any()
+}
+
+fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
+    let one = move || vec![uid.get_value()];
+    let date = move |read: fn(&Row) -> Option<Due>| {
+        let due = row.with(|row| row.as_ref().and_then(read));
+        let (now, zone) = (store().now.get(), store().zone());
+        due.map_or_else(none, |due| format::due(due, now, &zone).into_any())
+    };
+    let reminder = move || {
+        let offset = row.with(|row| row.as_ref()?.reminder_offset.clone());
+        let others = store().tasks(|device| {
+            let others = device.reminders(&uid.get_value());
+            others.iter().filter(|r| r.kind != "task" && r.status == "armed").count()
+        });
+        match (offset, others) {
+            (None, 0) => none(),
+            (offset, others) => {
+                let own = offset.map(|offset| format::offset(&offset));
+                view! { {own}{(others > 0).then(|| format!(" +{others}"))} }.into_any()
+            }
+        }
+    };
+    let repeat = move || {
+        let words = row.with(|row| {
+            let row = row.as_ref()?;
+            let rule = row.recurrence_rule.as_ref()?;
+            let series = series_of(rule, &row.to_value(), &store().zone())?;
+            Some(rondo_domain::recurrence::describe(&series))
+        });
+        words.map_or_else(none, IntoAny::into_any)
+    };
+    let priority = move || {
+        let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
+        priority.map_or_else(none, |priority| priority_name(priority).into_any())
+    };
+    let list = move || {
+        let list = row.with(|row| row.as_ref().and_then(|row| row.list_id));
+        let found = store().places(|device| device.list_of(list?).cloned());
+        match found {
+            Some(list) => view! { {list.color.map(dot)}{list.name} }.into_any(),
+            None => t(Text::Inbox).into_any(),
+        }
+    };
+    let tags = move || {
+        let tags = row.with(|row| row.as_ref().map(|row| row.tags.clone()).unwrap_or_default());
+        match &tags[..] {
+            [] => none(),
+            tags => tags.iter().map(|tag| tag_mark(tag)).collect::<Vec<_>>().into_any(),
+        }
+    };
+    vec![
+        part(Icon::Today, Text::Due, move || date(|row| row.due), move |event| popup::open(&event, Kind::Due(one()))),
+        part(Icon::Start, Text::Start, move || date(|row| row.start), move |event| {
+            popup::open(&event, Kind::Start(uid.get_value()));
+        }),
+        part(Icon::Bell, Text::Reminder, reminder, move |event| popup::open(&event, Kind::Reminder(uid.get_value()))),
+        part(Icon::Repeat, Text::Repeat, repeat, move |_| dialog::open(Dialog::Recurrence(uid.get_value()))),
+        part(Icon::Flag, Text::Priority, priority, move |event| popup::open(&event, Kind::Priority(one()))),
+        part(Icon::List, Text::List, list, move |event| popup::open(&event, Kind::List(one()))),
+        part(Icon::Tag, Text::Tags, tags, move |event| popup::open(&event, Kind::Tags(one()))),
+        estimate(row, uid),
+        status(row, uid),
+    ]
+}
+
+fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
+    let value = move || row.with(|row| row.as_ref()?.estimate).map(|minutes| minutes.to_string()).unwrap_or_default();
+    let save = move |event: web_sys::Event| {
+        let minutes = event_target_value(&event).trim().parse::<i64>().ok();
+        command::set(&[uid.get_value()], "estimate", &json!(minutes));
+    };
+    view! {
+        <div class="part">
+            <label class="label" for="estimate">{small(Icon::Clock)}{t(Text::Estimate)}</label>
+            <div class="value">
+                <input class="input" id="estimate" name="estimate" type="number" min="1" inputmode="numeric"
+                    aria-describedby="estimate-unit" prop:value=value on:change=save/>
+                <span class="hint" id="estimate-unit">{t(Text::InMinutes)}</span>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
+    let current = move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
+    let options = [("pending", Text::Pending), ("in_progress", Text::InProgress), ("completed", Text::Completed)];
+    let options = options.into_iter().map(move |(value, text)| {
+        view! { <option value=value selected=move || current() == value>{t(text)}</option> }
+    });
+    let save = move |event: web_sys::Event| {
+        command::set(&[uid.get_value()], "status", &event_target_value(&event).into());
+    };
+    view! {
+        <div class="part">
+            <label class="label" for="status">{small(Icon::Check)}{t(Text::Status)}</label>
+            <div class="value">
+                <select class="input" id="status" name="status" prop:value=current on:change=save>{options.collect::<Vec<_>>()}</select>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
+    let text = RwSignal::new(String::new());
+    let steps = Memo::new(move |_| {
+        store().tasks(|device| {
+            device.subtasks(&uid.get_value()).iter().map(|row| row.uid.clone()).collect::<Vec<_>>()
+        })
+    });
+    let progress = Memo::new(move |_| store().tasks(|device| device.progress(&uid.get_value())));
+    let add = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let title = text.get_untracked().trim().to_owned();
+        let Some((id, list)) = row.with_untracked(|row| row.as_ref().map(|row| (row.id, row.list_id))) else {
+            return;
+        };
+        if title.is_empty() {
+            return;
+        }
+        let task = json!({ "title": title, "subtask_of": id, "list_id": list });
+        store().edit(vec![Edit::create(task.as_object().cloned().unwrap_or_default())]);
+        text.set(String::new());
+    };
+    let share = move || {
+        let (total, done) = progress.get();
+        format!("{}%", (done * 100).checked_div(total).unwrap_or_default())
+    };
+    view! {
+        <section aria-label=t(Text::Steps)>
+            <h2>{t(Text::Steps)}
+                <Show when=move || { progress.get().0 > 0 }>
+                    <span class="hint">{move || { let (total, done) = progress.get(); format!("{done}/{total}") }}</span>
+                </Show>
+            </h2>
+            <Show when=move || { progress.get().0 > 0 }>
+                <div class="bar" aria-hidden="true"><span style:width=share></span></div>
+            </Show>
+            <ul>
+                <For each=move || steps.get() key=Clone::clone let:step><Step uid=step/></For>
+            </ul>
+            <form on:submit=add>
+                <input class="input" name="step" autocomplete="off" maxlength="200" aria-label=t(Text::AddStep)
+                    placeholder=t(Text::AddStep) prop:value=text on:input=move |event| text.set(event_target_value(&event))/>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Step(uid: String) -> impl IntoView {
+    let of_row = uid.clone();
+    let row = Memo::new(move |_| store().row(&of_row));
+    let title = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.title.clone()).unwrap_or_default()));
+    let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
+    let of_link = uid.clone();
+    let href = move || store().route.get().with_task(Some(&of_link)).href();
+    let delete = move |_| command::delete_with(&[uid.clone()], None);
+    view! {
+        <li class="step" class:done=is_done>
+            {tick(row)}
+            <a class="title" href=href>{title}</a>
+            <button class="tool s" aria-label=move || format!("{}: {}", t(Text::Delete), title.get()) on:click=delete>
+                {small(Icon::Close)}
+            </button>
+        </li>
+    }
+}
+
+#[component]
+fn Blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
+    let ids = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default()));
+    let text = RwSignal::new(String::new());
+    let set = move |ids: Vec<i64>| command::set(&[uid.get_value()], "blocked_by", &json!(ids));
+    let found = Memo::new(move |_| {
+        let text = text.get();
+        if text.trim().is_empty() {
+            return Vec::new();
+        }
+        let known = ids.get();
+        store().tasks(|device| {
+            let rows = device.search(&text).into_iter();
+            let others = rows.filter(|row| !row.is_completed() && row.uid != uid.get_value() && !known.contains(&row.id));
+            others.take(5).map(|row| (row.id, row.title.clone())).collect::<Vec<_>>()
+        })
+    });
+    let blockers = move || {
+        let known = ids.get();
+        let blocker = |id: i64| {
+            let title = store().tasks(|device| device.task_of(id).map(|row| row.title.clone()));
+            let title = title.unwrap_or_else(|| format!("#{id}"));
+            let rest: Vec<_> = known.iter().copied().filter(|other| *other != id).collect();
+            view! {
+                <li class="step">
+                    {small(Icon::Blocked)}<span class="title">{title.clone()}</span>
+                    <button class="tool s" aria-label=format!("{}: {title}", t(Text::Delete)) on:click=move |_| set(rest.clone())>
+                        {small(Icon::Close)}
+                    </button>
+                </li>
+            }
+        };
+        known.iter().copied().map(blocker).collect::<Vec<_>>()
+    };
+    let choices = move || {
+        let choice = |(id, title): (i64, String)| {
+            let add = move |_| {
+                text.set(String::new());
+                let mut all = ids.get_untracked();
+                all.push(id);
+                set(all);
+            };
+            view! { <li><button class="menu-item" on:click=add>{title}</button></li> }
+        };
+        found.get().into_iter().map(choice).collect::<Vec<_>>()
+    };
+    let announced = move || found.with(|found| (!found.is_empty()).then(|| with(Text::ManyTasks, found.len())));
+    view! {
+        <section aria-label=t(Text::BlockedBy)>
+            <h2>{t(Text::BlockedBy)}</h2>
+            <ul>{blockers}</ul>
+            <input class="input" name="blocker" autocomplete="off" aria-label=t(Text::AddBlocker)
+                placeholder=t(Text::AddBlocker) prop:value=text on:input=move |event| text.set(event_target_value(&event))/>
+            <span class="sr" role="status">{announced}</span>
+            <ul>{choices}</ul>
+        </section>
+    }
+}

@@ -1,0 +1,29 @@
+//! The account and how the client looks.
+
+mod account;
+mod look;
+mod program;
+
+use leptos::prelude::*;
+
+use crate::text::{Text, t};
+
+pub fn page(_part: String) -> AnyView {
+    view! {
+        <header class="head"><div class="head-title"><h1 tabindex="-1">{t(Text::Settings)}</h1></div></header>
+        <div class="cards">
+            {account::account()}
+            {look::look()}
+            {account::notifications()}
+            {account::password()}
+            {program::tokens()}
+            {program::webhooks()}
+            {account::export()}
+        </div>
+    }
+    .into_any()
+}
+
+fn card(title: Text, content: AnyView) -> AnyView {
+    view! { <section class="card" aria-label=t(title)><h2>{t(title)}</h2>{content}</section> }.into_any()
+}
