@@ -163,10 +163,11 @@ impl Device {
 
     /// The server no longer has a task.
     pub(crate) fn lose(&mut self, uid: &str, now: Instant) {
-        match self.base.get(uid).cloned() {
-            Some(task) => self.lose_task(&task, now),
-            None => self.lose_task(&Task::new(uid, 0, "UTC", now), now),
-        }
+        let of_task = self.outbox.iter().filter(|entry| entry.edit.uid() == Some(uid));
+        let gone = of_task.filter_map(|entry| entry.gone.clone()).next_back();
+        let gone = gone.and_then(|task| Task::of(&Value::Object(task)));
+        let task = self.base.get(uid).cloned().or(gone);
+        self.lose_task(&task.unwrap_or_else(|| Task::new(uid, 0, "UTC", now)), now);
     }
 
     /// The server no longer has a task. Edits of it that wait are kept in a notice, which offers to restore it.

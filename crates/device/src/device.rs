@@ -16,7 +16,6 @@ use crate::row::Row;
 use crate::sync::{Part, Sync};
 use crate::task::Task;
 use crate::undo::History;
-use crate::zone_table::ZoneTable;
 
 /// The core of a client. Inputs are methods; what they want done waits in [`drain`](Self::drain).
 #[derive(Debug)]
@@ -26,7 +25,6 @@ pub struct Device {
     pub(crate) is_leader: bool,
     pub(crate) base_account: Account,
     pub(crate) account: Account,
-    pub(crate) zones: ZoneTable,
     /// Tasks as the server has them, by uid.
     pub(crate) base: BTreeMap<String, Task>,
     /// Tasks as they are shown.
@@ -102,7 +100,6 @@ impl Device {
             is_leader: false,
             base_account: Account::default(),
             account: Account::default(),
-            zones: ZoneTable::default(),
             base: BTreeMap::new(),
             rows: BTreeMap::new(),
             ids: BTreeMap::new(),
@@ -239,9 +236,9 @@ impl Device {
         std::mem::take(&mut self.changes)
     }
 
-    /// Adds the rules of a time zone, in the format of RFC 9636 (TZif). Whether the bytes have that format.
+    /// Registers a time zone by its rules, in the format of RFC 9636 (TZif). Whether the bytes have that format.
     pub fn add_zone(&mut self, name: &str, rules: &[u8]) -> bool {
-        let is_known = self.zones.add(name, rules);
+        let is_known = Zone::register(name, rules).is_ok();
         if is_known {
             let uids = self.rows.iter().filter(|(_, row)| row.time_zone == name);
             for uid in uids.map(|(uid, _)| uid.clone()).collect::<Vec<_>>() {
@@ -256,17 +253,13 @@ impl Device {
     pub fn missing_zones(&self) -> BTreeSet<String> {
         let of_tasks = self.rows.values().map(|row| row.time_zone.as_str());
         let names: BTreeSet<_> = of_tasks.chain([self.account.time_zone()]).collect();
-        names
-            .into_iter()
-            .filter(|name| self.zones.find(name).is_none())
-            .map(str::to_owned)
-            .collect()
+        names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned).collect()
     }
 
     /// The person's time zone.
     #[must_use]
     pub fn zone(&self) -> Zone {
-        self.zones.get(self.account.time_zone())
+        zone_of(self.account.time_zone())
     }
 
     #[must_use]
@@ -328,18 +321,22 @@ impl Device {
         self.pump(now);
     }
 
-    /// Forgets the person: everything but the zones.
+    /// Forgets the person.
     pub fn signed_out(&mut self) {
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.random.next().to_le_bytes());
         seed[8..].copy_from_slice(&self.random.next().to_le_bytes());
         let gone = self.rows.keys().cloned().collect();
-        let zones = std::mem::take(&mut self.zones);
         let is_leader = self.is_leader;
-        *self = Self { zones, is_leader, ..Self::new(seed) };
+        *self = Self { is_leader, ..Self::new(seed) };
         self.changes = Changes::all(gone);
         self.effects = vec![Effect::Disconnect, Effect::Clear];
     }
+}
+
+/// The zone of this name, or UTC as long as it is not known.
+pub(crate) fn zone_of(name: &str) -> Zone {
+    Zone::parse(name).unwrap_or_else(|_| Zone::utc())
 }
 
 fn set<K: Ord, T: serde::de::DeserializeOwned>(

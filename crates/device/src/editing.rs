@@ -79,6 +79,7 @@ impl Device {
             also: self.taken_along(&edit),
             position: self.position_for(&edit),
             edit,
+            gone: None,
             failures: 0,
             is_tried: false,
         };
@@ -274,11 +275,10 @@ impl Device {
                 })
                 .into_iter()
                 .collect(),
-            Edit::Delete { .. } => row
-                .filter(|row| row.id > 0)
-                .map(|row| Edit::restore(&row.task().to_value()))
-                .into_iter()
-                .collect(),
+            Edit::Delete { uid, .. } => {
+                let all = row.into_iter().chain(self.beneath(uid));
+                all.map(returning).collect()
+            }
             Edit::CreateList { id, .. } => {
                 vec![Edit::DeleteList { id: *id, delete_tasks: false }]
             }
@@ -359,6 +359,16 @@ fn unknown(pointer: &str) -> Fault {
         code: "not_found".to_owned(),
         detail: "is not a task that is here".to_owned(),
     }
+}
+
+/// Brings a task back that is about to be deleted. One that the server does not know is created again.
+fn returning(row: &Row) -> Edit {
+    if row.id > 0 {
+        return Edit::restore(&row.task().to_value());
+    }
+    let members = WRITABLE.iter().map(|name| ((*name).to_owned(), row.member(name)));
+    let task = members.filter(|(_, value)| !value.is_null()).collect();
+    Edit::Create { uid: row.uid.clone(), id: row.id, task }
 }
 
 /// A key beside a neighbour, among keys in order.

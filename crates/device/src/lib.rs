@@ -27,7 +27,6 @@ mod tag;
 mod task;
 mod undo;
 mod view;
-mod zone_table;
 
 pub use device::{Changes, Device};
 pub use edit::{Beside, Edit, Members, Scope};

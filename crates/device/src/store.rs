@@ -3,7 +3,7 @@
 use rondo_domain::instant::Instant;
 use serde_json::{Value, json};
 
-use crate::device::Device;
+use crate::device::{Device, zone_of};
 use crate::edit::{Edit, rename_in};
 use crate::outbox::Entry;
 use crate::place::{Filter, List, patched};
@@ -47,10 +47,11 @@ impl Device {
         let at = entry.instant();
         let task = self.begun(&entry.edit, uid, task, at);
         let mut task = entry.edit.apply(uid, task, at);
-        if let (Some(task), Some(position)) = (&mut task, &entry.position) {
-            if entry.edit.uid() == Some(uid) && (task.revision == 0 || entry.is_move()) {
-                task.position.clone_from(position);
-            }
+        if let (Some(task), Some(position)) = (&mut task, &entry.position)
+            && entry.edit.uid() == Some(uid)
+            && (task.revision == 0 || entry.is_move())
+        {
+            task.position.clone_from(position);
         }
         task
     }
@@ -90,7 +91,7 @@ impl Device {
     pub(crate) fn show(&mut self, uid: &str) {
         let (task, is_unsent) = self.replayed(uid);
         let row = task.map(|task| {
-            let zone = self.zones.get(&task.time_zone);
+            let zone = zone_of(&task.time_zone);
             Row::new(task, &zone, is_unsent)
         });
         let old = self.rows.get(uid);
@@ -265,6 +266,14 @@ impl Device {
         if let Some(task) = self.base.remove(uid) {
             self.keep(Record::forget(Table::Task, uid));
             self.ids.remove(&task.id);
+            // Should they fail for that, the person is offered to restore it.
+            let waiting = self.outbox.iter_mut().filter(|entry| entry.edit.uid() == Some(uid));
+            let mut records = Vec::new();
+            for entry in waiting {
+                entry.gone = task.to_value().as_object().cloned();
+                records.push(entry.record());
+            }
+            records.into_iter().for_each(|record| self.keep(record));
         }
         self.show(uid);
     }

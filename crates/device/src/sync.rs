@@ -17,6 +17,8 @@ const PAGE_CHANGES_MAX: u32 = 500;
 /// First and longest wait after a failure, in milliseconds.
 const BACKOFF_MS_MIN: i64 = 500;
 const BACKOFF_MS_MAX: i64 = 60_000;
+/// Above this number, ids that this device gave are forgotten at start, when no edit waits that could use them.
+const ALIASES_MAX: usize = 1_000;
 /// How often the feed is read while there is no WebSocket, in seconds.
 const POLL_S: i64 = 30;
 
@@ -130,6 +132,11 @@ impl Device {
             Part::Tags,
             Part::Reminders,
         ]);
+        if self.aliases.len() > ALIASES_MAX && self.outbox.is_empty() {
+            for local in std::mem::take(&mut self.aliases).into_keys() {
+                self.keep(Record::forget(Table::Alias, local.to_string()));
+            }
+        }
         let forwarded = std::mem::take(&mut self.forwarded);
         self.accept(forwarded, now);
     }
@@ -341,11 +348,11 @@ impl Device {
         }
         let is_feed = |flight: &Flight| *flight == Flight::Part(Part::Feed);
         let is_reading = self.sync.flight.values().any(is_feed);
-        if self.sync.socket == Socket::Closed && !is_reading && self.sync.page.is_none() {
-            if self.sync.socket_wait.is_none_or(|wait| wait <= now) {
-                self.sync.socket = Socket::Opening;
-                self.effects.push(Effect::Connect { since: self.sync.cursor });
-            }
+        let is_caught_up = !is_reading && self.sync.page.is_none();
+        let may_connect = self.sync.socket_wait.is_none_or(|wait| wait <= now);
+        if self.sync.socket == Socket::Closed && is_caught_up && may_connect {
+            self.sync.socket = Socket::Opening;
+            self.effects.push(Effect::Connect { since: self.sync.cursor });
         }
     }
 

@@ -10,7 +10,7 @@ use rondo_domain::offset::ReminderOffset;
 use rondo_domain::task::tag_key;
 use serde_json::Value;
 
-use crate::device::Device;
+use crate::device::{Device, zone_of};
 use crate::edit::{Edit, Members};
 use crate::matching::sort;
 use crate::notice::Fault;
@@ -221,7 +221,7 @@ impl Device {
         let remind_at = match (&offset, row.due) {
             (Some(offset), Some(due)) => {
                 let offset = ReminderOffset::parse(offset).ok()?;
-                let zone = self.zones.get(&row.time_zone);
+                let zone = zone_of(&row.time_zone);
                 let at = due.remind_at(offset, &zone, self.account.day_reminder_time());
                 instant::format(at)
             }
