@@ -221,6 +221,10 @@ impl Device {
                 ("cursor", value) => {
                     self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
                 }
+                ("synced", value) => {
+                    self.sync.is_synced = value.is_some();
+                    self.changes.connection = true;
+                }
                 _ => {}
             },
         }

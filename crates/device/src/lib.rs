@@ -11,6 +11,7 @@ mod device;
 mod edit;
 mod editing;
 mod effect;
+mod feed;
 mod matching;
 mod member;
 mod notice;
