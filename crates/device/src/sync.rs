@@ -304,6 +304,8 @@ impl Device {
         self.sync.cursor = 0;
         self.sync.page = None;
         self.sync.reset = Some(Reset::default());
+        // A page that was asked for before does not continue this.
+        self.sync.flight.retain(|_, flight| *flight != Flight::Part(Part::Feed));
         self.keep(Record::save(Table::Meta, "cursor", 0.into()));
         self.sync.wants.insert(Part::Feed);
         if self.sync.socket != Socket::Closed {
