@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::zone::Zone;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::effect::Effect;
@@ -207,9 +208,8 @@ impl Device {
             }
             (Table::Outbox, value) => {
                 self.outbox.retain(|entry| entry.key() != *key);
-                let entry = value.clone().and_then(|value| serde_json::from_value(value).ok());
+                let entry = value.as_ref().and_then(|value| Entry::deserialize(value).ok());
                 if let Some(entry) = entry {
-                    let entry: Entry = entry;
                     self.forwarded.retain(|sent| sent.id != entry.id);
                     self.place = self.place.max(entry.place);
                     self.outbox.push(entry);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rondo_domain::instant::Instant;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::device::Device;
@@ -50,7 +51,7 @@ impl Device {
                 self.change(task.id, Some(task), revision, now);
             } else if let Some(id) = change["task_id"].as_i64() {
                 self.change(id, None, revision, now);
-            } else if let Ok(list) = serde_json::from_value::<List>(change["list"].clone()) {
+            } else if let Ok(list) = List::deserialize(&change["list"]) {
                 self.change_list(list.id, Some(list), revision);
             } else if let Some(id) = change["list_id"].as_i64() {
                 self.change_list(id, None, revision);

@@ -9,6 +9,7 @@ mod answer;
 mod conflict;
 mod device;
 mod edit;
+mod edit_form;
 mod editing;
 mod effect;
 mod feed;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::SignedDuration;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::device::Device;
@@ -250,7 +251,7 @@ impl Device {
             }
             "list.updated" | "list.snapshot" => {
                 let id = frame["list_id"].as_i64().unwrap_or_default();
-                self.change_list(id, serde_json::from_value(frame["list"].clone()).ok(), revision);
+                self.change_list(id, List::deserialize(&frame["list"]).ok(), revision);
                 self.advance(revision);
             }
             "token.expiring" => self.effects.push(Effect::Refresh),

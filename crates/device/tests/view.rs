@@ -142,7 +142,7 @@ fn pages_show_what_is_open() {
     let days: Vec<_> = days.iter().map(|(day, rows)| format!("{day}: {}", titles(rows))).collect();
     assert_eq!(days, ["2031-03-26: tonight today later", "2031-03-27: tomorrow tokyo"]);
     let tags: Vec<_> = device.tags().into_iter().map(|tag| (tag.name, tag.count)).collect();
-    assert_eq!(tags, [("x".to_owned(), 1), ("y".to_owned(), 1)]);
+    assert_eq!(tags, [("X".to_owned(), 1), ("y".to_owned(), 1)]);
 }
 
 #[test]
