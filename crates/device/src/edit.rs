@@ -51,10 +51,11 @@ pub enum Edit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
     },
-    /// Brings a deleted task back. `id` is the server's.
+    /// Brings a deleted task back. `id` is the server's, `task` what is shown until the server answers.
     Restore {
         uid: String,
         id: i64,
+        task: Members,
     },
     AddReminder {
         uid: String,
@@ -199,6 +200,21 @@ impl Edit {
     #[must_use]
     pub fn delete(uid: &str) -> Self {
         Self::Delete { uid: uid.to_owned(), scope: None }
+    }
+
+    /// Brings back a task of the trash, or any other that was deleted.
+    #[must_use]
+    pub fn restore(task: &Value) -> Self {
+        Self::Restore {
+            uid: task["uid"].as_str().unwrap_or_default().to_owned(),
+            id: task["id"].as_i64().unwrap_or_default(),
+            task: task.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the edit changes tasks that it does not name, such as those with a tag.
+    pub(crate) const fn is_wide(&self) -> bool {
+        matches!(self, Self::DeleteList { .. } | Self::ChangeTag { .. } | Self::DeleteTag { .. })
     }
 
     #[must_use]

@@ -5,6 +5,7 @@
 //! carries out the [`Effect`]s of [`Device::drain`], and updates what [`Device::changes`] names. Time and random bytes
 //! are arguments. `docs/client.md` has the whole picture.
 
+mod answer;
 mod conflict;
 mod device;
 mod edit;
@@ -26,7 +27,6 @@ mod tag;
 mod task;
 mod undo;
 mod view;
-mod zone_table;
 
 pub use device::{Changes, Device};
 pub use edit::{Beside, Edit, Members, Scope};

@@ -25,7 +25,7 @@ impl Device {
         let zone = line.time_zone.clone().unwrap_or_else(|| self.zone());
         let found = line.read(&zone, now)?;
         let day_reminder_time = self.account.day_reminder_time();
-        let user = Settings { time_zone: zone, day_reminder_time, ..Settings::defaults() };
+        let user = Settings { time_zone: zone, day_reminder_time };
         let planned = quick_add_body::plan(&found, &user, now)?;
         Ok(line.preview(&found, &planned))
     }

@@ -17,6 +17,8 @@ const PAGE_CHANGES_MAX: u32 = 500;
 /// First and longest wait after a failure, in milliseconds.
 const BACKOFF_MS_MIN: i64 = 500;
 const BACKOFF_MS_MAX: i64 = 60_000;
+/// Above this number, ids that this device gave are forgotten at start, when no edit waits that could use them.
+const ALIASES_MAX: usize = 1_000;
 /// How often the feed is read while there is no WebSocket, in seconds.
 const POLL_S: i64 = 30;
 
@@ -43,6 +45,8 @@ pub(crate) struct Sync {
     socket_wait: Option<Instant>,
     socket_failures: u32,
     next_poll: Option<Instant>,
+    /// What the shell was last asked to wake the device at.
+    woken: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +132,11 @@ impl Device {
             Part::Tags,
             Part::Reminders,
         ]);
+        if self.aliases.len() > ALIASES_MAX && self.outbox.is_empty() {
+            for local in std::mem::take(&mut self.aliases).into_keys() {
+                self.keep(Record::forget(Table::Alias, local.to_string()));
+            }
+        }
         let forwarded = std::mem::take(&mut self.forwarded);
         self.accept(forwarded, now);
     }
@@ -193,6 +202,8 @@ impl Device {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
+        self.sync.woken = None;
+        self.forget_tokens(now);
         if self.sync.next_poll.is_some_and(|at| at <= now) {
             self.sync.next_poll = None;
             self.sync.wants.insert(Part::Feed);
@@ -310,8 +321,17 @@ impl Device {
         if !self.is_leader || !self.sync.is_online || self.sync.is_paused {
             return;
         }
-        if let Some(wait) = self.sync.wait.filter(|wait| *wait > now) {
-            self.effects.push(Effect::Wake(wait));
+        self.send(now);
+        let waits = [self.sync.wait, self.sync.socket_wait, self.sync.next_poll];
+        let next = waits.into_iter().flatten().filter(|wait| *wait > now).min();
+        if next != self.sync.woken {
+            self.sync.woken = next;
+            self.effects.extend(next.map(Effect::Wake));
+        }
+    }
+
+    fn send(&mut self, now: Instant) {
+        if self.sync.wait.is_some_and(|wait| wait > now) {
             return;
         }
         self.sync.wait = None;
@@ -326,15 +346,13 @@ impl Device {
             let path = self.path_of(part);
             self.request(Flight::Part(part), "GET", path, None, Vec::new());
         }
-        let is_reading = self.sync.flight.values().any(|f| *f == Flight::Part(Part::Feed));
-        if self.sync.socket == Socket::Closed && !is_reading && self.sync.page.is_none() {
-            match self.sync.socket_wait.filter(|wait| *wait > now) {
-                Some(wait) => self.effects.push(Effect::Wake(wait)),
-                None => {
-                    self.sync.socket = Socket::Opening;
-                    self.effects.push(Effect::Connect { since: self.sync.cursor });
-                }
-            }
+        let is_feed = |flight: &Flight| *flight == Flight::Part(Part::Feed);
+        let is_reading = self.sync.flight.values().any(is_feed);
+        let is_caught_up = !is_reading && self.sync.page.is_none();
+        let may_connect = self.sync.socket_wait.is_none_or(|wait| wait <= now);
+        if self.sync.socket == Socket::Closed && is_caught_up && may_connect {
+            self.sync.socket = Socket::Opening;
+            self.effects.push(Effect::Connect { since: self.sync.cursor });
         }
     }
 
@@ -389,9 +407,9 @@ impl Device {
     pub(crate) fn learn_part(&mut self, part: Part, body: &Value, now: Instant) {
         match part {
             Part::Account => {
-                self.account = Account::of(body);
+                self.base_account = Account::of(body);
                 self.keep(Record::save(Table::Meta, "account", body.clone()));
-                self.changes.account = true;
+                self.show_places();
             }
             Part::Feed => self.learn_page(body, now),
             Part::Filters => {
@@ -449,7 +467,6 @@ impl Device {
         }
         if self.sync.socket != Socket::Open {
             self.sync.next_poll = add(now, POLL_S * 1_000);
-            self.effects.extend(self.sync.next_poll.map(Effect::Wake));
         }
         self.changes.connection = true;
     }
