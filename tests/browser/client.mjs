@@ -75,9 +75,14 @@ export class Client {
     await this.panel().waitFor({ state: "detached" });
   }
 
+  /** A line of the panel, with its value. */
+  value(name) {
+    return this.panel().getByRole("button", { name: `${name}:` });
+  }
+
   /** Clicks a line of the panel, which opens what changes it. */
   async part(name) {
-    await this.panel().getByRole("button", { name, exact: true }).click();
+    await this.value(name).click();
   }
 
   /** Picks an entry of the menu that is open. */

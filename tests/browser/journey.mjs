@@ -41,7 +41,7 @@ scenario("the journey", async (stage) => {
   await one.part("Reminder");
   await page.fill("[name=reminder_offset]", "1 hour before");
   await page.press("[name=reminder_offset]", "Enter");
-  await one.panel().getByRole("button", { name: "Reminder" }).getByText("1 hour before").waitFor();
+  await one.value("Reminder").getByText("1 hour before").waitFor();
   await api.has(STANDUP, (task) => task.reminder_offset === "PT1H");
 
   await one.part("Repeat");
@@ -55,9 +55,8 @@ scenario("the journey", async (stage) => {
   await page.fill("[name=tags]", "team");
   await page.press("[name=tags]", "Enter");
   await page.keyboard.press("Escape");
-  await one.part("Priority");
-  await one.choose("High");
-  await one.panel().getByRole("button", { name: "Priority" }).getByText("High").waitFor();
+  await page.selectOption(".panel [name=priority]", "high");
+  await one.row(STANDUP).getByText("High").waitFor();
 
   // The completed occurrence is followed by the next, a week later, with the same reminder.
   await one.panel().getByRole("checkbox", { name: `Complete “${STANDUP}”` }).click();

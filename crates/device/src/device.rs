@@ -219,6 +219,7 @@ impl Device {
                 ("account", Some(value)) => self.base_account = Account::of(value),
                 ("account", None) => self.base_account = Account::default(),
                 ("cursor", value) => {
+                    self.sync.is_read = value.is_some();
                     self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
                 }
                 _ => {}

@@ -30,7 +30,8 @@ impl Device {
         Ok(line.preview(&found, &planned))
     }
 
-    /// Creates the task of a line, with members that the place of the line gives, such as its list. Returns its uid.
+    /// Creates the task of a line, with members that the place of the line gives, such as its list, where the line says
+    /// nothing else. Returns its uid.
     ///
     /// # Errors
     /// All faults.
@@ -44,7 +45,7 @@ impl Device {
         let mut task = preview["task"].as_object().cloned().unwrap_or_default();
         task.remove("uid");
         task.retain(|_, value| !value.is_null());
-        task.extend(more.clone());
+        add_of_place(&mut task, more);
         let uid = self.random.name();
         let mut edits = vec![Edit::Create { uid: uid.clone(), id: 0, task }];
         for reminder in preview["further_reminders"].as_array().into_iter().flatten() {
@@ -54,5 +55,23 @@ impl Device {
         }
         self.edit(edits, now)?;
         Ok(uid)
+    }
+}
+
+/// Adds what the place of a line gives. A date of the line's own keeps its place's day away; tags are joined.
+fn add_of_place(task: &mut Members, more: &Members) {
+    let has_date = task.contains_key("due_date");
+    for (name, value) in more {
+        match (task.get_mut(name), value) {
+            (Some(Value::Array(own)), Value::Array(others)) => {
+                let new: Vec<_> = others.iter().filter(|other| !own.contains(other)).cloned().collect();
+                own.extend(new);
+            }
+            (Some(_), _) => {}
+            (None, _) if name == "due_day" && has_date => {}
+            (None, value) => {
+                task.insert(name.clone(), value.clone());
+            }
+        }
     }
 }

@@ -27,6 +27,8 @@ const POLL_S: i64 = 30;
 pub(crate) struct Sync {
     /// The revision up to which everything is known.
     pub(crate) cursor: i64,
+    /// Whether the feed was read before: an account without changes has 0 as its revision, too.
+    pub(crate) is_read: bool,
     pub(crate) is_online: bool,
     /// Waits for a new access token.
     pub(crate) is_paused: bool,
@@ -144,7 +146,7 @@ impl Device {
     /// Another tab leads.
     pub fn follow(&mut self) {
         self.is_leader = false;
-        self.sync = Sync { cursor: self.sync.cursor, ..Sync::default() };
+        self.sync = Sync { cursor: self.sync.cursor, is_read: self.sync.is_read, ..Sync::default() };
     }
 
     #[must_use]
@@ -156,6 +158,8 @@ impl Device {
     pub fn connection(&self) -> Connection {
         match self.sync.socket {
             _ if !self.sync.is_online => Connection::Offline,
+            // A browser that is in a network may still not reach the server.
+            Socket::Closed | Socket::Opening if self.sync.socket_failures > 1 => Connection::Offline,
             Socket::Open if self.sync.failures == 0 => Connection::Live,
             _ => Connection::Connecting,
         }
@@ -164,7 +168,7 @@ impl Device {
     /// Whether the first sync has ended, so that an empty view is empty.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.sync.cursor > 0 && self.sync.page.is_none()
+        self.sync.is_read && self.sync.page.is_none()
     }
 
     /// Fetches a part anew.
@@ -454,6 +458,10 @@ impl Device {
             return;
         }
         self.sync.page = None;
+        if !self.sync.is_read {
+            self.sync.is_read = true;
+            self.keep(Record::save(Table::Meta, "cursor", self.sync.cursor.into()));
+        }
         if let Some(seen) = self.sync.reset.take() {
             let is_lost = |task: &&Task| !seen.tasks.contains_key(&task.id);
             let lost: Vec<_> = self.base.values().filter(is_lost).map(|t| t.uid.clone()).collect();
