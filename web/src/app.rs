@@ -1,12 +1,13 @@
 //! The whole page: the door, or the tasks.
 
 use leptos::prelude::*;
-use rondo_device::NoticeKind;
+use rondo_device::{Edit, NoticeKind};
 
 use crate::command;
 use crate::dialog::Dialogs;
 use crate::icon::{Icon, icon};
 use crate::keys;
+use crate::platform::{self, keep, kept};
 use crate::popup::{self, Kind, Popups};
 use crate::route::{Place, Route};
 use crate::store::{now, store};
@@ -15,7 +16,7 @@ use crate::toast::Toasts;
 use crate::view::door::{Door, is_door};
 use crate::view::page::Page;
 use crate::view::panel::Panel;
-use crate::view::side::{Side, State};
+use crate::view::side::{Side, is_offline};
 
 #[component]
 pub fn App() -> impl IntoView {
@@ -108,6 +109,41 @@ fn PickedBar() -> impl IntoView {
     }
 }
 
+/// Offers the zone of this device, once for each that it comes to.
+fn zone_note() -> Option<AnyView> {
+    const KEY: &str = "rondo.zone";
+    let here = platform::time_zone();
+    let account = store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
+    if account == here || kept(KEY).as_ref() == Some(&here) {
+        return None;
+    }
+    let is_open = RwSignal::new(true);
+    let (used, declined) = (here.clone(), here);
+    let close = move |zone: &str| {
+        keep(KEY, Some(zone));
+        is_open.set(false);
+    };
+    let take = move |_| {
+        let members = command::members("time_zone", used.clone().into());
+        store().edit(vec![Edit::PatchAccount { members }]);
+        close(&used);
+    };
+    let decline = move |_| close(&declined);
+    let note = move || {
+        let (take, decline) = (take.clone(), decline.clone());
+        is_open.get().then(|| view! {
+            <div class="note">
+                <span>{with(Text::ZoneDiffers, &account)}</span>
+                <span class="buttons">
+                    <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
+                    <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
+                </span>
+            </div>
+        })
+    };
+    Some(note.into_any())
+}
+
 /// What the person has to be told, with a way to decide otherwise.
 #[component]
 fn Notices() -> impl IntoView {
@@ -115,8 +151,17 @@ fn Notices() -> impl IntoView {
         store().notices.track();
         store().read(|device| device.notices().into_iter().cloned().collect::<Vec<_>>())
     });
+    // The side says it too, but is not there on a small screen.
+    let offline = || {
+        is_offline().then(|| {
+            view! {
+                <p class="note"><span>{icon(Icon::Offline)}</span><span>{t(Text::Offline)}". "{t(Text::OfflineHint)}</span></p>
+            }
+        })
+    };
     view! {
-        <State/>
+        {offline}
+        {zone_note}
         <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>
             {
                 let (text, offer) = match notice.kind {

@@ -21,7 +21,6 @@ mod text;
 mod toast;
 mod view;
 
-use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 
 use crate::session::Session;
@@ -38,6 +37,9 @@ pub fn start() {
         sync::start(session.user);
     }
     keys::listen();
+    if platform::window().location().hash().is_ok_and(|hash| hash.ends_with("?add")) {
+        keys::focus_quick_add();
+    }
     leptos::mount::mount_to_body(app::App);
     if let Some(shell) = platform::document().get_element_by_id("shell") {
         shell.remove();

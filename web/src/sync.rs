@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
-use crate::net::{self, Reading as _};
+use crate::net;
 use crate::platform::{self, Channel, after, on_window};
 use crate::session::{self, Failure, Session};
 use crate::store::{now, seed, store};
@@ -228,6 +228,7 @@ async fn send(request: rondo_device::Request) {
 fn expired() {
     store().change(Device::offline);
     if Session::kept().is_none() {
+        store().is_expired.set(true);
         store().session.set(None);
     }
 }

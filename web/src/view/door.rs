@@ -115,6 +115,7 @@ fn enter(answer: &Value) {
 }
 
 fn sign_in() -> AnyView {
+    let is_expired = store().is_expired.get_untracked();
     let (email, password) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let form = Form::new();
     let act = move || {
@@ -126,7 +127,7 @@ fn sign_in() -> AnyView {
         {field(Text::Password, "password", "password", "current-password", password)}
     };
     view! {
-        <p class="hint">{t(Text::Tagline)}</p>
+        <p class="hint">{t(if is_expired { Text::SignedOutHint } else { Text::Tagline })}</p>
         {form.view(Text::SignIn, fields.into_any(), Text::SignIn, act)}
         <p class="links">
             <a href=Route::to(Place::Register).href()>{t(Text::Register)}</a>

@@ -183,7 +183,7 @@ fn link(
 
 /// How the connection is, and what waits to be sent.
 #[component]
-pub fn State() -> impl IntoView {
+fn State() -> impl IntoView {
     let store = store();
     let state = Memo::new(move |_| {
         store.connection.track();
@@ -207,6 +207,12 @@ pub fn State() -> impl IntoView {
             <span>{words}</span>
         </p>
     }
+}
+
+/// Whether nothing can be sent, watched.
+pub fn is_offline() -> bool {
+    store().connection.track();
+    store().read(connection_of) == Connection::Offline
 }
 
 /// A tab that follows another has no connection of its own.
