@@ -71,7 +71,7 @@ export class Api {
   /** Creates many tasks. */
   async fill(tasks) {
     for (let at = 0; at < tasks.length; at += BATCH_MAX) {
-      const operations = tasks.slice(at, at + BATCH_MAX).map((task) => ({ method: "create", body: task }));
+      const operations = tasks.slice(at, at + BATCH_MAX).map((task) => ({ op: "create", task }));
       await this.post("/api/tasks/batch", { operations });
     }
   }

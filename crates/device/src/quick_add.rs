@@ -17,6 +17,11 @@ impl Device {
     /// # Errors
     /// All faults.
     pub fn preview(&self, line: &Members, now: Instant) -> Result<Value, Vec<Fault>> {
+        if let Some(name) = self.missing_own_zone() {
+            let detail = format!("the time zone {name} is still to be loaded");
+            let (pointer, code) = ("/time_zone".to_owned(), "not_found".to_owned());
+            return Err(vec![Fault { pointer, code, detail }]);
+        }
         self.read_line(line, now).map_err(|errors| errors.into_iter().map(Fault::from).collect())
     }
 
