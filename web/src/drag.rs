@@ -3,12 +3,12 @@
 
 use std::cell::RefCell;
 
-use leptos::prelude::*;
 use rondo_device::{Beside, Edit};
 use rondo_domain::jiff::civil::Date;
 use web_sys::DragEvent;
 use web_sys::wasm_bindgen::JsCast;
 
+use crate::dom::*;
 use crate::command;
 use crate::store::store;
 

@@ -1,7 +1,5 @@
 //! Pickers of moments: in words, by a quick choice, by a calendar that keys move in, with a time or without.
 
-use leptos::html::Div;
-use leptos::prelude::*;
 use rondo_device::Edit;
 use rondo_domain::due::Due;
 use rondo_domain::instant;
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 
+use crate::dom::*;
 use crate::command;
 use crate::format;
 use crate::icon::{Icon, icon, turning};
@@ -30,7 +29,7 @@ const OFFSETS: [(&str, Text); 6] = [
     ("P7D", Text::WeekBefore),
 ];
 
-pub fn due(uids: Vec<String>) -> AnyView {
+pub fn due(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?)?.due);
     let keep_time = uids.clone();
     picker(current, move |picked| match picked {
@@ -40,7 +39,7 @@ pub fn due(uids: Vec<String>) -> AnyView {
     })
 }
 
-pub fn start(uid: String) -> AnyView {
+pub fn start(uid: String) -> View {
     let current = store().read(|device| device.task(&uid)?.start);
     let uids = vec![uid];
     picker(current, move |picked| {
@@ -76,7 +75,7 @@ enum Picked {
     None,
 }
 
-fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -> AnyView {
+fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -> View {
     let zone = store().read(rondo_device::Device::zone);
     let today = command::today();
     let day = current.map(|due| format::day_of(due, &zone));
@@ -129,11 +128,10 @@ fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -
             })}
         </div>
     }
-    .into_any()
 }
 
 /// A field for a date in words, by the quick-add grammar.
-fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) -> AnyView {
+fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) -> View {
     let fault = RwSignal::new(false);
     let text = RwSignal::new(String::new());
     let submit = move |event: web_sys::SubmitEvent| {
@@ -148,10 +146,9 @@ fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) ->
             <input class="input" name="due_date" data-first="" autocomplete="off" aria-label=t(Text::InWords)
                 placeholder=t(Text::InWords) aria-invalid=move || fault.get().then_some("true")
                 on:input=move |event| { fault.set(false); text.set(event_target_value(&event)) }/>
-            <Show when=move || fault.get()><p class="error" role="alert">{t(Text::NotUnderstood)}</p></Show>
+            {show(move || fault.get(), move || view! { <p class="error" role="alert">{t(Text::NotUnderstood)}</p> })}
         </form>
     }
-    .into_any()
 }
 
 /// The moment that words stand for.
@@ -173,8 +170,8 @@ fn calendar(
     chosen: Option<Date>,
     today: Date,
     pick: impl Fn(Date) + Send + Sync + 'static,
-) -> AnyView {
-    let element = NodeRef::<Div>::new();
+) -> View {
+    let element = NodeRef::new();
     let pick = std::sync::Arc::new(pick);
     let month = move || format::date(shown.get(), "month");
     let turn = move |months: i32| {
@@ -247,7 +244,6 @@ fn calendar(
             {weeks}
         </div>
     }
-    .into_any()
 }
 
 /// The days of a day's week. `first` is its first day, 1 for Monday to 7 for Sunday.
@@ -271,8 +267,8 @@ pub fn weeks_of(day: Date, first: u8) -> Vec<Vec<Date>> {
 }
 
 /// When a task reminds: offsets before it is due, or a moment. Its other reminders stand below.
-pub fn reminder(uid: String) -> AnyView {
-    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return ().into_any() };
+pub fn reminder(uid: String) -> View {
+    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return View::empty() };
     let has_due = row.due.is_some();
     let offsets = OFFSETS.into_iter().filter(|_| has_due).map(|(offset, text)| {
         let (uid, is_on) = (uid.clone(), row.reminder_offset.as_deref() == Some(offset));
@@ -321,14 +317,13 @@ pub fn reminder(uid: String) -> AnyView {
                     aria-label=t(Text::ReminderInWords) placeholder=t(Text::ReminderInWords)
                     aria-invalid=move || fault.get().then_some("true")
                     on:input=move |event| { fault.set(false); text.set(event_target_value(&event)) }/>
-                <Show when=move || fault.get()><p class="error" role="alert">{t(Text::NotUnderstood)}</p></Show>
+                {show(move || fault.get(), move || view! { <p class="error" role="alert">{t(Text::NotUnderstood)}</p> })}
                 {(!has_due).then(|| view! { <p class="hint">{t(Text::NeedsDue)}</p> })}
             </form>
             <div role="menu" aria-label=t(Text::Reminder)>{offsets.collect::<Vec<_>>()}</div>
             {others.collect::<Vec<_>>()}
         </div>
     }
-    .into_any()
 }
 
 /// A reminder in words, such as `30 min before` or `tomorrow 9am`, as a member of the API.
