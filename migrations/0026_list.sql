@@ -46,6 +46,9 @@ ALTER TABLE tasks ADD COLUMN start_day date;
 -- The start that the clock has yet to tell; null if there is none. task_represent maintains it.
 ALTER TABLE tasks ADD COLUMN starts_at timestamptz;
 CREATE INDEX tasks_to_start ON tasks (starts_at) WHERE starts_at IS NOT NULL;
+-- The updated_at that the clock gave the task when it told its start, and when somebody had last changed it by then.
+ALTER TABLE tasks ADD COLUMN clocked_at timestamptz;
+ALTER TABLE tasks ADD COLUMN edited_at timestamptz;
 -- The version of the time zone data by which the instants were derived; null: that of release 0.1.0.
 ALTER TABLE tasks ADD COLUMN zone_data text;
 -- Whether the slots of a series are days.
@@ -62,7 +65,8 @@ ALTER TABLE tasks ADD COLUMN is_blocked boolean NOT NULL DEFAULT false;
 -- A user's tasks are ordered by it. No two of a user's are equal, so a task keeps it when it changes its list.
 ALTER TABLE tasks ADD COLUMN position text COLLATE "C";
 
--- A new row has its position from its id.
+-- A new row has its position from its id. The JSON is put together by concat, because Postgres looks up each operator
+-- of an expression in each transaction. The text is never null, so what may be missing has to be null in JSON here.
 CREATE OR REPLACE FUNCTION task_represent() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -72,27 +76,29 @@ BEGIN
     ELSIF TG_OP = 'INSERT' OR NEW.start_at IS DISTINCT FROM OLD.start_at OR OLD.status = 'completed' THEN
         NEW.starts_at := CASE WHEN NEW.start_at > clock_timestamp() THEN NEW.start_at END;
     END IF;
-    NEW.representation := '{"id":' || NEW.id || ',"user_id":' || NEW.user_id || ',"uid":' || to_json(NEW.uid)
-        || ',"title":' || to_json(NEW.title)
-        || ',"description":' || coalesce(to_json(NEW.description)::text, 'null')
-        || ',"status":"' || NEW.status || '","priority":' || coalesce('"' || NEW.priority || '"', 'null')
-        || ',"tags":' || to_json(NEW.tags) || ',"list_id":' || coalesce(NEW.list_id::text, 'null')
-        || ',"position":"' || NEW.position || '"'
-        || ',"subtask_of":' || coalesce(NEW.subtask_of::text, 'null')
-        || ',"subtasks":{"total":' || NEW.subtasks_total || ',"completed":' || NEW.subtasks_completed || '}'
-        || ',"blocked_by":[' || array_to_string(NEW.blocked_by, ',') || ']'
-        || ',"estimate":' || coalesce(NEW.estimate::text, 'null')
-        || ',"due_date":' || coalesce('"' || public.instant(CASE WHEN NEW.due_day IS NULL THEN NEW.due_at END) || '"', 'null')
-        || ',"due_day":' || coalesce('"' || to_char(NEW.due_day, 'YYYY-MM-DD') || '"', 'null')
-        || ',"start_date":' || coalesce('"' || public.instant(CASE WHEN NEW.start_day IS NULL THEN NEW.start_at END) || '"', 'null')
-        || ',"start_day":' || coalesce('"' || to_char(NEW.start_day, 'YYYY-MM-DD') || '"', 'null')
-        || ',"time_zone":' || to_json(NEW.time_zone)
-        || ',"reminder_offset":' || coalesce(to_json(NEW.reminder_offset)::text, 'null')
-        || ',"recurrence_rule":' || coalesce(NEW.recurrence_rule::text, 'null')
-        || ',"parent_task_id":' || coalesce(NEW.parent_task_id::text, 'null')
-        || ',"created_at":"' || public.instant(NEW.created_at) || '","updated_at":"' || public.instant(NEW.updated_at)
-        || '","completed_at":' || coalesce('"' || public.instant(NEW.completed_at) || '"', 'null')
-        || ',"revision":' || NEW.revision || '}';
+    NEW.representation := concat('{"id":', NEW.id, ',"user_id":', NEW.user_id, ',"uid":', to_json(NEW.uid),
+        ',"title":', to_json(NEW.title),
+        ',"description":', coalesce(to_json(NEW.description)::text, 'null'),
+        ',"status":"', NEW.status, '","priority":', coalesce(to_json(NEW.priority)::text, 'null'),
+        ',"tags":', to_json(NEW.tags), ',"list_id":', coalesce(NEW.list_id::text, 'null'),
+        ',"position":"', NEW.position,
+        '","subtask_of":', coalesce(NEW.subtask_of::text, 'null'),
+        ',"subtasks":{"total":', NEW.subtasks_total, ',"completed":', NEW.subtasks_completed,
+        '},"blocked_by":[', array_to_string(NEW.blocked_by, ','), ']',
+        ',"estimate":', coalesce(NEW.estimate::text, 'null'),
+        ',"due_date":',
+        coalesce('"' || public.instant(CASE WHEN NEW.due_day IS NULL THEN NEW.due_at END) || '"', 'null'),
+        ',"due_day":', coalesce(to_json(NEW.due_day)::text, 'null'),
+        ',"start_date":',
+        coalesce('"' || public.instant(CASE WHEN NEW.start_day IS NULL THEN NEW.start_at END) || '"', 'null'),
+        ',"start_day":', coalesce(to_json(NEW.start_day)::text, 'null'),
+        ',"time_zone":', to_json(NEW.time_zone),
+        ',"reminder_offset":', coalesce(to_json(NEW.reminder_offset)::text, 'null'),
+        ',"recurrence_rule":', coalesce(NEW.recurrence_rule::text, 'null'),
+        ',"parent_task_id":', coalesce(NEW.parent_task_id::text, 'null'),
+        ',"created_at":"', public.instant(NEW.created_at), '","updated_at":"', public.instant(NEW.updated_at),
+        '","completed_at":', coalesce('"' || public.instant(NEW.completed_at) || '"', 'null'),
+        ',"revision":', NEW.revision, '}');
     RETURN NEW;
 END $$;
 
@@ -125,7 +131,8 @@ BEGIN
 END $$;
 
 -- Whether a task passes a list's filters; a null filter passes all. `phrase` is folded like search_text; tags
--- are keys; the list 0 is the inbox; `deferred` is true (with deferred tasks), false or only. Postgres inlines the function into the statements that use it.
+-- are keys; the list 0 is the inbox; `deferred` is true (with deferred tasks), false or only. Postgres inlines the
+-- function into the statements that use it.
 CREATE FUNCTION task_matches(t tasks, phrase text, states text[], priorities text[], any_tags text[],
                              all_tags text[], due_from text, due_to text, has_due boolean,
                              parent bigint, changed_since text, list bigint, child_of bigint, blocked boolean,
@@ -243,8 +250,9 @@ BEGIN
 END $$;
 
 -- Deletes a list; `p_expected` null accepts any revision. `p_tasks`: inbox moves its tasks there; delete
--- deletes them too, with what is beneath them, and ends the series of its pending occurrences. Each of its tasks takes a revision, in the
--- order of their last changes, then the list. Outcomes: deleted; stale, not_found (nothing done); no_user.
+-- deletes them too, with what is beneath them, and ends the series of its pending occurrences. Each of its tasks takes
+-- a revision, in the order of their last changes, then the list. Outcomes: deleted; stale, not_found (nothing done);
+-- no_user.
 CREATE FUNCTION list_delete(p_user bigint, p_id bigint, p_expected bigint, p_tasks text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -2,11 +2,12 @@
 
 SET LOCAL ROLE rondo_owner;
 
--- Puts a task into a list (null: the inbox), at a position that its caller calculated from the neighbour's, if that still has
--- `p_neighbour_position`. Outcomes: moved; unchanged; stale, not_found, unknown_list (nothing done); replayed,
--- key_reused; no_user.
-CREATE FUNCTION task_move(p_user bigint, p_id bigint, p_expected bigint, p_list bigint, p_position text, p_neighbour bigint,
-                          p_neighbour_position text, p_request text, p_key text, p_hash text, p_trace text)
+-- Puts a task into a list (null: the inbox), at a position that its caller calculated from the neighbour's, if that
+-- still has `p_neighbour_position`. Outcomes: moved; unchanged; stale, not_found, unknown_list (nothing done);
+-- replayed, key_reused; no_user.
+CREATE FUNCTION task_move(p_user bigint, p_id bigint, p_expected bigint, p_list bigint, p_position text,
+                          p_neighbour bigint, p_neighbour_position text, p_request text, p_key text, p_hash text,
+                          p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -15,7 +16,6 @@ DECLARE
     at timestamptz;
     before tasks;
     moved tasks;
-    body text;
     outcome text := 'moved';
 BEGIN
     begun := write_begin(p_user, 1, p_request, p_key, p_hash);
@@ -51,14 +51,12 @@ BEGIN
         UPDATE tasks SET list_id = p_list, position = p_position, updated_at = at, revision = begun.revision
         WHERE id = p_id RETURNING * INTO moved;
         PERFORM undo_keep(before, moved, false);
-        body := moved.representation;
-        PERFORM emit('task.updated', p_user, p_id, begun.revision, at, '', body, p_trace);
+        PERFORM emit('task.updated', p_user, p_id, begun.revision, at, '', moved.representation, p_trace);
     END IF;
-    body := moved.representation;
     IF p_key IS NOT NULL THEN
-        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, body, at);
+        PERFORM keep_answer(p_user, p_request, p_key, p_hash, 200, moved.representation, at);
     END IF;
-    RETURN QUERY SELECT outcome, moved.revision, body;
+    RETURN QUERY SELECT outcome, moved.revision, moved.representation;
 END $$;
 
 -- Puts a list at a position that its caller calculated from the neighbour's, if that still has
@@ -88,7 +86,8 @@ BEGIN
         outcome := 'stale';
     ELSIF EXISTS (SELECT FROM lists x WHERE x.user_id = p_user AND x.position = p_position AND x.id <> p_id)
           OR (p_neighbour IS NOT NULL AND NOT EXISTS (
-              SELECT FROM lists x WHERE x.id = p_neighbour AND x.user_id = p_user AND x.position = p_neighbour_position)) THEN
+              SELECT FROM lists x
+              WHERE x.id = p_neighbour AND x.user_id = p_user AND x.position = p_neighbour_position)) THEN
         outcome := 'stale';
     ELSIF moved.position = p_position THEN
         outcome := 'unchanged';
@@ -96,7 +95,7 @@ BEGIN
     IF outcome <> 'moved' THEN
         PERFORM revision_take(p_user, -1);
     END IF;
-    IF outcome IN ('not_found', 'stale', 'unknown_list') THEN
+    IF outcome IN ('not_found', 'stale') THEN
         RETURN QUERY SELECT outcome, 0::bigint, NULL::text;
         RETURN;
     END IF;

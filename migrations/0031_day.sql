@@ -7,8 +7,14 @@ ALTER TABLE users ADD COLUMN day_reminder_time time NOT NULL DEFAULT '09:00';
 ALTER TABLE users ADD COLUMN day_reminders_differ boolean NOT NULL DEFAULT false;
 CREATE INDEX users_with_other_day_reminders ON users (id) WHERE day_reminders_differ;
 
+-- When somebody last changed a task. The clock that has told its start is nobody.
+CREATE FUNCTION task_edited_at(t tasks) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN (t).updated_at = (t).clocked_at THEN (t).edited_at ELSE (t).updated_at END;
+
 -- Tells once that a task is no longer deferred. Nobody has edited it: a successor that has started can still be
--- withdrawn. Outcomes: started; stale (another clock was first, or the task starts at another time now).
+-- withdrawn, and changes before the start can be undone. Outcomes: started; stale (another clock was first, or the task
+-- starts at another time now).
 CREATE FUNCTION task_start(p_user bigint, p_id bigint, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -26,13 +32,16 @@ BEGIN
         RETURN QUERY SELECT 'stale';
         RETURN;
     END IF;
-    UPDATE tasks SET starts_at = NULL, updated_at = at, revision = taken WHERE id = p_id RETURNING * INTO started;
+    UPDATE tasks SET starts_at = NULL, clocked_at = at, edited_at = task_edited_at(before), updated_at = at,
+                     revision = taken
+    WHERE id = p_id RETURNING * INTO started;
     UPDATE occurrences SET created_revision = taken WHERE task_id = p_id AND created_revision = before.revision;
     PERFORM emit('task.started', p_user, p_id, taken, at, '', started.representation, p_trace);
     RETURN QUERY SELECT 'started';
 END $$;
 
--- The rules of all time zones in each version of the data that this database has been used with, in the format of RFC 9636.
+-- The rules of all time zones in each version of the data that this database has been used with, in the format of RFC
+-- 9636.
 CREATE TABLE zone_rules (
     version text NOT NULL,
     zone text NOT NULL,
@@ -49,9 +58,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Stores instants of a task and its reminders that were derived anew, by newer time zone data or by another time of
--- day, if the task still has the revision that they were derived from. `p_moments`: due_at, start_at, remind_at, further
--- and zone_data, as in `p_task`. Nobody has edited the task: a successor can still be withdrawn. Outcomes: moved (an
--- instant of the task differs: it takes a revision); aligned (at most its reminders differ); stale (nothing done).
+-- day, if the task still has the revision that they were derived from. `p_moments`: due_at, start_at, remind_at,
+-- further and zone_data, as in `p_task`. Nobody has edited the task: a successor can still be withdrawn. Outcomes:
+-- moved (an instant of the task differs: it takes a revision); aligned (at most its reminders differ); stale (nothing
+-- done).
 CREATE FUNCTION task_derive(p_user bigint, p_id bigint, p_expected bigint, p_moments jsonb, p_trace text)
 RETURNS TABLE (outcome text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

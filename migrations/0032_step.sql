@@ -7,8 +7,8 @@ SET LOCAL ROLE rondo_owner;
 
 CREATE INDEX tasks_by_subtask_of ON tasks (user_id, subtask_of, position) WHERE subtask_of IS NOT NULL;
 
--- The tasks beneath a task, on all levels, the first of which is 1. OFFSET makes the planner look up the subtasks of each
--- task.
+-- The tasks beneath a task, on all levels, the first of which is 1. OFFSET makes the planner look up the subtasks of
+-- each task.
 CREATE FUNCTION steps_beneath(owner bigint, above bigint) RETURNS TABLE (id bigint, level bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20 AS $$
     WITH RECURSIVE beneath AS (
@@ -100,8 +100,8 @@ BEGIN
     END IF;
 END $$;
 
--- Completes all open tasks beneath a task, the lowest first. Each takes a revision. The task itself is the caller's, who
--- also gives the change its name (undo_name).
+-- Completes all open tasks beneath a task, the lowest first. Each takes a revision. The task itself is the caller's,
+-- who also gives the change its name (undo_name).
 CREATE FUNCTION steps_complete(p_user bigint, p_task bigint, at timestamptz, trace text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -133,8 +133,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- Puts all tasks beneath a task into the trash, the lowest first, and ends the series of those that are open. Each takes a
--- revision. The task itself is the caller's, who also gives the change its name (undo_name) if it `can_be_undone`.
+-- Puts all tasks beneath a task into the trash, the lowest first, and ends the series of those that are open. Each
+-- takes a revision. The task itself is the caller's, who also gives the change its name (undo_name) if it
+-- `can_be_undone`.
 CREATE FUNCTION steps_discard(p_user bigint, p_task bigint, can_be_undone boolean, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -154,8 +155,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Withdraws all tasks beneath an occurrence that is withdrawn, the lowest first. Each takes a revision. With `change`, what
--- they were is kept, to be put back.
+-- Withdraws all tasks beneath an occurrence that is withdrawn, the lowest first. Each takes a revision. With `change`,
+-- what they were is kept, to be put back.
 CREATE FUNCTION steps_withdraw(p_user bigint, p_task bigint, change bigint, at timestamptz, trace text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -180,7 +181,7 @@ CREATE FUNCTION steps_are_touched(p_user bigint, occurrence tasks) RETURNS boole
 LANGUAGE sql STABLE
 RETURN (occurrence).subtasks_total > 0
     AND EXISTS (SELECT FROM steps_beneath(p_user, (occurrence).id) s JOIN tasks t ON t.id = s.id
-                WHERE t.created_at <> (occurrence).created_at OR t.updated_at <> t.created_at);
+                WHERE t.created_at <> (occurrence).created_at OR task_edited_at(t) <> t.created_at);
 
 -- The tasks beneath a task that its next occurrence gets anew, as rows with their search keys, those above before
 -- those beneath. Of a subtask that is itself an occurrence, only the latest counts.

@@ -13,8 +13,8 @@ CREATE FUNCTION blockers_given(p_task jsonb) RETURNS bigint[]
 LANGUAGE sql IMMUTABLE
 RETURN ARRAY(SELECT x.id::bigint FROM jsonb_array_elements_text(p_task -> 'blocked_by') AS x (id));
 
--- Why a task cannot be blocked by those that `p_task` names: unknown_blocker, circular_blocker; null if it can. `p_id` is
--- null for a new task.
+-- Why a task cannot be blocked by those that `p_task` names: unknown_blocker, circular_blocker; null if it can. `p_id`
+-- is null for a new task.
 CREATE FUNCTION blocker_fault(p_user bigint, p_id bigint, p_task jsonb) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -87,7 +87,8 @@ BEGIN
     FROM tasks_blocked_by(p_user, p_blocker) x WHERE t.id = x.id AND NOT t.is_blocked;
 END $$;
 
--- After a removed task is back: it blocks those of `p_blocks` again, which take a revision, unless they block it by now.
+-- After a removed task is back: it blocks those of `p_blocks` again, which take a revision, unless they block it by
+-- now.
 CREATE FUNCTION blocker_revived(p_user bigint, p_blocker bigint, p_blocks jsonb, at timestamptz, trace text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

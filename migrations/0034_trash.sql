@@ -32,9 +32,9 @@ CREATE TABLE trash (
 CREATE UNIQUE INDEX trash_by_revision ON trash (user_id, revision);
 CREATE INDEX trash_by_time ON trash (deleted_at);
 
--- Puts a task into the trash and removes it. `p_scope` (this, future, all) applies to a pending occurrence: with `this` the
--- series continues, otherwise it ends. `p_steps` are the tasks that were beneath it, as steps_kept gives them, if the series
--- continues. The caller has taken the revision.
+-- Puts a task into the trash and removes it. `p_scope` (this, future, all) applies to a pending occurrence: with `this`
+-- the series continues, otherwise it ends. `p_steps` are the tasks that were beneath it, as steps_kept gives them, if
+-- the series continues. The caller has taken the revision.
 CREATE FUNCTION task_discard(t tasks, p_scope text, p_steps jsonb, taken bigint, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -81,9 +81,10 @@ END $$;
 
 -- Puts a removed task back, as it was by its snapshot, with a new revision. `p_removed` is the revision and
 -- `p_times` are the times of the change that removed it. The caller has made sure that its uid is free. If its
--- list is gone, it is in the inbox; if the task that it is a subtask of is gone, it is a task by itself. It blocks what it
--- blocked, and is blocked by what is still there. A reminder that was armed is armed again, unless its moment is past. Its
--- series goes on, if it ended with the task. Its occurrence keeps the successor that it has got in the meantime.
+-- list is gone, it is in the inbox; if the task that it is a subtask of is gone, it is a task by itself. It blocks what
+-- it blocked, and is blocked by what is still there. A reminder that was armed is armed again, unless its moment is
+-- past. Its series goes on, if it ended with the task. Its occurrence keeps the successor that it has got in the
+-- meantime.
 CREATE FUNCTION task_revive(p_user bigint, p_snapshot jsonb, p_removed bigint, p_times timestamptz[], taken bigint,
                             at timestamptz, trace text)
 RETURNS tasks
@@ -128,7 +129,8 @@ BEGIN
     RETURN t;
 END $$;
 
--- Restores what was deleted along with a task, from the highest level down. A task whose uid is taken stays in the trash.
+-- Restores what was deleted along with a task, from the highest level down. A task whose uid is taken stays in the
+-- trash.
 CREATE FUNCTION steps_restore(p_user bigint, p_task bigint, p_deleted timestamptz, first bigint, at timestamptz, trace text)
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -151,8 +153,9 @@ BEGIN
     PERFORM steps_count(p_user, p_task, at, trace);
 END $$;
 
--- Restores a task from the trash, with all that was deleted along with it; a task that is not deleted stays as it is. Outcomes: restored; unchanged;
--- not_found; uid_taken by another task, which `answer` then is; replayed, key_reused; no_user.
+-- Restores a task from the trash, with all that was deleted along with it; a task that is not deleted stays as it is.
+-- Outcomes: restored; unchanged; not_found; uid_taken by another task, which `answer` then is; replayed, key_reused;
+-- no_user.
 CREATE FUNCTION task_restore(p_user bigint, p_id bigint, p_request text, p_key text, p_hash text, p_trace text)
 RETURNS TABLE (outcome text, revision bigint, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -11,9 +11,9 @@ CREATE TABLE undo_steps (
     -- Of the step.
     revision bigint NOT NULL,
     task_id bigint NOT NULL,
-    -- The task before the step, by task_snapshot. Null if there was none, or if the step put it into the trash, which then
-    -- has it. Also: `series`, the row of its series if the step may change it; `successor`, the id of the occurrence that
-    -- follows it, if the step starts another series; `skipped`, the skipped slots that go with its own.
+    -- The task before the step, by task_snapshot. Null if there was none, or if the step put it into the trash, which
+    -- then has it. Also: `series`, the row of its series if the step may change it; `successor`, the id of the
+    -- occurrence that follows it, if the step starts another series; `skipped`, the skipped slots that go with its own.
     before jsonb,
     -- Whether the step removed the task.
     removed boolean NOT NULL,
@@ -26,8 +26,8 @@ CREATE TABLE undo_steps (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX undo_steps_by_time ON undo_steps (changed_at);
 
--- Keeps what a task was before a change, right after its row was updated. `may_change_series`: whether the change may start,
--- leave or rewrite a series.
+-- Keeps what a task was before a change, right after its row was updated. `may_change_series`: whether the change may
+-- start, leave or rewrite a series.
 CREATE FUNCTION undo_keep(before tasks, after tasks, may_change_series boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -52,22 +52,24 @@ END $$;
 
 -- Names a change by the revision of its last step. Its first steps were kept before that was known.
 CREATE FUNCTION undo_name(p_user bigint, taken bigint) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE undo_steps u SET change = taken WHERE u.user_id = p_user AND u.change = 0
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE undo_steps u SET change = taken WHERE u.user_id = p_user AND u.change = 0;
+END $$;
 
 -- Gives the steps of a change the revisions that their tasks have at its end: what follows from one step can change the
 -- task of another one again.
 CREATE FUNCTION undo_catch_up(p_user bigint, p_change bigint, at timestamptz) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE undo_steps u SET revision = x.revision
     FROM tasks x
     WHERE u.user_id = p_user AND u.change = p_change AND NOT u.removed AND x.id = u.task_id
-      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision
-$$;
+      AND x.user_id = p_user AND x.updated_at = at AND x.revision <> u.revision;
+END $$;
 
--- Keeps that a change puts back a task that had been removed, right before it does. `is_withdrawn`: whether the task had
--- been withdrawn.
+-- Keeps that a change puts back a task that had been removed, right before it does. `is_withdrawn`: whether the task
+-- had been withdrawn.
 CREATE FUNCTION undo_keep_revived(p_user bigint, p_task bigint, first bigint, taken bigint, is_withdrawn boolean,
                                   at timestamptz)
 RETURNS void

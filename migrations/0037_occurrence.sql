@@ -1,5 +1,5 @@
--- Series and their occurrences, with the members that this release adds. What 0016_series.sql and 0018_occurrence.sql say
--- applies here, too.
+-- Series and their occurrences, with the members that this release adds. What 0016_series.sql and 0018_occurrence.sql
+-- say applies here, too.
 
 SET LOCAL ROLE rondo_owner;
 
@@ -76,12 +76,13 @@ BEGIN
 END $$;
 
 -- Creates the successor of a completed occurrence, or of a pending one that was deleted alone, as a pending
--- task, with what was beneath the predecessor. `p_next`: the successor and, if all past slots are caught up, those after
--- it, as objects of slot, due_at, due_day, start_at, start_day (release 0.1.0: due in place of the four), remind_at,
--- zone_data, steps (as steps_renew takes them, with the revisions that they were planned for), levels_max and
--- subtasks_max; each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the series that the slots
--- were calculated for. Outcomes: created; exists (another delivery came first, or the series has ended); stale (the
--- predecessor is no longer completed or is in another series, what is beneath it has changed, or the slot is taken).
+-- task, with what was beneath the predecessor. `p_next`: the successor and, if all past slots are caught up, those
+-- after it, as objects of slot, due_at, due_day, start_at, start_day (release 0.1.0: due in place of the four),
+-- remind_at, zone_data, steps (as steps_renew takes them, with the revisions that they were planned for), levels_max
+-- and subtasks_max; each is the predecessor of the next. `p_skipped`: skipped slots. `p_series`: the series that the
+-- slots were calculated for. Outcomes: created; exists (another delivery came first, or the series has ended); stale
+-- (the predecessor is no longer completed or is in another series, what is beneath it has changed, or the slot is
+-- taken).
 CREATE OR REPLACE FUNCTION occurrence_create(p_user bigint, p_predecessor bigint, p_series bigint, p_next jsonb,
                                   p_skipped jsonb, p_trace text)
 RETURNS TABLE (outcome text, made bigint)

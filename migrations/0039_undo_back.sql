@@ -23,8 +23,8 @@ CREATE TYPE undo_goal AS (
     present tasks
 );
 
--- What undoing some changes means for each task, in the order in which it is done. `p_parts` are objects of change, and of task
--- for the creation of one.
+-- What undoing some changes means for each task, in the order in which it is done. `p_parts` are objects of change, and
+-- of task for the creation of one.
 CREATE FUNCTION undo_goals(p_user bigint, p_parts jsonb) RETURNS undo_goal[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -90,7 +90,8 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     present tasks := goal.present;
 BEGIN
-    IF goal.is_lost OR (present.id IS NULL) <> goal.removed OR present.revision <> goal.revision THEN
+    IF goal.is_lost OR (present.id IS NULL) <> goal.removed
+       OR (present.revision <> goal.revision AND task_edited_at(present) <> goal.times[cardinality(goal.times)]) THEN
         RETURN true;
     ELSIF goal.before IS NULL THEN
         RETURN false;
@@ -109,6 +110,7 @@ BEGIN
             AND EXISTS (SELECT FROM tasks t
                         WHERE t.user_id = p_user AND t.series_id = (goal.before ->> 'series_id')::bigint
                           AND t.revision > goal.revision AND t.id <> ALL (p_tasks)
+                          AND task_edited_at(t) > goal.times[cardinality(goal.times)]
                           AND t.created_at <= goal.times[1]));
 END $$;
 
@@ -189,8 +191,8 @@ BEGIN
     END IF;
 END $$;
 
--- Puts a changed task back as it was. It stays where it is if it would be beneath itself, and blocked as it is if it would
--- block itself.
+-- Puts a changed task back as it was. It stays where it is if it would be beneath itself, and blocked as it is if it
+-- would block itself.
 CREATE FUNCTION task_put_back(goal undo_goal, taken bigint, at timestamptz, trace text) RETURNS tasks
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -243,9 +245,9 @@ BEGIN
     PERFORM task_remove(t, taken, at, ',"reason":"withdrawn"', trace);
 END $$;
 
--- After tasks were put back: what follows from them for others. A task that is completed again no longer blocks, one that
--- is open again does. The tasks that they are or were subtasks of are counted again; one of these that was put back itself
--- takes another revision, which is then that of its step.
+-- After tasks were put back: what follows from them for others. A task that is completed again no longer blocks, one
+-- that is open again does. The tasks that they are or were subtasks of are counted again; one of these that was put
+-- back itself takes another revision, which is then that of its step.
 CREATE FUNCTION undo_settle(p_user bigint, goals undo_goal[], change bigint, at timestamptz, trace text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -272,10 +274,10 @@ BEGIN
 END $$;
 
 -- Puts tasks back as they were before some changes, all of them or none. `p_parts` are those of a token, as for
--- undo_goals; `p_minutes` is for how long a change can be undone. Each task takes a revision. The undoing is a change too, which
--- `change` names, null if there was nothing to do. Outcomes: undone, `answer` has the results; changed_since, `answer`
--- has the ids of tasks that others have changed; uid_taken by another task, which `answer` is; undo_expired;
--- replayed, key_reused; no_user.
+-- undo_goals; `p_minutes` is for how long a change can be undone. Each task takes a revision. The undoing is a change
+-- too, which `change` names, null if there was nothing to do. Outcomes: undone, `answer` has the results;
+-- changed_since, `answer` has the ids of tasks that others have changed; uid_taken by another task, which `answer` is;
+-- undo_expired; replayed, key_reused; no_user.
 CREATE FUNCTION changes_undo(p_user bigint, p_parts jsonb, p_minutes bigint, p_request text, p_key text, p_hash text,
                              p_trace text)
 RETURNS TABLE (outcome text, change bigint, answer text)

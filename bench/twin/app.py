@@ -3,7 +3,8 @@
 `GET /api/tasks` (latest created first, a keyset cursor in `Link`) and `POST /api/tasks`, each for the
 user of the token. A change is what the product makes of it: the user's next revision, the task, and
 its event in the outbox, in one transaction. Left out are filters, the other orders and the count, the
-index of search, recurrence and reminders, idempotency keys, and problem documents.
+index of search, recurrence and reminders, lists, subtasks and blockers, days and starts, idempotency keys,
+and problem documents.
 """
 
 import asyncio
@@ -15,14 +16,14 @@ import unicodedata
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
-from sqlalchemy import ARRAY, DateTime, Text, tuple_, update
+from sqlalchemy import ARRAY, BigInteger, DateTime, FetchedValue, Text, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlmodel import Column, Field, SQLModel, select
@@ -62,6 +63,7 @@ class Task(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int
+    uid: str = Field(sa_column=Column(Text, server_default=FetchedValue()))
     title: str
     description: str | None = None
     status: str
@@ -70,7 +72,17 @@ class Task(SQLModel, table=True):
     tag_keys: list[str] = Field(sa_column=Column(ARRAY(Text)))
     search_text: str
     title_key: str
+    list_id: int | None = None
+    position: str = Field(sa_column=Column(Text, server_default=FetchedValue()))
+    subtask_of: int | None = None
+    subtasks_total: int = 0
+    subtasks_completed: int = 0
+    blocked_by: list[int] = Field(default=[], sa_column=Column(ARRAY(BigInteger)))
+    estimate: int | None = None
     due_at: datetime | None = Field(default=None, sa_column=instant())
+    due_day: date | None = None
+    start_at: datetime | None = Field(default=None, sa_column=instant())
+    start_day: date | None = None
     time_zone: str
     reminder_offset: str | None = None
     recurrence_rule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
@@ -79,6 +91,18 @@ class Task(SQLModel, table=True):
     updated_at: datetime = Field(sa_column=instant())
     completed_at: datetime | None = Field(default=None, sa_column=instant())
     revision: int
+
+    @property
+    def subtasks(self) -> dict[str, int]:
+        return {"total": self.subtasks_total, "completed": self.subtasks_completed}
+
+    @property
+    def due_date(self) -> datetime | None:
+        return self.due_at if self.due_day is None else None
+
+    @property
+    def start_date(self) -> datetime | None:
+        return self.start_at if self.start_day is None else None
 
 
 class OutboxEvent(SQLModel, table=True):
@@ -107,19 +131,36 @@ class TaskCreate(BaseModel):
     time_zone: str | None = None
 
 
+class Progress(BaseModel):
+    """How many subtasks a task has."""
+
+    total: int
+    completed: int
+
+
 class TaskRead(BaseModel):
     """What is answered."""
 
-    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     user_id: int
+    uid: str
     title: str
     description: str | None
     status: Status
     priority: Priority | None
     tags: list[str]
-    due_date: datetime | None = Field(validation_alias="due_at")
+    list_id: int | None
+    position: str
+    subtask_of: int | None
+    subtasks: Progress
+    blocked_by: list[int]
+    estimate: int | None
+    due_date: datetime | None
+    due_day: date | None
+    start_date: datetime | None
+    start_day: date | None
     time_zone: str
     reminder_offset: str | None
     recurrence_rule: dict[str, Any] | None

@@ -14,6 +14,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::backup::{self, BackupArgs, RestoreArgs};
+use crate::demo::{self, DemoArgs};
 use crate::dlq::{self, Dlq};
 use crate::doctor::{self, DoctorArgs};
 use crate::environment::EnvArgs;
@@ -69,6 +70,8 @@ enum Command {
     Restore(RestoreArgs),
     /// Examine a running installation: what is wrong, and what to do. Changes nothing.
     Doctor(DoctorArgs),
+    /// Make an account with believable tasks in a running installation.
+    Demo(DemoArgs),
     /// Manage accounts.
     User {
         #[command(subcommand)]
@@ -169,6 +172,7 @@ impl Cli {
             Command::Backup(args) => backup::run(args, &cleartext, &Shutdown::on_signal()?).await,
             Command::Restore(args) => backup::restore(args, &Shutdown::on_signal()?).await,
             Command::Doctor(args) => doctor::run(args, &cleartext).await,
+            Command::Demo(args) => demo::run(args).await,
             Command::User { what, database } => user(what, &database.dsn(&cleartext)?).await,
         }
     }

@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Error;
-use chrono::{NaiveTime, Timelike as _};
+use chrono::NaiveTime;
 use rondo_contract::task_body;
 use rondo_database::Database;
-use rondo_domain::jiff::civil::Time;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::task::TaskFields;
 use rondo_domain::zone::{self, Zone};
@@ -22,6 +20,8 @@ use rondo_telemetry::{Metrics, Outage};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use crate::moment::time_of;
 
 /// Tasks that are read at once. Each is changed in a transaction of its own, as by a request.
 const BATCH_MAX: i64 = 200;
@@ -225,9 +225,7 @@ impl Stored {
 
     /// Stores the instants of these fields. Gives the outcome.
     async fn store(&self, database: &Database, fields: &TaskFields) -> anyhow::Result<String> {
-        let (hour, minute) = (self.day_reminder_time.hour(), self.day_reminder_time.minute());
-        let day_time =
-            Time::new(i8::try_from(hour)?, i8::try_from(minute)?, 0, 0).map_err(Error::msg)?;
+        let day_time = time_of(self.day_reminder_time)?;
         let further: Vec<_> =
             self.further.iter().filter_map(|text| ReminderOffset::parse(text).ok()).collect();
         let moments = Value::Object(task_body::moments(fields, &further, day_time));

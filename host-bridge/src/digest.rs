@@ -1,16 +1,16 @@
 //! Due digests. The domain calculates each user's next digest, and one transaction plans it and writes
 //! `digest.due` to the outbox. When a user changes the hour or the zone, the plan is recalculated.
 
-use anyhow::{Context as _, Error};
-use chrono::{DateTime, NaiveTime, Timelike as _, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use rondo_database::Database;
 use rondo_domain::digest;
-use rondo_domain::instant::{self, Instant};
+use rondo_domain::instant;
 use rondo_domain::jiff::SignedDuration;
-use rondo_domain::jiff::civil::Time;
 use rondo_domain::zone::Zone;
 use rondo_telemetry::span::{self, Kind};
 use serde_json::{Value, json};
+
+use crate::moment::{instant_of, time_of};
 
 /// Users whose digests are advanced in one transaction.
 pub const BATCH_MAX: i64 = 200;
@@ -62,8 +62,7 @@ struct DueDigest {
 impl DueDigest {
     /// The user's step, as `digests_advance` takes it.
     fn step(&self, lateness: SignedDuration) -> anyhow::Result<Value> {
-        let (hour, minute) = (self.digest_at.hour(), self.digest_at.minute());
-        let at = Time::new(i8::try_from(hour)?, i8::try_from(minute)?, 0, 0).map_err(Error::msg)?;
+        let at = time_of(self.digest_at)?;
         let zone = Zone::parse(&self.time_zone).unwrap_or_else(|_| Zone::utc());
         let now = instant_of(self.now)?;
         let due = self.due.map(instant_of).transpose()?;
@@ -77,9 +76,4 @@ impl DueDigest {
             "due": due.map(instant::format), "next": next, "day": day,
         }))
     }
-}
-
-/// Postgres counts microseconds.
-fn instant_of(at: DateTime<Utc>) -> anyhow::Result<Instant> {
-    Instant::from_microsecond(at.timestamp_micros()).context("an instant out of range")
 }

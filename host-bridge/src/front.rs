@@ -1,12 +1,11 @@
-//! The origin of `rondo up`: health, a start page, live sync, and the components for everything else.
+//! The origin of `rondo up`: health, live sync, and the components for everything else.
 //! `/events/…` is not routed, because events are delivered in process. `/metrics` and the reasons of
 //! `/health/ready` are served here only if operators have no listener of their own.
 
 use std::sync::Arc;
 
 use axum::Router;
-use http::header::CONTENT_SECURITY_POLICY;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use rondo_contract::problem::ProblemCode;
@@ -60,7 +59,6 @@ impl Front {
         }
         match path {
             "/health" => operations::live(),
-            "/" => page(),
             path if self.is_event_route(path) => not_found(),
             _ => self.limited(request).await,
         }
@@ -117,21 +115,5 @@ impl Front {
 
 /// Whether a path is one of the front's public pages.
 fn is_page(path: &str) -> bool {
-    matches!(path, "/" | "/health" | "/health/ready")
-}
-
-const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Rondo</title>\
-<h1>Rondo</h1><p>Recurring tasks, reminders and live sync.</p>\
-<ul><li><a href=/api/docs>/api/docs</a>: read and try the API</li>\
-<li><code>/api/auth/register</code>, <code>/api/tasks</code>: start here</li>\
-<li><code>/ws</code>: live sync</li></ul>";
-/// The page has no script, style or external resource.
-const PAGE_POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-fn page() -> Response<HyperOutgoingBody> {
-    let mut response = operations::content("text/html; charset=utf-8", PAGE.to_owned());
-    let policy = HeaderValue::from_static(PAGE_POLICY);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    response
+    matches!(path, "/health" | "/health/ready")
 }

@@ -15,8 +15,18 @@ pub const OTHER: &str = "other";
 
 /// Routes that the API's document leaves out: pages, live sync, and operators' pages. `...` matches any
 /// further segments, as in spin.toml.
-const UNDOCUMENTED: [&str; 6] =
-    ["/", "/api/docs/...", "/health", "/health/ready", "/metrics", "/ws"];
+const UNDOCUMENTED: [&str; 10] = [
+    "/",
+    "/api/docs/...",
+    "/assets/...",
+    "/health",
+    "/health/ready",
+    "/manifest.webmanifest",
+    "/metrics",
+    "/worker.js",
+    "/ws",
+    "/zones/...",
+];
 
 /// Sorted, so that `/api/tasks/filter` is tried before `/api/tasks/{id}`.
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {

@@ -1,6 +1,7 @@
 //! Undo: a change of tasks is taken back as a whole, once, unless somebody has changed one of them since.
 
 mod model;
+mod start;
 mod step;
 
 use http::Method;

@@ -1,12 +1,13 @@
 //! The whole page: the door, or the tasks.
 
-use rondo_device::NoticeKind;
+use rondo_device::{Edit, NoticeKind};
 
 use crate::dom::*;
 use crate::command;
 use crate::dialog::dialogs;
 use crate::icon::{Icon, icon};
 use crate::keys;
+use crate::platform::{self, keep, kept};
 use crate::popup::{self, Kind, popups};
 use crate::route::{Place, Route};
 use crate::store::{now, store};
@@ -15,7 +16,7 @@ use crate::toast::toasts;
 use crate::view::door::{door, is_door};
 use crate::view::page::page;
 use crate::view::panel::panel;
-use crate::view::side::{side, state};
+use crate::view::side::{side, is_offline};
 
 pub fn app() -> View {
     let is_inside = Memo::new(|_| {
@@ -104,14 +105,58 @@ fn picked_bar() -> View {
     })
 }
 
+/// Offers the zone of this device, once for each that it comes to.
+fn zone_note() -> Option<View> {
+    const KEY: &str = "rondo.zone";
+    let here = platform::time_zone();
+    let account = store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
+    if account == here || kept(KEY).as_ref() == Some(&here) {
+        return None;
+    }
+    let is_open = RwSignal::new(true);
+    let (used, declined) = (here.clone(), here);
+    let close = move |zone: &str| {
+        keep(KEY, Some(zone));
+        is_open.set(false);
+    };
+    let take = move |_| {
+        let members = command::members("time_zone", used.clone().into());
+        store().edit(vec![Edit::PatchAccount { members }]);
+        close(&used);
+    };
+    let decline = move |_| close(&declined);
+    let note = move || {
+        let (take, decline) = (take.clone(), decline.clone());
+        is_open.get().then(|| view! {
+            <div class="note">
+                <span>{with(Text::ZoneDiffers, &account)}</span>
+                <span class="buttons">
+                    <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
+                    <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
+                </span>
+            </div>
+        })
+    };
+    Some(note)
+}
+
 /// What the person has to be told, with a way to decide otherwise.
 fn notices() -> View {
     let notices = Memo::new(|_| {
         store().notices.track();
         store().read(|device| device.notices().into_iter().cloned().collect::<Vec<_>>())
     });
+    // The side says it too, but is not there on a small screen.
+    let offline = || {
+        is_offline().then(|| {
+            view! {
+                <p class="note"><span>{icon(Icon::Offline)}</span><span>{t(Text::Offline)}". "{t(Text::OfflineHint)}</span></p>
+            }
+        })
+    };
     view! {
-        {state()}
+        {offline}
+        {zone_note}
         {each(move || notices.get(), |notice| notice.id.clone(), move |notice| {
                 let (text, offer) = match notice.kind {
                     NoticeKind::Refused => (Text::Refused, Text::TryAgain),

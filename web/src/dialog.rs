@@ -1,6 +1,5 @@
 //! Windows that ask for something before anything else: one at a time, over the page.
 
-
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlDialogElement;
 

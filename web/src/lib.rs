@@ -39,6 +39,9 @@ pub fn start() {
         sync::start(session.user);
     }
     keys::listen();
+    if platform::window().location().hash().is_ok_and(|hash| hash.ends_with("?add")) {
+        keys::focus_quick_add();
+    }
     dom::mount(app::app);
     if let Some(shell) = platform::document().get_element_by_id("shell") {
         shell.remove();

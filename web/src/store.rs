@@ -40,6 +40,8 @@ pub struct Store {
     /// The current minute: countdowns, and what is overdue, follow it.
     pub now: ArcRwSignal<Instant>,
     pub session: ArcRwSignal<Option<Session>>,
+    /// Whether the session ended without the person's doing.
+    pub is_expired: ArcRwSignal<bool>,
     /// Whether everything that storage has was read.
     pub is_loaded: ArcRwSignal<bool>,
     /// Whether the browser refuses to keep anything.
@@ -78,6 +80,7 @@ impl Store {
             route: route::follow(),
             now: ArcRwSignal::new(now()),
             session: ArcRwSignal::new(Session::kept()),
+            is_expired: ArcRwSignal::new(false),
             is_loaded: ArcRwSignal::new(false),
             is_storage_lost: ArcRwSignal::new(false),
             order: ArcRwSignal::new(Vec::new()),

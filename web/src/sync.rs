@@ -228,6 +228,7 @@ async fn send(request: rondo_device::Request) {
 fn expired() {
     store().change(Device::offline);
     if Session::kept().is_none() {
+        store().is_expired.set(true);
         store().session.set(None);
     }
 }

@@ -100,9 +100,7 @@ texts! {
     NoList: "There is no such list.", "Diese Liste gibt es nicht.";
     // Quick add.
     AddTask: "Add a task", "Aufgabe hinzufügen";
-    AddTaskHint: "Add a task: “Team standup every Monday at 10 AM #work !1 h before”", "Neue Aufgabe: „Teamrunde jeden Montag um 10 Uhr #arbeit !1 Std vorher“";
     Add: "Add", "Hinzufügen";
-    Understood: "Understood", "Verstanden";
     TakeAsText: "Take “{}” as text", "„{}“ als Text nehmen";
     TakeAsMeant: "Understand “{}” again", "„{}“ wieder verstehen";
     NextDates: "Next: {}", "Nächste: {}";
@@ -127,10 +125,8 @@ texts! {
     EndOfMonth: "End of the month", "Monatsende";
     AndMore: "+{}", "+{}";
     Estimate: "Estimate", "Aufwand";
-    Minutes: "{} min", "{} Min.";
     Steps: "Steps", "Schritte";
     AddStep: "Add a step", "Schritt hinzufügen";
-    StepsDone: "{} done", "{} erledigt";
     BlockedBy: "Waits for", "Wartet auf";
     AddBlocker: "Add a task that has to come first", "Aufgabe, die zuerst dran ist";
     InProgress: "In progress", "In Arbeit";
@@ -152,14 +148,11 @@ texts! {
     Save: "Save", "Speichern";
     Create: "Create", "Anlegen";
     Edit: "Edit", "Bearbeiten";
-    Rename: "Rename", "Umbenennen";
     Archive: "Archive", "Archivieren";
     Unarchive: "Take out of the archive", "Aus dem Archiv holen";
     Name: "Name", "Name";
     Color: "Colour", "Farbe";
-    Done: "Done", "Fertig";
     AddTag: "Add a tag", "Schlagwort hinzufügen";
-    RemoveTag: "Remove the tag {}", "Schlagwort {} entfernen";
     Created: "Created", "Angelegt";
     NotFound: "This task is not here. It may have been deleted.", "Diese Aufgabe gibt es hier nicht. Vielleicht wurde sie gelöscht.";
     // Dates.
@@ -178,11 +171,8 @@ texts! {
     SnoozeHours: "In {} hours", "In {} Stunden";
     AtDue: "When it is due", "Zur Fälligkeit";
     Before: "{} before", "{} vorher";
-    AddReminder: "Add a reminder", "Erinnerung hinzufügen";
     RemoveReminder: "Remove the reminder", "Erinnerung entfernen";
     NeedsDue: "A reminder needs a due date.", "Eine Erinnerung braucht eine Fälligkeit.";
-    MinutesBefore: "{} minutes before", "{} Minuten vorher";
-    HoursBefore: "{} hours before", "{} Stunden vorher";
     HourBefore: "1 hour before", "1 Stunde vorher";
     DayBefore: "1 day before", "1 Tag vorher";
     TenMinutesBefore: "10 minutes before", "10 Minuten vorher";
@@ -206,7 +196,6 @@ texts! {
     FromCompletion: "Count from completion", "Ab dem Erledigen zählen";
     OwnRule: "Rule (RFC 5545)", "Regel (RFC 5545)";
     NextTen: "Next dates", "Nächste Termine";
-    NoNextDates: "The rule gives no date.", "Die Regel ergibt keinen Termin.";
     ScopeQuestion: "Change which occurrences?", "Welche Termine ändern?";
     ScopeThis: "Only this one", "Nur diesen";
     ScopeFuture: "This and all after it", "Diesen und alle danach";

@@ -9,7 +9,7 @@ use super::stage::{Server, Stage};
 /// Headers that have to be alike, too.
 const HEADERS: [&str; 3] = ["content-type", "content-length", "link"];
 /// Members of a created task that differ from one to the next.
-const ITS_OWN: [&str; 4] = ["id", "revision", "created_at", "updated_at"];
+const ITS_OWN: [&str; 6] = ["id", "uid", "position", "revision", "created_at", "updated_at"];
 /// Accounts whose lists are compared.
 const USERS: usize = 10;
 

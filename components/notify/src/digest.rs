@@ -1,5 +1,6 @@
 //! The daily digest: overdue tasks, tasks due on its day, and missed reminders.
 
+use rondo_domain::due::Due;
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::Date;
@@ -8,7 +9,6 @@ use rondo_domain::zone::Zone;
 use serde::Deserialize;
 
 use crate::mail::{Block, Item, Links, Mail, Reader, one_line};
-use crate::reminder::due;
 
 /// Maximum number of entries in one list; the rest is only counted.
 pub const ITEMS_MAX: i64 = 50;
@@ -101,9 +101,9 @@ impl Group {
 impl Entry {
     fn item(&self, zone: &Zone, links: &Links) -> Item {
         let title = one_line(&self.title);
-        let text = match due(Some(&self.at), self.day.as_deref()) {
-            Some(due) => format!("{title} ({})", moment::due_in_words(due, zone)),
-            None => title,
+        let text = match Due::parse(Some(&self.at), self.day.as_deref()) {
+            Ok(Some(due)) => format!("{title} ({})", moment::due_in_words(due, zone)),
+            _ => title,
         };
         Item { text, link: Some(links.open(self.task_id)) }
     }

@@ -38,7 +38,8 @@ impl Reminder {
             Block::Text("this is the reminder that you asked for:".to_owned()),
             Block::Title(title.clone()),
         ];
-        if let Some(due) = due(self.due_at.as_deref(), self.due_day.as_deref()) {
+        let due = Due::parse(self.due_at.as_deref(), self.due_day.as_deref());
+        if let Ok(Some(due)) = due {
             let zone = Zone::parse(&self.reader.time_zone).unwrap_or_else(|_| Zone::utc());
             blocks.push(Block::Text(format!("Due {}", moment::due_in_words(due, &zone))));
         }
@@ -66,14 +67,6 @@ impl Reminder {
         record["due_date"] = self.due_at.clone().into();
         record["remind_at"] = self.remind_at.clone().into();
         record
-    }
-}
-
-/// When a task is due, by its stored instant and day.
-pub fn due(at: Option<&str>, day: Option<&str>) -> Option<Due> {
-    match day {
-        Some(day) => day.parse().ok().map(Due::On),
-        None => at?.parse().ok().map(Due::At),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The tasks beneath an occurrence, which its successor gets anew.
 
+use rondo_contract::task_body;
 use rondo_domain::due::Due;
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::{DateTime, Time};
 use rondo_domain::offset::ReminderOffset;
-use rondo_domain::zone::{self, Zone};
-use serde_json::{Value, json};
+use rondo_domain::zone::Zone;
+use serde_json::Value;
 
 /// A task beneath an occurrence.
 pub struct Step {
@@ -51,27 +52,10 @@ impl Step {
 impl Renewed {
     /// As the database takes it.
     pub fn json(&self) -> Value {
-        let mut members = moments(self.due, self.start, &self.zone, self.remind_at);
-        members["id"] = self.id.into();
-        members["revision"] = self.revision.into();
-        members
+        let mut members =
+            task_body::moment_members(self.due, self.start, self.remind_at, &self.zone);
+        members.insert("id".to_owned(), self.id.into());
+        members.insert("revision".to_owned(), self.revision.into());
+        members.into()
     }
-}
-
-/// The instants and days of a new task and its reminder, as the database takes them.
-pub fn moments(
-    due: Option<Due>,
-    start: Option<Due>,
-    zone: &Zone,
-    remind_at: Option<Instant>,
-) -> Value {
-    let day = |moment: Option<Due>| moment.and_then(Due::day).map(|day| day.to_string());
-    json!({
-        "due_at": due.map(|due| due.end(zone).to_string()),
-        "due_day": day(due),
-        "start_at": start.map(|start| start.start(zone).to_string()),
-        "start_day": day(start),
-        "remind_at": remind_at.map(|at| at.to_string()),
-        "zone_data": zone::database_version(),
-    })
 }

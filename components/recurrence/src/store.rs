@@ -1,6 +1,6 @@
 //! The component's statements.
 
-use rondo_contract::recurrence_rule;
+use rondo_contract::{recurrence_rule, task_body};
 use rondo_domain::due::Due;
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::civil::{DateTime, Time};
@@ -12,7 +12,7 @@ use rondo_guest::database::{Database, DatabaseError, Row, int, text};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::step::{Renewed, Step, moments};
+use crate::step::{Renewed, Step};
 
 pub struct Store(Database);
 
@@ -111,12 +111,16 @@ pub struct Next {
 
 impl Next {
     fn json(&self, zone: &Zone) -> Value {
-        let mut members = moments(Some(self.due), self.start, zone, self.remind_at);
-        members["slot"] = self.slot.to_string().into();
-        members["steps"] = self.steps.iter().map(Renewed::json).collect();
-        members["levels_max"] = LEVELS_MAX.into();
-        members["subtasks_max"] = SUBTASKS_MAX.into();
-        members
+        let mut members =
+            task_body::moment_members(Some(self.due), self.start, self.remind_at, zone);
+        let own = [
+            ("slot", self.slot.to_string().into()),
+            ("steps", self.steps.iter().map(Renewed::json).collect()),
+            ("levels_max", LEVELS_MAX.into()),
+            ("subtasks_max", SUBTASKS_MAX.into()),
+        ];
+        members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        members.into()
     }
 }
 
@@ -152,12 +156,16 @@ impl StoredStep {
         Ok(Step {
             id: self.id,
             revision: self.revision,
-            due: due(self.due_at, self.due_day)?,
-            start: due(self.start_at, self.start_day)?,
+            due: moment(self.due_at.as_deref(), self.due_day.as_deref())?,
+            start: moment(self.start_at.as_deref(), self.start_day.as_deref())?,
             zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
             reminder_offset: offset(self.reminder_offset.as_deref())?,
         })
     }
+}
+
+fn moment(at: Option<&str>, day: Option<&str>) -> Result<Option<Due>, String> {
+    Due::parse(at, day).map_err(|error| format!("stored moment {error}"))
 }
 
 fn offset(stored: Option<&str>) -> Result<Option<ReminderOffset>, String> {
@@ -227,8 +235,8 @@ impl Stored {
             completed_at: self.completed_at.and_then(|at| at.parse().ok()),
             zone: Zone::parse(&self.time_zone).map_err(|error| error.to_string())?,
             reminder_offset: offset(self.reminder_offset.as_deref())?,
-            due: due(self.due_at, self.due_day)?,
-            start: due(self.start_at, self.start_day)?,
+            due: moment(self.due_at.as_deref(), self.due_day.as_deref())?,
+            start: moment(self.start_at.as_deref(), self.start_day.as_deref())?,
             day_reminder_time: self
                 .day_reminder_time
                 .parse()
@@ -239,15 +247,5 @@ impl Stored {
             taken: self.taken.iter().filter_map(|slot| slot.parse().ok()).collect(),
             completions: u32::try_from(self.completions).unwrap_or(u32::MAX),
         })
-    }
-}
-
-/// A stored moment: an instant, and the day if it has no time.
-fn due(at: Option<String>, day: Option<String>) -> Result<Option<Due>, String> {
-    let unreadable = |text: &str| format!("stored moment {text}");
-    match (at, day) {
-        (_, Some(day)) => day.parse().map(|day| Some(Due::On(day))).map_err(|_| unreadable(&day)),
-        (Some(at), None) => at.parse().map(|at| Some(Due::At(at))).map_err(|_| unreadable(&at)),
-        (None, None) => Ok(None),
     }
 }

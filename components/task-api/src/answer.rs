@@ -1,5 +1,7 @@
 //! Responses with a task.
 
+use std::cell::OnceCell;
+
 use rondo_contract::undo_token::UndoToken;
 use rondo_guest::http::Response;
 use serde::Deserialize;
@@ -13,6 +15,7 @@ pub struct Answer {
     pub task: String,
     /// Of the change that led to it, if it can be undone.
     pub undo: Option<UndoToken>,
+    id: OnceCell<i64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -35,11 +38,11 @@ impl Answer {
 
     /// A task that was read.
     pub fn read(revision: i64, task: String) -> Self {
-        Self { revision, task, undo: None }
+        Self { revision, task, undo: None, id: OnceCell::new() }
     }
 
     pub fn id(&self) -> i64 {
-        Identity::of(&self.task).id
+        *self.id.get_or_init(|| Identity::of(&self.task).id)
     }
 }
 

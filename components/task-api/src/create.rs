@@ -78,16 +78,15 @@ pub fn location(user: i64, task: &Answer) -> String {
 
 /// Whether a derived value depends on the time zone.
 fn is_calculated_in_zone(fields: &TaskFields) -> bool {
-    let is_day = |due: Option<Due>| due.is_some_and(|due| due.day().is_some());
     fields.recurrence_rule.is_some()
         || fields.reminder_offset.is_some_and(|offset| offset.has_days())
-        || is_day(fields.due)
-        || is_day(fields.start)
+        || fields.due.is_some_and(Due::is_day)
+        || fields.start.is_some_and(Due::is_day)
 }
 
 /// Whether the reminder counts from the user's time of day for that.
 fn counts_from_day(fields: &TaskFields) -> bool {
-    fields.reminder_offset.is_some() && fields.due.is_some_and(|due| due.day().is_some())
+    fields.reminder_offset.is_some() && fields.due.is_some_and(Due::is_day)
 }
 
 /// A stored zone, which was validated when it was written.

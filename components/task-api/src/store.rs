@@ -220,9 +220,9 @@ impl Outcome {
                 Self::Done(answer)
             }
             "changed" | "skipped" | "moved" | "restored" => {
-                let revision = row.int("revision")?;
-                let undo = Some(UndoToken::change(revision));
-                Self::Done(Answer { revision, task: answer, undo })
+                let mut answer = Answer::read(row.int("revision")?, answer);
+                answer.undo = Some(UndoToken::change(answer.revision));
+                Self::Done(answer)
             }
             "replayed" => Self::Replayed(Answer::of(answer)),
             "key_reused" => Self::KeyReused,

@@ -116,11 +116,7 @@ pub fn in_zone(
     task.time_zone = zone;
     let mut errors = Vec::new();
     if task.starts_after_due() {
-        let name = if task.start.is_some_and(|start| start.day().is_some()) {
-            "/start_day"
-        } else {
-            "/start_date"
-        };
+        let name = if task.start.is_some_and(Due::is_day) { "/start_day" } else { "/start_date" };
         errors.push(FieldError::of(name, Violation::AfterDue));
     }
     if let Err(violation) = check_series(&task, now) {
@@ -249,23 +245,38 @@ pub fn moments(
     further: &[ReminderOffset],
     day_time: Time,
 ) -> Map<String, Value> {
-    let zone = &fields.time_zone;
-    let text = |instant: Option<Instant>| Value::from(instant.map(instant::format));
-    let day = |due: Option<Due>| Value::from(due.and_then(Due::day).map(|day| day.to_string()));
+    let mut members =
+        moment_members(fields.due, fields.start, fields.remind_at(day_time), &fields.time_zone);
     let further = further.iter().map(|offset| {
-        let moment = fields.due.map(|due| due.remind_at(*offset, zone, day_time));
+        let moment = fields.due.map(|due| due.remind_at(*offset, &fields.time_zone, day_time));
         (offset.to_string(), text(moment))
     });
+    members.insert("further".to_owned(), Value::Object(further.collect()));
+    members
+}
+
+/// The instants and days of a task and its own reminder, as the database stores them.
+#[must_use]
+pub fn moment_members(
+    due: Option<Due>,
+    start: Option<Due>,
+    remind_at: Option<Instant>,
+    zone: &Zone,
+) -> Map<String, Value> {
+    let day = |due: Option<Due>| Value::from(due.and_then(Due::day).map(|day| day.to_string()));
     let members = [
-        ("due_at", text(fields.due.map(|due| due.end(zone)))),
-        ("due_day", day(fields.due)),
-        ("start_at", text(fields.start.map(|start| start.start(zone)))),
-        ("start_day", day(fields.start)),
-        ("remind_at", text(fields.remind_at(day_time))),
+        ("due_at", text(due.map(|due| due.end(zone)))),
+        ("due_day", day(due)),
+        ("start_at", text(start.map(|start| start.start(zone)))),
+        ("start_day", day(start)),
+        ("remind_at", text(remind_at)),
         ("zone_data", zone::database_version().into()),
-        ("further", Value::Object(further.collect())),
     ];
     members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
+fn text(instant: Option<Instant>) -> Value {
+    instant.map(instant::format).into()
 }
 
 #[cfg(test)]

@@ -66,9 +66,14 @@ fn readiness() -> Operation {
         "type": "object",
         "properties": {
             "status": state,
+            "time_zone_data": {
+                "type": "string",
+                "description": "The version of the time zone data that moments are calculated by.",
+                "examples": ["2026b"],
+            },
             "parts": {"type": "object", "additionalProperties": part},
         },
-        "required": ["status", "parts"],
+        "required": ["status", "time_zone_data", "parts"],
     });
     Operation::new(
         HEALTH,

@@ -2,7 +2,8 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
-use crate::instant::Instant;
+use crate::Violation;
+use crate::instant::{self, Instant};
 use crate::offset::ReminderOffset;
 use crate::zone::Zone;
 
@@ -36,6 +37,24 @@ pub enum Due {
 }
 
 impl Due {
+    /// Reads a stored moment: an instant in RFC 3339, and the day if the moment has no time. None without both.
+    ///
+    /// # Errors
+    /// As [`instant::parse`] and [`instant::parse_date`].
+    pub fn parse(at: Option<&str>, day: Option<&str>) -> Result<Option<Self>, Violation> {
+        match (at, day) {
+            (_, Some(day)) => instant::parse_date(day).map(Self::On).map(Some),
+            (Some(at), None) => instant::parse(at).map(Self::At).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whether it has no time.
+    #[must_use]
+    pub const fn is_day(self) -> bool {
+        matches!(self, Self::On(_))
+    }
+
     /// The instant, if it is one.
     #[must_use]
     pub const fn date(self) -> Option<Instant> {
@@ -122,6 +141,21 @@ mod tests {
 
     fn at(text: &str) -> Due {
         Due::At(text.parse().unwrap())
+    }
+
+    #[test]
+    fn stored_moments() {
+        let check = |at, day, expected: Result<Option<Due>, &str>| {
+            let found = Due::parse(at, day).map_err(Violation::code);
+            assert_eq!(found, expected, "{at:?} {day:?}");
+        };
+        let (noon, end) = ("2031-03-30T12:00:00Z", "2031-03-30T21:59:59.999999Z");
+        check(Some(noon), None, Ok(Some(at(noon))));
+        check(Some(end), Some("2031-03-30"), Ok(Some(day("2031-03-30"))));
+        check(None, None, Ok(None));
+        check(Some("2031-03-30"), None, Err("malformed"));
+        check(Some(noon), Some(noon), Err("malformed"));
+        assert!(day("2031-03-30").is_day() && !at(noon).is_day());
     }
 
     #[test]

@@ -39,8 +39,6 @@ pub use language::Language;
 const PHRASE_CHARS_MAX: usize = 800;
 /// Maximum length of a line, in Unicode scalar values: a title, phrases and a description.
 pub const LINE_CHARS_MAX: usize = TITLE_CHARS_MAX + PHRASE_CHARS_MAX + DESCRIPTION_CHARS_MAX;
-/// Hour of a reminder that names only a day.
-pub const REMINDER_HOUR: i8 = 9;
 
 /// The context that a line is relative to.
 #[derive(Debug, Clone, Copy)]

@@ -153,7 +153,7 @@ impl Change {
         }
         let (before, after) = (&current.recurrence_rule, &wanted.recurrence_rule);
         let is_moved = current.due != wanted.due || current.time_zone != wanted.time_zone;
-        let is_of_days = |task: &TaskFields| task.due.is_some_and(|due| due.day().is_some());
+        let is_of_days = |task: &TaskFields| task.due.is_some_and(Due::is_day);
         // A series keeps its kind: days or times.
         let is_of_other_kind = is_of_days(current) != is_of_days(wanted);
         // A past occurrence no longer decides how its series continues.

@@ -106,6 +106,8 @@ fn bind(module: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
         .out_name("rondo")
         .web(true)?
         .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .omit_default_module_path(true)
         .generate(folder.path())
         .with_context(|| format!("cannot bind {}", module.display()))?;

@@ -112,6 +112,7 @@ fn enter(answer: &Value) {
 }
 
 fn sign_in() -> View {
+    let is_expired = store().is_expired.get_untracked();
     let (email, password) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let form = Form::new();
     let act = move || {
@@ -123,7 +124,7 @@ fn sign_in() -> View {
         {field(Text::Password, "password", "password", "current-password", password)}
     };
     view! {
-        <p class="hint">{t(Text::Tagline)}</p>
+        <p class="hint">{t(if is_expired { Text::SignedOutHint } else { Text::Tagline })}</p>
         {form.view(Text::SignIn, fields, Text::SignIn, act)}
         <p class="links">
             <a href=Route::to(Place::Register).href()>{t(Text::Register)}</a>

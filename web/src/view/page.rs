@@ -29,6 +29,7 @@ pub fn page() -> View {
         Place::Search(_) => Place::Search(String::new()),
         place => place,
     });
+    Effect::new(move || crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get()))));
     live(move || match kind.get() {
         Place::Today => simple(Text::Today, true, today),
         Place::Upcoming => upcoming_page(),
@@ -44,6 +45,34 @@ pub fn page() -> View {
         // Doors are for those who are not signed in.
         _ => simple(Text::Today, true, today),
     })
+}
+
+/// The name of a place, for the window's title.
+fn name_of(place: &Place) -> String {
+    let text = match place {
+        Place::Upcoming => Text::Upcoming,
+        Place::Month(_) => Text::Month,
+        Place::Inbox => Text::Inbox,
+        Place::Completed => Text::Completed,
+        Place::Search(_) => Text::Search,
+        Place::Trash => Text::Trash,
+        Place::Settings(_) => Text::Settings,
+        Place::Tag(name) => return format!("#{name}"),
+        Place::List(id) => {
+            let id = id.parse().unwrap_or_default();
+            return store().places(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
+        }
+        Place::Filter(id) => {
+            let id: i64 = id.parse().unwrap_or_default();
+            let name = store().places(|device| {
+                let id = device.resolved(id);
+                device.filters().into_iter().find(|filter| filter.id == id).map(|filter| filter.name.clone())
+            });
+            return name.unwrap_or_default();
+        }
+        _ => Text::Today,
+    };
+    t(text).to_owned()
 }
 
 /// Groups of tasks at a moment.

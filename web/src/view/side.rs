@@ -171,7 +171,7 @@ fn link(
 }
 
 /// How the connection is, and what waits to be sent.
-pub fn state() -> View {
+fn state() -> View {
     let store = store();
     let state = Memo::new(move |_| {
         store.connection.track();
@@ -195,6 +195,12 @@ pub fn state() -> View {
             <span>{words}</span>
         </p>
     }
+}
+
+/// Whether nothing can be sent, watched.
+pub fn is_offline() -> bool {
+    store().connection.track();
+    store().read(connection_of) == Connection::Offline
 }
 
 /// A tab that follows another has no connection of its own.

@@ -16,7 +16,7 @@ use crate::icon::{Icon, icon, turning};
 use crate::platform::first_day;
 use crate::popup;
 use crate::store::{now, store};
-use crate::text::{Text, language, locale, t};
+use crate::text::{Text, language, locale, t, with};
 use crate::view::menu::quick_days;
 
 /// Offers of how long before it is due a task reminds.
@@ -28,6 +28,10 @@ const OFFSETS: [(&str, Text); 6] = [
     ("P1D", Text::DayBefore),
     ("P7D", Text::WeekBefore),
 ];
+
+/// How long a reminder that has come can be put off, with words for it.
+const SNOOZES: [(&str, Text, i64); 3] =
+    [("PT10M", Text::SnoozeMinutes, 10), ("PT1H", Text::SnoozeHours, 1), ("PT24H", Text::SnoozeHours, 24)];
 
 pub fn due(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?)?.due);
@@ -292,6 +296,19 @@ pub fn reminder(uid: String) -> View {
         popup::close();
         store().edit(vec![Edit::add_reminder(&of_form, reminder)]);
     };
+    let fired = store().read(|device| {
+        let fired = device.reminders(&of_list).into_iter().filter(|r| r.status == "fired");
+        fired.last().map(|reminder| reminder.id)
+    });
+    let snoozes = SNOOZES.into_iter().filter_map(|(length, text, count)| {
+        let id = fired?;
+        let snooze = move |_| {
+            popup::close();
+            store().edit(vec![Edit::Snooze { id, snooze: command::members("for", length.into()) }]);
+        };
+        let label = format!("{}: {}", t(Text::Snooze), with(text, count));
+        Some(view! { <button class="menu-item" on:click=snooze>{icon(Icon::Clock)}<span>{label}</span></button> })
+    });
     let others = store().read(|device| {
         let zone = device.zone();
         let others = device.reminders(&of_list).into_iter().filter(|r| r.kind != "task" && r.status == "armed");
@@ -322,6 +339,7 @@ pub fn reminder(uid: String) -> View {
             </form>
             <div role="menu" aria-label=t(Text::Reminder)>{offsets.collect::<Vec<_>>()}</div>
             {others.collect::<Vec<_>>()}
+            {snoozes.collect::<Vec<_>>()}
         </div>
     }
 }

@@ -13,7 +13,8 @@ use super::repetition::{Bound, Ending, Repetition};
 use super::scan::Scan;
 use super::span::title;
 use super::token::Kind;
-use super::{Due, Language, Moment, QuickAdd, REMINDER_HOUR, Recurrence, Reminder, Span, SpanKind};
+use super::{Due, Language, Moment, QuickAdd, Recurrence, Reminder, Span, SpanKind};
+use crate::due::DAY_REMINDER_TIME;
 use crate::recurrence::{EndDate, RuleDraft, Series};
 use crate::task::{TAGS_MAX, tag_key};
 
@@ -184,7 +185,7 @@ fn reminder(scan: &Scan<'_>, phrase: ReminderPhrase, due: Option<Due>) -> Option
             return Some(Reminder::At(Moment::at(utc, scan.zone)));
         }
         ReminderPhrase::When(When::DayTime(day, time)) => day.to_datetime(time),
-        ReminderPhrase::When(When::Day(day)) => day.at(REMINDER_HOUR, 0, 0, 0),
+        ReminderPhrase::When(When::Day(day)) => day.to_datetime(DAY_REMINDER_TIME),
         ReminderPhrase::When(When::Time(time)) => match due {
             Some(due) => due.date().to_datetime(time),
             None => next(scan, time)?,

@@ -31,12 +31,12 @@ pub fn look() -> View {
     };
     let content = view! {
         <label class="field"><span>{t(Text::Theme)}</span>
-            <select class="input" name="theme" on:change=choose_theme>{themes.to_vec()}</select>
+            <select class="input" name="theme" on:change=choose_theme>{themes.into_iter().collect::<Vec<_>>()}</select>
         </label>
         <label class="field"><span>{t(Text::Language)}</span>
             <select class="input" name="language" on:change=choose_language>
                 <option value="" selected=is_browser>{t(Text::LanguageBrowser)}</option>
-                {languages.to_vec()}
+                {languages.into_iter().collect::<Vec<_>>()}
             </select>
         </label>
     };

@@ -147,7 +147,7 @@ pub fn tokens() -> View {
                 <input class="input" name="token_name" required=true maxlength="100" autocomplete="off" prop:value=name
                     on:input=move |event| name.set(event_target_value(&event))/>
             </label>
-            {boxes.to_vec()}
+            {boxes.into_iter().collect::<Vec<_>>()}
             <p class="error" role="alert">{things.fault}</p>
             <div><button class="button" type="submit">{t(Text::Create)}</button></div>
         </form>
