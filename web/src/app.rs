@@ -137,7 +137,7 @@ fn zone_note() -> Option<View> {
             </div>
         })
     };
-    Some(note)
+    Some(note.into_view())
 }
 
 /// What the person has to be told, with a way to decide otherwise.
