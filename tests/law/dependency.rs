@@ -57,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "rondo-domain",
             "rondo-testkit",
             "rondo-database",
+            "rondo-device",
             "rondo-telemetry",
             "rondo-wasm-host",
         ],

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::device::Device;
 use crate::edit::{Edit, Members};
 use crate::member::together;
-use crate::notice::{Notice, NoticeKind, Problem};
+use crate::notice::{Fault, Notice, NoticeKind, Problem};
 use crate::outbox::Entry;
 use crate::task::{Task, WRITABLE};
 
@@ -145,7 +145,7 @@ impl Device {
         }
     }
 
-    fn tell(
+    pub(crate) fn tell(
         &mut self,
         kind: NoticeKind,
         task: &Task,
@@ -161,36 +161,36 @@ impl Device {
         self.notify(notice);
     }
 
-    /// The server no longer has a task. Edits of it that wait are kept in a notice, which offers to restore it.
+    /// The server no longer has a task.
     pub(crate) fn lose(&mut self, uid: &str, now: Instant) {
-        let task = self.base.get(uid).cloned().or_else(|| self.gone.get(uid).cloned());
-        let entries: Vec<Entry> =
-            self.outbox.iter().filter(|entry| entry.edit.uid() == Some(uid)).cloned().collect();
-        // What brings it back stays.
-        let is_kept = |entry: &Entry| {
-            matches!(entry.edit, Edit::Restore { .. } | Edit::Create { .. })
-                || self.sync.is_in_flight(&entry.id)
-        };
-        let lost: Vec<Entry> = entries.iter().filter(|entry| !is_kept(entry)).cloned().collect();
-        let has_return = entries.iter().any(|entry| matches!(entry.edit, Edit::Restore { .. }));
-        if has_return {
-            self.unlearn(uid);
+        let of_task = self.outbox.iter().filter(|entry| entry.edit.uid() == Some(uid));
+        let gone = of_task.filter_map(|entry| entry.gone.clone()).next_back();
+        let gone = gone.and_then(|task| Task::of(&Value::Object(task)));
+        let task = self.base.get(uid).cloned().or(gone);
+        self.lose_task(&task.unwrap_or_else(|| Task::new(uid, 0, "UTC", now)), now);
+    }
+
+    /// The server no longer has a task. Edits of it that wait are kept in a notice, which offers to restore it.
+    pub(crate) fn lose_task(&mut self, task: &Task, now: Instant) {
+        let uid = task.uid.as_str();
+        let of_task = self.outbox.iter().filter(|entry| entry.edit.uid() == Some(uid));
+        let entries: Vec<Entry> = of_task.cloned().collect();
+        let is_return =
+            |entry: &Entry| matches!(entry.edit, Edit::Restore { .. } | Edit::Create { .. });
+        // What brings the task back stays, and so does what comes after. The answer of one under way says the same.
+        let before = entries.into_iter().take_while(|entry| !is_return(entry));
+        let lost: Vec<Entry> = before.filter(|entry| !self.sync.is_in_flight(&entry.id)).collect();
+        lost.iter().for_each(|entry| self.remove(entry));
+        self.unlearn(uid);
+        let is_deleted = lost.last().is_none_or(|last| matches!(last.edit, Edit::Delete { .. }));
+        if is_deleted || task.id <= 0 {
             return;
         }
-        for entry in &lost {
-            self.remove(entry);
-        }
-        let edits: Vec<Edit> = lost
-            .iter()
-            .map(|entry| entry.edit.clone())
-            .filter(|edit| !matches!(edit, Edit::Delete { .. }))
-            .collect();
-        self.unlearn(uid);
-        let Some(task) = task.filter(|_| !edits.is_empty()) else { return };
-        let mine: Members = edits.iter().flat_map(|edit| edit.wanted()).collect();
-        let restore = Edit::Restore { uid: uid.to_owned(), id: task.id };
+        let edits: Vec<Edit> = lost.into_iter().map(|entry| entry.edit).collect();
+        let mine: Members = edits.iter().flat_map(Edit::wanted).collect();
+        let restore = Edit::restore(&task.to_value());
         let offer = [restore].into_iter().chain(edits).collect();
-        self.tell(NoticeKind::Gone, &task, mine, Members::new(), offer, now);
+        self.tell(NoticeKind::Gone, task, mine, Members::new(), offer, now);
     }
 
     /// The server has refused an entry: it is taken back, and the person keeps what was entered.
@@ -202,6 +202,18 @@ impl Device {
         notice.offer = vec![entry.edit.clone()];
         notice.problem = Some(problem);
         self.remove(entry);
+        // Later edits count from what was before this one.
+        let wanted = entry.edit.wanted();
+        let mut records = Vec::new();
+        for later in self.outbox.iter_mut().filter(|later| later.edit.uid() == entry.edit.uid()) {
+            for (name, base) in &entry.base {
+                if later.base.get(name).is_some_and(|value| Some(value) == wanted.get(name)) {
+                    later.base.insert(name.clone(), base.clone());
+                }
+            }
+            records.push(later.record());
+        }
+        records.into_iter().for_each(|record| self.keep(record));
         if let Edit::Create { uid, .. } = &entry.edit {
             // Edits of what was never created are part of what was entered.
             let later: Vec<Entry> =
@@ -210,12 +222,9 @@ impl Device {
                 notice.mine.extend(later.edit.wanted());
                 self.remove(later);
             }
-            let task = Edit::create(notice.mine.clone());
-            notice.offer = vec![task];
-            self.show(&uid.clone());
+            notice.offer = vec![Edit::create(notice.mine.clone())];
         }
-        self.touched(entry).iter().for_each(|uid| self.show(uid));
-        self.show_places();
+        self.show_entry(entry);
         self.notify(notice);
     }
 
@@ -268,32 +277,35 @@ impl Device {
         }
         // Another body needs another key.
         changed.id = self.random.name();
+        self.history.rekey(&entry.id, &changed.id);
         self.remove(entry);
         self.keep(changed.record());
         let at = self.outbox.partition_point(|other| other.place < changed.place);
         self.outbox.insert(at, changed.clone());
-        self.touched(&changed).iter().for_each(|uid| self.show(uid));
+        self.show_entry(&changed);
         true
     }
 
     /// An undo came too late, or others have changed the task since. What it would have done is done by hand.
     pub(crate) fn not_undone(&mut self, entry: &Entry, now: Instant) {
-        self.remove(entry);
+        self.finish(entry);
         if let Edit::Undo { inverse, .. } = &entry.edit {
-            for edit in inverse.clone() {
+            for edit in self.still_possible(inverse.clone(), &entry.base, now) {
+                // What is no longer there needs no undo.
                 let _ = self.push(edit, now);
             }
         }
-        self.touched(entry).iter().for_each(|uid| self.show(uid));
     }
 
     /// Does what a notice offers, and dismisses it.
-    pub fn answer(&mut self, id: &str, now: Instant) {
-        let Some(notice) = self.notices.get(id).cloned() else { return };
+    ///
+    /// # Errors
+    /// The faults of the edits; the notice stays.
+    pub fn answer(&mut self, id: &str, now: Instant) -> Result<(), Vec<Fault>> {
+        let Some(notice) = self.notices.get(id).cloned() else { return Ok(()) };
+        self.edit(notice.offer, now)?;
         self.dismiss(id);
-        for edit in notice.offer {
-            let _ = self.edit(vec![edit], now);
-        }
+        Ok(())
     }
 }
 

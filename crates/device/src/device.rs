@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::zone::Zone;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::effect::Effect;
@@ -16,7 +17,6 @@ use crate::row::Row;
 use crate::sync::{Part, Sync};
 use crate::task::Task;
 use crate::undo::History;
-use crate::zone_table::ZoneTable;
 
 /// The core of a client. Inputs are methods; what they want done waits in [`drain`](Self::drain).
 #[derive(Debug)]
@@ -24,12 +24,10 @@ pub struct Device {
     pub(crate) random: Random,
     /// Whether this tab sends and receives. Others forward their edits to it.
     pub(crate) is_leader: bool,
+    pub(crate) base_account: Account,
     pub(crate) account: Account,
-    pub(crate) zones: ZoneTable,
     /// Tasks as the server has them, by uid.
     pub(crate) base: BTreeMap<String, Task>,
-    /// Tasks that were deleted while this tab is open, so that undo can show them at once.
-    pub(crate) gone: BTreeMap<String, Task>,
     /// Tasks as they are shown.
     pub(crate) rows: BTreeMap<String, Row>,
     pub(crate) ids: BTreeMap<i64, String>,
@@ -101,10 +99,9 @@ impl Device {
         Self {
             random: Random::of(seed),
             is_leader: false,
+            base_account: Account::default(),
             account: Account::default(),
-            zones: ZoneTable::default(),
             base: BTreeMap::new(),
-            gone: BTreeMap::new(),
             rows: BTreeMap::new(),
             ids: BTreeMap::new(),
             children: BTreeMap::new(),
@@ -143,6 +140,7 @@ impl Device {
     pub fn absorb(&mut self, records: impl IntoIterator<Item = Record>) {
         let mut tasks = BTreeSet::new();
         let mut is_other = false;
+        let mut is_wide = false;
         for record in records {
             match record.table {
                 Table::Task => {
@@ -154,6 +152,7 @@ impl Device {
                     let new = self.outbox.iter().find(|entry| entry.key() == record.key).cloned();
                     for entry in old.iter().chain(&new) {
                         tasks.extend(self.touched(entry));
+                        is_wide |= entry.edit.is_wide();
                     }
                     self.changes.outbox = true;
                     is_other = true;
@@ -162,13 +161,15 @@ impl Device {
                 Table::Notice => self.changes.notices = true,
                 Table::Reminder => self.changes.reminders = true,
                 Table::Tag => self.changes.tags = true,
-                Table::Meta => self.changes.account = true,
-                Table::List | Table::Filter => is_other = true,
+                Table::List | Table::Filter | Table::Meta => is_other = true,
                 Table::Alias | Table::Token => {}
             }
             self.take(&record);
         }
         self.outbox.sort_by_key(|entry| entry.place);
+        if is_wide {
+            tasks.extend(self.rows.keys().chain(self.base.keys()).cloned());
+        }
         for uid in tasks {
             self.show(&uid);
         }
@@ -207,19 +208,22 @@ impl Device {
             }
             (Table::Outbox, value) => {
                 self.outbox.retain(|entry| entry.key() != *key);
-                let entry = value.clone().and_then(|value| serde_json::from_value(value).ok());
+                let entry = value.as_ref().and_then(|value| Entry::deserialize(value).ok());
                 if let Some(entry) = entry {
-                    let entry: Entry = entry;
                     self.forwarded.retain(|sent| sent.id != entry.id);
                     self.place = self.place.max(entry.place);
                     self.outbox.push(entry);
                 }
             }
             (Table::Meta, value) => match (key.as_str(), value) {
-                ("account", Some(value)) => self.account = Account::of(value),
-                ("account", None) => self.account = Account::default(),
+                ("account", Some(value)) => self.base_account = Account::of(value),
+                ("account", None) => self.base_account = Account::default(),
                 ("cursor", value) => {
                     self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
+                }
+                ("synced", value) => {
+                    self.sync.is_synced = value.is_some();
+                    self.changes.connection = true;
                 }
                 _ => {}
             },
@@ -236,9 +240,9 @@ impl Device {
         std::mem::take(&mut self.changes)
     }
 
-    /// Adds the rules of a time zone, in the format of RFC 9636 (TZif). Whether the bytes have that format.
+    /// Registers a time zone by its rules, in the format of RFC 9636 (TZif). Whether the bytes have that format.
     pub fn add_zone(&mut self, name: &str, rules: &[u8]) -> bool {
-        let is_known = self.zones.add(name, rules);
+        let is_known = Zone::register(name, rules).is_ok();
         if is_known {
             let uids = self.rows.iter().filter(|(_, row)| row.time_zone == name);
             for uid in uids.map(|(uid, _)| uid.clone()).collect::<Vec<_>>() {
@@ -253,17 +257,13 @@ impl Device {
     pub fn missing_zones(&self) -> BTreeSet<String> {
         let of_tasks = self.rows.values().map(|row| row.time_zone.as_str());
         let names: BTreeSet<_> = of_tasks.chain([self.account.time_zone()]).collect();
-        names
-            .into_iter()
-            .filter(|name| self.zones.find(name).is_none())
-            .map(str::to_owned)
-            .collect()
+        names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned).collect()
     }
 
     /// The person's time zone.
     #[must_use]
     pub fn zone(&self) -> Zone {
-        self.zones.get(self.account.time_zone())
+        zone_of(self.account.time_zone())
     }
 
     #[must_use]
@@ -314,25 +314,33 @@ impl Device {
         self.changes = Changes::all(self.rows.keys().cloned().collect());
     }
 
-    /// The person has signed in. `user` is as the answer has it.
+    /// The person has signed in. `user` is as the answer has it. Another person's data are removed.
     pub fn signed_in(&mut self, user: &Value, now: Instant) {
+        let known = self.base_account.id();
+        if known != 0 && user["id"].as_i64() != Some(known) {
+            self.signed_out();
+        }
         self.learn_part(Part::Account, user, now);
         self.sync.is_paused = false;
         self.pump(now);
     }
 
-    /// Forgets the person: everything but the zones.
+    /// Forgets the person.
     pub fn signed_out(&mut self) {
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.random.next().to_le_bytes());
         seed[8..].copy_from_slice(&self.random.next().to_le_bytes());
         let gone = self.rows.keys().cloned().collect();
-        let zones = std::mem::take(&mut self.zones);
         let is_leader = self.is_leader;
-        *self = Self { zones, is_leader, ..Self::new(seed) };
+        *self = Self { is_leader, ..Self::new(seed) };
         self.changes = Changes::all(gone);
         self.effects = vec![Effect::Disconnect, Effect::Clear];
     }
+}
+
+/// The zone of this name, or UTC as long as it is not known.
+pub(crate) fn zone_of(name: &str) -> Zone {
+    Zone::parse(name).unwrap_or_else(|_| Zone::utc())
 }
 
 fn set<K: Ord, T: serde::de::DeserializeOwned>(

@@ -3,7 +3,6 @@
 use rondo_domain::instant::Instant;
 use rondo_domain::list::TaskFate;
 use rondo_domain::task::{EditScope, tag_key};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::task::Task;
@@ -12,8 +11,7 @@ pub type Members = Map<String, Value>;
 
 /// A change by a person. Tasks are named by their `uid`, lists and filters by their id; a negative id is one that this
 /// device made. Members have the form of the API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
     /// `id` is negative.
     Create {
@@ -24,7 +22,6 @@ pub enum Edit {
     Patch {
         uid: String,
         members: Members,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
     },
     /// `steps`: whether the tasks beneath are completed, too.
@@ -42,19 +39,18 @@ pub enum Edit {
     Move {
         uid: String,
         /// None keeps the list; `Some(None)` is the inbox.
-        #[serde(default, skip_serializing_if = "Option::is_none", with = "kept")]
         list_id: Option<Option<i64>>,
         beside: Beside,
     },
     Delete {
         uid: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
     },
-    /// Brings a deleted task back. `id` is the server's.
+    /// Brings a deleted task back. `id` is the server's, `task` what is shown until the server answers.
     Restore {
         uid: String,
         id: i64,
+        task: Members,
     },
     AddReminder {
         uid: String,
@@ -116,8 +112,7 @@ pub enum Edit {
 }
 
 /// Occurrences of a series that an edit applies to, apart from this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Future,
     All,
@@ -134,8 +129,7 @@ impl Scope {
 }
 
 /// A place in an order, by a neighbour's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
     After(i64),
     Before(i64),
@@ -150,26 +144,6 @@ impl Beside {
             Self::Before(id) => members.insert("before".to_owned(), id.into()),
             Self::Last => None,
         };
-    }
-}
-
-/// `Some(None)` is null, and not the same as absent.
-mod kept {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[expect(clippy::option_option, reason = "absent and null differ")]
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Option<i64>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.flatten().serialize(serializer)
-    }
-
-    #[expect(clippy::option_option, reason = "absent and null differ")]
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<i64>>, D::Error> {
-        Option::deserialize(deserializer).map(Some)
     }
 }
 
@@ -199,6 +173,21 @@ impl Edit {
     #[must_use]
     pub fn delete(uid: &str) -> Self {
         Self::Delete { uid: uid.to_owned(), scope: None }
+    }
+
+    /// Brings back a task of the trash, or any other that was deleted.
+    #[must_use]
+    pub fn restore(task: &Value) -> Self {
+        Self::Restore {
+            uid: task["uid"].as_str().unwrap_or_default().to_owned(),
+            id: task["id"].as_i64().unwrap_or_default(),
+            task: task.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the edit changes tasks that it does not name, such as those with a tag.
+    pub(crate) const fn is_wide(&self) -> bool {
+        matches!(self, Self::DeleteList { .. } | Self::ChangeTag { .. } | Self::DeleteTag { .. })
     }
 
     #[must_use]

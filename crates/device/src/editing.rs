@@ -15,8 +15,11 @@ use crate::notice::Fault;
 use crate::outbox::Entry;
 use crate::place::List;
 use crate::row::Row;
-use crate::task::{Task, WRITABLE};
+use crate::task::WRITABLE;
 use crate::undo::{Done, Step};
+
+/// Maximum number of tasks of a list that are deleted one by one. More are left to the server.
+const LIST_DELETIONS_MAX: usize = 100;
 
 impl Device {
     /// Makes edits, which are undone together. Returns the uids of created tasks.
@@ -27,7 +30,7 @@ impl Device {
         let mut step = Step::default();
         let mut uids = Vec::new();
         let mut refused = None;
-        for edit in edits {
+        for edit in edits.into_iter().flat_map(|edit| self.spelled_out(edit)).collect::<Vec<_>>() {
             match self.push(edit, now) {
                 Ok(done) => {
                     if let Edit::Create { uid, .. } = &done.edit {
@@ -46,6 +49,24 @@ impl Device {
         refused.map_or(Ok(uids), Err)
     }
 
+    /// A list that is deleted with its tasks: each task that the person saw is deleted by itself. So what others have
+    /// added in the meantime stays, in the inbox, and each deletion can be undone.
+    fn spelled_out(&self, edit: Edit) -> Vec<Edit> {
+        let Edit::DeleteList { id, delete_tasks: true } = edit else { return vec![edit] };
+        let inside = |row: &&Row| row.list_id == Some(self.resolved(id));
+        let is_top = |row: &&Row| {
+            row.subtask_of
+                .and_then(|parent| self.task_of(parent))
+                .is_none_or(|above| !inside(&above))
+        };
+        let tasks: Vec<&Row> = self.rows.values().filter(inside).filter(is_top).collect();
+        if tasks.len() > LIST_DELETIONS_MAX {
+            return vec![edit];
+        }
+        let deletions = tasks.into_iter().map(|row| Edit::delete(&row.uid));
+        [Edit::DeleteList { id, delete_tasks: false }].into_iter().chain(deletions).collect()
+    }
+
     /// Puts an edit into the outbox, or hands it to the tab that leads.
     pub(crate) fn push(&mut self, edit: Edit, now: Instant) -> Result<Done, Vec<Fault>> {
         let edit = self.prepared(edit)?;
@@ -58,11 +79,11 @@ impl Device {
             also: self.taken_along(&edit),
             position: self.position_for(&edit),
             edit,
+            gone: None,
             failures: 0,
             is_tried: false,
         };
         let done = Done { entry: Some(entry.id.clone()), edit: entry.edit.clone(), inverse };
-        let shown = self.touched(&entry);
         if self.is_leader {
             self.enqueue(entry);
         } else {
@@ -70,8 +91,6 @@ impl Device {
             self.effects.push(Effect::Forward(vec![entry.clone()]));
             self.show_entry(&entry);
         }
-        shown.iter().for_each(|uid| self.show(uid));
-        self.show_places();
         Ok(done)
     }
 
@@ -80,24 +99,7 @@ impl Device {
         entry.place = self.place;
         self.keep(entry.record());
         self.outbox.push(entry.clone());
-        self.changes.outbox = true;
         self.show_entry(&entry);
-    }
-
-    /// Shows what an entry of many tasks changes, such as a tag's name.
-    fn show_entry(&mut self, entry: &Entry) {
-        match &entry.edit {
-            Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => {
-                let uids: Vec<String> = self.rows.keys().cloned().collect();
-                uids.iter().for_each(|uid| self.show(uid));
-                self.changes.tags = true;
-            }
-            Edit::PatchAccount { members } => {
-                self.account.patch(members);
-                self.changes.account = true;
-            }
-            _ => {}
-        }
     }
 
     /// Takes over edits of another tab. Those that it has already are passed over.
@@ -109,11 +111,8 @@ impl Device {
             for (local, id) in self.aliases.clone() {
                 entry.edit.rename(local, id);
             }
-            let touched = self.touched(&entry);
             self.enqueue(entry);
-            touched.iter().for_each(|uid| self.show(uid));
         }
-        self.show_places();
         self.pump(now);
     }
 
@@ -166,6 +165,9 @@ impl Device {
 
     /// The members that an edit touches, as they are shown.
     fn before(&self, edit: &Edit) -> Members {
+        if let Edit::Undo { inverse, .. } = edit {
+            return inverse.iter().flat_map(|edit| self.before(edit)).collect();
+        }
         let Some(row) = edit.uid().and_then(|uid| self.rows.get(uid)) else {
             return Members::new();
         };
@@ -241,7 +243,7 @@ impl Device {
     }
 
     /// Edits that put back what an edit is about to change.
-    fn inverse(&self, edit: &Edit) -> Vec<Edit> {
+    fn inverse(&mut self, edit: &Edit) -> Vec<Edit> {
         let own = |uid: &str| uid.to_owned();
         let row = edit.uid().and_then(|uid| self.rows.get(uid));
         match edit {
@@ -273,11 +275,10 @@ impl Device {
                 })
                 .into_iter()
                 .collect(),
-            Edit::Delete { uid, .. } => row
-                .filter(|row| row.id > 0)
-                .map(|row| Edit::Restore { uid: own(uid), id: row.id })
-                .into_iter()
-                .collect(),
+            Edit::Delete { uid, .. } => {
+                let all = row.into_iter().chain(self.beneath(uid));
+                all.map(returning).collect()
+            }
             Edit::CreateList { id, .. } => {
                 vec![Edit::DeleteList { id: *id, delete_tasks: false }]
             }
@@ -296,6 +297,18 @@ impl Device {
                 let next = at.and_then(|at| lists.get(at + 1));
                 let beside = next.map_or(Beside::Last, |next| Beside::Before(next.id));
                 vec![Edit::MoveList { id: *id, beside }]
+            }
+            Edit::DeleteList { id, .. } => {
+                let Some(list) = self.lists.get(id) else { return Vec::new() };
+                let new = self.random.local_id();
+                let list = named(&json!(list), &["name", "color", "icon", "archived"]);
+                let tasks = self.rows.values().filter(|row| row.list_id == Some(*id));
+                let back = tasks.map(|row| Edit::Move {
+                    uid: row.uid.clone(),
+                    list_id: Some(Some(new)),
+                    beside: Beside::Last,
+                });
+                [Edit::CreateList { id: new, list }].into_iter().chain(back).collect()
             }
             Edit::DeleteFilter { id } => {
                 let old = self.filters.get(id).map(|filter| json!(filter)).unwrap_or_default();
@@ -338,13 +351,6 @@ impl Device {
             self.effects.push(Effect::Forward(self.forwarded.clone()));
         }
     }
-
-    /// Uses a task that is deleted for its id, such as one of the trash.
-    pub fn remember_deleted(&mut self, task: &Value) {
-        if let Some(task) = Task::of(task) {
-            self.gone.insert(task.uid.clone(), task);
-        }
-    }
 }
 
 fn unknown(pointer: &str) -> Fault {
@@ -353,6 +359,16 @@ fn unknown(pointer: &str) -> Fault {
         code: "not_found".to_owned(),
         detail: "is not a task that is here".to_owned(),
     }
+}
+
+/// Brings a task back that is about to be deleted. One that the server does not know is created again.
+fn returning(row: &Row) -> Edit {
+    if row.id > 0 {
+        return Edit::restore(&row.task().to_value());
+    }
+    let members = WRITABLE.iter().map(|name| ((*name).to_owned(), row.member(name)));
+    let task = members.filter(|(_, value)| !value.is_null()).collect();
+    Edit::Create { uid: row.uid.clone(), id: row.id, task }
 }
 
 /// A key beside a neighbour, among keys in order.

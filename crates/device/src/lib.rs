@@ -5,11 +5,14 @@
 //! carries out the [`Effect`]s of [`Device::drain`], and updates what [`Device::changes`] names. Time and random bytes
 //! are arguments. `docs/client.md` has the whole picture.
 
+mod answer;
 mod conflict;
 mod device;
 mod edit;
+mod edit_form;
 mod editing;
 mod effect;
+mod feed;
 mod matching;
 mod member;
 mod notice;
@@ -26,7 +29,6 @@ mod tag;
 mod task;
 mod undo;
 mod view;
-mod zone_table;
 
 pub use device::{Changes, Device};
 pub use edit::{Beside, Edit, Members, Scope};

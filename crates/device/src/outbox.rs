@@ -31,6 +31,9 @@ pub struct Entry {
     /// The position that a new or moved task or list is shown at until the server gives one.
     #[serde(default)]
     pub position: Option<String>,
+    /// The task, if the server deleted it while the edit was under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Members>,
     /// How often the server failed at it.
     #[serde(default)]
     pub failures: u32,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::device::Device;
 use crate::edit::{Edit, Members};
+use crate::member;
 use crate::notice::Fault;
 
 impl Device {
@@ -21,12 +22,13 @@ impl Device {
     }
 
     fn read_line(&self, line: &Members, now: Instant) -> Result<Value, Vec<FieldError>> {
-        let line = quick_add_body::parse(line)?;
+        let mut line = quick_add_body::parse(line)?;
+        line.lists = self.lists.values().map(|list| (list.id, list.name.clone())).collect();
         let zone = line.time_zone.clone().unwrap_or_else(|| self.zone());
         let found = line.read(&zone, now)?;
         let day_reminder_time = self.account.day_reminder_time();
-        let user = Settings { time_zone: zone, day_reminder_time, ..Settings::defaults() };
-        let planned = quick_add_body::plan(&found, &user, now)?;
+        let user = Settings { time_zone: zone, day_reminder_time };
+        let planned = line.plan(&found, &user, now)?;
         Ok(line.preview(&found, &planned))
     }
 
@@ -44,7 +46,18 @@ impl Device {
         let mut task = preview["task"].as_object().cloned().unwrap_or_default();
         task.remove("uid");
         task.retain(|_, value| !value.is_null());
-        task.extend(more.clone());
+        // The line's own words count more than its place.
+        for (name, value) in more {
+            let is_said = member::together(name).into_iter().any(|name| task.contains_key(name));
+            if name == "tags" {
+                let tags = task.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+                if let (Value::Array(tags), Value::Array(others)) = (tags, value) {
+                    tags.extend(others.iter().cloned());
+                }
+            } else if !is_said {
+                task.insert(name.clone(), value.clone());
+            }
+        }
         let uid = self.random.name();
         let mut edits = vec![Edit::Create { uid: uid.clone(), id: 0, task }];
         for reminder in preview["further_reminders"].as_array().into_iter().flatten() {

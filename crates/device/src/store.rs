@@ -1,9 +1,10 @@
 //! What the server has, and what is shown: the same with the edits of the outbox over it.
 
 use rondo_domain::instant::Instant;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::device::Device;
+use crate::device::{Device, zone_of};
 use crate::edit::{Edit, rename_in};
 use crate::outbox::Entry;
 use crate::place::{Filter, List, patched};
@@ -47,10 +48,11 @@ impl Device {
         let at = entry.instant();
         let task = self.begun(&entry.edit, uid, task, at);
         let mut task = entry.edit.apply(uid, task, at);
-        if let (Some(task), Some(position)) = (&mut task, &entry.position) {
-            if entry.edit.uid() == Some(uid) && (task.revision == 0 || entry.is_move()) {
-                task.position.clone_from(position);
-            }
+        if let (Some(task), Some(position)) = (&mut task, &entry.position)
+            && entry.edit.uid() == Some(uid)
+            && (task.revision == 0 || entry.is_move())
+        {
+            task.position.clone_from(position);
         }
         task
     }
@@ -66,7 +68,9 @@ impl Device {
                 made.patch(task, at);
                 Some(made)
             }
-            Edit::Restore { uid: own, .. } if own == uid => self.gone.get(uid).cloned(),
+            Edit::Restore { uid: own, task, .. } if own == uid => {
+                Task::of(&Value::Object(task.clone()))
+            }
             Edit::Undo { inverse, .. } => {
                 inverse.iter().find_map(|edit| self.begun(edit, uid, None, at))
             }
@@ -88,7 +92,7 @@ impl Device {
     pub(crate) fn show(&mut self, uid: &str) {
         let (task, is_unsent) = self.replayed(uid);
         let row = task.map(|task| {
-            let zone = self.zones.get(&task.time_zone);
+            let zone = zone_of(&task.time_zone);
             Row::new(task, &zone, is_unsent)
         });
         let old = self.rows.get(uid);
@@ -111,9 +115,7 @@ impl Device {
                 self.rows.insert(uid.to_owned(), row);
             }
             None => {
-                if let Some(row) = self.rows.remove(uid) {
-                    self.gone.insert(uid.to_owned(), row.task().clone());
-                }
+                self.rows.remove(uid);
             }
         }
         self.changes.tasks.insert(uid.to_owned());
@@ -130,6 +132,18 @@ impl Device {
         }
     }
 
+    /// Shows anew what an entry changes.
+    pub(crate) fn show_entry(&mut self, entry: &Entry) {
+        let mut uids = self.touched(entry);
+        if entry.edit.is_wide() {
+            uids.extend(self.base.keys().cloned());
+            uids.extend(self.rows.keys().cloned());
+        }
+        uids.iter().for_each(|uid| self.show(uid));
+        self.show_places();
+        self.changes.outbox = true;
+    }
+
     /// Shows everything anew.
     pub(crate) fn show_all(&mut self) {
         let own = self.outbox.iter().flat_map(|entry| self.touched(entry));
@@ -144,8 +158,9 @@ impl Device {
         self.mark_all();
     }
 
-    /// Shows lists and filters anew.
+    /// Shows lists, filters and the account anew.
     pub(crate) fn show_places(&mut self) {
+        let mut account = self.base_account.clone();
         let mut lists = self.base_lists.clone();
         let mut filters = self.base_filters.clone();
         for entry in self.outbox.iter().chain(&self.forwarded) {
@@ -154,7 +169,7 @@ impl Device {
                     let mut value = Value::Object(list.clone());
                     value["id"] = json!(id);
                     value["position"] = json!(entry.position);
-                    lists.extend(serde_json::from_value::<List>(value).ok().map(|l| (*id, l)));
+                    lists.extend(List::deserialize(&value).ok().map(|l| (*id, l)));
                 }
                 Edit::PatchList { id, members } => {
                     if let Some(list) = lists.get_mut(id) {
@@ -172,7 +187,7 @@ impl Device {
                 Edit::CreateFilter { id, filter } => {
                     let mut value = Value::Object(filter.clone());
                     value["id"] = json!(id);
-                    filters.extend(serde_json::from_value::<Filter>(value).ok().map(|f| (*id, f)));
+                    filters.extend(Filter::deserialize(&value).ok().map(|f| (*id, f)));
                 }
                 Edit::PatchFilter { id, members } => {
                     if let Some(filter) = filters.get_mut(id) {
@@ -182,9 +197,16 @@ impl Device {
                 Edit::DeleteFilter { id } => {
                     filters.remove(id);
                 }
+                Edit::PatchAccount { members } => account.patch(members),
+                Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => self.changes.tags = true,
+                Edit::AddReminder { .. } | Edit::RemoveReminder { .. } | Edit::Snooze { .. } => {
+                    self.changes.reminders = true;
+                }
                 _ => {}
             }
         }
+        self.changes.account |= account != self.account;
+        self.account = account;
         self.changes.lists |= lists != self.lists;
         self.changes.filters |= filters != self.filters;
         (self.lists, self.filters) = (lists, filters);
@@ -245,7 +267,14 @@ impl Device {
         if let Some(task) = self.base.remove(uid) {
             self.keep(Record::forget(Table::Task, uid));
             self.ids.remove(&task.id);
-            self.gone.insert(uid.to_owned(), task);
+            // Should they fail for that, the person is offered to restore it.
+            let waiting = self.outbox.iter_mut().filter(|entry| entry.edit.uid() == Some(uid));
+            let mut records = Vec::new();
+            for entry in waiting {
+                entry.gone = task.to_value().as_object().cloned();
+                records.push(entry.record());
+            }
+            records.into_iter().for_each(|record| self.keep(record));
         }
         self.show(uid);
     }

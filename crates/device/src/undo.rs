@@ -5,7 +5,9 @@ use rondo_contract::undo_token::UNDO_MINUTES;
 use rondo_domain::instant::Instant;
 
 use crate::device::Device;
-use crate::edit::Edit;
+use crate::edit::{Edit, Members};
+use crate::notice::NoticeKind;
+use crate::record::{Record, Table};
 
 /// Maximum number of steps that can be undone.
 const STEPS_MAX: usize = 200;
@@ -41,6 +43,16 @@ impl History {
             self.undo.push(step);
             if self.undo.len() > STEPS_MAX {
                 self.undo.remove(0);
+            }
+        }
+    }
+
+    /// An entry has another id now.
+    pub(crate) fn rekey(&mut self, old: &str, new: &str) {
+        let steps = self.undo.iter_mut().chain(&mut self.redo);
+        for done in steps.flat_map(|step| &mut step.parts) {
+            if done.entry.as_deref() == Some(old) {
+                done.entry = Some(new.to_owned());
             }
         }
     }
@@ -97,7 +109,10 @@ impl Device {
             let token = done.entry.as_deref().and_then(|entry| self.token(entry, now));
             let edits = match token {
                 Some(token) => vec![Edit::Undo { token, inverse: done.inverse }],
-                None => done.inverse,
+                None => {
+                    let made = done.edit.wanted();
+                    self.still_possible(done.inverse, &made, now)
+                }
             };
             for edit in edits {
                 if let Ok(mut undone) = self.push(edit, now) {
@@ -109,6 +124,56 @@ impl Device {
             }
         }
         opposite
+    }
+
+    /// The edits of an undo by hand, without what others have changed since. Of that the person is told.
+    pub(crate) fn still_possible(
+        &mut self,
+        inverse: Vec<Edit>,
+        made: &Members,
+        now: Instant,
+    ) -> Vec<Edit> {
+        let mut possible = Vec::new();
+        for mut edit in inverse {
+            let row = edit.uid().and_then(|uid| self.rows.get(uid));
+            let Some(task) = row.map(|row| row.task().clone()) else {
+                possible.push(edit);
+                continue;
+            };
+            let is_other =
+                |name: &str| made.get(name).is_some_and(|value| *value != task.member(name));
+            let wanted = edit.wanted();
+            let changed: Vec<String> =
+                wanted.keys().filter(|name| is_other(name)).cloned().collect();
+            if changed.is_empty() {
+                possible.push(edit);
+                continue;
+            }
+            let of = |value: &dyn Fn(&String) -> serde_json::Value| -> Members {
+                changed.iter().map(|name| (name.clone(), value(name))).collect()
+            };
+            let mine = of(&|name| wanted[name].clone());
+            let theirs = of(&|name| task.member(name));
+            let offer = vec![Edit::patch(&task.uid, mine.clone())];
+            self.tell(NoticeKind::NotUndone, &task, mine, theirs, offer, now);
+            if let Edit::Patch { members, .. } = &mut edit {
+                members.retain(|name, _| !changed.contains(name));
+                if !members.is_empty() {
+                    possible.push(edit);
+                }
+            }
+        }
+        possible
+    }
+
+    /// Forgets tokens that are no longer valid.
+    pub(crate) fn forget_tokens(&mut self, now: Instant) {
+        let is_old = |at: Instant| now.duration_since(at).as_secs() >= i64::from(UNDO_MINUTES) * 60;
+        let old = self.tokens.iter().filter(|(_, (_, at))| is_old(*at));
+        for id in old.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.tokens.remove(&id);
+            self.keep(Record::forget(Table::Token, id));
+        }
     }
 
     /// The server's token for an entry, if it is valid.
@@ -137,19 +202,11 @@ impl Device {
             return false;
         }
         self.finish(&entry);
-        if !matches!(
-            entry.edit,
-            Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. }
-        ) {
-            return true;
-        }
-        let uids: Vec<String> = self.base.keys().cloned().collect();
-        uids.iter().for_each(|uid| self.show(uid));
         true
     }
 }
 
 /// The first of the edits that would put back, as the name of what was withdrawn.
 fn again(inverse: &[Edit]) -> Edit {
-    inverse.first().cloned().unwrap_or(Edit::PatchAccount { members: crate::Members::new() })
+    inverse.first().cloned().unwrap_or(Edit::PatchAccount { members: Members::new() })
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use rondo_contract::task_query::{SortBy, SortOrder, TaskQuery};
 use rondo_domain::fold::fold;
-use rondo_domain::instant::Instant;
+use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Date;
+use rondo_domain::offset::ReminderOffset;
 use rondo_domain::task::tag_key;
+use serde_json::Value;
 
-use crate::device::Device;
+use crate::device::{Device, zone_of};
+use crate::edit::{Edit, Members};
 use crate::matching::sort;
 use crate::notice::Fault;
 use crate::place::{Filter, List, Reminder, Tag};
@@ -169,15 +172,19 @@ impl Device {
     pub fn tags(&self) -> Vec<Tag> {
         let mut tags: BTreeMap<String, Tag> = self.base_tags.clone();
         tags.values_mut().for_each(|tag| tag.count = 0);
-        for row in self.rows.values() {
+        let mut counts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+        for row in self.rows.values().filter(|row| !row.is_completed()) {
             for (key, name) in row.tag_keys.iter().zip(&row.tags) {
-                let known = tags.entry(key.clone()).or_insert_with(|| Tag {
-                    name: name.clone(),
-                    color: None,
-                    count: 0,
-                });
-                known.count += usize::from(!row.is_completed());
+                counts.entry(key).or_insert((name, 0)).1 += 1;
             }
+        }
+        for (key, (name, count)) in counts {
+            let known = tags.entry(key.to_owned()).or_insert_with(|| Tag {
+                name: name.to_owned(),
+                color: None,
+                count: 0,
+            });
+            known.count = count;
         }
         let waiting = self.outbox.iter().chain(&self.forwarded);
         crate::tag::replay(&mut tags, waiting.map(|entry| &entry.edit));
@@ -187,12 +194,45 @@ impl Device {
 
     /// Reminders of a task, earliest first, as far as the server told.
     #[must_use]
-    pub fn reminders(&self, uid: &str) -> Vec<&Reminder> {
+    pub fn reminders(&self, uid: &str) -> Vec<Reminder> {
         let Some(row) = self.rows.get(uid) else { return Vec::new() };
         let of_task = self.reminders.values().filter(|reminder| reminder.task_id == row.id);
-        let mut reminders: Vec<&Reminder> = of_task.collect();
+        let mut reminders: Vec<Reminder> = of_task.cloned().collect();
+        for entry in self.outbox.iter().chain(&self.forwarded) {
+            match &entry.edit {
+                Edit::AddReminder { uid: own, id, reminder } if own == uid => {
+                    reminders.extend(self.planned(row, *id, reminder));
+                }
+                Edit::RemoveReminder { id } => reminders.retain(|reminder| reminder.id != *id),
+                Edit::Snooze { id, snooze } => {
+                    let own = reminders.iter_mut().find(|reminder| reminder.id == *id);
+                    if let (Some(own), Some(until)) = (own, snooze.get("until")) {
+                        own.remind_at = until.as_str().unwrap_or_default().to_owned();
+                        own.snoozed = true;
+                    }
+                }
+                _ => {}
+            }
+        }
         reminders.sort_by(|one, other| one.remind_at.cmp(&other.remind_at));
         reminders
+    }
+
+    /// A further reminder as the server will plan it.
+    fn planned(&self, row: &Row, id: i64, given: &Members) -> Option<Reminder> {
+        let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
+        let offset = text("offset");
+        let remind_at = match (&offset, row.due) {
+            (Some(offset), Some(due)) => {
+                let offset = ReminderOffset::parse(offset).ok()?;
+                let zone = zone_of(&row.time_zone);
+                let at = due.remind_at(offset, &zone, self.account.day_reminder_time());
+                instant::format(at)
+            }
+            _ => text("remind_at")?,
+        };
+        let (kind, status) = ("further".to_owned(), "armed".to_owned());
+        Some(Reminder { id, task_id: row.id, kind, offset, remind_at, snoozed: false, status })
     }
 
     fn sorted(&self, by: SortBy, is_wanted: impl Fn(&Row) -> bool) -> Vec<&Row> {

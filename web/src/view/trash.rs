@@ -56,9 +56,7 @@ pub fn trash() -> View {
         let at = at.map(|at| format::moment(at, &store().zone()));
         let (restored, named, label) = (task.clone(), title.clone(), title.clone());
         let restore = move |_| {
-            let uid = restored["uid"].as_str().unwrap_or_default().to_owned();
-            store().change(|device| device.remember_deleted(&restored));
-            store().edit(vec![Edit::Restore { uid, id }]);
+            store().edit(vec![Edit::restore(&restored)]);
             forget(id);
             toast::show(with(Text::TaskRestored, &named), Action::Undo);
         };
