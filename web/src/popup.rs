@@ -100,7 +100,7 @@ pub fn close() {
 }
 
 pub fn popups() -> View {
-    live(move || store().popup.get().map(|popup| one(popup)))
+    switch(|| store().popup.get(), |popup| popup.map(one).into_view())
 }
 
 fn one(popup: Popup) -> View {

@@ -8,7 +8,7 @@ use proc_macro2::{Span, TokenStream as Tokens};
 use quote::quote;
 use rstml::node::{KeyedAttribute, Node, NodeAttribute, NodeBlock};
 use rstml::{Parser, ParserConfig};
-use syn::{Expr, Ident, Stmt};
+use syn::{Expr, ExprLit, Ident, Lit, Stmt};
 
 /// Elements without content, which need no closing tag.
 const VOID: [&str; 4] = ["br", "hr", "img", "input"];
@@ -86,7 +86,6 @@ impl Building {
 
     fn attribute(&mut self, attribute: &KeyedAttribute) -> syn::Result<()> {
         let (at, name) = (self.at.clone(), attribute.key.to_string());
-        let literal = attribute.value_literal_string();
         let Some(value) = attribute.value() else {
             self.fixed(&name, "");
             return Ok(());
@@ -109,10 +108,13 @@ impl Building {
             self.mark(PUT, "");
             self.calls.push(quote!(#at.node_ref(#value);));
         } else {
-            match (literal.as_deref(), name.contains(':')) {
-                (Some("true"), false) => self.fixed(&name, ""),
-                (Some("false"), false) => {}
-                (Some(text), false) => self.fixed(&name, text),
+            match value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !name.contains(':') => self.fixed(&name, &text.value()),
+                Expr::Lit(ExprLit { lit: Lit::Bool(is_on), .. }) if !name.contains(':') => {
+                    if is_on.value {
+                        self.fixed(&name, "");
+                    }
+                }
                 _ => {
                     let value = bare(value);
                     self.mark(PUT, &name);

@@ -1,5 +1,6 @@
 //! What can stand between elements, and how it is replaced when it changes.
 
+use reactive_graph::graph::untrack;
 use web_sys::wasm_bindgen::JsCast as _;
 use web_sys::{Element, FocusOptions, HtmlElement, Node, Text};
 
@@ -18,6 +19,14 @@ pub trait IntoView: Sized {
 /// The view of a value that signals change.
 pub fn live<V: IntoView>(value: impl FnMut() -> V + 'static) -> View {
     V::live(value)
+}
+
+/// A view for a value, replaced when the value changes. What `view` reads of other signals replaces nothing.
+pub fn switch<T>(mut value: impl FnMut() -> T + 'static, view: impl Fn(T) -> View + 'static) -> View {
+    region(Box::new(move || {
+        let value = value();
+        untrack(|| view(value))
+    }))
 }
 
 impl IntoView for View {

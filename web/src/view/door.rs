@@ -14,8 +14,8 @@ use crate::view::side::logo;
 
 pub fn door() -> View {
     let place = Memo::new(|_| store().route.with(|route| route.place.clone()));
-    live(move || {
-        let content = match place.get() {
+    switch(move || place.get(), |place| {
+        let content = match place {
             Place::Register => register(),
             Place::Forgot => forgot(),
             Place::Verify(token) => verify(token),

@@ -21,20 +21,19 @@ use crate::view::row::{dot, priority_name, tag_mark, tick};
 pub fn panel() -> View {
     let uid = Memo::new(|_| store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name)));
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
-    live(move || {
-        let name = name.get()?;
-        Some(match uid.get() {
-            Some(uid) => details(uid),
-            None => {
-                let text = if name.is_empty() { "" } else { t(Text::NotFound) };
-                view! {
-                    <aside class="panel" aria-label=t(Text::Task)>
-                        <div class="panel-top"><span class="space"></span>{close_button()}</div>
-                        <p class="empty">{text}</p>
-                    </aside>
-                }
+    let shown = move || name.get().map(|name| (name, uid.get()));
+    switch(shown, |shown| match shown {
+        None => View::empty(),
+        Some((_, Some(uid))) => details(uid),
+        Some((name, None)) => {
+            let text = if name.is_empty() { "" } else { t(Text::NotFound) };
+            view! {
+                <aside class="panel" aria-label=t(Text::Task)>
+                    <div class="panel-top"><span class="space"></span>{close_button()}</div>
+                    <p class="empty">{text}</p>
+                </aside>
             }
-        })
+        }
     })
 }
 

@@ -19,7 +19,7 @@ pub fn task_row(uid: String, is_ordered: bool) -> View {
         Memo::new(move |_| store().row(&uid))
     };
     let is_there = Memo::new(move |_| row.with(Option::is_some));
-    live(move || is_there.get().then(|| one(row, uid.clone(), is_ordered)))
+    show(move || is_there.get(), move || one(row, uid.clone(), is_ordered))
 }
 
 fn one(row: Memo<Option<Row>>, uid: String, is_ordered: bool) -> View {
