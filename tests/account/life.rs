@@ -47,7 +47,7 @@ async fn nothing_but_the_verification_goes_to_an_unverified_address() {
     post(&user.client, "/api/auth/password/forgot", &forgot, 202).await;
     let token = mailed_token(&smtp, "eve@example.org", VERIFY, 2).await;
     assert_eq!(smtp.mails().len(), 2, "two verifications and nothing else");
-    assert!(smtp.mails()[0].body().contains("https://tasks.example/api/auth/verify#"));
+    assert!(smtp.mails()[0].body().contains("https://tasks.example/#/verify/"));
 
     post(&user.client, VERIFY, &json!({"token": token}), 204).await;
     post(&user.client, "/api/auth/password/forgot", &forgot, 202).await;

@@ -73,6 +73,10 @@ pub fn start(user: i64) {
             }
         };
         store().change(|device| *device = Device::restore(seed(), records));
+        // Dates are the person's from the first moment.
+        if let Some(name) = missing_own_zone() {
+            zone(name).await;
+        }
         store().is_loaded.set(true);
         for text in shell().early.take() {
             receive_loaded(&text);
@@ -332,6 +336,10 @@ fn receive_loaded(text: &str) {
 
 /// Fetches the zones that the device lacks, a little later and all at once.
 fn ask_zones() {
+    // The person's own cannot wait: without it, quick add understands nothing.
+    if let Some(name) = missing_own_zone() {
+        spawn_local(async move { zone(name).await });
+    }
     if shell().is_asking_zones.replace(true) {
         return;
     }
@@ -344,6 +352,12 @@ fn ask_zones() {
             }
         }
     });
+}
+
+/// The person's own zone, if it has to be fetched and is not being fetched yet.
+fn missing_own_zone() -> Option<String> {
+    let name = store().read(|device| device.missing_own_zone().map(str::to_owned))?;
+    shell().unknown_zones.borrow_mut().insert(name.clone()).then_some(name)
 }
 
 async fn zone(name: String) {

@@ -156,18 +156,18 @@ def cursor(case):
 
 
 def mailed(path):
-    """The tokens of the links to a path in all mail so far."""
+    """The tokens of the links to a page in all mail so far."""
     tokens = []
     for file in sorted(MAIL.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns):
         mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
         body = mail.get_body(("plain",))
-        tokens += re.findall(re.escape(path) + r"#([\w-]{43})", body.get_content() if body else "")
+        tokens += re.findall(re.escape(path) + r"([\w-]{43})", body.get_content() if body else "")
     return tokens
 
 
 def mailed_tokens():
     """Single-use tokens of accounts of their own, by the operation that takes them."""
-    paths = {"verifyEmail": "/api/auth/verify", "resetPassword": "/api/auth/password/reset"}
+    paths = {"verifyEmail": "/#/verify/", "resetPassword": "/#/reset/"}
     known = {operation: mailed(path) for operation, path in paths.items()}
     for account in range(2 * MAILED):
         address = {"email": f"mailed-{account}@example.org"}

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::artifact::{self, native};
+use crate::browser;
 use crate::cargo::{BROWSER_TARGET, cargo, root, run as run_command};
 use crate::image;
 use crate::kafka;
@@ -30,7 +31,7 @@ struct Part {
 
 /// In the order in which they run: the quickest to fail come first, and last those whose tools are fetched
 /// meanwhile.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
@@ -41,6 +42,7 @@ const PARTS: [Part; 14] = [
     Part { name: "laws", about: "the rules that sources and schema obey", run: laws },
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
+    Part { name: "browser", about: "the web client in a real Chromium", run: in_browser },
     Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
     Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
@@ -58,6 +60,8 @@ const BROWSER: [&str; 2] = ["rondo-domain", "rondo-contract"];
 const BLACK_BOX: &str = "rondo-tests";
 const LAW: &str = "law";
 const COMPONENT: &str = "component";
+/// Also names the folder of its scripts in tests/.
+const IN_BROWSER: &str = "browser";
 /// Also names a folder in xtask/ and a virtual environment.
 const CONFORMANCE: &str = "conformance";
 /// The prefix of each test program, in any package, that needs a broker.
@@ -256,7 +260,16 @@ fn components(run: &Run) -> Result<Outcome> {
 
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    run.black_box(|name| ![LAW, COMPONENT, CONFORMANCE].contains(&name) && !is_kafka(name))
+    run.black_box(|name| ![LAW, COMPONENT, IN_BROWSER, CONFORMANCE].contains(&name) && !is_kafka(name))
+}
+
+fn in_browser(run: &Run) -> Result<Outcome> {
+    artifact::build_all()?;
+    let mut command = programs_of(black_box_options(|name| name == IN_BROWSER)?)?;
+    for (name, value) in browser::variables()? {
+        command.env(name, value);
+    }
+    run.few_at_once(&mut command, BLACK_BOX_THREADS)
 }
 
 fn conformance(run: &Run) -> Result<Outcome> {

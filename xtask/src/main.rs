@@ -5,6 +5,7 @@
 
 mod artifact;
 mod bench;
+mod browser;
 mod cargo;
 mod check;
 mod image;
@@ -31,6 +32,7 @@ cargo xtask <command>
   build [--dist]         build the components and the two binaries; --dist: with link-time
                          optimization and a bill of materials, for servers
   page                   build the web client's files, which the component `web` contains
+  screenshot             write docs/image, the pictures of the web client in the README
   image                  write the images to target/image, without a container engine
   document               write the generated documents in docs/
   chart                  write k8s/chart/README.md from values.yaml
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
             }
         },
         Some("page") => artifact::build_page(),
+        Some("screenshot") => browser::screenshot(),
         Some("image") => image::write(),
         Some("document") => artifact::document(),
         Some("chart") => kubernetes::document(),

@@ -9,7 +9,7 @@ use crate::cargo::{is_installed, root, run};
 use crate::tool;
 
 /// What an installation contains, as Node and npm name it.
-const PACKAGES: &str = "node_modules";
+pub const PACKAGES: &str = "node_modules";
 /// The two files that say what is installed.
 const MANIFEST: &str = "package.json";
 const LOCK: &str = "package-lock.json";

@@ -83,7 +83,7 @@ pub fn verified_only() -> Result<bool, Refusal> {
 fn render(purpose: Purpose, public_url: &str, token: &str) -> Value {
     let (path, lifetime_s, subject, before, after) = match purpose {
         Purpose::VerifyEmail => (
-            "/api/auth/verify",
+            "/#/verify/",
             VERIFY_LIFETIME_S,
             "Confirm your e-mail address",
             "an account at Rondo has been registered with this address. To confirm that the address \
@@ -91,7 +91,7 @@ fn render(purpose: Purpose, public_url: &str, token: &str) -> Value {
             "If it was not you, ignore this mail. You will get no other.",
         ),
         Purpose::ResetPassword => (
-            "/api/auth/password/reset",
+            "/#/reset/",
             RESET_LIFETIME_S,
             "Reset your password",
             "a new password has been requested for your Rondo account. To set it, open this link \
@@ -102,7 +102,7 @@ fn render(purpose: Purpose, public_url: &str, token: &str) -> Value {
     };
     let paragraphs = [
         Paragraph::Text(before.to_owned()),
-        Paragraph::Link(format!("{public_url}{path}#{token}")),
+        Paragraph::Link(format!("{public_url}{path}{token}")),
         Paragraph::Text(after.to_owned()),
     ];
     account_mail::mail(purpose.as_str(), subject, &paragraphs, lifetime_s)
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn the_links_fragment_is_the_token() {
         let mail = render(Purpose::ResetPassword, "https://rondo.example", "abc");
-        let link = "https://rondo.example/api/auth/password/reset#abc";
+        let link = "https://rondo.example/#/reset/abc";
         assert_eq!(mail["purpose"], "reset_password");
         assert_eq!(mail["lifetime_s"], 3600);
         assert!(mail["text"].as_str().is_some_and(|text| text.contains(&format!("\n{link}\n"))));

@@ -260,6 +260,12 @@ impl Device {
         names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned).collect()
     }
 
+    /// The name of the person's time zone while its rules are not registered. Nothing can be said of dates before.
+    #[must_use]
+    pub fn missing_own_zone(&self) -> Option<&str> {
+        Some(self.account.time_zone()).filter(|name| Zone::parse(name).is_err())
+    }
+
     /// The person's time zone.
     #[must_use]
     pub fn zone(&self) -> Zone {

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::device::Device;
 use crate::edit::{Edit, Members};
-use crate::member;
 use crate::notice::Fault;
 
 impl Device {
@@ -18,6 +17,11 @@ impl Device {
     /// # Errors
     /// All faults.
     pub fn preview(&self, line: &Members, now: Instant) -> Result<Value, Vec<Fault>> {
+        if let Some(name) = self.missing_own_zone() {
+            let detail = format!("the time zone {name} is still to be loaded");
+            let (pointer, code) = ("/time_zone".to_owned(), "not_found".to_owned());
+            return Err(vec![Fault { pointer, code, detail }]);
+        }
         self.read_line(line, now).map_err(|errors| errors.into_iter().map(Fault::from).collect())
     }
 
@@ -32,7 +36,8 @@ impl Device {
         Ok(line.preview(&found, &planned))
     }
 
-    /// Creates the task of a line, with members that the place of the line gives, such as its list. Returns its uid.
+    /// Creates the task of a line, with members that the place of the line gives, such as its list, where the line says
+    /// nothing else. Returns its uid.
     ///
     /// # Errors
     /// All faults.
@@ -46,18 +51,7 @@ impl Device {
         let mut task = preview["task"].as_object().cloned().unwrap_or_default();
         task.remove("uid");
         task.retain(|_, value| !value.is_null());
-        // The line's own words count more than its place.
-        for (name, value) in more {
-            let is_said = member::together(name).into_iter().any(|name| task.contains_key(name));
-            if name == "tags" {
-                let tags = task.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
-                if let (Value::Array(tags), Value::Array(others)) = (tags, value) {
-                    tags.extend(others.iter().cloned());
-                }
-            } else if !is_said {
-                task.insert(name.clone(), value.clone());
-            }
-        }
+        add_of_place(&mut task, more);
         let uid = self.random.name();
         let mut edits = vec![Edit::Create { uid: uid.clone(), id: 0, task }];
         for reminder in preview["further_reminders"].as_array().into_iter().flatten() {
@@ -67,5 +61,23 @@ impl Device {
         }
         self.edit(edits, now)?;
         Ok(uid)
+    }
+}
+
+/// Adds what the place of a line gives. A date of the line's own keeps its place's day away; tags are joined.
+fn add_of_place(task: &mut Members, more: &Members) {
+    let has_date = task.contains_key("due_date");
+    for (name, value) in more {
+        match (task.get_mut(name), value) {
+            (Some(Value::Array(own)), Value::Array(others)) => {
+                let new: Vec<_> = others.iter().filter(|other| !own.contains(other)).cloned().collect();
+                own.extend(new);
+            }
+            (Some(_), _) => {}
+            (None, _) if name == "due_day" && has_date => {}
+            (None, value) => {
+                task.insert(name.clone(), value.clone());
+            }
+        }
     }
 }

@@ -94,3 +94,36 @@ fn faults_name_their_members() {
     let found: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
     assert_eq!(found, ["/due_day", "/priority", "/title"]);
 }
+
+#[test]
+fn a_line_says_more_than_its_place() {
+    let mut device = Device::new([1; 16]);
+    let place = members(json!({"due_day": "2031-03-26", "tags": ["work", "home"], "list_id": 7}));
+    let cases = [
+        ("Milk", json!(null), json!("2031-03-26"), json!(["work", "home"])),
+        ("Milk tomorrow 9am", json!("2031-03-27T09:00:00Z"), json!(null), json!(["work", "home"])),
+        ("Milk friday #home", json!(null), json!("2031-03-28"), json!(["home", "work"])),
+    ];
+    for (text, due_date, due_day, tags) in cases {
+        let uid = device.add_line(&members(json!({"text": text})), &place, now()).unwrap();
+        let row = device.task(&uid).unwrap();
+        let found = ["due_date", "due_day", "tags", "list_id"].map(|name| row.member(name));
+        assert_eq!(found, [due_date, due_day, tags, json!(7)], "{text}");
+    }
+}
+
+#[test]
+fn an_account_without_changes_is_known_to_have_none() {
+    let mut device = Device::new([1; 16]);
+    device.lead(now());
+    device.online(now());
+    let (requests, _) = drain(&mut device);
+    let feed = requests.iter().find(|request| request.path.starts_with("/api/changes")).unwrap();
+    assert!(!device.is_complete());
+    let page = json!({"changes": [], "revision": 0, "has_more": false, "cursor": null});
+    let answer = Answer { status: 200, body: page.to_string(), ..Answer::default() };
+    device.answered(feed.ticket, &answer, now());
+    assert!(device.is_complete());
+    let (_, records) = drain(&mut device);
+    assert!(Device::restore([2; 16], records).is_complete());
+}

@@ -188,6 +188,7 @@ pub fn list_menu(id: i64) -> View {
 fn move_list(id: i64, by: isize) {
     let beside = store().read(|device| {
         let lists: Vec<_> = device.lists().into_iter().filter(|list| !list.archived).collect();
+        let id = device.resolved(id);
         let at = lists.iter().position(|list| list.id == id)?;
         let other = lists.get(at.checked_add_signed(by)?)?.id;
         Some(if by < 0 { Beside::Before(other) } else { Beside::After(other) })

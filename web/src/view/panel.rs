@@ -2,6 +2,7 @@
 
 use rondo_device::{Edit, Row, Scope};
 use rondo_domain::due::Due;
+use rondo_domain::task::Priority;
 use serde_json::json;
 
 use crate::dom::*;
@@ -138,7 +139,7 @@ fn part(
         <div class="part">
             <span class="label">{small(sign)}{t(name)}</span>
             <div class="value">
-                <button class="tool" aria-label=t(name) on:click=open>{value}</button>
+                <button class="tool" on:click=open><span class="sr">{t(name)}": "</span>{value}</button>
             </div>
         </div>
     }
@@ -178,10 +179,6 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
         });
         words.map_or_else(none, IntoView::into_view)
     };
-    let priority = move || {
-        let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
-        priority.map_or_else(none, |priority| priority_name(priority).into_view())
-    };
     let list = move || {
         let list = row.with(|row| row.as_ref().and_then(|row| row.list_id));
         let found = store().places(|device| device.list_of(list?).cloned());
@@ -204,7 +201,7 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
         }),
         part(Icon::Bell, Text::Reminder, reminder, move |event| popup::open(&event, Kind::Reminder(uid.get_value()))),
         part(Icon::Repeat, Text::Repeat, repeat, move |_| dialog::open(Dialog::Recurrence(uid.get_value()))),
-        part(Icon::Flag, Text::Priority, priority, move |event| popup::open(&event, Kind::Priority(one()))),
+        priority(row, uid),
         part(Icon::List, Text::List, list, move |event| popup::open(&event, Kind::List(one()))),
         part(Icon::Tag, Text::Tags, tags, move |event| popup::open(&event, Kind::Tags(one()))),
         estimate(row, uid),
@@ -225,6 +222,30 @@ fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
                 <input class="input" id="estimate" name="estimate" type="number" min="1" inputmode="numeric"
                     aria-describedby="estimate-unit" prop:value=value on:change=save/>
                 <span class="hint" id="estimate-unit">{t(Text::InMinutes)}</span>
+            </div>
+        </div>
+    }
+}
+
+fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
+    let current = move || {
+        let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
+        priority.map(Priority::as_str).unwrap_or_default()
+    };
+    let all = [None, Some(Priority::Urgent), Some(Priority::High), Some(Priority::Medium), Some(Priority::Low)];
+    let options = all.into_iter().map(move |priority| {
+        let value = priority.map(Priority::as_str).unwrap_or_default();
+        let name = priority.map_or(t(Text::None), priority_name);
+        view! { <option value=value selected=move || current() == value>{name}</option> }
+    });
+    let save = move |event: web_sys::Event| {
+        command::set(&[uid.get_value()], "priority", &optional(&event_target_value(&event)));
+    };
+    view! {
+        <div class="part">
+            <label class="label" for="priority">{small(Icon::Flag)}{t(Text::Priority)}</label>
+            <div class="value">
+                <select class="input" id="priority" name="priority" prop:value=current on:change=save>{options.collect::<Vec<_>>()}</select>
             </div>
         </div>
     }

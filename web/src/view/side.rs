@@ -145,6 +145,14 @@ fn link(
     let is_here = Memo::new(move |_| {
         store().route.with(|route| match (&route.place, &place) {
             (Place::Search(_), Place::Search(_)) => true,
+            // The address may have the id that a list had before the server gave it another.
+            (Place::List(here), Place::List(there)) => {
+                let resolved = |id: &str| {
+                    let id = id.parse().ok()?;
+                    Some(store().places(|device| device.resolved(id)))
+                };
+                resolved(here) == resolved(there)
+            }
             (here, there) => here == there,
         })
     });

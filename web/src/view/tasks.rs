@@ -105,6 +105,8 @@ fn chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> View {
             is_near.try_update(|is_near| *is_near = is_seen);
         });
         let options = IntersectionObserverInit::new();
+        // The margin is around what scrolls, which the window is not.
+        options.set_root(crate::platform::document().get_element_by_id("main").as_ref());
         options.set_root_margin(MARGIN);
         let observer =
             IntersectionObserver::new_with_options(seen.as_ref().unchecked_ref(), &options);

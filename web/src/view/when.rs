@@ -273,7 +273,7 @@ pub fn weeks_of(day: Date, first: u8) -> Vec<Vec<Date>> {
 /// When a task reminds: offsets before it is due, or a moment. Its other reminders stand below.
 pub fn reminder(uid: String) -> View {
     let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return View::empty() };
-    let has_due = row.due.is_some();
+    let (has_due, has_own) = (row.due.is_some(), row.reminder_offset.is_some());
     let offsets = OFFSETS.into_iter().filter(|_| has_due).map(|(offset, text)| {
         let (uid, is_on) = (uid.clone(), row.reminder_offset.as_deref() == Some(offset));
         let act = move |_| {
@@ -294,7 +294,13 @@ pub fn reminder(uid: String) -> View {
         event.prevent_default();
         let Some(reminder) = reminder_of(&text.get_untracked()) else { return fault.set(true) };
         popup::close();
-        store().edit(vec![Edit::add_reminder(&of_form, reminder)]);
+        // The first one before it is due is the task's own, which its next occurrences have, too.
+        match reminder.get("offset") {
+            Some(offset) if !has_own => command::set(&[of_form.clone()], "reminder_offset", offset),
+            _ => {
+                store().edit(vec![Edit::add_reminder(&of_form, reminder)]);
+            }
+        }
     };
     let fired = store().read(|device| {
         let fired = device.reminders(&of_list).into_iter().filter(|r| r.status == "fired");

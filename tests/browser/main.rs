@@ -1,0 +1,90 @@
+//! The web client in a real Chromium. The scripts beside this file drive it, by playwright-core; each has a running
+//! Rondo of its own. What a failed one saw is in target/browser.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use rondo_testkit::process::{Program, root, target_directory};
+use rondo_tests::arrangement::{Arrangement as _, Up};
+
+/// Variables with the folder of npm's packages and the path of Chromium.
+const PACKAGES: &str = "RONDO_TEST_PACKAGES";
+const CHROMIUM: &str = "RONDO_TEST_CHROMIUM";
+/// Time limit of a script on a busy machine.
+const RUN_MAX: Duration = Duration::from_secs(15 * 60);
+/// How a script marks what is shown also when it succeeds.
+const FIGURE: &str = "figure: ";
+
+/// Runs a script against a Rondo with these settings.
+async fn script(name: &str, settings: &[(&str, String)]) {
+    let [packages, chromium] = [PACKAGES, CHROMIUM].map(|variable| {
+        std::env::var_os(variable)
+            .unwrap_or_else(|| panic!("{variable} is not set; `cargo xtask test` sets it"))
+    });
+    let mut up = Up::start(&format!("browser-{name}"), settings).await;
+    let mut process = Program::new("node")
+        .arguments(["--test", "--test-reporter=spec"])
+        .argument(root().join("tests/browser").join(name).with_extension("mjs"))
+        .env("NODE_PATH", packages)
+        .env("RONDO_CHROMIUM", chromium)
+        .env("RONDO_URL", up.http())
+        .env("RONDO_MAIL", up.folder.path().join("data/mail"))
+        .env("RONDO_POSTGRES", up.postgres())
+        .env("RONDO_KEPT", target_directory().join("browser"))
+        .start();
+    let status = process.exit(RUN_MAX).await;
+    let log = process.log();
+    println!("{log}");
+    // Past what the test program captures.
+    for line in log.lines().filter(|line| line.contains(FIGURE)) {
+        let _ = writeln!(std::io::stderr(), "{}", line.trim());
+    }
+    assert!(status.success(), "{name}.mjs ended with {status}");
+    up.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn journey() {
+    script("journey", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn look() {
+    script("look", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keyboard() {
+    script("keyboard", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline() {
+    script("offline", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn task() {
+    script("task", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn place() {
+    script("place", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account() {
+    script("account", &[("WEBHOOK_ALLOW_LOOPBACK", "true".to_owned())]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many() {
+    script("many", &[]).await;
+}
+
+/// Access tokens expire while devices sync.
+#[tokio::test(flavor = "multi_thread")]
+async fn session() {
+    script("session", &[("ACCESS_TOKEN_SECONDS", "10".to_owned())]).await;
+}
