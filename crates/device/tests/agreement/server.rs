@@ -1,5 +1,4 @@
-//! A model of the server: what the contract says of tasks, lists and tags, and nothing else. `tests/task` holds the
-//! core against the real one.
+//! A model of the server: what the contract says of tasks, lists and tags, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
