@@ -57,7 +57,6 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "rondo-domain",
             "rondo-testkit",
             "rondo-database",
-            "rondo-device",
             "rondo-telemetry",
             "rondo-wasm-host",
         ],
