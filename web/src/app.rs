@@ -24,7 +24,7 @@ pub fn app() -> View {
         store.session.with(Option::is_some) && !store.route.with(|route| is_door(&route.place))
     });
     view! {
-        {switch(move || is_inside.get(), |is_inside| if is_inside { inside() } else { door() })}
+        {view_of(move || is_inside.get(), |is_inside| if is_inside { inside() } else { door() })}
         {toasts()}
         <p class="sr" role="status" aria-live="polite">{move || store().announcement.get()}</p>
     }

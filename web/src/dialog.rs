@@ -34,7 +34,7 @@ pub fn close() {
 }
 
 pub fn dialogs() -> View {
-    switch(|| store().dialog.get(), |dialog| dialog.map(one).into_view())
+    view_of(|| store().dialog.get(), |dialog| dialog.map(one).into_view())
 }
 
 /// The browser keeps the focus inside, closes it at Escape, and gives the focus back.

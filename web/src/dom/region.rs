@@ -22,7 +22,7 @@ pub fn live<V: IntoView>(value: impl FnMut() -> V + 'static) -> View {
 }
 
 /// A view for a value, replaced when the value changes. What `view` reads of other signals replaces nothing.
-pub fn switch<T>(mut value: impl FnMut() -> T + 'static, view: impl Fn(T) -> View + 'static) -> View {
+pub fn view_of<T>(mut value: impl FnMut() -> T + 'static, view: impl Fn(T) -> View + 'static) -> View {
     region(Box::new(move || {
         let value = value();
         untrack(|| view(value))

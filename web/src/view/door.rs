@@ -14,7 +14,7 @@ use crate::view::side::logo;
 
 pub fn door() -> View {
     let place = Memo::new(|_| store().route.with(|route| route.place.clone()));
-    switch(move || place.get(), |place| {
+    view_of(move || place.get(), |place| {
         let content = match place {
             Place::Register => register(),
             Place::Forgot => forgot(),

@@ -30,7 +30,7 @@ pub fn page() -> View {
         place => place,
     });
     Effect::new(move || crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get()))));
-    switch(move || kind.get(), |kind| match kind {
+    view_of(move || kind.get(), |kind| match kind {
         Place::Today => simple(Text::Today, true, today),
         Place::Upcoming => upcoming_page(),
         Place::Month(day) => month(day),
@@ -245,7 +245,7 @@ fn list_page(id: i64) -> View {
     let more = Signal::derive(move || crate::command::members("list_id", json!(id)));
     let is_there = Memo::new(move |_| list.with(Option::is_some));
     let name = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default()));
-    switch(move || is_there.get(), move |is_there| match is_there {
+    view_of(move || is_there.get(), move |is_there| match is_there {
         true => view! {
             <header class="head">
                 <div class="head-title"><h1 tabindex="-1">{name}</h1></div>

@@ -23,7 +23,7 @@ pub fn panel() -> View {
     let uid = Memo::new(|_| store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name)));
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
     let shown = move || name.get().map(|name| (name, uid.get()));
-    switch(shown, |shown| match shown {
+    view_of(shown, |shown| match shown {
         None => View::empty(),
         Some((_, Some(uid))) => details(uid),
         Some((name, None)) => {
