@@ -2,9 +2,9 @@
 
 use rondo_device::{Edit, NoticeKind};
 
-use crate::dom::*;
 use crate::command;
 use crate::dialog::dialogs;
+use crate::dom::*;
 use crate::icon::{Icon, icon};
 use crate::keys;
 use crate::platform::{self, keep, kept};
@@ -16,7 +16,7 @@ use crate::toast::toasts;
 use crate::view::door::{door, is_door};
 use crate::view::page::page;
 use crate::view::panel::panel;
-use crate::view::side::{side, is_offline};
+use crate::view::side::{is_offline, side};
 
 pub fn app() -> View {
     let is_inside = Memo::new(|_| {
@@ -24,7 +24,7 @@ pub fn app() -> View {
         store.session.with(Option::is_some) && !store.route.with(|route| is_door(&route.place))
     });
     view! {
-        {view_of(move || is_inside.get(), |is_inside| if is_inside { inside() } else { door() })}
+        {switch(move || is_inside.get(), |is_inside| if is_inside { inside() } else { door() })}
         {toasts()}
         <p class="sr" role="status" aria-live="polite">{move || store().announcement.get()}</p>
     }
@@ -106,7 +106,8 @@ fn picked_bar() -> View {
 fn zone_note() -> Option<View> {
     const KEY: &str = "rondo.zone";
     let here = platform::time_zone();
-    let account = store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
+    let account =
+        store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
     if account == here || kept(KEY).as_ref() == Some(&here) {
         return None;
     }
@@ -124,14 +125,16 @@ fn zone_note() -> Option<View> {
     let decline = move |_| close(&declined);
     let note = move || {
         let (take, decline) = (take.clone(), decline.clone());
-        is_open.get().then(|| view! {
-            <div class="note">
-                <span>{with(Text::ZoneDiffers, &account)}</span>
-                <span class="buttons">
-                    <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
-                    <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
-                </span>
-            </div>
+        is_open.get().then(|| {
+            view! {
+                <div class="note">
+                    <span>{with(Text::ZoneDiffers, &account)}</span>
+                    <span class="buttons">
+                        <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
+                        <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
+                    </span>
+                </div>
+            }
         })
     };
     Some(note.into_view())

@@ -34,14 +34,16 @@ pub fn close() {
 }
 
 pub fn dialogs() -> View {
-    view_of(|| store().dialog.get(), |dialog| dialog.map(one).into_view())
+    switch(|| store().dialog.get(), |dialog| dialog.map(one).into_view())
 }
 
 /// The browser keeps the focus inside, closes it at Escape, and gives the focus back.
 fn one(dialog: Dialog) -> View {
     let element = NodeRef::new();
     Effect::new(move || {
-        if let Some(element) = element.get().and_then(|element| element.dyn_into::<HtmlDialogElement>().ok()) {
+        if let Some(element) =
+            element.get().and_then(|element| element.dyn_into::<HtmlDialogElement>().ok())
+        {
             // After the content is in place, so that its first field gets the focus.
             crate::platform::after(0, move || {
                 if element.is_connected() && !element.open() {

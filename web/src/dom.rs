@@ -19,7 +19,7 @@ pub use reactive_graph::owner::{LocalStorage, Owner, StoredValue, on_cleanup};
 pub use reactive_graph::prelude::*;
 pub use reactive_graph::signal::{ArcRwSignal, RwSignal};
 pub use reactive_graph::wrappers::read::Signal;
-pub use region::{IntoView, live, view_of};
+pub use region::{IntoView, live, switch};
 pub use rondo_markup::view;
 pub use rows::{each, show};
 

@@ -100,7 +100,7 @@ pub fn close() {
 }
 
 pub fn popups() -> View {
-    view_of(|| store().popup.get(), |popup| popup.map(one).into_view())
+    switch(|| store().popup.get(), |popup| popup.map(one).into_view())
 }
 
 fn one(popup: Popup) -> View {
@@ -115,7 +115,9 @@ fn one(popup: Popup) -> View {
         let Some(element) = element.get_untracked() else { return };
         match event.key().as_str() {
             "Escape" => close(),
-            "ArrowDown" | "ArrowUp" if is_in_menu(&event) => step(&element, event.key() == "ArrowDown"),
+            "ArrowDown" | "ArrowUp" if is_in_menu(&event) => {
+                step(&element, event.key() == "ArrowDown")
+            }
             "Tab" => return trap(&event, &element),
             _ => return event.stop_propagation(),
         }
@@ -154,7 +156,8 @@ fn place(element: &HtmlElement, [left, top, right, bottom]: [f64; 4]) {
     let x = if is_rtl { right - size.width() } else { left };
     let x = x.min(width - size.width() - EDGE_PX).max(EDGE_PX);
     let below = bottom + 4.0;
-    let y = if below + size.height() + EDGE_PX <= height { below } else { top - size.height() - 4.0 };
+    let y =
+        if below + size.height() + EDGE_PX <= height { below } else { top - size.height() - 4.0 };
     let y = y.min(height - size.height() - EDGE_PX).max(EDGE_PX);
     let style = element.style();
     let _ = style.set_property("left", &format!("{x}px"));
@@ -178,7 +181,9 @@ pub fn focus_first(element: &HtmlElement) {
 
 fn is_in_menu(event: &KeyboardEvent) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    target.is_some_and(|target| target.get_attribute("role").is_some_and(|role| role.starts_with("menuitem")))
+    target.is_some_and(|target| {
+        target.get_attribute("role").is_some_and(|role| role.starts_with("menuitem"))
+    })
 }
 
 /// Moves the focus within a menu.

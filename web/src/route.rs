@@ -1,6 +1,5 @@
 //! Places in the client. Each is a fragment of the address, so that the server has one page.
 
-
 use crate::dom::*;
 use crate::platform::{on_window, window};
 

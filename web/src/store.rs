@@ -10,8 +10,8 @@ use rondo_domain::instant::Instant;
 use rondo_domain::task::tag_key;
 use rondo_domain::zone::Zone;
 
-use crate::dom::*;
 use crate::dialog::Dialog;
+use crate::dom::*;
 use crate::platform;
 use crate::popup::Popup;
 use crate::route::{self, Route};
@@ -72,7 +72,9 @@ impl Store {
             places: ArcRwSignal::new(0),
             tag_colors: ArcMemo::new(|_| {
                 let colored = |tag: Tag| Some((tag.key(), tag.color?));
-                store().places(|device| rondo_domain::order::map(device.tags().into_iter().filter_map(colored)))
+                store().places(|device| {
+                    rondo_domain::order::map(device.tags().into_iter().filter_map(colored))
+                })
             }),
             account: ArcRwSignal::new(0),
             notices: ArcRwSignal::new(0),

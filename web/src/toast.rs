@@ -1,6 +1,5 @@
 //! Short messages, such as what was just done, with a way back.
 
-
 use crate::dom::*;
 use crate::icon::{Icon, small};
 use crate::platform::after;

@@ -15,7 +15,8 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let bare: String = normal(text, Form::Nfkd).chars().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
+    let bare: String =
+        normal(text, Form::Nfkd).chars().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
     let mut folded = String::with_capacity(bare.len());
     // Composed again, so that the syllable 하 is not found inside 한.
     for c in normal(&bare, Form::Nfc).chars() {

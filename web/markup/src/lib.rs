@@ -30,7 +30,11 @@ pub fn view(input: TokenStream) -> TokenStream {
         Ok(nodes) => nodes,
         Err(error) => return error.to_compile_error().into(),
     };
-    let mut building = Building { plan: String::new(), calls: Vec::new(), at: Ident::new("at", Span::mixed_site()) };
+    let mut building = Building {
+        plan: String::new(),
+        calls: Vec::new(),
+        at: Ident::new("at", Span::mixed_site()),
+    };
     if let Err(error) = building.all(&nodes) {
         return error.to_compile_error().into();
     }
@@ -63,7 +67,9 @@ impl Building {
                 for attribute in element.attributes() {
                     match attribute {
                         NodeAttribute::Attribute(attribute) => self.attribute(attribute)?,
-                        NodeAttribute::Block(block) => return Err(error(block, "an attribute has a name")),
+                        NodeAttribute::Block(block) => {
+                            return Err(error(block, "an attribute has a name"));
+                        }
                     }
                 }
                 self.all(&element.children)?;
@@ -109,7 +115,9 @@ impl Building {
             self.calls.push(quote!(#at.node_ref(#value);));
         } else {
             match value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !name.contains(':') => self.fixed(&name, &text.value()),
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !name.contains(':') => {
+                    self.fixed(&name, &text.value())
+                }
                 Expr::Lit(ExprLit { lit: Lit::Bool(is_on), .. }) if !name.contains(':') => {
                     if is_on.value {
                         self.fixed(&name, "");
@@ -118,7 +126,9 @@ impl Building {
                 _ => {
                     let value = bare(value);
                     self.mark(PUT, &name);
-                    self.calls.push(quote!(#at.attribute(crate::dom::IntoAttribute::into_attribute(#value));));
+                    self.calls.push(
+                        quote!(#at.attribute(crate::dom::IntoAttribute::into_attribute(#value));),
+                    );
                 }
             }
         }
@@ -139,10 +149,12 @@ impl Building {
 /// An expression without braces that it does not need.
 fn bare(value: &Expr) -> &Expr {
     match value {
-        Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => match &block.block.stmts[..] {
-            [Stmt::Expr(inner, None)] => inner,
-            _ => value,
-        },
+        Expr::Block(block) if block.label.is_none() && block.attrs.is_empty() => {
+            match &block.block.stmts[..] {
+                [Stmt::Expr(inner, None)] => inner,
+                _ => value,
+            }
+        }
         _ => value,
     }
 }

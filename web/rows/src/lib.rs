@@ -53,7 +53,8 @@ mod tests {
         let stays = stays(&sources);
         // Each row by a number of its own, because keys can be equal.
         let made = |at: usize| sources[at].unwrap_or(old.len() + at);
-        let mut rows: Vec<usize> = (0..old.len()).filter(|row| sources.contains(&Some(*row))).collect();
+        let mut rows: Vec<usize> =
+            (0..old.len()).filter(|row| sources.contains(&Some(*row))).collect();
         let mut next = None;
         let mut puts = 0;
         for at in (0..new.len()).rev() {

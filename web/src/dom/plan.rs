@@ -4,7 +4,8 @@
 use web_sys::wasm_bindgen::JsCast as _;
 use web_sys::wasm_bindgen::prelude::Closure;
 use web_sys::{
-    Document, DragEvent, Element, Event, FocusEvent, KeyboardEvent, MouseEvent, Node, PointerEvent, SubmitEvent,
+    Document, DragEvent, Element, Event, FocusEvent, KeyboardEvent, MouseEvent, Node, PointerEvent,
+    SubmitEvent,
 };
 
 use super::attribute::Attribute;

@@ -4,7 +4,10 @@ use reactive_graph::graph::untrack;
 use web_sys::wasm_bindgen::JsCast as _;
 use web_sys::{Element, FocusOptions, HtmlElement, Node, Text};
 
-use super::{Document, Get as _, Memo, RwSignal, Signal, View, comment, document, put_before, take_out, text, watch};
+use super::{
+    Document, Get as _, Memo, RwSignal, Signal, View, comment, document, put_before, take_out,
+    text, watch,
+};
 
 /// What can stand between elements.
 pub trait IntoView: Sized {
@@ -22,7 +25,10 @@ pub fn live<V: IntoView>(value: impl FnMut() -> V + 'static) -> View {
 }
 
 /// A view for a value, replaced when the value changes. What `view` reads of other signals replaces nothing.
-pub fn view_of<T>(mut value: impl FnMut() -> T + 'static, view: impl Fn(T) -> View + 'static) -> View {
+pub fn switch<T>(
+    mut value: impl FnMut() -> T + 'static,
+    view: impl Fn(T) -> View + 'static,
+) -> View {
     region(Box::new(move || {
         let value = value();
         untrack(|| view(value))

@@ -60,7 +60,10 @@ where
 }
 
 /// A view while something is so.
-pub fn show<V: IntoView>(when: impl Fn() -> bool + 'static, view: impl Fn() -> V + 'static) -> View {
+pub fn show<V: IntoView>(
+    when: impl Fn() -> bool + 'static,
+    view: impl Fn() -> V + 'static,
+) -> View {
     let mut was = false;
     list(Box::new(move |change| {
         let is = when();

@@ -2,9 +2,9 @@
 
 use rondo_device::{Edit, Scope};
 
-use crate::dom::*;
 use crate::command;
 use crate::dialog;
+use crate::dom::*;
 use crate::route::{Place, Route};
 use crate::store::store;
 use crate::sync;
@@ -47,7 +47,8 @@ pub fn delete_occurrence(uid: String) -> View {
 }
 
 pub fn delete_list(id: i64) -> View {
-    let name = store().read(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
+    let name =
+        store().read(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
     let answer = |text: Text, class: &'static str, delete_tasks: bool| -> Answer {
         let name = name.clone();
         let act = move || {

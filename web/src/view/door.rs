@@ -14,16 +14,19 @@ use crate::view::side::logo;
 
 pub fn door() -> View {
     let place = Memo::new(|_| store().route.with(|route| route.place.clone()));
-    view_of(move || place.get(), |place| {
-        let content = match place {
-            Place::Register => register(),
-            Place::Forgot => forgot(),
-            Place::Verify(token) => verify(token),
-            Place::Reset(token) => reset(token),
-            _ => sign_in(),
-        };
-        view! { <main class="door"><div class="door-box">{logo()}{content}</div></main> }
-    })
+    switch(
+        move || place.get(),
+        |place| {
+            let content = match place {
+                Place::Register => register(),
+                Place::Forgot => forgot(),
+                Place::Verify(token) => verify(token),
+                Place::Reset(token) => reset(token),
+                _ => sign_in(),
+            };
+            view! { <main class="door"><div class="door-box">{logo()}{content}</div></main> }
+        },
+    )
 }
 
 /// Whether the place is one that also those who are signed in come to by a link.
@@ -188,7 +191,8 @@ fn forgot() -> View {
 }
 
 fn reset(token: String) -> View {
-    let (password, is_done, form) = (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
+    let (password, is_done, form) =
+        (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
     let act = move || {
         let body = json!({ "token": token, "password": password.get_untracked() });
         form.post("/api/auth/password/reset", body, move |_| {

@@ -1,8 +1,7 @@
 //! The keyboard shortcuts, from the table that [`crate::keys`] works by.
 
-
-use crate::dom::*;
 use crate::dialog;
+use crate::dom::*;
 use crate::keys::SHOWN;
 use crate::text::{Text, t};
 

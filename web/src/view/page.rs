@@ -6,8 +6,8 @@ use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::Date;
 use serde_json::json;
 
-use crate::dom::*;
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon};
 use crate::popup::{self, Kind};
@@ -29,22 +29,27 @@ pub fn page() -> View {
         Place::Search(_) => Place::Search(String::new()),
         place => place,
     });
-    Effect::new(move || crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get()))));
-    view_of(move || kind.get(), |kind| match kind {
-        Place::Today => simple(Text::Today, true, today),
-        Place::Upcoming => upcoming_page(),
-        Place::Month(day) => month(day),
-        Place::Inbox => simple(Text::Inbox, true, inbox),
-        Place::Completed => simple(Text::Completed, false, completed),
-        Place::List(id) => list_page(id.parse().unwrap_or_default()),
-        Place::Filter(id) => filter_page(id.parse().unwrap_or_default()),
-        Place::Tag(name) => tag_page(name),
-        Place::Search(_) => search(),
-        Place::Trash => trash(),
-        Place::Settings(part) => crate::view::settings::page(part),
-        // Doors are for those who are not signed in.
-        _ => simple(Text::Today, true, today),
-    })
+    Effect::new(move || {
+        crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get())))
+    });
+    switch(
+        move || kind.get(),
+        |kind| match kind {
+            Place::Today => simple(Text::Today, true, today),
+            Place::Upcoming => upcoming_page(),
+            Place::Month(day) => month(day),
+            Place::Inbox => simple(Text::Inbox, true, inbox),
+            Place::Completed => simple(Text::Completed, false, completed),
+            Place::List(id) => list_page(id.parse().unwrap_or_default()),
+            Place::Filter(id) => filter_page(id.parse().unwrap_or_default()),
+            Place::Tag(name) => tag_page(name),
+            Place::Search(_) => search(),
+            Place::Trash => trash(),
+            Place::Settings(part) => crate::view::settings::page(part),
+            // Doors are for those who are not signed in.
+            _ => simple(Text::Today, true, today),
+        },
+    )
 }
 
 /// The name of a place, for the window's title.
@@ -60,13 +65,19 @@ fn name_of(place: &Place) -> String {
         Place::Tag(name) => return format!("#{name}"),
         Place::List(id) => {
             let id = id.parse().unwrap_or_default();
-            return store().places(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
+            return store()
+                .places(|device| device.list_of(id).map(|list| list.name.clone()))
+                .unwrap_or_default();
         }
         Place::Filter(id) => {
             let id: i64 = id.parse().unwrap_or_default();
             let name = store().places(|device| {
                 let id = device.resolved(id);
-                device.filters().into_iter().find(|filter| filter.id == id).map(|filter| filter.name.clone())
+                device
+                    .filters()
+                    .into_iter()
+                    .find(|filter| filter.id == id)
+                    .map(|filter| filter.name.clone())
             });
             return name.unwrap_or_default();
         }
@@ -116,7 +127,8 @@ fn today(device: &Device, now: Instant) -> Vec<Group> {
 }
 
 fn inbox(device: &Device, now: Instant) -> Vec<Group> {
-    let rows: Vec<_> = device.inbox(now).into_iter().filter(|row| row.subtask_of.is_none()).collect();
+    let rows: Vec<_> =
+        device.inbox(now).into_iter().filter(|row| row.subtask_of.is_none()).collect();
     one_group(&rows)
 }
 
@@ -170,11 +182,13 @@ fn today_watched() -> Date {
 /// What an empty page says.
 fn empty(groups: Memo<Vec<Group>>, title: Text) -> View {
     let store = store();
-    let is_empty = Memo::new(move |_| groups.with(|groups| groups.iter().all(|group| group.uids.is_empty())));
+    let is_empty =
+        Memo::new(move |_| groups.with(|groups| groups.iter().all(|group| group.uids.is_empty())));
     let is_known = Memo::new(move |_| {
         store.tasks.track();
         store.connection.track();
-        store.is_loaded.get() && store.read(|device| device.is_complete() || !crate::platform::is_online())
+        store.is_loaded.get()
+            && store.read(|device| device.is_complete() || !crate::platform::is_online())
     });
     let (sign, head, hint) = match title {
         Text::Today => (Icon::Sun, Text::NothingToday, Text::NothingTodayHint),
@@ -184,7 +198,9 @@ fn empty(groups: Memo<Vec<Group>>, title: Text) -> View {
     };
     live(move || {
         is_empty.get().then(|| match is_known.get() {
-            true => view! { <div class="empty">{icon(sign)}<h2>{t(head)}</h2><p>{t(hint)}</p></div> },
+            true => {
+                view! { <div class="empty">{icon(sign)}<h2>{t(head)}</h2><p>{t(hint)}</p></div> }
+            }
             false => view! { <p class="empty" role="status">{t(Text::Loading)}</p> },
         })
     })
@@ -215,7 +231,9 @@ fn upcoming(device: &Device, now: Instant) -> Vec<Group> {
     let group = |day: Date, rows: &[&Row]| Group {
         key: day.to_string(),
         title: match (day - today).get_days() {
-            0 | 1 => format!("{} · {}", format::near_day(day, today), format::date(day, "weekdayDay")),
+            0 | 1 => {
+                format!("{} · {}", format::near_day(day, today), format::date(day, "weekdayDay"))
+            }
             _ if day.year() == today.year() => format::date(day, "day"),
             _ => format::date(day, "dayYear"),
         },
@@ -244,26 +262,33 @@ fn list_page(id: i64) -> View {
     });
     let more = Signal::derive(move || crate::command::members("list_id", json!(id)));
     let is_there = Memo::new(move |_| list.with(Option::is_some));
-    let name = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default()));
-    view_of(move || is_there.get(), move |is_there| match is_there {
-        true => view! {
-            <header class="head">
-                <div class="head-title"><h1 tabindex="-1">{name}</h1></div>
-                <button class="tool" aria-label=t(Text::More) on:click=move |event| popup::open(&event, Kind::ListMenu(id))>
-                    {icon(Icon::More)}
-                </button>
-            </header>
-            {quick_add(more)}
-            {tasks(groups, true)}
-            {empty(groups, Text::List)}
+    let name = Memo::new(move |_| {
+        list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default())
+    });
+    switch(
+        move || is_there.get(),
+        move |is_there| match is_there {
+            true => view! {
+                <header class="head">
+                    <div class="head-title"><h1 tabindex="-1">{name}</h1></div>
+                    <button class="tool" aria-label=t(Text::More) on:click=move |event| popup::open(&event, Kind::ListMenu(id))>
+                        {icon(Icon::More)}
+                    </button>
+                </header>
+                {quick_add(more)}
+                {tasks(groups, true)}
+                {empty(groups, Text::List)}
+            },
+            false => view! { <p class="empty">{t(Text::NoList)}</p> },
         },
-        false => view! { <p class="empty">{t(Text::NoList)}</p> },
-    })
+    )
 }
 
 fn filter_page(id: i64) -> View {
     let filter = Memo::new(move |_| {
-        store().places(|device| device.filters().into_iter().find(|filter| filter.id == device.resolved(id)).cloned())
+        store().places(|device| {
+            device.filters().into_iter().find(|filter| filter.id == device.resolved(id)).cloned()
+        })
     });
     let found = Memo::new(move |_| {
         let now = store().now.get();
@@ -275,7 +300,11 @@ fn filter_page(id: i64) -> View {
     let groups = Memo::new(move |_| found.with(|(groups, _)| groups.clone()));
     let more = Signal::derive(Members::new);
     let name = move || filter.with(|filter| filter.as_ref().map(|filter| filter.name.clone()));
-    let fault = move || found.with(|(_, fault)| (!fault.is_empty()).then(|| view! { <p class="error">{fault.clone()}</p> }));
+    let fault = move || {
+        found.with(|(_, fault)| {
+            (!fault.is_empty()).then(|| view! { <p class="error">{fault.clone()}</p> })
+        })
+    };
     view! {
         <header class="head">
             <div class="head-title"><h1 tabindex="-1">{name}</h1></div>

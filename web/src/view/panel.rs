@@ -5,9 +5,9 @@ use rondo_domain::due::Due;
 use rondo_domain::task::Priority;
 use serde_json::json;
 
-use crate::dom::*;
 use crate::command;
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, small};
 use crate::keys;
@@ -20,10 +20,12 @@ use crate::view::recurrence::series_of;
 use crate::view::row::{dot, priority_name, tag_mark, tick};
 
 pub fn panel() -> View {
-    let uid = Memo::new(|_| store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name)));
+    let uid = Memo::new(|_| {
+        store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name))
+    });
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
     let shown = move || name.get().map(|name| (name, uid.get()));
-    view_of(shown, |shown| match shown {
+    switch(shown, |shown| match shown {
         None => View::empty(),
         Some((_, Some(uid))) => details(uid),
         Some((name, None)) => {
@@ -58,13 +60,16 @@ fn details(uid: String) -> View {
     let uid = StoredValue::new(uid);
     let row = Memo::new(move |_| store().row(&uid.get_value()));
     let scope = RwSignal::new(None::<Scope>);
-    let get = move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
+    let get =
+        move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
     let set = move |name: &'static str, value: serde_json::Value| {
         let members = command::members(name, value);
         let scope = scope.get_untracked();
         store().edit(vec![Edit::Patch { uid: uid.get_value(), members, scope }]);
     };
-    let is_recurring = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some())));
+    let is_recurring = Memo::new(move |_| {
+        row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some()))
+    });
     let title = Memo::new(move |_| get(|row| row.title.clone()));
     let save_title = move |event: web_sys::Event| {
         let text = event_target_value(&event).trim().to_owned();
@@ -195,12 +200,26 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
         }
     };
     vec![
-        part(Icon::Today, Text::Due, move || date(|row| row.due), move |event| popup::open(&event, Kind::Due(one()))),
-        part(Icon::Start, Text::Start, move || date(|row| row.start), move |event| {
-            popup::open(&event, Kind::Start(uid.get_value()));
+        part(
+            Icon::Today,
+            Text::Due,
+            move || date(|row| row.due),
+            move |event| popup::open(&event, Kind::Due(one())),
+        ),
+        part(
+            Icon::Start,
+            Text::Start,
+            move || date(|row| row.start),
+            move |event| {
+                popup::open(&event, Kind::Start(uid.get_value()));
+            },
+        ),
+        part(Icon::Bell, Text::Reminder, reminder, move |event| {
+            popup::open(&event, Kind::Reminder(uid.get_value()))
         }),
-        part(Icon::Bell, Text::Reminder, reminder, move |event| popup::open(&event, Kind::Reminder(uid.get_value()))),
-        part(Icon::Repeat, Text::Repeat, repeat, move |_| dialog::open(Dialog::Recurrence(uid.get_value()))),
+        part(Icon::Repeat, Text::Repeat, repeat, move |_| {
+            dialog::open(Dialog::Recurrence(uid.get_value()))
+        }),
         priority(row, uid),
         part(Icon::List, Text::List, list, move |event| popup::open(&event, Kind::List(one()))),
         part(Icon::Tag, Text::Tags, tags, move |event| popup::open(&event, Kind::Tags(one()))),
@@ -210,7 +229,11 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
 }
 
 fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
-    let value = move || row.with(|row| row.as_ref()?.estimate).map(|minutes| minutes.to_string()).unwrap_or_default();
+    let value = move || {
+        row.with(|row| row.as_ref()?.estimate)
+            .map(|minutes| minutes.to_string())
+            .unwrap_or_default()
+    };
     let save = move |event: web_sys::Event| {
         let minutes = event_target_value(&event).trim().parse::<i64>().ok();
         command::set(&[uid.get_value()], "estimate", &json!(minutes));
@@ -232,7 +255,13 @@ fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
         let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
         priority.map(Priority::as_str).unwrap_or_default()
     };
-    let all = [None, Some(Priority::Urgent), Some(Priority::High), Some(Priority::Medium), Some(Priority::Low)];
+    let all = [
+        None,
+        Some(Priority::Urgent),
+        Some(Priority::High),
+        Some(Priority::Medium),
+        Some(Priority::Low),
+    ];
     let options = all.into_iter().map(move |priority| {
         let value = priority.map(Priority::as_str).unwrap_or_default();
         let name = priority.map_or(t(Text::None), priority_name);
@@ -252,8 +281,13 @@ fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
 }
 
 fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
-    let current = move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
-    let options = [("pending", Text::Pending), ("in_progress", Text::InProgress), ("completed", Text::Completed)];
+    let current =
+        move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
+    let options = [
+        ("pending", Text::Pending),
+        ("in_progress", Text::InProgress),
+        ("completed", Text::Completed),
+    ];
     let options = options.into_iter().map(move |(value, text)| {
         view! { <option value=value selected=move || current() == value>{t(text)}</option> }
     });
@@ -281,7 +315,9 @@ fn steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let add = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let title = text.get_untracked().trim().to_owned();
-        let Some((id, list)) = row.with_untracked(|row| row.as_ref().map(|row| (row.id, row.list_id))) else {
+        let Some((id, list)) =
+            row.with_untracked(|row| row.as_ref().map(|row| (row.id, row.list_id)))
+        else {
             return;
         };
         if title.is_empty() {
@@ -315,7 +351,9 @@ fn steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
 fn step(uid: String) -> View {
     let of_row = uid.clone();
     let row = Memo::new(move |_| store().row(&of_row));
-    let title = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.title.clone()).unwrap_or_default()));
+    let title = Memo::new(move |_| {
+        row.with(|row| row.as_ref().map(|row| row.title.clone()).unwrap_or_default())
+    });
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
     let of_link = uid.clone();
     let href = move || store().route.get().with_task(Some(&of_link)).href();
@@ -332,7 +370,9 @@ fn step(uid: String) -> View {
 }
 
 fn blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
-    let ids = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default()));
+    let ids = Memo::new(move |_| {
+        row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default())
+    });
     let text = RwSignal::new(String::new());
     let set = move |ids: Vec<i64>| command::set(&[uid.get_value()], "blocked_by", &json!(ids));
     let found = Memo::new(move |_| {
@@ -343,7 +383,9 @@ fn blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
         let known = ids.get();
         store().tasks(|device| {
             let rows = device.search(&text).into_iter();
-            let others = rows.filter(|row| !row.is_completed() && row.uid != uid.get_value() && !known.contains(&row.id));
+            let others = rows.filter(|row| {
+                !row.is_completed() && row.uid != uid.get_value() && !known.contains(&row.id)
+            });
             others.take(5).map(|row| (row.id, row.title.clone())).collect::<Vec<_>>()
         })
     });
@@ -376,7 +418,8 @@ fn blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
         };
         found.get().into_iter().map(choice).collect::<Vec<_>>()
     };
-    let announced = move || found.with(|found| (!found.is_empty()).then(|| with(Text::ManyTasks, found.len())));
+    let announced =
+        move || found.with(|found| (!found.is_empty()).then(|| with(Text::ManyTasks, found.len())));
     view! {
         <section aria-label=t(Text::BlockedBy)>
             <h2>{t(Text::BlockedBy)}</h2>

@@ -3,8 +3,8 @@
 use rondo_device::Row;
 use rondo_domain::task::{Priority, Status};
 
-use crate::dom::*;
 use crate::command;
+use crate::dom::*;
 use crate::drag;
 use crate::format;
 use crate::icon::{Icon, icon, small};
@@ -89,9 +89,8 @@ pub fn row_id(uid: &str) -> String {
 /// The box that completes a task. Its colour is the priority, which its line has in words.
 pub fn tick(row: Memo<Option<Row>>) -> View {
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
-    let label = move || {
-        with(if is_done() { Text::ReopenOf } else { Text::CompleteOf }, title_of(row))
-    };
+    let label =
+        move || with(if is_done() { Text::ReopenOf } else { Text::CompleteOf }, title_of(row));
     let class = move || {
         let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
         format!("tick {}", priority.map_or("", Priority::as_str))
@@ -129,7 +128,8 @@ fn meta(row: &Row) -> Option<View> {
     if !row.blocked_by.is_empty() && store.tasks(|device| device.is_blocked(row)) {
         part(Icon::Blocked, t(Text::Blocked).to_owned());
     }
-    if let Some(priority) = row.priority.filter(|p| matches!(p, Priority::Urgent | Priority::High)) {
+    if let Some(priority) = row.priority.filter(|p| matches!(p, Priority::Urgent | Priority::High))
+    {
         part(Icon::Flag, priority_name(priority).to_owned());
     }
     if let Some(minutes) = row.estimate {
@@ -165,11 +165,9 @@ fn due_mark(row: &Row) -> Option<View> {
     let countdown = row.due_at.and_then(|end| format::countdown(end, now));
     // A day has no hour to count down to.
     let countdown = countdown.filter(|_| due.day().is_none() || class == "late");
-    Some(
-        view! {
-            <span class=class>{small(Icon::Today)}{text}{countdown.map(|soon| format!(" · {soon}"))}</span>
-        },
-    )
+    Some(view! {
+        <span class=class>{small(Icon::Today)}{text}{countdown.map(|soon| format!(" · {soon}"))}</span>
+    })
 }
 
 /// A tag with its colour.

@@ -4,7 +4,6 @@ mod account;
 mod look;
 mod program;
 
-
 use crate::dom::*;
 use crate::text::{Text, t};
 

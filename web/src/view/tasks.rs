@@ -35,7 +35,8 @@ pub struct Group {
 /// `is_ordered` says whether the order is the person's own, which dragging changes.
 pub fn tasks(groups: Memo<Vec<Group>>, is_ordered: bool) -> View {
     Effect::new(move || {
-        let order = groups.with(|groups| groups.iter().flat_map(|group| group.uids.clone()).collect());
+        let order =
+            groups.with(|groups| groups.iter().flat_map(|group| group.uids.clone()).collect());
         store().order.set(order);
     });
     let keys = Memo::new(move |_| {
@@ -46,7 +47,9 @@ pub fn tasks(groups: Memo<Vec<Group>>, is_ordered: bool) -> View {
         Clone::clone,
         move |key| {
             let found = Memo::new(move |_| {
-                groups.with(|groups| groups.iter().find(|group| group.key == key).cloned()).unwrap_or_default()
+                groups
+                    .with(|groups| groups.iter().find(|group| group.key == key).cloned())
+                    .unwrap_or_default()
             });
             task_group(found, is_ordered)
         },
@@ -86,7 +89,9 @@ fn task_group(group: Memo<Group>, is_ordered: bool) -> View {
 /// Some tasks of a group in one element, which keeps their height while they are not in the document.
 fn chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> View {
     let uids = Memo::new(move |_| {
-        group.with(|group| group.uids.iter().skip(number * CHUNK).take(CHUNK).cloned().collect::<Vec<_>>())
+        group.with(|group| {
+            group.uids.iter().skip(number * CHUNK).take(CHUNK).cloned().collect::<Vec<_>>()
+        })
     });
     let is_near = RwSignal::new(number < SHOWN_FIRST);
     let height = RwSignal::new(None::<f64>);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 
-use crate::dom::*;
 use crate::command;
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, turning};
 use crate::platform::first_day;
@@ -30,8 +30,11 @@ const OFFSETS: [(&str, Text); 6] = [
 ];
 
 /// How long a reminder that has come can be put off, with words for it.
-const SNOOZES: [(&str, Text, i64); 3] =
-    [("PT10M", Text::SnoozeMinutes, 10), ("PT1H", Text::SnoozeHours, 1), ("PT24H", Text::SnoozeHours, 24)];
+const SNOOZES: [(&str, Text, i64); 3] = [
+    ("PT10M", Text::SnoozeMinutes, 10),
+    ("PT1H", Text::SnoozeHours, 1),
+    ("PT24H", Text::SnoozeHours, 24),
+];
 
 pub fn due(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?)?.due);
@@ -200,9 +203,9 @@ fn calendar(
         if let Ok(moved) = shown.get_untracked().checked_add(span) {
             shown.set(moved);
             crate::platform::after(0, move || {
-                let day = element.get_untracked().and_then(|element| {
-                    element.query_selector("[tabindex='0']").ok().flatten()
-                });
+                let day = element
+                    .get_untracked()
+                    .and_then(|element| element.query_selector("[tabindex='0']").ok().flatten());
                 if let Some(day) = day.and_then(|day| day.dyn_into::<HtmlElement>().ok()) {
                     let _ = day.focus();
                 }
@@ -317,8 +320,13 @@ pub fn reminder(uid: String) -> View {
     });
     let others = store().read(|device| {
         let zone = device.zone();
-        let others = device.reminders(&of_list).into_iter().filter(|r| r.kind != "task" && r.status == "armed");
-        let others = others.filter_map(|r| Some((r.id, format::moment(instant::parse(&r.remind_at).ok()?, &zone))));
+        let others = device
+            .reminders(&of_list)
+            .into_iter()
+            .filter(|r| r.kind != "task" && r.status == "armed");
+        let others = others.filter_map(|r| {
+            Some((r.id, format::moment(instant::parse(&r.remind_at).ok()?, &zone)))
+        });
         others.collect::<Vec<_>>()
     });
     let others = others.into_iter().map(|(id, words)| {
