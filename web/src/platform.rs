@@ -86,7 +86,7 @@ pub fn document() -> web_sys::Document {
 /// A length for a style. The browser writes the number, because Rust would need tables for it.
 pub fn pixels(length: f64) -> String {
     js_sys::Number::from(length)
-        .to_string(10)
+        .to_string_with_radix(10)
         .map_or_else(|_| String::new(), |text| format!("{text}px"))
 }
 

@@ -100,7 +100,7 @@ pub fn close() {
 }
 
 pub fn popups() -> View {
-    switch(|| store().popup.get(), |popup| popup.map(one).into_view())
+    crate::dom::switch(|| store().popup.get(), |popup| popup.map(one).into_view())
 }
 
 fn one(popup: Popup) -> View {
