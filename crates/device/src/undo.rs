@@ -5,7 +5,7 @@ use rondo_contract::undo_token::UNDO_MINUTES;
 use rondo_domain::instant::Instant;
 
 use crate::device::Device;
-use crate::edit::{Edit, Members};
+use crate::edit::{Edit, Members, members};
 use crate::notice::NoticeKind;
 use crate::record::{Record, Table};
 
@@ -152,7 +152,7 @@ impl Device {
                 continue;
             }
             let of = |value: &dyn Fn(&String) -> serde_json::Value| -> Members {
-                changed.iter().map(|name| (name.clone(), value(name))).collect()
+                members(changed.iter().map(|name| (name.clone(), value(name))))
             };
             let mine = if is_deletion { Members::new() } else { of(&|name| wanted[name].clone()) };
             let theirs = of(&|name| task.member(name));
