@@ -81,6 +81,8 @@ impl Form {
         let number = |text: &str| text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from);
         if self.frequency == "rrule" {
             put("rrule", json!(self.rrule.trim()));
+            // It applies to a frequency alone.
+            rule.remove("month_end");
         } else {
             put("frequency", json!(self.frequency));
             put("interval", number(&self.interval));
