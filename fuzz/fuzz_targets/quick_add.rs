@@ -14,9 +14,11 @@ fn bare(text: &str) -> String {
 fuzz_target!(|input: (u32, bool, &str)| {
     let (second, is_german, line) = input;
     let language = if is_german { Language::German } else { Language::English };
-    let now = Instant::from_microsecond(i64::from(second) * 1_000_000).expect("within the calendar");
+    let now =
+        Instant::from_microsecond(i64::from(second) * 1_000_000).expect("within the calendar");
     let zone = Zone::parse("Europe/Berlin").expect("a zone");
-    let read = |ignored: &[_]| parse(line, &Context { now, zone: &zone, language, ignored });
+    let lists = &["work", "Two words", "+"];
+    let read = |ignored: &[_]| parse(line, &Context { now, zone: &zone, language, lists, ignored });
     let Ok(found) = read(&[]) else { return };
     let _ = found.reading();
     let mut from = 0;

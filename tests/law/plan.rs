@@ -227,6 +227,7 @@ fn others(user: i64, tasks: i64) -> Vec<Case> {
         case("task_window", "'a00000000002000', 50", 102, 102),
         case("list_move_read", "1, NULL, true, NULL, NULL, NULL", 4, 0),
         case("list_move_read", "1, 2, false, NULL, NULL, NULL", 6, 0),
+        by_user("list_names", LISTS_PER_USER, LISTS_PER_USER),
         case("list_window", "'a00000000000002', 50", LISTS_PER_USER + 2, LISTS_PER_USER),
         // Each tag of each task is counted.
         by_user("tags", tasks, 3 * tasks),

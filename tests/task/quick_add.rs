@@ -78,5 +78,30 @@ async fn a_line_becomes_what_its_preview_showed() {
         let error = &refused["errors"][0];
         assert_eq!((&error["pointer"], &error["code"]), (&json!("/text"), &json!(code)), "{text}");
     }
+
+    // The list that the text names, or that of the body.
+    let mut lists = Vec::new();
+    for name in ["Home", "Two words"] {
+        let list = post(&user, "/api/lists", &json!({"name": name})).await.expect(201).json();
+        lists.push(list["id"].clone());
+    }
+    for (text, list_id, list, title) in [
+        ("call +two words", Value::Null, &lists[1], "call"),
+        ("call +two words", lists[0].clone(), &lists[1], "call"),
+        ("call +bob", lists[0].clone(), &lists[0], "call +bob"),
+        ("call +bob", Value::Null, &Value::Null, "call +bob"),
+    ] {
+        let line = json!({"text": text, "list_id": list_id});
+        let shown = post(&user, "/api/quick-add?preview=true", &line).await.expect(200).json();
+        let task = post(&user, &own, &line).await.expect(201).json();
+        for task in [&shown["task"], &task] {
+            assert_eq!((&task["list_id"], &task["title"]), (list, &json!(title)), "{line}");
+        }
+    }
+    for path in ["/api/quick-add?preview=true", &own] {
+        let line = json!({"text": "call", "list_id": 9_007_199_254_740_991_i64});
+        let refused = post(&user, path, &line).await.expect(422).json();
+        assert_eq!(refused["errors"][0]["code"], "unknown_list");
+    }
     up.stop().await;
 }

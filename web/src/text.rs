@@ -78,7 +78,6 @@ texts! {
     SkipToTasks: "Skip to the tasks", "Zu den Aufgaben";
     // Lists of tasks.
     Overdue: "Overdue", "Überfällig";
-    NoDate: "No date", "Ohne Datum";
     Tomorrow: "Tomorrow", "Morgen";
     Yesterday: "Yesterday", "Gestern";
     NothingToday: "Nothing left for today", "Für heute ist alles getan";
@@ -93,8 +92,6 @@ texts! {
     Loading: "Loading…", "Lädt …";
     OneTask: "1 task", "1 Aufgabe";
     ManyTasks: "{} tasks", "{} Aufgaben";
-    SortBy: "Sort by", "Sortieren nach";
-    OwnOrder: "Own order", "Eigene Reihenfolge";
     ShowCompleted: "Show completed", "Erledigte zeigen";
     HideCompleted: "Hide completed", "Erledigte ausblenden";
     NoList: "There is no such list.", "Diese Liste gibt es nicht.";
@@ -254,9 +251,9 @@ texts! {
     NewPassword: "New password", "Neues Passwort";
     ChangePassword: "Change the password", "Passwort ändern";
     PasswordChanged: "The password has been changed.", "Das Passwort wurde geändert.";
-    Verifying: "Confirming your address…", "Deine Adresse wird bestätigt …";
+    ConfirmAddress: "Confirm your e-mail address", "E-Mail-Adresse bestätigen";
+    Confirm: "Confirm", "Bestätigen";
     Verified: "Your e-mail address is confirmed.", "Deine E-Mail-Adresse ist bestätigt.";
-    LinkInvalid: "The link is not valid any more.", "Der Link gilt nicht mehr.";
     ToSignIn: "Go to sign in", "Zur Anmeldung";
     ToTasks: "Go to the tasks", "Zu den Aufgaben";
     HaveAccount: "I have an account", "Ich habe ein Konto";

@@ -14,16 +14,19 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     let is_preview = parameters.boolean("preview").unwrap_or(false);
     parameters.finish()?;
     let members = body::object(request)?;
-    let line = quick_add_body::parse(&members)?;
+    let mut line = quick_add_body::parse(&members)?;
     let key = Key::of(request, &members)?;
     let store = Store::open()?;
     let mut settings = store.settings(user)?;
     if let Some(zone) = &line.time_zone {
         settings.time_zone = zone.clone();
     }
+    if line.may_name_list() {
+        line.lists = store.list_names(user)?;
+    }
     let now = clock::now();
     let found = line.read(&settings.time_zone, now)?;
-    let planned = quick_add_body::plan(&found, &settings, now)?;
+    let planned = line.plan(&found, &settings, now)?;
     if is_preview {
         return Ok(Response::json(200, line.preview(&found, &planned).to_string()));
     }

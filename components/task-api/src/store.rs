@@ -57,6 +57,12 @@ impl Store {
         settings(&mut row)?.ok_or_else(Refusal::unauthenticated)
     }
 
+    /// Id and name of each of the user's lists, archived ones last.
+    pub fn list_names(&self, user: i64) -> Result<Vec<(i64, String)>, DatabaseError> {
+        let mut row = self.0.query_one(include_str!("sql/list_names.sql"), &[int(user)])?;
+        row.json("names")
+    }
+
     /// A task to change, unless the key already has an answer.
     pub fn task_for_change(
         &self,

@@ -11,7 +11,7 @@ use rondo_domain::task::{Description, Tags, TaskFields, Title};
 use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
 
-use crate::body::{Reader, integer, text};
+use crate::body::{Reader, id, integer, text};
 use crate::problem::FieldError;
 use crate::reminder_body::{FURTHER_REMINDERS_MAX, Moment, planned};
 use crate::task_body;
@@ -28,6 +28,10 @@ const POINTER: &str = "/text";
 pub struct Line {
     pub text: String,
     pub time_zone: Option<Zone>,
+    /// The list of the task unless the text names another.
+    pub list_id: Option<i64>,
+    /// The user's lists that the text may name: id and name. The caller fills them in.
+    pub lists: Vec<(i64, String)>,
     language: Language,
     /// In bytes.
     ignored: Vec<Range<usize>>,
@@ -41,7 +45,7 @@ pub struct Planned {
     pub further: Vec<(Option<ReminderOffset>, Instant)>,
 }
 
-/// Reads `{text, time_zone?, language?, ignored?}`. Positions in `ignored` are in characters.
+/// Reads `{text, time_zone?, language?, list_id?, ignored?}`. Positions in `ignored` are in characters.
 ///
 /// # Errors
 /// All faults.
@@ -50,6 +54,7 @@ pub fn parse(members: &Map<String, Value>) -> Result<Line, Vec<FieldError>> {
     let line = reader.required("text", text(|text| Ok(text.to_owned())));
     let time_zone = reader.optional("time_zone", text(Zone::parse));
     let language = reader.optional("language", text(Language::parse));
+    let list_id = reader.optional("list_id", id);
     let ignored = reader.nested("ignored", ranges);
     reader.finish()?;
     let text = line.unwrap_or_default();
@@ -57,7 +62,8 @@ pub fn parse(members: &Map<String, Value>) -> Result<Line, Vec<FieldError>> {
         |character: usize| text.char_indices().nth(character).map_or(text.len(), |(byte, _)| byte);
     let ignored = ignored.unwrap_or_default();
     let ignored = ignored.iter().map(|range| byte(range.start)..byte(range.end)).collect();
-    Ok(Line { language: language.unwrap_or(LANGUAGE_DEFAULT), ignored, time_zone, text })
+    let language = language.unwrap_or(LANGUAGE_DEFAULT);
+    Ok(Line { text, time_zone, list_id, lists: Vec::new(), language, ignored })
 }
 
 fn ranges(value: &Value) -> Result<Vec<Range<usize>>, Vec<FieldError>> {
@@ -96,13 +102,46 @@ fn position(value: &Value) -> Result<usize, Violation> {
 }
 
 impl Line {
+    /// Whether `lists` matter: the text may name a list, or the task goes into one.
+    #[must_use]
+    pub fn may_name_list(&self) -> bool {
+        self.list_id.is_some() || self.text.contains('+')
+    }
+
     /// Understands the line.
     ///
     /// # Errors
-    /// `too_long`.
+    /// `too_long`; `unknown_list` for a `list_id` that is not in `lists`.
     pub fn read(&self, zone: &Zone, now: Instant) -> Result<QuickAdd, Vec<FieldError>> {
-        let context = Context { now, zone, language: self.language, ignored: &self.ignored };
+        let is_known = |wanted| self.lists.iter().any(|(id, _)| *id == wanted);
+        if self.list_id.is_some_and(|wanted| !is_known(wanted)) {
+            return Err(vec![FieldError::of("/list_id", Violation::UnknownList)]);
+        }
+        let lists: Vec<&str> = self.lists.iter().map(|(_, name)| name.as_str()).collect();
+        let language = self.language;
+        let context = Context { now, zone, language, lists: &lists, ignored: &self.ignored };
         quick_add::parse(&self.text, &context).map_err(|fault| vec![FieldError::of(POINTER, fault)])
+    }
+
+    /// The list of the task: the one that the text names, or that of the body.
+    fn list_of(&self, found: &QuickAdd) -> Option<i64> {
+        let named = found.list.as_ref().and_then(|named| self.lists.get(named.place));
+        named.map(|(id, _)| *id).or(self.list_id)
+    }
+
+    /// The task that the understood line stands for. The first offset is the task's own reminder.
+    ///
+    /// # Errors
+    /// All faults, each about the text.
+    pub fn plan(
+        &self,
+        found: &QuickAdd,
+        user: &Settings,
+        now: Instant,
+    ) -> Result<Planned, Vec<FieldError>> {
+        let mut planned = plan(found, user, now)?;
+        planned.task.list_id = self.list_of(found);
+        Ok(planned)
     }
 
     /// The task as it would be created, its further reminders, the spans in characters, and the reading.
@@ -129,11 +168,8 @@ impl Line {
     }
 }
 
-/// The task of an understood line. The first offset is the task's own reminder.
-///
-/// # Errors
-/// All faults, each about the line.
-pub fn plan(found: &QuickAdd, user: &Settings, now: Instant) -> Result<Planned, Vec<FieldError>> {
+/// The task of an understood line, without its list.
+fn plan(found: &QuickAdd, user: &Settings, now: Instant) -> Result<Planned, Vec<FieldError>> {
     let zone = &user.time_zone;
     let mut faults = Vec::new();
     let title = Title::parse(&found.title).map_err(|fault| faults.push(fault)).ok();
@@ -189,12 +225,13 @@ mod tests {
     const NOW: &str = "2031-03-26T09:00:00Z";
 
     fn read(body: &Value) -> Result<(Line, QuickAdd, Planned), Vec<FieldError>> {
-        let line = parse(body.as_object().unwrap())?;
+        let mut line = parse(body.as_object().unwrap())?;
+        line.lists = vec![(7, "Work".to_owned()), (8, "Home".to_owned())];
         let zone = line.time_zone.clone().unwrap_or(Zone::parse("Europe/Berlin").unwrap());
         let now = NOW.parse().unwrap();
         let found = line.read(&zone, now)?;
         let user = Settings { time_zone: zone, ..Settings::defaults() };
-        let planned = plan(&found, &user, now)?;
+        let planned = line.plan(&found, &user, now)?;
         Ok((line, found, planned))
     }
 
@@ -251,6 +288,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_named_in_the_text_or_the_body() {
+        let check = |body: Value, list: Value, title: &str| {
+            let task = &preview(body)["task"];
+            assert_eq!((&task["list_id"], &task["title"]), (&list, &json!(title)));
+        };
+        check(json!({"text": "call Bob"}), json!(null), "call Bob");
+        check(json!({"text": "call Bob +home"}), json!(8), "call Bob");
+        check(json!({"text": "call Bob", "list_id": 7}), json!(7), "call Bob");
+        check(json!({"text": "call Bob +home", "list_id": 7}), json!(8), "call Bob");
+        check(json!({"text": "call Bob +else", "list_id": 7}), json!(7), "call Bob +else");
+    }
+
+    #[test]
     fn faults() {
         let check = |body: Value, expected: &[(&str, &str)]| {
             let faults = read(&body).err().unwrap_or_default();
@@ -262,6 +312,8 @@ mod tests {
         check(json!({"text": "tomorrow"}), &[("/text", "required")]);
         check(json!({"text": "a".repeat(201)}), &[("/text", "too_long")]);
         check(json!({"text": "a ".repeat(1_501)}), &[("/text", "too_long")]);
+        check(json!({"text": "a", "list_id": 9}), &[("/list_id", "unknown_list")]);
+        check(json!({"text": "a", "list_id": "x"}), &[("/list_id", "malformed")]);
         check(json!({"text": "a\0b"}), &[("/text", "forbidden_character")]);
         check(json!({"text": "a !1h"}), &[("/text", "needs_due_date")]);
         check(json!({"text": "a !today 9am"}), &[("/text", "in_the_past")]);

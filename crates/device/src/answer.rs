@@ -1,6 +1,7 @@
 //! Takes the answers to requests.
 
 use rondo_domain::instant::{self, Instant};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::device::Device;
@@ -210,7 +211,7 @@ impl Device {
         self.remove(entry);
         match &entry.edit {
             Edit::CreateList { .. } | Edit::PatchList { .. } | Edit::MoveList { .. } => {
-                if let Ok(list) = serde_json::from_value::<List>(body.clone()) {
+                if let Ok(list) = List::deserialize(body) {
                     // As for tasks: a repeated answer may be of a list that is gone.
                     let is_known = self.base_lists.contains_key(&list.id);
                     if is_known || list.revision > self.sync.cursor {
@@ -219,13 +220,13 @@ impl Device {
                 }
             }
             Edit::CreateFilter { .. } | Edit::PatchFilter { .. } => {
-                if let Ok(filter) = serde_json::from_value::<Filter>(body.clone()) {
+                if let Ok(filter) = Filter::deserialize(body) {
                     self.keep(Record::save(Table::Filter, filter.id.to_string(), json!(filter)));
                     self.base_filters.insert(filter.id, filter);
                 }
             }
             Edit::AddReminder { .. } | Edit::Snooze { .. } => {
-                if let Ok(reminder) = serde_json::from_value::<Reminder>(body.clone()) {
+                if let Ok(reminder) = Reminder::deserialize(body) {
                     let key = reminder.id.to_string();
                     self.keep(Record::save(Table::Reminder, key, json!(reminder)));
                     self.reminders.insert(reminder.id, reminder);

@@ -177,13 +177,9 @@ impl Device {
         let entries: Vec<Entry> = of_task.cloned().collect();
         let is_return =
             |entry: &Entry| matches!(entry.edit, Edit::Restore { .. } | Edit::Create { .. });
-        if entries.iter().any(is_return) {
-            self.unlearn(uid);
-            return;
-        }
-        // The answer of one under way says the same.
-        let lost: Vec<Entry> =
-            entries.into_iter().filter(|entry| !self.sync.is_in_flight(&entry.id)).collect();
+        // What brings the task back stays, and so does what comes after. The answer of one under way says the same.
+        let before = entries.into_iter().take_while(|entry| !is_return(entry));
+        let lost: Vec<Entry> = before.filter(|entry| !self.sync.is_in_flight(&entry.id)).collect();
         lost.iter().for_each(|entry| self.remove(entry));
         self.unlearn(uid);
         let is_deleted = lost.last().is_none_or(|last| matches!(last.edit, Edit::Delete { .. }));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::zone::Zone;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::effect::Effect;
@@ -207,9 +208,8 @@ impl Device {
             }
             (Table::Outbox, value) => {
                 self.outbox.retain(|entry| entry.key() != *key);
-                let entry = value.clone().and_then(|value| serde_json::from_value(value).ok());
+                let entry = value.as_ref().and_then(|value| Entry::deserialize(value).ok());
                 if let Some(entry) = entry {
-                    let entry: Entry = entry;
                     self.forwarded.retain(|sent| sent.id != entry.id);
                     self.place = self.place.max(entry.place);
                     self.outbox.push(entry);
@@ -219,8 +219,11 @@ impl Device {
                 ("account", Some(value)) => self.base_account = Account::of(value),
                 ("account", None) => self.base_account = Account::default(),
                 ("cursor", value) => {
-                    self.sync.is_read = value.is_some();
                     self.sync.cursor = value.as_ref().and_then(Value::as_i64).unwrap_or_default();
+                }
+                ("synced", value) => {
+                    self.sync.is_synced = value.is_some();
+                    self.changes.connection = true;
                 }
                 _ => {}
             },

@@ -3,7 +3,6 @@
 use rondo_domain::instant::Instant;
 use rondo_domain::list::TaskFate;
 use rondo_domain::task::{EditScope, tag_key};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::task::Task;
@@ -12,8 +11,7 @@ pub type Members = Map<String, Value>;
 
 /// A change by a person. Tasks are named by their `uid`, lists and filters by their id; a negative id is one that this
 /// device made. Members have the form of the API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
     /// `id` is negative.
     Create {
@@ -24,7 +22,6 @@ pub enum Edit {
     Patch {
         uid: String,
         members: Members,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
     },
     /// `steps`: whether the tasks beneath are completed, too.
@@ -42,13 +39,11 @@ pub enum Edit {
     Move {
         uid: String,
         /// None keeps the list; `Some(None)` is the inbox.
-        #[serde(default, skip_serializing_if = "Option::is_none", with = "kept")]
         list_id: Option<Option<i64>>,
         beside: Beside,
     },
     Delete {
         uid: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Scope>,
     },
     /// Brings a deleted task back. `id` is the server's, `task` what is shown until the server answers.
@@ -117,8 +112,7 @@ pub enum Edit {
 }
 
 /// Occurrences of a series that an edit applies to, apart from this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Future,
     All,
@@ -135,8 +129,7 @@ impl Scope {
 }
 
 /// A place in an order, by a neighbour's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
     After(i64),
     Before(i64),
@@ -151,26 +144,6 @@ impl Beside {
             Self::Before(id) => members.insert("before".to_owned(), id.into()),
             Self::Last => None,
         };
-    }
-}
-
-/// `Some(None)` is null, and not the same as absent.
-mod kept {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[expect(clippy::option_option, reason = "absent and null differ")]
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Option<i64>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.flatten().serialize(serializer)
-    }
-
-    #[expect(clippy::option_option, reason = "absent and null differ")]
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<i64>>, D::Error> {
-        Option::deserialize(deserializer).map(Some)
     }
 }
 

@@ -73,7 +73,7 @@ impl From<FieldError> for Fault {
 impl Problem {
     pub(crate) fn of(status: u16, body: &serde_json::Value) -> Self {
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let errors = body.get("errors").cloned().and_then(|all| serde_json::from_value(all).ok());
+        let errors = body.get("errors").and_then(|all| Vec::deserialize(all).ok());
         Self {
             status,
             code: text("code"),

@@ -125,7 +125,7 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
 }
 
 /// Applies a patch to a list or filter.
-pub(crate) fn patched<T: Serialize + for<'a> Deserialize<'a>>(
+pub(crate) fn patched<T: Serialize + serde::de::DeserializeOwned>(
     item: &T,
     patch: &Map<String, Value>,
 ) -> Option<T> {
@@ -133,7 +133,7 @@ pub(crate) fn patched<T: Serialize + for<'a> Deserialize<'a>>(
     if let Value::Object(members) = &mut value {
         merge(members, patch);
     }
-    serde_json::from_value(value).ok()
+    T::deserialize(&value).ok()
 }
 
 /// A reminder of a task.

@@ -26,12 +26,13 @@ impl Device {
     }
 
     fn read_line(&self, line: &Members, now: Instant) -> Result<Value, Vec<FieldError>> {
-        let line = quick_add_body::parse(line)?;
+        let mut line = quick_add_body::parse(line)?;
+        line.lists = self.lists.values().map(|list| (list.id, list.name.clone())).collect();
         let zone = line.time_zone.clone().unwrap_or_else(|| self.zone());
         let found = line.read(&zone, now)?;
         let day_reminder_time = self.account.day_reminder_time();
         let user = Settings { time_zone: zone, day_reminder_time };
-        let planned = quick_add_body::plan(&found, &user, now)?;
+        let planned = line.plan(&found, &user, now)?;
         Ok(line.preview(&found, &planned))
     }
 

@@ -1,6 +1,7 @@
 //! What the server has, and what is shown: the same with the edits of the outbox over it.
 
 use rondo_domain::instant::Instant;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::device::{Device, zone_of};
@@ -168,7 +169,7 @@ impl Device {
                     let mut value = Value::Object(list.clone());
                     value["id"] = json!(id);
                     value["position"] = json!(entry.position);
-                    lists.extend(serde_json::from_value::<List>(value).ok().map(|l| (*id, l)));
+                    lists.extend(List::deserialize(&value).ok().map(|l| (*id, l)));
                 }
                 Edit::PatchList { id, members } => {
                     if let Some(list) = lists.get_mut(id) {
@@ -186,7 +187,7 @@ impl Device {
                 Edit::CreateFilter { id, filter } => {
                     let mut value = Value::Object(filter.clone());
                     value["id"] = json!(id);
-                    filters.extend(serde_json::from_value::<Filter>(value).ok().map(|f| (*id, f)));
+                    filters.extend(Filter::deserialize(&value).ok().map(|f| (*id, f)));
                 }
                 Edit::PatchFilter { id, members } => {
                     if let Some(filter) = filters.get_mut(id) {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use crate::device::Device;
 use crate::effect::{Effect, Request};
-use crate::place::{Account, Filter, List, Reminder, Tag};
+use crate::place::List;
 use crate::record::{Record, Table};
 use crate::task::Task;
 
@@ -27,8 +28,8 @@ const POLL_S: i64 = 30;
 pub(crate) struct Sync {
     /// The revision up to which everything is known.
     pub(crate) cursor: i64,
-    /// Whether the feed was read before: an account without changes has 0 as its revision, too.
-    pub(crate) is_read: bool,
+    /// Whether the feed has been read to its end once.
+    pub(crate) is_synced: bool,
     pub(crate) is_online: bool,
     /// Waits for a new access token.
     pub(crate) is_paused: bool,
@@ -37,7 +38,7 @@ pub(crate) struct Sync {
     pub(crate) flight: BTreeMap<u64, Flight>,
     ticket: u64,
     /// Where the next page of the feed begins.
-    page: Option<String>,
+    pub(crate) page: Option<String>,
     /// What a sync from the start has seen. The rest is gone when it ends.
     reset: Option<Reset>,
     pub(crate) wants: BTreeSet<Part>,
@@ -146,7 +147,8 @@ impl Device {
     /// Another tab leads.
     pub fn follow(&mut self) {
         self.is_leader = false;
-        self.sync = Sync { cursor: self.sync.cursor, is_read: self.sync.is_read, ..Sync::default() };
+        let Sync { cursor, is_synced, .. } = self.sync;
+        self.sync = Sync { cursor, is_synced, ..Sync::default() };
     }
 
     #[must_use]
@@ -158,8 +160,6 @@ impl Device {
     pub fn connection(&self) -> Connection {
         match self.sync.socket {
             _ if !self.sync.is_online => Connection::Offline,
-            // A browser that is in a network may still not reach the server.
-            Socket::Closed | Socket::Opening if self.sync.socket_failures > 1 => Connection::Offline,
             Socket::Open if self.sync.failures == 0 => Connection::Live,
             _ => Connection::Connecting,
         }
@@ -168,7 +168,7 @@ impl Device {
     /// Whether the first sync has ended, so that an empty view is empty.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.sync.is_read && self.sync.page.is_none()
+        self.sync.is_synced && self.sync.page.is_none()
     }
 
     /// Fetches a part anew.
@@ -251,7 +251,7 @@ impl Device {
             }
             "list.updated" | "list.snapshot" => {
                 let id = frame["list_id"].as_i64().unwrap_or_default();
-                self.change_list(id, serde_json::from_value(frame["list"].clone()).ok(), revision);
+                self.change_list(id, List::deserialize(&frame["list"]).ok(), revision);
                 self.advance(revision);
             }
             "token.expiring" => self.effects.push(Effect::Refresh),
@@ -260,7 +260,7 @@ impl Device {
         self.pump(now);
     }
 
-    fn change(&mut self, id: i64, task: Option<Task>, revision: i64, now: Instant) {
+    pub(crate) fn change(&mut self, id: i64, task: Option<Task>, revision: i64, now: Instant) {
         match task {
             Some(task) => {
                 let uid = task.uid.clone();
@@ -280,7 +280,7 @@ impl Device {
         }
     }
 
-    fn change_list(&mut self, id: i64, list: Option<List>, revision: i64) {
+    pub(crate) fn change_list(&mut self, id: i64, list: Option<List>, revision: i64) {
         match list {
             Some(list) => self.learn_list(list),
             None if self.base_lists.get(&id).is_some_and(|list| list.revision < revision) => {
@@ -293,7 +293,7 @@ impl Device {
         }
     }
 
-    fn advance(&mut self, revision: i64) {
+    pub(crate) fn advance(&mut self, revision: i64) {
         if revision > self.sync.cursor {
             self.sync.cursor = revision;
             self.keep(Record::save(Table::Meta, "cursor", revision.into()));
@@ -305,11 +305,36 @@ impl Device {
         self.sync.cursor = 0;
         self.sync.page = None;
         self.sync.reset = Some(Reset::default());
+        // A page that was asked for before does not continue this.
+        self.sync.flight.retain(|_, flight| *flight != Flight::Part(Part::Feed));
         self.keep(Record::save(Table::Meta, "cursor", 0.into()));
         self.sync.wants.insert(Part::Feed);
         if self.sync.socket != Socket::Closed {
             self.sync.socket = Socket::Closed;
             self.effects.push(Effect::Disconnect);
+        }
+    }
+
+    /// The feed has been read to its end.
+    pub(crate) fn caught_up(&mut self, now: Instant) {
+        self.sync.page = None;
+        if !self.sync.is_synced {
+            self.sync.is_synced = true;
+            self.keep(Record::save(Table::Meta, "synced", true.into()));
+        }
+        if let Some(seen) = self.sync.reset.take() {
+            let is_lost = |task: &&Task| !seen.tasks.contains_key(&task.id);
+            let lost: Vec<_> = self.base.values().filter(is_lost).map(|t| t.uid.clone()).collect();
+            for uid in lost {
+                self.lose(&uid, now);
+            }
+            let lists: Vec<_> = self.base_lists.keys().copied().collect();
+            for id in lists.into_iter().filter(|id| !seen.lists.contains_key(id)) {
+                self.unlearn_list(id);
+            }
+        }
+        if self.sync.socket != Socket::Open {
+            self.sync.next_poll = add(now, POLL_S * 1_000);
         }
     }
 
@@ -406,102 +431,6 @@ impl Device {
         self.sync.wait = Some(asked.map_or(own, |asked| asked.max(own)));
         self.changes.connection = true;
     }
-
-    /// Takes over a fetched part.
-    pub(crate) fn learn_part(&mut self, part: Part, body: &Value, now: Instant) {
-        match part {
-            Part::Account => {
-                self.base_account = Account::of(body);
-                self.keep(Record::save(Table::Meta, "account", body.clone()));
-                self.show_places();
-            }
-            Part::Feed => self.learn_page(body, now),
-            Part::Filters => {
-                let new = keyed(body, |filter: &Filter| filter.id);
-                self.keep_all(Table::Filter, &self.base_filters.clone(), &new);
-                self.base_filters = new;
-                self.show_places();
-            }
-            Part::Tags => {
-                let new = keyed(body, Tag::key);
-                self.keep_all(Table::Tag, &self.base_tags.clone(), &new);
-                self.base_tags = new;
-                self.changes.tags = true;
-            }
-            Part::Reminders => {
-                let new = keyed(body, |reminder: &Reminder| reminder.id);
-                self.keep_all(Table::Reminder, &self.reminders.clone(), &new);
-                self.reminders = new;
-                self.changes.reminders = true;
-            }
-        }
-    }
-
-    fn learn_page(&mut self, body: &Value, now: Instant) {
-        let integer = |value: &Value| value.as_i64().unwrap_or_default();
-        for change in body["changes"].as_array().into_iter().flatten() {
-            let revision = integer(&change["revision"]);
-            if let Some(task) = Task::of(&change["task"]) {
-                self.change(task.id, Some(task), revision, now);
-            } else if let Some(id) = change["task_id"].as_i64() {
-                self.change(id, None, revision, now);
-            } else if let Ok(list) = serde_json::from_value::<List>(change["list"].clone()) {
-                self.change_list(list.id, Some(list), revision);
-            } else if let Some(id) = change["list_id"].as_i64() {
-                self.change_list(id, None, revision);
-            }
-        }
-        self.advance(integer(&body["revision"]));
-        self.sync.page = body["cursor"].as_str().map(str::to_owned);
-        if body["has_more"] == json!(true) {
-            self.sync.wants.insert(Part::Feed);
-            return;
-        }
-        self.sync.page = None;
-        if !self.sync.is_read {
-            self.sync.is_read = true;
-            self.keep(Record::save(Table::Meta, "cursor", self.sync.cursor.into()));
-        }
-        if let Some(seen) = self.sync.reset.take() {
-            let is_lost = |task: &&Task| !seen.tasks.contains_key(&task.id);
-            let lost: Vec<_> = self.base.values().filter(is_lost).map(|t| t.uid.clone()).collect();
-            for uid in lost {
-                self.lose(&uid, now);
-            }
-            let lists: Vec<_> = self.base_lists.keys().copied().collect();
-            for id in lists.into_iter().filter(|id| !seen.lists.contains_key(id)) {
-                self.unlearn_list(id);
-            }
-        }
-        if self.sync.socket != Socket::Open {
-            self.sync.next_poll = add(now, POLL_S * 1_000);
-        }
-        self.changes.connection = true;
-    }
-
-    fn keep_all<K: Ord + ToString, T: PartialEq + serde::Serialize>(
-        &mut self,
-        table: Table,
-        old: &BTreeMap<K, T>,
-        new: &BTreeMap<K, T>,
-    ) {
-        for (key, item) in new {
-            if old.get(key) != Some(item) {
-                self.keep(Record::save(table, key.to_string(), json!(item)));
-            }
-        }
-        for key in old.keys().filter(|key| !new.contains_key(key)) {
-            self.keep(Record::forget(table, key.to_string()));
-        }
-    }
-}
-
-fn keyed<K: Ord, T: serde::de::DeserializeOwned>(
-    body: &Value,
-    key: impl Fn(&T) -> K,
-) -> BTreeMap<K, T> {
-    let items = body.as_array().into_iter().flatten();
-    items.filter_map(|item| T::deserialize(item).ok()).map(|item| (key(&item), item)).collect()
 }
 
 fn add(now: Instant, ms: i64) -> Option<Instant> {

@@ -172,15 +172,19 @@ impl Device {
     pub fn tags(&self) -> Vec<Tag> {
         let mut tags: BTreeMap<String, Tag> = self.base_tags.clone();
         tags.values_mut().for_each(|tag| tag.count = 0);
-        for row in self.rows.values() {
+        let mut counts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+        for row in self.rows.values().filter(|row| !row.is_completed()) {
             for (key, name) in row.tag_keys.iter().zip(&row.tags) {
-                let known = tags.entry(key.clone()).or_insert_with(|| Tag {
-                    name: name.clone(),
-                    color: None,
-                    count: 0,
-                });
-                known.count += usize::from(!row.is_completed());
+                counts.entry(key).or_insert((name, 0)).1 += 1;
             }
+        }
+        for (key, (name, count)) in counts {
+            let known = tags.entry(key.to_owned()).or_insert_with(|| Tag {
+                name: name.to_owned(),
+                color: None,
+                count: 0,
+            });
+            known.count = count;
         }
         let waiting = self.outbox.iter().chain(&self.forwarded);
         crate::tag::replay(&mut tags, waiting.map(|entry| &entry.edit));

@@ -75,7 +75,7 @@ impl Now {
     fn questions(&self, line: &str) -> Vec<String> {
         let now = self.zone.instant_of(self.local).expect("an instant");
         let zone = &self.zone;
-        let context = Context { now, zone, language: self.language, ignored: &[] };
+        let context = Context { now, zone, language: self.language, lists: &[], ignored: &[] };
         let found = parse(line, &context).expect("a line that is short enough");
         let question = |kind: &str, text: &str, answer: &str, words: &str| {
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

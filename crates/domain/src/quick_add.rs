@@ -8,6 +8,7 @@ mod calendar;
 mod date;
 mod due;
 mod language;
+mod list;
 mod mark;
 mod number;
 mod outcome;
@@ -34,6 +35,7 @@ use crate::task::{DESCRIPTION_CHARS_MAX, Priority, TITLE_CHARS_MAX};
 use crate::zone::Zone;
 
 pub use language::Language;
+use language::{ReadingWords, Words};
 
 /// Maximum total length of a line's phrases.
 const PHRASE_CHARS_MAX: usize = 800;
@@ -47,6 +49,8 @@ pub struct Context<'a> {
     /// The zone of days and times in the line.
     pub zone: &'a Zone,
     pub language: Language,
+    /// The names of the user's lists. Of two that are alike, the first is meant.
+    pub lists: &'a [&'a str],
     /// Byte ranges of the line that belong to the title: a span that overlaps one of them is switched off. No
     /// other phrase takes its place.
     pub ignored: &'a [Range<usize>],
@@ -63,13 +67,23 @@ pub struct QuickAdd {
     pub priority: Option<Priority>,
     /// Each tag once, as [`Tags`](crate::task::Tags) takes them.
     pub tags: Vec<String>,
+    /// The list that the line names.
+    pub list: Option<NamedList>,
     /// The due date of the first occurrence if there is a recurrence.
     pub due: Option<Due>,
     pub recurrence: Option<Recurrence>,
     pub reminders: Vec<Reminder>,
     /// In the order of the line, without overlaps.
     pub spans: Vec<Span>,
-    language: Language,
+    words: &'static ReadingWords,
+}
+
+/// One of the user's lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedList {
+    /// Its place in [`Context::lists`].
+    pub place: usize,
+    pub name: String,
 }
 
 /// When a task is due.
@@ -129,7 +143,7 @@ pub struct Span {
     /// Byte range of the line, including the punctuation that goes with the phrase.
     pub range: Range<usize>,
     pub kind: SpanKind,
-    /// The meaning, however it is written: a word of [`Priority`], a tag, a date `2031-03-27`, a local time
+    /// The meaning, however it is written: a word of [`Priority`], a tag, the name of a list, a date `2031-03-27`, a local time
     /// `2031-03-27T09:00:00`, a time `09:00:00` whose day is in another span, the rule in words, the day of a
     /// separate start or end, an offset `PT30M`, or the description. Empty for a backslash.
     pub meaning: String,
@@ -140,6 +154,7 @@ word_enum! {
     pub enum SpanKind {
         Priority = "priority",
         Tag = "tag",
+        List = "list",
         Due = "due",
         Recurrence = "recurrence",
         Reminder = "reminder",
@@ -154,6 +169,15 @@ word_enum! {
 /// # Errors
 /// `too_long` above [`LINE_CHARS_MAX`].
 pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
+    parse_in(context.language.words(), line, context)
+}
+
+/// [`parse`] by the words of any language.
+fn parse_in(
+    words: &'static Words,
+    line: &str,
+    context: &Context<'_>,
+) -> Result<QuickAdd, Violation> {
     if line.chars().nth(LINE_CHARS_MAX).is_some() {
         return Err(Violation::TooLong { max: LINE_CHARS_MAX });
     }
@@ -161,11 +185,13 @@ pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
     let backslashes = mark::make_literal(&mut tokens);
     #[cfg(test)]
     let steps = std::cell::Cell::new(0);
+    let lists: Vec<_> = context.lists.iter().copied().map(scan::ListName::of).collect();
     let scan = |tokens| scan::Scan {
         tokens,
+        lists: &lists,
         #[cfg(test)]
         steps: &steps,
-        words: context.language.words(),
+        words,
         now: context.zone.local_of(context.now),
         zone: context.zone,
     };
@@ -182,8 +208,12 @@ pub fn parse(line: &str, context: &Context<'_>) -> Result<QuickAdd, Violation> {
     };
     let (ranges, phrases): (Vec<_>, Vec<_>) =
         ranges.into_iter().zip(phrases).filter(|(range, _)| is_on(range)).unzip();
-    Ok(outcome::quick_add(line, &scan(title), context.language, &ranges, phrases))
+    Ok(outcome::quick_add(line, &scan(title), &ranges, phrases))
 }
+
+#[cfg(test)]
+#[path = "quick_add/dutch_tests.rs"]
+mod dutch_tests;
 
 #[cfg(test)]
 #[path = "quick_add/property_tests.rs"]

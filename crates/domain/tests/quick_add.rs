@@ -19,6 +19,8 @@ const TABLES: [(&str, &str); 9] = [
     ("german_recurrence", include_str!("quick_add/german_recurrence.txt")),
     ("german_title", include_str!("quick_add/german_title.txt")),
 ];
+/// The user's lists.
+const LISTS: [&str; 6] = ["Work", "Two words", "Two", "Café 🍰", "work", "2031"];
 const PHRASES_MIN: usize = 1_000;
 
 /// Date and time in the tables' format.
@@ -68,6 +70,7 @@ fn shown(found: &QuickAdd) -> String {
         Reminder::At(moment) => format!("remind {}", minute(moment.local)),
     }));
     parts.extend(found.priority.map(|priority| priority.to_string()));
+    parts.extend(found.list.iter().map(|list| format!("+{}", list.name)));
     parts.extend(found.tags.iter().map(|tag| format!("#{tag}")));
     parts.extend(found.description.iter().map(|text| format!("// {text}")));
     parts.join(" | ")
@@ -97,7 +100,8 @@ impl Now {
 
     fn read_without(&self, line: &str, ignored: &[Range<usize>]) -> QuickAdd {
         let now = self.zone.instant_of(self.local).expect("an instant");
-        let context = Context { now, zone: &self.zone, language: self.language, ignored };
+        let (zone, language) = (&self.zone, self.language);
+        let context = Context { now, zone, language, lists: &LISTS, ignored };
         parse(line, &context).expect("a line that is short enough")
     }
 }
@@ -178,7 +182,7 @@ const MITTWOCH: &str = "2031-03-26T10:00 Europe/Berlin de";
 
 #[test]
 fn spans() {
-    use SpanKind::{Description, Due, Escape, Priority, Recurrence, Reminder, Tag};
+    use SpanKind::{Description, Due, Escape, List, Priority, Recurrence, Reminder, Tag};
     let now = Now::parse(WEDNESDAY);
     let check = |line: &str, expected: &[(&str, SpanKind, &str)]| {
         let found = now.read(line);
@@ -197,6 +201,7 @@ fn spans() {
             ("// ask", Description, "ask"),
         ],
     );
+    check("Call Bob (+work) p1", &[("(+work)", List, "Work"), ("p1", Priority, "urgent")]);
     check(
         "tomorrow: call Bob at 9",
         &[("tomorrow:", Due, "2031-03-27"), ("at 9", Due, "09:00:00")],
@@ -292,6 +297,7 @@ fn readings() {
     english("Call Bob !1 day before", "Reminder 1 day before.");
     english("Call Bob !0 min", "Reminder when it is due.");
     english("Call Bob !friday 9am", "Reminder Friday, 28 March 2031 at 09:00.");
+    english("Call Bob +two words", "List Two words.");
     english("Call Bob #a #b #c // d", "Tagged a, b and c. With a description.");
     english(
         "Call Bob every! 3 days at 9",
@@ -324,6 +330,7 @@ fn readings() {
     rule("jeden letzten Werktag", "Jeden Monat am letzten Werktag");
     rule("jedes Jahr", "Jedes Jahr am 26. März");
     rule("jeden 24. Dezember", "Jedes Jahr am 24. Dezember");
+    rule("jeden 1. Januar und 1. Juli", "Jedes Jahr am 1. Januar und am 1. Juli");
     rule("jeden Tag bis Freitag", "Jeden Tag, bis Freitag, 28. März 2031");
     rule("jeden Tag 1 mal", "Jeden Tag, einmal");
 }

@@ -211,17 +211,19 @@ fn reset(token: String) -> AnyView {
 }
 
 fn verify(token: String) -> AnyView {
-    let form = Form::new();
-    let is_done = RwSignal::new(false);
-    form.post("/api/auth/verify", json!({ "token": token }), move |_| {
-        is_done.try_set(true);
-    });
-    let words = move || match (is_done.get(), form.fault.with(String::is_empty)) {
-        (true, _) => t(Text::Verified),
-        (false, true) => t(Text::Verifying),
-        (false, false) => t(Text::LinkInvalid),
+    let (is_done, form) = (RwSignal::new(false), Form::new());
+    // By a button: a mail program that opens the link must not use it up.
+    let act = move || {
+        form.post("/api/auth/verify", json!({ "token": token }), move |_| {
+            is_done.try_set(true);
+        });
     };
-    view! { <h1>{t(Text::Email)}</h1><p role="status">{words}</p>{onward()} }.into_any()
+    view! {
+        {form.view(Text::ConfirmAddress, ().into_any(), Text::Confirm, act)}
+        <Show when=move || is_done.get()><p class="note" role="status">{t(Text::Verified)}</p></Show>
+        {onward()}
+    }
+    .into_any()
 }
 
 fn onward() -> AnyView {

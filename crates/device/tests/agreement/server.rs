@@ -189,10 +189,9 @@ impl Server {
 
     /// Progress of a task's subtasks takes a revision, too.
     fn touch_parent(&mut self, task: &Value, now: Instant) {
-        if let Some(parent) = task["subtask_of"].as_i64() {
-            if let Some(task) = self.tasks.get(&parent).cloned() {
-                self.write(parent, task, now);
-            }
+        let parent = task["subtask_of"].as_i64().unwrap_or_default();
+        if let Some(task) = self.tasks.get(&parent).cloned() {
+            self.write(parent, task, now);
         }
     }
 

@@ -5,7 +5,7 @@ use rondo_contract::reminder_body::FURTHER_REMINDERS_MAX;
 use rondo_domain::quick_add::{LINE_CHARS_MAX, Language, SpanKind};
 use serde_json::{Value, json};
 
-use super::{answered, described, instant, named, nullable, object, text};
+use super::{answered, described, id, instant, named, nullable, object, text};
 
 fn position(description: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "maximum": LINE_CHARS_MAX, "description": description})
@@ -24,15 +24,17 @@ pub fn line() -> Value {
         "type": "string", "enum": Language::WORDS, "default": LANGUAGE_DEFAULT.as_str(),
         "description": "The language of the text.",
     });
+    let list = described(id(), "The list of the task, unless the text names another.");
     let text_member = described(
         text::not_blank(LINE_CHARS_MAX),
-        "A title with phrases for due date, recurrence, priority, tags, reminders and description.",
+        "A title with phrases for due date, recurrence, priority, list, tags, reminders and description.",
     );
     let mut schema = object(
         json!({
             "text": text_member,
             "time_zone": nullable(described(text::time_zone(), "Defaults to the user's.")),
             "language": nullable(language),
+            "list_id": nullable(list),
             "ignored": nullable(ignored),
         }),
         &["text"],

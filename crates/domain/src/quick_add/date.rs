@@ -142,11 +142,12 @@ impl Scan<'_> {
             .or_else(|| self.day_first(at))
     }
 
-    /// 2031-03-26
+    /// 2031-03-26, 2031/03/26
     fn iso_date(&self, at: usize) -> Option<Found<Date>> {
         let year = self.full_year(at)?;
-        let is_dashed = self.glued_mark(at + 1, '-') && self.glued_mark(at + 3, '-');
-        let month = self.glued_number(at + 2, 1, 12).filter(|_| is_dashed)?;
+        let is_marked = |mark| self.glued_mark(at + 1, mark) && self.glued_mark(at + 3, mark);
+        let month =
+            self.glued_number(at + 2, 1, 12).filter(|_| ['-', '/'].map(is_marked) != [false; 2])?;
         let day = self.glued_number(at + 4, 1, 31)?;
         Some(Found::sure(Date::new(year, month as i8, day as i8).ok()?, at + 5))
     }
@@ -170,11 +171,12 @@ impl Scan<'_> {
         !self.is_glued(at) || self.ends(at)
     }
 
-    /// 17/2 and 2/17, with or without a year; not 5/6, which is ambiguous.
+    /// 17/2 and 2/17, with or without a year, and 17-2-2031; not 5/6, which is ambiguous.
     fn slashed_date(&self, at: usize) -> Option<Found<Date>> {
         let first =
             self.number(at).filter(|first| (1..=31).contains(first) && self.digits(at) <= 2)?;
-        let second = self.glued_number(at + 2, 1, 31).filter(|_| self.glued_mark(at + 1, '/'))?;
+        let mark = if self.glued_mark(at + 1, '-') { '-' } else { '/' };
+        let second = self.glued_number(at + 2, 1, 31).filter(|_| self.glued_mark(at + 1, mark))?;
         let (day, month) = match (first, second) {
             (13.., 1..=12) => (first, second),
             (1..=12, 13..) => (second, first),
@@ -184,11 +186,12 @@ impl Scan<'_> {
             return None;
         }
         let (day, month) = (day as i8, month as i8);
-        if self.glued_mark(at + 3, '/') {
+        if self.glued_mark(at + 3, mark) {
             let year = self.full_year(at + 4).filter(|_| self.is_glued(at + 4))?;
             return Some(Found::sure(Date::new(year, month, day).ok()?, at + 5));
         }
-        let date = day_and_month(self.today(), day, month)?;
+        // 17-2 alone is a result or a range.
+        let date = day_and_month(self.today(), day, month).filter(|_| mark == '/')?;
         Some(Found { value: date, end: at + 3, strength: Strength::Doubtful })
     }
 

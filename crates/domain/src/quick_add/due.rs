@@ -92,7 +92,8 @@ impl Scan<'_> {
         let next = self.skip(next, self.words.date.lead);
         let day = self.date(next).filter(|day| self.begins(next) && self.ends(day.end));
         let Some(day) = day else { return Some(time.map(When::Time)) };
-        Some(Found::sure(When::DayTime(day.value, time.value), day.end))
+        let (time, end) = self.moved_by_part(time.value, day.end).unwrap_or((time.value, day.end));
+        Some(Found::sure(When::DayTime(day.value, time), end))
     }
 
     /// "tonight", "this evening at 8".

@@ -205,7 +205,7 @@ pub(super) struct TitleWords {
 }
 
 /// Texts of [`reading`](super::QuickAdd::reading).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ReadingWords {
     pub weekdays: [&'static str; 7],
     pub months: [&'static str; 12],
@@ -220,6 +220,7 @@ pub(super) struct ReadingWords {
     pub at_due: &'static str,
     pub priority: &'static str,
     pub priorities: Table<Priority>,
+    pub list: &'static str,
     pub tags: &'static str,
     pub and: &'static str,
     pub description: &'static str,
@@ -230,7 +231,7 @@ pub(super) struct ReadingWords {
 }
 
 /// Texts for a rule.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct RuleWords {
     /// Singular and plural of each frequency; `{n}`.
     pub every: &'static [(Frequency, &'static str, &'static str)],

@@ -9,7 +9,7 @@ const OPENING_QUOTES: [char; 4] = ['"', '“', '„', '«'];
 const CLOSING_QUOTES: [char; 4] = ['"', '”', '“', '»'];
 const TAG_MARKS: [char; 2] = ['#', '@'];
 /// Marks that a backslash escapes.
-const MEANT: [char; 8] = ['#', '@', '!', '/', '"', '“', '„', '«'];
+const MEANT: [char; 9] = ['#', '@', '+', '!', '/', '"', '“', '„', '«'];
 
 /// Marks tokens that are quoted or follow a backslash as literal, and returns the backslashes.
 pub(super) fn make_literal(tokens: &mut [Token]) -> Vec<usize> {
@@ -49,11 +49,16 @@ fn is_one_of(token: &Token, marks: &[char]) -> bool {
     matches!(token.kind, Kind::Mark(mark) if marks.contains(&mark))
 }
 
+pub(super) fn is_opening_quote(token: &Token) -> bool {
+    is_one_of(token, &OPENING_QUOTES)
+}
+
 /// Whether a quotation mark follows text and precedes none.
-fn closes(tokens: &[Token], at: usize) -> bool {
+pub(super) fn closes(tokens: &[Token], at: usize) -> bool {
     let next = tokens.get(at + 1);
     let is_open_end = next.is_none_or(|next| !next.is_glued || matches!(next.kind, Kind::Mark(_)));
-    is_one_of(&tokens[at], &CLOSING_QUOTES) && tokens[at].is_glued && is_open_end
+    let is_mark = |token: &Token| is_one_of(token, &CLOSING_QUOTES) && token.is_glued;
+    tokens.get(at).is_some_and(is_mark) && is_open_end
 }
 
 impl Scan<'_> {

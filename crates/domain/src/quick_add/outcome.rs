@@ -13,17 +13,18 @@ use super::repetition::{Bound, Ending, Repetition};
 use super::scan::Scan;
 use super::span::title;
 use super::token::Kind;
-use super::{Due, Language, Moment, QuickAdd, Recurrence, Reminder, Span, SpanKind};
+use super::{Due, Moment, NamedList, QuickAdd, Recurrence, Reminder, Span, SpanKind};
 use crate::due::DAY_REMINDER_TIME;
 use crate::recurrence::{EndDate, RuleDraft, Series};
 use crate::task::{TAGS_MAX, tag_key};
 
-/// Keeps the last priority, recurrence, day and time, and as many tags as a task can have. Other phrases
+/// Keeps the last priority, list, recurrence, day and time, and as many tags as a task can have. Other phrases
 /// become words of the title.
 pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
     let last =
         |wanted: &dyn Fn(&Item) -> bool| phrases.iter().rposition(|phrase| wanted(&phrase.item));
     let priority = last(&|item| matches!(item, Item::Priority(_)));
+    let list = last(&|item| matches!(item, Item::List(_)));
     let mut repetition = last(&|item| matches!(item, Item::Repetition(_)));
     if repetition.is_some() && Parts::of(phrases).recurrence(scan).is_none() {
         repetition = None;
@@ -53,6 +54,7 @@ pub(super) fn drop_repeated(phrases: &mut Vec<Phrase>, scan: &Scan<'_>) {
         at += 1;
         match &phrase.item {
             Item::Priority(_) => here == priority,
+            Item::List(_) => here == list,
             Item::Repetition(_) => here == repetition,
             Item::When(When::Time(_)) => here == time,
             Item::When(_) => here == day,
@@ -198,7 +200,6 @@ fn reminder(scan: &Scan<'_>, phrase: ReminderPhrase, due: Option<Due>) -> Option
 pub(super) fn quick_add(
     line: &str,
     scan: &Scan<'_>,
-    language: Language,
     ranges: &[Range<usize>],
     phrases: Vec<Phrase>,
 ) -> QuickAdd {
@@ -213,11 +214,12 @@ pub(super) fn quick_add(
         description: None,
         priority: None,
         tags: Vec::new(),
+        list: None,
         due,
         recurrence,
         reminders: Vec::new(),
         spans: Vec::new(),
-        language,
+        words: &scan.words.reading,
     };
     for (range, phrase) in ranges.iter().zip(&phrases) {
         let said = take(&mut quick_add, line, scan, range, &phrase.item, has_day);
@@ -249,6 +251,11 @@ fn take(
                 task.tags.push(tag.clone());
             }
             (SpanKind::Tag, tag.clone())
+        }
+        Item::List(place) => {
+            let name = scan.lists.get(*place)?.name.to_owned();
+            task.list = Some(NamedList { place: *place, name: name.clone() });
+            (SpanKind::List, name)
         }
         Item::When(When::Time(time)) if has_day => (SpanKind::Due, time.to_string()),
         Item::When(When::Day(day)) => (SpanKind::Due, day.to_string()),

@@ -20,6 +20,8 @@ pub(super) struct Phrase {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Item {
     Tag(String),
+    /// The place of a list among the user's.
+    List(usize),
     Priority(Priority),
     When(When),
     Repetition(Repetition),
@@ -101,6 +103,9 @@ fn candidate(
     if let Some((tag, end)) = scan.tag(at, line) {
         return Some((phrase(Item::Tag(tag.to_owned()), end), Strength::Sure));
     }
+    if let Some((list, end)) = scan.named_list(at, line) {
+        return Some((phrase(Item::List(list), end), Strength::Sure));
+    }
     if let Some((priority, end)) = scan.priority(at) {
         return Some((phrase(Item::Priority(priority), end), Strength::Sure));
     }
@@ -155,6 +160,10 @@ fn joined(scan: &Scan<'_>, phrase: &Phrase) -> Option<usize> {
     let word = scan.any(comma, scan.words.title.joining);
     let other = match phrase.item {
         Item::When(_) => word.or((comma > end).then_some(comma)),
+        // After "every week", a comma may introduce the day.
+        Item::Repetition(ref repetition) if repetition.is_complete() => {
+            word.or((comma > end).then_some(comma))
+        }
         Item::Repetition(_) => word,
         _ => None,
     };

@@ -6,6 +6,8 @@ use crate::recurrence::Series;
 /// A Wednesday, the last minute of a leap day, and the night in which the clocks go back.
 const NOWS: [&str; 3] = ["2031-03-26T09:00:00Z", "2032-02-29T22:59:00Z", "2031-10-26T00:59:00Z"];
 
+const LISTS: &[&str] = &["work", "Two words", "two", "12345 €"];
+
 /// Phrases, marks and separators of both languages.
 const PIECES: &[&str] = &[
     "tomorrow",
@@ -57,6 +59,10 @@ const PIECES: &[&str] = &[
     "#home",
     "@work",
     "#\"two words\"",
+    "+work",
+    "+two words",
+    "+\"two words\"",
+    "+",
     "#",
     "//",
     "\"",
@@ -148,7 +154,8 @@ fn check(line: &str, now: &str, zone: &str, language: Language) -> Result<(), Te
     let zone = Zone::parse(zone).expect("a zone");
     let now = now.parse().expect("an instant");
     let read = |ignored: &[Range<usize>]| {
-        parse(line, &Context { now, zone: &zone, language, ignored }).expect("a short line")
+        parse(line, &Context { now, zone: &zone, language, lists: LISTS, ignored })
+            .expect("a short line")
     };
     let found = read(&[]);
     let mut from = 0;
@@ -221,8 +228,15 @@ fn cost_is_bounded() {
                 let now = NOWS[0].parse().expect("an instant");
                 let local = zone.local_of(now);
                 let steps = std::cell::Cell::new(0);
-                let scan =
-                    scan::Scan { tokens: &tokens, words, now: local, zone: &zone, steps: &steps };
+                let lists: Vec<_> = LISTS.iter().copied().map(scan::ListName::of).collect();
+                let scan = scan::Scan {
+                    tokens: &tokens,
+                    lists: &lists,
+                    words,
+                    now: local,
+                    zone: &zone,
+                    steps: &steps,
+                };
                 phrase::phrases(&scan, &line, now);
                 steps.get() / tokens.len().max(1)
             };
@@ -236,7 +250,8 @@ fn cost_is_bounded() {
 fn a_line_has_an_end() {
     let zone = Zone::utc();
     let now = NOWS[0].parse().unwrap();
-    let context = Context { now, zone: &zone, language: Language::English, ignored: &[] };
+    let context =
+        Context { now, zone: &zone, language: Language::English, lists: &[], ignored: &[] };
     let line = "ü".repeat(LINE_CHARS_MAX);
     assert_eq!(parse(&line, &context).unwrap().title, line);
     let too_long = Err(Violation::TooLong { max: LINE_CHARS_MAX });

@@ -13,7 +13,7 @@ impl QuickAdd {
     /// nothing was understood.
     #[must_use]
     pub fn reading(&self) -> String {
-        let words = &self.language.words().reading;
+        let words = self.words;
         let mut sentences = Vec::new();
         if let Some(due) = self.due {
             let due = match due {
@@ -34,6 +34,7 @@ impl QuickAdd {
         for (name, _) in priorities.filter(|(_, known)| Some(*known) == self.priority) {
             sentences.push(format!("{} {name}", words.priority));
         }
+        sentences.extend(self.list.as_ref().map(|list| format!("{} {}", words.list, list.name)));
         if !self.tags.is_empty() {
             sentences.push(format!("{} {}", words.tags, listed(&self.tags, words.and)));
         }
@@ -170,7 +171,10 @@ fn days(words: &ReadingWords, rule: &RuleWords, schedule: &Schedule, anchor: Dat
         (Days::Workday(place), _) => {
             rule.on_days.replace("{days}", &rule.workday.replace("{nth}", &nth(*place)))
         }
-        (Days::OfYear(day, month), _) => on_date(*day, *month),
+        (Days::OfYear(day, months), _) => {
+            let dates = months.iter().map(|month| on_date(*day, *month).trim_start().to_owned());
+            format!(" {}", listed(&dates.collect::<Vec<_>>(), words.and))
+        }
         (Days::Anchor, Frequency::Yearly) => on_date(anchor.day(), anchor.month()),
     }
 }

@@ -47,6 +47,13 @@ pub(super) enum Bound {
     Until(Date),
 }
 
+impl Repetition {
+    /// Whether its days or its time are stated.
+    pub fn is_complete(&self) -> bool {
+        self.time.is_some() || self.schedule.days != Days::Anchor
+    }
+}
+
 impl Scan<'_> {
     /// "every 3rd friday at 9 until june 30th", "the 1st of every month", "after 3 days", "daily".
     pub fn repetition(&self, at: usize) -> Option<Found<Repetition>> {
@@ -79,12 +86,23 @@ impl Scan<'_> {
         self.any(at, words.of_month).or_else(|| self.any(at, words.of_every_month))
     }
 
-    /// "on the 1st of every month", "last friday of each month".
+    /// "on the 1st of every month", "last friday of each month", "the 15th of every 2nd month".
     fn placed_in_every_month(&self, at: usize) -> Option<(Schedule, usize)> {
         let words = &self.words.repetition;
         let start = self.any(at, words.on).unwrap_or(self.skip(at, self.words.date.article));
-        let (schedule, end) = self.placed(start)?;
-        let end = self.any(end, words.of_every_month)?;
+        let (mut schedule, end) = self.placed(start)?;
+        let end = match self.any(end, words.of_every_month) {
+            Some(end) => end,
+            None => {
+                let every = self.any(self.skip(end, self.words.date.of), words.every)?;
+                let (months, time, end) = self.every(every)?;
+                let is_of_months = months.frequency == Frequency::Monthly
+                    && months.days == Days::Anchor
+                    && time.is_none();
+                schedule.interval = is_of_months.then_some(months.interval)?;
+                end
+            }
+        };
         let is_placed = schedule.frequency == Frequency::Monthly && schedule.days != Days::Anchor;
         is_placed.then_some((schedule, end))
     }
@@ -166,8 +184,23 @@ impl Scan<'_> {
         Some((every(u16::try_from(length.number).ok()?, length.unit)?, end))
     }
 
-    /// "jan 27th", "27 january"
+    /// "jan 27th", "27 january", "14 jan, 14 apr and 14 oct"
     fn day_of_year(&self, at: usize) -> Option<(Schedule, usize)> {
+        let ((day, month), first_end) = self.day_in_month(at)?;
+        let (dates, end) = self.list(at, Separation::Marked, |at| self.day_in_month(at))?;
+        // No rule has other days in other months.
+        let (mut months, end) = if dates.iter().all(|(other, _)| *other == day) {
+            (dates.iter().map(|(_, month)| *month).collect(), end)
+        } else {
+            (vec![month], first_end)
+        };
+        months.sort_unstable();
+        months.dedup();
+        let days = Days::OfYear(day, months);
+        Some((Schedule { days, ..Schedule::every(1, Frequency::Yearly) }, end))
+    }
+
+    fn day_in_month(&self, at: usize) -> Option<((i8, i8), usize)> {
         let first = self.month(at).and_then(|(month, next)| {
             let (day, end, _) = self.day_number(next)?;
             Some((day, month, end))
@@ -179,8 +212,7 @@ impl Scan<'_> {
         })?;
         // 2000 is a leap year, so it has every date.
         Date::new(2000, month, day).ok()?;
-        let days = Days::OfYear(day, month);
-        Some((Schedule { days, ..Schedule::every(1, Frequency::Yearly) }, end))
+        Some(((day, month), end))
     }
 
     /// "3rd friday", "last day", "15th workday", "1st and 15th", "3rd week".
@@ -296,7 +328,7 @@ impl Scan<'_> {
                 .or_else(|| self.basis_clause(next, &mut repetition.basis));
             let Some(end) = end.filter(|end| self.ends(*end)) else { break };
             found.end = end;
-            if repetition.time.is_some() || repetition.schedule.days != Days::Anchor {
+            if repetition.is_complete() {
                 found.strength = Strength::Sure;
             }
         }

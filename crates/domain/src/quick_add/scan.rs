@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::language::{List, Table, Words};
-use super::token::{Kind, Token};
+use super::token::{Kind, Token, tokens};
 use crate::zone::Zone;
 
 /// Marks that may follow a phrase without belonging to it.
@@ -40,9 +40,22 @@ impl<T> Found<T> {
     }
 }
 
+/// The name of one of the user's lists.
+pub(super) struct ListName<'a> {
+    pub name: &'a str,
+    pub tokens: Vec<Token>,
+}
+
+impl<'a> ListName<'a> {
+    pub fn of(name: &'a str) -> Self {
+        Self { name, tokens: tokens(name) }
+    }
+}
+
 /// A line with its context. Positions are indexes of tokens.
 pub(super) struct Scan<'a> {
     pub tokens: &'a [Token],
+    pub lists: &'a [ListName<'a>],
     pub words: &'static Words,
     pub now: DateTime,
     pub zone: &'a Zone,

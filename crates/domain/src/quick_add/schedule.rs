@@ -32,8 +32,8 @@ pub(super) enum Days {
     Numbered(Vec<i8>, u8),
     /// For example the 15th workday, Monday to Friday; monthly.
     Workday(i8),
-    /// Day and month; yearly.
-    OfYear(i8, i8),
+    /// The same day of some months, ascending; yearly.
+    OfYear(i8, Vec<i8>),
 }
 
 impl Schedule {
@@ -87,19 +87,23 @@ impl Schedule {
                 let codes = listed(WEEKDAY_CODES.iter().take(WORKDAYS.len()));
                 format!("BYDAY={codes};BYSETPOS={place}")
             }
+            Days::OfYear(day, months) if months.len() > 1 => {
+                format!("BYMONTH={};BYMONTHDAY={day}", listed(months.iter()))
+            }
             _ => return None,
         };
+        let frequency = if self.frequency == Frequency::Yearly { "YEARLY" } else { "MONTHLY" };
         let interval = match self.interval {
             1 => String::new(),
             interval => format!("INTERVAL={interval};"),
         };
-        Some(format!("FREQ=MONTHLY;{interval}{part}"))
+        Some(format!("FREQ={frequency};{interval}{part}"))
     }
 
     /// The first date on or after a date, ignoring the interval.
     pub fn first_from(&self, from: Date) -> Option<Date> {
-        if let Days::OfYear(day, month) = self.days {
-            return day_and_month(from, day, month);
+        if let Days::OfYear(day, months) = &self.days {
+            return months.iter().filter_map(|month| day_and_month(from, *day, *month)).min();
         }
         let rule = Self { interval: 1, ..self.clone() }.draft(Basis::Schedule).build().ok()?;
         first(rule, from.to_datetime(Time::midnight())).map(|slot| slot.date())
@@ -144,7 +148,11 @@ mod tests {
         check(Schedule { interval: 2, ..Schedule::weekly(vec![1]) }, "2031-04-01");
         check(Schedule::monthly(Days::OfMonth(vec![-1])), "2031-03-31");
         check(Schedule::monthly(Days::Numbered(vec![3], 4)), "2031-04-18");
-        let leap_day = Days::OfYear(29, 2);
-        check(Schedule { days: leap_day, ..Schedule::every(1, Frequency::Yearly) }, "2032-02-29");
+        let dates = |day, months: &[i8]| Schedule {
+            days: Days::OfYear(day, months.to_vec()),
+            ..Schedule::every(1, Frequency::Yearly)
+        };
+        check(dates(29, &[2]), "2032-02-29");
+        check(dates(14, &[1, 4]), "2031-04-14");
     }
 }

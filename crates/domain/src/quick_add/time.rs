@@ -167,6 +167,16 @@ impl Scan<'_> {
         self.lookup(at, words.part_adverbs).or_else(led)
     }
 
+    /// A time after whose day a part of the day follows: "at 8 tomorrow evening".
+    pub fn moved_by_part(&self, time: Time, at: usize) -> Option<(Time, usize)> {
+        let (part, end) = self.part(at).or_else(|| self.lookup(at, self.words.time.parts))?;
+        if !self.begins(at) || !self.ends(end) {
+            return None;
+        }
+        let clock = Clock { hour: time.hour(), minute: time.minute(), is_whole_day: false };
+        Some((clock.within(part).time()?, end))
+    }
+
     /// The half of the day: before or after noon.
     fn half(&self, at: usize) -> Option<(bool, usize)> {
         let words = &self.words.time;

@@ -125,10 +125,7 @@ mod tests {
             "FREQ=MONTHLY;INTERVAL=2;BYDAY=1SU,-1SU,-2MO",
             "Every 2 months on the second to last Monday, the first Sunday and the last Sunday",
         );
-        check(
-            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
-            "Every month from Monday to Friday, but only the last of these days",
-        );
+        check("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "Every month on the last workday");
         check("FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR", "Every month on Friday if it is day 13");
         check("FREQ=YEARLY", "Every year on 31 March");
         check("FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", "Every year on the fourth Thursday in November");

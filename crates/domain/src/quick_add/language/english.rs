@@ -159,7 +159,7 @@ const DATE: DateWords = DateWords {
         "no later than",
         "not later than",
     ],
-    this: &["this", "this coming"],
+    this: &["this", "this coming", "coming"],
     next: &[("next", 1)],
     weekend: &["weekend"],
     periods: &[
@@ -255,6 +255,7 @@ const REPETITION: RepetitionWords = RepetitionWords {
     adverbs: &[],
     doubtful_adverbs: &[
         ("daily", Adverb::Every(1, Unit::Day)),
+        ("everyday", Adverb::Every(1, Unit::Day)),
         ("weekly", Adverb::Every(1, Unit::Week)),
         ("biweekly", Adverb::Every(2, Unit::Week)),
         ("fortnightly", Adverb::Every(2, Unit::Week)),
@@ -344,6 +345,7 @@ const READING: ReadingWords = ReadingWords {
         (Priority::Medium.as_str(), Priority::Medium),
         (Priority::Low.as_str(), Priority::Low),
     ],
+    list: "list",
     tags: "tagged",
     and: "and",
     description: "with a description",

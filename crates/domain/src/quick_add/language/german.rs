@@ -416,6 +416,7 @@ const READING: ReadingWords = ReadingWords {
         ("mittel", Priority::Medium),
         ("niedrig", Priority::Low),
     ],
+    list: "Liste",
     tags: "Tags",
     and: "und",
     description: "mit Beschreibung",

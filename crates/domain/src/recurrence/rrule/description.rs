@@ -8,9 +8,15 @@ use super::super::phrase::{
 };
 use super::Rrule;
 
+/// Monday to Friday, as bits.
+const WORKDAYS: u8 = 0b1_1111;
+
 impl Rrule {
     /// Without its end. If the rule leaves the day to its anchor, so do the words.
     pub(in super::super) fn describe(&self, anchor: DateTime) -> String {
+        if let Some(words) = self.workday_words(anchor) {
+            return words;
+        }
         let months = self.month_words();
         let mut words = every(self.frequency, self.interval);
         let is_date = self.repeats_its_anchor() && self.frequency == Frequency::Yearly;
@@ -28,6 +34,21 @@ impl Rrule {
             words += &format!(", but only the {} of these days", listed(&places, "and"));
         }
         words + &self.time_words(anchor)
+    }
+
+    /// "Every month on the last workday"
+    fn workday_words(&self, anchor: DateTime) -> Option<String> {
+        let [place] = self.set_positions.iter().collect::<Vec<_>>()[..] else { return None };
+        let is_plain = self.month_days.iter().next().is_none()
+            && self.year_days.iter().next().is_none()
+            && self.weeks.is_empty()
+            && self.months == 0
+            && self.numbered_weekdays.iter().all(|numbers| numbers.iter().next().is_none());
+        let is_of_workdays = self.frequency == Frequency::Monthly && self.weekdays == WORKDAYS;
+        (is_plain && is_of_workdays).then(|| {
+            let every = every(self.frequency, self.interval);
+            format!("{every} on the {} workday{}", ordinal(place), self.time_words(anchor))
+        })
     }
 
     fn month_words(&self) -> Vec<String> {
