@@ -65,8 +65,12 @@ const TASKS: [(&str, &str, &[&str]); 31] = [
 ];
 
 /// Tasks that are completed already.
-const COMPLETED: [&str; 4] =
-    ["Cancel the gym", "File the tax return p1 #money", "Order new glasses", "Fix the doorbell #garden"];
+const COMPLETED: [&str; 4] = [
+    "Cancel the gym",
+    "File the tax return p1 #money",
+    "Order new glasses",
+    "Fix the doorbell #garden",
+];
 
 /// Saved filters: name and query.
 const FILTERS: [(&str, &str); 3] = [
@@ -155,14 +159,18 @@ impl Client {
 
     async fn send(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
-        let mut request =
-            Request::builder().method(method).uri(&url).header(header::CONTENT_TYPE, "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&url)
+            .header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Full::<Bytes>::from(body.to_string()))?;
-        let response =
-            jwks::client()?.request(request).await.with_context(|| format!("cannot reach {url}"))?;
+        let response = jwks::client()?
+            .request(request)
+            .await
+            .with_context(|| format!("cannot reach {url}"))?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(anyhow::Error::from_boxed)?.to_bytes();

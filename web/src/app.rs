@@ -113,7 +113,8 @@ fn PickedBar() -> impl IntoView {
 fn zone_note() -> Option<AnyView> {
     const KEY: &str = "rondo.zone";
     let here = platform::time_zone();
-    let account = store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
+    let account =
+        store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
     if account == here || kept(KEY).as_ref() == Some(&here) {
         return None;
     }
@@ -131,14 +132,16 @@ fn zone_note() -> Option<AnyView> {
     let decline = move |_| close(&declined);
     let note = move || {
         let (take, decline) = (take.clone(), decline.clone());
-        is_open.get().then(|| view! {
-            <div class="note">
-                <span>{with(Text::ZoneDiffers, &account)}</span>
-                <span class="buttons">
-                    <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
-                    <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
-                </span>
-            </div>
+        is_open.get().then(|| {
+            view! {
+                <div class="note">
+                    <span>{with(Text::ZoneDiffers, &account)}</span>
+                    <span class="buttons">
+                        <button class="button" on:click=take>{t(Text::UseThisZone)}</button>
+                        <button class="button" on:click=decline>{t(Text::Dismiss)}</button>
+                    </span>
+                </div>
+            }
         })
     };
     Some(note.into_any())

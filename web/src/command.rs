@@ -28,7 +28,8 @@ pub fn toggle(uid: &str) {
 pub fn complete(uids: &[String]) {
     let edits: Vec<_> = store().read(|device| {
         let steps = device.account().completes_subtasks();
-        let open = uids.iter().filter(|uid| device.task(uid).is_some_and(|row| !row.is_completed()));
+        let open =
+            uids.iter().filter(|uid| device.task(uid).is_some_and(|row| !row.is_completed()));
         open.map(|uid| Edit::Complete { uid: uid.clone(), steps }).collect()
     });
     done(uids, edits, Text::TaskCompleted);
@@ -110,8 +111,12 @@ pub fn toggle_tag(uids: &[String], tag: &str) {
         rows.iter()
             .filter(|row| has(row) == is_removed)
             .map(|row| {
-                let mut tags: Vec<_> =
-                    row.tags.iter().filter(|other| !other.eq_ignore_ascii_case(tag)).cloned().collect();
+                let mut tags: Vec<_> = row
+                    .tags
+                    .iter()
+                    .filter(|other| !other.eq_ignore_ascii_case(tag))
+                    .cloned()
+                    .collect();
                 if !is_removed {
                     tags.push(tag.to_owned());
                 }

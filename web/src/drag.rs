@@ -39,11 +39,13 @@ fn target() -> ArcRwSignal<Option<Target>> {
 /// Begins to drag a task, and all that are picked with it.
 pub fn start(event: &DragEvent, uid: &str) {
     let picked = store().picked.get_untracked();
-    let uids = if picked.contains(uid) { picked.into_iter().collect() } else { vec![uid.to_owned()] };
+    let uids =
+        if picked.contains(uid) { picked.into_iter().collect() } else { vec![uid.to_owned()] };
     if let Some(transfer) = event.data_transfer() {
         transfer.set_effect_allowed("move");
-        let titles: Vec<_> =
-            store().read(|device| uids.iter().filter_map(|uid| Some(device.task(uid)?.title.clone())).collect());
+        let titles: Vec<_> = store().read(|device| {
+            uids.iter().filter_map(|uid| Some(device.task(uid)?.title.clone())).collect()
+        });
         let _ = transfer.set_data("text/plain", &titles.join("\n"));
     }
     DRAGGED.set(uids);

@@ -119,18 +119,18 @@ pub fn minutes(minutes: i64) -> String {
 /// An ISO 8601 offset before a due date, as words.
 pub fn offset(text: &str) -> String {
     let number = |rest: &str, unit: char| rest.strip_suffix(unit)?.parse::<i64>().ok();
-    let (value, unit) = if let Some(days) = text.strip_prefix('P').and_then(|rest| number(rest, 'D'))
-    {
-        (days, "day")
-    } else if let Some(hours) = text.strip_prefix("PT").and_then(|rest| number(rest, 'H')) {
-        (hours, "hour")
-    } else if let Some(minutes) = text.strip_prefix("PT").and_then(|rest| number(rest, 'M')) {
-        (minutes, "minute")
-    } else if text == "PT0S" {
-        return t(Text::AtDue).to_owned();
-    } else {
-        return text.to_owned();
-    };
+    let (value, unit) =
+        if let Some(days) = text.strip_prefix('P').and_then(|rest| number(rest, 'D')) {
+            (days, "day")
+        } else if let Some(hours) = text.strip_prefix("PT").and_then(|rest| number(rest, 'H')) {
+            (hours, "hour")
+        } else if let Some(minutes) = text.strip_prefix("PT").and_then(|rest| number(rest, 'M')) {
+            (minutes, "minute")
+        } else if text == "PT0S" {
+            return t(Text::AtDue).to_owned();
+        } else {
+            return text.to_owned();
+        };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let words = platform::amount(&locale(), value as f64, unit);
     with(Text::Before, words)

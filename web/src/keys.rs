@@ -77,7 +77,11 @@ fn press(event: &KeyboardEvent, pair: &'static std::cell::Cell<bool>) -> bool {
     let key = event.key();
     let is_command = event.ctrl_key() || event.meta_key();
     if is_command && key.eq_ignore_ascii_case("z") && !is_typing() {
-        if event.shift_key() { command::redo() } else { command::undo() }
+        if event.shift_key() {
+            command::redo()
+        } else {
+            command::undo()
+        }
         return true;
     }
     if key == "Escape" {
@@ -157,7 +161,9 @@ fn escape() -> bool {
         close_panel();
     } else if store.picked.with_untracked(|picked| !picked.is_empty()) {
         store.picked.update(std::collections::BTreeSet::clear);
-    } else if let Some(active) = document().active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+    } else if let Some(active) =
+        document().active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok())
+    {
         let _ = active.blur();
         return false;
     }

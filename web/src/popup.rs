@@ -118,7 +118,9 @@ fn One(popup: Popup) -> impl IntoView {
         let Some(element) = element.get_untracked() else { return };
         match event.key().as_str() {
             "Escape" => close(),
-            "ArrowDown" | "ArrowUp" if is_in_menu(&event) => step(&element, event.key() == "ArrowDown"),
+            "ArrowDown" | "ArrowUp" if is_in_menu(&event) => {
+                step(&element, event.key() == "ArrowDown")
+            }
             "Tab" => return trap(&event, &element),
             _ => return event.stop_propagation(),
         }
@@ -157,7 +159,8 @@ fn place(element: &HtmlElement, [left, top, right, bottom]: [f64; 4]) {
     let x = if is_rtl { right - size.width() } else { left };
     let x = x.min(width - size.width() - EDGE_PX).max(EDGE_PX);
     let below = bottom + 4.0;
-    let y = if below + size.height() + EDGE_PX <= height { below } else { top - size.height() - 4.0 };
+    let y =
+        if below + size.height() + EDGE_PX <= height { below } else { top - size.height() - 4.0 };
     let y = y.min(height - size.height() - EDGE_PX).max(EDGE_PX);
     let style = element.style();
     let _ = style.set_property("left", &format!("{x}px"));
@@ -181,7 +184,9 @@ pub fn focus_first(element: &HtmlElement) {
 
 fn is_in_menu(event: &KeyboardEvent) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    target.is_some_and(|target| target.get_attribute("role").is_some_and(|role| role.starts_with("menuitem")))
+    target.is_some_and(|target| {
+        target.get_attribute("role").is_some_and(|role| role.starts_with("menuitem"))
+    })
 }
 
 /// Moves the focus within a menu.

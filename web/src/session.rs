@@ -109,7 +109,8 @@ pub async fn send(request: &Request) -> Result<Answer, Failure> {
     }
     // The clock of this machine may be wrong, or the key of the tokens another.
     let session = Session::kept().ok_or(Failure::SignedOut)?;
-    let token = if session.access_token == first { renewed(session).await? } else { session.access_token };
+    let token =
+        if session.access_token == first { renewed(session).await? } else { session.access_token };
     let answer = net::send(request, Some(&token)).await?;
     if answer.status == 401 { Err(Failure::SignedOut) } else { Ok(answer) }
 }
@@ -142,7 +143,8 @@ async fn renew(stale: Session) -> Result<String, Failure> {
     let body = json!({ "refresh_token": current.refresh_token });
     let answer = net::send(&Request::new("POST", "/api/auth/refresh", &body), None).await?;
     if answer.is_ok() {
-        let session = Session::keep_answer(current.user, &answer.json()).ok_or(Failure::NoAnswer)?;
+        let session =
+            Session::keep_answer(current.user, &answer.json()).ok_or(Failure::NoAnswer)?;
         return Ok(session.access_token);
     }
     // 429 and 5xx pass; anything else does not.

@@ -17,6 +17,7 @@ use crate::net;
 use crate::platform::{self, Channel, after, on_window};
 use crate::session::{self, Failure, Session};
 use crate::store::{now, seed, store};
+use crate::text::{Text, t, with};
 use crate::toast;
 
 /// Code of a WebSocket that could not be opened or renewed, as browsers report it.
@@ -95,7 +96,7 @@ pub fn start(user: i64) {
     on_window("online", |_| store().change(|device| device.online(now())));
     on_window("offline", |_| store().change(Device::offline));
     on_window("rondo-update", |_| {
-        toast::show(crate::text::t(crate::text::Text::NewVersion).to_owned(), toast::Action::Reload);
+        toast::show(t(Text::NewVersion).to_owned(), toast::Action::Reload);
     });
     // A device that slept may have missed the end of its connection.
     on_window("focus", |_| {
@@ -182,7 +183,9 @@ async fn keep(records: &[Record]) {
     let texts = Array::new();
     for Record { table, key, value } in records {
         texts.push(&JsValue::from_str(&format!("{}/{key}", table.as_str())));
-        texts.push(&value.as_ref().map_or(JsValue::NULL, |value| JsValue::from_str(&value.to_string())));
+        texts.push(
+            &value.as_ref().map_or(JsValue::NULL, |value| JsValue::from_str(&value.to_string())),
+        );
     }
     if platform::save(texts).await.is_err() {
         store().is_storage_lost.set(true);
@@ -203,7 +206,9 @@ async fn one(effect: Effect) {
         // Views watch the notices.
         Effect::Notify(_) => {}
         Effect::Clear => {
-            if let Some(user) = store().session.with_untracked(|session| session.as_ref().map(|s| s.user)) {
+            if let Some(user) =
+                store().session.with_untracked(|session| session.as_ref().map(|s| s.user))
+            {
                 let _ = platform::drop(&database(user)).await;
             }
         }
@@ -216,7 +221,11 @@ async fn send(request: rondo_device::Request) {
         method: request.method,
         path: request.path,
         body: request.body,
-        headers: request.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        headers: request
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
     };
     match session::send(&sent).await {
         Ok(answer) => store().change(|device| device.answered(ticket, &answer, now())),
@@ -241,7 +250,8 @@ async fn refresh() {
     match session::token().await {
         Ok(token) => {
             if let Some(socket) = shell().socket.borrow().as_ref() {
-                let _ = socket.send_with_str(&json!({ "type": "auth", "token": token }).to_string());
+                let _ =
+                    socket.send_with_str(&json!({ "type": "auth", "token": token }).to_string());
             }
             store().change(|device| device.refreshed(now()));
         }
@@ -281,6 +291,7 @@ async fn connect(since: i64) {
     socket.set_onopen(Some(opened.into_js_value().unchecked_ref()));
     let received = Closure::<dyn Fn(MessageEvent)>::new(|event: MessageEvent| {
         if let Some(text) = event.data().as_string() {
+            announce_new(&text);
             store().change(|device| device.frame(&text, now()));
         }
     });
@@ -291,6 +302,19 @@ async fn connect(since: i64) {
     });
     socket.set_onclose(Some(closed.into_js_value().unchecked_ref()));
     shell().socket.replace(Some(socket));
+}
+
+/// Tells a screen reader of a task that was made elsewhere.
+fn announce_new(frame: &str) {
+    let frame: Value = serde_json::from_str(frame).unwrap_or_default();
+    let is_known = || {
+        let uid = frame["task"]["uid"].as_str().unwrap_or_default();
+        store().read(|device| device.task(uid).is_some())
+    };
+    if frame["event_type"] == "task.created" && !is_known() {
+        let title = frame["task"]["title"].as_str().unwrap_or_default();
+        store().announce(with(Text::NewTask, title));
+    }
 }
 
 fn disconnect() {

@@ -92,8 +92,6 @@ texts! {
     Loading: "Loading…", "Lädt …";
     OneTask: "1 task", "1 Aufgabe";
     ManyTasks: "{} tasks", "{} Aufgaben";
-    ShowCompleted: "Show completed", "Erledigte zeigen";
-    HideCompleted: "Hide completed", "Erledigte ausblenden";
     NoList: "There is no such list.", "Diese Liste gibt es nicht.";
     // Quick add.
     AddTask: "Add a task", "Aufgabe hinzufügen";
@@ -277,11 +275,9 @@ texts! {
     Notifications: "Notifications", "Benachrichtigungen";
     EmailReminders: "Reminders by e-mail", "Erinnerungen per E-Mail";
     Digest: "Daily digest at", "Tagesübersicht um";
-    DigestOff: "No digest", "Keine Übersicht";
     DayReminderTime: "Reminders of a day without a time count from", "Erinnerungen an Tage ohne Uhrzeit zählen ab";
     CompleteSteps: "Completing a task completes its steps", "Beim Erledigen auch die Schritte erledigen";
     Deliveries: "Deliveries", "Zustellungen";
-    Sessions: "Sessions", "Sitzungen";
     Tokens: "API tokens", "API-Schlüssel";
     TokensHint: "For programs and assistants that act for you.", "Für Programme und Assistenten, die für dich handeln.";
     TokenOnce: "Copy the token now. It is not shown again.", "Kopiere den Schlüssel jetzt. Er wird nicht noch einmal gezeigt.";
@@ -300,8 +296,6 @@ texts! {
     ExportButton: "Download", "Herunterladen";
     NotVerified: "Your address is not confirmed yet.", "Deine Adresse ist noch nicht bestätigt.";
     ResendLink: "Send the link again", "Link noch einmal senden";
-    Copied: "Copied", "Kopiert";
-    Copy: "Copy", "Kopieren";
     Saved: "Saved", "Gespeichert";
     CurrentPassword: "Current password", "Bisheriges Passwort";
     // Lists, filters, tags.
@@ -330,7 +324,6 @@ texts! {
     KeyPick: "Select", "Auswählen";
     KeyPriority: "Priority", "Priorität";
     KeyTags: "Tags", "Schlagwörter";
-    KeyToday: "Tomorrow and back", "Auf morgen und zurück";
     KeyGoToday: "Go to Today", "Zu Heute";
     KeyGoUpcoming: "Go to Upcoming", "Zu Demnächst";
     KeyGoInbox: "Go to the inbox", "Zum Eingang";
@@ -341,6 +334,4 @@ texts! {
     KeyHelp: "Show this", "Das hier zeigen";
     // Announcements.
     NewTask: "New task: {}", "Neue Aufgabe: {}";
-    DueIn: "in {}", "in {}";
-    Late: "{} late", "{} überfällig";
 }

@@ -20,7 +20,10 @@ const NODE_MAJOR_MIN: u32 = 20;
 
 /// Tells the test program where the packages and Chromium are.
 pub fn variables() -> Result<[(&'static str, PathBuf); 2]> {
-    Ok([("RONDO_TEST_PACKAGES", packages()?.join(node::PACKAGES)), ("RONDO_TEST_CHROMIUM", chromium()?)])
+    Ok([
+        ("RONDO_TEST_PACKAGES", packages()?.join(node::PACKAGES)),
+        ("RONDO_TEST_CHROMIUM", chromium()?),
+    ])
 }
 
 /// Writes the pictures of the README, from the running product.
@@ -41,7 +44,8 @@ fn packages() -> Result<PathBuf> {
     let version = Command::new("node").arg("--version").output();
     let version = version.context("Node is needed to drive the browser")?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok());
+    let major =
+        version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok());
     if major.is_none_or(|major| major < NODE_MAJOR_MIN) {
         bail!("Node {NODE_MAJOR_MIN} or newer is needed to drive the browser, this is {version}");
     }
@@ -51,7 +55,8 @@ fn packages() -> Result<PathBuf> {
 fn chromium() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let programs = CHROMIUM.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let programs =
+        CHROMIUM.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     programs
         .into_iter()
         .find(|program| program.is_file())

@@ -53,7 +53,7 @@ const PARTS: [Part; 15] = [
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
 /// The packages that also run in a browser, without the database of time zones.
-const BROWSER: [&str; 2] = ["rondo-domain", "rondo-contract"];
+const BROWSER: [&str; 3] = ["rondo-domain", "rondo-contract", "rondo-device"];
 
 /// The package of the black-box tests. Each folder of tests/ with a `main.rs` is a test program. The
 /// end-to-end part runs those that no other part names.
@@ -188,6 +188,7 @@ fn lint(_: &Run) -> Result<Outcome> {
     let mut browser = cargo(["clippy", "--release", "--no-default-features"]);
     browser.args(["--target", BROWSER_TARGET]).args(BROWSER.iter().flat_map(|name| ["-p", name]));
     run_command(browser.args(["--", "-D", "warnings"]))?;
+    run_command(artifact::browser(["clippy", "--release"]).args(["--", "-D", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -260,7 +261,9 @@ fn components(run: &Run) -> Result<Outcome> {
 
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    run.black_box(|name| ![LAW, COMPONENT, IN_BROWSER, CONFORMANCE].contains(&name) && !is_kafka(name))
+    run.black_box(|name| {
+        ![LAW, COMPONENT, IN_BROWSER, CONFORMANCE].contains(&name) && !is_kafka(name)
+    })
 }
 
 fn in_browser(run: &Run) -> Result<Outcome> {

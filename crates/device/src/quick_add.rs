@@ -70,7 +70,8 @@ fn add_of_place(task: &mut Members, more: &Members) {
     for (name, value) in more {
         match (task.get_mut(name), value) {
             (Some(Value::Array(own)), Value::Array(others)) => {
-                let new: Vec<_> = others.iter().filter(|other| !own.contains(other)).cloned().collect();
+                let new: Vec<_> =
+                    others.iter().filter(|other| !own.contains(other)).cloned().collect();
                 own.extend(new);
             }
             (Some(_), _) => {}

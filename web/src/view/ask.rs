@@ -48,7 +48,8 @@ pub fn delete_occurrence(uid: String) -> AnyView {
 }
 
 pub fn delete_list(id: i64) -> AnyView {
-    let name = store().read(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
+    let name =
+        store().read(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
     let answer = |text: Text, class: &'static str, delete_tasks: bool| -> Answer {
         let name = name.clone();
         let act = move || {

@@ -194,7 +194,8 @@ fn forgot() -> AnyView {
 }
 
 fn reset(token: String) -> AnyView {
-    let (password, is_done, form) = (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
+    let (password, is_done, form) =
+        (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
     let act = move || {
         let body = json!({ "token": token, "password": password.get_untracked() });
         form.post("/api/auth/password/reset", body, move |_| {

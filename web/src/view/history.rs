@@ -26,7 +26,11 @@ enum State {
 #[component]
 pub fn History(row: Memo<Option<Row>>) -> impl IntoView {
     let state = RwSignal::new(State::Closed);
-    let id = move || row.with_untracked(|row| row.as_ref().map(|row| store().read(|device| device.resolved(row.id))));
+    let id = move || {
+        row.with_untracked(|row| {
+            row.as_ref().map(|row| store().read(|device| device.resolved(row.id)))
+        })
+    };
     let read = move |_| {
         let Some(id) = id().filter(|id| *id > 0) else { return state.set(State::Read(Vec::new())) };
         state.set(State::Loading);

@@ -125,12 +125,15 @@ fn newest_list() -> Option<i64> {
 }
 
 pub fn filter(id: Option<i64>, query: String) -> AnyView {
-    let known = store().read(|device| device.filters().into_iter().find(|filter| Some(filter.id) == id).cloned());
+    let known = store()
+        .read(|device| device.filters().into_iter().find(|filter| Some(filter.id) == id).cloned());
     let name = RwSignal::new(known.as_ref().map(|filter| filter.name.clone()).unwrap_or_default());
     let query = RwSignal::new(known.map_or(query, |filter| filter.query));
     let fault = RwSignal::new(String::new());
     let count = Memo::new(move |_| {
-        let found = query.with(|query| store().tasks(|device| device.query(query, now()).map(|rows| rows.len())));
+        let found = query.with(|query| {
+            store().tasks(|device| device.query(query, now()).map(|rows| rows.len()))
+        });
         found.map_err(|faults| words(&faults))
     });
     let submit = move || {
@@ -149,7 +152,8 @@ pub fn filter(id: Option<i64>, query: String) -> AnyView {
     };
     let choice = move |text: Text, name: &'static str, values: Vec<(&'static str, Text)>| {
         let options = std::iter::once(("", Text::Any)).chain(values).map(move |(value, text)| {
-            let is_chosen = move || query.with(|query| parameter(query, name).unwrap_or_default() == value);
+            let is_chosen =
+                move || query.with(|query| parameter(query, name).unwrap_or_default() == value);
             view! { <option value=value selected=is_chosen>{t(text)}</option> }
         });
         view! {
@@ -160,10 +164,19 @@ pub fn filter(id: Option<i64>, query: String) -> AnyView {
             </label>
         }
     };
-    let priorities =
-        vec![("urgent", Text::Urgent), ("high", Text::High), ("medium", Text::Medium), ("low", Text::Low)];
-    let states = vec![("pending", Text::Pending), ("in_progress", Text::InProgress), ("completed", Text::Completed)];
-    let until = vec![("today", Text::Today), ("%2B7d", Text::InAWeek), ("end_of_month", Text::EndOfMonth)];
+    let priorities = vec![
+        ("urgent", Text::Urgent),
+        ("high", Text::High),
+        ("medium", Text::Medium),
+        ("low", Text::Low),
+    ];
+    let states = vec![
+        ("pending", Text::Pending),
+        ("in_progress", Text::InProgress),
+        ("completed", Text::Completed),
+    ];
+    let until =
+        vec![("today", Text::Today), ("%2B7d", Text::InAWeek), ("end_of_month", Text::EndOfMonth)];
     let fields = view! {
         {name_field(name, "100")}
         {choice(Text::Status, "status", states)}
@@ -195,7 +208,8 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 
 /// A query with a parameter, or without it if the value is empty.
 fn with_parameter(query: &str, name: &str, value: &str) -> String {
-    let others = query.split('&').filter(|part| !part.is_empty() && part.split('=').next() != Some(name));
+    let others =
+        query.split('&').filter(|part| !part.is_empty() && part.split('=').next() != Some(name));
     let own = (!value.is_empty()).then(|| format!("{name}={value}"));
     others.map(str::to_owned).chain(own).collect::<Vec<_>>().join("&")
 }

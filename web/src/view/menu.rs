@@ -72,24 +72,39 @@ pub fn task(uid: String) -> AnyView {
     }
     if let Some(tomorrow) = tomorrow {
         let uids = one();
-        entries.push(item(Icon::Right, Text::Tomorrow, move || command::reschedule(&uids, tomorrow)));
+        entries
+            .push(item(Icon::Right, Text::Tomorrow, move || command::reschedule(&uids, tomorrow)));
     }
     entries.push(next(Icon::Today, Text::Due, Kind::Due(one())));
     entries.push(next(Icon::Bell, Text::Reminder, Kind::Reminder(uid.clone())));
     let repeated = uid.clone();
-    entries.push(item(Icon::Repeat, Text::Repeat, move || dialog::open(Dialog::Recurrence(repeated.clone()))));
+    entries.push(item(Icon::Repeat, Text::Repeat, move || {
+        dialog::open(Dialog::Recurrence(repeated.clone()))
+    }));
     entries.push(next(Icon::Flag, Text::Priority, Kind::Priority(one())));
     entries.push(next(Icon::List, Text::MoveTo, Kind::List(one())));
     entries.push(next(Icon::Tag, Text::Tags, Kind::Tags(one())));
     entries.push(item(Icon::Plus, Text::Duplicate, act(command::duplicate)));
     let uids = one();
-    entries.push(entry(icon(Icon::Trash), t(Text::Delete).to_owned(), "danger", false, move || command::delete(&uids)));
+    entries.push(entry(
+        icon(Icon::Trash),
+        t(Text::Delete).to_owned(),
+        "danger",
+        false,
+        move || command::delete(&uids),
+    ));
     menu(Text::Task, entries)
 }
 
 pub fn priority(uids: Vec<String>) -> AnyView {
     let current = store().read(|device| device.task(uids.first()?)?.priority);
-    let all = [Some(Priority::Urgent), Some(Priority::High), Some(Priority::Medium), Some(Priority::Low), None];
+    let all = [
+        Some(Priority::Urgent),
+        Some(Priority::High),
+        Some(Priority::Medium),
+        Some(Priority::Low),
+        None,
+    ];
     let entries = all.into_iter().map(|priority| {
         let name = priority.map_or(t(Text::None), priority_name);
         let uids = uids.clone();
@@ -131,7 +146,9 @@ pub fn tags(uids: Vec<String>) -> AnyView {
         let tags = store().places(Device::tags);
         let chosen = store().tasks(|device| {
             let rows: Vec<_> = targets.iter().filter_map(|uid| device.task(uid)).collect();
-            let all = |name: &str| rows.iter().all(|row| row.tags.iter().any(|tag| tag.eq_ignore_ascii_case(name)));
+            let all = |name: &str| {
+                rows.iter().all(|row| row.tags.iter().any(|tag| tag.eq_ignore_ascii_case(name)))
+            };
             tags.iter().filter(|tag| all(&tag.name)).map(|tag| tag.name.clone()).collect::<Vec<_>>()
         });
         let found = tags.into_iter().filter(|tag| tag.name.to_lowercase().contains(&folded));
@@ -169,10 +186,15 @@ pub fn tags(uids: Vec<String>) -> AnyView {
 }
 
 pub fn list_menu(id: i64) -> AnyView {
-    let Some(list) = store().read(|device| device.list_of(id).cloned()) else { return ().into_any() };
+    let Some(list) = store().read(|device| device.list_of(id).cloned()) else {
+        return ().into_any();
+    };
     let archived = list.archived;
     let archive = move || {
-        store().edit(vec![Edit::PatchList { id, members: command::members("archived", (!archived).into()) }]);
+        store().edit(vec![Edit::PatchList {
+            id,
+            members: command::members("archived", (!archived).into()),
+        }]);
     };
     let text = if archived { Text::Unarchive } else { Text::Archive };
     let entries = vec![

@@ -58,7 +58,10 @@ fn cell(day: Date, shown: Date) -> AnyView {
     let tasks = Memo::new(move |_| {
         store().tasks(|device| {
             let found = device.upcoming(day, day).remove(&day).unwrap_or_default();
-            found.into_iter().map(|row: &Row| (row.uid.clone(), row.title.clone())).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|row: &Row| (row.uid.clone(), row.title.clone()))
+                .collect::<Vec<_>>()
         })
     });
     let is_today = move || store().zone().local_of(store().now.get()).date() == day;

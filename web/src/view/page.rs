@@ -30,7 +30,9 @@ pub fn Page() -> impl IntoView {
         Place::Search(_) => Place::Search(String::new()),
         place => place,
     });
-    Effect::new(move || crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get()))));
+    Effect::new(move || {
+        crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get())))
+    });
     move || match kind.get() {
         Place::Today => simple(Text::Today, true, today).into_any(),
         Place::Upcoming => view! { <Upcoming/> }.into_any(),
@@ -61,13 +63,19 @@ fn name_of(place: &Place) -> String {
         Place::Tag(name) => return format!("#{name}"),
         Place::List(id) => {
             let id = id.parse().unwrap_or_default();
-            return store().places(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
+            return store()
+                .places(|device| device.list_of(id).map(|list| list.name.clone()))
+                .unwrap_or_default();
         }
         Place::Filter(id) => {
             let id: i64 = id.parse().unwrap_or_default();
             let name = store().places(|device| {
                 let id = device.resolved(id);
-                device.filters().into_iter().find(|filter| filter.id == id).map(|filter| filter.name.clone())
+                device
+                    .filters()
+                    .into_iter()
+                    .find(|filter| filter.id == id)
+                    .map(|filter| filter.name.clone())
             });
             return name.unwrap_or_default();
         }
@@ -117,7 +125,8 @@ fn today(device: &Device, now: Instant) -> Vec<Group> {
 }
 
 fn inbox(device: &Device, now: Instant) -> Vec<Group> {
-    let rows: Vec<_> = device.inbox(now).into_iter().filter(|row| row.subtask_of.is_none()).collect();
+    let rows: Vec<_> =
+        device.inbox(now).into_iter().filter(|row| row.subtask_of.is_none()).collect();
     one_group(&rows)
 }
 
@@ -172,11 +181,13 @@ fn today_watched() -> Date {
 #[component]
 fn Empty(#[prop(into)] groups: Signal<Vec<Group>>, title: Text) -> impl IntoView {
     let store = store();
-    let is_empty = Memo::new(move |_| groups.with(|groups| groups.iter().all(|group| group.uids.is_empty())));
+    let is_empty =
+        Memo::new(move |_| groups.with(|groups| groups.iter().all(|group| group.uids.is_empty())));
     let is_known = Memo::new(move |_| {
         store.tasks.track();
         store.connection.track();
-        store.is_loaded.get() && store.read(|device| device.is_complete() || !crate::platform::is_online())
+        store.is_loaded.get()
+            && store.read(|device| device.is_complete() || !crate::platform::is_online())
     });
     let (sign, head, hint) = match title {
         Text::Today => (Icon::Sun, Text::NothingToday, Text::NothingTodayHint),
@@ -186,7 +197,10 @@ fn Empty(#[prop(into)] groups: Signal<Vec<Group>>, title: Text) -> impl IntoView
     };
     move || {
         is_empty.get().then(|| match is_known.get() {
-            true => view! { <div class="empty">{icon(sign)}<h2>{t(head)}</h2><p>{t(hint)}</p></div> }.into_any(),
+            true => {
+                view! { <div class="empty">{icon(sign)}<h2>{t(head)}</h2><p>{t(hint)}</p></div> }
+                    .into_any()
+            }
             false => view! { <p class="empty" role="status">{t(Text::Loading)}</p> }.into_any(),
         })
     }
@@ -218,7 +232,9 @@ fn upcoming(device: &Device, now: Instant) -> Vec<Group> {
     let group = |day: Date, rows: &[&Row]| Group {
         key: day.to_string(),
         title: match (day - today).get_days() {
-            0 | 1 => format!("{} · {}", format::near_day(day, today), format::date(day, "weekdayDay")),
+            0 | 1 => {
+                format!("{} · {}", format::near_day(day, today), format::date(day, "weekdayDay"))
+            }
             _ if day.year() == today.year() => format::date(day, "day"),
             _ => format::date(day, "dayYear"),
         },
@@ -248,8 +264,11 @@ fn ListPage(id: i64) -> impl IntoView {
     });
     let more = Signal::derive(move || crate::command::members("list_id", json!(id)));
     let is_there = Memo::new(move |_| list.with(Option::is_some));
-    let name = Memo::new(move |_| list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default()));
-    move || match is_there.get() {
+    let name = Memo::new(move |_| {
+        list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default())
+    });
+    move || {
+        match is_there.get() {
         true => view! {
             <header class="head">
                 <div class="head-title"><h1 tabindex="-1">{name}</h1></div>
@@ -264,12 +283,15 @@ fn ListPage(id: i64) -> impl IntoView {
         .into_any(),
         false => view! { <p class="empty">{t(Text::NoList)}</p> }.into_any(),
     }
+    }
 }
 
 #[component]
 fn FilterPage(id: i64) -> impl IntoView {
     let filter = Memo::new(move |_| {
-        store().places(|device| device.filters().into_iter().find(|filter| filter.id == device.resolved(id)).cloned())
+        store().places(|device| {
+            device.filters().into_iter().find(|filter| filter.id == device.resolved(id)).cloned()
+        })
     });
     let found = Memo::new(move |_| {
         let now = store().now.get();
@@ -281,7 +303,11 @@ fn FilterPage(id: i64) -> impl IntoView {
     let groups = Memo::new(move |_| found.with(|(groups, _)| groups.clone()));
     let more = Signal::derive(Members::new);
     let name = move || filter.with(|filter| filter.as_ref().map(|filter| filter.name.clone()));
-    let fault = move || found.with(|(_, fault)| (!fault.is_empty()).then(|| view! { <p class="error">{fault.clone()}</p> }));
+    let fault = move || {
+        found.with(|(_, fault)| {
+            (!fault.is_empty()).then(|| view! { <p class="error">{fault.clone()}</p> })
+        })
+    };
     view! {
         <header class="head">
             <div class="head-title"><h1 tabindex="-1">{name}</h1></div>

@@ -22,7 +22,9 @@ use crate::view::row::{dot, priority_name, tag_mark, tick};
 
 #[component]
 pub fn Panel() -> impl IntoView {
-    let uid = Memo::new(|_| store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name)));
+    let uid = Memo::new(|_| {
+        store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name))
+    });
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
     move || {
         let name = name.get()?;
@@ -64,11 +66,14 @@ fn Details(uid: String) -> impl IntoView {
     let uid = StoredValue::new(uid);
     let row = Memo::new(move |_| store().row(&uid.get_value()));
     store().scope.set(None);
-    let get = move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
+    let get =
+        move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
     let set = move |name: &'static str, value: serde_json::Value| {
         store().edit(vec![command::patch(&uid.get_value(), command::members(name, value))]);
     };
-    let is_recurring = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some())));
+    let is_recurring = Memo::new(move |_| {
+        row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some()))
+    });
     let title = Memo::new(move |_| get(|row| row.title.clone()));
     let save_title = move |event: web_sys::Event| {
         let text = event_target_value(&event).trim().to_owned();
@@ -202,12 +207,26 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
         }
     };
     vec![
-        part(Icon::Today, Text::Due, move || date(|row| row.due), move |event| popup::open(&event, Kind::Due(one()))),
-        part(Icon::Start, Text::Start, move || date(|row| row.start), move |event| {
-            popup::open(&event, Kind::Start(uid.get_value()));
+        part(
+            Icon::Today,
+            Text::Due,
+            move || date(|row| row.due),
+            move |event| popup::open(&event, Kind::Due(one())),
+        ),
+        part(
+            Icon::Start,
+            Text::Start,
+            move || date(|row| row.start),
+            move |event| {
+                popup::open(&event, Kind::Start(uid.get_value()));
+            },
+        ),
+        part(Icon::Bell, Text::Reminder, reminder, move |event| {
+            popup::open(&event, Kind::Reminder(uid.get_value()))
         }),
-        part(Icon::Bell, Text::Reminder, reminder, move |event| popup::open(&event, Kind::Reminder(uid.get_value()))),
-        part(Icon::Repeat, Text::Repeat, repeat, move |_| dialog::open(Dialog::Recurrence(uid.get_value()))),
+        part(Icon::Repeat, Text::Repeat, repeat, move |_| {
+            dialog::open(Dialog::Recurrence(uid.get_value()))
+        }),
         priority(row, uid),
         part(Icon::List, Text::List, list, move |event| popup::open(&event, Kind::List(one()))),
         part(Icon::Tag, Text::Tags, tags, move |event| popup::open(&event, Kind::Tags(one()))),
@@ -217,7 +236,11 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
 }
 
 fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
-    let value = move || row.with(|row| row.as_ref()?.estimate).map(|minutes| minutes.to_string()).unwrap_or_default();
+    let value = move || {
+        row.with(|row| row.as_ref()?.estimate)
+            .map(|minutes| minutes.to_string())
+            .unwrap_or_default()
+    };
     let save = move |event: web_sys::Event| {
         let minutes = event_target_value(&event).trim().parse::<i64>().ok();
         command::set(&[uid.get_value()], "estimate", &json!(minutes));
@@ -240,7 +263,13 @@ fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
         let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
         priority.map(Priority::as_str).unwrap_or_default()
     };
-    let all = [None, Some(Priority::Urgent), Some(Priority::High), Some(Priority::Medium), Some(Priority::Low)];
+    let all = [
+        None,
+        Some(Priority::Urgent),
+        Some(Priority::High),
+        Some(Priority::Medium),
+        Some(Priority::Low),
+    ];
     let options = all.into_iter().map(move |priority| {
         let value = priority.map(Priority::as_str).unwrap_or_default();
         let name = priority.map_or(t(Text::None), priority_name);
@@ -261,8 +290,13 @@ fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
 }
 
 fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
-    let current = move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
-    let options = [("pending", Text::Pending), ("in_progress", Text::InProgress), ("completed", Text::Completed)];
+    let current =
+        move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
+    let options = [
+        ("pending", Text::Pending),
+        ("in_progress", Text::InProgress),
+        ("completed", Text::Completed),
+    ];
     let options = options.into_iter().map(move |(value, text)| {
         view! { <option value=value selected=move || current() == value>{t(text)}</option> }
     });
@@ -292,7 +326,9 @@ fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
     let add = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let title = text.get_untracked().trim().to_owned();
-        let Some((id, list)) = row.with_untracked(|row| row.as_ref().map(|row| (row.id, row.list_id))) else {
+        let Some((id, list)) =
+            row.with_untracked(|row| row.as_ref().map(|row| (row.id, row.list_id)))
+        else {
             return;
         };
         if title.is_empty() {
@@ -331,7 +367,9 @@ fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
 fn Step(uid: String) -> impl IntoView {
     let of_row = uid.clone();
     let row = Memo::new(move |_| store().row(&of_row));
-    let title = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.title.clone()).unwrap_or_default()));
+    let title = Memo::new(move |_| {
+        row.with(|row| row.as_ref().map(|row| row.title.clone()).unwrap_or_default())
+    });
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
     let of_link = uid.clone();
     let href = move || store().route.get().with_task(Some(&of_link)).href();
@@ -349,7 +387,9 @@ fn Step(uid: String) -> impl IntoView {
 
 #[component]
 fn Blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
-    let ids = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default()));
+    let ids = Memo::new(move |_| {
+        row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default())
+    });
     let text = RwSignal::new(String::new());
     let set = move |ids: Vec<i64>| command::set(&[uid.get_value()], "blocked_by", &json!(ids));
     let found = Memo::new(move |_| {
@@ -360,7 +400,9 @@ fn Blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
         let known = ids.get();
         store().tasks(|device| {
             let rows = device.search(&text).into_iter();
-            let others = rows.filter(|row| !row.is_completed() && row.uid != uid.get_value() && !known.contains(&row.id));
+            let others = rows.filter(|row| {
+                !row.is_completed() && row.uid != uid.get_value() && !known.contains(&row.id)
+            });
             others.take(5).map(|row| (row.id, row.title.clone())).collect::<Vec<_>>()
         })
     });
@@ -393,7 +435,8 @@ fn Blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
         };
         found.get().into_iter().map(choice).collect::<Vec<_>>()
     };
-    let announced = move || found.with(|found| (!found.is_empty()).then(|| with(Text::ManyTasks, found.len())));
+    let announced =
+        move || found.with(|found| (!found.is_empty()).then(|| with(Text::ManyTasks, found.len())));
     view! {
         <section aria-label=t(Text::BlockedBy)>
             <h2>{t(Text::BlockedBy)}</h2>

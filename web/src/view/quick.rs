@@ -110,7 +110,8 @@ pub fn QuickAdd(#[prop(into)] more: Signal<Members>) -> impl IntoView {
 /// The request of the quick-add route.
 fn line(text: &str, ignored: &[(usize, usize)]) -> Members {
     let ranges = ignored.iter().map(|(start, end)| json!({ "start": start, "end": end }));
-    let body = json!({ "text": text, "language": language(), "ignored": ranges.collect::<Vec<_>>() });
+    let body =
+        json!({ "text": text, "language": language(), "ignored": ranges.collect::<Vec<_>>() });
     body.as_object().cloned().unwrap_or_default()
 }
 
@@ -123,7 +124,9 @@ fn read(text: &str, ignored: &[(usize, usize)], more: &Members) -> Reading {
     let preview = match found {
         Ok(preview) => preview,
         // Of a line that is only phrases so far, the title is still to come.
-        Err(faults) if faults.iter().any(|fault| fault.code == "required") => return Reading::default(),
+        Err(faults) if faults.iter().any(|fault| fault.code == "required") => {
+            return Reading::default();
+        }
         Err(faults) => return Reading { fault: Some(words(&faults)), ..Reading::default() },
     };
     let characters: Vec<char> = text.chars().collect();
@@ -134,10 +137,16 @@ fn read(text: &str, ignored: &[(usize, usize)], more: &Members) -> Reading {
         kind: kind.to_owned(),
         is_on,
     };
-    let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
+    let number =
+        |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
     let spans = preview["spans"].as_array().into_iter().flatten();
     let on = spans.map(|span| {
-        part(number(&span["start"]), number(&span["end"]), span["kind"].as_str().unwrap_or_default(), true)
+        part(
+            number(&span["start"]),
+            number(&span["end"]),
+            span["kind"].as_str().unwrap_or_default(),
+            true,
+        )
     });
     let off = ignored.iter().map(|(start, end)| part(*start, *end, "", false));
     let mut parts: Vec<_> = on.chain(off).filter(|part| !part.text.trim().is_empty()).collect();
@@ -158,13 +167,19 @@ fn dates(task: &Value) -> Vec<String> {
         return Vec::new();
     };
     let slots = series.preview(DATES_SHOWN + 1);
-    slots.iter().skip(1).map(|slot| format::date(slot.due.local(&zone).date(), "weekdayDay")).collect()
+    slots
+        .iter()
+        .skip(1)
+        .map(|slot| format::date(slot.due.local(&zone).date(), "weekdayDay"))
+        .collect()
 }
 
 /// The text again, transparent, with marks behind what was understood.
 fn marks(text: &str, parts: &[Part]) -> Vec<AnyView> {
     let characters: Vec<char> = text.chars().collect();
-    let slice = |from: usize, to: usize| characters.get(from..to).unwrap_or_default().iter().collect::<String>();
+    let slice = |from: usize, to: usize| {
+        characters.get(from..to).unwrap_or_default().iter().collect::<String>()
+    };
     let mut views = Vec::new();
     let mut from = 0;
     for part in parts.iter().filter(|part| part.is_on) {

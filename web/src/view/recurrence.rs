@@ -59,8 +59,15 @@ impl Form {
         let rest = kept.iter().filter(|name| rule[**name].is_string());
         Self {
             frequency,
-            interval: Some(number("interval")).filter(|n| !n.is_empty()).unwrap_or_else(|| "1".to_owned()),
-            weekdays: rule["days_of_week"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect(),
+            interval: Some(number("interval"))
+                .filter(|n| !n.is_empty())
+                .unwrap_or_else(|| "1".to_owned()),
+            weekdays: rule["days_of_week"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_i64)
+                .collect(),
             day_of_month: number("day_of_month"),
             ends,
             end_date: text("end_date").get(..10).unwrap_or_default().to_owned(),
@@ -78,7 +85,8 @@ impl Form {
         }
         let mut rule = self.rest.clone();
         let mut put = |name: &str, value: Value| rule.insert(name.to_owned(), value);
-        let number = |text: &str| text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from);
+        let number =
+            |text: &str| text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from);
         if self.frequency == "rrule" {
             put("rrule", json!(self.rrule.trim()));
             // It applies to a frequency alone.
@@ -152,7 +160,8 @@ pub fn editor(uid: String) -> AnyView {
         if preview.with_untracked(|(_, _, fault)| !fault.is_empty()) {
             return;
         }
-        let mut members = crate::command::members("recurrence_rule", form.with_untracked(Form::rule));
+        let mut members =
+            crate::command::members("recurrence_rule", form.with_untracked(Form::rule));
         if due.is_none() {
             let today = crate::command::today();
             members.insert("due_day".to_owned(), today.to_string().into());
@@ -313,8 +322,10 @@ fn ends(form: RwSignal<Form>) -> AnyView {
 }
 
 fn scopes(scope: RwSignal<String>) -> AnyView {
-    let options = [("future", Text::ScopeFuture), ("this", Text::ScopeThis), ("all", Text::ScopeAll)];
-    let options = options.into_iter().map(|(value, text)| view! { <option value=value>{t(text)}</option> });
+    let options =
+        [("future", Text::ScopeFuture), ("this", Text::ScopeThis), ("all", Text::ScopeAll)];
+    let options =
+        options.into_iter().map(|(value, text)| view! { <option value=value>{t(text)}</option> });
     view! {
         <label class="field"><span>{t(Text::ScopeQuestion)}</span>
             <select class="input" name="scope" on:change=move |event| scope.set(event_target_value(&event))>

@@ -91,9 +91,8 @@ pub fn row_id(uid: &str) -> String {
 /// The box that completes a task. Its colour is the priority, which its line has in words.
 pub fn tick(row: Memo<Option<Row>>) -> AnyView {
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
-    let label = move || {
-        with(if is_done() { Text::ReopenOf } else { Text::CompleteOf }, title_of(row))
-    };
+    let label =
+        move || with(if is_done() { Text::ReopenOf } else { Text::CompleteOf }, title_of(row));
     let class = move || {
         let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
         format!("tick {}", priority.map_or("", Priority::as_str))
@@ -132,7 +131,8 @@ fn meta(row: &Row) -> Option<AnyView> {
     if !row.blocked_by.is_empty() && store.tasks(|device| device.is_blocked(row)) {
         part(Icon::Blocked, t(Text::Blocked).to_owned());
     }
-    if let Some(priority) = row.priority.filter(|p| matches!(p, Priority::Urgent | Priority::High)) {
+    if let Some(priority) = row.priority.filter(|p| matches!(p, Priority::Urgent | Priority::High))
+    {
         part(Icon::Flag, priority_name(priority).to_owned());
     }
     if let Some(minutes) = row.estimate {
@@ -184,7 +184,8 @@ pub fn tag_mark(tag: &str) -> AnyView {
 
 /// A spot in a person's colour.
 pub fn dot(color: String) -> AnyView {
-    view! { <span class="dot" style:border-color=color.clone() style:background=color></span> }.into_any()
+    view! { <span class="dot" style:border-color=color.clone() style:background=color></span> }
+        .into_any()
 }
 
 pub fn priority_name(priority: Priority) -> &'static str {

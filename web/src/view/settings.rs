@@ -25,5 +25,6 @@ pub fn page(_part: String) -> AnyView {
 }
 
 fn card(title: Text, content: AnyView) -> AnyView {
-    view! { <section class="card" aria-label=t(title)><h2>{t(title)}</h2>{content}</section> }.into_any()
+    view! { <section class="card" aria-label=t(title)><h2>{t(title)}</h2>{content}</section> }
+        .into_any()
 }

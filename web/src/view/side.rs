@@ -47,7 +47,9 @@ pub fn Side() -> impl IntoView {
             lists.cloned().collect::<Vec<List>>()
         })
     });
-    let filters = Memo::new(move |_| store.places(|device| device.filters().into_iter().cloned().collect::<Vec<_>>()));
+    let filters = Memo::new(move |_| {
+        store.places(|device| device.filters().into_iter().cloned().collect::<Vec<_>>())
+    });
     let tags = Memo::new(move |_| store.places(Device::tags));
     let email = Memo::new(move |_| {
         store.account(|device| {
@@ -137,7 +139,8 @@ fn list_link(list: &List, counts: Memo<Counts>) -> AnyView {
         (None, None) => view! { <span class="dot"></span> }.into_any(),
     };
     let count = move || {
-        let open = counts.with(|counts| counts.lists.iter().find(|(list, _)| *list == id).map(|(_, n)| *n));
+        let open = counts
+            .with(|counts| counts.lists.iter().find(|(list, _)| *list == id).map(|(_, n)| *n));
         Some((open.unwrap_or_default(), false))
     };
     link(Place::List(id.to_string()), sign, list.name.clone(), count, Some(Some(id)))
@@ -198,7 +201,10 @@ fn State() -> impl IntoView {
         store.read(|device| (connection_of(device), device.outbox().len()))
     });
     let lost = move || {
-        store.is_storage_lost.get().then(|| view! { <p class="state off">{t(Text::StorageFull)}</p> })
+        store
+            .is_storage_lost
+            .get()
+            .then(|| view! { <p class="state off">{t(Text::StorageFull)}</p> })
     };
     let words = move || match state.get() {
         (Connection::Offline, 0) => t(Text::Offline).to_owned(),

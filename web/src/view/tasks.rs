@@ -41,7 +41,8 @@ pub fn Tasks(
     is_ordered: bool,
 ) -> impl IntoView {
     Effect::new(move || {
-        let order = groups.with(|groups| groups.iter().flat_map(|group| group.uids.clone()).collect());
+        let order =
+            groups.with(|groups| groups.iter().flat_map(|group| group.uids.clone()).collect());
         store().order.set(order);
     });
     let keys = Memo::new(move |_| {
@@ -99,7 +100,9 @@ fn TaskGroup(group: Memo<Group>, is_ordered: bool) -> impl IntoView {
 #[component]
 fn Chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> impl IntoView {
     let uids = Memo::new(move |_| {
-        group.with(|group| group.uids.iter().skip(number * CHUNK).take(CHUNK).cloned().collect::<Vec<_>>())
+        group.with(|group| {
+            group.uids.iter().skip(number * CHUNK).take(CHUNK).cloned().collect::<Vec<_>>()
+        })
     });
     let is_near = RwSignal::new(number < SHOWN_FIRST);
     let height = RwSignal::new(None::<f64>);

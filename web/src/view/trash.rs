@@ -25,7 +25,8 @@ pub fn Trash() -> impl IntoView {
     let read = move |cursor: Option<String>| {
         spawn_local(async move {
             let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-            let answer = session::send(&Request::get(format!("/api/trash?limit={PAGE}{cursor}"))).await;
+            let answer =
+                session::send(&Request::get(format!("/api/trash?limit={PAGE}{cursor}"))).await;
             match answer {
                 Ok(answer) if answer.is_ok() => {
                     let page = answer.json().as_array().cloned().unwrap_or_default();

@@ -31,8 +31,11 @@ const OFFSETS: [(&str, Text); 6] = [
 ];
 
 /// How long a reminder that has come can be put off, with words for it.
-const SNOOZES: [(&str, Text, i64); 3] =
-    [("PT10M", Text::SnoozeMinutes, 10), ("PT1H", Text::SnoozeHours, 1), ("PT24H", Text::SnoozeHours, 24)];
+const SNOOZES: [(&str, Text, i64); 3] = [
+    ("PT10M", Text::SnoozeMinutes, 10),
+    ("PT1H", Text::SnoozeHours, 1),
+    ("PT24H", Text::SnoozeHours, 24),
+];
 
 pub fn due(uids: Vec<String>) -> AnyView {
     let current = store().read(|device| device.task(uids.first()?)?.due);
@@ -203,9 +206,9 @@ fn calendar(
         if let Ok(moved) = shown.get_untracked().checked_add(span) {
             shown.set(moved);
             crate::platform::after(0, move || {
-                let day = element.get_untracked().and_then(|element| {
-                    element.query_selector("[tabindex='0']").ok().flatten()
-                });
+                let day = element
+                    .get_untracked()
+                    .and_then(|element| element.query_selector("[tabindex='0']").ok().flatten());
                 if let Some(day) = day.and_then(|day| day.dyn_into::<HtmlElement>().ok()) {
                     let _ = day.focus();
                 }
@@ -321,8 +324,13 @@ pub fn reminder(uid: String) -> AnyView {
     });
     let others = store().read(|device| {
         let zone = device.zone();
-        let others = device.reminders(&of_list).into_iter().filter(|r| r.kind != "task" && r.status == "armed");
-        let others = others.filter_map(|r| Some((r.id, format::moment(instant::parse(&r.remind_at).ok()?, &zone))));
+        let others = device
+            .reminders(&of_list)
+            .into_iter()
+            .filter(|r| r.kind != "task" && r.status == "armed");
+        let others = others.filter_map(|r| {
+            Some((r.id, format::moment(instant::parse(&r.remind_at).ok()?, &zone)))
+        });
         others.collect::<Vec<_>>()
     });
     let others = others.into_iter().map(|(id, words)| {

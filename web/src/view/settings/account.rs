@@ -22,7 +22,9 @@ fn change(members: Value) {
 
 /// A member of the account, watched.
 fn member(name: &'static str) -> impl Fn() -> Value + Copy + Send + Sync + 'static {
-    move || store().account(|device| device.account().members.get(name).cloned().unwrap_or_default())
+    move || {
+        store().account(|device| device.account().members.get(name).cloned().unwrap_or_default())
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -51,7 +53,8 @@ pub fn account() -> AnyView {
         .collect();
     let resend = move |_| {
         spawn_local(async {
-            let answer = session::send(&Request::new("POST", "/api/auth/verify/resend", &json!({}))).await;
+            let answer =
+                session::send(&Request::new("POST", "/api/auth/verify/resend", &json!({}))).await;
             let words = match answer {
                 Ok(answer) if answer.is_ok() => t(Text::LinkSent).to_owned(),
                 Ok(answer) => answer.problem(),
@@ -151,11 +154,16 @@ pub fn password() -> AnyView {
     let fault = RwSignal::new(String::new());
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let body = json!({ "current_password": old.get_untracked(), "password": new.get_untracked() });
+        let body =
+            json!({ "current_password": old.get_untracked(), "password": new.get_untracked() });
         spawn_local(async move {
             match session::send(&Request::new("POST", "/api/auth/password/change", &body)).await {
                 Ok(answer) if answer.is_ok() => {
-                    (old.try_set(String::new()), new.try_set(String::new()), fault.try_set(String::new()));
+                    (
+                        old.try_set(String::new()),
+                        new.try_set(String::new()),
+                        fault.try_set(String::new()),
+                    );
                     toast::show(t(Text::PasswordChanged).to_owned(), Action::None);
                 }
                 Ok(answer) => {

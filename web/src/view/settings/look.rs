@@ -10,7 +10,9 @@ const THEME: &str = "rondo.theme";
 pub fn look() -> AnyView {
     let theme = kept(THEME).unwrap_or_default();
     let themes = [("", Text::ThemeSystem), ("light", Text::ThemeLight), ("dark", Text::ThemeDark)];
-    let themes = themes.map(|(value, text)| view! { <option value=value selected={theme == value}>{t(text)}</option> });
+    let themes = themes.map(
+        |(value, text)| view! { <option value=value selected={theme == value}>{t(text)}</option> },
+    );
     let choose_theme = |event: web_sys::Event| {
         let theme = event_target_value(&event);
         keep(THEME, (!theme.is_empty()).then_some(&theme));
@@ -23,7 +25,9 @@ pub fn look() -> AnyView {
     };
     let chosen = text::choice().unwrap_or_default();
     let is_browser = chosen.is_empty();
-    let languages = LANGUAGES.map(|(tag, name)| view! { <option value=tag lang=tag selected={chosen == tag}>{name}</option> });
+    let languages = LANGUAGES.map(
+        |(tag, name)| view! { <option value=tag lang=tag selected={chosen == tag}>{name}</option> },
+    );
     let choose_language = |event: web_sys::Event| {
         let tag = event_target_value(&event);
         text::keep_choice((!tag.is_empty()).then_some(&tag));

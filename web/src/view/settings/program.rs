@@ -11,11 +11,20 @@ use crate::session;
 use crate::text::{Text, t};
 use crate::toast::{self, Action};
 
-const SCOPES: [(&str, Text); 3] =
-    [("tasks:read", Text::MayRead), ("tasks:write", Text::MayWrite), ("audit:read", Text::MayAudit)];
+const SCOPES: [(&str, Text); 3] = [
+    ("tasks:read", Text::MayRead),
+    ("tasks:write", Text::MayWrite),
+    ("audit:read", Text::MayAudit),
+];
 /// Events that a webhook of the form gets. The API can choose others.
-const EVENTS: [&str; 6] =
-    ["task.created", "task.updated", "task.completed", "task.reopened", "task.deleted", "reminder.due"];
+const EVENTS: [&str; 6] = [
+    "task.created",
+    "task.updated",
+    "task.completed",
+    "task.reopened",
+    "task.deleted",
+    "reminder.due",
+];
 
 /// Things of the account that the server lists, adds to and deletes from.
 #[derive(Clone, Copy)]
@@ -86,8 +95,11 @@ fn plain(id: &Value) -> String {
 /// A secret that is shown once.
 fn secret(things: Things, member: &'static str, hint: Text) -> AnyView {
     let shown = move || {
-        let secret = things.added.with(|added| added.as_ref()?[member].as_str().map(str::to_owned))?;
-        Some(view! { <div class="field" role="status"><p>{t(hint)}</p><code class="code">{secret}</code></div> })
+        let secret =
+            things.added.with(|added| added.as_ref()?[member].as_str().map(str::to_owned))?;
+        Some(
+            view! { <div class="field" role="status"><p>{t(hint)}</p><code class="code">{secret}</code></div> },
+        )
     };
     shown.into_any()
 }
@@ -110,7 +122,8 @@ pub fn tokens() -> AnyView {
     let scopes = RwSignal::new(vec!["tasks:read".to_owned()]);
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        things.add(&json!({ "name": name.get_untracked().trim(), "scopes": scopes.get_untracked() }));
+        things
+            .add(&json!({ "name": name.get_untracked().trim(), "scopes": scopes.get_untracked() }));
         name.set(String::new());
     };
     let boxes = SCOPES.map(|(scope, text)| {
@@ -131,7 +144,8 @@ pub fn tokens() -> AnyView {
     let rows = move || {
         let row = |token: Value| {
             let name = word(&token["name"]);
-            let scopes: Vec<_> = token["scopes"].as_array().into_iter().flatten().map(word).collect();
+            let scopes: Vec<_> =
+                token["scopes"].as_array().into_iter().flatten().map(word).collect();
             view! {
                 <li><span class="grow">{name.clone()}<br/><span class="hint">{scopes.join(", ")}</span></span>
                     {delete_button(things, token["id"].clone(), &name)}</li>
