@@ -1,41 +1,36 @@
 //! The whole page: the door, or the tasks.
 
-use leptos::prelude::*;
 use rondo_device::{Edit, NoticeKind};
 
 use crate::command;
-use crate::dialog::Dialogs;
+use crate::dialog::dialogs;
+use crate::dom::*;
 use crate::icon::{Icon, icon};
 use crate::keys;
 use crate::platform::{self, keep, kept};
-use crate::popup::{self, Kind, Popups};
+use crate::popup::{self, Kind, popups};
 use crate::route::{Place, Route};
 use crate::store::{now, store};
 use crate::text::{Text, t, with};
-use crate::toast::Toasts;
-use crate::view::door::{Door, is_door};
-use crate::view::page::Page;
-use crate::view::panel::Panel;
-use crate::view::side::{Side, is_offline};
+use crate::toast::toasts;
+use crate::view::door::{door, is_door};
+use crate::view::page::page;
+use crate::view::panel::panel;
+use crate::view::side::{is_offline, side};
 
-#[component]
-pub fn App() -> impl IntoView {
+pub fn app() -> View {
     let is_inside = Memo::new(|_| {
         let store = store();
         store.session.with(Option::is_some) && !store.route.with(|route| is_door(&route.place))
     });
     view! {
-        {move || match is_inside.get() {
-            true => view! { <Inside/> }.into_any(),
-            false => view! { <Door/> }.into_any(),
-        }}
-        <Toasts/>
+        {switch(move || is_inside.get(), |is_inside| if is_inside { inside() } else { door() })}
+        {toasts()}
         <p class="sr" role="status" aria-live="polite">{move || store().announcement.get()}</p>
     }
 }
 
-#[component]
-fn Inside() -> impl IntoView {
+fn inside() -> View {
     let store = store();
     let class = move || match store.route.with(|route| route.task.is_some()) {
         true => "app with-panel",
@@ -48,24 +43,24 @@ fn Inside() -> impl IntoView {
     view! {
         <a class="skip" href="#main" on:click=skip>{t(Text::SkipToTasks)}</a>
         <div class=class>
-            <Side/>
+            {side()}
             <main class="main" id="main" tabindex="-1">
                 <div class="column">
-                    <Notices/>
-                    <Page/>
-                    <PickedBar/>
+                    {notices()}
+                    {page()}
+                    {picked_bar()}
                 </div>
             </main>
-            <Panel/>
+            {panel()}
             {tabs_bar()}
         </div>
-        <Popups/>
-        <Dialogs/>
+        {popups()}
+        {dialogs()}
     }
 }
 
 /// The places of a small screen.
-fn tabs_bar() -> AnyView {
+fn tabs_bar() -> View {
     let link = |sign: Icon, text: Text, place: Place| {
         let href = Route::to(place.clone()).href();
         let current = move || store().route.with(|route| route.place == place).then_some("page");
@@ -81,17 +76,15 @@ fn tabs_bar() -> AnyView {
                 on:click=|_| store().is_menu_open.update(|is_open| *is_open = !*is_open)>{icon(Icon::Menu)}{t(Text::Menu)}</button>
         </nav>
     }
-    .into_any()
 }
 
 /// What can be done to all picked tasks.
-#[component]
-fn PickedBar() -> impl IntoView {
+fn picked_bar() -> View {
     let count = Memo::new(|_| store().picked.with(std::collections::BTreeSet::len));
     let tool = |sign: Icon, text: Text, act: fn(web_sys::MouseEvent)| {
         view! { <button class="tool" title=t(text) aria-label=t(text) on:click=act>{icon(sign)}</button> }
     };
-    move || {
+    live(move || {
         (count.get() > 0).then(|| {
             view! {
                 <div class="picked-bar" role="toolbar" aria-label=with(Text::Selected, count.get())>
@@ -106,11 +99,11 @@ fn PickedBar() -> impl IntoView {
                 </div>
             }
         })
-    }
+    })
 }
 
 /// Offers the zone of this device, once for each that it comes to.
-fn zone_note() -> Option<AnyView> {
+fn zone_note() -> Option<View> {
     const KEY: &str = "rondo.zone";
     let here = platform::time_zone();
     let account =
@@ -144,12 +137,11 @@ fn zone_note() -> Option<AnyView> {
             }
         })
     };
-    Some(note.into_any())
+    Some(note.into_view())
 }
 
 /// What the person has to be told, with a way to decide otherwise.
-#[component]
-fn Notices() -> impl IntoView {
+fn notices() -> View {
     let notices = Memo::new(|_| {
         store().notices.track();
         store().read(|device| device.notices().into_iter().cloned().collect::<Vec<_>>())
@@ -165,8 +157,7 @@ fn Notices() -> impl IntoView {
     view! {
         {offline}
         {zone_note}
-        <For each=move || notices.get() key=|notice| notice.id.clone() let:notice>
-            {
+        {each(move || notices.get(), |notice| notice.id.clone(), move |notice| {
                 let (text, offer) = match notice.kind {
                     NoticeKind::Refused => (Text::Refused, Text::TryAgain),
                     NoticeKind::Lost => (Text::ConflictLost, Text::TakeMine),
@@ -191,7 +182,6 @@ fn Notices() -> impl IntoView {
                         </span>
                     </div>
                 }
-            }
-        </For>
+            })}
     }
 }

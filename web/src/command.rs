@@ -1,6 +1,5 @@
 //! What a person does to tasks, by key, menu, pointer or panel.
 
-use leptos::prelude::*;
 use rondo_device::{Edit, Members, Row, Scope, WRITABLE};
 use rondo_domain::due::Due;
 use rondo_domain::instant;
@@ -10,6 +9,7 @@ use rondo_domain::zone::Zone;
 use serde_json::{Value, json};
 
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::store::store;
 use crate::text::{Text, t, with};
 use crate::toast::{self, Action};

@@ -1,8 +1,9 @@
 //! Windows that ask for something before anything else: one at a time, over the page.
 
-use leptos::html;
-use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlDialogElement;
 
+use crate::dom::*;
 use crate::store::store;
 use crate::view::{ask, keys_help, list_form, recurrence};
 
@@ -32,17 +33,17 @@ pub fn close() {
     store().dialog.set(None);
 }
 
-#[component]
-pub fn Dialogs() -> impl IntoView {
-    move || store().dialog.get().map(|dialog| view! { <One dialog/> })
+pub fn dialogs() -> View {
+    switch(|| store().dialog.get(), |dialog| dialog.map(one).into_view())
 }
 
 /// The browser keeps the focus inside, closes it at Escape, and gives the focus back.
-#[component]
-fn One(dialog: Dialog) -> impl IntoView {
-    let element = NodeRef::<html::Dialog>::new();
+fn one(dialog: Dialog) -> View {
+    let element = NodeRef::new();
     Effect::new(move || {
-        if let Some(element) = element.get() {
+        if let Some(element) =
+            element.get().and_then(|element| element.dyn_into::<HtmlDialogElement>().ok())
+        {
             // After the content is in place, so that its first field gets the focus.
             crate::platform::after(0, move || {
                 if element.is_connected() && !element.open() {
@@ -71,7 +72,7 @@ fn One(dialog: Dialog) -> impl IntoView {
     }
 }
 
-fn content(dialog: Dialog) -> AnyView {
+fn content(dialog: Dialog) -> View {
     match dialog {
         Dialog::Keys => keys_help::keys(),
         Dialog::NewList => list_form::list(None),

@@ -3,13 +3,13 @@
 
 use std::cell::RefCell;
 
-use leptos::prelude::*;
 use rondo_device::{Beside, Edit};
 use rondo_domain::jiff::civil::Date;
 use web_sys::DragEvent;
 use web_sys::wasm_bindgen::JsCast;
 
 use crate::command;
+use crate::dom::*;
 use crate::store::store;
 
 thread_local! {

@@ -1,6 +1,6 @@
 //! Icons: strokes on a grid of 24, after the person's text size.
 
-use leptos::prelude::*;
+use crate::dom::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Icon {
@@ -86,25 +86,24 @@ impl Icon {
 }
 
 /// An icon, which says nothing to a screen reader: what it stands for has a name of its own.
-pub fn icon(icon: Icon) -> AnyView {
+pub fn icon(icon: Icon) -> View {
     sized(icon, "icon")
 }
 
 /// A smaller one, for lines of small text.
-pub fn small(icon: Icon) -> AnyView {
+pub fn small(icon: Icon) -> View {
     sized(icon, "icon s")
 }
 
 /// One that points along the text, and turns where text runs to the left.
-pub fn turning(icon: Icon) -> AnyView {
+pub fn turning(icon: Icon) -> View {
     sized(icon, "icon turn")
 }
 
-fn sized(icon: Icon, class: &'static str) -> AnyView {
+fn sized(icon: Icon, class: &'static str) -> View {
     view! {
         <svg class=class viewBox="0 0 24 24" aria-hidden="true" focusable="false">
             <path d=icon.path() />
         </svg>
     }
-    .into_any()
 }

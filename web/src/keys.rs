@@ -1,12 +1,12 @@
 //! Keys that work everywhere but while a person types.
 
-use leptos::prelude::*;
 use rondo_device::{Beside, Edit};
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use crate::command;
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::platform::{after, document, on_window};
 use crate::popup::{self, Kind};
 use crate::route::{Place, Route};

@@ -6,6 +6,7 @@
 mod app;
 mod command;
 mod dialog;
+mod dom;
 mod drag;
 mod format;
 mod icon;
@@ -29,6 +30,7 @@ use crate::session::Session;
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|info| platform::broken(&info.to_string())));
+    rondo_domain::normal::register(platform::normalize);
     text::choose();
     if let Some(root) = platform::document().document_element() {
         let _ = root.set_attribute("lang", text::language());
@@ -40,7 +42,7 @@ pub fn start() {
     if platform::window().location().hash().is_ok_and(|hash| hash.ends_with("?add")) {
         keys::focus_quick_add();
     }
-    leptos::mount::mount_to_body(app::App);
+    dom::mount(app::app);
     if let Some(shell) = platform::document().get_element_by_id("shell") {
         shell.remove();
     }

@@ -1,6 +1,7 @@
 //! What `web/static/platform.js` does for the client.
 
 use js_sys::{Array, Function, Promise};
+use rondo_domain::normal::Form;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(js_namespace = rondo)]
@@ -43,6 +44,11 @@ extern "C" {
     /// Shows that the client has stopped, and offers to load it again.
     #[wasm_bindgen(js_name = rondoBroken)]
     pub fn broken(reason: &str);
+}
+
+/// The browser has the tables of Unicode's normal forms, which would be a tenth of the page.
+pub fn normalize(text: &str, form: Form) -> String {
+    js_sys::JsString::from(text).normalize(form.as_str()).into()
 }
 
 /// Milliseconds since 1970.

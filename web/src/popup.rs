@@ -3,11 +3,10 @@
 
 use std::cell::RefCell;
 
-use leptos::html::Div;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 
+use crate::dom::*;
 use crate::platform::{document, window};
 use crate::store::store;
 use crate::view::{menu, when};
@@ -100,14 +99,12 @@ pub fn close() {
     }
 }
 
-#[component]
-pub fn Popups() -> impl IntoView {
-    move || store().popup.get().map(|popup| view! { <One popup/> })
+pub fn popups() -> View {
+    crate::dom::switch(|| store().popup.get(), |popup| popup.map(one).into_view())
 }
 
-#[component]
-fn One(popup: Popup) -> impl IntoView {
-    let element = NodeRef::<Div>::new();
+fn one(popup: Popup) -> View {
+    let element = NodeRef::new();
     let anchor = popup.anchor;
     Effect::new(move || {
         let Some(element) = element.get() else { return };
@@ -133,7 +130,7 @@ fn One(popup: Popup) -> impl IntoView {
     }
 }
 
-fn content(kind: Kind) -> AnyView {
+fn content(kind: Kind) -> View {
     match kind {
         Kind::Task(uid) => menu::task(uid),
         Kind::Due(uids) => when::due(uids),

@@ -1,7 +1,6 @@
 //! Places in the client. Each is a fragment of the address, so that the server has one page.
 
-use leptos::prelude::*;
-
+use crate::dom::*;
 use crate::platform::{on_window, window};
 
 /// What the main column shows, and the task whose panel is open.

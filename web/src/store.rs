@@ -5,13 +5,13 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
-use leptos::prelude::*;
 use rondo_device::{Device, Edit, Fault, Row, Scope, Tag};
 use rondo_domain::instant::Instant;
 use rondo_domain::task::tag_key;
 use rondo_domain::zone::Zone;
 
 use crate::dialog::Dialog;
+use crate::dom::*;
 use crate::platform;
 use crate::popup::Popup;
 use crate::route::{self, Route};

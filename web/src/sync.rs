@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 
 use js_sys::Array;
-use leptos::prelude::*;
 use rondo_device::{Device, Effect, Entry, Record, Table};
 use rondo_domain::instant::Instant;
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
+use crate::dom::*;
 use crate::net;
 use crate::platform::{self, Channel, after, on_window};
 use crate::session::{self, Failure, Session};

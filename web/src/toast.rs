@@ -1,7 +1,6 @@
 //! Short messages, such as what was just done, with a way back.
 
-use leptos::prelude::*;
-
+use crate::dom::*;
 use crate::icon::{Icon, small};
 use crate::platform::after;
 use crate::store::store;
@@ -52,12 +51,11 @@ fn hide(number: u64) {
     store().toasts.update(|toasts| toasts.retain(|toast| toast.number != number));
 }
 
-#[component]
-pub fn Toasts() -> impl IntoView {
+pub fn toasts() -> View {
     let toasts = move || store().toasts.get();
     view! {
         <div class="toasts">
-            <For each=toasts key=|toast| toast.number let:toast>
+            {each(toasts, |toast| toast.number, move |toast| view! {
                 <div class="toast">
                     <span>{toast.text.clone()}</span>
                     {button(toast.action)}
@@ -65,12 +63,12 @@ pub fn Toasts() -> impl IntoView {
                         {small(Icon::Close)}
                     </button>
                 </div>
-            </For>
+            })}
         </div>
     }
 }
 
-fn button(action: Action) -> Option<AnyView> {
+fn button(action: Action) -> Option<View> {
     let (text, act): (_, fn()) = match action {
         Action::None => return None,
         Action::Undo => (Text::Undo, crate::command::undo),
@@ -79,5 +77,5 @@ fn button(action: Action) -> Option<AnyView> {
             let _ = crate::platform::window().location().reload();
         }),
     };
-    Some(view! { <button class="tool" on:click=move |_| act()>{t(text)}</button> }.into_any())
+    Some(view! { <button class="tool" on:click=move |_| act()>{t(text)}</button> })
 }

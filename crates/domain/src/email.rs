@@ -1,9 +1,8 @@
 //! E-mail addresses: which are valid, and which are equal.
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use crate::Violation;
 use crate::fold::fold_case;
+use crate::normal::{Form, normal};
 
 /// Maximum length of an e-mail address (RFC 5321, section 4.5.3.1, with its erratum 1690).
 pub const EMAIL_CHARS_MAX: usize = 254;
@@ -48,7 +47,8 @@ pub fn key(address: &str) -> String {
     if address.is_ascii() {
         return address.to_ascii_lowercase();
     }
-    address.nfkc().flat_map(fold_case).nfkc().collect()
+    let folded: String = normal(address, Form::Nfkc).chars().flat_map(fold_case).collect();
+    normal(&folded, Form::Nfkc)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Folding in the database would depend on the locale that the database was created with.
 
-use unicode_normalization::UnicodeNormalization;
+use crate::normal::{Form, normal};
 
 /// Separates title and description in the search text. Folding drops it everywhere else, so that no phrase
 /// matches across the two.
@@ -15,10 +15,11 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let bare: String = text.nfkd().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
+    let bare: String =
+        normal(text, Form::Nfkd).chars().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
     let mut folded = String::with_capacity(bare.len());
     // Composed again, so that the syllable 하 is not found inside 한.
-    for c in bare.nfc() {
+    for c in normal(&bare, Form::Nfc).chars() {
         match letter_with_stroke(c) {
             Some(plain) => folded.push_str(plain),
             None => folded.extend(fold_case(c)),

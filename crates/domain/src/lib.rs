@@ -19,6 +19,7 @@ pub mod fold;
 pub mod instant;
 pub mod list;
 pub mod moment;
+pub mod normal;
 pub mod notification;
 pub mod offset;
 pub mod position;

@@ -1,11 +1,11 @@
 //! A task: limits of its fields, and the meaning of a change.
 
 use jiff::civil::Time;
-use unicode_normalization::UnicodeNormalization as _;
 
 use crate::due::Due;
 use crate::fold::{fold, fold_case};
 use crate::instant::Instant;
+use crate::normal::{Form, normal};
 use crate::offset::ReminderOffset;
 use crate::recurrence::Rule;
 use crate::step::Blockers;
@@ -349,7 +349,8 @@ pub fn tag_key(tag: &str) -> String {
     if tag.is_ascii() {
         return tag.to_ascii_lowercase();
     }
-    tag.nfd().flat_map(fold_case).nfc().collect()
+    let folded: String = normal(tag, Form::Nfd).chars().flat_map(fold_case).collect();
+    normal(&folded, Form::Nfc)
 }
 
 /// The sort key of a title: the beginning of the folded title, because some characters fold to many.

@@ -1,10 +1,10 @@
 //! Questions before something that is hard to take back, or has several meanings.
 
-use leptos::prelude::*;
 use rondo_device::{Edit, Scope};
 
 use crate::command;
 use crate::dialog;
+use crate::dom::*;
 use crate::route::{Place, Route};
 use crate::store::store;
 use crate::sync;
@@ -14,7 +14,7 @@ use crate::toast::{self, Action};
 /// An answer: its text, its class, and what it does before the dialog closes.
 type Answer = (Text, &'static str, Box<dyn Fn() + Send + Sync>);
 
-fn question(title: String, answers: Vec<Answer>) -> AnyView {
+fn question(title: String, answers: Vec<Answer>) -> View {
     let buttons = answers.into_iter().map(|(text, class, act)| {
         let act = move |_| {
             dialog::close();
@@ -29,10 +29,9 @@ fn question(title: String, answers: Vec<Answer>) -> AnyView {
             <button class="button wide" on:click=|_| dialog::close()>{t(Text::Cancel)}</button>
         </div>
     }
-    .into_any()
 }
 
-pub fn delete_occurrence(uid: String) -> AnyView {
+pub fn delete_occurrence(uid: String) -> View {
     let answer = |text: Text, scope: Option<Scope>| -> Answer {
         let uid = uid.clone();
         (text, "", Box::new(move || command::delete_with(&[uid.clone()], scope)))
@@ -47,7 +46,7 @@ pub fn delete_occurrence(uid: String) -> AnyView {
     )
 }
 
-pub fn delete_list(id: i64) -> AnyView {
+pub fn delete_list(id: i64) -> View {
     let name =
         store().read(|device| device.list_of(id).map(|list| list.name.clone())).unwrap_or_default();
     let answer = |text: Text, class: &'static str, delete_tasks: bool| -> Answer {
@@ -65,7 +64,7 @@ pub fn delete_list(id: i64) -> AnyView {
     )
 }
 
-pub fn sign_out(count: usize) -> AnyView {
+pub fn sign_out(count: usize) -> View {
     question(
         with(Text::UnsentQuestion, count),
         vec![(Text::SignOut, "danger", Box::new(sync::sign_out))],

@@ -1,9 +1,9 @@
 //! The pages of those who are not signed in: sign in, register, and the links of mails.
 
-use leptos::prelude::*;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
+use crate::dom::*;
 use crate::net::{self, Reading as _, Request};
 use crate::platform;
 use crate::route::{Place, Route};
@@ -12,19 +12,21 @@ use crate::store::store;
 use crate::text::{Text, t};
 use crate::view::side::logo;
 
-#[component]
-pub fn Door() -> impl IntoView {
+pub fn door() -> View {
     let place = Memo::new(|_| store().route.with(|route| route.place.clone()));
-    move || {
-        let content = match place.get() {
-            Place::Register => register(),
-            Place::Forgot => forgot(),
-            Place::Verify(token) => verify(token),
-            Place::Reset(token) => reset(token),
-            _ => sign_in(),
-        };
-        view! { <main class="door"><div class="door-box">{logo()}{content}</div></main> }
-    }
+    switch(
+        move || place.get(),
+        |place| {
+            let content = match place {
+                Place::Register => register(),
+                Place::Forgot => forgot(),
+                Place::Verify(token) => verify(token),
+                Place::Reset(token) => reset(token),
+                _ => sign_in(),
+            };
+            view! { <main class="door"><div class="door-box">{logo()}{content}</div></main> }
+        },
+    )
 }
 
 /// Whether the place is one that also those who are signed in come to by a link.
@@ -66,7 +68,7 @@ impl Form {
         });
     }
 
-    fn view(self, title: Text, fields: AnyView, submit: Text, act: impl Fn() + 'static) -> AnyView {
+    fn view(self, title: Text, fields: View, submit: Text, act: impl Fn() + 'static) -> View {
         let act = move |event: web_sys::SubmitEvent| {
             event.prevent_default();
             act();
@@ -79,7 +81,6 @@ impl Form {
                 <button class="button main-button wide" type="submit" disabled=self.is_busy>{t(submit)}</button>
             </form>
         }
-        .into_any()
     }
 }
 
@@ -89,7 +90,7 @@ fn field(
     kind: &'static str,
     complete: &'static str,
     value: RwSignal<String>,
-) -> AnyView {
+) -> View {
     let is_new = complete == "new-password";
     view! {
         <label class="field"><span>{t(text)}</span>
@@ -99,7 +100,6 @@ fn field(
         </label>
         {is_new.then(|| view! { <p class="hint">{t(Text::PasswordHint)}</p> })}
     }
-    .into_any()
 }
 
 fn enter(answer: &Value) {
@@ -114,7 +114,7 @@ fn enter(answer: &Value) {
     }
 }
 
-fn sign_in() -> AnyView {
+fn sign_in() -> View {
     let is_expired = store().is_expired.get_untracked();
     let (email, password) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let form = Form::new();
@@ -128,16 +128,15 @@ fn sign_in() -> AnyView {
     };
     view! {
         <p class="hint">{t(if is_expired { Text::SignedOutHint } else { Text::Tagline })}</p>
-        {form.view(Text::SignIn, fields.into_any(), Text::SignIn, act)}
+        {form.view(Text::SignIn, fields, Text::SignIn, act)}
         <p class="links">
             <a href=Route::to(Place::Register).href()>{t(Text::Register)}</a>
             <a href=Route::to(Place::Forgot).href()>{t(Text::ForgotPassword)}</a>
         </p>
     }
-    .into_any()
 }
 
-fn register() -> AnyView {
+fn register() -> View {
     let (email, password) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let (name, form) = (RwSignal::new(String::new()), Form::new());
     let act = move || {
@@ -163,10 +162,9 @@ fn register() -> AnyView {
         {field(Text::Password, "password", "password", "new-password", password)}
     };
     view! {
-        {form.view(Text::Register, fields.into_any(), Text::Register, act)}
+        {form.view(Text::Register, fields, Text::Register, act)}
         <p class="links"><a href=Route::to(Place::Today).href()>{t(Text::HaveAccount)}</a></p>
     }
-    .into_any()
 }
 
 /// The code of an invitation, from its link.
@@ -176,7 +174,7 @@ fn invitation() -> Option<String> {
     query.split('&').find_map(|part| part.strip_prefix("invitation=")).map(str::to_owned)
 }
 
-fn forgot() -> AnyView {
+fn forgot() -> View {
     let (email, is_sent, form) = (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
     let act = move || {
         let body = json!({ "email": email.get_untracked() });
@@ -187,13 +185,12 @@ fn forgot() -> AnyView {
     let fields = field(Text::Email, "email", "email", "username", email);
     view! {
         {form.view(Text::ForgotPassword, fields, Text::SendLink, act)}
-        <Show when=move || is_sent.get()><p class="note" role="status">{t(Text::LinkSent)}</p></Show>
+        {show(move || is_sent.get(), move || view! { <p class="note" role="status">{t(Text::LinkSent)}</p> })}
         <p class="links"><a href=Route::to(Place::Today).href()>{t(Text::ToSignIn)}</a></p>
     }
-    .into_any()
 }
 
-fn reset(token: String) -> AnyView {
+fn reset(token: String) -> View {
     let (password, is_done, form) =
         (RwSignal::new(String::new()), RwSignal::new(false), Form::new());
     let act = move || {
@@ -205,13 +202,12 @@ fn reset(token: String) -> AnyView {
     let fields = field(Text::NewPassword, "password", "password", "new-password", password);
     view! {
         {form.view(Text::ChangePassword, fields, Text::Save, act)}
-        <Show when=move || is_done.get()><p class="note" role="status">{t(Text::PasswordChanged)}</p></Show>
+        {show(move || is_done.get(), move || view! { <p class="note" role="status">{t(Text::PasswordChanged)}</p> })}
         {onward()}
     }
-    .into_any()
 }
 
-fn verify(token: String) -> AnyView {
+fn verify(token: String) -> View {
     let (is_done, form) = (RwSignal::new(false), Form::new());
     // By a button: a mail program that opens the link must not use it up.
     let act = move || {
@@ -220,17 +216,16 @@ fn verify(token: String) -> AnyView {
         });
     };
     view! {
-        {form.view(Text::ConfirmAddress, ().into_any(), Text::Confirm, act)}
-        <Show when=move || is_done.get()><p class="note" role="status">{t(Text::Verified)}</p></Show>
+        {form.view(Text::ConfirmAddress, View::empty(), Text::Confirm, act)}
+        {show(move || is_done.get(), move || view! { <p class="note" role="status">{t(Text::Verified)}</p> })}
         {onward()}
     }
-    .into_any()
 }
 
-fn onward() -> AnyView {
+fn onward() -> View {
     let text = match store().session.with_untracked(Option::is_some) {
         true => Text::ToTasks,
         false => Text::ToSignIn,
     };
-    view! { <p class="links"><a href=Route::to(Place::Today).href()>{t(text)}</a></p> }.into_any()
+    view! { <p class="links"><a href=Route::to(Place::Today).href()>{t(text)}</a></p> }
 }

@@ -1,11 +1,11 @@
 //! Who changed what in a task, and when: from the audit log, read when a person asks for it.
 
-use leptos::prelude::*;
 use rondo_device::Row;
 use rondo_domain::instant;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::dom::*;
 use crate::format;
 use crate::net::{Reading as _, Request};
 use crate::session;
@@ -23,8 +23,7 @@ enum State {
     Failed(String),
 }
 
-#[component]
-pub fn History(row: Memo<Option<Row>>) -> impl IntoView {
+pub fn history(row: Memo<Option<Row>>) -> View {
     let state = RwSignal::new(State::Closed);
     let id = move || {
         row.with_untracked(|row| {
@@ -56,12 +55,12 @@ pub fn History(row: Memo<Option<Row>>) -> impl IntoView {
             <h2>{t(Text::History)}</h2>
             <p class="hint">{created}</p>
             {move || match state.get() {
-                State::Closed => view! { <div><button class="button" on:click=read>{t(Text::ShowHistory)}</button></div> }.into_any(),
-                State::Loading => view! { <p class="hint" role="status">{t(Text::Loading)}</p> }.into_any(),
-                State::Failed(reason) => view! { <p class="error" role="alert">{reason}</p> }.into_any(),
+                State::Closed => view! { <div><button class="button" on:click=read>{t(Text::ShowHistory)}</button></div> },
+                State::Loading => view! { <p class="hint" role="status">{t(Text::Loading)}</p> },
+                State::Failed(reason) => view! { <p class="error" role="alert">{reason}</p> },
                 State::Read(entries) => {
                     let entries: Vec<_> = entries.iter().map(entry).collect();
-                    view! { <ol class="history">{entries}</ol> }.into_any()
+                    view! { <ol class="history">{entries}</ol> }
                 }
             }}
         </section>
@@ -69,7 +68,7 @@ pub fn History(row: Memo<Option<Row>>) -> impl IntoView {
 }
 
 /// One change: when, what kind, and the members with their old and new values.
-fn entry(entry: &Value) -> AnyView {
+fn entry(entry: &Value) -> View {
     let at = entry["occurred_at"].as_str().and_then(|text| instant::parse(text).ok());
     let at = at.map(|at| format::moment(at, &store().zone()));
     let kind = entry["event_type"].as_str().unwrap_or_default().replace(['.', '_'], " ");
@@ -81,7 +80,7 @@ fn entry(entry: &Value) -> AnyView {
             view! { <li>{name.replace('_', " ")}": "<del>{old}</del>" → "<ins>{new}</ins></li> }
         })
         .collect();
-    view! { <li><time>{at}</time>" · "{kind}<ul>{changes}</ul></li> }.into_any()
+    view! { <li><time>{at}</time>" · "{kind}<ul>{changes}</ul></li> }
 }
 
 fn word(value: &Value) -> String {

@@ -1,12 +1,11 @@
 //! The keyboard shortcuts, from the table that [`crate::keys`] works by.
 
-use leptos::prelude::*;
-
 use crate::dialog;
+use crate::dom::*;
 use crate::keys::SHOWN;
 use crate::text::{Text, t};
 
-pub fn keys() -> AnyView {
+pub fn keys() -> View {
     let rows = SHOWN.iter().map(|(keys, text)| {
         let keys: Vec<_> = keys.split(' ').map(|key| view! { <kbd>{key}</kbd>" " }).collect();
         view! { <div>{keys}</div><div>{t(*text)}</div> }
@@ -20,5 +19,4 @@ pub fn keys() -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }

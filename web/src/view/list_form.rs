@@ -1,10 +1,10 @@
 //! Forms of lists, saved filters and tags.
 
-use leptos::prelude::*;
 use rondo_device::{Edit, Members};
 use serde_json::json;
 
 use crate::dialog;
+use crate::dom::*;
 use crate::route::{Place, Route};
 use crate::store::{now, store, words};
 use crate::text::{Text, t};
@@ -13,10 +13,10 @@ use crate::view::menu::optional;
 fn frame(
     title: Text,
     save: Text,
-    fields: AnyView,
+    fields: View,
     fault: RwSignal<String>,
     submit: impl Fn() + 'static,
-) -> AnyView {
+) -> View {
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         submit();
@@ -32,21 +32,19 @@ fn frame(
             </div>
         </form>
     }
-    .into_any()
 }
 
-fn name_field(name: RwSignal<String>, max: &'static str) -> AnyView {
+fn name_field(name: RwSignal<String>, max: &'static str) -> View {
     view! {
         <label class="field"><span>{t(Text::Name)}</span>
             <input class="input" name="name" required=true data-first="" autocomplete="off" maxlength=max prop:value=name
                 on:input=move |event| name.set(event_target_value(&event))/>
         </label>
     }
-    .into_any()
 }
 
 /// A colour, which can be none.
-fn color_field(color: RwSignal<Option<String>>) -> AnyView {
+fn color_field(color: RwSignal<Option<String>>) -> View {
     const FIRST: &str = "#4f46c8";
     view! {
         <div class="field">
@@ -55,14 +53,13 @@ fn color_field(color: RwSignal<Option<String>>) -> AnyView {
                     on:change=move |event| color.set(event_target_checked(&event).then(|| FIRST.to_owned()))/>
                 <span>{t(Text::Color)}</span>
             </label>
-            <Show when=move || color.with(Option::is_some)>
+            {show(move || color.with(Option::is_some), move || view! {
                 <input class="input" type="color" name="color" aria-label=t(Text::Color)
                     prop:value=move || color.get().unwrap_or_default()
                     on:input=move |event| color.set(Some(event_target_value(&event)))/>
-            </Show>
+            })}
         </div>
     }
-    .into_any()
 }
 
 /// Makes an edit, and closes the dialog if nothing is wrong with it.
@@ -79,7 +76,7 @@ fn commit(edit: Edit, fault: RwSignal<String>) -> bool {
     }
 }
 
-pub fn list(id: Option<i64>) -> AnyView {
+pub fn list(id: Option<i64>) -> View {
     let known = store().read(|device| device.list_of(id?).cloned());
     let name = RwSignal::new(known.as_ref().map(|list| list.name.clone()).unwrap_or_default());
     let color = RwSignal::new(known.as_ref().and_then(|list| list.color.clone()));
@@ -116,7 +113,7 @@ pub fn list(id: Option<i64>) -> AnyView {
         Some(_) => (Text::List, Text::Save),
         None => (Text::NewList, Text::Create),
     };
-    frame(title, save, fields.into_any(), fault, submit)
+    frame(title, save, fields, fault, submit)
 }
 
 /// The list that was made last on this device.
@@ -124,7 +121,7 @@ fn newest_list() -> Option<i64> {
     store().read(|device| device.lists().last().map(|list| list.id))
 }
 
-pub fn filter(id: Option<i64>, query: String) -> AnyView {
+pub fn filter(id: Option<i64>, query: String) -> View {
     let known = store()
         .read(|device| device.filters().into_iter().find(|filter| Some(filter.id) == id).cloned());
     let name = RwSignal::new(known.as_ref().map(|filter| filter.name.clone()).unwrap_or_default());
@@ -198,7 +195,7 @@ pub fn filter(id: Option<i64>, query: String) -> AnyView {
         Some(_) => (Text::Filters, Text::Save),
         None => (Text::NewFilter, Text::Create),
     };
-    frame(title, save, fields.into_any(), fault, submit)
+    frame(title, save, fields, fault, submit)
 }
 
 /// The value of a parameter in a query, as it is written.
@@ -214,7 +211,7 @@ fn with_parameter(query: &str, name: &str, value: &str) -> String {
     others.map(str::to_owned).chain(own).collect::<Vec<_>>().join("&")
 }
 
-pub fn tag(old: String) -> AnyView {
+pub fn tag(old: String) -> View {
     let known = store().read(|device| device.tags().into_iter().find(|tag| tag.name == old));
     let name = RwSignal::new(old.clone());
     let color = RwSignal::new(known.and_then(|tag| tag.color));
@@ -229,5 +226,5 @@ pub fn tag(old: String) -> AnyView {
         }
     };
     let fields = view! { {name_field(name, "50")}{color_field(color)} };
-    frame(Text::Tags, Text::Save, fields.into_any(), fault, submit)
+    frame(Text::Tags, Text::Save, fields, fault, submit)
 }

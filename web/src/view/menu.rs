@@ -1,6 +1,5 @@
 //! Menus: what can be done to tasks, lists, filters and tags.
 
-use leptos::prelude::*;
 use rondo_device::{Beside, Device, Edit};
 use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::Weekday;
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command;
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::icon::{Icon, icon};
 use crate::popup::{self, Kind};
 use crate::route::{Place, Route};
@@ -18,17 +18,17 @@ use crate::text::{Text, t};
 use crate::view::row::{dot, priority_name};
 
 /// An entry: its sign, its text, and what it does after the menu has closed.
-fn item(sign: Icon, text: Text, act: impl Fn() + 'static) -> AnyView {
+fn item(sign: Icon, text: Text, act: impl Fn() + 'static) -> View {
     entry(icon(sign), t(text).to_owned(), "", false, act)
 }
 
 fn entry(
-    sign: AnyView,
+    sign: View,
     text: String,
     class: &'static str,
     is_chosen: bool,
     act: impl Fn() + 'static,
-) -> AnyView {
+) -> View {
     let act = move |_| {
         popup::close();
         act();
@@ -39,25 +39,23 @@ fn entry(
             {is_chosen.then(|| view! { <span class="end">{icon(Icon::Check)}</span> })}
         </button>
     }
-    .into_any()
 }
 
 /// An entry that puts another popup in the place of the menu.
-fn next(sign: Icon, text: Text, kind: Kind) -> AnyView {
+fn next(sign: Icon, text: Text, kind: Kind) -> View {
     view! {
         <button role="menuitem" aria-haspopup="true" on:click=move |_| popup::switch(kind.clone())>
             {icon(sign)}<span>{t(text)}</span>
         </button>
     }
-    .into_any()
 }
 
-fn menu(label: Text, entries: Vec<AnyView>) -> AnyView {
-    view! { <div role="menu" aria-label=t(label)>{entries}</div> }.into_any()
+fn menu(label: Text, entries: Vec<View>) -> View {
+    view! { <div role="menu" aria-label=t(label)>{entries}</div> }
 }
 
-pub fn task(uid: String) -> AnyView {
-    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return ().into_any() };
+pub fn task(uid: String) -> View {
+    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return View::empty() };
     let one = || vec![uid.clone()];
     let tomorrow = command::today().checked_add(1.days()).ok();
     let act = |act: fn(&str)| {
@@ -96,7 +94,7 @@ pub fn task(uid: String) -> AnyView {
     menu(Text::Task, entries)
 }
 
-pub fn priority(uids: Vec<String>) -> AnyView {
+pub fn priority(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?)?.priority);
     let all = [
         Some(Priority::Urgent),
@@ -110,13 +108,13 @@ pub fn priority(uids: Vec<String>) -> AnyView {
         let uids = uids.clone();
         let act = move || command::set(&uids, "priority", &json!(priority.map(Priority::as_str)));
         let class = priority.map_or("", Priority::as_str);
-        let sign = view! { <span class=format!("tick {class}")><span></span></span> }.into_any();
+        let sign = view! { <span class=format!("tick {class}")><span></span></span> };
         entry(sign, name.to_owned(), "", priority == current, act)
     });
     menu(Text::Priority, entries.collect())
 }
 
-pub fn list(uids: Vec<String>) -> AnyView {
+pub fn list(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?).map(|row| row.list_id));
     let inbox = {
         let uids = uids.clone();
@@ -137,7 +135,7 @@ pub fn list(uids: Vec<String>) -> AnyView {
 }
 
 /// Tags to switch, and a field for a new one.
-pub fn tags(uids: Vec<String>) -> AnyView {
+pub fn tags(uids: Vec<String>) -> View {
     let text = RwSignal::new(String::new());
     let targets = uids.clone();
     let rows = move || {
@@ -182,12 +180,11 @@ pub fn tags(uids: Vec<String>) -> AnyView {
         </form>
         <div role="menu" aria-label=t(Text::Tags)>{rows}</div>
     }
-    .into_any()
 }
 
-pub fn list_menu(id: i64) -> AnyView {
+pub fn list_menu(id: i64) -> View {
     let Some(list) = store().read(|device| device.list_of(id).cloned()) else {
-        return ().into_any();
+        return View::empty();
     };
     let archived = list.archived;
     let archive = move || {
@@ -223,7 +220,7 @@ fn move_list(id: i64, by: isize) {
     }
 }
 
-pub fn filter_menu(id: i64) -> AnyView {
+pub fn filter_menu(id: i64) -> View {
     let delete = move || {
         store().edit(vec![Edit::DeleteFilter { id }]);
         Route::to(Place::Today).go();
@@ -235,7 +232,7 @@ pub fn filter_menu(id: i64) -> AnyView {
     menu(Text::Filters, entries)
 }
 
-pub fn tag_menu(name: String) -> AnyView {
+pub fn tag_menu(name: String) -> View {
     let edited = name.clone();
     let delete = move || {
         store().edit(vec![Edit::DeleteTag { name: name.clone() }]);
@@ -248,7 +245,7 @@ pub fn tag_menu(name: String) -> AnyView {
     menu(Text::Tags, entries)
 }
 
-pub fn account() -> AnyView {
+pub fn account() -> View {
     let sign_out = || {
         let unsent = store().read(|device| device.outbox().len());
         match unsent {

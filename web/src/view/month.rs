@@ -1,10 +1,10 @@
 //! A month of days with their tasks, which can be dragged from one to another.
 
-use leptos::prelude::*;
 use rondo_device::Row;
 use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::Date;
 
+use crate::dom::*;
 use crate::drag::{self, Target};
 use crate::format;
 use crate::icon::{Icon, icon, turning};
@@ -17,8 +17,7 @@ use crate::view::when::weeks_of;
 /// Tasks that a day shows. The rest is a number.
 const TASKS_SHOWN: usize = 4;
 
-#[component]
-pub fn Month(day: String) -> impl IntoView {
+pub fn month(day: String) -> View {
     let shown: Date = day.parse().unwrap_or_else(|_| crate::command::today());
     let first = first_day(&locale());
     let weeks = weeks_of(shown, first);
@@ -54,7 +53,7 @@ pub fn Month(day: String) -> impl IntoView {
     }
 }
 
-fn cell(day: Date, shown: Date) -> AnyView {
+fn cell(day: Date, shown: Date) -> View {
     let tasks = Memo::new(move |_| {
         store().tasks(|device| {
             let found = device.upcoming(day, day).remove(&day).unwrap_or_default();
@@ -94,5 +93,4 @@ fn cell(day: Date, shown: Date) -> AnyView {
             {items}
         </div>
     }
-    .into_any()
 }

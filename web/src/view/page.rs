@@ -1,6 +1,5 @@
 //! The main column: what each place shows.
 
-use leptos::prelude::*;
 use rondo_device::{Device, Members, Row};
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::ToSpan as _;
@@ -8,22 +7,22 @@ use rondo_domain::jiff::civil::Date;
 use serde_json::json;
 
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon};
 use crate::popup::{self, Kind};
 use crate::route::{Place, Route};
 use crate::store::store;
 use crate::text::{Text, t, with};
-use crate::view::month::Month;
-use crate::view::quick::QuickAdd;
-use crate::view::tasks::{Group, Tasks};
-use crate::view::trash::Trash;
+use crate::view::month::month;
+use crate::view::quick::quick_add;
+use crate::view::tasks::{Group, tasks};
+use crate::view::trash::trash;
 
 /// How many days ahead have a heading of their own, even without tasks.
 const DAYS_AHEAD: i32 = 13;
 
-#[component]
-pub fn Page() -> impl IntoView {
+pub fn page() -> View {
     let place = Memo::new(|_| store().route.with(|route| route.place.clone()));
     // Where a person types, the page stays while the text changes.
     let kind = Memo::new(move |_| match place.get() {
@@ -33,21 +32,24 @@ pub fn Page() -> impl IntoView {
     Effect::new(move || {
         crate::platform::document().set_title(&format!("{} · Rondo", name_of(&kind.get())))
     });
-    move || match kind.get() {
-        Place::Today => simple(Text::Today, true, today).into_any(),
-        Place::Upcoming => view! { <Upcoming/> }.into_any(),
-        Place::Month(day) => view! { <Month day/> }.into_any(),
-        Place::Inbox => simple(Text::Inbox, true, inbox).into_any(),
-        Place::Completed => simple(Text::Completed, false, completed).into_any(),
-        Place::List(id) => view! { <ListPage id=id.parse().unwrap_or_default()/> }.into_any(),
-        Place::Filter(id) => view! { <FilterPage id=id.parse().unwrap_or_default()/> }.into_any(),
-        Place::Tag(name) => view! { <TagPage name/> }.into_any(),
-        Place::Search(_) => view! { <Search/> }.into_any(),
-        Place::Trash => view! { <Trash/> }.into_any(),
-        Place::Settings(part) => crate::view::settings::page(part).into_any(),
-        // Doors are for those who are not signed in.
-        _ => simple(Text::Today, true, today).into_any(),
-    }
+    switch(
+        move || kind.get(),
+        |kind| match kind {
+            Place::Today => simple(Text::Today, true, today),
+            Place::Upcoming => upcoming_page(),
+            Place::Month(day) => month(day),
+            Place::Inbox => simple(Text::Inbox, true, inbox),
+            Place::Completed => simple(Text::Completed, false, completed),
+            Place::List(id) => list_page(id.parse().unwrap_or_default()),
+            Place::Filter(id) => filter_page(id.parse().unwrap_or_default()),
+            Place::Tag(name) => tag_page(name),
+            Place::Search(_) => search(),
+            Place::Trash => trash(),
+            Place::Settings(part) => crate::view::settings::page(part),
+            // Doors are for those who are not signed in.
+            _ => simple(Text::Today, true, today),
+        },
+    )
 }
 
 /// The name of a place, for the window's title.
@@ -151,7 +153,7 @@ fn completed(device: &Device, now: Instant) -> Vec<Group> {
 }
 
 /// A page of one view, with its quick-add line.
-fn simple(title: Text, has_line: bool, grouping: Grouping) -> impl IntoView {
+fn simple(title: Text, has_line: bool, grouping: Grouping) -> View {
     let groups = Memo::new(move |_| {
         let now = store().now.get();
         store().tasks(|device| grouping(device, now))
@@ -167,9 +169,9 @@ fn simple(title: Text, has_line: bool, grouping: Grouping) -> impl IntoView {
         <header class="head">
             <div class="head-title"><h1 tabindex="-1">{t(title)}</h1><p>{subtitle}</p></div>
         </header>
-        {has_line.then(|| view! { <QuickAdd more/> })}
-        <Tasks groups is_ordered/>
-        <Empty groups title/>
+        {has_line.then(|| quick_add(more))}
+        {tasks(groups, is_ordered)}
+        {empty(groups, title)}
     }
 }
 
@@ -178,8 +180,7 @@ fn today_watched() -> Date {
 }
 
 /// What an empty page says.
-#[component]
-fn Empty(#[prop(into)] groups: Signal<Vec<Group>>, title: Text) -> impl IntoView {
+fn empty(groups: Memo<Vec<Group>>, title: Text) -> View {
     let store = store();
     let is_empty =
         Memo::new(move |_| groups.with(|groups| groups.iter().all(|group| group.uids.is_empty())));
@@ -195,19 +196,17 @@ fn Empty(#[prop(into)] groups: Signal<Vec<Group>>, title: Text) -> impl IntoView
         Text::Search => (Icon::Search, Text::NothingFound, Text::NothingFoundHint),
         _ => (Icon::Inbox, Text::NothingHere, Text::NothingHereHint),
     };
-    move || {
+    live(move || {
         is_empty.get().then(|| match is_known.get() {
             true => {
                 view! { <div class="empty">{icon(sign)}<h2>{t(head)}</h2><p>{t(hint)}</p></div> }
-                    .into_any()
             }
-            false => view! { <p class="empty" role="status">{t(Text::Loading)}</p> }.into_any(),
+            false => view! { <p class="empty" role="status">{t(Text::Loading)}</p> },
         })
-    }
+    })
 }
 
-#[component]
-fn Upcoming() -> impl IntoView {
+fn upcoming_page() -> View {
     let groups = Memo::new(move |_| {
         let now = store().now.get();
         store().tasks(|device| upcoming(device, now))
@@ -219,8 +218,8 @@ fn Upcoming() -> impl IntoView {
             <div class="head-title"><h1 tabindex="-1">{t(Text::Upcoming)}</h1></div>
             <a class="tool" href=month>{icon(Icon::Month)}{t(Text::Month)}</a>
         </header>
-        <QuickAdd more/>
-        <Tasks groups/>
+        {quick_add(more)}
+        {tasks(groups, false)}
     }
 }
 
@@ -252,8 +251,7 @@ fn upcoming(device: &Device, now: Instant) -> Vec<Group> {
     groups
 }
 
-#[component]
-fn ListPage(id: i64) -> impl IntoView {
+fn list_page(id: i64) -> View {
     let list = Memo::new(move |_| store().places(|device| device.list_of(id).cloned()));
     let groups = Memo::new(move |_| {
         let now = store().now.get();
@@ -267,27 +265,26 @@ fn ListPage(id: i64) -> impl IntoView {
     let name = Memo::new(move |_| {
         list.with(|list| list.as_ref().map(|list| list.name.clone()).unwrap_or_default())
     });
-    move || {
-        match is_there.get() {
-        true => view! {
-            <header class="head">
-                <div class="head-title"><h1 tabindex="-1">{name}</h1></div>
-                <button class="tool" aria-label=t(Text::More) on:click=move |event| popup::open(&event, Kind::ListMenu(id))>
-                    {icon(Icon::More)}
-                </button>
-            </header>
-            <QuickAdd more/>
-            <Tasks groups is_ordered=true/>
-            <Empty groups title=Text::List/>
-        }
-        .into_any(),
-        false => view! { <p class="empty">{t(Text::NoList)}</p> }.into_any(),
-    }
-    }
+    switch(
+        move || is_there.get(),
+        move |is_there| match is_there {
+            true => view! {
+                <header class="head">
+                    <div class="head-title"><h1 tabindex="-1">{name}</h1></div>
+                    <button class="tool" aria-label=t(Text::More) on:click=move |event| popup::open(&event, Kind::ListMenu(id))>
+                        {icon(Icon::More)}
+                    </button>
+                </header>
+                {quick_add(more)}
+                {tasks(groups, true)}
+                {empty(groups, Text::List)}
+            },
+            false => view! { <p class="empty">{t(Text::NoList)}</p> },
+        },
+    )
 }
 
-#[component]
-fn FilterPage(id: i64) -> impl IntoView {
+fn filter_page(id: i64) -> View {
     let filter = Memo::new(move |_| {
         store().places(|device| {
             device.filters().into_iter().find(|filter| filter.id == device.resolved(id)).cloned()
@@ -316,14 +313,13 @@ fn FilterPage(id: i64) -> impl IntoView {
             </button>
         </header>
         {fault}
-        <QuickAdd more/>
-        <Tasks groups/>
-        <Empty groups title=Text::Filters/>
+        {quick_add(more)}
+        {tasks(groups, false)}
+        {empty(groups, Text::Filters)}
     }
 }
 
-#[component]
-fn TagPage(name: String) -> impl IntoView {
+fn tag_page(name: String) -> View {
     let (of_tag, more_of, menu) = (name.clone(), name.clone(), name.clone());
     let groups = Memo::new(move |_| store().tasks(|device| one_group(&device.tag(&of_tag))));
     let more = Signal::derive(move || crate::command::members("tags", json!([more_of])));
@@ -333,14 +329,13 @@ fn TagPage(name: String) -> impl IntoView {
             <button class="tool" aria-label=t(Text::More)
                 on:click=move |event| popup::open(&event, Kind::TagMenu(menu.clone()))>{icon(Icon::More)}</button>
         </header>
-        <QuickAdd more/>
-        <Tasks groups/>
-        <Empty groups title=Text::Tags/>
+        {quick_add(more)}
+        {tasks(groups, false)}
+        {empty(groups, Text::Tags)}
     }
 }
 
-#[component]
-fn Search() -> impl IntoView {
+fn search() -> View {
     let text = Memo::new(|_| {
         store().route.with(|route| match &route.place {
             Place::Search(text) => text.clone(),
@@ -367,9 +362,7 @@ fn Search() -> impl IntoView {
     view! {
         <header class="head">
             <div class="head-title"><h1 tabindex="-1">{t(Text::Search)}</h1></div>
-            <Show when=move || { count() > 0 }>
-                <button class="tool" on:click=save>{icon(Icon::Filter)}{t(Text::SaveAsFilter)}</button>
-            </Show>
+            {show(move || { count() > 0 }, move || view! { <button class="tool" on:click=save>{icon(Icon::Filter)}{t(Text::SaveAsFilter)}</button> })}
         </header>
         <div class="field">
             <input class="input" id="search" name="search" type="search" aria-label=t(Text::Search)
@@ -377,9 +370,7 @@ fn Search() -> impl IntoView {
                 on:input=|event| Route::to(Place::Search(event_target_value(&event))).replace()/>
             <p class="hint" role="status">{found}</p>
         </div>
-        <Tasks groups/>
-        <Show when=move || text.with(|text| !text.trim().is_empty())>
-            <Empty groups title=Text::Search/>
-        </Show>
+        {tasks(groups, false)}
+        {show(move || text.with(|text| !text.trim().is_empty()), move || empty(groups, Text::Search))}
     }
 }

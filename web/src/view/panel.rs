@@ -1,7 +1,5 @@
 //! Everything about one task. A change is made when its field is left.
 
-use leptos::html::Textarea;
-use leptos::prelude::*;
 use rondo_device::{Edit, Row, Scope};
 use rondo_domain::due::Due;
 use rondo_domain::task::Priority;
@@ -9,39 +7,37 @@ use serde_json::json;
 
 use crate::command;
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, small};
 use crate::keys;
 use crate::popup::{self, Kind};
 use crate::store::store;
 use crate::text::{Text, t, with};
-use crate::view::history::History;
+use crate::view::history::history;
 use crate::view::menu::optional;
 use crate::view::recurrence::series_of;
 use crate::view::row::{dot, priority_name, tag_mark, tick};
 
-#[component]
-pub fn Panel() -> impl IntoView {
+pub fn panel() -> View {
     let uid = Memo::new(|_| {
         store().route.with(|route| route.task.clone()).and_then(|name| resolve(&name))
     });
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
-    move || {
-        let name = name.get()?;
-        Some(match uid.get() {
-            Some(uid) => view! { <Details uid/> }.into_any(),
-            None => {
-                let text = if name.is_empty() { "" } else { t(Text::NotFound) };
-                view! {
-                    <aside class="panel" aria-label=t(Text::Task)>
-                        <div class="panel-top"><span class="space"></span>{close_button()}</div>
-                        <p class="empty">{text}</p>
-                    </aside>
-                }
-                .into_any()
+    let shown = move || name.get().map(|name| (name, uid.get()));
+    switch(shown, |shown| match shown {
+        None => View::empty(),
+        Some((_, Some(uid))) => details(uid),
+        Some((name, None)) => {
+            let text = if name.is_empty() { "" } else { t(Text::NotFound) };
+            view! {
+                <aside class="panel" aria-label=t(Text::Task)>
+                    <div class="panel-top"><span class="space"></span>{close_button()}</div>
+                    <p class="empty">{text}</p>
+                </aside>
             }
-        })
-    }
+        }
+    })
 }
 
 /// The uid of a task by its uid, or by its id in a link from a mail.
@@ -52,17 +48,15 @@ fn resolve(name: &str) -> Option<String> {
     })
 }
 
-fn close_button() -> AnyView {
+fn close_button() -> View {
     view! {
         <button class="tool" aria-label=t(Text::Close) title=t(Text::Close) on:click=|_| keys::close_panel()>
             {icon(Icon::Close)}
         </button>
     }
-    .into_any()
 }
 
-#[component]
-fn Details(uid: String) -> impl IntoView {
+fn details(uid: String) -> View {
     let uid = StoredValue::new(uid);
     let row = Memo::new(move |_| store().row(&uid.get_value()));
     store().scope.set(None);
@@ -88,7 +82,7 @@ fn Details(uid: String) -> impl IntoView {
             set("description", optional(&text));
         }
     };
-    let title_element = NodeRef::<Textarea>::new();
+    let title_element = NodeRef::new();
     let more = move |event: web_sys::MouseEvent| popup::open(&event, Kind::Task(uid.get_value()));
     view! {
         <aside class="panel" aria-label=title>
@@ -108,17 +102,17 @@ fn Details(uid: String) -> impl IntoView {
             </div>
             <textarea class="input description" name="description" maxlength="2000" aria-label=t(Text::Description)
                 placeholder=t(Text::Description) prop:value=description on:change=save_description></textarea>
-            <Show when=move || is_recurring.get()>{scope_field(uid)}</Show>
+            {show(move || is_recurring.get(), move || scope_field(uid))}
             <div class="parts">{parts(row, uid)}</div>
-            <Steps row uid/>
-            <Blockers row uid/>
-            <History row/>
+            {steps(row, uid)}
+            {blockers(row, uid)}
+            {history(row)}
         </aside>
     }
 }
 
 /// Which occurrences the fields change.
-fn scope_field(uid: StoredValue<String>) -> AnyView {
+fn scope_field(uid: StoredValue<String>) -> View {
     let choose = move |event: web_sys::Event| {
         let scope = match event_target_value(&event).as_str() {
             "future" => Some(Scope::Future),
@@ -136,16 +130,15 @@ fn scope_field(uid: StoredValue<String>) -> AnyView {
             </select>
         </label>
     }
-    .into_any()
 }
 
 /// A line of the panel: its name, and a button that shows the value and opens what changes it.
 fn part(
     sign: Icon,
     name: Text,
-    value: impl Fn() -> AnyView + Send + Sync + 'static,
+    value: impl Fn() -> View + Send + Sync + 'static,
     open: impl Fn(web_sys::MouseEvent) + 'static,
-) -> AnyView {
+) -> View {
     view! {
         <div class="part">
             <span class="label">{small(sign)}{t(name)}</span>
@@ -154,19 +147,18 @@ fn part(
             </div>
         </div>
     }
-    .into_any()
 }
 
-fn none() -> AnyView {
-    view! { <span class="hint">{t(Text::None)}</span> }.into_any()
+fn none() -> View {
+    view! { <span class="hint">{t(Text::None)}</span> }
 }
 
-fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
+fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
     let one = move || vec![uid.get_value()];
     let date = move |read: fn(&Row) -> Option<Due>| {
         let due = row.with(|row| row.as_ref().and_then(read));
         let (now, zone) = (store().now.get(), store().zone());
-        due.map_or_else(none, |due| format::due(due, now, &zone).into_any())
+        due.map_or_else(none, |due| format::due(due, now, &zone).into_view())
     };
     let reminder = move || {
         let offset = row.with(|row| row.as_ref()?.reminder_offset.clone());
@@ -178,7 +170,7 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
             (None, 0) => none(),
             (offset, others) => {
                 let own = offset.map(|offset| format::offset(&offset));
-                view! { {own}{(others > 0).then(|| format!(" +{others}"))} }.into_any()
+                view! { {own}{(others > 0).then(|| format!(" +{others}"))} }
             }
         }
     };
@@ -189,21 +181,21 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
             let series = series_of(rule, &row.to_value(), &store().zone())?;
             Some(rondo_domain::recurrence::describe(&series))
         });
-        words.map_or_else(none, IntoAny::into_any)
+        words.map_or_else(none, IntoView::into_view)
     };
     let list = move || {
         let list = row.with(|row| row.as_ref().and_then(|row| row.list_id));
         let found = store().places(|device| device.list_of(list?).cloned());
         match found {
-            Some(list) => view! { {list.color.map(dot)}{list.name} }.into_any(),
-            None => t(Text::Inbox).into_any(),
+            Some(list) => view! { {list.color.map(dot)}{list.name} },
+            None => t(Text::Inbox).into_view(),
         }
     };
     let tags = move || {
         let tags = row.with(|row| row.as_ref().map(|row| row.tags.clone()).unwrap_or_default());
         match &tags[..] {
             [] => none(),
-            tags => tags.iter().map(|tag| tag_mark(tag)).collect::<Vec<_>>().into_any(),
+            tags => tags.iter().map(|tag| tag_mark(tag)).collect::<Vec<_>>().into_view(),
         }
     };
     vec![
@@ -235,7 +227,7 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<AnyView> {
     ]
 }
 
-fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
+fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let value = move || {
         row.with(|row| row.as_ref()?.estimate)
             .map(|minutes| minutes.to_string())
@@ -255,10 +247,9 @@ fn estimate(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }
 
-fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
+fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let current = move || {
         let priority = row.with(|row| row.as_ref().and_then(|row| row.priority));
         priority.map(Priority::as_str).unwrap_or_default()
@@ -286,10 +277,9 @@ fn priority(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }
 
-fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
+fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let current =
         move || row.with(|row| row.as_ref().map(|row| row.status.as_str()).unwrap_or_default());
     let options = [
@@ -311,11 +301,9 @@ fn status(row: Memo<Option<Row>>, uid: StoredValue<String>) -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }
 
-#[component]
-fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
+fn steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let text = RwSignal::new(String::new());
     let steps = Memo::new(move |_| {
         store().tasks(|device| {
@@ -345,15 +333,11 @@ fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
     view! {
         <section aria-label=t(Text::Steps)>
             <h2>{t(Text::Steps)}
-                <Show when=move || { progress.get().0 > 0 }>
-                    <span class="hint">{move || { let (total, done) = progress.get(); format!("{done}/{total}") }}</span>
-                </Show>
+                {show(move || { progress.get().0 > 0 }, move || view! { <span class="hint">{move || { let (total, done) = progress.get(); format!("{done}/{total}") }}</span> })}
             </h2>
-            <Show when=move || { progress.get().0 > 0 }>
-                <div class="bar" aria-hidden="true"><span style:width=share></span></div>
-            </Show>
+            {show(move || { progress.get().0 > 0 }, move || view! { <div class="bar" aria-hidden="true"><span style:width=share></span></div> })}
             <ul>
-                <For each=move || steps.get() key=Clone::clone let:step><Step uid=step/></For>
+                {each(move || steps.get(), Clone::clone, step)}
             </ul>
             <form on:submit=add>
                 <input class="input" name="step" autocomplete="off" maxlength="200" aria-label=t(Text::AddStep)
@@ -363,8 +347,7 @@ fn Steps(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
     }
 }
 
-#[component]
-fn Step(uid: String) -> impl IntoView {
+fn step(uid: String) -> View {
     let of_row = uid.clone();
     let row = Memo::new(move |_| store().row(&of_row));
     let title = Memo::new(move |_| {
@@ -385,8 +368,7 @@ fn Step(uid: String) -> impl IntoView {
     }
 }
 
-#[component]
-fn Blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> impl IntoView {
+fn blockers(row: Memo<Option<Row>>, uid: StoredValue<String>) -> View {
     let ids = Memo::new(move |_| {
         row.with(|row| row.as_ref().map(|row| row.blocked_by.clone()).unwrap_or_default())
     });

@@ -1,11 +1,10 @@
 //! The quick-add line: what it understands is marked while a person types, and can be switched off.
 
-use leptos::html::Textarea;
-use leptos::prelude::*;
 use rondo_device::Members;
 use serde_json::{Value, json};
 use web_sys::KeyboardEvent;
 
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, small};
 use crate::store::{now, store, words};
@@ -35,11 +34,10 @@ struct Reading {
 }
 
 /// The line. `more` are members that its place gives each task, such as the list.
-#[component]
-pub fn QuickAdd(#[prop(into)] more: Signal<Members>) -> impl IntoView {
+pub fn quick_add(more: Signal<Members>) -> View {
     let text = RwSignal::new(String::new());
     let ignored = RwSignal::new(Vec::<(usize, usize)>::new());
-    let element = NodeRef::<Textarea>::new();
+    let element = NodeRef::new();
     let reading = Memo::new(move |_| read(&text.get(), &ignored.get(), &more.get()));
     let add = move || {
         if text.with_untracked(|text| text.trim().is_empty()) {
@@ -90,7 +88,7 @@ pub fn QuickAdd(#[prop(into)] more: Signal<Members>) -> impl IntoView {
                     ></textarea>
                 </div>
             </div>
-            <Show when=is_used>
+            {show(is_used, move || view! {
                 <div class="quick-more">
                     {move || chips(reading, ignored)}
                     <button class="button main-button" type="submit">{t(Text::Add)}</button>
@@ -102,7 +100,7 @@ pub fn QuickAdd(#[prop(into)] more: Signal<Members>) -> impl IntoView {
                         })}
                     </p>
                 </div>
-            </Show>
+            })}
         </form>
     }
 }
@@ -175,7 +173,7 @@ fn dates(task: &Value) -> Vec<String> {
 }
 
 /// The text again, transparent, with marks behind what was understood.
-fn marks(text: &str, parts: &[Part]) -> Vec<AnyView> {
+fn marks(text: &str, parts: &[Part]) -> Vec<View> {
     let characters: Vec<char> = text.chars().collect();
     let slice = |from: usize, to: usize| {
         characters.get(from..to).unwrap_or_default().iter().collect::<String>()
@@ -183,17 +181,17 @@ fn marks(text: &str, parts: &[Part]) -> Vec<AnyView> {
     let mut views = Vec::new();
     let mut from = 0;
     for part in parts.iter().filter(|part| part.is_on) {
-        views.push(slice(from, part.start).into_any());
-        views.push(view! { <mark>{part.text.clone()}</mark> }.into_any());
+        views.push(slice(from, part.start).into_view());
+        views.push(view! { <mark>{part.text.clone()}</mark> });
         from = part.end;
     }
     // A space, so that a last line break has its height.
-    views.push(format!("{} ", slice(from, characters.len())).into_any());
+    views.push(format!("{} ", slice(from, characters.len())).into_view());
     views
 }
 
 /// What was understood, each with a switch.
-fn chips(reading: Memo<Reading>, ignored: RwSignal<Vec<(usize, usize)>>) -> Vec<AnyView> {
+fn chips(reading: Memo<Reading>, ignored: RwSignal<Vec<(usize, usize)>>) -> Vec<View> {
     let parts = reading.with(|reading| reading.parts.clone());
     let chip = |part: Part| {
         let words = part.text.trim().to_owned();
@@ -223,7 +221,6 @@ fn chips(reading: Memo<Reading>, ignored: RwSignal<Vec<(usize, usize)>>) -> Vec<
                 {sign.map(small)}{words}
             </button>
         }
-        .into_any()
     };
     parts.into_iter().map(chip).collect()
 }

@@ -1,6 +1,5 @@
 //! The editor of a recurrence, with the rule in words and its next dates.
 
-use leptos::prelude::*;
 use rondo_contract::recurrence_rule;
 use rondo_device::{Edit, Scope};
 use rondo_domain::due::Due;
@@ -10,6 +9,7 @@ use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
 
 use crate::dialog;
+use crate::dom::*;
 use crate::format;
 use crate::store::{now, store};
 use crate::text::{Text, locale, t};
@@ -138,8 +138,8 @@ fn series(rule: &Value, due: Option<Due>, zone: &Zone) -> Result<Option<Series>,
     Ok(Some(series))
 }
 
-pub fn editor(uid: String) -> AnyView {
-    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return ().into_any() };
+pub fn editor(uid: String) -> View {
+    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return View::empty() };
     let was_recurring = row.recurrence_rule.is_some();
     let form = RwSignal::new(Form::of(row.recurrence_rule.as_ref()));
     let scope = RwSignal::new(String::from("future"));
@@ -199,30 +199,30 @@ pub fn editor(uid: String) -> AnyView {
                     {options.collect::<Vec<_>>()}
                 </select>
             </label>
-            <Show when=is_structured>{interval(form)}</Show>
-            <Show when=move || is("weekly")>{weekdays(form)}</Show>
-            <Show when=move || is("monthly")>
+            {show(is_structured, move || interval(form))}
+            {show(move || is("weekly"), move || weekdays(form))}
+            {show(move || is("monthly"), move || view! {
                 <label class="field"><span>{t(Text::DayOfMonth)}</span>
                     <input class="input" type="number" name="day_of_month" min="1" max="31"
                         prop:value=move || form.with(|form| form.day_of_month.clone())
                         on:input=move |event| form.update(|form| form.day_of_month = event_target_value(&event))/>
                 </label>
-            </Show>
-            <Show when=is_structured>{ends(form)}</Show>
-            <Show when=move || is("rrule")>
+            })}
+            {show(is_structured, move || ends(form))}
+            {show(move || is("rrule"), move || view! {
                 <label class="field"><span>{t(Text::OwnRule)}</span>
                     <input class="input" name="rrule" placeholder="FREQ=MONTHLY;BYDAY=2TU" autocomplete="off"
                         prop:value=move || form.with(|form| form.rrule.clone())
                         on:input=move |event| form.update(|form| form.rrule = event_target_value(&event))/>
                 </label>
-            </Show>
-            <Show when=move || !is("")>
+            })}
+            {show(move || !is(""), move || view! {
                 <label class="check">
                     <input type="checkbox" prop:checked=move || form.with(|form| form.from_completion)
                         on:change=move |event| form.update(|form| form.from_completion = event_target_checked(&event))/>
                     <span>{t(Text::FromCompletion)}</span>
                 </label>
-            </Show>
+            })}
             {was_recurring.then(|| scopes(scope))}
             <div aria-live="polite">
                 {move || preview.with(|(words, dates, fault)| shown(words, dates, fault))}
@@ -233,20 +233,19 @@ pub fn editor(uid: String) -> AnyView {
             </div>
         </form>
     }
-    .into_any()
 }
 
-fn shown(words: &str, dates: &[String], fault: &str) -> AnyView {
+fn shown(words: &str, dates: &[String], fault: &str) -> View {
     if !fault.is_empty() {
-        return view! { <p class="error">{fault.to_owned()}</p> }.into_any();
+        return view! { <p class="error">{fault.to_owned()}</p> };
     }
     let items: Vec<_> = dates.iter().map(|date| view! { <li>{date.clone()}</li> }).collect();
     (!words.is_empty())
         .then(|| view! { <p>{words.to_owned()}</p><h3>{t(Text::NextTen)}</h3><ol class="hint">{items}</ol> })
-        .into_any()
+        .into_view()
 }
 
-fn interval(form: RwSignal<Form>) -> AnyView {
+fn interval(form: RwSignal<Form>) -> View {
     view! {
         <label class="field"><span>{t(Text::Interval)}</span>
             <input class="input" type="number" name="interval" min="1" max="365" required=true
@@ -254,10 +253,9 @@ fn interval(form: RwSignal<Form>) -> AnyView {
                 on:input=move |event| form.update(|form| form.interval = event_target_value(&event))/>
         </label>
     }
-    .into_any()
 }
 
-fn weekdays(form: RwSignal<Form>) -> AnyView {
+fn weekdays(form: RwSignal<Form>) -> View {
     let days = week(crate::command::today(), crate::platform::first_day(&locale())).map(|day| {
         let number = i64::from(day.weekday().to_monday_zero_offset());
         let is_on = move || form.with(|form| form.weekdays.contains(&number));
@@ -284,10 +282,9 @@ fn weekdays(form: RwSignal<Form>) -> AnyView {
             <div class="days">{days.collect::<Vec<_>>()}</div>
         </div>
     }
-    .into_any()
 }
 
-fn ends(form: RwSignal<Form>) -> AnyView {
+fn ends(form: RwSignal<Form>) -> View {
     let is = move |ends: Ends| form.with(|form| form.ends == ends);
     let choose = move |event: web_sys::Event| {
         let ends = match event_target_value(&event).as_str() {
@@ -305,25 +302,24 @@ fn ends(form: RwSignal<Form>) -> AnyView {
                 <option value="after" selected=move || is(Ends::After)>{t(Text::EndsAfter)}</option>
             </select>
         </label>
-        <Show when=move || is(Ends::On)>
+        {show(move || is(Ends::On), move || view! {
             <label class="field"><span>{t(Text::Date)}</span>
                 <input class="input" type="date" name="end_date" required=true
                     prop:value=move || form.with(|form| form.end_date.clone())
                     on:input=move |event| form.update(|form| form.end_date = event_target_value(&event))/>
             </label>
-        </Show>
-        <Show when=move || is(Ends::After)>
+        })}
+        {show(move || is(Ends::After), move || view! {
             <label class="field"><span>{t(Text::Times)}</span>
                 <input class="input" type="number" name="count" min="1" max="10000" required=true
                     prop:value=move || form.with(|form| form.count.clone())
                     on:input=move |event| form.update(|form| form.count = event_target_value(&event))/>
             </label>
-        </Show>
+        })}
     }
-    .into_any()
 }
 
-fn scopes(scope: RwSignal<String>) -> AnyView {
+fn scopes(scope: RwSignal<String>) -> View {
     let options =
         [("future", Text::ScopeFuture), ("this", Text::ScopeThis), ("all", Text::ScopeAll)];
     let options =
@@ -335,5 +331,4 @@ fn scopes(scope: RwSignal<String>) -> AnyView {
             </select>
         </label>
     }
-    .into_any()
 }

@@ -1,10 +1,10 @@
 //! A task in a list. Its elements stay while the task changes, so that the focus does.
 
-use leptos::prelude::*;
 use rondo_device::Row;
 use rondo_domain::task::{Priority, Status};
 
 use crate::command;
+use crate::dom::*;
 use crate::drag;
 use crate::format;
 use crate::icon::{Icon, icon, small};
@@ -13,17 +13,16 @@ use crate::route::Place;
 use crate::store::store;
 use crate::text::{Text, t, with};
 
-#[component]
-pub fn TaskRow(uid: String, is_ordered: bool) -> impl IntoView {
+pub fn task_row(uid: String, is_ordered: bool) -> View {
     let row = {
         let uid = uid.clone();
         Memo::new(move |_| store().row(&uid))
     };
     let is_there = Memo::new(move |_| row.with(Option::is_some));
-    move || is_there.get().then(|| one(row, uid.clone(), is_ordered))
+    show(move || is_there.get(), move || one(row, uid.clone(), is_ordered))
 }
 
-fn one(row: Memo<Option<Row>>, uid: String, is_ordered: bool) -> AnyView {
+fn one(row: Memo<Option<Row>>, uid: String, is_ordered: bool) -> View {
     let store = store();
     let uid = StoredValue::new(uid);
     let title = Memo::new(move |_| title_of(row));
@@ -76,7 +75,6 @@ fn one(row: Memo<Option<Row>>, uid: String, is_ordered: bool) -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }
 
 fn title_of(row: Memo<Option<Row>>) -> String {
@@ -89,7 +87,7 @@ pub fn row_id(uid: &str) -> String {
 }
 
 /// The box that completes a task. Its colour is the priority, which its line has in words.
-pub fn tick(row: Memo<Option<Row>>) -> AnyView {
+pub fn tick(row: Memo<Option<Row>>) -> View {
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
     let label =
         move || with(if is_done() { Text::ReopenOf } else { Text::CompleteOf }, title_of(row));
@@ -108,15 +106,14 @@ pub fn tick(row: Memo<Option<Row>>) -> AnyView {
             <span>{small(Icon::Check)}</span>
         </button>
     }
-    .into_any()
 }
 
 /// What else there is to know about a task, in one line.
-fn meta(row: &Row) -> Option<AnyView> {
+fn meta(row: &Row) -> Option<View> {
     let store = store();
-    let mut parts: Vec<AnyView> = Vec::new();
+    let mut parts: Vec<View> = Vec::new();
     let mut part = |icon: Icon, text: String| {
-        parts.push(view! { <span>{small(icon)}{text}</span> }.into_any());
+        parts.push(view! { <span>{small(icon)}{text}</span> });
     };
     if row.status == Status::InProgress {
         part(Icon::Clock, t(Text::InProgress).to_owned());
@@ -148,44 +145,40 @@ fn meta(row: &Row) -> Option<AnyView> {
         let repeats = t(Text::Repeat);
         parts.insert(
             0,
-            view! { <span title=repeats>{small(Icon::Repeat)}<span class="sr">{repeats}</span></span> }.into_any(),
+            view! { <span title=repeats>{small(Icon::Repeat)}<span class="sr">{repeats}</span></span> },
         );
     }
     if let Some(due) = due_mark(row) {
         parts.insert(0, due);
     }
-    (!parts.is_empty()).then(|| view! { <div class="meta">{parts}</div> }.into_any())
+    (!parts.is_empty()).then(|| view! { <div class="meta">{parts}</div> })
 }
 
 /// When a task is due, how soon that is, and whether it is late.
-fn due_mark(row: &Row) -> Option<AnyView> {
+fn due_mark(row: &Row) -> Option<View> {
     let (due, now, zone) = (row.due?, store().now.get(), store().zone());
     let text = format::due(due, now, &zone);
     if row.is_completed() {
-        return Some(view! { <span>{small(Icon::Today)}{text}</span> }.into_any());
+        return Some(view! { <span>{small(Icon::Today)}{text}</span> });
     }
     let class = format::urgency(due, row.due_at, now, &zone).class();
     let countdown = row.due_at.and_then(|end| format::countdown(end, now));
     // A day has no hour to count down to.
     let countdown = countdown.filter(|_| due.day().is_none() || class == "late");
-    Some(
-        view! {
-            <span class=class>{small(Icon::Today)}{text}{countdown.map(|soon| format!(" · {soon}"))}</span>
-        }
-        .into_any(),
-    )
+    Some(view! {
+        <span class=class>{small(Icon::Today)}{text}{countdown.map(|soon| format!(" · {soon}"))}</span>
+    })
 }
 
 /// A tag with its colour.
-pub fn tag_mark(tag: &str) -> AnyView {
+pub fn tag_mark(tag: &str) -> View {
     let color = store().tag_color(tag);
-    view! { <span>{color.map(dot)}"#"{tag.to_owned()}</span> }.into_any()
+    view! { <span>{color.map(dot)}"#"{tag.to_owned()}</span> }
 }
 
 /// A spot in a person's colour.
-pub fn dot(color: String) -> AnyView {
+pub fn dot(color: String) -> View {
     view! { <span class="dot" style:border-color=color.clone() style:background=color></span> }
-        .into_any()
 }
 
 pub fn priority_name(priority: Priority) -> &'static str {

@@ -4,11 +4,10 @@ mod account;
 mod look;
 mod program;
 
-use leptos::prelude::*;
-
+use crate::dom::*;
 use crate::text::{Text, t};
 
-pub fn page(_part: String) -> AnyView {
+pub fn page(_part: String) -> View {
     view! {
         <header class="head"><div class="head-title"><h1 tabindex="-1">{t(Text::Settings)}</h1></div></header>
         <div class="cards">
@@ -21,10 +20,8 @@ pub fn page(_part: String) -> AnyView {
             {account::export()}
         </div>
     }
-    .into_any()
 }
 
-fn card(title: Text, content: AnyView) -> AnyView {
+fn card(title: Text, content: View) -> View {
     view! { <section class="card" aria-label=t(title)><h2>{t(title)}</h2>{content}</section> }
-        .into_any()
 }

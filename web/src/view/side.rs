@@ -1,9 +1,9 @@
 //! The side: places, lists, filters and tags, and how the connection is.
 
-use leptos::prelude::*;
 use rondo_device::{Connection, Device, List};
 
 use crate::dialog::{self, Dialog};
+use crate::dom::*;
 use crate::drag::{self, Target};
 use crate::icon::{Icon, icon, small};
 use crate::popup::{self, Kind};
@@ -37,8 +37,7 @@ fn count(device: &Device) -> Counts {
     Counts { today: today.len(), late, inbox, lists: lists.into_iter().collect() }
 }
 
-#[component]
-pub fn Side() -> impl IntoView {
+pub fn side() -> View {
     let store = store();
     let counts = Memo::new(move |_| store.tasks(count));
     let lists = Memo::new(move |_| {
@@ -78,39 +77,31 @@ pub fn Side() -> impl IntoView {
                 <button class="tool s" aria-label=t(Text::NewList) title=t(Text::NewList)
                     on:click=|_| dialog::open(Dialog::NewList)>{small(Icon::Plus)}</button>
             </div>
-            <For each=move || lists.get() key=|list| (list.id, list.name.clone(), list.color.clone(), list.icon.clone()) let:list>
-                {list_link(&list, counts)}
-            </For>
+            {each(move || lists.get(), |list| (list.id, list.name.clone(), list.color.clone(), list.icon.clone()), move |list| list_link(&list, counts))}
             <div class="side-title">
                 <h2>{t(Text::Filters)}</h2>
                 <button class="tool s" aria-label=t(Text::NewFilter) title=t(Text::NewFilter)
                     on:click=|_| dialog::open(Dialog::NewFilter(String::new()))>{small(Icon::Plus)}</button>
             </div>
-            <For each=move || filters.get() key=|filter| (filter.id, filter.name.clone(), filter.icon.clone()) let:filter>
-                {
+            {each(move || filters.get(), |filter| (filter.id, filter.name.clone(), filter.icon.clone()), move |filter| {
                     let sign = match &filter.icon {
-                        Some(sign) => view! { <span aria-hidden="true">{sign.clone()}</span> }.into_any(),
+                        Some(sign) => view! { <span aria-hidden="true">{sign.clone()}</span> },
                         None => icon(Icon::Filter),
                     };
                     link(Place::Filter(filter.id.to_string()), sign, filter.name.clone(), || None, None)
-                }
-            </For>
-            <Show when=move || tags.with(|tags| !tags.is_empty())>
-                <div class="side-title"><h2>{t(Text::Tags)}</h2></div>
-            </Show>
-            <For each=move || tags.get() key=|tag| (tag.name.clone(), tag.color.clone(), tag.count) let:tag>
-                {
+                })}
+            {show(move || tags.with(|tags| !tags.is_empty()), move || view! { <div class="side-title"><h2>{t(Text::Tags)}</h2></div> })}
+            {each(move || tags.get(), |tag| (tag.name.clone(), tag.color.clone(), tag.count), move |tag| {
                     let sign = tag.color.clone().map_or_else(|| icon(Icon::Tag), dot);
                     let count = tag.count;
                     link(Place::Tag(tag.name.clone()), sign, tag.name.clone(), move || Some((count, false)), None)
-                }
-            </For>
-            <div class="side-end"><State/></div>
+                })}
+            <div class="side-end">{state()}</div>
         </nav>
     }
 }
 
-pub fn logo() -> AnyView {
+pub fn logo() -> View {
     view! {
         <svg class="logo" viewBox="0 0 512 512" aria-hidden="true" focusable="false">
             <rect width="512" height="512" rx="112" fill="var(--accent)"/>
@@ -118,7 +109,6 @@ pub fn logo() -> AnyView {
             <path d="m204 254 44 44 118-130" fill="none" stroke="var(--accent-ink)" stroke-width="44" stroke-linecap="round" stroke-linejoin="round"/>
         </svg>
     }
-    .into_any()
 }
 
 fn place(
@@ -127,16 +117,16 @@ fn place(
     place: Place,
     count: impl Fn() -> Option<(usize, bool)> + Send + Sync + Copy + 'static,
     list: Option<Option<i64>>,
-) -> AnyView {
+) -> View {
     link(place, icon(sign), t(text).to_owned(), count, list)
 }
 
-fn list_link(list: &List, counts: Memo<Counts>) -> AnyView {
+fn list_link(list: &List, counts: Memo<Counts>) -> View {
     let id = list.id;
     let sign = match (&list.icon, &list.color) {
-        (Some(sign), _) => view! { <span aria-hidden="true">{sign.clone()}</span> }.into_any(),
+        (Some(sign), _) => view! { <span aria-hidden="true">{sign.clone()}</span> },
         (None, Some(color)) => dot(color.clone()),
-        (None, None) => view! { <span class="dot"></span> }.into_any(),
+        (None, None) => view! { <span class="dot"></span> },
     };
     let count = move || {
         let open = counts
@@ -149,11 +139,11 @@ fn list_link(list: &List, counts: Memo<Counts>) -> AnyView {
 /// A link to a place. Tasks can be dropped on one with a list.
 fn link(
     place: Place,
-    sign: AnyView,
+    sign: View,
     name: String,
     count: impl Fn() -> Option<(usize, bool)> + Send + Sync + Copy + 'static,
     list: Option<Option<i64>>,
-) -> AnyView {
+) -> View {
     let href = Route::to(place.clone()).href();
     let is_here = Memo::new(move |_| {
         store().route.with(|route| match (&route.place, &place) {
@@ -189,12 +179,10 @@ fn link(
             {sign}<span class="name">{name}</span>{number}
         </a>
     }
-    .into_any()
 }
 
 /// How the connection is, and what waits to be sent.
-#[component]
-fn State() -> impl IntoView {
+fn state() -> View {
     let store = store();
     let state = Memo::new(move |_| {
         store.connection.track();

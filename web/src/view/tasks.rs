@@ -1,15 +1,14 @@
 //! A list of tasks in groups. Only what is near the visible part is in the document, in chunks, so that ten
 //! thousand tasks scroll as ten do.
 
-use leptos::html::Div;
-use leptos::prelude::*;
 use rondo_domain::jiff::civil::Date;
 use wasm_bindgen::prelude::*;
 use web_sys::{IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
 
+use crate::dom::*;
 use crate::drag::{self, Target};
 use crate::store::store;
-use crate::view::row::TaskRow;
+use crate::view::row::task_row;
 
 /// Tasks of a chunk.
 const CHUNK: usize = 40;
@@ -33,13 +32,8 @@ pub struct Group {
     pub day: Option<Date>,
 }
 
-#[component]
-pub fn Tasks(
-    #[prop(into)] groups: Signal<Vec<Group>>,
-    /// Whether the order is the person's own, which dragging changes.
-    #[prop(optional)]
-    is_ordered: bool,
-) -> impl IntoView {
+/// `is_ordered` says whether the order is the person's own, which dragging changes.
+pub fn tasks(groups: Memo<Vec<Group>>, is_ordered: bool) -> View {
     Effect::new(move || {
         let order =
             groups.with(|groups| groups.iter().flat_map(|group| group.uids.clone()).collect());
@@ -48,23 +42,21 @@ pub fn Tasks(
     let keys = Memo::new(move |_| {
         groups.with(|groups| groups.iter().map(|group| group.key.clone()).collect::<Vec<_>>())
     });
-    view! {
-        <For each=move || keys.get() key=Clone::clone let:key>
-            {
-                let found = {
-                    let key = key.clone();
-                    Memo::new(move |_| {
-                        groups.with(|groups| groups.iter().find(|group| group.key == key).cloned()).unwrap_or_default()
-                    })
-                };
-                view! { <TaskGroup group=found is_ordered/> }
-            }
-        </For>
-    }
+    each(
+        move || keys.get(),
+        Clone::clone,
+        move |key| {
+            let found = Memo::new(move |_| {
+                groups
+                    .with(|groups| groups.iter().find(|group| group.key == key).cloned())
+                    .unwrap_or_default()
+            });
+            task_group(found, is_ordered)
+        },
+    )
 }
 
-#[component]
-fn TaskGroup(group: Memo<Group>, is_ordered: bool) -> impl IntoView {
+fn task_group(group: Memo<Group>, is_ordered: bool) -> View {
     let chunks = Memo::new(move |_| group.with(|group| group.uids.len().div_ceil(CHUNK)));
     let day = move || group.with(|group| group.day);
     let class = move || {
@@ -88,17 +80,14 @@ fn TaskGroup(group: Memo<Group>, is_ordered: bool) -> impl IntoView {
                 })
             })}
             <div class="rows" role="list">
-                <For each=move || 0..chunks.get() key=|number| *number let:number>
-                    <Chunk group number is_ordered/>
-                </For>
+                {each(move || 0..chunks.get(), |number| *number, move |number| chunk(group, number, is_ordered))}
             </div>
         </section>
     }
 }
 
 /// Some tasks of a group in one element, which keeps their height while they are not in the document.
-#[component]
-fn Chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> impl IntoView {
+fn chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> View {
     let uids = Memo::new(move |_| {
         group.with(|group| {
             group.uids.iter().skip(number * CHUNK).take(CHUNK).cloned().collect::<Vec<_>>()
@@ -106,7 +95,7 @@ fn Chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> impl IntoView {
     });
     let is_near = RwSignal::new(number < SHOWN_FIRST);
     let height = RwSignal::new(None::<f64>);
-    let element = NodeRef::<Div>::new();
+    let element = NodeRef::new();
     Effect::new(move || {
         let Some(element) = element.get() else { return };
         let observed = element.clone();
@@ -144,11 +133,7 @@ fn Chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> impl IntoView {
     };
     view! {
         <div role="presentation" node_ref=element style:height=estimate>
-            <Show when=move || is_near.get()>
-                <For each=move || uids.get() key=Clone::clone let:uid>
-                    <TaskRow uid is_ordered/>
-                </For>
-            </Show>
+            {show(move || is_near.get(), move || each(move || uids.get(), Clone::clone, move |uid| task_row(uid, is_ordered)))}
         </div>
     }
 }

@@ -1,11 +1,11 @@
 //! Deleted tasks, as the server keeps them for some days.
 
-use leptos::prelude::*;
 use rondo_device::Edit;
 use rondo_domain::instant;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon};
 use crate::net::{Reading as _, Request};
@@ -17,8 +17,7 @@ use crate::toast::{self, Action};
 /// Tasks of a page.
 const PAGE: usize = 100;
 
-#[component]
-pub fn Trash() -> impl IntoView {
+pub fn trash() -> View {
     let tasks = RwSignal::new(None::<Vec<Value>>);
     let fault = RwSignal::new(String::new());
     let next = RwSignal::new(None::<String>);
@@ -87,12 +86,12 @@ pub fn Trash() -> impl IntoView {
         </header>
         <p class="error" role="alert">{fault}</p>
         {move || match tasks.get() {
-            None if fault.with(String::is_empty) => view! { <p class="empty" role="status">{t(Text::Loading)}</p> }.into_any(),
-            None => ().into_any(),
+            None if fault.with(String::is_empty) => view! { <p class="empty" role="status">{t(Text::Loading)}</p> },
+            None => View::empty(),
             Some(tasks) if tasks.is_empty() => view! {
                 <div class="empty">{icon(Icon::Trash)}<h2>{t(Text::TrashEmpty)}</h2><p>{t(Text::TrashHint)}</p></div>
-            }.into_any(),
-            Some(tasks) => view! { <ul class="table">{tasks.into_iter().map(row).collect::<Vec<_>>()}</ul> }.into_any(),
+            },
+            Some(tasks) => view! { <ul class="table">{tasks.into_iter().map(row).collect::<Vec<_>>()}</ul> },
         }}
         {move || next.get().map(|cursor| view! {
             <button class="button wide" on:click=move |_| { next.set(None); read(Some(cursor.clone())) }>{t(Text::More)}</button>

@@ -1,7 +1,5 @@
 //! Pickers of moments: in words, by a quick choice, by a calendar that keys move in, with a time or without.
 
-use leptos::html::Div;
-use leptos::prelude::*;
 use rondo_device::Edit;
 use rondo_domain::due::Due;
 use rondo_domain::instant;
@@ -12,6 +10,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 
 use crate::command;
+use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, turning};
 use crate::platform::first_day;
@@ -37,7 +36,7 @@ const SNOOZES: [(&str, Text, i64); 3] = [
     ("PT24H", Text::SnoozeHours, 24),
 ];
 
-pub fn due(uids: Vec<String>) -> AnyView {
+pub fn due(uids: Vec<String>) -> View {
     let current = store().read(|device| device.task(uids.first()?)?.due);
     let keep_time = uids.clone();
     picker(current, move |picked| match picked {
@@ -47,7 +46,7 @@ pub fn due(uids: Vec<String>) -> AnyView {
     })
 }
 
-pub fn start(uid: String) -> AnyView {
+pub fn start(uid: String) -> View {
     let current = store().read(|device| device.task(&uid)?.start);
     let uids = vec![uid];
     picker(current, move |picked| {
@@ -83,7 +82,7 @@ enum Picked {
     None,
 }
 
-fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -> AnyView {
+fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -> View {
     let zone = store().read(rondo_device::Device::zone);
     let today = command::today();
     let day = current.map(|due| format::day_of(due, &zone));
@@ -136,11 +135,10 @@ fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -
             })}
         </div>
     }
-    .into_any()
 }
 
 /// A field for a date in words, by the quick-add grammar.
-fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) -> AnyView {
+fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) -> View {
     let fault = RwSignal::new(false);
     let text = RwSignal::new(String::new());
     let submit = move |event: web_sys::SubmitEvent| {
@@ -155,10 +153,9 @@ fn words_field(pick: std::sync::Arc<impl Fn(Picked) + Send + Sync + 'static>) ->
             <input class="input" name="due_date" data-first="" autocomplete="off" aria-label=t(Text::InWords)
                 placeholder=t(Text::InWords) aria-invalid=move || fault.get().then_some("true")
                 on:input=move |event| { fault.set(false); text.set(event_target_value(&event)) }/>
-            <Show when=move || fault.get()><p class="error" role="alert">{t(Text::NotUnderstood)}</p></Show>
+            {show(move || fault.get(), move || view! { <p class="error" role="alert">{t(Text::NotUnderstood)}</p> })}
         </form>
     }
-    .into_any()
 }
 
 /// The moment that words stand for.
@@ -180,8 +177,8 @@ fn calendar(
     chosen: Option<Date>,
     today: Date,
     pick: impl Fn(Date) + Send + Sync + 'static,
-) -> AnyView {
-    let element = NodeRef::<Div>::new();
+) -> View {
+    let element = NodeRef::new();
     let pick = std::sync::Arc::new(pick);
     let month = move || format::date(shown.get(), "month");
     let turn = move |months: i32| {
@@ -254,7 +251,6 @@ fn calendar(
             {weeks}
         </div>
     }
-    .into_any()
 }
 
 /// The days of a day's week. `first` is its first day, 1 for Monday to 7 for Sunday.
@@ -278,8 +274,8 @@ pub fn weeks_of(day: Date, first: u8) -> Vec<Vec<Date>> {
 }
 
 /// When a task reminds: offsets before it is due, or a moment. Its other reminders stand below.
-pub fn reminder(uid: String) -> AnyView {
-    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return ().into_any() };
+pub fn reminder(uid: String) -> View {
+    let Some(row) = store().read(|device| device.task(&uid).cloned()) else { return View::empty() };
     let (has_due, has_own) = (row.due.is_some(), row.reminder_offset.is_some());
     let offsets = OFFSETS.into_iter().filter(|_| has_due).map(|(offset, text)| {
         let (uid, is_on) = (uid.clone(), row.reminder_offset.as_deref() == Some(offset));
@@ -352,7 +348,7 @@ pub fn reminder(uid: String) -> AnyView {
                     aria-label=t(Text::ReminderInWords) placeholder=t(Text::ReminderInWords)
                     aria-invalid=move || fault.get().then_some("true")
                     on:input=move |event| { fault.set(false); text.set(event_target_value(&event)) }/>
-                <Show when=move || fault.get()><p class="error" role="alert">{t(Text::NotUnderstood)}</p></Show>
+                {show(move || fault.get(), move || view! { <p class="error" role="alert">{t(Text::NotUnderstood)}</p> })}
                 {(!has_due).then(|| view! { <p class="hint">{t(Text::NeedsDue)}</p> })}
             </form>
             <div role="menu" aria-label=t(Text::Reminder)>{offsets.collect::<Vec<_>>()}</div>
@@ -360,7 +356,6 @@ pub fn reminder(uid: String) -> AnyView {
             {snoozes.collect::<Vec<_>>()}
         </div>
     }
-    .into_any()
 }
 
 /// A reminder in words, such as `30 min before` or `tomorrow 9am`, as a member of the API.

@@ -1,11 +1,11 @@
 //! Name, time zone, mails, password, and a copy of everything.
 
-use leptos::prelude::*;
 use rondo_device::{Edit, Members};
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
 use super::card;
+use crate::dom::*;
 use crate::net::{Reading as _, Request};
 use crate::platform;
 use crate::session;
@@ -31,7 +31,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-pub fn account() -> AnyView {
+pub fn account() -> View {
     let (name, zone, email) = (member("name"), member("time_zone"), member("email"));
     let is_verified = member("email_verified");
     let here = platform::time_zone();
@@ -66,10 +66,10 @@ pub fn account() -> AnyView {
     let (device_zone, other) = (here.clone(), here.clone());
     let content = view! {
         <p>{move || text(&email())}</p>
-        <Show when=move || is_verified() == false>
+        {show(move || is_verified() == false, move || view! {
             <p class="note"><span>{t(Text::NotVerified)}</span>
                 <button class="button" on:click=resend>{t(Text::ResendLink)}</button></p>
-        </Show>
+        })}
         <label class="field"><span>{t(Text::Name)}</span>
             <input class="input" name="name" autocomplete="name" maxlength="100" prop:value=move || text(&name())
                 on:change=|event| change(json!({ "name": optional(&event_target_value(&event)) }))/>
@@ -92,10 +92,10 @@ pub fn account() -> AnyView {
             <span>{t(Text::CompleteSteps)}</span>
         </label>
     };
-    card(Text::Account, content.into_any())
+    card(Text::Account, content)
 }
 
-pub fn notifications() -> AnyView {
+pub fn notifications() -> View {
     let mails = member("notifications");
     let at = member("day_reminder_time");
     let content = view! {
@@ -114,11 +114,11 @@ pub fn notifications() -> AnyView {
         </label>
         {deliveries()}
     };
-    card(Text::Notifications, content.into_any())
+    card(Text::Notifications, content)
 }
 
 /// What was sent lately, and what was not.
-fn deliveries() -> AnyView {
+fn deliveries() -> View {
     let found = RwSignal::new(Vec::<Value>::new());
     spawn_local(async move {
         if let Ok(answer) = session::send(&Request::get("/api/notifications?limit=10")).await {
@@ -142,14 +142,11 @@ fn deliveries() -> AnyView {
         found.get().into_iter().map(row).collect::<Vec<_>>()
     };
     view! {
-        <Show when=move || found.with(|found| !found.is_empty())>
-            <h3>{t(Text::Deliveries)}</h3><ul class="table">{rows}</ul>
-        </Show>
+        {show(move || found.with(|found| !found.is_empty()), move || view! { <h3>{t(Text::Deliveries)}</h3><ul class="table">{rows}</ul> })}
     }
-    .into_any()
 }
 
-pub fn password() -> AnyView {
+pub fn password() -> View {
     let (old, new) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let fault = RwSignal::new(String::new());
     let submit = move |event: web_sys::SubmitEvent| {
@@ -191,10 +188,10 @@ pub fn password() -> AnyView {
             <div><button class="button" type="submit">{t(Text::ChangePassword)}</button></div>
         </form>
     };
-    card(Text::ChangePassword, content.into_any())
+    card(Text::ChangePassword, content)
 }
 
-pub fn export() -> AnyView {
+pub fn export() -> View {
     let export = |_| {
         let all = store().read(|device| {
             let tasks: Vec<_> = device.tasks().map(|row| row.to_value()).collect();
@@ -207,5 +204,5 @@ pub fn export() -> AnyView {
         <p class="hint">{t(Text::ExportHint)}</p>
         <div><button class="button" on:click=export>{t(Text::ExportButton)}</button></div>
     };
-    card(Text::Export, content.into_any())
+    card(Text::Export, content)
 }

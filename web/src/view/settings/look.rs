@@ -1,13 +1,12 @@
 //! Colours and language, which this browser keeps.
 
-use leptos::prelude::*;
-
+use crate::dom::*;
 use crate::platform::{document, keep, kept, window};
 use crate::text::{self, LANGUAGES, Text, t};
 
 const THEME: &str = "rondo.theme";
 
-pub fn look() -> AnyView {
+pub fn look() -> View {
     let theme = kept(THEME).unwrap_or_default();
     let themes = [("", Text::ThemeSystem), ("light", Text::ThemeLight), ("dark", Text::ThemeDark)];
     let themes = themes.map(
@@ -44,5 +43,5 @@ pub fn look() -> AnyView {
             </select>
         </label>
     };
-    super::card(Text::Appearance, content.into_any())
+    super::card(Text::Appearance, content)
 }

@@ -1,10 +1,10 @@
 //! What other programs may do: API tokens, and webhooks that tell them of events.
 
-use leptos::prelude::*;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
 use super::card;
+use crate::dom::*;
 use crate::icon::{Icon, icon};
 use crate::net::{Reading as _, Request};
 use crate::session;
@@ -93,7 +93,7 @@ fn plain(id: &Value) -> String {
 }
 
 /// A secret that is shown once.
-fn secret(things: Things, member: &'static str, hint: Text) -> AnyView {
+fn secret(things: Things, member: &'static str, hint: Text) -> View {
     let shown = move || {
         let secret =
             things.added.with(|added| added.as_ref()?[member].as_str().map(str::to_owned))?;
@@ -101,22 +101,21 @@ fn secret(things: Things, member: &'static str, hint: Text) -> AnyView {
             view! { <div class="field" role="status"><p>{t(hint)}</p><code class="code">{secret}</code></div> },
         )
     };
-    shown.into_any()
+    shown.into_view()
 }
 
-fn delete_button(things: Things, id: Value, name: &str) -> AnyView {
+fn delete_button(things: Things, id: Value, name: &str) -> View {
     view! {
         <button class="tool" title=t(Text::Delete) aria-label=format!("{}: {name}", t(Text::Delete))
             on:click=move |_| things.delete(&id)>{icon(Icon::Trash)}</button>
     }
-    .into_any()
 }
 
 fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-pub fn tokens() -> AnyView {
+pub fn tokens() -> View {
     let things = Things::at("/api/auth/tokens");
     let name = RwSignal::new(String::new());
     let scopes = RwSignal::new(vec!["tasks:read".to_owned()]);
@@ -167,10 +166,10 @@ pub fn tokens() -> AnyView {
             <div><button class="button" type="submit">{t(Text::Create)}</button></div>
         </form>
     };
-    card(Text::Tokens, content.into_any())
+    card(Text::Tokens, content)
 }
 
-pub fn webhooks() -> AnyView {
+pub fn webhooks() -> View {
     let things = Things::at("/api/webhooks");
     let url = RwSignal::new(String::new());
     let submit = move |event: web_sys::SubmitEvent| {
@@ -211,5 +210,5 @@ pub fn webhooks() -> AnyView {
             <div><button class="button" type="submit">{t(Text::Add)}</button></div>
         </form>
     };
-    card(Text::Webhooks, content.into_any())
+    card(Text::Webhooks, content)
 }
