@@ -10,6 +10,8 @@ mod check;
 mod image;
 mod kafka;
 mod kubernetes;
+#[allow(dead_code, reason = "the checks that need it follow")]
+mod node;
 mod oracle;
 mod planted;
 mod python;

@@ -65,7 +65,6 @@ pub fn built_from_go(
     version: &str,
     link: &str,
 ) -> Result<PathBuf> {
-    let mut hasher = DefaultHasher::new();
     let mut sources = vec![module.join("go.mod"), module.join("go.sum")];
     let found = fs::read_dir(module.join(package))?.map(|entry| entry.map(|entry| entry.path()));
     sources.extend(found.collect::<std::io::Result<Vec<_>>>()?);
@@ -74,12 +73,7 @@ pub fn built_from_go(
     });
     sources.sort();
     sources.dedup();
-    for source in sources {
-        fs::read(&source)
-            .with_context(|| format!("cannot read {}", source.display()))?
-            .hash(&mut hasher);
-    }
-    let version = format!("{version}-{:016x}", hasher.finish());
+    let version = format!("{version}-{}", hash_of(&sources)?);
     cached(name, &version, |folder| {
         println!("compiling {name} takes some minutes, once");
         run(go(name)?
@@ -118,13 +112,24 @@ fn go(name: &str) -> Result<Command> {
     Ok(go)
 }
 
-/// The path of `bin/NAME` in the cache. `install` fills a temporary folder, which is renamed when it is
-/// complete, so that an aborted installation leaves nothing in the cache.
+/// The path of `bin/NAME` in the cache.
 fn cached(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let program = Path::new("bin").join(name);
+    Ok(cached_folder(name, version, &program, install)?.join(program))
+}
+
+/// The folder NAME-VERSION in the cache, which has `content` when it is complete. `install` fills a temporary folder,
+/// which is renamed in the end, so that an aborted installation leaves nothing in the cache.
+pub fn cached_folder(
+    name: &str,
+    version: &str,
+    content: &Path,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     let goal = cache_directory()?.join(format!("{name}-{version}"));
-    let program = goal.join("bin").join(name);
-    if program.is_file() {
-        return Ok(program);
+    let is_complete = || goal.join(content).exists();
+    if is_complete() {
+        return Ok(goal);
     }
     println!("installing {name} {version} into {}", goal.display());
     let unfinished = PathBuf::from(format!("{}.unfinished-{}", goal.display(), std::process::id()));
@@ -134,10 +139,21 @@ fn cached(name: &str, version: &str, install: impl FnOnce(&Path) -> Result<()>) 
         .with_context(|| format!("{name} could not be installed; is there a network connection?"))
         .and_then(|()| match fs::rename(&unfinished, &goal) {
             // Another run may have finished in the meantime.
-            Err(_) if program.is_file() => Ok(()),
+            Err(_) if is_complete() => Ok(()),
             renamed => renamed.with_context(|| format!("cannot create {}", goal.display())),
         });
     // Gone already after the rename.
     let _ = fs::remove_dir_all(&unfinished);
-    outcome.map(|()| program)
+    outcome.map(|()| goal)
+}
+
+/// A name for what these files contain. Two sets of files with other contents have other names.
+pub fn hash_of(files: &[PathBuf]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        fs::read(file)
+            .with_context(|| format!("cannot read {}", file.display()))?
+            .hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
 }
