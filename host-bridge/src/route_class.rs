@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 /// Every path that is not a route.
 pub const OTHER: &str = "other";
 
-/// Routes that the API's document leaves out: pages, live sync, and operators' pages. `...` matches any
+/// Routes that the API's document leaves out: pages, live sync, assistants, and operators' pages. `...` matches any
 /// further segments, as in spin.toml.
-const UNDOCUMENTED: [&str; 6] =
-    ["/", "/api/docs/...", "/health", "/health/ready", "/metrics", "/ws"];
+const UNDOCUMENTED: [&str; 7] =
+    ["/", "/api/docs/...", "/health", "/health/ready", "/mcp", "/metrics", "/ws"];
 
 /// Sorted, so that `/api/tasks/filter` is tried before `/api/tasks/{id}`.
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {

@@ -5,12 +5,14 @@
 //! change of this crate.
 
 pub mod account_mail;
+pub mod actor;
 pub mod address;
 pub mod batch_body;
 pub mod body;
 pub mod capability;
 pub mod change_position;
 pub mod cloud_event;
+pub mod confirmation;
 pub mod event;
 pub mod filter_body;
 pub mod frame;
@@ -20,6 +22,7 @@ pub mod list_body;
 pub mod member;
 pub mod move_body;
 pub mod notification;
+pub mod preview_body;
 pub mod problem;
 pub mod query;
 pub mod quick_add_body;

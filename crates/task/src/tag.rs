@@ -71,7 +71,7 @@ impl Store {
             boolean(change.color.is_some()),
             optional(color, text),
             int(UNDO_TASKS_MAX),
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = self.0.query_one(include_str!("sql/tag_change.sql"), &parameters)?;
         match row.text("outcome")?.as_str() {

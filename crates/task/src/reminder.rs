@@ -80,7 +80,7 @@ pub fn add(request: &Request, user: i64, task: i64) -> Result<Response, Refusal>
             request_name,
             name,
             hash,
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = store.0.query_one(include_str!("sql/reminder_add.sql"), &values)?;
         match row.text("outcome")?.as_str() {
@@ -122,7 +122,7 @@ fn planned(
 /// `DELETE …/reminders/{reminder_id}`.
 pub fn remove(request: &Request, user: i64, reminder: i64) -> Result<Response, Refusal> {
     parameters(request).finish()?;
-    let values = [int(user), int(reminder), text(request.trace.traceparent())];
+    let values = [int(user), int(reminder), text(request.cause())];
     let store = Store::open()?;
     let mut row = store.0.query_one(include_str!("sql/reminder_remove.sql"), &values)?;
     match row.text("outcome")?.as_str() {
@@ -148,8 +148,7 @@ pub fn snooze(request: &Request, user: i64, reminder: i64) -> Result<Response, R
     let until = until
         .filter(|until| *until > now)
         .ok_or_else(|| Refusal::invalid(vec![FieldError::of(pointer, Violation::InThePast)]))?;
-    let values =
-        [int(user), int(reminder), text(instant::format(until)), text(request.trace.traceparent())];
+    let values = [int(user), int(reminder), text(instant::format(until)), text(request.cause())];
     let mut row = store.0.query_one(include_str!("sql/reminder_snooze.sql"), &values)?;
     match row.text("outcome")?.as_str() {
         "snoozed" => Ok(Response::json(200, row.text("answer")?)),

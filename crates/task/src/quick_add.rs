@@ -28,6 +28,6 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         return Ok(Response::json(200, line.preview(&found, &planned).to_string()));
     }
     let task = stored(&planned.task, settings.day_reminder_time, now).to_string();
-    let traceparent = request.trace.traceparent();
+    let traceparent = request.cause();
     created(user, store.quick_add(user, task, &planned.further, key.as_ref(), &traceparent)?)
 }

@@ -69,7 +69,7 @@ pub fn create(request: &Request, user: i64) -> Result<Response, Refusal> {
         path,
         name,
         hash,
-        text(request.trace.traceparent()),
+        text(request.cause()),
     ];
     let mut row = Store::open()?.0.query_one(include_str!("sql/list_create.sql"), &values)?;
     let is_replayed = match row.text("outcome")?.as_str() {
@@ -139,7 +139,7 @@ fn change(
             int(list),
             int(found.revision),
             text(Value::Object(list_body::to_json(&wanted)).to_string()),
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = store.0.query_one(include_str!("sql/list_change.sql"), &values)?;
         match row.text("outcome")?.as_str() {
@@ -172,7 +172,7 @@ pub fn delete(request: &Request, user: i64, list: i64) -> Result<Response, Refus
             int(list),
             optional(expected, int),
             text(fate.as_str()),
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = store.0.query_one(include_str!("sql/list_delete.sql"), &values)?;
         match row.text("outcome")?.as_str() {

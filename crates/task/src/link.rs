@@ -67,7 +67,7 @@ pub fn snooze(request: &Request) -> Result<Response, Refusal> {
             int(link.user_id),
             int(link.subject_id),
             text(instant::format(until)),
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = store.0.query_one(include_str!("sql/reminder_snooze.sql"), &values)?;
         Ok(match row.text("outcome")?.as_str() {

@@ -26,7 +26,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
         path,
         name,
         hash,
-        text(request.trace.traceparent()),
+        text(request.cause()),
     ];
     let mut row = Store::open()?.0.query_one(include_str!("sql/undo.sql"), &values)?;
     match row.text("outcome")?.as_str() {

@@ -199,7 +199,7 @@ impl Move<'_> {
             optional(self.beside.and(place.near.as_deref()), text),
         ]);
         parameters.extend(key_parameters(self.key.as_ref()));
-        parameters.push(text(self.request.trace.traceparent()));
+        parameters.push(text(self.request.cause()));
         parameters
     }
 
@@ -212,7 +212,7 @@ impl Move<'_> {
         let (before, after) = (row.optional_text("before")?, row.optional_text("after")?);
         let rows = respaced(&rows, before, after.as_deref())
             .ok_or_else(|| Refusal::internal("positions cannot be spread"))?;
-        let trace = text(self.request.trace.traceparent());
+        let trace = text(self.request.cause());
         let parameters = [int(self.user), text(rows.to_string()), trace];
         match store.0.query_one(self.kind.spread, &parameters)?.text("outcome")?.as_str() {
             "no_user" => Err(Refusal::unauthenticated()),

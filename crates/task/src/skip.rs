@@ -56,7 +56,7 @@ pub fn answer(request: &Request, user: i64, task: i64) -> Result<Response, Refus
             request_name,
             name,
             hash,
-            text(request.trace.traceparent()),
+            text(request.cause()),
         ];
         let mut row = store.0.query_one(include_str!("sql/task_skip.sql"), &values)?;
         match Outcome::read(&mut row)? {

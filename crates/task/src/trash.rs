@@ -44,7 +44,7 @@ pub fn restore(request: &Request, user: i64, task: i64) -> Result<Response, Refu
     body::nothing(&request.body()?, request)?;
     let key = Key::of(request, &Value::Null)?;
     let [path, name, hash] = key_parameters(key.as_ref());
-    let values = [int(user), int(task), path, name, hash, text(request.trace.traceparent())];
+    let values = [int(user), int(task), path, name, hash, text(request.cause())];
     let mut row = Store::open()?.0.query_one(include_str!("sql/task_restore.sql"), &values)?;
     match Outcome::read(&mut row)? {
         Outcome::Done(answer) => Ok(task_response(200, answer)),

@@ -38,8 +38,7 @@ pub fn answer(request: &Request, user: i64) -> Result<Response, Refusal> {
     if needs_zone && !is_calculated {
         stored["time_zone"] = Value::Null;
     }
-    let outcome =
-        store.create(user, stored.to_string(), key.as_ref(), &request.trace.traceparent())?;
+    let outcome = store.create(user, stored.to_string(), key.as_ref(), &request.cause())?;
     created(user, outcome)
 }
 

@@ -95,7 +95,7 @@ pub fn delete(request: &Request, user: i64, task: i64) -> Result<Response, Refus
         } else {
             None
         };
-        match store.delete(user, task, expected, scope.as_str(), &request.trace.traceparent())? {
+        match store.delete(user, task, expected, scope.as_str(), &request.cause())? {
             Deletion::Deleted(token) => {
                 return Ok(undo_token::with(Response::empty(204), Some(token)));
             }
@@ -186,7 +186,7 @@ fn change(
             task: stored.to_string(),
             series: difference.map_or(SeriesChange::Keep, |change| change.series).as_str(),
         };
-        match store.change(user, task, change, key, &request.trace.traceparent())? {
+        match store.change(user, task, change, key, &request.cause())? {
             Outcome::Done(answer) => return Ok(task_response(200, answer)),
             Outcome::Replayed(answer) => return Ok(replayed(200, answer)),
             Outcome::KeyReused => return Err(idempotency::reused()),
