@@ -12,14 +12,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-/// Paths that other origins may call; pages, health and metrics are excluded.
+/// Paths that other origins may call, and what they begin with; pages, health and metrics are excluded.
 const PREFIX: &str = "/api/";
+const PATHS: [&str; 2] = ["/mcp", "/.well-known/oauth-protected-resource/mcp"];
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Request headers that a script may send, beside the safelisted ones.
-const SENT: &str =
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent";
+const SENT: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent, MCP-Protocol-Version, Mcp-Method, Mcp-Name";
 /// Response headers that a script may read, beside the safelisted ones.
-const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Undo-Token, Retry-After";
+const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Undo-Token, Retry-After, WWW-Authenticate";
 /// How long browsers may cache a preflight, in seconds. None caches longer than a day.
 const KEPT_S: &str = "86400";
 
@@ -81,7 +81,8 @@ pub enum CorsDecision {
 impl CorsOrigins {
     #[must_use]
     pub fn decide<B>(&self, request: &Request<B>) -> CorsDecision {
-        if self.0.is_empty() || !request.uri().path().starts_with(PREFIX) {
+        let path = request.uri().path();
+        if self.0.is_empty() || !(path.starts_with(PREFIX) || PATHS.contains(&path)) {
             return CorsDecision::Unaffected;
         }
         match request.headers().get(ORIGIN) {

@@ -2,5 +2,6 @@
 
 mod access;
 mod isolation;
+mod official;
 mod protocol;
 mod tool;

@@ -15,6 +15,7 @@ use crate::cargo::{cargo, root, run as run_command};
 use crate::image;
 use crate::kafka;
 use crate::kubernetes;
+use crate::node;
 use crate::oracle;
 use crate::python;
 use crate::report::{Outcome, Report, TestCount};
@@ -30,7 +31,7 @@ struct Part {
 
 /// In the order in which they run: the quickest to fail come first, and last those whose tools are fetched
 /// meanwhile.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
@@ -42,6 +43,11 @@ const PARTS: [Part; 14] = [
     Part { name: "components", about: "built components on the Wasm host", run: components },
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
     Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
+    Part {
+        name: "mcp",
+        about: "assistants, by the protocol's own suite and clients",
+        run: assistants,
+    },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
     Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
     Part { name: "k8s-api", about: "chart and scripts on a real API server", run: kubernetes_api },
@@ -57,11 +63,19 @@ const LAW: &str = "law";
 const COMPONENT: &str = "component";
 /// Also names a folder in xtask/ and a virtual environment.
 const CONFORMANCE: &str = "conformance";
+/// Likewise.
+const MCP: &str = "mcp";
 /// The prefix of each test program, in any package, that needs a broker.
 const KAFKA: &str = "kafka";
 
 /// Tells libtest how many tests to run at once.
 const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
+
+/// Name npm's packages and Python's programs for the test program of assistants.
+const PACKAGES_VARIABLE: &str = "RONDO_TEST_MCP_PACKAGES";
+const PYTHON_VARIABLE: &str = "RONDO_TEST_MCP_PYTHON";
+/// Names the program that plays the story with the Rust client.
+const RMCP_VARIABLE: &str = "RONDO_TEST_MCP_RMCP";
 
 /// Names schemathesis for the test program.
 const SCHEMATHESIS_VARIABLE: &str = "RONDO_TEST_SCHEMATHESIS";
@@ -243,13 +257,13 @@ fn laws(run: &Run) -> Result<Outcome> {
 
 fn components(run: &Run) -> Result<Outcome> {
     artifact::build_components()?;
-    artifact::build_probe()?;
+    artifact::build_example(&artifact::PROBE)?;
     run.black_box(|name| name == COMPONENT)
 }
 
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
-    run.black_box(|name| ![LAW, COMPONENT, CONFORMANCE].contains(&name) && !is_kafka(name))
+    run.black_box(|name| ![LAW, COMPONENT, CONFORMANCE, MCP].contains(&name) && !is_kafka(name))
 }
 
 fn conformance(run: &Run) -> Result<Outcome> {
@@ -257,6 +271,16 @@ fn conformance(run: &Run) -> Result<Outcome> {
     let programs = python::environment(CONFORMANCE, "xtask/conformance")?;
     let mut command = programs_of(black_box_options(|name| name == CONFORMANCE)?)?;
     command.env(SCHEMATHESIS_VARIABLE, programs.join("schemathesis"));
+    run.few_at_once(&mut command, BLACK_BOX_THREADS)
+}
+
+fn assistants(run: &Run) -> Result<Outcome> {
+    artifact::build_components()?;
+    artifact::build_example(&artifact::MCP_FIXTURE)?;
+    let mut command = programs_of(black_box_options(|name| name == MCP)?)?;
+    command.env(PACKAGES_VARIABLE, node::packages(MCP, "xtask/mcp")?);
+    command.env(PYTHON_VARIABLE, python::environment(MCP, "xtask/mcp")?);
+    command.env(RMCP_VARIABLE, artifact::build_mcp_story()?);
     run.few_at_once(&mut command, BLACK_BOX_THREADS)
 }
 

@@ -1,5 +1,7 @@
 //! `add_task` and what creating tasks has in common.
 
+use rondo_domain::quick_add::Language;
+use rondo_domain::task::Priority;
 use serde_json::{Map, Value, json};
 
 use crate::api::Call;
@@ -17,21 +19,21 @@ pub fn task_members() -> Value {
         "description": text(),
         "due": said("2031-03-30, 2031-03-30T15:00:00+02:00, or words: tomorrow 9am"),
         "start": said("hidden until then; as due"),
-        "priority": words(&["low", "medium", "high", "urgent"]),
+        "priority": words(Priority::WORDS),
         "tags": list(&text()),
         "list": said("name or id"),
         "reminder": said("before due: PT30M, P1D"),
         "subtask_of": id(),
         "blocked_by": list(&id()),
-        "estimate": said("minutes"),
+        "estimate": { "type": "integer", "description": "minutes" },
     })
 }
 
 pub fn input_schema() -> Value {
     let mut members = task_members();
-    members["estimate"] = json!({ "type": "integer", "description": "minutes" });
     members["text"] =
         said("quick-add line instead of members: \"Call Bob tomorrow 9am !30min #home p1\"");
+    members["language"] = words(Language::WORDS);
     let mut tasks = list(&object(members, &[]));
     tasks["minItems"] = 1.into();
     tasks["maxItems"] = TASKS_MAX.into();
@@ -66,16 +68,17 @@ pub fn plan(context: &Context<'_>, item: &Value) -> Result<Planned, Stop> {
     let Some(given) = item.as_object() else { return refused("must be an object.") };
     let mut given = given.clone();
     let Some(line) = given.remove("text") else {
-        return Ok(Planned { task: input::members(context, &given)?, further: Vec::new() });
+        let task = input::members(context, &given, input::Use::Creation)?;
+        return Ok(Planned { task, further: Vec::new() });
     };
-    let body = json!({ "text": line });
+    let body = json!({ "text": line, "language": given.remove("language") });
     let mut found = context.send(&Call::post("quick-add?preview=true", body))?.body;
     let mut task = match found["task"].take() {
         Value::Object(task) => task,
         _ => Map::new(),
     };
     task.retain(|_, value| !value.is_null());
-    let members = input::members(context, &given)?;
+    let members = input::members(context, &given, input::Use::Creation)?;
     for part in ["due", "start"] {
         let pair = [format!("{part}_date"), format!("{part}_day")];
         if pair.iter().any(|name| members.contains_key(name)) {

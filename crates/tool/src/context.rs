@@ -93,6 +93,10 @@ impl Context<'_> {
 fn mendable(reply: &Reply) -> String {
     let problem = &reply.body;
     let mut said = match reply.status {
+        412 if problem["code"] == "changed_since" => {
+            let ids: Vec<_> = problem["tasks"].as_array().into_iter().flatten().collect();
+            format!("Tasks have changed since, so this cannot be taken back any more: {ids:?}.")
+        }
         404 => "There is no such task, or it was deleted; list_tasks finds ids.".to_owned(),
         412 => "The task has changed since you read it; get_task has its revision now.".to_owned(),
         _ => problem["detail"].as_str().unwrap_or("The request was refused.").to_owned(),

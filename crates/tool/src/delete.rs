@@ -1,6 +1,7 @@
 //! `delete_task`.
 
 use rondo_contract::undo_token::{TRASH_DAYS, UNDO_MINUTES};
+use rondo_domain::task::EditScope;
 use serde_json::{Map, Value, json};
 
 use crate::context::{Context, Done, Stop};
@@ -8,7 +9,7 @@ use crate::schema::{ids, object, text, words};
 use crate::{find, shape, update};
 
 pub fn schema() -> Value {
-    let scope = words(&["this", "future"]);
+    let scope = words(EditScope::WORDS);
     object(json!({ "ids": ids(), "scope": scope, "confirm": text() }), &["ids"])
 }
 
@@ -24,12 +25,12 @@ pub fn run(context: &Context<'_>, arguments: &Map<String, Value>) -> Result<Done
     if beneath > 0 {
         effect += &format!("\nwith {beneath} subtasks and what is beneath them");
     }
-    if scope != "this" {
-        effect += "\nand ends the series: no later occurrence follows";
+    if let Some(reach) = update::beyond(scope) {
+        effect += &format!("\nwith {reach} of their series, which end");
     }
     context.ask(&effect)?;
     // What was shown is what is deleted, or nothing is.
-    let operation = |task: &Value| json!({ "op": "delete", "id": task["id"], "revision": task["revision"], "scope": scope });
+    let operation = |task: &Value| json!({ "op": "delete", "id": task["id"], "revision": task["revision"], "scope": scope.as_str() });
     let (_, undo) = context.batch(tasks.iter().map(operation).collect())?;
     let text = format!(
         "Deleted:{}\nThey can be put back for {UNDO_MINUTES} minutes, and are in the trash for {TRASH_DAYS} days.",

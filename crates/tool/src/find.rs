@@ -26,7 +26,7 @@ pub fn list_schema() -> Value {
             "has_due_date": flag(),
             "deferred": words(&["false", "true", "only"]),
             "subtask_of": id(),
-            "parent_task_id": said("first task of a series"),
+            "parent_task_id": id(),
             "blocked": flag(),
             "uid": text(),
             "updated_since": text(),

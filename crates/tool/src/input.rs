@@ -7,9 +7,18 @@ use crate::api::Call;
 use crate::context::{Context, Stop, refused};
 
 /// A title that no phrase contains, so that a phrase that was not understood is noticed.
-const PLACEHOLDER: &str = "x";
+const PLACEHOLDER: &str = "task";
 /// The languages of quick add, in the order in which a phrase is tried.
 const LANGUAGES: [&str; 2] = ["en", "de"];
+
+/// What members are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// The words of a rule may name the first due date.
+    Creation,
+    /// Only what is named changes.
+    Change,
+}
 
 /// Members of a task as the API takes them.
 ///
@@ -18,6 +27,7 @@ const LANGUAGES: [&str; 2] = ["en", "de"];
 pub fn members(
     context: &Context<'_>,
     given: &Map<String, Value>,
+    purpose: Use,
 ) -> Result<Map<String, Value>, Stop> {
     let mut members = Map::new();
     for (name, value) in given {
@@ -27,7 +37,7 @@ pub fn members(
             "repeat" => {
                 let (rule, first) = repeat(context, value)?;
                 members.insert("recurrence_rule".to_owned(), rule);
-                if !given.contains_key("due") {
+                if purpose == Use::Creation && !given.contains_key("due") {
                     members.extend(first);
                 }
             }

@@ -1,5 +1,6 @@
 //! `add_recurring_task` and `preview_recurrence`.
 
+use rondo_domain::task::Priority;
 use serde_json::{Map, Value, json};
 
 use crate::api::Call;
@@ -18,7 +19,7 @@ pub fn add_schema() -> Value {
             "repeat": said("RRULE, or words: every weekday, every 3rd friday; every! 3 days counts from completion"),
             "due": said("first occurrence, as in add_task"),
             "description": text(),
-            "priority": words(&["low", "medium", "high", "urgent"]),
+            "priority": words(Priority::WORDS),
             "tags": list(&text()),
             "list": text(),
             "reminder": said("before due: PT30M"),

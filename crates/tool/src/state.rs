@@ -1,5 +1,6 @@
 //! `complete_task` and `reopen_task`.
 
+use rondo_domain::step::SubtaskFate;
 use serde_json::{Map, Value, json};
 
 use crate::context::{Context, Done, Stop, TASKS_UNASKED_MAX};
@@ -7,7 +8,7 @@ use crate::schema::{ids, object, text, words};
 use crate::{find, shape};
 
 pub fn complete_schema() -> Value {
-    let fate = words(&["keep", "complete"]);
+    let fate = words(SubtaskFate::WORDS);
     object(json!({ "ids": ids(), "subtasks": fate, "confirm": text() }), &["ids"])
 }
 

@@ -1,14 +1,12 @@
 //! `update_task` and `reschedule_task`.
 
+use rondo_domain::task::EditScope;
 use serde_json::{Map, Value, json};
 
 use crate::api::{Call, query};
 use crate::context::{Context, Done, Stop, TASKS_UNASKED_MAX, refused};
 use crate::schema::{id, ids, object, said, text, words};
 use crate::{find, input, shape, undo};
-
-/// The scope of an edit of a series that goes beyond one occurrence.
-const FUTURE: &str = "future";
 
 pub fn schema() -> Value {
     let changes = json!({
@@ -20,7 +18,7 @@ pub fn schema() -> Value {
             "id": id(),
             "changes": changes,
             "expected_revision": id(),
-            "scope": words(&["this", FUTURE]),
+            "scope": words(EditScope::WORDS),
             "undo": said("the undo of an earlier call, alone"),
             "confirm": text(),
         }),
@@ -38,18 +36,18 @@ pub fn update(context: &Context<'_>, arguments: &Map<String, Value>) -> Result<D
     let Some(changes) = arguments.get("changes").and_then(Value::as_object) else {
         return refused("changes must be an object of the members to change.");
     };
-    let members = Value::Object(input::members(context, changes)?);
+    let members = Value::Object(input::members(context, changes, input::Use::Change)?);
     let scope = scope(arguments)?;
     let mut target = format!("tasks/{id}");
-    if scope == FUTURE {
+    if let Some(reach) = beyond(scope) {
         let task = find::read(context, id)?;
         let names: Vec<_> = changes.keys().map(String::as_str).collect();
         context.ask(&format!(
-            "Changes {} of {} and of every later occurrence of its series.",
+            "Changes {} of {} and of {reach} of its series.",
             names.join(", "),
             shape::name(&task)
         ))?;
-        target += &query([("scope", scope.to_owned())]);
+        target += &query([("scope", scope.to_string())]);
     }
     let revision = arguments.get("expected_revision").and_then(Value::as_i64);
     let reply = context.send(&Call::patch(target, members).at(revision))?;
@@ -102,10 +100,21 @@ fn moved(tasks: &[Value], undo: Option<String>) -> Done {
 }
 
 /// The scope of an edit of a series.
-pub fn scope(arguments: &Map<String, Value>) -> Result<&str, Stop> {
+pub fn scope(arguments: &Map<String, Value>) -> Result<EditScope, Stop> {
     match arguments.get("scope") {
-        None | Some(Value::Null) => Ok("this"),
-        Some(Value::String(scope)) => Ok(scope),
-        Some(_) => refused("scope must be a string."),
+        None | Some(Value::Null) => Ok(EditScope::This),
+        Some(scope) => match scope.as_str().map(EditScope::parse) {
+            Some(Ok(scope)) => Ok(scope),
+            _ => refused(format!("scope must be one of {}.", EditScope::WORDS.join(", "))),
+        },
+    }
+}
+
+/// What else an edit applies to.
+pub fn beyond(scope: EditScope) -> Option<&'static str> {
+    match scope {
+        EditScope::This => None,
+        EditScope::Future => Some("every later occurrence"),
+        EditScope::All => Some("every other open occurrence"),
     }
 }

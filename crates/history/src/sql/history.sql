@@ -2,7 +2,7 @@
 -- $1 user, $2 task, $3 revision before which the page begins (null: the newest), $4 limit
 WITH page AS (
     SELECT l.event_id, l.action_type, l.occurred_at, (l.payload ->> 'revision')::int8 AS revision,
-           l.payload -> 'task_data' AS task
+           l.payload -> 'task_data' AS task, l.payload ->> 'actor' AS actor, l.payload ->> 'client' AS client
     FROM audit_logs l
     WHERE l.user_id = $1::int8 AND l.task_id = $2::int8 AND l.action_type LIKE 'task.%'
       AND (l.payload ->> 'revision')::int8 < coalesce($3::int8, 9223372036854775807)
@@ -15,7 +15,8 @@ WITH page AS (
 )
 SELECT '[' || coalesce(string_agg(json_build_object(
            'event_id', c.event_id, 'event_type', c.action_type, 'user_id', $1::int8,
-           'occurred_at', instant(c.occurred_at), 'revision', c.revision, 'changes', d.changes)::text, ','
+           'occurred_at', instant(c.occurred_at), 'revision', c.revision, 'actor', c.actor, 'client', c.client,
+           'changes', d.changes)::text, ','
            ORDER BY c.revision DESC) FILTER (WHERE c.place <= $4::int8), '') || ']' AS items,
        min(c.revision) FILTER (WHERE c.place <= $4::int8) AS last_revision,
        count(*) > $4::int8 AS more
