@@ -234,7 +234,7 @@ async fn bulk_and_series_are_asked_for() {
     assert_eq!(titles(&assistant, json!({ "status": ["completed"] })).await.len(), 6);
     undo(&assistant, &done).await;
     assistant.agreed("reschedule_task", json!({ "ids": ids, "due": "2061-01-01" })).await;
-    let cleared = assistant.agreed("reschedule_task", json!({ "ids": ids, "due": null })).await;
+    let cleared = assistant.agreed("reschedule_task", json!({ "ids": ids, "due": "none" })).await;
     assert!(cleared["tasks"][0].get("due_day").is_none());
 
     let series = json!({ "title": "Bins", "repeat": "every week", "due": "2061-01-03" });

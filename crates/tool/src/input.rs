@@ -8,6 +8,8 @@ use crate::context::{Context, Stop, refused};
 
 /// A title that no phrase contains, so that a phrase that was not understood is noticed.
 const PLACEHOLDER: &str = "task";
+/// The word for no date. Null means that, too, but few schemas can say so.
+const NONE: &str = "none";
 /// The languages of quick add, in the order in which a phrase is tried.
 const LANGUAGES: [&str; 2] = ["en", "de"];
 
@@ -67,8 +69,11 @@ pub fn moment(
     let text = match value {
         Value::Null => return Ok(pair(Value::Null, Value::Null)),
         Value::String(text) => text.trim(),
-        _ => return refused(format!("{name} must be a string, or null for none.")),
+        _ => return refused(format!("{name} must be a string.")),
     };
+    if text.eq_ignore_ascii_case(NONE) {
+        return Ok(pair(Value::Null, Value::Null));
+    }
     if instant::parse_date(text).is_ok() {
         return Ok(Map::from_iter([(format!("{name}_day"), text.into())]));
     }

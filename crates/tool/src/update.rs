@@ -59,7 +59,7 @@ pub fn reschedule_schema() -> Value {
     object(
         json!({
             "ids": ids(),
-            "due": { "type": ["string", "null"], "description": "as in add_task; null for none" },
+            "due": said("as in add_task; none removes it"),
             "skip": { "type": "boolean", "description": "move one task of a series to its next slot instead" },
             "confirm": text(),
         }),
