@@ -97,7 +97,7 @@ async fn what_a_model_can_mend_says_how() {
         ("update_task", json!({ "id": id, "changes": {}, "expected_revision": 99 }), "get_task"),
         ("update_task", json!({ "undo": "x" }), "Undo-Token"),
         ("reschedule_task", json!({ "ids": [id] }), "due, or skip"),
-        ("reschedule_task", json!({ "ids": [id], "skip": true }), "occurrence"),
+        ("reschedule_task", json!({ "ids": [id], "skip": true }), "does not recur"),
         ("complete_task", json!({ "ids": [] }), "1 to 100"),
         ("delete_task", json!({ "ids": [999] }), "#999"),
         ("set_reminder", json!({ "id": id, "before": "PT1H" }), "due"),

@@ -42,7 +42,8 @@ pub fn run(context: &Context<'_>, token: &str) -> Result<Done, Stop> {
         return Ok(Done::new("The reminder comes when it would have.", json!({ "tasks": [] })));
     }
     let reply = context.send(&Call::post("undo", json!({ "token": token })))?;
-    let tasks = reply.body["tasks"].as_array().cloned().unwrap_or_default();
+    let results = reply.body["results"].as_array().into_iter().flatten();
+    let tasks: Vec<_> = results.map(|result| result["task"].clone()).filter(Value::is_object).collect();
     let text = format!("Taken back:{}\n", shape::names(&tasks));
     Ok(Done::new(text, json!({ "tasks": shape::tasks(&tasks) })).undoable(reply.undo))
 }

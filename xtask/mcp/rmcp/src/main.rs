@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult,
+    CallToolRequestParams, ClientConfig, ElicitRequestParams, ElicitResult,
     ElicitationAction, ProtocolVersion, ReadResourceRequestParams,
 };
 use rmcp::service::RequestContext;
@@ -20,13 +20,10 @@ struct User {
 
 impl ClientHandler for User {
     fn get_info(&self) -> ClientConfig {
-        let capabilities = if self.shows_forms {
-            ClientCapabilities::builder().enable_elicitation().build()
-        } else {
-            ClientCapabilities::default()
-        };
         let mut config = ClientConfig::default();
-        config.capabilities = capabilities;
+        if self.shows_forms {
+            config.capabilities.elicitation = Some(Default::default());
+        }
         config
     }
 
