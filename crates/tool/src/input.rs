@@ -155,7 +155,7 @@ pub fn list(context: &Context<'_>, value: &Value) -> Result<Value, Stop> {
     let lists = lists.as_array().map(Vec::as_slice).unwrap_or_default();
     let is_named = |list: &&Value| {
         list["name"].as_str().is_some_and(|own| own.to_lowercase() == name.to_lowercase())
-            || list["id"].to_string() == name
+            || name.parse::<i64>().is_ok_and(|id| list["id"] == id)
     };
     match lists.iter().find(is_named) {
         Some(list) => Ok(list["id"].clone()),

@@ -43,7 +43,8 @@ pub fn run(context: &Context<'_>, token: &str) -> Result<Done, Stop> {
     }
     let reply = context.send(&Call::post("undo", json!({ "token": token })))?;
     let results = reply.body["results"].as_array().into_iter().flatten();
-    let tasks: Vec<_> = results.map(|result| result["task"].clone()).filter(Value::is_object).collect();
+    let tasks: Vec<_> =
+        results.map(|result| result["task"].clone()).filter(Value::is_object).collect();
     let text = format!("Taken back:{}\n", shape::names(&tasks));
     Ok(Done::new(text, json!({ "tasks": shape::tasks(&tasks) })).undoable(reply.undo))
 }

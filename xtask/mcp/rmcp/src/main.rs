@@ -2,16 +2,17 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use rmcp::model::{
-    CallToolRequestParams, ClientConfig, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ProtocolVersion, ReadResourceRequestParams,
+    CallToolRequestParams, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ProtocolVersion, ReadResourceRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::{
-    ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, Peer, RoleClient,
-};
+use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, RoleClient};
 use serde_json::{Value, json};
+
+/// Asks the user what a tool asks, and calls it again with the answer.
+type Client = RunningService<RoleClient, User>;
 
 /// A user who agrees to deletions.
 struct User {
@@ -44,16 +45,16 @@ impl ClientHandler for User {
     }
 }
 
-async fn call(peer: &Peer<RoleClient>, tool: &'static str, arguments: Value) -> Result<Value> {
+async fn call(client: &Client, tool: &'static str, arguments: Value) -> Result<Value> {
     let Value::Object(arguments) = arguments else { bail!("arguments are an object") };
     let result =
-        peer.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
+        client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
     ensure!(result.is_error != Some(true), "{tool}: {result:?}");
     result.structured_content.with_context(|| format!("{tool} has no structured content"))
 }
 
-async fn count(peer: &Peer<RoleClient>) -> Result<usize> {
-    Ok(call(peer, "list_tasks", json!({})).await?["tasks"].as_array().map_or(0, Vec::len))
+async fn count(client: &Client) -> Result<usize> {
+    Ok(call(client, "list_tasks", json!({})).await?["tasks"].as_array().map_or(0, Vec::len))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -70,32 +71,35 @@ async fn main() -> Result<()> {
         StreamableHttpClientTransportConfig::with_uri(url.as_str()).auth_header(token.as_str());
     let transport = StreamableHttpClientTransport::from_config(config);
     let user = User { shows_forms: is_stateless };
-    let service = user.serve_with_lifecycle(transport, lifecycle).await?;
-    let peer = service.peer();
-    ensure!(peer.list_all_tools().await?.len() == 12, "twelve tools");
+    let client = user.serve_with_lifecycle(transport, lifecycle).await?;
+    ensure!(client.list_all_tools().await?.len() == 12, "twelve tools");
 
-    let tasks = json!([{ "text": "Call Bob tomorrow 9am #home" }, { "title": "Buy milk", "uid": "milk" }]);
-    let added = call(peer, "add_task", json!({ "tasks": tasks })).await?;
+    let tasks =
+        json!([{ "text": "Call Bob tomorrow 9am #home" }, { "title": "Buy milk", "uid": "milk" }]);
+    let added = call(&client, "add_task", json!({ "tasks": tasks })).await?;
     let (bob, milk) = (added["tasks"][0]["id"].clone(), added["tasks"][1]["id"].clone());
-    call(peer, "complete_task", json!({ "ids": [bob] })).await?;
-    let open = call(peer, "list_tasks", json!({ "status": ["pending"] })).await?;
+    call(&client, "complete_task", json!({ "ids": [bob] })).await?;
+    let open = call(&client, "list_tasks", json!({ "status": ["pending"] })).await?;
     ensure!(open["tasks"][0]["id"] == milk, "{open}");
-    let read = peer.read_resource(ReadResourceRequestParams::new("rondo://tasks/milk")).await?;
+    let read = client.read_resource(ReadResourceRequestParams::new("rondo://tasks/milk")).await?;
     ensure!(format!("{read:?}").contains("Buy milk"), "{read:?}");
-    let completed = peer.complete_prompt_simple("plan_my_day", "tag", "ho").await?;
+    let completed = client.complete_prompt_simple("plan_my_day", "tag", "ho").await?;
     ensure!(completed == ["home"], "{completed:?}");
 
-    let mut gone = call(peer, "delete_task", json!({ "ids": [milk] })).await?;
+    let mut gone = call(&client, "delete_task", json!({ "ids": [milk] })).await?;
     if !is_stateless {
-        ensure!(count(peer).await? == 2, "nothing is deleted yet");
+        ensure!(count(&client).await? == 2, "nothing is deleted yet");
         let confirmed = json!({ "ids": [milk], "confirm": gone["confirm"] });
-        gone = call(peer, "delete_task", confirmed).await?;
+        gone = call(&client, "delete_task", confirmed).await?;
     }
-    ensure!(count(peer).await? == 1, "one is deleted");
-    call(peer, "update_task", json!({ "undo": gone["undo"] })).await?;
-    ensure!(count(peer).await? == 2, "it is back");
-    ensure!(call(peer, "get_task", json!({ "id": 1_000_000_000 })).await.is_err(), "no such task");
-    service.cancel().await?;
+    ensure!(count(&client).await? == 1, "one is deleted");
+    call(&client, "update_task", json!({ "undo": gone["undo"] })).await?;
+    ensure!(count(&client).await? == 2, "it is back");
+    ensure!(
+        call(&client, "get_task", json!({ "id": 1_000_000_000 })).await.is_err(),
+        "no such task"
+    );
+    client.cancel().await?;
     println!("played");
     Ok(())
 }
