@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rondo_domain::normal::{Form, normal as normal_form};
 use rondo_testkit::process::{Program, root, target_directory};
-use rondo_tests::arrangement::{Arrangement as _, Up};
+use rondo_tests::arrangement::{self, Arrangement as _, Up};
 
 /// Variables with the folder of npm's packages and the path of Chromium.
 const PACKAGES: &str = "RONDO_TEST_PACKAGES";
@@ -16,13 +16,27 @@ const RUN_MAX: Duration = Duration::from_secs(15 * 60);
 /// How a script marks what is shown also when it succeeds.
 const FIGURE: &str = "figure: ";
 
+/// The lifetime of access tokens in the test of it.
+const ACCESS_SECONDS: u32 = 4;
+/// Between two runs of what forgets deletions.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Runs a script against a Rondo with these settings.
 async fn script(name: &str, settings: &[(&str, String)]) {
+    let mut up = start(name, settings).await;
+    run(name, &up).await;
+    up.stop().await;
+}
+
+async fn start(name: &str, settings: &[(&str, String)]) -> Up {
+    Up::start(&format!("browser-{name}"), settings).await
+}
+
+async fn run(name: &str, up: &Up) {
     let [packages, chromium] = [PACKAGES, CHROMIUM].map(|variable| {
         std::env::var_os(variable)
             .unwrap_or_else(|| panic!("{variable} is not set; `cargo xtask test` sets it"))
     });
-    let mut up = Up::start(&format!("browser-{name}"), settings).await;
     let mut process = Program::new("node")
         .arguments(["--test", "--test-reporter=spec"])
         .argument(root().join("tests/browser").join(name).with_extension("mjs"))
@@ -30,7 +44,6 @@ async fn script(name: &str, settings: &[(&str, String)]) {
         .env("RONDO_CHROMIUM", chromium)
         .env("RONDO_URL", up.http())
         .env("RONDO_MAIL", up.folder.path().join("data/mail"))
-        .env("RONDO_POSTGRES", up.postgres())
         .env("RONDO_KEPT", target_directory().join("browser"))
         .start();
     let status = process.exit(RUN_MAX).await;
@@ -41,7 +54,6 @@ async fn script(name: &str, settings: &[(&str, String)]) {
         let _ = writeln!(std::io::stderr(), "{}", line.trim());
     }
     assert!(status.success(), "{name}.mjs ended with {status}");
-    up.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,5 +116,21 @@ async fn normal() {
 /// Access tokens expire while devices sync.
 #[tokio::test(flavor = "multi_thread")]
 async fn session() {
-    script("session", &[("ACCESS_TOKEN_SECONDS", "10".to_owned())]).await;
+    script("session", &[("SPIN_VARIABLE_ACCESS_TOKEN_SECONDS", ACCESS_SECONDS.to_string())]).await;
+}
+
+/// Deletions are forgotten at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn restart() {
+    let mut up = start("restart", &[]).await;
+    let session = arrangement::session(&up.postgres()).await;
+    let forget = tokio::spawn(async move {
+        loop {
+            session.execute("SELECT deletions_retain(0)", &[]).await.expect("no deletion is kept");
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+    run("restart", &up).await;
+    forget.abort();
+    up.stop().await;
 }

@@ -48,7 +48,7 @@ pub fn pick(uid: &str) {
 pub fn reschedule(uids: &[String], day: Date) {
     let edits = store().read(|device| {
         let rows = uids.iter().filter_map(|uid| device.task(uid));
-        rows.map(|row| Edit::patch(&row.uid, on_day(row, day, &device.zone()))).collect()
+        rows.map(|row| patch(&row.uid, on_day(row, day, &device.zone()))).collect()
     });
     done(uids, edits, Text::TaskMoved);
 }
@@ -62,11 +62,17 @@ pub fn shift(uids: &[String], days: i32) {
         rows.filter_map(|row| {
             let from = row.due.map_or(today, |due| crate::format::day_of(due, &zone));
             let day = from.checked_add(days.days()).ok()?;
-            Some(Edit::patch(&row.uid, on_day(row, day, &zone)))
+            Some(patch(&row.uid, on_day(row, day, &zone)))
         })
         .collect()
     });
     done(uids, edits, Text::TaskMoved);
+}
+
+/// A change of the occurrences that the panel says.
+pub fn patch(uid: &str, members: Members) -> Edit {
+    let scope = store().scope.get_untracked().filter(|(of, _)| of == uid).map(|(_, scope)| scope);
+    Edit::Patch { uid: uid.to_owned(), members, scope }
 }
 
 /// The members that put a task on another day.
@@ -92,7 +98,7 @@ pub fn members(name: &str, value: Value) -> Members {
 
 /// Sets a member of several tasks.
 pub fn set(uids: &[String], name: &str, value: &Value) {
-    let edits = uids.iter().map(|uid| Edit::set(uid, name, value.clone())).collect();
+    let edits = uids.iter().map(|uid| patch(uid, members(name, value.clone()))).collect();
     done(uids, edits, Text::TaskChanged);
 }
 

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
-use rondo_device::{Device, Edit, Fault, Row, Tag};
+use rondo_device::{Device, Edit, Fault, Row, Scope, Tag};
 use rondo_domain::instant::Instant;
 use rondo_domain::task::tag_key;
 use rondo_domain::zone::Zone;
@@ -51,6 +51,8 @@ pub struct Store {
     /// The task that keys act on.
     pub at: ArcRwSignal<Option<String>>,
     pub picked: ArcRwSignal<BTreeSet<String>>,
+    /// Which occurrences a change of the task in the panel is for, by its uid.
+    pub scope: ArcRwSignal<Option<(String, Scope)>>,
     pub popup: ArcRwSignal<Option<Popup>>,
     pub dialog: ArcRwSignal<Option<Dialog>>,
     pub toasts: ArcRwSignal<Vec<Toast>>,
@@ -88,6 +90,7 @@ impl Store {
             order: ArcRwSignal::new(Vec::new()),
             at: ArcRwSignal::new(None),
             picked: ArcRwSignal::new(BTreeSet::new()),
+            scope: ArcRwSignal::new(None),
             popup: ArcRwSignal::new(None),
             dialog: ArcRwSignal::new(None),
             toasts: ArcRwSignal::new(Vec::new()),

@@ -291,8 +291,14 @@ impl Device {
         self.finish(entry);
         if let Edit::Undo { inverse, .. } = &entry.edit {
             for edit in self.still_possible(inverse.clone(), &entry.base, now) {
-                // What is no longer there needs no undo.
-                let _ = self.push(edit, now);
+                // What is no longer there needs no undo. What is done by hand was wanted when the person undid.
+                if self.push(edit, now).is_ok()
+                    && let Some(last) = self.outbox.last_mut()
+                {
+                    last.at.clone_from(&entry.at);
+                    let record = last.record();
+                    self.keep(record);
+                }
             }
         }
     }

@@ -160,6 +160,12 @@ impl Device {
     pub fn connection(&self) -> Connection {
         match self.sync.socket {
             _ if !self.sync.is_online => Connection::Offline,
+            // A browser that is in a network may still not reach the server.
+            Socket::Closed | Socket::Opening
+                if self.sync.socket_failures.max(self.sync.failures) > 1 =>
+            {
+                Connection::Offline
+            }
             Socket::Open if self.sync.failures == 0 => Connection::Live,
             _ => Connection::Connecting,
         }

@@ -59,13 +59,11 @@ fn close_button() -> View {
 fn details(uid: String) -> View {
     let uid = StoredValue::new(uid);
     let row = Memo::new(move |_| store().row(&uid.get_value()));
-    let scope = RwSignal::new(None::<Scope>);
+    store().scope.set(None);
     let get =
         move |read: fn(&Row) -> String| row.with(|row| row.as_ref().map(read).unwrap_or_default());
     let set = move |name: &'static str, value: serde_json::Value| {
-        let members = command::members(name, value);
-        let scope = scope.get_untracked();
-        store().edit(vec![Edit::Patch { uid: uid.get_value(), members, scope }]);
+        store().edit(vec![command::patch(&uid.get_value(), command::members(name, value))]);
     };
     let is_recurring = Memo::new(move |_| {
         row.with(|row| row.as_ref().is_some_and(|row| row.recurrence_rule.is_some()))
@@ -104,7 +102,7 @@ fn details(uid: String) -> View {
             </div>
             <textarea class="input description" name="description" maxlength="2000" aria-label=t(Text::Description)
                 placeholder=t(Text::Description) prop:value=description on:change=save_description></textarea>
-            {show(move || is_recurring.get(), move || scope_field(scope))}
+            {show(move || is_recurring.get(), move || scope_field(uid))}
             <div class="parts">{parts(row, uid)}</div>
             {steps(row, uid)}
             {blockers(row, uid)}
@@ -114,13 +112,14 @@ fn details(uid: String) -> View {
 }
 
 /// Which occurrences the fields change.
-fn scope_field(scope: RwSignal<Option<Scope>>) -> View {
+fn scope_field(uid: StoredValue<String>) -> View {
     let choose = move |event: web_sys::Event| {
-        scope.set(match event_target_value(&event).as_str() {
+        let scope = match event_target_value(&event).as_str() {
             "future" => Some(Scope::Future),
             "all" => Some(Scope::All),
             _ => None,
-        });
+        };
+        store().scope.set(scope.map(|scope| (uid.get_value(), scope)));
     };
     view! {
         <label class="field"><span>{t(Text::ScopeQuestion)}</span>

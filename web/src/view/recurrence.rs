@@ -84,6 +84,10 @@ impl Form {
             return Value::Null;
         }
         let mut rule = self.rest.clone();
+        if self.frequency == "rrule" {
+            // It applies to a frequency alone.
+            rule.remove("month_end");
+        }
         let mut put = |name: &str, value: Value| rule.insert(name.to_owned(), value);
         let number =
             |text: &str| text.trim().parse::<i64>().map_or_else(|_| json!(text), Value::from);
