@@ -70,13 +70,13 @@ entry() { # key value, as a JSON string, which is YAML
     printf '  %s: "%s"\n' "$1" "${value//\"/\\\"}"
 }
 
-roles=(task_api recurrence notify audit auth bridge sync)
+roles=(task_api recurrence notify audit auth mcp bridge sync)
 # Generates all before the first is printed, so that the file is complete.
 for name in "${roles[@]/%/_password}"; do secret "rondo_$name" > /dev/null; done
 for name in jwt_secret event_service_token link_key; do secret "$name" > /dev/null; done
 
 head_of rondo-components
-for role in task_api recurrence notify audit auth; do
+for role in task_api recurrence notify audit auth mcp; do
     entry "${role}_database_url" "$(dsn "rondo_$role" "$component")"
 done
 entry link_secret "$(secret link_key)"

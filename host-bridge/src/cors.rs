@@ -1,7 +1,8 @@
 //! CORS: which other origins' scripts may call the API (the Fetch standard, "CORS protocol"). Callers
 //! authenticate by token alone, so credentials are never allowed.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 use http::header::{
@@ -11,20 +12,20 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-/// Paths that other origins may call; pages, health and metrics are excluded.
+/// Paths that other origins may call, and what they begin with; pages, health and metrics are excluded.
 const PREFIX: &str = "/api/";
+const PATHS: [&str; 2] = ["/mcp", "/.well-known/oauth-protected-resource/mcp"];
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Request headers that a script may send, beside the safelisted ones.
-const SENT: &str =
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent";
+const SENT: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, traceparent, MCP-Protocol-Version, Mcp-Method, Mcp-Name";
 /// Response headers that a script may read, beside the safelisted ones.
-const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Undo-Token, Retry-After";
+const READ: &str = "ETag, Link, Location, X-Total-Count, X-Total-Estimate, X-Request-Id, Idempotency-Replayed, Undo-Token, Retry-After, WWW-Authenticate";
 /// How long browsers may cache a preflight, in seconds. None caches longer than a day.
 const KEPT_S: &str = "86400";
 
 /// The setting `CORS_ORIGINS`: origins such as `https://app.example.org`, separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CorsOrigins(HashSet<HeaderValue>);
+pub struct CorsOrigins(BTreeSet<HeaderValue>);
 
 impl FromStr for CorsOrigins {
     type Err = String;
@@ -32,6 +33,14 @@ impl FromStr for CorsOrigins {
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let origins = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         origins.map(origin).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The setting, as the component `mcp` takes it.
+impl fmt::Display for CorsOrigins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origins: Vec<_> = self.0.iter().filter_map(|origin| origin.to_str().ok()).collect();
+        f.write_str(&origins.join(","))
     }
 }
 
@@ -72,7 +81,8 @@ pub enum CorsDecision {
 impl CorsOrigins {
     #[must_use]
     pub fn decide<B>(&self, request: &Request<B>) -> CorsDecision {
-        if self.0.is_empty() || !request.uri().path().starts_with(PREFIX) {
+        let path = request.uri().path();
+        if self.0.is_empty() || !(path.starts_with(PREFIX) || PATHS.contains(&path)) {
             return CorsDecision::Unaffected;
         }
         match request.headers().get(ORIGIN) {
@@ -126,6 +136,9 @@ mod tests {
         assert_eq!(read(""), Ok(0));
         assert_eq!(read("https://app.example.org, http://127.0.0.1:8080,"), Ok(2));
         assert_eq!(read("http://[::1]:8080"), Ok(1));
+        let shown = " https://b.example.org,https://a.example.org".parse::<CorsOrigins>();
+        let shown = shown.map(|origins| origins.to_string());
+        assert_eq!(shown.as_deref(), Ok("https://a.example.org,https://b.example.org"));
         for bad in [
             "*",
             "null",

@@ -39,7 +39,11 @@ const TRUSTED_SETTING: &str = "SPIN_VARIABLE_TRUSTED_PROXIES";
 /// When the manifest, a variable or a component is invalid, or the address is in use.
 pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> anyhow::Result<()> {
     let manifest = manifest(&args.spin_toml)?;
-    let values = Values::resolve(&manifest.variables, Values::from_environment)?;
+    let origins = args.web.cors_origins;
+    let values = Values::resolve(&manifest.variables, |name| match name {
+        "cors_origins" => Some(origins.to_string()),
+        name => Values::from_environment(name),
+    })?;
     check(&values, cleartext)?;
     let trusted = TrustedProxies::parse(values.get("trusted_proxies").unwrap_or_default())
         .map_err(|error| refusal(TRUSTED_SETTING, error))?;
@@ -47,7 +51,7 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
     let exposure = Exposure {
         trusted,
         trusted_setting: TRUSTED_SETTING,
-        origins: args.web.cors_origins,
+        origins,
         public_url,
         keys: keys(&values),
     };

@@ -13,15 +13,16 @@ use serde_json::value::RawValue;
 /// Every path that is not a route.
 pub const OTHER: &str = "other";
 
-/// Routes that the API's document leaves out: pages, live sync, and operators' pages. `...` matches any
+/// Routes that the API's document leaves out: pages, live sync, assistants, and operators' pages. `...` matches any
 /// further segments, as in spin.toml.
-const UNDOCUMENTED: [&str; 10] = [
+const UNDOCUMENTED: [&str; 11] = [
     "/",
     "/api/docs/...",
     "/assets/...",
     "/health",
     "/health/ready",
     "/manifest.webmanifest",
+    "/mcp",
     "/metrics",
     "/worker.js",
     "/ws",

@@ -298,6 +298,7 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) 
         "jwt_secret" => Some(setting.jwt_secret.clone().unwrap_or_default()),
         "link_secret" => Some(setting.link_secret.clone()),
         "link_secret_previous" => Some(setting.link_secret_previous.clone()),
+        "cors_origins" => Some(setting.origins.to_string()),
         "webhook_allow_loopback" => {
             Some((setting.backend.loopback == Loopback::Allowed).to_string())
         }

@@ -1,6 +1,6 @@
 //! Law: dependencies point one way, and the domain stays pure.
 //!
-//! `domain ← contract ← {guest ← components, host-bridge, ws-sync}`; every
+//! `domain ← contract ← {guest ← {task, history} ← components, host-bridge, ws-sync}`; every
 //! other crate wraps one technology and knows nothing of tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,15 @@ use serde_json::Value;
 
 /// The packages of this repository that each package except components may depend on. An unlisted package
 /// fails the law until its place is decided.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-device", &["rondo-contract", "rondo-domain"]),
     ("rondo-guest", &["rondo-contract", "rondo-domain", "rondo-trace"]),
+    ("rondo-task", &["rondo-contract", "rondo-domain", "rondo-guest"]),
+    ("rondo-mcp", &[]),
+    ("rondo-tool", &["rondo-contract", "rondo-domain"]),
+    ("rondo-history", &["rondo-contract", "rondo-domain", "rondo-guest"]),
     ("rondo-document", &["rondo-contract", "rondo-domain", "rondo-telemetry"]),
     ("rondo-setting", &[]),
     ("rondo-database", &["rondo-setting"]),
@@ -57,7 +61,6 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "rondo-domain",
             "rondo-testkit",
             "rondo-database",
-            "rondo-device",
             "rondo-telemetry",
             "rondo-wasm-host",
         ],
@@ -66,7 +69,15 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// The packages of this repository that a component may depend on.
-const COMPONENT: &[&str] = &["rondo-guest", "rondo-contract", "rondo-domain"];
+const COMPONENT: &[&str] = &[
+    "rondo-guest",
+    "rondo-contract",
+    "rondo-domain",
+    "rondo-task",
+    "rondo-history",
+    "rondo-tool",
+    "rondo-mcp",
+];
 
 /// Packages that exist for tests and measurements; the program must not link them.
 const TEST_ONLY: [&str; 3] = ["rondo-testkit", "rondo-tests", "rondo-bench"];

@@ -4,6 +4,7 @@ mod circle;
 mod dependency;
 mod event;
 mod kubernetes;
+mod page;
 mod plan;
 mod source;
 mod sql;

@@ -86,7 +86,7 @@ impl Work {
 
 /// Runs a statement and measures its work.
 async fn run(session: &Session, case: &Case, mode: &str) -> Work {
-    let path = format!("components/task-api/src/sql/{}.sql", case.statement);
+    let path = format!("crates/task/src/sql/{}.sql", case.statement);
     let batch = format!(
         "DEALLOCATE ALL; SET plan_cache_mode = {mode}; PREPARE law AS {}",
         text(std::path::Path::new(&path))
@@ -271,7 +271,7 @@ async fn no_list_reads_or_sorts_more_than_needed() {
     };
     let unseen: Vec<_> = files("sql")
         .into_iter()
-        .filter(|path| path.starts_with("components/task-api") && !seen(path))
+        .filter(|path| path.starts_with("crates/task") && !seen(path))
         .filter(|path| {
             ["tasks", "lists", "reminders", "trash"]
                 .iter()

@@ -13,15 +13,30 @@ use rondo_testkit::database::TestDatabase;
 use rondo_tests::source::{files, text};
 use tokio_postgres::SimpleQueryMessage;
 
-/// The folders with statements, and the role that runs them.
-fn folders() -> Vec<(PathBuf, Role)> {
+/// Libraries with statements, and the components that run them.
+const LIBRARIES: [(&str, &[Role]); 2] =
+    [("crates/task", &[Role::TaskApi, Role::Mcp]), ("crates/history", &[Role::Audit, Role::Mcp])];
+/// Components that have no statements of their own.
+const WITHOUT_STATEMENTS: [Role; 2] = [Role::TaskApi, Role::Mcp];
+
+/// The folders with statements, and the roles that run them.
+fn folders() -> Vec<(PathBuf, Vec<Role>)> {
     let folder = |role: Role| match (role, role.component()) {
         (_, Some(component)) => Path::new("components").join(component),
         (Role::Bridge, _) => PathBuf::from("host-bridge"),
         (Role::Sync, _) => PathBuf::from("ws-sync"),
         (role, None) => unreachable!("where are the statements of {role}?"),
     };
-    Role::ALL.into_iter().map(|role| (folder(role), role)).collect()
+    let own = Role::ALL.into_iter().filter(|role| !WITHOUT_STATEMENTS.contains(role));
+    let libraries = LIBRARIES.into_iter().map(|(path, roles)| (path.into(), roles.to_vec()));
+    own.map(|role| (folder(role), vec![role])).chain(libraries).collect()
+}
+
+/// Whether a component runs the statement through Spin's interface.
+fn is_of_component(path: &Path) -> bool {
+    path.starts_with("components")
+        || is_shared(path)
+        || LIBRARIES.iter().any(|(folder, _)| path.starts_with(folder))
 }
 
 /// Statements that components share: each component runs them with its own role. Live sync runs those of the
@@ -44,8 +59,8 @@ fn is_shared(path: &Path) -> bool {
 fn statements() -> Vec<(PathBuf, Role)> {
     let files = files("sql").into_iter().filter(|path| !path.starts_with("migrations"));
     let folders = folders();
-    let role_of = |path: &Path| {
-        folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, role)| *role)
+    let roles_of = |path: &Path| {
+        folders.iter().find(|(folder, _)| path.starts_with(folder)).map(|(_, roles)| roles.clone())
     };
     files
         .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
@@ -56,7 +71,7 @@ fn statements() -> Vec<(PathBuf, Role)> {
             let roles = if is_shared(&path) {
                 Role::ALL.into_iter().filter(shares).collect()
             } else {
-                vec![role_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()))]
+                roles_of(&path).unwrap_or_else(|| panic!("who runs {}?", path.display()))
             };
             roles.into_iter().map(move |role| (path.clone(), role))
         })
@@ -134,7 +149,7 @@ async fn components_use_only_types_that_spin_supports() {
     let session = database.session().await;
     let mut broken = Vec::new();
     for (path, _) in statements() {
-        if !path.starts_with("components") && !is_shared(&path) {
+        if !is_of_component(&path) {
             continue;
         }
         let Ok(statement) = session.prepare(&text(&path)).await else { continue };
@@ -162,7 +177,7 @@ async fn every_query_of_a_component_returns_a_row_even_without_matches() {
     let session = database.session().await;
     let (mut broken, mut seen) = (Vec::new(), 0);
     for (path, _) in statements() {
-        if !path.starts_with("components") && !is_shared(&path) {
+        if !is_of_component(&path) {
             continue;
         }
         let Ok(statement) = session.prepare(&text(&path)).await else { continue };

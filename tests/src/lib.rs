@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod arrangement;
+pub mod assistant;
 pub mod described;
 pub mod forgery;
 pub mod kill;

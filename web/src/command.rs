@@ -93,7 +93,7 @@ pub fn today() -> Date {
 }
 
 pub fn members(name: &str, value: Value) -> Members {
-    Members::from_iter([(name.to_owned(), value)])
+    rondo_device::members([(name.to_owned(), value)])
 }
 
 /// Sets a member of several tasks.
@@ -150,7 +150,7 @@ pub fn duplicate(uid: &str) {
     let not_copied = ["status", "blocked_by"];
     let names = WRITABLE.iter().filter(|name| !not_copied.contains(name));
     let members = names.map(|name| ((*name).to_owned(), row.member(name)));
-    let task = members.filter(|(_, value)| !value.is_null()).collect();
+    let task = rondo_device::members(members.filter(|(_, value)| !value.is_null()));
     store().edit(vec![Edit::create(task)]);
     toast::show(with(Text::TaskAdded, &row.title), Action::Undo);
 }

@@ -83,6 +83,13 @@ pub fn document() -> web_sys::Document {
     window().document().unwrap_throw()
 }
 
+/// A length for a style. The browser writes the number, because Rust would need tables for it.
+pub fn pixels(length: f64) -> String {
+    js_sys::Number::from(length)
+        .to_string_with_radix(10)
+        .map_or_else(|_| String::new(), |text| format!("{text}px"))
+}
+
 /// Whether the browser believes that it has a network.
 pub fn is_online() -> bool {
     window().navigator().on_line()

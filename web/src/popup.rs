@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 
 use crate::dom::*;
-use crate::platform::{document, window};
+use crate::platform::{document, pixels, window};
 use crate::store::store;
 use crate::view::{menu, when};
 
@@ -160,8 +160,8 @@ fn place(element: &HtmlElement, [left, top, right, bottom]: [f64; 4]) {
         if below + size.height() + EDGE_PX <= height { below } else { top - size.height() - 4.0 };
     let y = y.min(height - size.height() - EDGE_PX).max(EDGE_PX);
     let style = element.style();
-    let _ = style.set_property("left", &format!("{x}px"));
-    let _ = style.set_property("top", &format!("{y}px"));
+    let _ = style.set_property("left", &pixels(x));
+    let _ = style.set_property("top", &pixels(y));
 }
 
 const FOCUSABLE: &str = "input, select, textarea, button:not([disabled]), a[href], [tabindex='0']";

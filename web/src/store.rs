@@ -74,7 +74,9 @@ impl Store {
             places: ArcRwSignal::new(0),
             tag_colors: ArcMemo::new(|_| {
                 let colored = |tag: Tag| Some((tag.key(), tag.color?));
-                store().places(|device| device.tags().into_iter().filter_map(colored).collect())
+                store().places(|device| {
+                    rondo_domain::order::map(device.tags().into_iter().filter_map(colored))
+                })
             }),
             account: ArcRwSignal::new(0),
             notices: ArcRwSignal::new(0),

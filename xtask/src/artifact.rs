@@ -11,11 +11,16 @@ use crate::cargo::{BROWSER_TARGET, WASM_TARGET, cargo, root, run, target_directo
 /// The folder of the packages that are built into one WebAssembly component each.
 const COMPONENTS: &str = "components";
 
-/// The library of components.
-const GUEST: &str = "rondo-guest";
+/// A component that only tests use: an example of a package.
+pub struct Example {
+    package: &'static str,
+    name: &'static str,
+}
 
-/// What the tests of the Wasm host run, an example of that library.
-const PROBE: &str = "probe";
+/// What the tests of the Wasm host run.
+pub const PROBE: Example = Example { package: "rondo-guest", name: "probe" };
+/// What the conformance suite of the Model Context Protocol runs against.
+pub const MCP_FIXTURE: Example = Example { package: "mcp", name: "conformance" };
 
 /// The package of the web client, which is compiled for browsers only, and its folder of files beside it.
 const WEB: &str = "rondo-web";
@@ -80,10 +85,19 @@ pub fn component_build() -> Result<Command> {
     Ok(build)
 }
 
-/// Builds the component that only tests use.
-pub fn build_probe() -> Result<()> {
+/// Builds a component that only tests use.
+pub fn build_example(example: &Example) -> Result<()> {
     add_target(WASM_TARGET)?;
-    run(component_build()?.args(["--package", GUEST, "--example", PROBE]))
+    run(component_build()?.args(["--package", example.package, "--example", example.name]))
+}
+
+/// Builds the program that plays the story of assistants with the official Rust client, a workspace of its own.
+pub fn build_mcp_story() -> Result<PathBuf> {
+    let target = target_directory().join("mcp-story");
+    let manifest = root().join("xtask/mcp/rmcp/Cargo.toml");
+    let mut build = cargo(["build", "--locked", "--manifest-path"]);
+    run(build.arg(manifest).arg("--target-dir").arg(&target))?;
+    Ok(target.join("debug/rondo-mcp-story"))
 }
 
 pub fn build_binaries() -> Result<()> {

@@ -16,6 +16,7 @@ use crate::cargo::{BROWSER_TARGET, cargo, root, run as run_command};
 use crate::image;
 use crate::kafka;
 use crate::kubernetes;
+use crate::node;
 use crate::oracle;
 use crate::python;
 use crate::report::{Outcome, Report, TestCount};
@@ -31,7 +32,7 @@ struct Part {
 
 /// In the order in which they run: the quickest to fail come first, and last those whose tools are fetched
 /// meanwhile.
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     Part { name: "format", about: "rustfmt", run: format },
     Part { name: "lint", about: "clippy, warnings are errors", run: lint },
     Part { name: "deny", about: "licences, sources and bans of dependencies", run: deny },
@@ -44,6 +45,11 @@ const PARTS: [Part; 15] = [
     Part { name: "end-to-end", about: "the program as its users see it", run: end_to_end },
     Part { name: "browser", about: "the web client in a real Chromium", run: in_browser },
     Part { name: "conformance", about: "schemathesis and the served document", run: conformance },
+    Part {
+        name: "mcp",
+        about: "assistants, by the protocol's own suite and clients",
+        run: assistants,
+    },
     Part { name: "kafka", about: "everything that needs a real broker", run: kafka_suite },
     Part { name: "k8s-static", about: "chart, alerts, workflows, scripts", run: kubernetes_static },
     Part { name: "k8s-api", about: "chart and scripts on a real API server", run: kubernetes_api },
@@ -64,11 +70,19 @@ const COMPONENT: &str = "component";
 const IN_BROWSER: &str = "browser";
 /// Also names a folder in xtask/ and a virtual environment.
 const CONFORMANCE: &str = "conformance";
+/// Likewise.
+const MCP: &str = "mcp";
 /// The prefix of each test program, in any package, that needs a broker.
 const KAFKA: &str = "kafka";
 
 /// Tells libtest how many tests to run at once.
 const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
+
+/// Name npm's packages and Python's programs for the test program of assistants.
+const PACKAGES_VARIABLE: &str = "RONDO_TEST_MCP_PACKAGES";
+const PYTHON_VARIABLE: &str = "RONDO_TEST_MCP_PYTHON";
+/// Names the program that plays the story with the Rust client.
+const RMCP_VARIABLE: &str = "RONDO_TEST_MCP_RMCP";
 
 /// Names schemathesis for the test program.
 const SCHEMATHESIS_VARIABLE: &str = "RONDO_TEST_SCHEMATHESIS";
@@ -255,14 +269,14 @@ fn laws(run: &Run) -> Result<Outcome> {
 
 fn components(run: &Run) -> Result<Outcome> {
     artifact::build_components()?;
-    artifact::build_probe()?;
+    artifact::build_example(&artifact::PROBE)?;
     run.black_box(|name| name == COMPONENT)
 }
 
 fn end_to_end(run: &Run) -> Result<Outcome> {
     artifact::build_all()?;
     run.black_box(|name| {
-        ![LAW, COMPONENT, IN_BROWSER, CONFORMANCE].contains(&name) && !is_kafka(name)
+        ![LAW, COMPONENT, IN_BROWSER, CONFORMANCE, MCP].contains(&name) && !is_kafka(name)
     })
 }
 
@@ -280,6 +294,16 @@ fn conformance(run: &Run) -> Result<Outcome> {
     let programs = python::environment(CONFORMANCE, "xtask/conformance")?;
     let mut command = programs_of(black_box_options(|name| name == CONFORMANCE)?)?;
     command.env(SCHEMATHESIS_VARIABLE, programs.join("schemathesis"));
+    run.few_at_once(&mut command, BLACK_BOX_THREADS)
+}
+
+fn assistants(run: &Run) -> Result<Outcome> {
+    artifact::build_components()?;
+    artifact::build_example(&artifact::MCP_FIXTURE)?;
+    let mut command = programs_of(black_box_options(|name| name == MCP)?)?;
+    command.env(PACKAGES_VARIABLE, node::packages(MCP, "xtask/mcp")?);
+    command.env(PYTHON_VARIABLE, python::environment(MCP, "xtask/mcp")?);
+    command.env(RMCP_VARIABLE, artifact::build_mcp_story()?);
     run.few_at_once(&mut command, BLACK_BOX_THREADS)
 }
 

@@ -55,6 +55,9 @@ pub struct EventFacts {
     pub takes_revision: bool,
     /// Whether webhooks can subscribe to it.
     pub is_for_webhooks: bool,
+    /// Whether it may be the act of a program for its user: it can have the members of
+    /// [`actor::MEMBERS`](crate::actor::MEMBERS).
+    pub has_actor: bool,
     pub task_data: TaskData,
     /// The members that not all types have.
     pub members: &'static [Member],
@@ -101,6 +104,7 @@ const fn change(event_type: EventType, name: &'static str) -> EventFacts {
         topics: &[&TASK_EVENTS, &TASK_UPDATES],
         takes_revision: true,
         is_for_webhooks: true,
+        has_actor: true,
         task_data: TaskData::Whole(Status::WORDS),
         members: &[],
     }
@@ -130,6 +134,7 @@ const fn reminder(event_type: EventType, name: &'static str) -> EventFacts {
 const fn notification(event_type: EventType, name: &'static str) -> EventFacts {
     EventFacts {
         is_for_webhooks: true,
+        has_actor: false,
         task_data: TaskData::UnlessDeleted,
         members: NOTIFICATION_MEMBERS,
         ..reminder(event_type, name)
@@ -193,6 +198,7 @@ pub const EVENTS: &[EventFacts] = &[
     reminder(EventType::ReminderScheduled, "reminder.scheduled"),
     EventFacts {
         is_for_webhooks: true,
+        has_actor: false,
         members: &[
             Member::new("reminder_id", Kind::Id),
             Member::new("remind_at", Kind::Instant),
@@ -206,6 +212,7 @@ pub const EVENTS: &[EventFacts] = &[
     notification(EventType::NotificationSent, "notification.sent"),
     notification(EventType::NotificationFailed, "notification.failed"),
     EventFacts {
+        has_actor: false,
         task_data: TaskData::None,
         members: &[
             Member::new("user_id", Kind::Id),
@@ -216,6 +223,7 @@ pub const EVENTS: &[EventFacts] = &[
     },
     EventFacts {
         topics: &[&DLQ_EVENTS],
+        has_actor: false,
         task_data: TaskData::None,
         members: &[
             Member::new("consumer", Kind::Text { chars_max: None }),

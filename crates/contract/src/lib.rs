@@ -7,12 +7,16 @@
 #[cfg(feature = "server")]
 pub mod account_mail;
 #[cfg(feature = "server")]
+pub mod actor;
+#[cfg(feature = "server")]
 pub mod address;
 pub mod batch_body;
 pub mod body;
 pub mod capability;
 pub mod change_position;
 pub mod cloud_event;
+#[cfg(feature = "server")]
+pub mod confirmation;
 pub mod event;
 pub mod filter_body;
 pub mod frame;
@@ -23,6 +27,7 @@ pub mod list_body;
 pub mod member;
 pub mod move_body;
 pub mod notification;
+pub mod preview_body;
 pub mod problem;
 pub mod query;
 pub mod quick_add_body;

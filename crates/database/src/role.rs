@@ -18,6 +18,7 @@ pub enum Role {
     Notify,
     Audit,
     Auth,
+    Mcp,
     Bridge,
     Sync,
 }
@@ -82,12 +83,13 @@ struct Row {
 }
 
 impl Role {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TaskApi,
         Self::Recurrence,
         Self::Notify,
         Self::Audit,
         Self::Auth,
+        Self::Mcp,
         Self::Bridge,
         Self::Sync,
     ];
@@ -118,6 +120,8 @@ impl Role {
             Self::Notify => component("notify", 24),
             Self::Audit => Row { statement_seconds: 20, ..component("audit", 16) },
             Self::Auth => component("auth", 24),
+            // It runs the statements of the task API.
+            Self::Mcp => Row { plan_cache_mode: "force_generic_plan", ..component("mcp", 16) },
             // Retention processes many rows.
             Self::Bridge => service("bridge", 32, 60),
             // A snapshot reads many rows.
@@ -179,7 +183,7 @@ mod tests {
     fn connections_are_chosen_by_role() {
         let chosen: RoleConnections = " rondo_task_api=128, rondo_sync = 1".parse().unwrap();
         let found = Role::ALL.map(|role| chosen.of(role));
-        assert_eq!(found, [Some(128), None, None, None, None, None, Some(1)]);
+        assert_eq!(found, [Some(128), None, None, None, None, None, None, Some(1)]);
         assert_eq!("".parse(), Ok(RoleConnections::default()));
         for bad in [
             "128",

@@ -110,6 +110,10 @@ impl Device {
                 }
             }
             404 => match (&entry.edit, entry.edit.uid()) {
+                _ if self.is_replaced(&entry) => match entry.edit {
+                    Edit::Delete { .. } => self.finish(&entry),
+                    _ => self.sent_anew(id),
+                },
                 (Edit::Delete { uid, .. }, _) => {
                     let uid = uid.clone();
                     self.finish(&entry);
@@ -141,6 +145,22 @@ impl Device {
         self.request(flight, "GET", format!("/api/tasks/{task}"), None, Vec::new());
     }
 
+    /// Whether the task of an entry was deleted while a request was under way, and another has its uid by now, such as
+    /// after an undo. The answer is about the first.
+    fn is_replaced(&self, entry: &Entry) -> bool {
+        let old = entry.gone.as_ref().and_then(|task| task.get("id")?.as_i64());
+        let new = entry.edit.uid().and_then(|uid| self.base.get(uid)).map(|task| task.id);
+        old.is_some() && new.is_some() && old != new
+    }
+
+    /// The entry is sent again, to the task that has its uid now.
+    fn sent_anew(&mut self, id: &str) {
+        let Some(entry) = self.outbox.iter_mut().find(|entry| entry.id == id) else { return };
+        entry.gone = None;
+        let record = entry.record();
+        self.keep(record);
+    }
+
     /// The task of an entry has arrived.
     fn checked(&mut self, id: &str, answer: &Answer, now: Instant) {
         let Some(entry) = self.outbox.iter().find(|entry| entry.id == id).cloned() else { return };
@@ -157,6 +177,7 @@ impl Device {
             _ => match entry.edit.uid().map(str::to_owned) {
                 // Created and deleted again.
                 Some(_) if matches!(entry.edit, Edit::Create { .. }) => self.finish(&entry),
+                Some(_) if self.is_replaced(&entry) => self.sent_anew(id),
                 Some(uid) => self.lose(&uid, now),
                 None => {}
             },
@@ -171,7 +192,7 @@ impl Device {
             Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => {
                 others.extend(self.base.keys().cloned());
             }
-            Edit::Delete { uid, .. } => others.push(uid.clone()),
+            Edit::Delete { uid, .. } if !self.is_replaced(entry) => others.push(uid.clone()),
             _ => {}
         }
         for uid in others {

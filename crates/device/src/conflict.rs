@@ -5,7 +5,7 @@ use rondo_domain::instant::Instant;
 use serde_json::Value;
 
 use crate::device::Device;
-use crate::edit::{Edit, Members};
+use crate::edit::{Edit, Members, members};
 use crate::member::together;
 use crate::notice::{Fault, Notice, NoticeKind, Problem};
 use crate::outbox::Entry;
@@ -78,7 +78,7 @@ impl Device {
         }
         decided.extend(wanted.keys().filter(|name| !dropped.contains(name)).cloned());
         let pick = |names: &[String], of: &dyn Fn(&str) -> Value| -> Members {
-            names.iter().map(|name| (name.clone(), of(name))).collect()
+            members(names.iter().map(|name| (name.clone(), of(name))))
         };
         let mine = |name: &str| wanted.get(name).cloned().unwrap_or_default();
         let theirs = |name: &str| task.member(name);
@@ -117,7 +117,7 @@ impl Device {
         if changed.is_empty() || entry.instant() >= task.updated_at {
             return;
         }
-        let theirs = changed.iter().map(|name| ((**name).to_owned(), task.member(name))).collect();
+        let theirs = members(changed.iter().map(|name| ((**name).to_owned(), task.member(name))));
         self.finish(entry);
         let offer = vec![entry.edit.clone()];
         self.tell(NoticeKind::Kept, task, Members::new(), theirs, offer, now);
@@ -129,7 +129,7 @@ impl Device {
         if !entry.is_tried {
             let theirs = ["due_date", "due_day"].map(|name| (name.to_owned(), task.member(name)));
             let offer = vec![entry.edit.clone()];
-            let theirs = theirs.into_iter().collect();
+            let theirs = members(theirs);
             self.tell(NoticeKind::Lost, task, Members::new(), theirs, offer, now);
         }
     }
@@ -187,7 +187,7 @@ impl Device {
             return;
         }
         let edits: Vec<Edit> = lost.into_iter().map(|entry| entry.edit).collect();
-        let mine: Members = edits.iter().flat_map(Edit::wanted).collect();
+        let mine = members(edits.iter().flat_map(Edit::wanted));
         let restore = Edit::restore(&task.to_value());
         let offer = [restore].into_iter().chain(edits).collect();
         self.tell(NoticeKind::Gone, task, mine, Members::new(), offer, now);
@@ -291,8 +291,14 @@ impl Device {
         self.finish(entry);
         if let Edit::Undo { inverse, .. } = &entry.edit {
             for edit in self.still_possible(inverse.clone(), &entry.base, now) {
-                // What is no longer there needs no undo.
-                let _ = self.push(edit, now);
+                // What is no longer there needs no undo. What is done by hand was wanted when the person undid.
+                if self.push(edit, now).is_ok()
+                    && let Some(last) = self.outbox.last_mut()
+                {
+                    last.at.clone_from(&entry.at);
+                    let record = last.record();
+                    self.keep(record);
+                }
             }
         }
     }

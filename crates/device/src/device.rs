@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::order;
 use rondo_domain::zone::Zone;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -131,7 +132,7 @@ impl Device {
         for record in records {
             device.take(&record);
         }
-        device.outbox.sort_by_key(|entry| entry.place);
+        order::sort_by_key(&mut device.outbox, |entry| entry.place);
         device.show_all();
         device
     }
@@ -166,7 +167,7 @@ impl Device {
             }
             self.take(&record);
         }
-        self.outbox.sort_by_key(|entry| entry.place);
+        order::sort_by_key(&mut self.outbox, |entry| entry.place);
         if is_wide {
             tasks.extend(self.rows.keys().chain(self.base.keys()).cloned());
         }
@@ -257,8 +258,8 @@ impl Device {
     #[must_use]
     pub fn missing_zones(&self) -> BTreeSet<String> {
         let of_tasks = self.rows.values().map(|row| row.time_zone.as_str());
-        let names: BTreeSet<_> = of_tasks.chain([self.account.time_zone()]).collect();
-        names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned).collect()
+        let names = order::set(of_tasks.chain([self.account.time_zone()]));
+        order::set(names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned))
     }
 
     /// The name of the person's time zone while its rules are not registered. Nothing can be said of dates before.
@@ -288,7 +289,7 @@ impl Device {
     #[must_use]
     pub fn notices(&self) -> Vec<&Notice> {
         let mut notices: Vec<_> = self.notices.values().collect();
-        notices.sort_by(|one, next| (&one.at, &one.id).cmp(&(&next.at, &next.id)));
+        order::sort_by(&mut notices, |one, next| (&one.at, &one.id).cmp(&(&next.at, &next.id)));
         notices
     }
 
@@ -318,7 +319,7 @@ impl Device {
     }
 
     pub(crate) fn mark_all(&mut self) {
-        self.changes = Changes::all(self.rows.keys().cloned().collect());
+        self.changes = Changes::all(order::set(self.rows.keys().cloned()));
     }
 
     /// The person has signed in. `user` is as the answer has it. Another person's data are removed.
@@ -337,7 +338,7 @@ impl Device {
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.random.next().to_le_bytes());
         seed[8..].copy_from_slice(&self.random.next().to_le_bytes());
-        let gone = self.rows.keys().cloned().collect();
+        let gone = order::set(self.rows.keys().cloned());
         let is_leader = self.is_leader;
         *self = Self { is_leader, ..Self::new(seed) };
         self.changes = Changes::all(gone);

@@ -2,12 +2,21 @@
 
 use rondo_domain::instant::Instant;
 use rondo_domain::list::TaskFate;
+use rondo_domain::order;
 use rondo_domain::task::{EditScope, tag_key};
 use serde_json::{Map, Value, json};
 
 use crate::task::Task;
 
 pub type Members = Map<String, Value>;
+
+/// Members of these names and values.
+pub fn members(pairs: impl IntoIterator<Item = (String, Value)>) -> Members {
+    // Not collected, which would compile a sort for each use.
+    let mut members = Members::new();
+    members.extend(pairs);
+    members
+}
 
 /// A change by a person. Tasks are named by their `uid`, lists and filters by their id; a negative id is one that this
 /// device made. Members have the form of the API.
@@ -162,7 +171,7 @@ impl Edit {
     /// Sets one member.
     #[must_use]
     pub fn set(uid: &str, name: &str, value: Value) -> Self {
-        Self::patch(uid, Members::from_iter([(name.to_owned(), value)]))
+        Self::patch(uid, members([(name.to_owned(), value)]))
     }
 
     #[must_use]
@@ -225,13 +234,13 @@ impl Edit {
     /// The members of its task that the edit wants to be as it says. Empty for what is not decided by members.
     #[must_use]
     pub fn wanted(&self) -> Members {
-        let status = |word: &str| Members::from_iter([("status".to_owned(), json!(word))]);
+        let status = |word: &str| members([("status".to_owned(), json!(word))]);
         match self {
             Self::Patch { members, .. } => members.clone(),
             Self::Complete { .. } => status("completed"),
             Self::Reopen { .. } => status("pending"),
             Self::Move { list_id: Some(list), .. } => {
-                Members::from_iter([("list_id".to_owned(), json!(list))])
+                members([("list_id".to_owned(), json!(list))])
             }
             _ => Members::new(),
         }
@@ -340,6 +349,6 @@ fn retag(task: &mut Task, key: &str, new: Option<&str>) {
     let new_key = tag_key(new);
     if task.tags.iter().all(|tag| tag_key(tag) != new_key) {
         task.tags.push(new.to_owned());
-        task.tags.sort_by_cached_key(|tag| tag_key(tag));
+        order::sort_by_key(&mut task.tags, |tag| tag_key(tag));
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use rondo_contract::problem::FieldError;
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::order;
 use rondo_domain::position::between;
 use serde_json::{Value, json};
 
 use crate::device::Device;
-use crate::edit::{Beside, Edit, Members};
+use crate::edit::{Beside, Edit, Members, members};
 use crate::effect::Effect;
 use crate::member;
 use crate::notice::Fault;
@@ -166,7 +167,7 @@ impl Device {
     /// The members that an edit touches, as they are shown.
     fn before(&self, edit: &Edit) -> Members {
         if let Edit::Undo { inverse, .. } = edit {
-            return inverse.iter().flat_map(|edit| self.before(edit)).collect();
+            return members(inverse.iter().flat_map(|edit| self.before(edit)));
         }
         let Some(row) = edit.uid().and_then(|uid| self.rows.get(uid)) else {
             return Members::new();
@@ -176,7 +177,7 @@ impl Device {
             Edit::Skip { .. } => vec!["due_date".to_owned(), "due_day".to_owned()],
             edit => edit.wanted().keys().cloned().collect(),
         };
-        names.into_iter().map(|name| (name.clone(), row.member(&name))).collect()
+        members(names.into_iter().map(|name| (name.clone(), row.member(&name))))
     }
 
     /// The tasks beneath that an edit takes along.
@@ -184,7 +185,7 @@ impl Device {
         match edit {
             Edit::Delete { uid, .. } | Edit::Complete { uid, steps: true } => {
                 let beneath = self.beneath(uid);
-                beneath.into_iter().map(|row| row.uid.clone()).collect()
+                order::set(beneath.into_iter().map(|row| row.uid.clone()))
             }
             _ => BTreeSet::new(),
         }
@@ -220,7 +221,7 @@ impl Device {
                     .filter(|other| other.list_id == list && other.uid != *uid)
                     .map(|other| (other.position.as_str(), other.id))
                     .collect();
-                keys.sort_unstable();
+                order::sort(&mut keys);
                 place(&keys, *beside, |id| self.resolved(id))
             }
             Edit::CreateList { .. } => {
@@ -231,7 +232,7 @@ impl Device {
                 let others = self.lists.values().filter(|list| list.id != *id);
                 let mut keys: Vec<(&str, i64)> =
                     others.map(|list: &List| (list.position.as_str(), list.id)).collect();
-                keys.sort_unstable();
+                order::sort(&mut keys);
                 place(&keys, *beside, |id| self.resolved(id))
             }
             _ => None,
@@ -262,8 +263,8 @@ impl Device {
             Edit::Skip { uid } => row
                 .map(|row| {
                     let names = ["due_date", "due_day", "start_date", "start_day"];
-                    let members = names.map(|name| (name.to_owned(), row.member(name)));
-                    Edit::patch(&own(uid), members.into_iter().collect())
+                    let old = names.map(|name| (name.to_owned(), row.member(name)));
+                    Edit::patch(&own(uid), members(old))
                 })
                 .into_iter()
                 .collect(),
@@ -366,8 +367,8 @@ fn returning(row: &Row) -> Edit {
     if row.id > 0 {
         return Edit::restore(&row.task().to_value());
     }
-    let members = WRITABLE.iter().map(|name| ((*name).to_owned(), row.member(name)));
-    let task = members.filter(|(_, value)| !value.is_null()).collect();
+    let all = WRITABLE.iter().map(|name| ((*name).to_owned(), row.member(name)));
+    let task = members(all.filter(|(_, value)| !value.is_null()));
     Edit::Create { uid: row.uid.clone(), id: row.id, task }
 }
 
@@ -385,9 +386,9 @@ fn place(keys: &[(&str, i64)], beside: Beside, resolved: impl Fn(i64) -> i64) ->
 
 /// The old values of the members of a patch.
 fn picked(old: &Value, patch: &Members) -> Members {
-    patch.keys().map(|name| (name.clone(), old[name.as_str()].clone())).collect()
+    members(patch.keys().map(|name| (name.clone(), old[name.as_str()].clone())))
 }
 
 fn named(old: &Value, names: &[&str]) -> Members {
-    names.iter().map(|name| ((*name).to_owned(), old[*name].clone())).collect()
+    members(names.iter().map(|name| ((*name).to_owned(), old[*name].clone())))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rondo_domain::instant::Instant;
+use rondo_domain::order;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -89,5 +90,5 @@ fn keyed<K: Ord, T: serde::de::DeserializeOwned>(
     key: impl Fn(&T) -> K,
 ) -> BTreeMap<K, T> {
     let items = body.as_array().into_iter().flatten();
-    items.filter_map(|item| T::deserialize(item).ok()).map(|item| (key(&item), item)).collect()
+    order::map(items.filter_map(|item| T::deserialize(item).ok()).map(|item| (key(&item), item)))
 }

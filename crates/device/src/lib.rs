@@ -31,7 +31,7 @@ mod undo;
 mod view;
 
 pub use device::{Changes, Device};
-pub use edit::{Beside, Edit, Members, Scope};
+pub use edit::{Beside, Edit, Members, Scope, members};
 pub use effect::{Answer, Effect, Request};
 pub use member::normal;
 pub use notice::{Fault, Notice, NoticeKind, Problem};

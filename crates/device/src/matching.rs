@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use rondo_contract::task_query::{Deferred, Place, SortBy, SortOrder, TaskQuery};
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::order;
 use rondo_domain::zone::Zone;
 
 use crate::device::Device;
@@ -80,7 +81,7 @@ pub(crate) fn sort(rows: &mut [&Row], by: SortBy, order: SortOrder) {
         SortOrder::Asc => ordering,
         SortOrder::Desc => ordering.reverse(),
     };
-    rows.sort_unstable_by(|one, other| {
+    order::sort_by(rows, |one, other| {
         let missing = |row: &Row| match by {
             SortBy::DueDate => row.due_at.is_none(),
             SortBy::Priority => row.priority.is_none(),

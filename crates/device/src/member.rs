@@ -4,6 +4,7 @@
 use rondo_contract::problem::FieldError;
 use rondo_contract::recurrence_rule;
 use rondo_domain::offset::ReminderOffset;
+use rondo_domain::order;
 use rondo_domain::task::{Description, ESTIMATE_MINUTES_MAX, Priority, Status, Tags, Title};
 use rondo_domain::{Violation, instant};
 use serde_json::{Map, Value, json};
@@ -78,7 +79,7 @@ fn one(name: &str, value: &Value) -> Result<Value, Vec<FieldError>> {
         "blocked_by" => {
             let items = value.as_array().ok_or_else(|| malformed("a list of ids"))?;
             let mut ids: Vec<i64> = items.iter().filter_map(Value::as_i64).collect();
-            ids.sort_unstable();
+            order::sort(&mut ids);
             ids.dedup();
             json!(ids)
         }

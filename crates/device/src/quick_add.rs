@@ -7,7 +7,7 @@ use rondo_domain::instant::Instant;
 use serde_json::Value;
 
 use crate::device::Device;
-use crate::edit::{Edit, Members};
+use crate::edit::{Edit, Members, members};
 use crate::notice::Fault;
 
 impl Device {
@@ -56,8 +56,8 @@ impl Device {
         let mut edits = vec![Edit::Create { uid: uid.clone(), id: 0, task }];
         for reminder in preview["further_reminders"].as_array().into_iter().flatten() {
             let name = if reminder["offset"].is_null() { "remind_at" } else { "offset" };
-            let members = Members::from_iter([(name.to_owned(), reminder[name].clone())]);
-            edits.push(Edit::add_reminder(&uid, members));
+            let reminder = members([(name.to_owned(), reminder[name].clone())]);
+            edits.push(Edit::add_reminder(&uid, reminder));
         }
         self.edit(edits, now)?;
         Ok(uid)

@@ -1,6 +1,7 @@
 //! What the server has, and what is shown: the same with the edits of the outbox over it.
 
 use rondo_domain::instant::Instant;
+use rondo_domain::order;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -149,7 +150,7 @@ impl Device {
         let own = self.outbox.iter().flat_map(|entry| self.touched(entry));
         let mut uids: Vec<String> = own.chain(self.base.keys().cloned()).collect();
         uids.extend(self.rows.keys().cloned());
-        uids.sort_unstable();
+        order::sort(&mut uids);
         uids.dedup();
         for uid in uids {
             self.show(&uid);

@@ -5,7 +5,7 @@ use rondo_contract::undo_token::UNDO_MINUTES;
 use rondo_domain::instant::Instant;
 
 use crate::device::Device;
-use crate::edit::{Edit, Members};
+use crate::edit::{Edit, Members, members};
 use crate::notice::NoticeKind;
 use crate::record::{Record, Table};
 
@@ -143,18 +143,22 @@ impl Device {
             let is_other =
                 |name: &str| made.get(name).is_some_and(|value| *value != task.member(name));
             let wanted = edit.wanted();
+            let is_deletion = matches!(edit, Edit::Delete { .. });
+            let names = if is_deletion { made } else { &wanted };
             let changed: Vec<String> =
-                wanted.keys().filter(|name| is_other(name)).cloned().collect();
+                names.keys().filter(|name| is_other(name)).cloned().collect();
             if changed.is_empty() {
                 possible.push(edit);
                 continue;
             }
             let of = |value: &dyn Fn(&String) -> serde_json::Value| -> Members {
-                changed.iter().map(|name| (name.clone(), value(name))).collect()
+                members(changed.iter().map(|name| (name.clone(), value(name))))
             };
-            let mine = of(&|name| wanted[name].clone());
+            let mine = if is_deletion { Members::new() } else { of(&|name| wanted[name].clone()) };
             let theirs = of(&|name| task.member(name));
-            let offer = vec![Edit::patch(&task.uid, mine.clone())];
+            let by_hand =
+                if is_deletion { edit.clone() } else { Edit::patch(&task.uid, mine.clone()) };
+            let offer = vec![by_hand];
             self.tell(NoticeKind::NotUndone, &task, mine, theirs, offer, now);
             if let Edit::Patch { members, .. } = &mut edit {
                 members.retain(|name, _| !changed.contains(name));

@@ -7,6 +7,7 @@ use rondo_domain::fold::fold;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Date;
 use rondo_domain::offset::ReminderOffset;
+use rondo_domain::order;
 use rondo_domain::task::tag_key;
 use serde_json::Value;
 
@@ -76,7 +77,7 @@ impl Device {
     pub fn deferred(&self, now: Instant) -> Vec<&Row> {
         let mut rows: Vec<&Row> =
             self.sorted(SortBy::Position, |row| !row.is_completed() && row.is_deferred(now));
-        rows.sort_by_key(|row| row.start_at);
+        order::sort_by_key(&mut rows, |row| row.start_at);
         rows
     }
 
@@ -91,7 +92,7 @@ impl Device {
     #[must_use]
     pub fn completed(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.values().filter(|row| row.is_completed()).collect();
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.completed_at, row.id)));
+        order::sort_by_key(&mut rows, |row| std::cmp::Reverse((row.completed_at, row.id)));
         rows
     }
 
@@ -99,12 +100,14 @@ impl Device {
     #[must_use]
     pub fn search(&self, text: &str) -> Vec<&Row> {
         let phrase = fold(text.trim());
-        let mut rows: Vec<&Row> = self.rows.values().filter(|row| row.contains(&phrase)).collect();
-        rows.sort_by_cached_key(|row| {
+        let found = self.rows.values().filter(|row| row.contains(&phrase));
+        let key = |row: &Row| {
             let place = row.search_title.find(&phrase).unwrap_or(usize::MAX);
             (row.is_completed(), place, std::cmp::Reverse(row.updated_at), row.id)
-        });
-        rows
+        };
+        let mut keyed: Vec<_> = found.map(|row| (key(row), row)).collect();
+        order::sort_by(&mut keyed, |(one, _), (other, _)| one.cmp(other));
+        keyed.into_iter().map(|(_, row)| row).collect()
     }
 
     /// The tasks that a saved filter finds.
@@ -150,7 +153,7 @@ impl Device {
     #[must_use]
     pub fn lists(&self) -> Vec<&List> {
         let mut lists: Vec<&List> = self.lists.values().collect();
-        lists.sort_by(|one, other| one.position.cmp(&other.position));
+        order::sort_by(&mut lists, |one, other| one.position.cmp(&other.position));
         lists
     }
 
@@ -163,7 +166,7 @@ impl Device {
     #[must_use]
     pub fn filters(&self) -> Vec<&Filter> {
         let mut filters: Vec<&Filter> = self.filters.values().collect();
-        filters.sort_by_key(|filter| (filter.id < 0, filter.id));
+        order::sort_by_key(&mut filters, |filter| (filter.id < 0, filter.id));
         filters
     }
 
@@ -214,7 +217,7 @@ impl Device {
                 _ => {}
             }
         }
-        reminders.sort_by(|one, other| one.remind_at.cmp(&other.remind_at));
+        order::sort_by(&mut reminders, |one, other| one.remind_at.cmp(&other.remind_at));
         reminders
     }
 

@@ -56,6 +56,7 @@ pub fn all() -> Vec<Operation> {
     operations.push(readiness());
     operations.push(document("/api/openapi.json", "getOpenapi", "This document"));
     operations.push(document("/api/asyncapi.json", "getAsyncapi", "Events and live sync"));
+    operations.push(protected_resource());
     operations.into_iter().map(trash::with_undo).collect()
 }
 
@@ -97,6 +98,32 @@ fn document(path: &'static str, id: &'static str, summary: &'static str) -> Oper
         "The document",
         json!({"type": "object"}),
     )
+}
+
+/// `/mcp` itself speaks a protocol that says what it has (`docs/assistants.md`).
+fn protected_resource() -> Operation {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "resource": {"type": "string", "format": "uri"},
+            "resource_name": {"type": "string"},
+            "scopes_supported": texts,
+            "bearer_methods_supported": texts,
+            "resource_documentation": {"type": "string", "format": "uri"},
+        },
+        "required": ["resource", "scopes_supported", "bearer_methods_supported"],
+    });
+    Operation::new(
+        DOCUMENTS,
+        Access::Open,
+        "get",
+        "/.well-known/oauth-protected-resource/mcp",
+        "getProtectedResource",
+        "What assistants need for `/mcp`",
+    )
+    .describe("The metadata of a protected resource (RFC 9728).")
+    .answers(200, "The document", schema)
 }
 
 /// Parameters of several operations.

@@ -189,6 +189,13 @@ fn task_change() -> Value {
         "user_id": described(id(), "Who changed it."),
         "occurred_at": instant(),
         "revision": described(id(), "The task's revision after the change."),
+        "actor": nullable(json!({
+            "type": "string",
+            "description": "The kind of program that acted for the user. Null for a client of the HTTP API.",
+        })),
+        "client": nullable(json!({
+            "type": "string", "description": "The name that the program gives itself.",
+        })),
         "changes": nullable(json!({
             "type": "object",
             "description": "The members that changed. Null if the change before it is no longer recorded.",
@@ -198,6 +205,7 @@ fn task_change() -> Value {
     schema["examples"] = json!([{
         "event_id": "0197f0c2-8a51-7cc3-9b1e-3f6f4f1c2d10", "event_type": "task.updated", "user_id": 1,
         "occurred_at": "2026-01-12T14:03:00Z", "revision": 18,
+        "actor": "mcp", "client": "claude-code",
         "changes": {"priority": {"from": null, "to": "high"}},
     }]);
     schema

@@ -22,6 +22,7 @@ pub mod moment;
 pub mod normal;
 pub mod notification;
 pub mod offset;
+pub mod order;
 pub mod position;
 pub mod quick_add;
 pub mod recurrence;

@@ -30,6 +30,7 @@ use jiff::civil::{Date, DateTime};
 use crate::Violation;
 use crate::instant::Instant;
 use crate::offset::ReminderOffset;
+use crate::order;
 use crate::recurrence::Rule;
 use crate::task::{DESCRIPTION_CHARS_MAX, Priority, TITLE_CHARS_MAX};
 use crate::zone::Zone;
@@ -200,7 +201,7 @@ fn parse_in(
     let mut phrases = phrase::phrases(&scan(title), line, context.now);
     phrases.extend(backslashes.into_iter().filter(|at| *at < title.len()).map(phrase::escape));
     phrases.extend(description.map(|at| phrase::description(at, tokens.len())));
-    phrases.sort_by_key(|phrase| phrase.tokens.start);
+    order::sort_by_key(&mut phrases, |phrase| phrase.tokens.start);
     outcome::drop_repeated(&mut phrases, &scan(title));
     let ranges = span::ranges(line, &tokens, &phrases);
     let is_on = |range: &Range<usize>| {

@@ -3,7 +3,7 @@
 //! The rules here need no other task. Whether a task may be a subtask of another one, or be blocked by it, depends
 //! on all of its user's tasks, so the database decides that with the limits given here.
 
-use crate::Violation;
+use crate::{Violation, order};
 
 /// Maximum number of levels: a task, its subtasks, and theirs.
 pub const LEVELS_MAX: i64 = 3;
@@ -21,7 +21,7 @@ impl Blockers {
     /// `too_many`.
     pub fn of(ids: impl IntoIterator<Item = i64>) -> Result<Self, Violation> {
         let mut ids: Vec<i64> = ids.into_iter().collect();
-        ids.sort_unstable();
+        order::sort(&mut ids);
         ids.dedup();
         if ids.len() > BLOCKERS_MAX {
             return Err(Violation::TooMany { max: BLOCKERS_MAX });

@@ -7,6 +7,7 @@ use crate::fold::{fold, fold_case};
 use crate::instant::Instant;
 use crate::normal::{Form, normal};
 use crate::offset::ReminderOffset;
+use crate::order;
 use crate::recurrence::Rule;
 use crate::step::Blockers;
 use crate::text::{limited, shown};
@@ -325,7 +326,7 @@ impl Tags {
         if !faults.is_empty() {
             return Err(faults);
         }
-        keyed.sort();
+        order::sort(&mut keyed);
         Ok(Self(keyed.into_iter().map(|(_, tag)| tag).collect()))
     }
 

@@ -126,7 +126,14 @@ pub fn session_ended() -> Refusal {
 /// # Errors
 /// 401 without a valid token; 403 if the path names another user, or the scope is missing.
 pub fn acting(request: &Request, path: Option<&str>, scope: Scope) -> Result<i64, Refusal> {
-    let caller = authenticate(request)?;
+    acting_as(authenticate(request)?, path, scope)
+}
+
+/// The user that a caller acts for, likewise.
+///
+/// # Errors
+/// 403 as [`acting`].
+pub fn acting_as(caller: Caller, path: Option<&str>, scope: Scope) -> Result<i64, Refusal> {
     let user = path.map_or(Ok(caller.user_id), path_user)?;
     caller.may_act(user, scope).map_err(denied)?;
     Ok(user)

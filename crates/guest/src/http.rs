@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use rondo_contract::actor::Actor;
 use rondo_contract::problem::ProblemCode;
 use rondo_trace::TraceContext;
 use serde_json::json;
@@ -102,6 +103,8 @@ pub struct Request {
     methods: Methods,
     headers: Fields,
     body: RefCell<Body>,
+    /// The program that acts for the user, if the request is part of one that came by another protocol.
+    actor: Option<Actor>,
 }
 
 /// A body that has not been read yet.
@@ -133,6 +136,7 @@ impl Request {
             methods,
             headers,
             body: RefCell::new(Body::Incoming(incoming)),
+            actor: None,
         }
     }
 
@@ -157,7 +161,21 @@ impl Request {
             methods: self.methods,
             headers: Fields::from_list(&headers).unwrap_or_else(|_| Fields::new()),
             body: RefCell::new(Body::Given(body)),
+            actor: self.actor.clone(),
         }
+    }
+
+    /// The same request of a program that acts for the user.
+    #[must_use]
+    pub fn of_actor(self, actor: Actor) -> Self {
+        Self { actor: Some(actor), ..self }
+    }
+
+    /// What causes a change: the trace, and who acts for the user. The argument `p_trace` of the functions that write.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let traceparent = self.trace.traceparent();
+        self.actor.as_ref().map_or(traceparent.clone(), |actor| actor.after(&traceparent))
     }
 
     /// Logs a failure as a JSON line on standard error, which the host collects.

@@ -92,6 +92,11 @@ impl Refusal {
         self
     }
 
+    #[must_use]
+    pub const fn code(&self) -> ProblemCode {
+        self.code
+    }
+
     /// Whether only the server is to blame.
     #[must_use]
     pub const fn is_internal(&self) -> bool {

@@ -11,6 +11,7 @@ public_url: {{ .Values.account.publicUrl | quote }}
 require_verified_email: {{ .Values.account.requireVerifiedEmail | quote }}
 registration: {{ .Values.account.registration | quote }}
 registration_limits: {{ ternary "on" "off" .Values.account.registrationLimits | quote }}
+cors_origins: {{ .Values.components.corsOrigins | quote }}
 webhook_allow_loopback: {{ .Values.webhook.allowLoopback | quote }}
 {{- end -}}
 
@@ -20,6 +21,7 @@ recurrence_database_url: required
 notify_database_url: required
 audit_database_url: required
 auth_database_url: required
+mcp_database_url: required
 {{- if eq .Values.account.signing "key" }}
 jwt_secret: optional
 jwt_signing_key: required

@@ -148,7 +148,7 @@ fn read(text: &str, ignored: &[(usize, usize)], more: &Members) -> Reading {
     });
     let off = ignored.iter().map(|(start, end)| part(*start, *end, "", false));
     let mut parts: Vec<_> = on.chain(off).filter(|part| !part.text.trim().is_empty()).collect();
-    parts.sort_by_key(|part| part.start);
+    rondo_domain::order::sort_by_key(&mut parts, |part| part.start);
     let _ = more;
     Reading {
         parts,

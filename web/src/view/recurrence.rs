@@ -74,7 +74,7 @@ impl Form {
             count: number("count"),
             rrule,
             from_completion: rule["basis"] == "completion",
-            rest: rest.map(|name| ((*name).to_owned(), rule[*name].clone())).collect(),
+            rest: rondo_device::members(rest.map(|name| ((*name).to_owned(), rule[*name].clone()))),
         }
     }
 
@@ -266,7 +266,7 @@ fn weekdays(form: RwSignal<Form>) -> View {
                 }
                 None => {
                     form.weekdays.push(number);
-                    form.weekdays.sort_unstable();
+                    rondo_domain::order::sort(&mut form.weekdays);
                 }
             });
         };

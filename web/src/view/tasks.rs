@@ -7,6 +7,7 @@ use web_sys::{IntersectionObserver, IntersectionObserverEntry, IntersectionObser
 
 use crate::dom::*;
 use crate::drag::{self, Target};
+use crate::platform::pixels;
 use crate::store::store;
 use crate::view::row::task_row;
 
@@ -129,7 +130,7 @@ fn chunk(group: Memo<Group>, number: usize, is_ordered: bool) -> View {
     let estimate = move || {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let estimated = uids.with(Vec::len) as f64 * ROW_PX;
-        (!is_near.get()).then(|| format!("{}px", height.get().unwrap_or(estimated)))
+        (!is_near.get()).then(|| pixels(height.get().unwrap_or(estimated)))
     };
     view! {
         <div role="presentation" node_ref=element style:height=estimate>

@@ -126,7 +126,7 @@ fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -
                 {calendar(shown, day, today, move |day| by_calendar(Picked::Day(day)))}
                 <label class="field"><span>{t(Text::Time)}</span>
                     <input class="input" type="time" name="time"
-                        prop:value=time.map(|time| time.strftime("%H:%M").to_string()).unwrap_or_default()
+                        prop:value=time.map(|time| format!("{:02}:{:02}", time.hour(), time.minute())).unwrap_or_default()
                         on:change=set_time/>
                 </label>
             </div>

@@ -21,8 +21,8 @@ use sqlx::Row;
 use sqlx::postgres::PgPool;
 
 const LIST: &str =
-    include_str!("../../../../components/task-api/src/sql/tasks_by_created_at_desc.sql");
-const CREATE: &str = include_str!("../../../../components/task-api/src/sql/task_create.sql");
+    include_str!("../../../../crates/task/src/sql/tasks_by_created_at_desc.sql");
+const CREATE: &str = include_str!("../../../../crates/task/src/sql/task_create.sql");
 
 /// What answers.
 pub struct Twin {

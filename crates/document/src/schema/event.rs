@@ -1,5 +1,6 @@
 //! The values of events.
 
+use rondo_contract::actor;
 use rondo_contract::event::{EventFacts, EventType, TaskData};
 use rondo_domain::task::Status;
 use serde_json::{Map, Value, json};
@@ -37,6 +38,17 @@ pub fn value(facts: &EventFacts) -> Value {
         };
     }
     let mut schema = answered(members);
+    if facts.has_actor {
+        let actor = member::object(actor::MEMBERS);
+        schema["properties"]["actor"] = described(
+            actor["properties"]["actor"].clone(),
+            "The kind of program that acted for the user. Absent for a client of the HTTP API.",
+        );
+        schema["properties"]["client"] = described(
+            actor["properties"]["client"].clone(),
+            "The name that the program gives itself.",
+        );
+    }
     let own = member::object(facts.members);
     for (name, member) in own["properties"].as_object().into_iter().flatten() {
         schema["properties"][name] = member.clone();

@@ -6,6 +6,7 @@ use super::language::{Adverb, Edge, Unit};
 use super::number::Length;
 use super::scan::{Found, Scan, Strength};
 use super::schedule::{Days, Schedule, WEEKEND, WORKDAYS};
+use crate::order;
 use crate::recurrence::{Basis, Frequency, INTERVAL_MAX};
 
 /// Clauses that may follow a repetition, each at most once: days, time, start, end, basis.
@@ -194,7 +195,7 @@ impl Scan<'_> {
         } else {
             (vec![month], first_end)
         };
-        months.sort_unstable();
+        order::sort(&mut months);
         months.dedup();
         let days = Days::OfYear(day, months);
         Some((Schedule { days, ..Schedule::every(1, Frequency::Yearly) }, end))

@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use super::calendar::day_and_month;
+use crate::order;
 use crate::recurrence::{Basis, Frequency, Rule, RuleDraft, Series};
 use crate::zone::Zone;
 
@@ -42,7 +43,7 @@ impl Schedule {
     }
 
     pub fn weekly(mut weekdays: Vec<u8>) -> Self {
-        weekdays.sort_unstable();
+        order::sort(&mut weekdays);
         weekdays.dedup();
         Self { days: Days::Weekdays(weekdays), ..Self::every(1, Frequency::Weekly) }
     }
