@@ -1,11 +1,16 @@
 //! `rondo demo`: fills an account with believable tasks, over HTTP as any client would, so that there is something to
 //! look at.
 
-use anyhow::{Context as _, bail, ensure};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use rondo_domain::instant::Instant;
+use rondo_domain::jiff::ToSpan as _;
+use rondo_domain::zone::Zone;
 use serde_json::{Value, json};
 
 use crate::jwks;
@@ -26,7 +31,7 @@ const TAGS: [(&str, &str); 4] =
     [("calls", "#3b6fd8"), ("garden", "#2f9e6e"), ("money", "#c77d0a"), ("reading", "#7a5cc9")];
 
 /// Tasks: the list, or nothing for the inbox, a quick-add line, and the steps.
-const TASKS: [(&str, &str, &[&str]); 31] = [
+const TASKS: [(&str, &str, &[&str]); 30] = [
     ("Work", "Team standup every weekday at 9:30am #meetings !10 min before", &[]),
     (
         "Work",
@@ -34,7 +39,6 @@ const TASKS: [(&str, &str, &[&str]); 31] = [
         &["Collect the numbers", "Draft the slides", "Rehearse once"],
     ),
     ("Work", "Answer Grace about the contract today p2 #calls", &[]),
-    ("Work", "Review the access rights yesterday p2", &[]),
     ("Work", "1:1 with Linus every other tuesday at 11am #meetings", &[]),
     ("Work", "Send the invoice every last day p2 #money", &[]),
     ("Work", "Book a room for the workshop in 4 days", &[]),
@@ -72,6 +76,10 @@ const COMPLETED: [&str; 4] = [
     "Fix the doorbell #garden",
 ];
 
+/// Overdue tasks, which quick add does not make: title, and how many days ago.
+const OVERDUE: [(&str, i64); 2] =
+    [("Review the access rights", 1), ("Ask the landlord about the heating", 3)];
+
 /// Saved filters: name and query.
 const FILTERS: [(&str, &str); 3] = [
     ("Important", "priority=urgent,high&status=pending,in_progress"),
@@ -97,6 +105,8 @@ pub struct DemoArgs {
 /// # Errors
 /// If the address cannot be reached, or refuses something; an account of that e-mail address is left alone.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let zone = Zone::parse(&args.time_zone)
+        .map_err(|fault| anyhow!("--time-zone {}: {fault}", args.time_zone))?;
     let password = rondo_database::secret::generate().map_err(anyhow::Error::msg)?;
     let mut client = Client { base: args.url.trim_end_matches('/').to_owned(), token: None };
     let account = json!({
@@ -107,7 +117,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot make the account {}", args.email))?;
     client.token = session["access_token"].as_str().map(str::to_owned);
-    client.fill().await?;
+    client.fill(&zone).await?;
     println!("{}\n  e-mail    {}\n  password  {password}", client.base, args.email);
     Ok(())
 }
@@ -118,7 +128,7 @@ struct Client {
 }
 
 impl Client {
-    async fn fill(&self) -> anyhow::Result<()> {
+    async fn fill(&self, zone: &Zone) -> anyhow::Result<()> {
         let mut lists = Vec::new();
         for (name, color, icon) in LISTS {
             let list = json!({ "name": name, "color": color, "icon": icon });
@@ -135,6 +145,13 @@ impl Client {
         for line in COMPLETED {
             let id = self.add(line, None).await?["id"].to_string();
             self.post(&format!("/api/tasks/{id}/complete"), &json!({})).await?;
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros();
+        let now = i64::try_from(now).ok().and_then(Instant::from_microsecond);
+        let today = zone.local_of(now.context("the clock is beyond the calendar")?).date();
+        for (title, days) in OVERDUE {
+            let day = today.checked_sub(days.days())?;
+            self.post("/api/tasks", &json!({ "title": title, "due_day": day.to_string() })).await?;
         }
         for (name, query) in FILTERS {
             self.post("/api/filters", &json!({ "name": name, "query": query })).await?;
