@@ -1,5 +1,6 @@
 // What a person does on the first day.
 import assert from "node:assert/strict";
+import { ZONE } from "./day.mjs";
 import { scenario } from "./stage.mjs";
 import { until } from "./wait.mjs";
 
@@ -67,7 +68,7 @@ scenario("the journey", async (stage) => {
   assert.deepEqual([next.priority, next.tags], ["high", ["team"]]);
   await one.close();
   await until("the next occurrence is shown", async () => (await one.row(STANDUP).count()) === 1);
-  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", timeZone: "Europe/Berlin" });
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", timeZone: ZONE });
   await page.locator(".group", { has: page.getByText(day.format(new Date(next.due_date))) })
     .getByRole("link", { name: STANDUP }).waitFor();
   await page.getByRole("link", { name: "Completed" }).click();

@@ -2,17 +2,15 @@
 // right to left, and without motion.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { day } from "./day.mjs";
 import { require, scenario } from "./stage.mjs";
 
 const AXE = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
-const DAY_MS = 86_400_000;
-
 /** An account in which every page has something to show. */
 async function furnish(stage) {
   const api = await stage.register();
-  const day = (days) => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
   const list = await api.post("/api/lists", { name: "Errands", color: "#1a7448" });
   await api.post("/api/filters", { name: "Urgent", query: "priority=urgent" });
   const late = await api.create({ title: "Pay the rent", due_day: day(-2), priority: "urgent", tags: ["home"] });

@@ -1,6 +1,7 @@
 // Ten thousand tasks: nobody waits for a frame. The figures are printed; the limits are wide, because the machines that
 // run tests are busy.
 import assert from "node:assert/strict";
+import { day } from "./day.mjs";
 import { scenario } from "./stage.mjs";
 import { until } from "./wait.mjs";
 
@@ -17,8 +18,7 @@ const WORDS = ["rent", "milk", "report", "garden", "letter", "train", "book", "b
 
 function task(number) {
   const title = `${WORDS[number % 10]} ${WORDS[Math.floor(number / 10) % 10]} ${number}`;
-  const due = new Date(Date.now() + ((number % 400) - 20) * 86_400_000).toISOString().slice(0, 10);
-  return { title, due_day: number % 3 === 0 ? undefined : due, tags: number % 5 === 0 ? [WORDS[number % 10]] : [] };
+  return { title, due_day: number % 3 === 0 ? undefined : day((number % 400) - 20), tags: number % 5 === 0 ? [WORDS[number % 10]] : [] };
 }
 
 /** Measures the time between frames while something happens. */
@@ -108,7 +108,7 @@ async function start(client, what, place) {
 
 scenario("a start with fifty tasks", async (stage) => {
   const api = await stage.register();
-  await api.fill(Array.from({ length: 50 }, (_, number) => ({ ...task(number), due_day: new Date().toISOString().slice(0, 10) })));
+  await api.fill(Array.from({ length: 50 }, (_, number) => ({ ...task(number), due_day: day(0) })));
   const client = await stage.signedIn();
   await client.rows().first().waitFor();
   await client.page.evaluate(() => navigator.serviceWorker.ready);

@@ -1,15 +1,12 @@
 // Lists, filters, tags, days and search.
 import assert from "node:assert/strict";
-import { scenario, ZONE } from "./stage.mjs";
+import { day, DAY_MS, ZONE } from "./day.mjs";
+import { scenario } from "./stage.mjs";
 import { until } from "./wait.mjs";
-
-function day(days) {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone: ZONE }).format(new Date(Date.now() + days * 86_400_000));
-}
 
 /** How a heading of Upcoming and a cell of the month name a day. */
 function dayName(days) {
-  const name = (form) => new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, ...form }).format(Date.now() + days * 86_400_000);
+  const name = (form) => new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, ...form }).format(Date.now() + days * DAY_MS);
   const [long, short] = ["long", "short"].map((month) => name({ day: "numeric", month }));
   return new RegExp(`\\b(${long}|${short})$`);
 }

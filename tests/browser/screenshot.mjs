@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { Client } from "./client.mjs";
+import { ZONE } from "./day.mjs";
 
 const { chromium } = createRequire(import.meta.url)("playwright-core");
 
@@ -17,7 +18,6 @@ const [, , rondo, folder] = process.argv;
 const SIZE = { width: 1200, height: 750 };
 const BYTES_MAX = 120 * 1024;
 const EMAIL = "ada@example.org";
-const ZONE = "Europe/Berlin";
 
 const data = await mkdtemp(join(tmpdir(), "rondo-screenshot-"));
 const server = spawn(rondo, ["up", "--listen", "127.0.0.1:0", "--data", join(data, "data")],

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { Api } from "./api.mjs";
 import { Client } from "./client.mjs";
+import { ZONE } from "./day.mjs";
 import { Proxy } from "./proxy.mjs";
 
 /** Of the packages that xtask fetched: NODE_PATH names them. */
@@ -15,7 +16,6 @@ const { chromium } = require("playwright-core");
 
 const { RONDO_URL, RONDO_MAIL, RONDO_KEPT, RONDO_CHROMIUM } = process.env;
 export const MAIL = RONDO_MAIL;
-export const ZONE = "Europe/Berlin";
 export const PASSWORD = "correct horse battery";
 /** Of one test, on a machine that does other things. */
 const TEST_MS = 300_000;

@@ -245,6 +245,7 @@ impl Device {
     pub fn add_zone(&mut self, name: &str, rules: &[u8]) -> bool {
         let is_known = Zone::register(name, rules).is_ok();
         if is_known {
+            self.changes.account |= name == self.account.time_zone();
             let uids = self.rows.iter().filter(|(_, row)| row.time_zone == name);
             for uid in uids.map(|(uid, _)| uid.clone()).collect::<Vec<_>>() {
                 self.show(&uid);
