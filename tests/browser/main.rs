@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use rondo_domain::normal::{Form, normal as normal_form};
 use rondo_testkit::process::{Program, root, target_directory};
 use rondo_tests::arrangement::{self, Arrangement as _, Up};
 
@@ -93,6 +94,23 @@ async fn account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many() {
     script("many", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn normal() {
+    // Each character that has another form, alone and before a mark that would join it.
+    let characters = (0..=u32::from(char::MAX)).filter_map(char::from_u32);
+    let texts = characters.flat_map(|c| [c.to_string(), format!("{c}\u{301}")]);
+    let forms = texts.filter_map(|text| {
+        let forms = Form::ALL.map(|form| normal_form(&text, form));
+        let is_changed = forms.iter().any(|form| *form != text);
+        is_changed.then(|| std::iter::once(text).chain(forms).collect::<Vec<_>>())
+    });
+    let folder = target_directory().join("browser");
+    std::fs::create_dir_all(&folder).unwrap();
+    let forms: Vec<_> = forms.collect();
+    std::fs::write(folder.join("normal.json"), serde_json::to_string(&forms).unwrap()).unwrap();
+    script("normal", &[]).await;
 }
 
 /// Access tokens expire while devices sync.

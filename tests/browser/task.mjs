@@ -68,7 +68,8 @@ scenario("due and start by words, calendar and time", async (stage) => {
   await api.has("See the dentist", (task) => local(task.due_date) === `${day(2)} 09:00`);
 
   await client.part("Due");
-  await page.locator("[name=time]").fill("14:30");
+  await page.fill("[name=time]", "14:30");
+  await page.press("[name=time]", "Enter");
   await api.has("See the dentist", (task) => task.due_date !== null && local(task.due_date) === `${day(2)} 14:30`);
 
   await client.part("Due");

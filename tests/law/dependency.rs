@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// The packages of this repository that each package except components may depend on. An unlisted package
 /// fails the law until its place is decided.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-device", &["rondo-contract", "rondo-domain"]),
@@ -51,6 +51,13 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "ws-sync",
         ],
     ),
+    ("rondo-markup", &[]),
+    ("rondo-rows", &[]),
+    (
+        "rondo-web",
+        &["rondo-contract", "rondo-device", "rondo-domain", "rondo-markup", "rondo-rows"],
+    ),
+    ("rondo-bundle", &[]),
     ("xtask", &[]),
     // From here on, nothing is part of the program.
     ("rondo-testkit", &["rondo-database", "rondo-domain"]),

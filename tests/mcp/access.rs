@@ -33,8 +33,7 @@ async fn a_token_sees_and_calls_what_its_scopes_allow() {
     let user = stage.user("ada@example.org").await;
     let names = async |scopes: &[&str]| {
         let tools = Assistant::of(&user, scopes).await.result("tools/list", json!({})).await;
-        let tools = tools["tools"].as_array().expect("a list").len();
-        tools
+        tools["tools"].as_array().map_or(0, Vec::len)
     };
     assert_eq!(names(&["tasks:read"]).await, 3);
     assert_eq!(names(&["tasks:read", "audit:read"]).await, 4);

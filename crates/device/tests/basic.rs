@@ -100,8 +100,8 @@ fn a_line_says_more_than_its_place() {
     let mut device = Device::new([1; 16]);
     let place = members(json!({"due_day": "2031-03-26", "tags": ["work", "home"], "list_id": 7}));
     let cases = [
-        ("Milk", json!(null), json!("2031-03-26"), json!(["work", "home"])),
-        ("Milk tomorrow 9am", json!("2031-03-27T09:00:00Z"), json!(null), json!(["work", "home"])),
+        ("Milk", json!(null), json!("2031-03-26"), json!(["home", "work"])),
+        ("Milk tomorrow 9am", json!("2031-03-27T09:00:00Z"), json!(null), json!(["home", "work"])),
         ("Milk friday #home", json!(null), json!("2031-03-28"), json!(["home", "work"])),
     ];
     for (text, due_date, due_day, tags) in cases {

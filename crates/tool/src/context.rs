@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Call, Reply};
+use crate::api::{Api, Call, Reply, query};
 
 /// Maximum number of tasks that a call changes without asking.
 pub const TASKS_UNASKED_MAX: usize = 5;
@@ -79,14 +79,35 @@ impl Context<'_> {
         }
     }
 
-    /// Changes several tasks at once, all or none.
-    pub fn batch(&self, operations: Vec<Value>) -> Result<(Vec<Value>, Option<String>), Stop> {
+    /// Changes tasks at once, all or none.
+    pub fn batch(&self, mut operations: Vec<Value>) -> Result<(Vec<Value>, Option<String>), Stop> {
+        if let [operation] = &mut operations[..] {
+            let reply = self.send(&single(operation))?;
+            return Ok((vec![reply.body], reply.undo));
+        }
         let body = json!({ "atomic": true, "operations": operations });
         let reply = self.send(&Call::post("tasks/batch", body))?;
         let results = reply.body["results"].as_array().cloned().unwrap_or_default();
         let tasks = results.into_iter().map(|mut result| result["task"].take()).collect();
         Ok((tasks, reply.undo))
     }
+}
+
+/// The one operation of a batch as a request of its own. A batch is a transaction, whose database session the host does
+/// not keep: a new one takes longer than all else.
+fn single(operation: &mut Value) -> Call {
+    let task = operation["task"].take();
+    let target = format!("tasks/{}", operation["id"]);
+    let parameter = |name| operation[name].as_str().map(|value| (name, value.to_owned()));
+    let parameters: Vec<_> = ["scope", "subtasks"].into_iter().filter_map(parameter).collect();
+    let query = if parameters.is_empty() { String::new() } else { query(parameters) };
+    let call = match operation["op"].as_str() {
+        Some("create") => Call::post("tasks", task),
+        Some("patch") => Call::patch(target + &query, task),
+        Some("delete") => Call::delete(target + &query),
+        action => Call::act(format!("{target}/{}{query}", action.unwrap_or_default())),
+    };
+    call.at(operation["revision"].as_i64())
 }
 
 /// What a problem says, for a model that can mend its call.

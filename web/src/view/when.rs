@@ -109,8 +109,12 @@ fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -
         }
     });
     let (clear, by_calendar, by_time) = (pick.clone(), pick.clone(), pick);
-    let set_time = move |event: web_sys::Event| {
-        let time = event_target_value(&event).parse::<Time>();
+    let time = time.map(|time| format!("{:02}:{:02}", time.hour(), time.minute()));
+    let typed = RwSignal::new(time.unwrap_or_default());
+    // At Enter or by the button: a browser reports a change before all of a time is typed.
+    let set_time = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let time = typed.get_untracked().parse::<Time>();
         let day = day.unwrap_or(today);
         let due = match time {
             Ok(time) => zone.instant_of(day.to_datetime(time)).map(Due::At),
@@ -127,11 +131,14 @@ fn picker(current: Option<Due>, pick: impl Fn(Picked) + Send + Sync + 'static) -
             <hr/>
             <div class="pad">
                 {calendar(shown, day, today, move |day| by_calendar(Picked::Day(day)))}
-                <label class="field"><span>{t(Text::Time)}</span>
-                    <input class="input" type="time" name="time"
-                        prop:value=time.map(|time| format!("{:02}:{:02}", time.hour(), time.minute())).unwrap_or_default()
-                        on:change=set_time/>
-                </label>
+                <form class="field" on:submit=set_time>
+                    <label for="time">{t(Text::Time)}</label>
+                    <span class="line">
+                        <input class="input" type="time" name="time" id="time" prop:value=typed
+                            on:input=move |event| typed.set(event_target_value(&event))/>
+                        <button class="button" type="submit">{t(Text::Save)}</button>
+                    </span>
+                </form>
             </div>
             {current.map(|_| view! {
                 <button class="menu-item" on:click=move |_| clear(Picked::None)>{t(Text::ClearDate)}</button>
