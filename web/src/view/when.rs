@@ -324,8 +324,9 @@ pub fn reminder(uid: String) -> View {
         let label = format!("{}: {}", t(Text::Snooze), with(text, count));
         view! { <button class="menu-item" on:click=act>{icon(Icon::Clock)}<span>{label}</span></button> }
     };
-    let snoozes =
-        move || fired.get().map(|id| SNOOZES.map(|offer| snooze(id, offer)).into_iter().collect::<Vec<_>>());
+    let snoozes = move || {
+        fired.get().map(|id| SNOOZES.map(|offer| snooze(id, offer)).into_iter().collect::<Vec<_>>())
+    };
     let others = store().read(|device| {
         let zone = device.zone();
         let others = device
@@ -374,7 +375,8 @@ fn last_fired(task: i64) -> RwSignal<Option<i64>> {
             let request = Request::get(format!("/api/reminders?status=fired&task_id={task}"));
             if let Ok(answer) = session::send(&request).await {
                 let found = answer.json();
-                let ids = found.as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64());
+                let ids =
+                    found.as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64());
                 fired.try_set(ids.max());
             }
         });
