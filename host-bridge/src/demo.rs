@@ -150,7 +150,7 @@ impl Client {
         let now = i64::try_from(now).ok().and_then(Instant::from_microsecond);
         let today = zone.local_of(now.context("the clock is beyond the calendar")?).date();
         for (title, days) in OVERDUE {
-            let day = today.checked_sub(days.days())?;
+            let day = today.checked_sub(days.days()).map_err(|error| anyhow!("{error}"))?;
             self.post("/api/tasks", &json!({ "title": title, "due_day": day.to_string() })).await?;
         }
         for (name, query) in FILTERS {

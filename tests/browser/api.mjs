@@ -46,7 +46,7 @@ export class Api {
   async tasks() {
     const tasks = [];
     let page = 1;
-    for (let path = "/api/tasks?limit=100"; path; page += 1) {
+    for (let path = "/api/tasks?limit=100&deferred=true"; path; page += 1) {
       const response = await send(this.#url, "GET", path, undefined, this.#token);
       tasks.push(...(await response.json()));
       const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "");

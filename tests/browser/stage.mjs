@@ -21,6 +21,9 @@ export const PASSWORD = "correct horse battery";
 const TEST_MS = 300_000;
 const ACTION_MS = 20_000;
 
+/** What the console says when the client panics, or its page does what its own policy forbids. */
+const BROKEN = /panicked|Content Security Policy/;
+
 let browser;
 let number = 0;
 
@@ -102,7 +105,10 @@ class Stage {
     client.window = window;
     window.client ??= client;
     if (!this.#windows.includes(window)) this.#windows.push(window);
-    page.on("console", (message) => window.console.push(`${message.type()}: ${message.text()}`));
+    page.on("console", (message) => {
+      window.console.push(`${message.type()}: ${message.text()}`);
+      if (message.type() === "error" && BROKEN.test(message.text())) window.faults.push(message.text());
+    });
     page.on("pageerror", (error) => {
       window.faults.push(error.message);
       window.console.push(`broken: ${error.stack}`);

@@ -101,6 +101,20 @@ scenario("reminders before it is due, and at a moment", async (stage) => {
   await client.value("Reminder").getByText("+1").waitFor();
 });
 
+scenario("a reminder that has fired is snoozed", async (stage) => {
+  const { api, client } = await inbox(stage, { title: "Take the pills", due_date: new Date(Date.now() + 2_000), reminder_offset: "PT0S" });
+  const { id } = await api.task("Take the pills");
+  const fired = () => api.get("/api/reminders").then((all) => all.find((one) => one.task_id === id && one.status === "fired"));
+  await until("the reminder fires", fired);
+  await client.open("Take the pills");
+  await client.part("Reminder");
+  await client.choose("Snooze");
+  await until("it is armed again", async () => {
+    const all = await api.get("/api/reminders");
+    return all.some((one) => one.task_id === id && one.status === "armed" && Date.parse(one.remind_at) > Date.now() + 60_000);
+  });
+});
+
 scenario("the editor of a recurrence shows the next ten dates", async (stage) => {
   const { api, client, page } = await inbox(stage, { title: "Stretch", due_day: day(0) });
   await client.open("Stretch");

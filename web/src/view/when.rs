@@ -7,14 +7,17 @@ use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::{Date, Time};
 use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlElement, KeyboardEvent};
 
 use crate::command;
 use crate::dom::*;
 use crate::format;
 use crate::icon::{Icon, icon, turning};
+use crate::net::{Reading as _, Request};
 use crate::platform::first_day;
 use crate::popup;
+use crate::session;
 use crate::store::{now, store};
 use crate::text::{Text, language, locale, t, with};
 use crate::view::menu::quick_days;
@@ -314,19 +317,18 @@ pub fn reminder(uid: String) -> View {
             }
         }
     };
-    let fired = store().read(|device| {
-        let mut fired = device.reminders(&of_list).into_iter().filter(|r| r.status == "fired");
-        fired.next_back().map(|reminder| reminder.id)
-    });
-    let snoozes = SNOOZES.into_iter().filter_map(|(length, text, count)| {
-        let id = fired?;
-        let snooze = move |_| {
+    let fired = last_fired(row.id);
+    let snooze = |id: i64, (length, text, count): (&'static str, Text, i64)| {
+        let act = move |_| {
             popup::close();
             store().edit(vec![Edit::Snooze { id, snooze: command::members("for", length.into()) }]);
         };
         let label = format!("{}: {}", t(Text::Snooze), with(text, count));
-        Some(view! { <button class="menu-item" on:click=snooze>{icon(Icon::Clock)}<span>{label}</span></button> })
-    });
+        view! { <button class="menu-item" on:click=act>{icon(Icon::Clock)}<span>{label}</span></button> }
+    };
+    let snoozes = move || {
+        fired.get().map(|id| SNOOZES.map(|offer| snooze(id, offer)).into_iter().collect::<Vec<_>>())
+    };
     let others = store().read(|device| {
         let zone = device.zone();
         let others = device
@@ -362,9 +364,26 @@ pub fn reminder(uid: String) -> View {
             </form>
             <div role="menu" aria-label=t(Text::Reminder)>{offsets.collect::<Vec<_>>()}</div>
             {others.collect::<Vec<_>>()}
-            {snoozes.collect::<Vec<_>>()}
+            {snoozes}
         </div>
     }
+}
+
+/// The reminder of a task that came last, once the server has told: the device has those that are still to come.
+fn last_fired(task: i64) -> RwSignal<Option<i64>> {
+    let fired = RwSignal::new(None);
+    if task > 0 {
+        spawn_local(async move {
+            let request = Request::get(format!("/api/reminders?status=fired&task_id={task}"));
+            if let Ok(answer) = session::send(&request).await {
+                let found = answer.json();
+                let ids =
+                    found.as_array().into_iter().flatten().filter_map(|one| one["id"].as_i64());
+                fired.try_set(ids.max());
+            }
+        });
+    }
+    fired
 }
 
 /// A reminder in words, such as `30 min before` or `tomorrow 9am`, as a member of the API.
