@@ -4,6 +4,7 @@ use rondo_domain::instant::{self, Instant};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::connection::{Flight, Part};
 use crate::device::Device;
 use crate::edit::Edit;
 use crate::effect::Answer;
@@ -11,7 +12,6 @@ use crate::notice::Problem;
 use crate::outbox::Entry;
 use crate::place::{Filter, List, Reminder};
 use crate::record::{Record, Table};
-use crate::sync::{Flight, Part};
 use crate::task::Task;
 
 /// How often the server may fail (500) at an edit before the edit is taken back.

@@ -8,16 +8,16 @@ use rondo_domain::zone::Zone;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::connection::{Part, Sync};
 use crate::effect::Effect;
+use crate::history::History;
 use crate::notice::Notice;
 use crate::outbox::Entry;
 use crate::place::{Account, Filter, List, Reminder, Tag};
 use crate::random::Random;
 use crate::record::{Record, Table};
 use crate::row::Row;
-use crate::sync::{Part, Sync};
 use crate::task::Task;
-use crate::undo::History;
 
 /// The core of a client. Inputs are methods; what they want done waits in [`drain`](Self::drain).
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::device::Device;
 use crate::edit::{Beside, Edit, Members, members};
 use crate::effect::Effect;
+use crate::history::{Done, Step};
 use crate::member;
 use crate::notice::Fault;
 use crate::outbox::Entry;
 use crate::place::List;
 use crate::row::Row;
 use crate::task::WRITABLE;
-use crate::undo::{Done, Step};
 
 /// Maximum number of tasks of a list that are deleted one by one. More are left to the server.
 const LIST_DELETIONS_MAX: usize = 100;

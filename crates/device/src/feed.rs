@@ -7,10 +7,10 @@ use rondo_domain::order;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::connection::Part;
 use crate::device::Device;
 use crate::place::{Account, Filter, List, Reminder, Tag};
 use crate::record::{Record, Table};
-use crate::sync::Part;
 use crate::task::Task;
 
 impl Device {

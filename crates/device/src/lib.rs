@@ -7,12 +7,14 @@
 
 mod answer;
 mod conflict;
+mod connection;
 mod device;
 mod edit;
 mod edit_form;
 mod editing;
 mod effect;
 mod feed;
+mod history;
 mod matching;
 mod member;
 mod notice;
@@ -30,6 +32,7 @@ mod task;
 mod undo;
 mod view;
 
+pub use connection::{Connection, Part};
 pub use device::{Changes, Device};
 pub use edit::{Beside, Edit, Members, Scope, members};
 pub use effect::{Answer, Effect, Request};
@@ -39,7 +42,6 @@ pub use outbox::Entry;
 pub use place::{Account, Filter, List, Reminder, Tag};
 pub use record::{Record, Table};
 pub use row::Row;
-pub use sync::{Connection, Part};
 pub use task::{Task, WRITABLE};
 
 /// The rules that the core stands on, so that a shell uses the same version.

@@ -3,11 +3,11 @@
 use rondo_domain::instant::Instant;
 use serde_json::{Value, json};
 
+use crate::connection::Flight;
 use crate::device::Device;
 use crate::edit::{Edit, Members, REFERENCES};
 use crate::outbox::Entry;
 use crate::record::{Record, Table};
-use crate::sync::Flight;
 
 /// A request without its ticket.
 struct Draft {
