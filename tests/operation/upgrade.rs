@@ -150,7 +150,8 @@ async fn migrate(rondo: &Folder, further: &[&'static str]) {
     let server = server::start(&data, &secrets, &ServerOptions::default()).await.expect("Postgres");
     let mut migrations: Vec<_> = migration::embedded().iter().cloned().collect();
     for sql in further {
-        let version = i64::try_from(migrations.len()).expect("a few") + 1;
+        let last = migrations.iter().map(|migration| migration.version).max();
+        let version = last.expect("a migration") + 1;
         let (simple, sql) = (MigrationType::Simple, sql.into_sql_str());
         migrations.push(Migration::new(version, "later".into(), simple, sql, false));
     }

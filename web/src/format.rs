@@ -66,7 +66,7 @@ pub fn countdown(end: Instant, now: Instant) -> Option<String> {
     let (value, unit) = match minutes {
         -59..=59 => (minutes, "minute"),
         _ if minutes.abs() <= COUNTDOWN_MINUTES_MAX => (minutes / 60, "hour"),
-        ..0 => (minutes.div_euclid(24 * 60), "day"),
+        ..=-60 => (minutes.div_euclid(24 * 60), "day"),
         _ => return None,
     };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]

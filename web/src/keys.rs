@@ -235,7 +235,10 @@ fn reorder(by: isize) -> bool {
     let Some(other) = at.checked_add_signed(by).and_then(|to| order.get(to)) else { return true };
     let Some(id) = store.read(|device| device.task(other).map(|row| row.id)) else { return true };
     let beside = if by < 0 { Beside::Before(id) } else { Beside::After(id) };
-    command::moved(&[uid.clone()], vec![Edit::Move { uid: uid.clone(), list_id: None, beside }]);
+    command::moved(
+        std::slice::from_ref(&uid),
+        vec![Edit::Move { uid: uid.clone(), list_id: None, beside }],
+    );
     focus_row(&uid, FOCUS_TRIES);
     true
 }

@@ -351,10 +351,10 @@ fn receive_loaded(text: &str) {
         store().change(|device| device.absorb(records));
         ask_zones();
     }
-    if let Ok(edits) = serde_json::from_value::<Vec<Entry>>(message["edits"].take()) {
-        if store().read(Device::is_leader) {
-            store().change(|device| device.accept(edits, now()));
-        }
+    if store().read(Device::is_leader)
+        && let Ok(edits) = serde_json::from_value::<Vec<Entry>>(message["edits"].take())
+    {
+        store().change(|device| device.accept(edits, now()));
     }
     if message["leads"] == true {
         store().change(Device::forward_again);

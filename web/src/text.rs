@@ -96,7 +96,7 @@ texts! {
     // Quick add.
     AddTask: "Add a task", "Aufgabe hinzufügen";
     Add: "Add", "Hinzufügen";
-    TakeAsText: "Take “{}” as text", "„{}“ als Text nehmen";
+    TakeLiterally: "Take “{}” as text", "„{}“ als Text nehmen";
     TakeAsMeant: "Understand “{}” again", "„{}“ wieder verstehen";
     NextDates: "Next: {}", "Nächste: {}";
     // A task.

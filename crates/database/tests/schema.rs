@@ -92,7 +92,7 @@ async fn concurrent_provisioning_creates_each_role_once() {
     let dsns = provision::roles(dsn, secrets, ConnectionLimit::Lifted).await.unwrap();
     assert_each_is_its_role(&dsns, "rondo").await;
     assert_eq!(text(dsn, verifier).await, before);
-    assert_eq!(text(dsn, limits).await, "-1 -1 -1 -1 -1 -1 -1 -1");
+    assert_eq!(text(dsn, limits).await, "-1 -1 -1 -1 -1 -1 -1 -1 -1");
 
     admin::drop_database(&session, "db 1").await.unwrap();
     assert!(!admin::has_database(&session, "db 1").await.unwrap());

@@ -34,7 +34,7 @@ fn question(title: String, answers: Vec<Answer>) -> View {
 pub fn delete_occurrence(uid: String) -> View {
     let answer = |text: Text, scope: Option<Scope>| -> Answer {
         let uid = uid.clone();
-        (text, "", Box::new(move || command::delete_with(&[uid.clone()], scope)))
+        (text, "", Box::new(move || command::delete_with(std::slice::from_ref(&uid), scope)))
     };
     question(
         t(Text::ScopeQuestion).to_owned(),

@@ -356,7 +356,7 @@ fn step(uid: String) -> View {
     let is_done = move || row.with(|row| row.as_ref().is_some_and(|row| row.is_completed()));
     let of_link = uid.clone();
     let href = move || store().route.get().with_task(Some(&of_link)).href();
-    let delete = move |_| command::delete_with(&[uid.clone()], None);
+    let delete = move |_| command::delete_with(std::slice::from_ref(&uid), None);
     view! {
         <li class="step" class:done=is_done>
             {tick(row)}

@@ -195,7 +195,7 @@ fn chips(reading: Memo<Reading>, ignored: RwSignal<Vec<(usize, usize)>>) -> Vec<
     let parts = reading.with(|reading| reading.parts.clone());
     let chip = |part: Part| {
         let words = part.text.trim().to_owned();
-        let label = with(if part.is_on { Text::TakeAsText } else { Text::TakeAsMeant }, &words);
+        let label = with(if part.is_on { Text::TakeLiterally } else { Text::TakeAsMeant }, &words);
         let sign = match part.kind.as_str() {
             "due" => Some(Icon::Today),
             "recurrence" => Some(Icon::Repeat),

@@ -292,7 +292,7 @@ pub fn reminder(uid: String) -> View {
         let act = move |_| {
             popup::close();
             let value = if is_on { Value::Null } else { offset.into() };
-            command::set(&[uid.clone()], "reminder_offset", &value);
+            command::set(std::slice::from_ref(&uid), "reminder_offset", &value);
         };
         view! {
             <button class="menu-item" role="menuitemcheckbox" aria-checked=is_on.to_string() on:click=act>
@@ -309,7 +309,9 @@ pub fn reminder(uid: String) -> View {
         popup::close();
         // The first one before it is due is the task's own, which its next occurrences have, too.
         match reminder.get("offset") {
-            Some(offset) if !has_own => command::set(&[of_form.clone()], "reminder_offset", offset),
+            Some(offset) if !has_own => {
+                command::set(std::slice::from_ref(&of_form), "reminder_offset", offset)
+            }
             _ => {
                 store().edit(vec![Edit::add_reminder(&of_form, reminder)]);
             }

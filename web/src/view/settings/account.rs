@@ -156,11 +156,9 @@ pub fn password() -> View {
         spawn_local(async move {
             match session::send(&Request::new("POST", "/api/auth/password/change", &body)).await {
                 Ok(answer) if answer.is_ok() => {
-                    (
-                        old.try_set(String::new()),
-                        new.try_set(String::new()),
-                        fault.try_set(String::new()),
-                    );
+                    old.try_set(String::new());
+                    new.try_set(String::new());
+                    fault.try_set(String::new());
                     toast::show(t(Text::PasswordChanged).to_owned(), Action::None);
                 }
                 Ok(answer) => {
