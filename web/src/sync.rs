@@ -29,6 +29,7 @@ const ZONES_MS: i32 = 300;
 
 #[derive(Default)]
 struct Shell {
+    is_started: Cell<bool>,
     queue: RefCell<VecDeque<Effect>>,
     is_working: Cell<bool>,
     channel: RefCell<Option<Channel>>,
@@ -56,6 +57,11 @@ fn database(user: i64) -> String {
 
 /// Starts to work for a user: reads storage, joins the other tabs, connects if this tab leads.
 pub fn start(user: i64) {
+    // After a session that ended by itself: what it holds, such as the lead of the tabs, goes with the page.
+    if shell().is_started.replace(true) {
+        let _ = platform::window().location().reload();
+        return;
+    }
     let name = database(user);
     let receive = Closure::<dyn Fn(JsValue)>::new(|message: JsValue| {
         if let Some(text) = message.as_string() {
