@@ -163,6 +163,7 @@ texts! {
     Reschedule: "Reschedule", "Verschieben";
     Snooze: "Snooze", "Später erinnern";
     SnoozeMinutes: "In {} minutes", "In {} Minuten";
+    SnoozeHour: "In {} hour", "In {} Stunde";
     SnoozeHours: "In {} hours", "In {} Stunden";
     AtDue: "When it is due", "Zur Fälligkeit";
     Before: "{} before", "{} vorher";

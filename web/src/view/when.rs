@@ -35,7 +35,7 @@ const OFFSETS: [(&str, Text); 6] = [
 /// How long a reminder that has come can be put off, with words for it.
 const SNOOZES: [(&str, Text, i64); 3] = [
     ("PT10M", Text::SnoozeMinutes, 10),
-    ("PT1H", Text::SnoozeHours, 1),
+    ("PT1H", Text::SnoozeHour, 1),
     ("PT24H", Text::SnoozeHours, 24),
 ];
 
