@@ -1,5 +1,7 @@
 // The page as a person uses it: by what is written on it, and by the names of its fields.
 
+import { until } from "./wait.mjs";
+
 export class Client {
   constructor(page, context) {
     this.page = page;
@@ -30,6 +32,14 @@ export class Client {
   /** Waits until everything done here is on the server. */
   async synced() {
     await this.state("Up to date").waitFor({ state: "attached" });
+  }
+
+  /** Waits until the service worker keeps the page's files. */
+  installed() {
+    return until("the service worker is active", () => this.page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.getRegistration();
+      return registration?.active !== undefined && registration.active !== null;
+    }));
   }
 
   /** How the connection is, in words. */

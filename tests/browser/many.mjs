@@ -111,6 +111,6 @@ scenario("a start with fifty tasks", async (stage) => {
   await api.fill(Array.from({ length: 50 }, (_, number) => ({ ...task(number), due_day: day(0) })));
   const client = await stage.signedIn();
   await client.rows().first().waitFor();
-  await client.page.evaluate(() => navigator.serviceWorker.ready);
+  await client.installed();
   await start(client, "50 tasks", "#/today");
 }, { traced: false });

@@ -86,7 +86,7 @@ scenario("the outbox survives the tab, and the page opens without a network", as
   await client.go("#/inbox");
   await client.row("Known before").waitFor();
   // The page of the next visit comes from the service worker.
-  await client.page.evaluate(() => navigator.serviceWorker.ready);
+  await client.installed();
   await client.page.reload();
   await client.row("Known before").waitFor();
   await until("the service worker serves the page", () => client.page.evaluate(() => navigator.serviceWorker.controller !== null));

@@ -61,7 +61,8 @@ fn route(request: &Request) -> Result<Response, Refusal> {
     // Query parameters of the page are the client's, such as those that installed ones start with.
     let asset = asset(request.path()).ok_or_else(Refusal::not_found)?;
     let response = asset.answer(request)?;
-    Ok(if asset.media_type.starts_with("text/html") {
+    // A service worker obeys the policy of its own script, and fetches all files.
+    Ok(if asset.media_type.starts_with("text/html") || asset.path == "/worker.js" {
         response.header("content-security-policy", POLICY)
     } else {
         response
