@@ -329,8 +329,12 @@ impl Device {
 
     /// Nothing is sent for a while.
     pub(crate) fn back_off(&mut self, retry_after_s: Option<i64>, now: Instant) {
-        self.sync.failures += 1;
-        let own = self.later(self.sync.failures, now);
+        let waiting = self.sync.wait.filter(|wait| *wait > now);
+        // Requests that fail together count once.
+        let own = waiting.unwrap_or_else(|| {
+            self.sync.failures += 1;
+            self.later(self.sync.failures, now)
+        });
         let asked = retry_after_s.and_then(|s| add(now, s.clamp(0, 3_600) * 1_000));
         self.sync.wait = Some(asked.map_or(own, |asked| asked.max(own)));
         self.changes.connection = true;

@@ -127,3 +127,27 @@ fn an_account_without_changes_is_known_to_have_none() {
     let (_, records) = drain(&mut device);
     assert!(Device::restore([2; 16], records).is_complete());
 }
+
+#[test]
+fn requests_that_fail_together_wait_as_long_as_one() {
+    let mut device = Device::new([7; 16]);
+    device.lead(now());
+    device.online(now());
+    let mut requests = Vec::new();
+    for effect in device.drain() {
+        requests.extend(match effect {
+            Effect::Send(request) => Some(request),
+            _ => None,
+        });
+    }
+    assert!(requests.len() > 3, "{requests:?}");
+    for request in &requests {
+        device.failed(request.ticket, now());
+    }
+    let wakes = device.drain().into_iter().filter_map(|effect| match effect {
+        Effect::Wake(at) => Some(at.duration_since(now()).as_millis()),
+        _ => None,
+    });
+    let wait = wakes.last().unwrap();
+    assert!((1..=1_000).contains(&wait), "{wait} ms");
+}
