@@ -343,6 +343,8 @@ BEYOND_SCHEMA = [re.compile(pattern) for pattern in (
     # What a line of quick add means: no title, one that is too long, a reminder that is past or needs a due
     # date.
     r"/text (required|too_long|needs_due_date|in_the_past|too_many)",
+    # The address of a machine of one's own, such as answers contain.
+    r"/url not_public",
     # Made by a list in another order.
     r"\?cursor (malformed|conflict)",
 )]
