@@ -144,10 +144,10 @@ fn requests_that_fail_together_wait_as_long_as_one() {
     for request in &requests {
         device.failed(request.ticket, now());
     }
-    let wakes = device.drain().into_iter().filter_map(|effect| match effect {
+    let mut wakes = device.drain().into_iter().filter_map(|effect| match effect {
         Effect::Wake(at) => Some(at.duration_since(now()).as_millis()),
         _ => None,
     });
-    let wait = wakes.last().unwrap();
+    let wait = wakes.next_back().unwrap();
     assert!((1..=1_000).contains(&wait), "{wait} ms");
 }
