@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 const EMAIL: &str = "demo@example.org";
 
+/// Whether a task is of a kind.
+type Kind = fn(&Value) -> bool;
+
 fn demo(rondo: &Running) -> Process {
     Program::built("rondo")
         .arguments(["demo", "--time-zone", "Europe/Berlin", "--url"])
@@ -26,7 +29,7 @@ async fn a_demonstration_has_tasks_of_every_kind_and_leaves_an_account_alone() {
     let user = Client::new(rondo.http.base()).with_token(session["access_token"].as_str().unwrap());
     let tasks = user.get("/api/tasks?limit=500").await.unwrap().json();
     let tasks = tasks.as_array().unwrap();
-    let kinds: [(&str, fn(&Value) -> bool); 8] = [
+    let kinds: [(&str, Kind); 8] = [
         ("recurring", |task| task["recurrence_rule"].is_object()),
         ("due at a time", |task| task["due_date"].is_string()),
         ("due on a day", |task| task["due_day"].is_string()),
