@@ -1,5 +1,5 @@
-//! The pages behind the links in mails. A page sends the token only when its reader presses the button, so
-//! mail programs that open the link do not use it up.
+//! The pages behind links in mails of earlier releases; today's lead to the web client. A page sends the token only
+//! when its reader presses the button, so mail programs that open the link do not use it up.
 
 use askama::Template;
 use rondo_contract::secret;

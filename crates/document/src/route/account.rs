@@ -77,7 +77,7 @@ fn recovery() -> Vec<Operation> {
             )
             .body(named("MailedToken"))
             .answers_empty(204, "The address is verified"),
-        page("/api/auth/verify", "getVerifyPage", "The page that the mailed link opens"),
+        page("/api/auth/verify", "getVerifyPage", "The page that links in earlier mails open"),
         Operation::new(
             ACCOUNTS,
             Access::Login,
@@ -98,7 +98,7 @@ fn recovery() -> Vec<Operation> {
             )
             .body(named("PasswordReset"))
             .answers_empty(204, "The new password is set"),
-        page("/api/auth/password/reset", "getResetPage", "The page that the mailed link opens"),
+        page("/api/auth/password/reset", "getResetPage", "The page that links in earlier mails open"),
         Operation::new(
             ACCOUNTS,
             Access::Login,
