@@ -140,13 +140,15 @@ for (const colorScheme of ["light", "dark"]) {
     const check = async (client, what) => {
       for (const fault of await violations(client.page)) faults.push(`${what}: ${fault}`);
     };
-    const stranger = await stage.window({ colorScheme });
+    // What is still appearing has colours of its own for a moment.
+    const options = { colorScheme, reducedMotion: "reduce" };
+    const stranger = await stage.window(options);
     for (const place of ["#/", "#/register", "#/forgot", "#/reset/token", "#/verify/token"]) {
       await stranger.go(place);
       await stranger.page.locator("main.door h1").waitFor();
       await check(stranger, place);
     }
-    const client = await stage.signedIn({ colorScheme });
+    const client = await stage.signedIn(options);
     for (const [place, text] of Object.entries(places(rooms))) {
       await show(client, place, text);
       await check(client, place);
