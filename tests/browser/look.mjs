@@ -16,6 +16,8 @@ async function furnish(stage) {
   const late = await api.create({ title: "Pay the rent", due_day: day(-2), priority: "urgent", tags: ["home"] });
   await api.create({ title: "Water the plants", due_day: day(0), tags: ["home"], estimate: 10, list_id: list.id,
     recurrence_rule: { frequency: "daily" } });
+  // Two on one day, also when an hour ago was yesterday.
+  await api.create({ title: "Buy bread", due_day: day(0) });
   // An hour ago, so that it is in Today at any time of day.
   await api.create({ title: "Call Grace", due_date: new Date(Date.now() - 3_600_000).toISOString(),
     reminder_offset: "PT1H", priority: "high", blocked_by: [late.id] });

@@ -92,7 +92,9 @@ fn excerpt_of(open: &mut Option<VecDeque<String>>, line: &str) -> Option<VecDequ
         let next = is_first.then(|| VecDeque::from([line.to_owned()]));
         return std::mem::replace(open, next);
     }
-    if let Some(lines) = open {
+    // A program's log says little about the failure.
+    let is_log = line.starts_with("{\"") && line.ends_with('}');
+    if let Some(lines) = open.as_mut().filter(|_| !is_log) {
         if lines.len() > EXCERPT_LINES {
             // The first line names the test.
             lines.remove(1);
