@@ -2,6 +2,9 @@
 
 SET LOCAL ROLE rondo_owner;
 
+-- Whether the language model that the installation uses may read the user's tasks.
+ALTER TABLE users ADD COLUMN share_with_model boolean NOT NULL DEFAULT false;
+
 -- An account as the API answers it.
 CREATE OR REPLACE FUNCTION account_json(u users) RETURNS json
 LANGUAGE sql STABLE
@@ -9,11 +12,12 @@ RETURN json_build_object(
     'id', (u).id, 'email', (u).email, 'email_verified', (u).email_verified_at IS NOT NULL,
     'name', (u).name, 'time_zone', (u).time_zone,
     'day_reminder_time', to_char((u).day_reminder_time, 'HH24:MI'), 'complete_subtasks', (u).complete_subtasks,
+    'share_with_model', (u).share_with_model,
     'notifications', json_build_object('email', (u).notify_email,
                                        'digest_at', to_char((u).digest_at, 'HH24:MI')));
 
--- Changes the members that p_changes has: name, time_zone, day_reminder_time, complete_subtasks, notify_email,
--- digest_at. Outcomes: changed; no_address (mail is wanted, but there is no address); no_user.
+-- Changes the members that p_changes has: name, time_zone, day_reminder_time, complete_subtasks, share_with_model,
+-- notify_email, digest_at. Outcomes: changed; no_address (mail is wanted, but there is no address); no_user.
 CREATE OR REPLACE FUNCTION account_change(p_user bigint, p_changes jsonb)
 RETURNS TABLE (outcome text, answer text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -32,6 +36,7 @@ BEGIN
             OR coalesce((p_changes->>'day_reminder_time')::time <> day_reminder_time, false),
         day_reminder_time = coalesce((p_changes->>'day_reminder_time')::time, day_reminder_time),
         complete_subtasks = coalesce((p_changes->>'complete_subtasks')::boolean, complete_subtasks),
+        share_with_model = coalesce((p_changes->>'share_with_model')::boolean, share_with_model),
         notify_email = coalesce((p_changes->>'notify_email')::boolean, notify_email),
         digest_at = CASE WHEN p_changes ? 'digest_at' THEN (p_changes->>'digest_at')::time ELSE digest_at END
     WHERE id = p_user

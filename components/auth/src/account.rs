@@ -37,7 +37,8 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     }
 }
 
-/// The changes in the database's form: name, time_zone, day_reminder_time, complete_subtasks, notify_email, digest_at.
+/// The changes in the database's form: name, time_zone, day_reminder_time, complete_subtasks, share_with_model,
+/// notify_email, digest_at.
 fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     let mut reader = Reader::of(patch)?;
     let mut changes = json!({});
@@ -53,6 +54,9 @@ fn changes(patch: &Value) -> Result<Value, Vec<FieldError>> {
     }
     if let Some(wanted) = reader.unclearable("complete_subtasks", boolean) {
         changes["complete_subtasks"] = wanted.into();
+    }
+    if let Some(wanted) = reader.unclearable("share_with_model", boolean) {
+        changes["share_with_model"] = wanted.into();
     }
     if patch.get("notifications").is_some_and(Value::is_null) {
         reader.refuse("notifications", Violation::Malformed { expected: "an object" });

@@ -4,7 +4,6 @@
 rondo_guest::generate_service_bindings!("rondo:worlds/mcp");
 
 mod access;
-mod api;
 mod prompt;
 mod resource;
 mod server;
@@ -34,7 +33,7 @@ fn methods(segments: &[&str]) -> Vec<Method> {
         ["mcp"] => vec![Method::Post],
         [".well-known", "oauth-protected-resource", "mcp"] => vec![Method::Get],
         // The paths of the API that tools use.
-        _ => rondo_task::methods(segments),
+        _ => rondo_assistant::methods(segments),
     }
 }
 

@@ -2,20 +2,18 @@
 
 use std::cell::Cell;
 
+use rondo_assistant::{LocalApi, confirmation_key};
 use rondo_contract::actor::{Actor, Kind};
-use rondo_contract::confirmation::{CONFIRMATION_LIFETIME_S, Confirmation, ConfirmationKey};
-use rondo_contract::link_token::LINK_SECRET_VARIABLE;
-use rondo_contract::token::HmacKey;
+use rondo_contract::confirmation::{CONFIRMATION_LIFETIME_S, Confirmation};
 use rondo_domain::access::{Caller, Scope};
 use rondo_guest::http::Request;
-use rondo_guest::{Refusal, clock, variable};
+use rondo_guest::{Refusal, clock};
 use rondo_mcp::{
     Argument, Client, Error, Implementation, Input, Outcome, Reference, Revision, Server,
 };
 use rondo_tool::{CONFIRM, Context, Done, INSTRUCTIONS, Stop, TOOLS, Tool};
 use serde_json::{Map, Value, json};
 
-use crate::api::LocalApi;
 use crate::{prompt, resource};
 
 /// The question that the client shows its user, and its one field.
@@ -271,13 +269,4 @@ fn failed(why: &str) -> Map<String, Value> {
         ("content".to_owned(), json!([{ "type": "text", "text": why }])),
         ("isError".to_owned(), true.into()),
     ])
-}
-
-fn confirmation_key() -> Result<ConfirmationKey, Refusal> {
-    let fault = |error: &dyn std::fmt::Display| {
-        Refusal::internal(format!("variable {LINK_SECRET_VARIABLE}: {error}"))
-    };
-    let links = HmacKey::new(variable::get(LINK_SECRET_VARIABLE)?.as_bytes())
-        .map_err(|error| fault(&error))?;
-    ConfirmationKey::derived(&links).map_err(|error| fault(&error))
 }

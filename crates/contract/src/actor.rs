@@ -14,6 +14,8 @@ word_enum! {
     pub enum Kind {
         /// A client of the Model Context Protocol.
         Mcp = "mcp",
+        /// The chat.
+        Chat = "chat",
     }
 }
 

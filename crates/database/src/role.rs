@@ -19,6 +19,7 @@ pub enum Role {
     Audit,
     Auth,
     Mcp,
+    Chat,
     Bridge,
     Sync,
 }
@@ -83,13 +84,14 @@ struct Row {
 }
 
 impl Role {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TaskApi,
         Self::Recurrence,
         Self::Notify,
         Self::Audit,
         Self::Auth,
         Self::Mcp,
+        Self::Chat,
         Self::Bridge,
         Self::Sync,
     ];
@@ -120,8 +122,9 @@ impl Role {
             Self::Notify => component("notify", 24),
             Self::Audit => Row { statement_seconds: 20, ..component("audit", 16) },
             Self::Auth => component("auth", 24),
-            // It runs the statements of the task API.
+            // Both run the statements of the task API.
             Self::Mcp => Row { plan_cache_mode: "force_generic_plan", ..component("mcp", 16) },
+            Self::Chat => Row { plan_cache_mode: "force_generic_plan", ..component("chat", 16) },
             // Retention processes many rows.
             Self::Bridge => service("bridge", 32, 60),
             // A snapshot reads many rows.

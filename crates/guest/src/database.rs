@@ -7,6 +7,9 @@
 //! A query always returns at least one row: on Spin 4.0 a query without rows never returns
 //! (spinframework/spin#3671). A statement without results goes through [`Database::execute`].
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use serde::de::DeserializeOwned;
 pub use spin_sdk::pg4::ParameterValue;
 use spin_sdk::pg4::{Column, Connection, DbValue, PgError, QueryError};
@@ -15,7 +18,11 @@ use crate::refusal::Refusal;
 use crate::variable;
 
 /// A connection from the host's pool.
-pub struct Database(Connection);
+pub struct Database {
+    dsn: String,
+    /// None while it is given back.
+    connection: RefCell<Option<Rc<Connection>>>,
+}
 
 impl Database {
     /// Opens a connection with the DSN in the variable.
@@ -25,7 +32,23 @@ impl Database {
     pub fn open(dsn_variable: &str) -> Result<Self, DatabaseError> {
         let dsn = variable::get(dsn_variable)
             .map_err(|error| DatabaseError::Failed(Failure::plain(error.to_string())))?;
-        Connection::open(&dsn).map(Self).map_err(DatabaseError::from)
+        let connection = RefCell::new(Some(Rc::new(Connection::open(&dsn)?)));
+        Ok(Self { dsn, connection })
+    }
+
+    /// Gives the session back, so that others have it while this call waits for something else. The next statement
+    /// takes one again.
+    pub fn release(&self) {
+        self.connection.take();
+    }
+
+    fn connection(&self) -> Result<Rc<Connection>, DatabaseError> {
+        let mut connection = self.connection.borrow_mut();
+        if let Some(connection) = &*connection {
+            return Ok(connection.clone());
+        }
+        let opened = Rc::new(Connection::open(&self.dsn)?);
+        Ok(connection.insert(opened).clone())
     }
 
     /// Runs a statement that returns no rows.
@@ -37,7 +60,7 @@ impl Database {
         statement: &str,
         parameters: &[ParameterValue],
     ) -> Result<(), DatabaseError> {
-        self.0.execute(statement, parameters)?;
+        self.connection()?.execute(statement, parameters)?;
         Ok(())
     }
 
@@ -50,7 +73,7 @@ impl Database {
         statement: &str,
         parameters: &[ParameterValue],
     ) -> Result<Rows, DatabaseError> {
-        let set = self.0.query(statement, parameters)?;
+        let set = self.connection()?.query(statement, parameters)?;
         Ok(Rows { columns: set.columns, rows: set.rows.into_iter() })
     }
 
@@ -63,7 +86,7 @@ impl Database {
         statement: &str,
         parameters: &[ParameterValue],
     ) -> Result<Row, DatabaseError> {
-        let set = self.0.query(statement, parameters)?;
+        let set = self.connection()?.query(statement, parameters)?;
         let Some(values) = set.rows.into_iter().next() else {
             return Err(Failure::plain("the statement answered no row").into());
         };

@@ -14,8 +14,10 @@ use crate::bindings::wasi::http::types::{
     Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse,
     ResponseOutparam,
 };
-use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use crate::bindings::wasi::io::streams::{InputStream, StreamError};
 use crate::refusal::Refusal;
+pub use crate::writer::Writer;
+use crate::writer::write_all;
 
 /// Maximum length of a body, in bytes.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -24,8 +26,6 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 const DISCARDED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Maximum number of bytes requested by one read of a body.
 const READ_BYTES_MAX: u64 = 64 * 1024;
-/// Maximum that `blocking-write-and-flush` accepts (wasi:io/streams).
-const WRITE_AND_FLUSH_BYTES_MAX: usize = 4096;
 
 /// Headers of a response unless it sets them itself: it is private and not cached, its type is not sniffed,
 /// and nothing in it is run, loaded or framed.
@@ -328,13 +328,26 @@ pub struct Response {
     pub status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
+    /// Instead of a body.
+    stream: Option<Stream>,
 }
+
+type Stream = Box<dyn FnOnce(&mut Writer)>;
 
 impl Response {
     /// A response without a body.
     #[must_use]
     pub const fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), stream: None }
+    }
+
+    /// A response with status 200, whose body `write` writes after the head is sent. Hosts pass on
+    /// `text/event-stream` part by part, other media types as a whole. `write` runs to its end although the client
+    /// leaves; if it panics, the connection breaks, so that the client does not take the part for the whole.
+    #[must_use]
+    pub fn stream(media_type: &str, write: impl FnOnce(&mut Writer) + 'static) -> Self {
+        let response = Self { stream: Some(Box::new(write)), ..Self::empty(200) };
+        response.header("content-type", media_type)
     }
 
     /// A body that is already JSON, as built by Postgres.
@@ -346,10 +359,10 @@ impl Response {
     /// A body of a media type.
     #[must_use]
     pub fn of(media_type: &str, status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body }.header("content-type", media_type)
+        Self { body, ..Self::empty(status) }.header("content-type", media_type)
     }
 
-    /// The body.
+    /// The body; empty if it is a stream.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -378,8 +391,8 @@ impl Response {
 
     /// Hands the response to the host. An error means that the client has gone, so it is ignored.
     fn send(mut self, out: ResponseOutparam) {
-        // 204 and 304 have no length (RFC 9110, section 8.6).
-        if !matches!(self.status, 204 | 304) {
+        // 204 and 304 have no length (RFC 9110, section 8.6), and a stream's is not known yet.
+        if !matches!(self.status, 204 | 304) && self.stream.is_none() {
             let length = self.body.len().to_string().into_bytes();
             self.headers.push(("content-length".to_owned(), length));
         }
@@ -389,8 +402,12 @@ impl Response {
         let body = response.body();
         ResponseOutparam::set(out, Ok(response));
         let Ok(body) = body else { return };
-        if let Ok(stream) = body.write() {
-            let _ = write_all(&stream, &self.body);
+        let stream = body.write().ok();
+        match self.stream {
+            Some(write) => write(&mut Writer::new(stream)),
+            None => {
+                let _ = stream.map(|stream| write_all(&stream, &self.body));
+            }
         }
         let _ = OutgoingBody::finish(body, None);
     }
@@ -403,24 +420,4 @@ impl Refusal {
         let response = Response::of(rondo_contract::problem::MEDIA_TYPE, problem.status, body);
         headers.iter().fold(response, |response, (name, value)| response.header(name, value))
     }
-}
-
-fn write_all(stream: &OutputStream, mut rest: &[u8]) -> Result<(), StreamError> {
-    if rest.is_empty() {
-        return Ok(());
-    }
-    if rest.len() <= WRITE_AND_FLUSH_BYTES_MAX {
-        return stream.blocking_write_and_flush(rest);
-    }
-    while !rest.is_empty() {
-        let permitted = stream.check_write()?;
-        if permitted == 0 {
-            stream.subscribe().block();
-            continue;
-        }
-        let bytes = usize::try_from(permitted).unwrap_or(usize::MAX).min(rest.len());
-        stream.write(&rest[..bytes])?;
-        rest = &rest[bytes..];
-    }
-    stream.blocking_flush()
 }

@@ -56,9 +56,11 @@ pub mod database;
 pub mod event;
 pub mod http;
 pub mod link;
+pub mod outgoing;
 pub mod page;
 pub mod refusal;
 pub mod variable;
+mod writer;
 
 pub use refusal::Refusal;
 pub use rondo_trace::TraceContext;

@@ -34,6 +34,7 @@ pub fn user() -> Value {
         "time_zone": {"type": "string"},
         "day_reminder_time": {"type": "string", "pattern": TIME_OF_DAY},
         "complete_subtasks": {"type": "boolean"},
+        "share_with_model": {"type": "boolean"},
         "notifications": answered(json!({
             "email": {"type": "boolean"},
             "digest_at": {"type": ["string", "null"], "pattern": TIME_OF_DAY},
@@ -47,6 +48,7 @@ fn user_example() -> Value {
     json!({
         "id": 1, "email": "me@example.org", "email_verified": true, "name": "Ada",
         "time_zone": "Europe/Paris", "day_reminder_time": "09:00", "complete_subtasks": false,
+        "share_with_model": false,
         "notifications": {"email": true, "digest_at": "08:00"},
     })
 }
@@ -66,6 +68,11 @@ pub fn user_patch() -> Value {
                 "type": "boolean",
                 "description": "Whether completing a task completes its open subtasks, where a request does \
                                 not say it.",
+            },
+            "share_with_model": {
+                "type": "boolean",
+                "description": "Whether the chat may give the user's tasks to the language model that this server \
+                                uses, if there is one. False at first.",
             },
             "notifications": object(json!({
                 "email": {"type": "boolean"},

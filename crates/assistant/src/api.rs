@@ -44,6 +44,12 @@ impl Api for LocalApi<'_> {
     }
 }
 
+/// The methods of the paths that tools use.
+#[must_use]
+pub fn methods(segments: &[&str]) -> Vec<Method> {
+    rondo_task::methods(segments)
+}
+
 impl LocalApi<'_> {
     fn route(&self, part: &Request) -> Result<Response, Refusal> {
         match part.segments()[..] {
