@@ -77,7 +77,7 @@ impl<'a> Assistant<'a> {
             return Ok(failed(said).into());
         }
         let api = self.api(client);
-        let context = Context { api: &api, agrees: &agrees };
+        let context = Context { api: &api, agrees: &agrees, asks_always: false };
         let Value::Object(arguments) = &exact else {
             return Err(Error::internal(500, "arguments that are no object"));
         };

@@ -14,6 +14,7 @@ pub mod batch_body;
 pub mod body;
 pub mod capability;
 pub mod change_position;
+pub mod chat_body;
 pub mod cloud_event;
 #[cfg(feature = "server")]
 pub mod confirmation;

@@ -98,6 +98,7 @@ pub enum ProblemCode {
     TooManyFilters,
     ResetRequired,
     UndoExpired,
+    ConfirmationInvalid,
     PreconditionFailed,
     ChangedSince,
     BodyTooLarge,
@@ -275,6 +276,13 @@ pub const PROBLEMS: &[ProblemFacts] = &[
         "undo_expired",
         "Undo expired",
         "The change was more than an hour ago, or has been undone.",
+    ),
+    row(
+        ProblemCode::ConfirmationInvalid,
+        410,
+        "confirmation_invalid",
+        "Confirmation invalid",
+        "This was not proposed here, was confirmed before, or waited for more than ten minutes.",
     ),
     row(
         ProblemCode::PreconditionFailed,

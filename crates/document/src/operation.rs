@@ -156,6 +156,14 @@ impl Operation {
         self
     }
 
+    /// Another form of a response that the operation has, which the client asks for by `Accept`.
+    pub fn or_as(mut self, status: u16, media_type: &str, schema: Value) -> Self {
+        if let Some(answer) = self.answers.get_mut(&status) {
+            answer["content"][media_type] = json!({"schema": schema});
+        }
+        self
+    }
+
     /// Adds a header to a response that the operation has.
     pub fn header(mut self, status: u16, name: &str) -> Self {
         if let Some(answer) = self.answers.get_mut(&status) {

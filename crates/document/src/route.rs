@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod chat;
 mod filter;
 mod link;
 mod list;
@@ -18,12 +19,13 @@ use crate::operation::{Access, Operation};
 use crate::schema;
 
 /// Groups of routes and their descriptions.
-pub const TAGS: [(&str, &str); 11] = [
+pub const TAGS: [(&str, &str); 12] = [
     (TASKS, "Tasks, their tags and the feed of changes"),
     (LISTS, "Lists of tasks"),
     (FILTERS, "Saved queries of tasks"),
     (REMINDERS, "Further reminders and the history of notifications"),
     (RECURRENCE, "Recurrence rules"),
+    (CHAT, "Conversations with the assistant"),
     (WEBHOOKS, "Events as HTTP requests to your own server"),
     (AUDIT, "The log of all events"),
     (ACCOUNTS, "Accounts, sessions and tokens"),
@@ -36,6 +38,7 @@ const LISTS: &str = "lists";
 const FILTERS: &str = "filters";
 const REMINDERS: &str = "reminders";
 const RECURRENCE: &str = "recurrence";
+const CHAT: &str = "chat";
 const WEBHOOKS: &str = "webhooks";
 const AUDIT: &str = "audit";
 const ACCOUNTS: &str = "accounts";
@@ -49,6 +52,7 @@ pub fn all() -> Vec<Operation> {
     operations.extend(trash::all());
     operations.extend(list::all());
     operations.extend(filter::all());
+    operations.extend(chat::all());
     operations.extend(webhook::all());
     operations.extend(audit::all());
     operations.extend(account::all());
@@ -139,6 +143,7 @@ pub fn shared_parameters() -> Value {
         "task_id": id("id", "The task."),
         "list_id": id("list_id", "The list."),
         "filter_id": id("filter_id", "The filter."),
+        "conversation_id": id("conversation_id", "The conversation."),
         "if_match": {
             "name": "If-Match", "in": "header",
             "description": "ETags that the change applies to, or `*`. 412 when the task, list or filter has another. A \

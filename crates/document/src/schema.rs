@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod chat;
 pub mod event;
 mod filter;
 mod list;
@@ -102,6 +103,11 @@ pub fn all() -> Map<String, Value> {
         ("Filter", filter::filter()),
         ("FilterCreate", filter::filter_create()),
         ("FilterPatch", filter::filter_patch()),
+        ("ChatTurn", chat::turn()),
+        ("ChatAnswer", chat::answer()),
+        ("ChatMessage", chat::message()),
+        ("Conversation", chat::conversation(false)),
+        ("ConversationWithMessages", chat::conversation(true)),
         ("Reminder", task::reminder()),
         ("ReminderCreate", task::reminder_create()),
         ("Snooze", task::snooze()),

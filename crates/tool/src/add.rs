@@ -5,7 +5,7 @@ use rondo_domain::task::Priority;
 use serde_json::{Map, Value, json};
 
 use crate::api::Call;
-use crate::context::{Context, Done, Stop, TASKS_UNASKED_MAX, refused};
+use crate::context::{Context, Done, Stop, refused};
 use crate::schema::{id, list, object, said, text, words};
 use crate::{input, shape};
 
@@ -92,13 +92,11 @@ pub fn plan(context: &Context<'_>, item: &Value) -> Result<Planned, Stop> {
 
 /// Creates tasks, all or none.
 pub fn create(context: &Context<'_>, planned: Vec<Planned>) -> Result<Done, Stop> {
-    if planned.len() > TASKS_UNASKED_MAX {
-        let titles: String = planned
-            .iter()
-            .map(|planned| format!("\n- {}", planned.task["title"].as_str().unwrap_or_default()))
-            .collect();
-        context.ask(&format!("Adds {} tasks:{titles}", planned.len()))?;
-    }
+    context.ask_about(planned.len(), || {
+        let title = |planned: &Planned| planned.task["title"].as_str().map(|t| format!("\n- {t}"));
+        let titles: String = planned.iter().filter_map(title).collect();
+        Ok(format!("Adds {}:{titles}", shape::counted(planned.len())))
+    })?;
     let operations = planned.iter().map(|planned| json!({ "op": "create", "task": planned.task }));
     let (tasks, undo) = context.batch(operations.collect())?;
     for (task, planned) in tasks.iter().zip(&planned) {

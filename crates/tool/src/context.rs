@@ -12,6 +12,8 @@ pub struct Context<'a> {
     pub api: &'a dyn Api,
     /// Whether the user has agreed to exactly this effect.
     pub agrees: &'a dyn Fn(&str) -> bool,
+    /// Whether the user has to agree to any change, because it may not be what they asked for.
+    pub asks_always: bool,
 }
 
 /// What a tool has done.
@@ -64,6 +66,18 @@ impl Context<'_> {
     /// Stops unless the user has agreed to this effect.
     pub fn ask(&self, effect: &str) -> Result<(), Stop> {
         if (self.agrees)(effect) { Ok(()) } else { Err(Stop::Ask(effect.to_owned())) }
+    }
+
+    /// As [`Context::ask`], for a change of this many tasks that is told only if it is many, or if any is.
+    pub fn ask_about(
+        &self,
+        count: usize,
+        effect: impl FnOnce() -> Result<String, Stop>,
+    ) -> Result<(), Stop> {
+        if count <= TASKS_UNASKED_MAX && !self.asks_always {
+            return Ok(());
+        }
+        self.ask(&effect()?)
     }
 
     /// Sends a request; any status of 400 or above stops the tool.

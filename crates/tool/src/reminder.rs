@@ -37,6 +37,11 @@ pub fn run(context: &Context<'_>, arguments: &Map<String, Value>) -> Result<Done
     };
     let given = |name: &str| arguments.get(name).filter(|value| !value.is_null());
     let task = find::read(context, id)?;
+    context.ask_about(1, || {
+        let set = arguments.iter().filter(|(name, _)| *name != "id");
+        let set: String = set.map(|(name, value)| format!("\n- {name}: {value}")).collect();
+        Ok(format!("Changes the reminders of {}:{set}", shape::name(&task)))
+    })?;
     let way_back = match (given("before"), given("at"), given("snooze"), given("remove")) {
         (Some(before), None, None, None) => add_before(context, &task, before)?,
         (None, Some(at), None, None) => add(context, id, json!({ "remind_at": at }))?,

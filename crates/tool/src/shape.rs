@@ -44,6 +44,11 @@ pub fn name(task: &Value) -> String {
     format!("#{} {}", task["id"], task["title"].as_str().unwrap_or_default())
 }
 
+/// A number of tasks in words.
+pub fn counted(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
 /// Tasks in a few words, one a line.
 pub fn names(tasks: &[Value]) -> String {
     tasks.iter().map(|task| format!("\n- {}", name(task))).collect()

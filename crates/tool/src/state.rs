@@ -3,7 +3,7 @@
 use rondo_domain::step::SubtaskFate;
 use serde_json::{Map, Value, json};
 
-use crate::context::{Context, Done, Stop, TASKS_UNASKED_MAX};
+use crate::context::{Context, Done, Stop};
 use crate::schema::{ids, object, text, words};
 use crate::{find, shape};
 
@@ -44,10 +44,10 @@ fn act(
     operation: impl Fn(i64) -> Value,
 ) -> Result<Done, Stop> {
     let ids = find::ids(arguments)?;
-    if ids.len() > TASKS_UNASKED_MAX {
+    context.ask_about(ids.len(), || {
         let tasks = find::each(context, &ids)?;
-        context.ask(&format!("{will} {} tasks:{}", tasks.len(), shape::names(&tasks)))?;
-    }
+        Ok(format!("{will} {}:{}", shape::counted(tasks.len()), shape::names(&tasks)))
+    })?;
     let (tasks, undo) = context.batch(ids.into_iter().map(operation).collect())?;
     let text = format!("{did}:{}\n", shape::names(&tasks));
     Ok(Done::new(text, json!({ "tasks": shape::tasks(&tasks) })).undoable(undo))

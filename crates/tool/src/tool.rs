@@ -181,6 +181,12 @@ impl Tool {
         self.scopes.iter().copied().find(|scope| !scopes.contains(*scope))
     }
 
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.kind == Kind::Reads
+    }
+
     /// The tool as the Model Context Protocol lists it.
     #[must_use]
     pub fn to_json(&self) -> Value {

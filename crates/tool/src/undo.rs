@@ -26,6 +26,7 @@ pub fn snoozed(before: &Value) -> Option<String> {
 
 /// Takes back what an earlier call has done.
 pub fn run(context: &Context<'_>, token: &str) -> Result<Done, Stop> {
+    context.ask_about(1, || Ok("Takes back an earlier change.".to_owned()))?;
     if let Some(reminder) = token.strip_prefix(REMOVE) {
         context.send(&Call::delete(format!("reminders/{}", id(reminder)?)))?;
         return Ok(Done::new("The reminder is gone again.", json!({ "tasks": [] })));

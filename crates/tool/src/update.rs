@@ -4,7 +4,7 @@ use rondo_domain::task::EditScope;
 use serde_json::{Map, Value, json};
 
 use crate::api::{Call, query};
-use crate::context::{Context, Done, Stop, TASKS_UNASKED_MAX, refused};
+use crate::context::{Context, Done, Stop, refused};
 use crate::schema::{id, ids, object, said, text, words};
 use crate::{find, input, shape, undo};
 
@@ -40,14 +40,20 @@ pub fn update(context: &Context<'_>, arguments: &Map<String, Value>) -> Result<D
     let scope = scope(arguments)?;
     let mut target = format!("tasks/{id}");
     if let Some(reach) = beyond(scope) {
-        let task = find::read(context, id)?;
         let names: Vec<_> = changes.keys().map(String::as_str).collect();
+        let task = find::read(context, id)?;
         context.ask(&format!(
             "Changes {} of {} and of {reach} of its series.",
             names.join(", "),
             shape::name(&task)
         ))?;
         target += &query([("scope", scope.to_string())]);
+    } else {
+        context.ask_about(1, || {
+            let task = find::read(context, id)?;
+            let set = changes.iter().map(|(name, value)| format!("\n- {name}: {value}"));
+            Ok(format!("Changes {}:{}", shape::name(&task), set.collect::<String>()))
+        })?;
     }
     let revision = arguments.get("expected_revision").and_then(Value::as_i64);
     let reply = context.send(&Call::patch(target, members).at(revision))?;
@@ -78,11 +84,11 @@ pub fn reschedule(context: &Context<'_>, arguments: &Map<String, Value>) -> Resu
     }
     let due = arguments.get("due").unwrap_or(&Value::Null);
     let due = Value::Object(input::moment(context, "due", due)?);
-    if ids.len() > TASKS_UNASKED_MAX {
+    context.ask_about(ids.len(), || {
         let tasks = find::each(context, &ids)?;
         let when = arguments.get("due").and_then(Value::as_str).unwrap_or("no date");
-        context.ask(&format!("Moves {} tasks to {when}:{}", tasks.len(), shape::names(&tasks)))?;
-    }
+        Ok(format!("Moves {} to {when}:{}", shape::counted(tasks.len()), shape::names(&tasks)))
+    })?;
     let operations = ids.iter().map(|id| json!({ "op": "patch", "id": id, "task": due }));
     let (tasks, undo) = context.batch(operations.collect())?;
     Ok(moved(&tasks, undo))
@@ -90,6 +96,10 @@ pub fn reschedule(context: &Context<'_>, arguments: &Map<String, Value>) -> Resu
 
 fn skip(context: &Context<'_>, ids: &[i64]) -> Result<Done, Stop> {
     let [id] = ids else { return refused("skip moves one task at a time.") };
+    context.ask_about(1, || {
+        let task = find::read(context, *id)?;
+        Ok(format!("Moves {} to its next slot.", shape::name(&task)))
+    })?;
     let reply = context.send(&Call::act(format!("tasks/{id}/skip")))?;
     Ok(moved(&[reply.body], reply.undo))
 }
