@@ -23,6 +23,7 @@ pub mod host;
 pub mod installation;
 pub mod job;
 pub mod jwks;
+mod language_model;
 pub mod mail_transport;
 pub mod mailer;
 pub mod moment;

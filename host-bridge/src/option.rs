@@ -20,6 +20,7 @@ use rondo_wasm_host::engine::INSTANCES_MAX;
 use crate::account::{AccountArgs, hmac_secret};
 use crate::cors::CorsOrigins;
 use crate::jwks::ProviderArgs;
+use crate::language_model::LanguageModelArgs;
 use crate::mail_transport::{Authority, MailTransport, exposed_to, is_tls};
 use crate::rate_limit::RateSetting;
 use crate::webhook::WebhookArgs;
@@ -78,6 +79,8 @@ pub struct UpArgs {
     pub reminder: ReminderArgs,
     #[command(flatten)]
     pub retention: RetentionArgs,
+    #[command(flatten)]
+    pub language_model: LanguageModelArgs,
 }
 
 #[derive(Args)]

@@ -26,6 +26,7 @@ use crate::cors::CorsOrigins;
 use crate::edge::{Edge, Exposure};
 use crate::front::Front;
 use crate::health::{self, Health};
+use crate::language_model::LanguageModel;
 use crate::operations::Operations;
 use crate::option::{UpArgs, manifest};
 use crate::pipeline::delivery::Delivery;
@@ -55,6 +56,7 @@ struct Setting {
     origins: CorsOrigins,
     account: AccountSettings,
     backend: BackendSetting,
+    language_model: Option<LanguageModel>,
 }
 
 /// Starts everything and runs it until `shutdown`.
@@ -97,6 +99,7 @@ async fn settle(
     let link_secret_previous = args.link_secret_previous()?.unwrap_or_default();
     let account = args.account.settings(args.mail.is_local()?)?;
     args.mail.transport(&args.data, cleartext)?;
+    let language_model = args.language_model.settings(cleartext)?;
     let manifest = manifest(&args.spin_toml)?;
     let listener = host::listen(&args.listen, host::LISTEN_OPTION).await?;
     let operations = args.operations_listen.as_deref();
@@ -131,6 +134,7 @@ async fn settle(
         origins: args.web.cors_origins.clone(),
         account,
         backend,
+        language_model,
     };
     Ok((setting, data, secrets))
 }
@@ -305,7 +309,10 @@ fn variable(name: &str, roles: &RoleDsns, secrets: &Secrets, setting: &Setting) 
         "registration_limits" => {
             Some(if setting.rates == RateSetting::Off { "off" } else { "on" }.to_owned())
         }
-        name => installation::variable(name, roles, secrets),
+        name => {
+            let of_model = setting.language_model.as_ref().and_then(|model| model.variable(name));
+            of_model.or_else(|| installation::variable(name, roles, secrets))
+        }
     }
 }
 

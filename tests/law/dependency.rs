@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// The packages of this repository that each package except components may depend on. An unlisted package
 /// fails the law until its place is decided.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("rondo-domain", &[]),
     ("rondo-contract", &["rondo-domain"]),
     ("rondo-device", &["rondo-contract", "rondo-domain"]),
@@ -19,7 +19,19 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("rondo-task", &["rondo-contract", "rondo-domain", "rondo-guest"]),
     ("rondo-mcp", &[]),
     ("rondo-tool", &["rondo-contract", "rondo-domain"]),
+    ("rondo-chat", &["rondo-contract", "rondo-domain", "rondo-tool"]),
     ("rondo-history", &["rondo-contract", "rondo-domain", "rondo-guest"]),
+    (
+        "rondo-assistant",
+        &[
+            "rondo-contract",
+            "rondo-domain",
+            "rondo-guest",
+            "rondo-history",
+            "rondo-task",
+            "rondo-tool",
+        ],
+    ),
     ("rondo-document", &["rondo-contract", "rondo-domain", "rondo-telemetry"]),
     ("rondo-setting", &[]),
     ("rondo-database", &["rondo-setting"]),
@@ -84,6 +96,8 @@ const COMPONENT: &[&str] = &[
     "rondo-history",
     "rondo-tool",
     "rondo-mcp",
+    "rondo-chat",
+    "rondo-assistant",
 ];
 
 /// Packages that exist for tests and measurements; the program must not link them.

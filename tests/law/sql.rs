@@ -15,7 +15,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 /// Libraries with statements, and the components that run them.
 const LIBRARIES: [(&str, &[Role]); 2] =
-    [("crates/task", &[Role::TaskApi, Role::Mcp]), ("crates/history", &[Role::Audit, Role::Mcp])];
+    [("crates/task", &[Role::TaskApi, Role::Mcp, Role::Chat]), ("crates/history", &[Role::Audit, Role::Mcp, Role::Chat])];
 /// Components that have no statements of their own.
 const WITHOUT_STATEMENTS: [Role; 2] = [Role::TaskApi, Role::Mcp];
 

@@ -15,7 +15,7 @@ const SETTING: &str = "ALLOW_CLEARTEXT";
 #[derive(Clone, Default, Debug, clap::Args)]
 pub struct CleartextOption {
     /// Services on other machines that may be sent secrets without TLS: smtp, postgres, kafka,
-    /// otlp, comma-separated
+    /// otlp, llm, comma-separated
     #[arg(long, env = SETTING, value_name = "LIST", global = true)]
     pub allow_cleartext: Option<Cleartext>,
 }
@@ -27,6 +27,7 @@ pub enum Service {
     Postgres,
     Kafka,
     Otlp,
+    Llm,
 }
 
 /// The services that may be used without TLS; none by default.
@@ -47,7 +48,7 @@ impl FromStr for Cleartext {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
         let services = names.map(|name| {
             Service::from_str(name, false)
-                .map_err(|_| format!("{name:?} is not one of smtp, postgres, kafka, otlp"))
+                .map_err(|_| format!("{name:?} is not one of smtp, postgres, kafka, otlp, llm"))
         });
         services.collect::<Result<_, _>>().map(Self)
     }

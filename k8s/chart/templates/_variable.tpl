@@ -12,6 +12,13 @@ require_verified_email: {{ .Values.account.requireVerifiedEmail | quote }}
 registration: {{ .Values.account.registration | quote }}
 registration_limits: {{ ternary "on" "off" .Values.account.registrationLimits | quote }}
 cors_origins: {{ .Values.components.corsOrigins | quote }}
+{{- if .Values.languageModel.name }}
+{{- $url := urlParse (trimSuffix "/" .Values.languageModel.url) }}
+llm_origin: {{ printf "%s://%s" $url.scheme $url.host | quote }}
+llm_path: {{ $url.path | quote }}
+{{- end }}
+llm_model: {{ .Values.languageModel.name | quote }}
+llm_tokens_per_day: {{ .Values.languageModel.tokensPerDay | int | quote }}
 webhook_allow_loopback: {{ .Values.webhook.allowLoopback | quote }}
 {{- end -}}
 
@@ -22,6 +29,8 @@ notify_database_url: required
 audit_database_url: required
 auth_database_url: required
 mcp_database_url: required
+chat_database_url: required
+llm_api_key: optional
 {{- if eq .Values.account.signing "key" }}
 jwt_secret: optional
 jwt_signing_key: required
