@@ -56,7 +56,10 @@ impl LanguageModelArgs {
             (Some(url), Some(name)) => (url, name),
             (None, None) if key.is_none() => return Ok(None),
             (Some(_), None) => {
-                return Err(refusal("LLM_MODEL", "is missing: set it to the name of a model at LLM_URL"));
+                return Err(refusal(
+                    "LLM_MODEL",
+                    "is missing: set it to the name of a model at LLM_URL",
+                ));
             }
             (None, _) => {
                 return Err(refusal(URL, "is missing: set it to the server of the model"));
@@ -70,7 +73,10 @@ impl LanguageModelArgs {
             return Err(malformed());
         };
         if authority.as_str().contains('@') || uri.query().is_some() {
-            return Err(refusal(URL, "must have neither a password nor a query: LLM_API_KEY has the key"));
+            return Err(refusal(
+                URL,
+                "must have neither a password nor a query: LLM_API_KEY has the key",
+            ));
         }
         if scheme == "http" {
             // Tasks are no less secret than the key.
@@ -107,11 +113,7 @@ impl LanguageModel {
 mod tests {
     use super::*;
 
-    fn settings(
-        url: &str,
-        model: &str,
-        key: &str,
-    ) -> Result<Option<LanguageModel>, String> {
+    fn settings(url: &str, model: &str, key: &str) -> Result<Option<LanguageModel>, String> {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let args = LanguageModelArgs {
             llm_url: given(url),

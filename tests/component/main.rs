@@ -2,6 +2,7 @@
 
 mod batch;
 mod blocker;
+mod chat;
 mod day;
 mod empty;
 mod event;

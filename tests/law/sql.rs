@@ -14,8 +14,10 @@ use rondo_tests::source::{files, text};
 use tokio_postgres::SimpleQueryMessage;
 
 /// Libraries with statements, and the components that run them.
-const LIBRARIES: [(&str, &[Role]); 2] =
-    [("crates/task", &[Role::TaskApi, Role::Mcp, Role::Chat]), ("crates/history", &[Role::Audit, Role::Mcp, Role::Chat])];
+const LIBRARIES: [(&str, &[Role]); 2] = [
+    ("crates/task", &[Role::TaskApi, Role::Mcp, Role::Chat]),
+    ("crates/history", &[Role::Audit, Role::Mcp, Role::Chat]),
+];
 /// Components that have no statements of their own.
 const WITHOUT_STATEMENTS: [Role; 2] = [Role::TaskApi, Role::Mcp];
 

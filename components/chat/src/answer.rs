@@ -47,9 +47,9 @@ pub fn used(done: &Use) -> Value {
     });
     let tasks = tasks.unwrap_or_default();
     let tasks = tasks.iter().map(|task| {
-        let members = TASK_MEMBERS.into_iter().filter_map(|name| {
-            task.get(name).map(|value| (name.to_owned(), value.clone()))
-        });
+        let members = TASK_MEMBERS
+            .into_iter()
+            .filter_map(|name| task.get(name).map(|value| (name.to_owned(), value.clone())));
         Value::Object(members.collect())
     });
     json!({

@@ -120,7 +120,8 @@ impl Store {
 }
 
 fn value(json: &str) -> Result<Value, Refusal> {
-    serde_json::from_str(json).map_err(|error| Refusal::internal(format!("a stored message: {error}")))
+    serde_json::from_str(json)
+        .map_err(|error| Refusal::internal(format!("a stored message: {error}")))
 }
 
 fn list(json: &str) -> Result<Vec<Value>, Refusal> {

@@ -47,9 +47,10 @@ impl Begun {
         let key = confirmation_key()?;
         let message = match &turn.said {
             Said::Message(message) => message,
-            Said::Confirmation(_) => {
-                AGREED.iter().find(|(language, _)| *language == turn.language).map_or("", |(_, word)| word)
-            }
+            Said::Confirmation(_) => AGREED
+                .iter()
+                .find(|(language, _)| *language == turn.language)
+                .map_or("", |(_, word)| word),
         };
         let opening = store.begin(caller.user_id, turn.conversation, message)?;
         let opening = opening.ok_or_else(Refusal::not_found)?;
@@ -109,8 +110,9 @@ impl Begun {
             return Err(Refusal::new(ProblemCode::ConfirmationInvalid));
         };
         if is_done {
-            return Err(Refusal::new(ProblemCode::ConfirmationInvalid)
-                .detail("This was confirmed before."));
+            return Err(
+                Refusal::new(ProblemCode::ConfirmationInvalid).detail("This was confirmed before.")
+            );
         }
         let reply = rondo_chat::confirm(scene, &proposal).map_err(|stop| self.failed(stop))?;
         self.tell(&reply, send);
@@ -119,7 +121,12 @@ impl Begun {
     }
 
     /// Lets the model answer, if there is one and the user agrees to it, or else the grammar.
-    fn answer(&self, scene: &Scene<'_>, message: &str, send: Send<'_>) -> Result<Answered, Refusal> {
+    fn answer(
+        &self,
+        scene: &Scene<'_>,
+        message: &str,
+        send: Send<'_>,
+    ) -> Result<Answered, Refusal> {
         let notice = match model::configured()? {
             None => None,
             Some(_) if !self.opening.is_shared => Some(Notice::NotShared),
@@ -161,7 +168,8 @@ impl Begun {
             Trouble::Unavailable => Notice::ModelUnavailable,
             Trouble::TokensUsedUp => Notice::TokensUsedUp,
         });
-        let has_acted = !reply.text.is_empty() || !reply.uses.is_empty() || !reply.proposals.is_empty();
+        let has_acted =
+            !reply.text.is_empty() || !reply.uses.is_empty() || !reply.proposals.is_empty();
         Ok(match notice {
             Some(notice) if !has_acted => Err(notice),
             _ => Ok(Answered { reply, source: Source::Model, notice, confirmed: None }),
@@ -186,7 +194,9 @@ impl Begun {
     fn failed(&self, stop: Stop) -> Refusal {
         match stop {
             Stop::Failed(503) => Refusal::new(ProblemCode::Unavailable),
-            Stop::Failed(status) => Refusal::internal(format!("a tool failed with status {status}")),
+            Stop::Failed(status) => {
+                Refusal::internal(format!("a tool failed with status {status}"))
+            }
             // Turns have an answer for the others.
             other => Refusal::internal(format!("a tool stopped: {other:?}")),
         }

@@ -107,7 +107,8 @@ impl ModelTurn<'_> {
             for call in &completion.calls {
                 calls += 1;
                 let result = if calls > CALLS_MAX {
-                    "Not called: a turn may call no more tools. Tell the user what is left.".to_owned()
+                    "Not called: a turn may call no more tools. Tell the user what is left."
+                        .to_owned()
                 } else {
                     self.call(call, &mut reply, on)?
                 };

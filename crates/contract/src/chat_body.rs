@@ -141,7 +141,10 @@ mod tests {
             (json!({"message": " \n"}), vec![("/message", "required")]),
             (json!({"message": "a\0"}), vec![("/message", "forbidden_character")]),
             (json!({"message": "a".repeat(4_001)}), vec![("/message", "too_long")]),
-            (json!({"message": 1, "x": 2}), vec![("/message", "malformed"), ("/x", "unknown_member")]),
+            (
+                json!({"message": 1, "x": 2}),
+                vec![("/message", "malformed"), ("/x", "unknown_member")],
+            ),
             (json!({"confirm": "t"}), vec![("/conversation_id", "required")]),
             (
                 json!({"confirm": "t", "message": "a", "conversation_id": 1}),

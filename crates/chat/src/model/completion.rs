@@ -126,9 +126,7 @@ impl Pieces {
             None => match serde_json::from_str(&self.text) {
                 Ok(Value::Object(object)) => object,
                 // JSON within JSON.
-                Ok(Value::String(text)) => {
-                    serde_json::from_str(&text).map_err(|_| MALFORMED)?
-                }
+                Ok(Value::String(text)) => serde_json::from_str(&text).map_err(|_| MALFORMED)?,
                 Ok(Value::Null) => Map::new(),
                 _ => return Err(MALFORMED),
             },
@@ -153,9 +151,7 @@ mod tests {
         }
         completion.finish();
         let found = completion.calls.into_iter();
-        found
-            .map(|call| (call.name, call.arguments.map_or(Value::Null, Value::Object)))
-            .collect()
+        found.map(|call| (call.name, call.arguments.map_or(Value::Null, Value::Object))).collect()
     }
 
     fn call(index: Value, id: Value, name: Value, arguments: Value) -> Value {
@@ -191,7 +187,10 @@ mod tests {
         );
         check(
             "an object, and no id",
-            &[call(none(), none(), json!("a"), json!({"x": 1})), call(none(), none(), json!("b"), json!({"y": 2}))],
+            &[
+                call(none(), none(), json!("a"), json!({"x": 1})),
+                call(none(), none(), json!("b"), json!({"y": 2})),
+            ],
             &[a.clone(), b.clone()],
         );
         check(
@@ -218,20 +217,32 @@ mod tests {
             ],
             &[a.clone()],
         );
-        check("no index, pieces", &[
-            call(none(), json!("i"), json!("a"), json!("{\"x\"")),
-            call(none(), none(), none(), json!(":1}")),
-        ], &[a.clone()]);
+        check(
+            "no index, pieces",
+            &[
+                call(none(), json!("i"), json!("a"), json!("{\"x\"")),
+                call(none(), none(), none(), json!(":1}")),
+            ],
+            &[a.clone()],
+        );
         check(
             "JSON within JSON",
             &[call(json!(0), json!("i"), json!("a"), json!("\"{\\\"x\\\":1}\""))],
             &[a],
         );
         for nothing in ["", " ", "null", "{}"] {
-            check(nothing, &[call(json!(0), none(), json!("a"), json!(nothing))], &[("a".into(), json!({}))]);
+            check(
+                nothing,
+                &[call(json!(0), none(), json!("a"), json!(nothing))],
+                &[("a".into(), json!({}))],
+            );
         }
         for malformed in ["{\"x\":", "[1]", "1", "\"x\"", "{}{}"] {
-            check(malformed, &[call(json!(0), none(), json!("a"), json!(malformed))], &[("a".into(), none())]);
+            check(
+                malformed,
+                &[call(json!(0), none(), json!("a"), json!(malformed))],
+                &[("a".into(), none())],
+            );
         }
         check(
             "a confirmation is the user's",

@@ -59,7 +59,8 @@ impl Reader {
         self.document = None;
         let data = data.strip_prefix(' ').unwrap_or(data);
         // Some providers end each line as an event, without the empty line.
-        let ended = if serde_json::from_str::<Value>(&self.data).is_ok() { self.event() } else { None };
+        let ended =
+            if serde_json::from_str::<Value>(&self.data).is_ok() { self.event() } else { None };
         if !self.data.is_empty() {
             self.data.push('\n');
         }

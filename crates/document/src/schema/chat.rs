@@ -7,7 +7,9 @@ use rondo_contract::quick_add_body::LANGUAGE_DEFAULT;
 use rondo_domain::quick_add::Language;
 use serde_json::{Value, json};
 
-use super::{answered, described, id, instant, key, list_of, member, named, nullable, object, text};
+use super::{
+    answered, described, id, instant, key, list_of, member, named, nullable, object, text,
+};
 
 pub fn turn() -> Value {
     let language = json!({
@@ -15,7 +17,10 @@ pub fn turn() -> Value {
         "description": "The language of the user's program; the answer is in that of the message if it is another one.",
     });
     let message = described(text::not_blank(MESSAGE_CHARS_MAX), "What the user says.");
-    let confirm = described(key(), "Instead of a message: `confirm` of a proposal, to which the user agrees.");
+    let confirm = described(
+        key(),
+        "Instead of a message: `confirm` of a proposal, to which the user agrees.",
+    );
     let conversation = described(id(), "Left out, the turn begins a conversation.");
     let mut schema = object(
         json!({
