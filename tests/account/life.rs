@@ -126,6 +126,48 @@ async fn sessions(http: &Client) {
     post(http, "/api/auth/logout", &logout, 204).await;
     refresh(http, &third["refresh_token"], 401).await;
     refresh(http, &json!("x".repeat(300)), 401).await;
+    listed_sessions(http).await;
+}
+
+/// A session is listed with its program until it ends, and only its user can end it.
+async fn listed_sessions(http: &Client) {
+    let phone =
+        login(&http.with_header("user-agent", "Phone/1.0"), "ada@example.org", PASSWORD, 200).await;
+    let laptop = login(http, "ada@example.org", PASSWORD, 200).await;
+    let me = http.with_token(laptop["access_token"].as_str().unwrap_or_default());
+    let list = async || me.get("/api/auth/sessions").await.expect("an answer").expect(200).json();
+    let known = list().await;
+    let of_phone = |listed: &Value| -> Option<Value> {
+        let found = listed.as_array()?.iter().find(|session| session["id"] == phone["session_id"]);
+        found.cloned()
+    };
+    assert_eq!(of_phone(&known).expect("the phone's session")["program"], "Phone/1.0");
+    assert_eq!(known[0]["id"], laptop["session_id"], "the one used last");
+
+    // Renewing a session leaves it the same.
+    let phone_again = refresh(http, &phone["refresh_token"], 200).await;
+    assert_eq!(phone_again["session_id"], phone["session_id"]);
+    assert_eq!(list().await[0]["id"], phone["session_id"]);
+    assert_eq!(list().await.as_array().map(Vec::len), known.as_array().map(Vec::len));
+
+    let path = format!("/api/auth/sessions/{}", phone["session_id"].as_str().unwrap_or_default());
+    let eve = story::register(http.base(), "eve.sessions@example.org").await;
+    eve.client.delete(&path).await.expect("an answer").expect(404);
+    assert_eq!(
+        eve.client
+            .get("/api/auth/sessions")
+            .await
+            .expect("an answer")
+            .json()
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    me.delete(&path).await.expect("an answer").expect(204);
+    me.delete(&path).await.expect("an answer").expect(404);
+    me.delete("/api/auth/sessions/%00").await.expect("an answer").expect(404);
+    refresh(http, &phone_again["refresh_token"], 401).await;
+    assert_eq!(of_phone(&list().await), None);
 }
 
 /// Look-alike addresses are equal, and blank names are refused.

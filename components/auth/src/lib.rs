@@ -88,6 +88,8 @@ fn table(rest: &[&str]) -> Option<(Guard, &'static [(Method, Answer)])> {
         ["password", "reset"] => (Guard::None, &[(Post, recovery::reset), (Get, page::reset)]),
         ["password", "change"] => (Guard::Login, &[(Post, recovery::change)]),
         ["me"] => (Guard::Token, &[(Get, account::show), (Patch, account::change)]),
+        ["sessions"] => (Guard::Login, &[(Get, session::list)]),
+        ["sessions", _] => (Guard::Login, &[(Delete, session::end)]),
         ["tokens"] => (Guard::Login, &[(Get, api_token::list), (Post, api_token::create)]),
         ["tokens", _] => (Guard::Login, &[(Delete, api_token::delete)]),
         _ => return None,
@@ -130,7 +132,7 @@ fn login(request: &Request) -> Result<Response, Refusal> {
         Some(login) if matches => {
             store.login_succeeded(email_key, address)?;
             let opening = Opening::Login { password_hash: &login.password_hash };
-            let session = Session::open(&store, &login.account, &opening)?;
+            let session = Session::open(request, &store, &login.account, &opening)?;
             session.map(|session| session.answer(200, Some(&login.account.json)))
         }
         _ => None,
@@ -142,7 +144,7 @@ fn login(request: &Request) -> Result<Response, Refusal> {
 
 fn refresh(request: &Request) -> Result<Response, Refusal> {
     let refresh_token = form::only(request, "refresh_token")?;
-    match Session::rotate(&Store::open()?, &refresh_token)? {
+    match Session::rotate(request, &Store::open()?, &refresh_token)? {
         Some(session) => Ok(session.answer(200, None)),
         None => Err(Refusal::unauthenticated().detail("The refresh token is not valid.")),
     }

@@ -104,7 +104,8 @@ pub fn change(request: &Request) -> Result<Response, Refusal> {
     let account = store.account(login.user_id)?.ok_or_else(caller::session_ended)?;
     let opening =
         Opening::PasswordChange { login, verified_hash: &present.hash, hash: &hash, notice };
-    let session = Session::open(&store, &account, &opening)?.ok_or_else(caller::session_ended)?;
+    let session =
+        Session::open(request, &store, &account, &opening)?.ok_or_else(caller::session_ended)?;
     Ok(session.answer(200, None))
 }
 

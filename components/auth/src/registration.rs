@@ -70,7 +70,7 @@ pub fn register(request: &Request) -> Result<Response, Refusal> {
     match store.register(&registration, &hash, invitation, &mail)? {
         Registered::Account(account) => {
             let opening = Opening::Login { password_hash: &hash };
-            match Session::open(&store, &account, &opening)? {
+            match Session::open(request, &store, &account, &opening)? {
                 Some(session) => Ok(session.answer(201, Some(&account.json))),
                 None => Err(Refusal::internal("a fresh account has another password")),
             }

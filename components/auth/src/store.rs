@@ -180,6 +180,30 @@ impl Store {
         Ok(row.optional_int("user_id")?.map(|user_id| Rotated { user_id, valid_from_s }))
     }
 
+    /// Notes the program that has just got a refresh token. The session's id.
+    pub fn note_session(
+        &self,
+        token_hash: &str,
+        program: Option<String>,
+    ) -> Result<Option<String>, DatabaseError> {
+        let parameters = [text(token_hash), optional(program, text)];
+        let mut row = self.0.query_one(include_str!("sql/session_note.sql"), &parameters)?;
+        row.optional_text("session")
+    }
+
+    /// The user's sessions, JSON.
+    pub fn sessions(&self, user: i64, lifetime_s: i64) -> Result<String, DatabaseError> {
+        let parameters = [int(user), int(lifetime_s)];
+        self.0.query_one(include_str!("sql/sessions.sql"), &parameters)?.text("answer")
+    }
+
+    /// Whether the user had such a session.
+    pub fn end_session(&self, user: i64, session: &str) -> Result<bool, DatabaseError> {
+        let parameters = [int(user), text(session)];
+        let mut row = self.0.query_one(include_str!("sql/session_end.sql"), &parameters)?;
+        Ok(row.text("outcome")? == "ended")
+    }
+
     pub fn close_session(&self, token_hash: &str) -> Result<(), DatabaseError> {
         self.0.query_one(include_str!("sql/session_close.sql"), &[text(token_hash)])?;
         Ok(())

@@ -129,6 +129,7 @@ pub fn all() -> Map<String, Value> {
         ("Registration", account::registration()),
         ("Credentials", account::credentials()),
         ("Session", account::session(true)),
+        ("ListedSession", account::listed_session()),
         ("TokenPair", account::session(false)),
         ("RefreshToken", account::one_text("refresh_token", account::SECRET_EXAMPLE)),
         ("MailedToken", account::one_text("token", account::SECRET_EXAMPLE)),

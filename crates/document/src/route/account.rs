@@ -64,6 +64,27 @@ fn sessions() -> Vec<Operation> {
         post("/api/auth/logout", "logout", "End a session")
             .body(named("RefreshToken"))
             .answers_empty(204, "The session has ended"),
+        Operation::new(
+            ACCOUNTS,
+            Access::Login,
+            "get",
+            "/api/auth/sessions",
+            "listSessions",
+            "List the caller's sessions",
+        )
+        .answers(200, "The one used last first", schema::list_of("ListedSession")),
+        Operation::new(
+            ACCOUNTS,
+            Access::Login,
+            "delete",
+            "/api/auth/sessions/{session_id}",
+            "deleteSession",
+            "End one of the caller's sessions",
+        )
+        .describe("Its refresh token works no more. Its access token works until it expires.")
+        .parameter(path("session_id", "The session.", schema::event::uuid()))
+        .answers_empty(204, "The session has ended")
+        .problems(&[ProblemCode::NotFound]),
     ]
 }
 

@@ -7,8 +7,8 @@ use rondo_domain::account::{
 use rondo_domain::email::EMAIL_CHARS_MAX;
 use serde_json::{Value, json};
 
-use super::text;
 use super::{answered, described, id, ignored, instant, named, nullable, object};
+use super::{event, text};
 
 pub fn email() -> Value {
     json!({"type": "string", "format": "email", "maxLength": EMAIL_CHARS_MAX})
@@ -129,10 +129,12 @@ pub fn session(with_user: bool) -> Value {
         "refresh_token": {"type": "string", "description": "Valid for one use."},
         "token_type": {"const": "Bearer"},
         "expires_in": {"type": "integer", "description": "Seconds."},
+        "session_id": described(event::uuid(), "The session's id in the list of sessions."),
     });
     let mut example = json!({
         "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
         "refresh_token": SECRET_EXAMPLE, "token_type": "Bearer", "expires_in": 900,
+        "session_id": SESSION_EXAMPLE,
     });
     if with_user {
         members["user"] = named("User");
@@ -140,6 +142,28 @@ pub fn session(with_user: bool) -> Value {
     }
     let mut schema = answered(members);
     schema["examples"] = json!([example]);
+    schema
+}
+
+const SESSION_EXAMPLE: &str = "9a31cf8e-0a4d-4b0e-9a52-6b1e9d1f7f10";
+
+/// A session in the list.
+pub fn listed_session() -> Value {
+    let mut schema = answered(json!({
+        "id": event::uuid(),
+        "program": {
+            "type": ["string", "null"],
+            "description": "What the program that uses it calls itself (`User-Agent`).",
+        },
+        "created_at": nullable(instant()),
+        "last_used_at": described(instant(), "When it got its last tokens."),
+        "expires_at": described(instant(), "When it ends unless it is used."),
+    }));
+    schema["examples"] = json!([{
+        "id": SESSION_EXAMPLE, "program": "Mozilla/5.0 (X11; Linux x86_64)",
+        "created_at": "2026-01-05T09:12:44.120391Z", "last_used_at": "2026-01-05T09:12:44.120391Z",
+        "expires_at": "2026-02-04T09:12:44.120391Z",
+    }]);
     schema
 }
 
