@@ -32,7 +32,9 @@ pub fn app() -> View {
 
 fn inside() -> View {
     let store = store();
-    let class = move || match store.route.with(|route| route.task.is_some()) {
+    let has_panel =
+        move || store.chat.is_open.get() || store.route.with(|route| route.task.is_some());
+    let class = move || match has_panel() {
         true => "app with-panel",
         false => "app",
     };

@@ -92,6 +92,12 @@ pub fn today() -> Date {
     store().read(|device| device.zone().local_of(crate::store::now()).date())
 }
 
+/// Lets the server's language model read the tasks, or no longer.
+pub fn share_with_model(is_shared: bool) {
+    let members = members("share_with_model", is_shared.into());
+    store().edit(vec![Edit::PatchAccount { members }]);
+}
+
 pub fn members(name: &str, value: Value) -> Members {
     rondo_device::members([(name.to_owned(), value)])
 }

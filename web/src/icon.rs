@@ -34,6 +34,8 @@ pub enum Icon {
     Sun,
     Up,
     Down,
+    Chat,
+    Microphone,
 }
 
 impl Icon {
@@ -81,6 +83,10 @@ impl Icon {
             }
             Self::Up => "m6 14 6-6 6 6",
             Self::Down => "m6 10 6 6 6-6",
+            Self::Chat => "M4 5h16v11H10l-4 4v-4H4Z",
+            Self::Microphone => {
+                "M12 15a3 3 0 0 0 3-3V6a3 3 0 0 0-6 0v6a3 3 0 0 0 3 3Zm-6-3a6 6 0 0 0 12 0m-6 6v3"
+            }
         }
     }
 }

@@ -21,9 +21,10 @@ const FOCUS_TRIES: u32 = 10;
 const FOCUS_MS: i32 = 16;
 
 /// The keys in the order of the help.
-pub const SHOWN: [(&str, Text); 20] = [
+pub const SHOWN: [(&str, Text); 21] = [
     ("q", Text::KeyAdd),
     ("/", Text::KeySearch),
+    ("a", Text::Assistant),
     ("j", Text::KeyNext),
     ("k", Text::KeyPrevious),
     ("Enter", Text::KeyOpen),
@@ -104,6 +105,7 @@ fn press(event: &KeyboardEvent, pair: &'static std::cell::Cell<bool>) -> bool {
             Route::to(Place::Search(String::new())).go();
             focus_soon("search");
         }
+        "a" => store().chat.toggle(),
         "?" => dialog::open(Dialog::Keys),
         "g" => {
             pair.set(true);
@@ -159,6 +161,8 @@ fn escape() -> bool {
         store.is_menu_open.set(false);
     } else if store.route.with_untracked(|route| route.task.is_some()) {
         close_panel();
+    } else if store.chat.is_open.get_untracked() {
+        store.chat.toggle();
     } else if store.picked.with_untracked(|picked| !picked.is_empty()) {
         store.picked.update(std::collections::BTreeSet::clear);
     } else if let Some(active) =

@@ -30,6 +30,12 @@ extern "C" {
     pub fn time_zones() -> Vec<String>;
     #[wasm_bindgen(js_name = firstDay)]
     pub fn first_day(language: &str) -> u8;
+    #[wasm_bindgen(catch)]
+    pub async fn converse(token: &str, body: &str, receive: &Function) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = canListen)]
+    pub fn can_listen() -> bool;
+    pub fn listen(language: &str, hear: &Function);
+    pub fn hush();
     pub fn download(name: &str, media_type: &str, text: &str);
 }
 

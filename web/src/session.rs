@@ -18,6 +18,8 @@ const RENEWED_BEFORE_MS: f64 = 30_000.0;
 #[derive(Clone, PartialEq)]
 pub struct Session {
     pub user: i64,
+    /// In the list of the user's sessions.
+    pub id: Option<String>,
     pub access_token: String,
     refresh_token: String,
     /// Milliseconds since 1970.
@@ -45,6 +47,7 @@ impl Session {
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         Some(Self {
             user: value["user"].as_i64()?,
+            id: text("id"),
             access_token: text("access_token")?,
             refresh_token: text("refresh_token")?,
             expires_at: value["expires_at"].as_f64()?,
@@ -56,12 +59,13 @@ impl Session {
         let seconds = answer["expires_in"].as_f64()?;
         let session = Self {
             user,
+            id: answer["session_id"].as_str().map(str::to_owned),
             access_token: answer["access_token"].as_str()?.to_owned(),
             refresh_token: answer["refresh_token"].as_str()?.to_owned(),
             expires_at: now_ms() + seconds * 1000.0,
         };
         let value = json!({
-            "user": user, "access_token": session.access_token,
+            "user": user, "id": session.id, "access_token": session.access_token,
             "refresh_token": session.refresh_token, "expires_at": session.expires_at,
         });
         keep(KEY, Some(&value.to_string()));

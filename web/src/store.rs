@@ -18,6 +18,7 @@ use crate::route::{self, Route};
 use crate::session::Session;
 use crate::sync;
 use crate::toast::{self, Toast};
+use crate::view::chat::Chat;
 
 thread_local! {
     static STORE: OnceCell<&'static Store> = const { OnceCell::new() };
@@ -59,6 +60,7 @@ pub struct Store {
     /// What a screen reader is told.
     pub announcement: ArcRwSignal<String>,
     pub is_menu_open: ArcRwSignal<bool>,
+    pub chat: Chat,
 }
 
 /// The store.
@@ -96,6 +98,7 @@ impl Store {
             toasts: ArcRwSignal::new(Vec::new()),
             announcement: ArcRwSignal::new(String::new()),
             is_menu_open: ArcRwSignal::new(false),
+            chat: Chat::new(),
         }
     }
 

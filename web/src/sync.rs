@@ -405,6 +405,7 @@ async fn zone(name: String) {
 
 /// Signs out here and in the other tabs, and forgets everything.
 pub fn sign_out() {
+    store().chat.clear();
     spawn_local(async {
         store().change(Device::signed_out);
         if let Some(session) = Session::kept() {

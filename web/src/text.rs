@@ -61,6 +61,25 @@ macro_rules! texts {
 }
 
 texts! {
+    // The assistant.
+    Assistant: "Assistant", "Assistent";
+    ChatHint: "Ask for your tasks, add them or change them in your own words: \u{201c}what is due this week\u{201d}, \u{201c}move the dentist to Friday\u{201d}.", "Frage nach deinen Aufgaben, füge sie hinzu oder ändere sie in deinen Worten: \u{201e}Was ist diese Woche fällig?\u{201c}, \u{201e}Verschiebe den Zahnarzt auf Freitag\u{201c}.";
+    Conversation: "Conversation", "Gespräch";
+    NewConversation: "New conversation", "Neues Gespräch";
+    DeleteConversation: "Delete conversation", "Gespräch löschen";
+    Message: "Message", "Nachricht";
+    Send: "Send", "Senden";
+    Speak: "Speak", "Sprechen";
+    Proposal: "Proposal", "Vorschlag";
+    ModelUnavailable: "The language model does not answer now; this answer is by fixed rules.", "Das Sprachmodell antwortet gerade nicht; diese Antwort folgt festen Regeln.";
+    TokensUsedUp: "Today's share of the language model is used up; this answer is by fixed rules.", "Der heutige Anteil am Sprachmodell ist verbraucht; diese Antwort folgt festen Regeln.";
+    ShareHint: "This server has a language model. It sees none of your tasks until you allow it.", "Dieser Server hat ein Sprachmodell. Es sieht keine deiner Aufgaben, bevor du es erlaubst.";
+    ShareWithModel: "Let the language model read my tasks", "Das Sprachmodell darf meine Aufgaben lesen";
+    Sessions: "Sessions", "Sitzungen";
+    SessionsHint: "Where you are signed in. A session that you end is over within minutes.", "Wo du angemeldet bist. Eine Sitzung, die du beendest, ist in wenigen Minuten vorbei.";
+    ThisSession: "this one", "diese hier";
+    UnknownProgram: "Unknown program", "Unbekanntes Programm";
+    LastUsed: "last used {}", "zuletzt benutzt {}";
     // Places.
     Today: "Today", "Heute";
     Upcoming: "Upcoming", "Demnächst";

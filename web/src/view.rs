@@ -1,6 +1,7 @@
 //! What a person sees.
 
 pub mod ask;
+pub mod chat;
 pub mod door;
 pub mod history;
 pub mod keys_help;

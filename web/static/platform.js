@@ -130,6 +130,45 @@ export function firstDay(language) {
   return (locale.getWeekInfo?.() ?? locale.weekInfo)?.firstDay ?? 1;
 }
 
+// A turn of the chat. Calls back with the name and the data of each event, as they come.
+export async function converse(token, body, receive) {
+  const response = await fetch("/api/chat", {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json", Accept: "text/event-stream" },
+    body,
+  });
+  if (!response.ok) return receive("problem", await response.text());
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) receive(...event.split("\n").map((line) => line.slice(line.indexOf(": ") + 2)));
+  }
+}
+
+const Recognition = globalThis.SpeechRecognition ?? globalThis.webkitSpeechRecognition;
+let recognition;
+
+export function canListen() {
+  return Recognition !== undefined;
+}
+
+// Calls back with all words so far, and at the end with true.
+export function listen(language, hear) {
+  recognition = new Recognition();
+  recognition.lang = language;
+  recognition.interimResults = true;
+  recognition.onresult = (event) => hear([...event.results].map((result) => result[0].transcript).join(""), false);
+  recognition.onend = () => hear("", true);
+  recognition.start();
+}
+
+export function hush() {
+  recognition?.stop();
+}
+
 export function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");

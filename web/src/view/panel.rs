@@ -14,6 +14,7 @@ use crate::keys;
 use crate::popup::{self, Kind};
 use crate::store::store;
 use crate::text::{Text, t, with};
+use crate::view::chat::chat;
 use crate::view::history::history;
 use crate::view::menu::optional;
 use crate::view::recurrence::series_of;
@@ -26,7 +27,7 @@ pub fn panel() -> View {
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
     let shown = move || name.get().map(|name| (name, uid.get()));
     switch(shown, |shown| match shown {
-        None => View::empty(),
+        None => show(|| store().chat.is_open.get(), chat),
         Some((_, Some(uid))) => details(uid),
         Some((name, None)) => {
             let text = if name.is_empty() { "" } else { t(Text::NotFound) };

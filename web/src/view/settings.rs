@@ -15,6 +15,7 @@ pub fn page(_part: String) -> View {
             {look::look()}
             {account::notifications()}
             {account::password()}
+            {program::sessions()}
             {program::tokens()}
             {program::webhooks()}
             {account::export()}

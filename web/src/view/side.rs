@@ -72,6 +72,8 @@ pub fn side() -> View {
             {place(Icon::Inbox, Text::Inbox, Place::Inbox, move || counts.with(|c| Some((c.inbox, false))), Some(None))}
             {place(Icon::Check, Text::Completed, Place::Completed, || None, None)}
             {place(Icon::Trash, Text::Trash, Place::Trash, || None, None)}
+            <button class="nav" aria-expanded=move || store.chat.is_open.get().to_string()
+                on:click=move |_| store.chat.toggle()>{icon(Icon::Chat)}<span class="name">{t(Text::Assistant)}</span></button>
             <div class="side-title">
                 <h2>{t(Text::Lists)}</h2>
                 <button class="tool s" aria-label=t(Text::NewList) title=t(Text::NewList)

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
 use super::card;
+use crate::command;
 use crate::dom::*;
 use crate::net::{Reading as _, Request};
 use crate::platform;
@@ -90,6 +91,11 @@ pub fn account() -> View {
             <input type="checkbox" name="complete_subtasks" prop:checked=move || member("complete_subtasks")() == true
                 on:change=|event| change(json!({ "complete_subtasks": event_target_checked(&event) }))/>
             <span>{t(Text::CompleteSteps)}</span>
+        </label>
+        <label class="check">
+            <input type="checkbox" name="share_with_model" prop:checked=move || member("share_with_model")() == true
+                on:change=|event| command::share_with_model(event_target_checked(&event))/>
+            <span>{t(Text::ShareWithModel)}</span>
         </label>
     };
     card(Text::Account, content)

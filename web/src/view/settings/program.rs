@@ -1,14 +1,17 @@
 //! What other programs may do: API tokens, and webhooks that tell them of events.
 
+use rondo_domain::instant;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
 use super::card;
 use crate::dom::*;
+use crate::format;
 use crate::icon::{Icon, icon};
 use crate::net::{Reading as _, Request};
 use crate::session;
-use crate::text::{Text, t};
+use crate::store::store;
+use crate::text::{Text, t, with};
 use crate::toast::{self, Action};
 
 const SCOPES: [(&str, Text); 3] = [
@@ -113,6 +116,32 @@ fn delete_button(things: Things, id: Value, name: &str) -> View {
 
 fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Where the person is signed in.
+pub fn sessions() -> View {
+    let things = Things::at("/api/auth/sessions");
+    let rows = move || {
+        let row = |listed: Value| {
+            let id = listed["id"].as_str().map(str::to_owned);
+            let program = listed["program"].as_str().unwrap_or(t(Text::UnknownProgram)).to_owned();
+            let at = listed["last_used_at"].as_str().and_then(|text| instant::parse(text).ok());
+            let at = at.map(|at| with(Text::LastUsed, format::moment(at, &store().zone())));
+            let is_this = session::Session::kept().is_some_and(|kept| kept.id == id);
+            let end = (!is_this).then(|| delete_button(things, listed["id"].clone(), &program));
+            let this = is_this.then(|| format!(" · {}", t(Text::ThisSession)));
+            view! {
+                <li><span class="grow">{program.clone()}<br/><span class="hint">{at}{this}</span></span>{end}</li>
+            }
+        };
+        things.found.get().into_iter().map(row).collect::<Vec<_>>()
+    };
+    let content = view! {
+        <p class="hint">{t(Text::SessionsHint)}</p>
+        <ul class="table">{rows}</ul>
+        <p class="error" role="alert">{things.fault}</p>
+    };
+    card(Text::Sessions, content)
 }
 
 pub fn tokens() -> View {
