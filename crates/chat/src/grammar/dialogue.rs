@@ -1,0 +1,202 @@
+//! A message within its conversation: the answer to a question, a new request, or neither.
+
+use rondo_domain::quick_add::Language;
+use serde_json::{Map, Value, json};
+
+use super::act::{act, add, perform};
+use super::change::Change;
+use super::find::{chosen, each_of};
+use super::intent::{Action, Intent, understand};
+use super::look;
+use super::pending::Pending;
+use super::target::places;
+use super::text::{Text, folded_words};
+use super::turn::{Halt, Turn};
+use super::words::{Kind, Words};
+use crate::reply::{Reply, Scene};
+
+/// Maximum length of a message, in characters.
+const MESSAGE_CHARS_MAX: usize = 4_000;
+
+/// Answers a message. An error is the status of a server that cannot answer.
+pub fn answer(scene: &Scene<'_>, message: &str) -> Result<Reply, u16> {
+    let kept = scene.memory.pending.as_ref().and_then(Pending::of_json);
+    let language = kept.as_ref().map_or(scene.language, |(_, language)| *language);
+    let pending = kept.map(|(pending, _)| pending);
+    let message = message.trim();
+    if message.chars().nth(MESSAGE_CHARS_MAX).is_some() {
+        let mut turn = Turn::new(scene, Words::of(language));
+        turn.say(turn.answer().too_long);
+        return Ok(turn.reply);
+    }
+    let others = Language::ALL.iter().copied().filter(|other| *other != language);
+    let languages: Vec<_> = [language].into_iter().chain(others).collect();
+    let turn = |language| Turn::new(scene, Words::of(language));
+    if let Some(pending) = &pending {
+        for language in &languages {
+            let mut turn = turn(*language);
+            if let Some(outcome) = answered(&mut turn, pending, message) {
+                return end(turn, outcome);
+            }
+        }
+    }
+    for language in &languages {
+        let mut turn = turn(*language);
+        if let Some(intent) = understand(&turn.clock(), message) {
+            let outcome = carry_out(&mut turn, intent);
+            return end(turn, outcome);
+        }
+    }
+    let mut turn = turn(told(message, &languages));
+    let outcome = match &pending {
+        Some(Pending::Choose { action, titles }) => told_apart(&mut turn, action, titles, message),
+        _ => None,
+    };
+    let outcome = outcome.unwrap_or_else(|| offer(&mut turn, message));
+    end(turn, outcome)
+}
+
+/// The reply of a turn that has ended.
+fn end(mut turn: Turn<'_>, outcome: Result<(), Halt>) -> Result<Reply, u16> {
+    match outcome {
+        Ok(()) => {}
+        Err(Halt::Say(text)) => turn.say(text),
+        // Each change asks by itself; no other tool does.
+        Err(Halt::Ask(_)) => turn.say(turn.answer().not_understood),
+        Err(Halt::Failed(status)) => return Err(status),
+    }
+    Ok(turn.reply)
+}
+
+/// The language that most words of a message show; of equals, the first.
+fn told(message: &str, languages: &[Language]) -> Language {
+    let said = folded_words(message);
+    let count = |language: &Language| {
+        let telling = Words::of(*language).telling;
+        said.iter().filter(|word| telling.contains(&word.as_str())).count()
+    };
+    let first = languages.first().copied().unwrap_or(Language::English);
+    languages
+        .iter()
+        .fold((first, 0), |best, language| match count(language) {
+            found if found > best.1 => (*language, found),
+            _ => best,
+        })
+        .0
+}
+
+/// Whether a message is one word or phrase of a kind, such as "yes".
+fn is_kind(turn: &Turn<'_>, message: &str, kind: Kind) -> bool {
+    understand(&turn.clock(), message) == Some(Intent::Simple(kind))
+}
+
+/// Takes a message as the answer to a question. None if it is not.
+fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Result<(), Halt>> {
+    if is_kind(turn, message, Kind::No) {
+        turn.say(turn.answer().left);
+        return Some(Ok(()));
+    }
+    match pending {
+        Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
+            .then(|| {
+                let change = Change { kind: *kind, tool, arguments: arguments.clone() };
+                change.make(turn, Some(effect))
+            }),
+        Pending::Add { line, is_reminded } => {
+            is_kind(turn, message, Kind::Yes).then(|| add(turn, &[line.clone()], *is_reminded))
+        }
+        Pending::Choose { action, .. } => {
+            let text = Text::new(message);
+            let shown = &turn.scene.memory.shown;
+            let ids = if text.is_any(turn.words.target.these) {
+                shown.clone()
+            } else {
+                chosen(shown, &places(&turn.clock(), &text)?).ok()?
+            };
+            Some(perform_on(turn, &ids, action))
+        }
+        Pending::Missing { kind, id } => {
+            match kind {
+                Kind::Remind => turn.clock().reminder(message, None).map(|_| ())?,
+                _ => turn.clock().due(message).map(|_| ())?,
+            }
+            Some(perform_on(turn, &[*id], &Action::new(*kind, message)))
+        }
+    }
+}
+
+/// The tasks of a question whose titles have all words of a message.
+fn told_apart(
+    turn: &mut Turn<'_>,
+    action: &Action,
+    titles: &[String],
+    message: &str,
+) -> Option<Result<(), Halt>> {
+    let said = folded_words(message);
+    let known = &turn.words.target;
+    let said = said.iter().filter(|word| {
+        let word = word.as_str();
+        !known.articles.contains(&word) && !known.one.contains(&word)
+    });
+    let said: Vec<_> = said.collect();
+    let fits = |title: &String| {
+        let title = folded_words(title);
+        said.iter().all(|word| title.iter().any(|other| other.contains(word.as_str())))
+    };
+    let ids = turn.scene.memory.shown.iter().zip(titles).filter(|(_, title)| fits(title));
+    let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+    match ids[..] {
+        [_] if !said.is_empty() => Some(perform_on(turn, &ids, action)),
+        _ => None,
+    }
+}
+
+fn perform_on(turn: &mut Turn<'_>, ids: &[i64], action: &Action) -> Result<(), Halt> {
+    let tasks = each_of(turn, ids)?;
+    perform(turn, &tasks, action)
+}
+
+fn carry_out(turn: &mut Turn<'_>, intent: Intent) -> Result<(), Halt> {
+    match intent {
+        Intent::Add { lines, is_reminded } => add(turn, &lines, is_reminded),
+        Intent::List(query) => look::list(turn, &query),
+        Intent::Search(words) => look::search(turn, &words),
+        Intent::Act(ways) => act(turn, &ways),
+        Intent::Events(days) => look::events(turn, &days),
+        Intent::Simple(Kind::Undo) => undo(turn),
+        Intent::Simple(kind) => {
+            let answer = turn.answer();
+            turn.say(match kind {
+                Kind::Help => answer.help,
+                Kind::Greet => answer.greeting,
+                Kind::Thank => answer.welcome,
+                Kind::Yes | Kind::No => answer.nothing_asked,
+                _ => answer.not_understood,
+            });
+            Ok(())
+        }
+    }
+}
+
+fn undo(turn: &mut Turn<'_>) -> Result<(), Halt> {
+    let Some(token) = turn.scene.memory.undo.clone() else {
+        return Err(Halt::Say(turn.answer().nothing_to_undo.to_owned()));
+    };
+    let arguments = json!({ "undo": token });
+    let arguments = arguments.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
+    Change { kind: Kind::Undo, tool: "update_task", arguments }.make(turn, None)
+}
+
+/// Offers to add what has a date or a mark; otherwise says that the message was not understood.
+fn offer(turn: &mut Turn<'_>, message: &str) -> Result<(), Halt> {
+    let is_line = !message.contains('\n') && !message.ends_with('?');
+    let clock = turn.clock().likeliest(message);
+    if is_line && clock.marks(message) > 0 {
+        let title = clock.line(message).map(|found| found.title).unwrap_or_default();
+        turn.say(turn.answer().shall_add.replace("{title}", &title));
+        turn.keep(&Pending::Add { line: message.to_owned(), is_reminded: false });
+        return Ok(());
+    }
+    turn.say(turn.answer().not_understood);
+    Ok(())
+}

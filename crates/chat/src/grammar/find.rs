@@ -1,0 +1,314 @@
+//! Finds the tasks that words name.
+
+use std::collections::BTreeMap;
+
+use rondo_domain::task::Status;
+use serde_json::{Map, Value, json};
+
+use super::intent::Action;
+use super::query::Query;
+use super::say::{ids, title};
+use super::target::Target;
+use super::text::{folded, folded_words};
+use super::turn::{Halt, Turn};
+use super::words::{Kind, Words};
+
+/// Maximum number of searches of one turn.
+const SEARCHES_MAX: usize = 3;
+/// Number of tasks that a search, or a change of many, looks at.
+const FOUND_MAX: usize = 100;
+/// Maximum length of a word that is searched for, in characters.
+const WORD_CHARS_MAX: usize = 100;
+/// Maximum number of shown tasks that are read one by one.
+const READ_MAX: usize = 5;
+
+const OPEN: [&str; 2] = [Status::Pending.as_str(), Status::InProgress.as_str()];
+const COMPLETED: [&str; 1] = [Status::Completed.as_str()];
+
+/// What words have led to.
+pub enum Found {
+    Tasks(Vec<Value>, Action),
+    /// Several tasks fit equally well.
+    Several(Vec<Value>, Action),
+    /// Nothing has this name.
+    None(String, Action),
+}
+
+/// How well a title fits a name. The greater, the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Contains,
+    Begins,
+    Equals,
+}
+
+/// The tasks of the way to read a message that fits best; of equal ones, the first.
+pub fn resolve(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, Halt> {
+    // A number or a pronoun needs no search.
+    for (target, action) in ways {
+        let tasks = match target {
+            Target::Named(_) => continue,
+            Target::Task(id) => read(turn, *id)?,
+            Target::Shown(places) => shown(turn, places)?,
+            Target::This => this(turn)?,
+            Target::These => {
+                let shown = turn.scene.memory.shown.clone();
+                each_of(turn, &shown)?
+            }
+            Target::Each(query) => match each(turn, query)? {
+                Some(tasks) => tasks,
+                None => continue,
+            },
+        };
+        return Ok(if matches!(target, Target::This) && tasks.len() > 1 {
+            Found::Several(tasks, action.clone())
+        } else {
+            Found::Tasks(tasks, action.clone())
+        });
+    }
+    named(turn, ways)
+}
+
+fn named(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, Halt> {
+    let names = ways.iter().filter_map(|(target, action)| match target {
+        Target::Named(name) => Some((name.as_str(), action)),
+        _ => None,
+    });
+    let names: Vec<_> = names.collect();
+    let Some(shortest) = names.iter().min_by_key(|(name, _)| name.len()).copied() else {
+        return Err(Halt::Say(turn.answer().nothing_shown.to_owned()));
+    };
+    let mut searched: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut best: Option<(Fit, Vec<Value>, &Action)> = None;
+    for (name, action) in [shortest].into_iter().chain(names.iter().copied()) {
+        let wanted = wanted(turn.words, name);
+        let Some(tasks) = candidates(turn, &mut searched, &wanted, action.kind)? else { continue };
+        let fits =
+            tasks.iter().filter_map(|task| Some((fit(turn.words, name, title(task))?, task)));
+        let fits: Vec<_> = fits.collect();
+        let Some(fit) = fits.iter().map(|(fit, _)| *fit).max() else { continue };
+        if best.as_ref().is_none_or(|(known, ..)| fit > *known) {
+            let tasks = fits.into_iter().filter(|(other, _)| *other == fit);
+            best = Some((fit, tasks.map(|(_, task)| task.clone()).collect(), action));
+        }
+    }
+    // The whole of it is what was meant if nothing has any of the names.
+    let first = names.first().copied().unwrap_or(shortest);
+    Ok(match best {
+        Some((_, tasks, action)) => match open_first(tasks) {
+            tasks if tasks.len() == 1 => Found::Tasks(tasks, action.clone()),
+            tasks => Found::Several(tasks, action.clone()),
+        },
+        None => Found::None(first.0.to_owned(), first.1.clone()),
+    })
+}
+
+/// Of open and completed tasks, the open ones.
+fn open_first(tasks: Vec<Value>) -> Vec<Value> {
+    let is_open = |task: &Value| task["status"] != Status::Completed.as_str();
+    if tasks.iter().any(is_open) { tasks.into_iter().filter(is_open).collect() } else { tasks }
+}
+
+/// Tasks whose text contains the longest of these words.
+fn candidates<'s>(
+    turn: &mut Turn<'_>,
+    searched: &'s mut BTreeMap<String, Vec<Value>>,
+    wanted: &[String],
+    kind: Kind,
+) -> Result<Option<&'s [Value]>, Halt> {
+    let known = wanted.iter().find(|word| searched.contains_key(*word)).cloned();
+    let word = match known {
+        Some(word) => word,
+        None if searched.len() >= SEARCHES_MAX => return Ok(None),
+        None => {
+            let Some(longest) = wanted.iter().max_by_key(|word| word.chars().count()) else {
+                return Ok(None);
+            };
+            let search: String = longest.chars().take(WORD_CHARS_MAX).collect();
+            let mut arguments = Map::from_iter([
+                ("search".to_owned(), search.into()),
+                ("deferred".to_owned(), "true".into()),
+                ("limit".to_owned(), FOUND_MAX.into()),
+            ]);
+            if let Some(status) = statuses(kind) {
+                arguments.insert("status".to_owned(), json!(status));
+            }
+            let found = turn.call("list_tasks", arguments)?;
+            searched.insert(longest.clone(), tasks_of(&found));
+            longest.clone()
+        }
+    };
+    Ok(searched.get(&word).map(Vec::as_slice))
+}
+
+/// The states of tasks that a change is for; none for any.
+const fn statuses(kind: Kind) -> Option<&'static [&'static str]> {
+    match kind {
+        Kind::Reopen => Some(&COMPLETED),
+        Kind::Delete
+        | Kind::History
+        | Kind::Search
+        | Kind::Rename
+        | Kind::Tag
+        | Kind::Untag
+        | Kind::Due => None,
+        _ => Some(&OPEN),
+    }
+}
+
+pub fn tasks_of(data: &Map<String, Value>) -> Vec<Value> {
+    data.get("tasks").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// The words of a name that its task must have.
+fn wanted(words: &Words, name: &str) -> Vec<String> {
+    let all = folded_words(name);
+    let without: Vec<_> = without_frame(words, &all).to_vec();
+    if without.is_empty() { all } else { without }
+}
+
+/// A name without its article, and without the word for tasks around it: "the task rent", "the rent task".
+fn without_frame<'n>(words: &Words, name: &'n [String]) -> &'n [String] {
+    let mut name = name;
+    let known = &words.target;
+    while let [first, rest @ ..] = name {
+        if rest.is_empty() || !known.articles.contains(&first.as_str()) {
+            break;
+        }
+        name = rest;
+    }
+    match name {
+        [first, rest @ ..] if !rest.is_empty() && known.task.contains(&first.as_str()) => rest,
+        [rest @ .., last] if !rest.is_empty() && known.task.contains(&last.as_str()) => rest,
+        name => name,
+    }
+}
+
+/// How a title fits a name: as it is written, or without article and the like.
+fn fit(words: &Words, name: &str, title: &str) -> Option<Fit> {
+    let name = folded_words(name);
+    let title = folded_words(title);
+    let bare = without_frame(words, &title);
+    let [of_all, of_bare] = [name.as_slice(), without_frame(words, &name)].map(|name| {
+        if name.is_empty() {
+            return None;
+        }
+        let [said, known, bare] = [name, &title, bare].map(|words| words.join(" "));
+        if said == known || said == bare {
+            Some(Fit::Equals)
+        } else if known.starts_with(&said) || bare.starts_with(&said) {
+            Some(Fit::Begins)
+        } else {
+            let is_there = |word: &&String| title.iter().any(|other| other.contains(word.as_str()));
+            let says = |word: &&String| !words.date.joining.contains(&word.as_str());
+            let mut said = name.iter().filter(says).peekable();
+            (said.peek().is_some() && said.all(|word| is_there(&word))).then_some(Fit::Contains)
+        }
+    });
+    of_all.max(of_bare)
+}
+
+/// A name as it is written, without its article and a full stop.
+pub fn bare<'n>(words: &Words, name: &'n str) -> &'n str {
+    let mut name = name.trim().trim_end_matches(['?', '.', '!']);
+    while let Some((first, rest)) = name.split_once(char::is_whitespace) {
+        if !words.target.articles.contains(&folded(first).as_str()) {
+            break;
+        }
+        name = rest.trim_start();
+    }
+    name
+}
+
+/// Tasks whose titles have all words of a name.
+pub fn containing(turn: &mut Turn<'_>, name: &str) -> Result<Vec<Value>, Halt> {
+    let wanted = wanted(turn.words, name);
+    let mut searched = BTreeMap::new();
+    let words = turn.words;
+    let found = candidates(turn, &mut searched, &wanted, Kind::Search)?.unwrap_or_default();
+    Ok(found.iter().filter(|task| fit(words, name, title(task)).is_some()).cloned().collect())
+}
+
+fn read(turn: &mut Turn<'_>, id: i64) -> Result<Vec<Value>, Halt> {
+    let arguments = Map::from_iter([("id".to_owned(), id.into())]);
+    match turn.call("get_task", arguments) {
+        Ok(mut data) => Ok(data.remove("task").into_iter().collect()),
+        Err(Halt::Say(_)) if turn.reply.uses.last().is_some_and(|used| used.result.is_err()) => {
+            Err(Halt::Say(turn.answer().no_such_id.replace("{id}", &id.to_string())))
+        }
+        Err(halt) => Err(halt),
+    }
+}
+
+/// Shown tasks by their ids. Few of them are read; of many, only the ids are known.
+pub fn each_of(turn: &mut Turn<'_>, shown: &[i64]) -> Result<Vec<Value>, Halt> {
+    match shown {
+        [] => Err(Halt::Say(turn.answer().nothing_shown.to_owned())),
+        few if few.len() <= READ_MAX => {
+            let mut tasks = Vec::with_capacity(few.len());
+            for id in few {
+                tasks.extend(read(turn, *id)?);
+            }
+            Ok(tasks)
+        }
+        many => Ok(many.iter().map(|id| json!({ "id": id })).collect()),
+    }
+}
+
+/// Shown tasks by their places.
+fn shown(turn: &mut Turn<'_>, places: &[i64]) -> Result<Vec<Value>, Halt> {
+    let chosen = chosen(&turn.scene.memory.shown, places);
+    let chosen = chosen.map_err(|place| {
+        let answer = turn.answer();
+        Halt::Say(if turn.scene.memory.shown.is_empty() {
+            answer.nothing_shown.to_owned()
+        } else {
+            answer.no_such_number.replace("{number}", &place.to_string())
+        })
+    })?;
+    each_of(turn, &chosen)
+}
+
+/// The ids at these places, or the place where none is.
+pub fn chosen(shown: &[i64], places: &[i64]) -> Result<Vec<i64>, i64> {
+    let mut ids = Vec::with_capacity(places.len());
+    for place in places {
+        let found = match usize::try_from(*place) {
+            Ok(place) => place.checked_sub(1).and_then(|at| shown.get(at)),
+            Err(_) => shown.last(),
+        };
+        let id = *found.ok_or(*place)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// The one shown task; all of them if there are several, of which one is meant.
+fn this(turn: &mut Turn<'_>) -> Result<Vec<Value>, Halt> {
+    let shown = turn.scene.memory.shown.clone();
+    let few: Vec<_> = shown.into_iter().take(READ_MAX).collect();
+    each_of(turn, &few)
+}
+
+/// All tasks of a query. None if there are none.
+fn each(turn: &mut Turn<'_>, query: &Query) -> Result<Option<Vec<Value>>, Halt> {
+    let clock = turn.clock();
+    let data = turn.call("list_tasks", query.arguments(&clock, FOUND_MAX))?;
+    let tasks = tasks_of(&data);
+    if data.contains_key("next_cursor") {
+        return Err(Halt::Say(turn.answer().too_many.to_owned()));
+    }
+    if tasks.is_empty() {
+        let labels = query.labels(turn.answer()).join(" ");
+        let said = if labels.is_empty() {
+            turn.answer().nothing_open.to_owned()
+        } else {
+            turn.answer().nothing.replace("{what}", &labels)
+        };
+        return Err(Halt::Say(said));
+    }
+    debug_assert_eq!(ids(&tasks).len(), tasks.len());
+    Ok(Some(tasks))
+}

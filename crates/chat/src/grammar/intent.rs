@@ -1,0 +1,289 @@
+//! What a message wants, by the templates of one language.
+
+use super::date::{Clock, Days};
+use super::query::Query;
+use super::target::Target;
+use super::template::{Places, fits};
+use super::text::{Text, folded};
+use super::words::Kind;
+
+/// Bullets before the lines of a list.
+const BULLETS: &[&str] = &["- [ ] ", "* [ ] ", "[ ] ", "- ", "* ", "• ", "– ", "— ", "+ "];
+/// Maximum number of ways to divide a message into tasks and what to do with them.
+const WAYS_MAX: usize = 16;
+
+/// What a message wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    Add {
+        lines: Vec<String>,
+        is_reminded: bool,
+    },
+    List(Query),
+    Search(String),
+    /// Something with tasks: all ways to read the message, the likeliest first.
+    Act(Vec<(Target, Action)>),
+    Events(Days),
+    /// Undo, help and the like.
+    Simple(Kind),
+}
+
+/// What to do with tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    pub kind: Kind,
+    /// The date, the new title, the priority and so on.
+    pub text: String,
+}
+
+impl Action {
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+/// Understands a message in one language. None if it is none of the known ones.
+pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
+    if let Some(lines) = several(clock, message) {
+        return Some(Intent::Add { lines, is_reminded: false });
+    }
+    let whole = Text::new(message);
+    let (stripped, was_polite) = without_courtesy(clock, &whole);
+    // Courtesy alone is a message, too: "hello".
+    let text = if stripped.len() == 0 { &whole } else { &stripped };
+    if let Some(query) = Query::question(clock, text) {
+        return Some(Intent::List(query));
+    }
+    // "Is X done?" asks; "can you finish X?" does not.
+    let asks = message.trim_end().ends_with('?') && !was_polite;
+    for (kind, templates) in clock.words.templates {
+        if asks && changes(*kind) {
+            continue;
+        }
+        let mut ways = Vec::new();
+        for template in *templates {
+            for places in fits(template, text) {
+                match read(clock, *kind, text, &places) {
+                    Some(Intent::Act(more)) => ways.extend(more),
+                    Some(intent) => return Some(intent),
+                    None => {}
+                }
+            }
+        }
+        if !ways.is_empty() {
+            ways.truncate(WAYS_MAX);
+            return Some(Intent::Act(ways));
+        }
+    }
+    None
+}
+
+/// Whether a message of this kind changes something.
+const fn changes(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Due
+            | Kind::Next
+            | Kind::History
+            | Kind::Events
+            | Kind::Completed
+            | Kind::Search
+            | Kind::Help
+            | Kind::Greet
+            | Kind::Thank
+    )
+}
+
+/// The text without "please" and "can you".
+fn without_courtesy<'m>(clock: &Clock<'_>, text: &Text<'m>) -> (Text<'m>, bool) {
+    let polite = clock.words.polite;
+    let mut start = 0;
+    while let Some((_, end)) = text.longest(start, polite.iter().copied()) {
+        start = end;
+    }
+    let mut end = text.len();
+    while end > start + 1 && polite.contains(&text.word(end - 1)) {
+        end -= 1;
+    }
+    (Text::new(text.slice(start..end)), start > 0 || end < text.len())
+}
+
+/// Tasks in lines of their own, behind a first line that says so.
+fn several(clock: &Clock<'_>, message: &str) -> Option<Vec<String>> {
+    let mut lines = message.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next()?;
+    let rest: Vec<_> = lines.map(|line| unbulleted(line).to_owned()).collect();
+    let rest: Vec<_> = rest.into_iter().filter(|line| !line.is_empty()).collect();
+    if rest.is_empty() {
+        return None;
+    }
+    let whole = Text::new(first);
+    let (text, _) = without_courtesy(clock, &whole);
+    if text.is_any(clock.words.several) {
+        return Some(rest);
+    }
+    let adds = clock.words.templates.iter().filter(|(kind, _)| *kind == Kind::Add);
+    let adds = adds.flat_map(|(_, templates)| templates.iter());
+    let first = adds.flat_map(|template| fits(template, &text)).find_map(|places| {
+        let (_, words) = places.into_iter().next()?;
+        Some(text.slice(words).to_owned())
+    })?;
+    Some([vec![first], rest].concat())
+}
+
+/// A line without its bullet or number.
+fn unbulleted(line: &str) -> &str {
+    let line = line.trim();
+    if let Some(rest) = BULLETS.iter().find_map(|bullet| line.strip_prefix(bullet)) {
+        return rest.trim();
+    }
+    let digits = line.trim_start_matches(|character: char| character.is_ascii_digit());
+    let is_numbered = digits.len() < line.len() && line.len() - digits.len() <= 2;
+    match digits.strip_prefix(". ").or_else(|| digits.strip_prefix(") ")) {
+        Some(rest) if is_numbered => rest.trim(),
+        _ => line,
+    }
+}
+
+/// What a template means whose places hold these words.
+fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> Option<Intent> {
+    let place = |name: &str| places.iter().find(|(place, _)| *place == name).map(|(_, at)| at);
+    let given = |name: &str| place(name).map(|words| text.slice(words.clone()));
+    let one = |target: &str, action: Action| {
+        Some(Intent::Act(vec![(Target::parse(clock, target), action)]))
+    };
+    match kind {
+        Kind::Add | Kind::AddReminded => {
+            let mut line = match given("infinitive") {
+                Some(words) => finite(clock, words),
+                None => given("text")?.to_owned(),
+            };
+            if let Some(when) = given("when") {
+                clock.due(when)?;
+                line = format!("{line} {when}");
+            }
+            // "Can you add milk?" asks for milk.
+            line.truncate(line.trim_end_matches('?').trim_end().len());
+            Some(Intent::Add { lines: vec![line], is_reminded: kind == Kind::AddReminded })
+        }
+        Kind::Search => Some(Intent::Search(given("text")?.to_owned())),
+        Kind::Events => Some(Intent::Events(period(clock, given("period")?)?)),
+        Kind::Completed => {
+            let days = match given("period") {
+                Some(words) => Some(period(clock, words)?),
+                None => None,
+            };
+            Some(Intent::List(Query::completed(days)))
+        }
+        Kind::Undo | Kind::Help | Kind::Greet | Kind::Thank | Kind::Yes | Kind::No => {
+            Some(Intent::Simple(kind))
+        }
+        Kind::Move | Kind::Remind | Kind::Repeat if place("rest").is_some() => {
+            let ways = divided(clock, kind, text, place("rest")?.clone());
+            (!ways.is_empty()).then_some(Intent::Act(ways))
+        }
+        Kind::Move => {
+            let when = given("when").unwrap_or_default();
+            if !when.is_empty() {
+                clock.due(when)?;
+            }
+            one(given("task")?, Action::new(kind, when))
+        }
+        Kind::Remind => {
+            let when = given("when")?;
+            clock.reminder(when, None)?;
+            one(given("task")?, Action::new(kind, when))
+        }
+        Kind::Rank => {
+            let name = Text::new(given("priority")?);
+            let ranks = clock.words.ranks.iter();
+            let (_, rank) = ranks.clone().find(|(phrase, _)| name.is_any(&[phrase]))?;
+            one(given("task")?, Action::new(kind, rank.map_or("none", |rank| rank.as_str())))
+        }
+        Kind::Tag | Kind::Untag => {
+            let tags: Vec<_> = given("tags")?
+                .split_whitespace()
+                .map(|tag| tag.trim_matches(['#', '@', ',', '.', '"', '“', '”', '„']))
+                .filter(|tag| !tag.is_empty() && !clock.words.target.and.contains(&&*folded(tag)))
+                .collect();
+            one(given("task")?, Action::new(kind, tags.join(" ")))
+        }
+        Kind::Rename | Kind::File => {
+            let name = given("text")?;
+            let name = super::text::unquoted(name).unwrap_or(name);
+            one(given("task")?, Action::new(kind, name.trim_end_matches(['.', '?'])))
+        }
+        _ => one(given("task")?, Action::new(kind, "")),
+    }
+}
+
+/// All ways to divide words into the name of a task and a date, a repetition or the moment of a reminder.
+fn divided(
+    clock: &Clock<'_>,
+    kind: Kind,
+    text: &Text<'_>,
+    words: std::ops::Range<usize>,
+) -> Vec<(Target, Action)> {
+    let target = |end: usize| {
+        let name = clock.unjoined(text, words.start..end);
+        Target::parse(clock, text.slice(name))
+    };
+    let ending = |at: usize| text.slice(at..words.end);
+    let mut ways = Vec::new();
+    let endings = |is_kind: &dyn Fn(&str) -> bool| clock.endings(text, words.clone(), is_kind);
+    match kind {
+        Kind::Repeat => {
+            let found = endings(&|phrase| clock.repetition(phrase).is_some());
+            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
+        }
+        Kind::Remind => {
+            let found = endings(&|phrase| clock.reminder(phrase, None).is_some());
+            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
+            ways.push((target(words.end), Action::new(kind, "")));
+        }
+        _ => {
+            let by = clock.words.date.by;
+            let lengths = endings(&|phrase| clock.shifted(phrase, None).is_some());
+            let lengths = lengths.into_iter().filter(|at| by.contains(&text.word(at - 1)));
+            ways.extend(
+                lengths
+                    .filter(|at| at - 1 > words.start)
+                    .map(|at| (target(at - 1), Action::new(Kind::Shift, ending(at)))),
+            );
+            let found = endings(&|phrase| clock.due(phrase).is_some());
+            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
+        }
+    }
+    ways
+}
+
+/// A period, if it is all of the words.
+fn period(clock: &Clock<'_>, words: &str) -> Option<Days> {
+    let text = Text::new(words);
+    let (days, end) = clock.days(&text, 0)?;
+    (end == text.len()).then_some(days)
+}
+
+/// "Bob anzurufen" and "Milch zu kaufen" as titles: "Bob anrufen" and "Milch kaufen".
+fn finite(clock: &Clock<'_>, words: &str) -> String {
+    let Some(infinitive) = &clock.words.infinitive else { return words.to_owned() };
+    let written: Vec<_> = words.split_whitespace().collect();
+    let mut plain = Vec::with_capacity(written.len());
+    for (at, word) in written.iter().enumerate() {
+        let is_verb = |word: &str| {
+            word.ends_with(infinitive.ending) && word.chars().next().is_some_and(char::is_lowercase)
+        };
+        let next = written.get(at + 1).map(|next| next.trim_end_matches(['.', ',', '?']));
+        if *word == infinitive.particle && next.is_some_and(is_verb) {
+            continue;
+        }
+        let joined = infinitive.prefixes.iter().find_map(|prefix| {
+            let stem = word.strip_prefix(prefix)?.strip_prefix(infinitive.particle)?;
+            let is_stem = stem.len() > infinitive.ending.len();
+            (is_stem && is_verb(stem.trim_end_matches(['.', ','])))
+                .then(|| format!("{prefix}{stem}"))
+        });
+        plain.push(joined.unwrap_or_else(|| (*word).to_owned()));
+    }
+    plain.join(" ")
+}

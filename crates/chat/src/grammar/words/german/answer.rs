@@ -1,0 +1,146 @@
+//! Answers in German.
+
+use rondo_domain::task::Priority;
+
+use super::super::{AnswerWords, Kind};
+
+pub(super) const ANSWER: AnswerWords = AnswerWords {
+    help: "Sag mir, was ich mit deinen Aufgaben tun soll, zum Beispiel:\n\
+           - füge Milch kaufen morgen um 9 #haus hinzu\n\
+           - was ist diese Woche fällig\n\
+           - die Miete ist erledigt\n\
+           - verschiebe den Zahnarzt auf Freitag 15 Uhr\n\
+           - erinnere mich an den Zahnarzt eine Stunde vorher\n\
+           - wiederhole Blumen gießen jeden Montag\n\
+           - suche Miete, lösche Miete, rückgängig\n\
+           Antworten kannst du mit einer Nummer: „erledige 2“, „die zweite“, „alle“.",
+    greeting: "Hallo. Was kann ich für dich tun? „Hilfe“ zeigt, was ich verstehe.",
+    welcome: "Gern geschehen.",
+    not_understood: "Das habe ich nicht verstanden. Du kannst zum Beispiel schreiben:\n\
+                     - füge Milch kaufen morgen um 9 hinzu\n\
+                     - was ist diese Woche fällig\n\
+                     - verschiebe den Zahnarzt auf Freitag 15 Uhr",
+    too_long: "Das ist zu lang für mich. Bitte höchstens 4.000 Zeichen.",
+    too_many_lines: "Ich kann höchstens 25 Aufgaben auf einmal anlegen. Bitte schick weniger Zeilen.",
+    shall_add: "Soll ich „{title}“ als Aufgabe anlegen?",
+    nothing_asked: "Ich habe nichts gefragt. Was kann ich tun?",
+    left: "Gut, ich lasse es, wie es ist.",
+    nothing_to_undo: "Es gibt nichts zurückzunehmen.",
+    undone: "Zurückgenommen.",
+    refused: "Das ging nicht: {reason}",
+    changed_meanwhile: "Die Aufgabe hat sich inzwischen geändert oder ist weg. Bitte versuch es noch einmal.",
+    may_not_read: "Das Token dieses Chats darf keine Aufgaben lesen.",
+    may_not_write: "Das Token dieses Chats darf Aufgaben lesen, aber nicht ändern.",
+    may_not_audit: "Das Token dieses Chats darf den Verlauf nicht lesen.",
+    no_such_task: "Ich finde keine Aufgabe namens „{name}“.",
+    no_such_completed: "Ich finde keine erledigte Aufgabe namens „{name}“.",
+    offer: "Soll ich sie anlegen?",
+    no_such_id: "Es gibt keine Aufgabe #{id}.",
+    no_such_number: "Die Nummer {number} war nicht dabei.",
+    nothing_shown: "Ich weiß nicht, welche Aufgabe du meinst. Bitte nenne sie.",
+    which: "Welche von diesen {number}?",
+    numbers: &[
+        "", "einer", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn",
+    ],
+    one_at_a_time: "Das kann ich nur mit einer Aufgabe auf einmal. Mit welcher?",
+    too_many: "Das sind mehr als 100 Aufgaben. Bitte grenze es ein.",
+    changes: &[
+        (Kind::Add, "Angelegt: {task}.", "{n} Aufgaben angelegt:"),
+        (Kind::AddReminded, "Angelegt: {task}.", "{n} Aufgaben angelegt:"),
+        (Kind::Complete, "Erledigt: {title}.", "{n} Aufgaben erledigt:"),
+        (Kind::Reopen, "Wieder offen: {task}.", "{n} Aufgaben sind wieder offen:"),
+        (Kind::Delete, "Gelöscht: {title}.", "{n} Aufgaben gelöscht."),
+        (Kind::Move, "Verschoben: {task}.", "{n} Aufgaben verschoben:"),
+        (Kind::Undate, "Jetzt ohne Datum: {task}.", "Jetzt ohne Datum:"),
+        (
+            Kind::Skip,
+            "Auf den nächsten Termin gesetzt: {task}.",
+            "{n} Aufgaben auf den nächsten Termin gesetzt:",
+        ),
+        (Kind::Repeat, "Wiederholt sich jetzt: {task}.", "Wiederholen sich jetzt:"),
+        (Kind::Unrepeat, "Wiederholt sich nicht mehr: {task}.", "Wiederholen sich nicht mehr:"),
+        (Kind::Rename, "Umbenannt: {task}.", "{n} Aufgaben umbenannt:"),
+        (Kind::Undo, "Zurückgenommen: {task}.", "Zurückgenommen, {n} Aufgaben:"),
+        (Kind::Begin, "In Arbeit: {task}.", "In Arbeit, {n} Aufgaben:"),
+        (Kind::Rank, "Geändert: {task}.", "{n} Aufgaben geändert:"),
+        (Kind::Tag, "Geändert: {task}.", "{n} Aufgaben geändert:"),
+        (Kind::Untag, "Geändert: {task}.", "{n} Aufgaben geändert:"),
+        (Kind::File, "In die Liste verschoben: {task}.", "{n} Aufgaben in die Liste verschoben:"),
+    ],
+    asks: &[
+        (Kind::Delete, "Soll ich „{title}“ löschen?", "Soll ich diese {n} Aufgaben löschen?"),
+        (Kind::Complete, "Soll ich „{title}“ abhaken?", "Soll ich diese {n} Aufgaben abhaken?"),
+        (
+            Kind::Reopen,
+            "Soll ich „{title}“ wieder öffnen?",
+            "Soll ich diese {n} Aufgaben wieder öffnen?",
+        ),
+        (Kind::Move, "Soll ich „{title}“ verschieben?", "Soll ich diese {n} Aufgaben verschieben?"),
+        (
+            Kind::Undate,
+            "Soll ich das Datum von „{title}“ entfernen?",
+            "Soll ich die Daten dieser {n} Aufgaben entfernen?",
+        ),
+        (Kind::Add, "Soll ich „{title}“ anlegen?", "Soll ich diese {n} Aufgaben anlegen?"),
+        (Kind::AddReminded, "Soll ich „{title}“ anlegen?", "Soll ich diese {n} Aufgaben anlegen?"),
+    ],
+    with_subtasks: "Dazu gehören {n} Unteraufgaben.",
+    may_undo: "„rückgängig“ stellt es wieder her.",
+    next_date: "Das nächste Mal: {date}.",
+    series_goes_on: "Die nächste folgt von selbst.",
+    no_reminder_yet: "Ohne Datum gibt es noch keine Erinnerung; sag mir, wann.",
+    reminder: "Erinnerung an „{title}“: {date}.",
+    reminder_needs_due: "„{title}“ hat kein Datum. Wann soll ich dich erinnern?",
+    no_reminder: "Für „{title}“ gibt es keine Erinnerung.",
+    reminder_removed: "Erinnerung entfernt: {title}.",
+    several_reminders: "„{title}“ hat {number} Erinnerungen. Bitte entferne die richtige in der Aufgabe selbst.",
+    move_when: "Auf wann?",
+    repeat_how: "Wie oft? Du kannst „jeden Montag“ oder „alle 2 Wochen“ schreiben.",
+    not_repeating: "„{title}“ wiederholt sich nicht.",
+    due: "„{title}“ ist fällig: {date}.",
+    no_due: "„{title}“ hat kein Datum.",
+    occurrences: "„{title}“ ist fällig:",
+    no_tag: "„{title}“ hat kein Tag #{tag}.",
+    tasks: ("1 Aufgabe {what}", "{n} Aufgaben {what}"),
+    open_tasks: ("1 offene Aufgabe", "{n} offene Aufgaben"),
+    nothing: "Keine Aufgaben {what}.",
+    nothing_open: "Du hast keine offenen Aufgaben.",
+    more: "und {n} weitere",
+    label_due: "{period} fällig",
+    label_overdue: "überfällig",
+    label_undated: "ohne Datum",
+    label_completed: "{period} erledigt",
+    label_begun: "in Arbeit",
+    label_tagged: "mit #{tag}",
+    label_list: "in {list}",
+    label_priority: "mit Priorität {priority}",
+    label_search: "zu „{text}“",
+    or: "oder",
+    next: "Als Nächstes:",
+    priorities: &[
+        (Priority::Urgent, "dringend"),
+        (Priority::High, "hoch"),
+        (Priority::Medium, "mittel"),
+        (Priority::Low, "niedrig"),
+    ],
+    frequencies: &[
+        ("daily", "jeden Tag", "alle {n} Tage"),
+        ("weekly", "jede Woche", "alle {n} Wochen"),
+        ("monthly", "jeden Monat", "alle {n} Monate"),
+        ("yearly", "jedes Jahr", "alle {n} Jahre"),
+    ],
+    repeats: "wiederholt sich",
+    completed: "erledigt",
+    events: &[
+        ("task.created", "angelegt"),
+        ("task.updated", "geändert"),
+        ("task.completed", "erledigt"),
+        ("task.reopened", "wieder geöffnet"),
+        ("task.skipped", "auf den nächsten Termin gesetzt"),
+        ("task.deleted", "gelöscht"),
+        ("task.restored", "wiederhergestellt"),
+    ],
+    nothing_happened: "Da ist nichts passiert.",
+    history_of: "„{title}“:",
+    history_in: "Was {period} passiert ist:",
+};

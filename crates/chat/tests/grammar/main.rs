@@ -1,0 +1,66 @@
+//! The grammar's tables of phrases, its dialogues and its limits, on a dozen tasks in memory.
+
+mod board;
+
+use rondo_chat::{Language, Memory, Reply};
+use rondo_domain::access::Scope;
+use serde_json::{Map, Value};
+
+use board::Board;
+
+/// What a reply has come to, as the tables write it: the tool that changes, that is proposed (`?`), or that reads last,
+/// with its arguments; or the answer's first line (`|`).
+fn outcome(reply: &Reply) -> String {
+    if let Some(proposal) = reply.proposals.first() {
+        return format!("? {} {}", proposal.tool, written(&proposal.arguments));
+    }
+    let writes = |tool: &str| {
+        rondo_tool::named(tool).is_some_and(|tool| tool.scopes.contains(&Scope::TasksWrite))
+    };
+    let used = reply.uses.iter().find(|used| writes(used.tool)).or(reply.uses.last());
+    match used.filter(|_| reply.memory.pending.is_none()) {
+        Some(used) => format!("{} {}", used.tool, written(&used.arguments)),
+        None => format!("| {}", reply.text.lines().next().unwrap_or_default()),
+    }
+}
+
+fn written(arguments: &Map<String, Value>) -> String {
+    let mut parts: Vec<_> = arguments
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            value => format!("{name}={value}"),
+        })
+        .collect();
+    parts.sort();
+    parts.join(" ")
+}
+
+/// Checks a table: `message => outcome` in each line.
+fn check(language: Language, table: &str, min: usize) {
+    let memory = Memory { shown: vec![3, 1, 5], undo: Some("way-0".to_owned()), pending: None };
+    let mut wrong = String::new();
+    let mut count = 0;
+    for row in table.lines().filter(|row| !row.is_empty() && !row.starts_with("//")) {
+        let (message, expected) = row.split_once(" => ").unwrap_or((row, ""));
+        let message = message.replace("\\n", "\n");
+        let reply = Board::new().turn(language, &memory, &message);
+        let found = outcome(&reply);
+        count += 1;
+        if found.trim() != expected.trim() {
+            wrong += &format!("{row}\n    found: {found}\n    said:  {}\n", reply.text);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(count >= min, "{count} phrases");
+}
+
+#[test]
+fn english_phrases() {
+    check(Language::English, include_str!("english.txt"), 150);
+}
+
+#[test]
+fn german_phrases() {
+    check(Language::German, include_str!("german.txt"), 120);
+}
