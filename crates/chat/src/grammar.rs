@@ -21,7 +21,7 @@ mod words;
 
 use rondo_tool::Stop;
 
-use crate::reply::{Reply, Scene};
+use crate::reply::{Proposal, Reply, Scene};
 
 /// Answers a message.
 ///
@@ -29,4 +29,12 @@ use crate::reply::{Reply, Scene};
 /// The HTTP status of a server that cannot answer.
 pub fn answer(scene: &Scene<'_>, message: &str) -> Result<Reply, Stop> {
     dialogue::answer(scene, message).map_err(Stop::Failed)
+}
+
+/// Does what was proposed, if it still has the effect that was shown; else proposes it anew.
+///
+/// # Errors
+/// As for [`answer`].
+pub fn confirm(scene: &Scene<'_>, proposal: &Proposal) -> Result<Reply, Stop> {
+    dialogue::confirm(scene, proposal).map_err(Stop::Failed)
 }

@@ -407,7 +407,7 @@ fn card(chat: &'static Chat, proposal: &Value) -> View {
         <div class="card proposal" role="group" aria-label=t(Text::Proposal)>
             <p class="text">{effect}</p>
             <div class="buttons">
-                <button class="button primary" disabled=is_used on:click=confirm>{t(Text::Confirm)}</button>
+                <button class="button main-button" disabled=is_used on:click=confirm>{t(Text::Confirm)}</button>
                 <button class="button" disabled=is_used on:click=move |_| is_used.set(true)>{t(Text::Dismiss)}</button>
             </div>
         </div>

@@ -13,7 +13,7 @@ use super::target::places;
 use super::text::{Text, folded_words};
 use super::turn::{Halt, Turn};
 use super::words::{Kind, Words};
-use crate::reply::{Reply, Scene};
+use crate::reply::{Proposal, Reply, Scene};
 
 /// Maximum length of a message, in characters.
 const MESSAGE_CHARS_MAX: usize = 4_000;
@@ -53,6 +53,24 @@ pub fn answer(scene: &Scene<'_>, message: &str) -> Result<Reply, u16> {
         _ => None,
     };
     let outcome = outcome.unwrap_or_else(|| offer(&mut turn, message));
+    end(turn, outcome)
+}
+
+/// Does what the user has agreed to; if it would have another effect by now, asks again.
+pub fn confirm(scene: &Scene<'_>, proposal: &Proposal) -> Result<Reply, u16> {
+    let mut turn = Turn::new(scene, Words::of(scene.language));
+    let Proposal { tool, arguments, effect } = proposal;
+    let kind = match *tool {
+        "complete_task" => Kind::Complete,
+        "reopen_task" => Kind::Reopen,
+        "delete_task" => Kind::Delete,
+        "reschedule_task" => Kind::Move,
+        "add_task" | "add_recurring_task" => Kind::Add,
+        "update_task" if arguments.contains_key("undo") => Kind::Undo,
+        _ => Kind::Begin,
+    };
+    let change = Change { kind, tool, arguments: arguments.clone() };
+    let outcome = change.make(&mut turn, Some(effect));
     end(turn, outcome)
 }
 
