@@ -80,6 +80,12 @@ const OVERLAYS = {
     await client.act("Water the plants", "Delete");
     await client.dialog().waitFor();
   },
+  "the assistant": async (client) => {
+    await pressAndWait(client, "a", ".chat");
+    await client.page.fill("[name=message]", "delete pay the rent");
+    await client.page.press("[name=message]", "Enter");
+    await client.page.locator(".proposal").last().waitFor();
+  },
   "the keys": async (client) => pressAndWait(client, "?", "dialog[open]"),
   "the new list": async (client) => clickAndWait(client, "New list"),
   "the new filter": async (client) => clickAndWait(client, "New filter"),

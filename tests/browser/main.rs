@@ -92,6 +92,11 @@ async fn account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn chat() {
+    script("chat", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many() {
     script("many", &[]).await;
 }
