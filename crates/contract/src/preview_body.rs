@@ -3,12 +3,14 @@
 use rondo_domain::Violation;
 use rondo_domain::due::Due;
 use rondo_domain::instant::{self, Instant};
-use rondo_domain::recurrence::{Anchor, PREVIEW_SLOTS_MAX, Rule, Series, describe};
+use rondo_domain::quick_add::{Language, describe_in};
+use rondo_domain::recurrence::{Anchor, PREVIEW_SLOTS_MAX, Rule, Series};
 use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
 
 use crate::body::{Reader, text};
 use crate::problem::FieldError;
+use crate::quick_add_body::LANGUAGE_DEFAULT;
 use crate::recurrence_rule;
 use crate::task_field::{DUE, moment};
 
@@ -20,9 +22,11 @@ pub struct Preview {
     pub time_zone: Option<Zone>,
     rule: Rule,
     count: usize,
+    /// Of the description.
+    language: Language,
 }
 
-/// Reads `{recurrence_rule, count, due_date?, due_day?, time_zone?}`.
+/// Reads `{recurrence_rule, count, due_date?, due_day?, time_zone?, language?}`.
 ///
 /// # Errors
 /// All faults.
@@ -30,6 +34,7 @@ pub fn parse(members: &Map<String, Value>) -> Result<Preview, Vec<FieldError>> {
     let mut reader = Reader::new(members);
     let due = moment(&mut reader, DUE);
     let time_zone = reader.optional("time_zone", text(Zone::parse));
+    let language = reader.optional("language", text(Language::parse));
     let given = reader.given("count").and_then(Value::as_u64);
     let given = given.and_then(|count| usize::try_from(count).ok());
     let count = given.filter(|count| (1..=PREVIEW_SLOTS_MAX).contains(count));
@@ -42,7 +47,8 @@ pub fn parse(members: &Map<String, Value>) -> Result<Preview, Vec<FieldError>> {
     let (Some(rule), Some(count)) = (rule, count) else {
         unreachable!("a member that is not there was refused")
     };
-    Ok(Preview { due, time_zone, rule, count })
+    let language = language.unwrap_or(LANGUAGE_DEFAULT);
+    Ok(Preview { due, time_zone, rule, count, language })
 }
 
 impl Preview {
@@ -66,6 +72,8 @@ impl Preview {
             Due::On(day) => json!({ "due_day": day.to_string() }),
         });
         let occurrences: Vec<_> = occurrences.collect();
-        Ok(json!({ "description": describe(&series), "occurrences": occurrences }))
+        Ok(
+            json!({ "description": describe_in(&series, self.language), "occurrences": occurrences }),
+        )
     }
 }

@@ -37,6 +37,7 @@ use crate::zone::Zone;
 
 pub use language::Language;
 use language::{ReadingWords, Words};
+pub use reading::describe_in;
 
 /// Maximum total length of a line's phrases.
 const PHRASE_CHARS_MAX: usize = 800;

@@ -65,7 +65,8 @@ impl<'a> Turn<'a> {
             return Err(Halt::Say(self.denied(tool)));
         }
         let agrees = |effect: &str| agreed == Some(effect);
-        let context = Context { api: self.scene.api, agrees: &agrees, asks_always: agreed.is_some() };
+        let context =
+            Context { api: self.scene.api, agrees: &agrees, asks_always: agreed.is_some() };
         let outcome = tool.call(&context, &arguments);
         let (result, outcome) = match outcome {
             Ok(Done { data, .. }) => {

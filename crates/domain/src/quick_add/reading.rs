@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::language::{ReadingWords, RuleWords};
+use super::language::{Language, ReadingWords, RuleWords};
 use super::schedule::{Days, Schedule, WORKDAYS};
 use super::{Due, Moment, QuickAdd, Reminder};
 use crate::offset::ReminderOffset;
@@ -94,6 +94,16 @@ fn offset_in_words(words: &ReadingWords, offset: ReminderOffset) -> String {
     words.before.replace("{length}", &listed(&lengths, words.and))
 }
 
+/// A series in a language, for example "Every 2 weeks on Monday". What only English has words for is in English.
+#[must_use]
+pub fn describe_in(series: &Series, language: Language) -> String {
+    let words = &language.words().reading;
+    match Schedule::of(series.rule()) {
+        Some(schedule) => rule_in_words(words, &schedule, series),
+        None => describe(series),
+    }
+}
+
 /// A rule in the language of the words: its own description, or one built from the words for rules.
 pub(super) fn rule_in_words(words: &ReadingWords, schedule: &Schedule, series: &Series) -> String {
     let Some(rule_words) = &words.rule else { return describe(series) };
@@ -107,7 +117,14 @@ pub(super) fn rule_in_words(words: &ReadingWords, schedule: &Schedule, series: &
         End::OnDate(date) => rule_words.until.replace("{date}", &day_in_words(words, date)),
         End::AfterCount(1) => rule_words.once.to_owned(),
         End::AfterCount(count) => rule_words.times.replace("{n}", &count.to_string()),
-        End::Never | End::AtInstant(_) | End::AtLocal(_) => String::new(),
+        End::AtLocal(local) => {
+            rule_words.until.replace("{date}", &day_in_words(words, local.date()))
+        }
+        End::AtInstant(at) => {
+            let day = series.zone().local_of(at).date();
+            rule_words.until.replace("{date}", &day_in_words(words, day))
+        }
+        End::Never => String::new(),
     }
 }
 

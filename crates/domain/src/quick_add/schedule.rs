@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use super::calendar::day_and_month;
 use crate::order;
-use crate::recurrence::{Basis, Frequency, Rule, RuleDraft, Series};
+use crate::recurrence::{Basis, Frequency, MonthEnd, Pattern, Rule, RuleDraft, Series};
 use crate::zone::Zone;
 
 /// Codes of RFC 5545, section 3.3.10, from Monday.
@@ -50,6 +50,94 @@ impl Schedule {
 
     pub fn monthly(days: Days) -> Self {
         Self { days, ..Self::every(1, Frequency::Monthly) }
+    }
+
+    /// The schedule of a rule, without its end; none if a line cannot say it.
+    pub fn of(rule: &Rule) -> Option<Self> {
+        let schedule = match &rule.pattern {
+            Pattern::Structured(pattern) => Self {
+                frequency: pattern.frequency,
+                interval: pattern.interval,
+                days: match (pattern.frequency, pattern.days_of_week, pattern.day_of_month) {
+                    (Frequency::Weekly, Some(days), _) => Days::Weekdays(days.iter().collect()),
+                    (Frequency::Monthly, _, Some(day)) => Days::OfMonth(vec![day as i8]),
+                    _ => Days::Anchor,
+                },
+            },
+            Pattern::Rrule(rrule) => Self::of_rrule(&rrule.as_str().to_ascii_uppercase())?,
+        };
+        // The words for months say that the last day takes the place of a missing one.
+        let is_skipped = rule.month_end == MonthEnd::Skip && schedule.may_lack_days();
+        (!is_skipped).then_some(schedule)
+    }
+
+    fn may_lack_days(&self) -> bool {
+        match (&self.days, self.frequency) {
+            (Days::Anchor, Frequency::Monthly | Frequency::Yearly) => true,
+            (Days::OfMonth(days), _) => days.iter().any(|day| *day > 28),
+            (Days::OfYear(day, _), _) => *day > 28,
+            _ => false,
+        }
+    }
+
+    fn of_rrule(rrule: &str) -> Option<Self> {
+        let (mut frequency, mut interval) = (None, 1);
+        let mut by: [Option<&str>; 4] = [None; 4];
+        const BY: [&str; 4] = ["BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS"];
+        for part in rrule.split(';') {
+            match part.split_once('=')? {
+                ("FREQ", "DAILY") => frequency = Some(Frequency::Daily),
+                ("FREQ", "WEEKLY") => frequency = Some(Frequency::Weekly),
+                ("FREQ", "MONTHLY") => frequency = Some(Frequency::Monthly),
+                ("FREQ", "YEARLY") => frequency = Some(Frequency::Yearly),
+                ("INTERVAL", number) => interval = number.parse().ok()?,
+                ("COUNT" | "UNTIL", _) | ("WKST", "MO") => {}
+                (name, value) => by[BY.iter().position(|known| *known == name)?] = Some(value),
+            }
+        }
+        let weekday = |code: &str| WEEKDAY_CODES.iter().position(|known| *known == code);
+        let weekdays = |codes: &str| {
+            let days = codes.split(',').map(|code| weekday(code).map(|day| day as u8));
+            days.collect::<Option<Vec<_>>>()
+        };
+        let numbers =
+            |list: &str| list.split(',').map(|n| n.parse().ok()).collect::<Option<Vec<i8>>>();
+        let (days, frequency) = match (frequency?, by) {
+            (frequency, [None, None, None, None]) => (Days::Anchor, frequency),
+            (Frequency::Weekly, [Some(codes), None, None, None]) => {
+                (Self::weekly(weekdays(codes)?).days, Frequency::Weekly)
+            }
+            (Frequency::Daily, [Some(codes), None, None, None]) if interval == 1 => {
+                (Self::weekly(weekdays(codes)?).days, Frequency::Weekly)
+            }
+            (Frequency::Monthly, [None, Some(days), None, None]) => {
+                let days = numbers(days)?;
+                let is_known = |day: &i8| *day == -1 || *day > 0;
+                days.iter().all(is_known).then_some((Days::OfMonth(days), Frequency::Monthly))?
+            }
+            (Frequency::Monthly, [Some(codes), None, None, Some(place)]) => {
+                let place = place.parse().ok()?;
+                let is_workdays = weekdays(codes)? == WORKDAYS;
+                is_workdays.then_some((Days::Workday(place), Frequency::Monthly))?
+            }
+            (Frequency::Monthly, [Some(codes), None, None, None]) => {
+                let split = |code: &str| {
+                    let (number, code) = code.split_at_checked(code.len().checked_sub(2)?)?;
+                    Some((number.parse::<i8>().ok()?, weekday(code)? as u8))
+                };
+                let found = codes.split(',').map(split).collect::<Option<Vec<_>>>()?;
+                let (_, day) = *found.first()?;
+                let is_one = found.iter().all(|(_, other)| *other == day);
+                let places = found.iter().map(|(place, _)| *place).collect();
+                is_one.then_some((Days::Numbered(places, day), Frequency::Monthly))?
+            }
+            (Frequency::Yearly, [None, Some(day), Some(months), None]) => {
+                let day = day.parse().ok().filter(|day| *day > 0)?;
+                (Days::OfYear(day, numbers(months)?), Frequency::Yearly)
+            }
+            _ => return None,
+        };
+        Some(Self { frequency, interval, days })
     }
 
     /// The rule, without its end.
@@ -137,6 +225,53 @@ mod tests {
         check(Days::OfMonth(vec![1, 15]), 3, "FREQ=MONTHLY;INTERVAL=3;BYMONTHDAY=1,15");
         check(Days::Numbered(vec![1, -1], 4), 1, "FREQ=MONTHLY;BYDAY=1FR,-1FR");
         check(Days::Workday(-1), 1, "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1");
+    }
+
+    #[test]
+    fn a_rule_is_read_as_the_schedule_that_made_it() {
+        let dates = |day, months: &[i8]| Schedule {
+            days: Days::OfYear(day, months.to_vec()),
+            ..Schedule::every(1, Frequency::Yearly)
+        };
+        for schedule in [
+            Schedule::every(3, Frequency::Daily),
+            Schedule { interval: 2, ..Schedule::weekly(vec![1, 4]) },
+            Schedule::monthly(Days::OfMonth(vec![27])),
+            Schedule::monthly(Days::OfMonth(vec![-1])),
+            Schedule { interval: 3, ..Schedule::monthly(Days::OfMonth(vec![1, 15])) },
+            Schedule::monthly(Days::Numbered(vec![1, -1], 4)),
+            Schedule::monthly(Days::Workday(-1)),
+            dates(14, &[1, 4]),
+        ] {
+            let rule = schedule.draft(Basis::Schedule).build().unwrap();
+            assert_eq!(Schedule::of(&rule), Some(schedule));
+        }
+    }
+
+    #[test]
+    fn rules_in_german() {
+        let check = |rrule: &str, expected: &str| {
+            let draft = RuleDraft { rrule: Some(rrule.to_owned()), ..RuleDraft::default() };
+            let anchor: DateTime = "2031-03-31T09:00:00".parse().unwrap();
+            let series = Series::new(draft.build().unwrap(), anchor, Zone::utc());
+            let language = crate::quick_add::Language::German;
+            assert_eq!(crate::quick_add::describe_in(&series, language), expected, "{rrule}");
+        };
+        check("FREQ=WEEKLY;BYDAY=MO,WE", "Jede Woche am Montag und Mittwoch");
+        check("FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", "Jede Woche von Montag bis Freitag");
+        check("FREQ=MONTHLY;BYDAY=2TU", "Jeden Monat am 2. Dienstag");
+        check(
+            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=3",
+            "Jeden Monat am letzten Werktag, 3-mal",
+        );
+        check(
+            "FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=1;UNTIL=20400101",
+            "Jedes Jahr am 1. Januar und am 1. Juli, bis Sonntag, 1. Januar 2040",
+        );
+        // What a line cannot say is in English.
+        check("FREQ=MONTHLY", "Every month on day 31");
+        check("FREQ=MONTHLY;BYMONTHDAY=30", "Every month on day 30");
+        check("FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "Every month on Friday if it is day 13");
     }
 
     #[test]
