@@ -98,3 +98,26 @@ fn dialogues() {
     assert!(wrong.is_empty(), "{wrong}");
     assert!(count > 20, "{count} dialogues");
 }
+
+/// The examples of the documentation are understood, in the language of their column.
+#[test]
+fn documented_examples() {
+    let page = include_str!("../../../../docs/assistants.md");
+    let section = page.split("\n## ").find(|part| part.starts_with("Without a model")).unwrap();
+    let memory = Memory { shown: vec![3, 1, 5], undo: Some("way-0".to_owned()), pending: None };
+    let mut count = 0;
+    for row in section.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        for (cell, language) in [(2, Language::English), (3, Language::German)] {
+            for example in cells[cell].split('`').skip(1).step_by(2) {
+                let reply = Board::new().turn(language, &memory, example);
+                let unknown = ["not understood", "nicht verstanden", "Shall I add", "Soll ich"];
+                let is_known = !reply.proposals.is_empty()
+                    || !unknown.iter().any(|words| reply.text.contains(words));
+                assert!(is_known, "{example}: {}", reply.text);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 70, "{count} examples");
+}
