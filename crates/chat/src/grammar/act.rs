@@ -30,6 +30,11 @@ pub fn act(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<(), Halt> {
             choose(turn, tasks, action);
             Ok(())
         }
+        Found::Shown(action) => {
+            turn.say(turn.answer().which_number);
+            turn.keep(&Pending::Choose { action, titles: Vec::new() });
+            Ok(())
+        }
         Found::None(name, action) => {
             nothing_named(turn, &name, &action);
             Ok(())

@@ -54,6 +54,7 @@ fn report(turn: &mut Turn<'_>, kind: Kind, data: &Map<String, Value>) -> Result<
     let mut text = match &tasks[..] {
         [task] => one.replace("{task}", &line(&clock, task)).replace("{title}", title(task)),
         [] => turn.answer().undone.to_owned(),
+        tasks if kind == Kind::Delete => counted(one, many, tasks.len()),
         tasks => {
             let heading = counted(one, many, tasks.len());
             let shown = tasks.len().min(SHOWN_MAX);

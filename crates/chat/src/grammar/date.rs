@@ -19,6 +19,10 @@ use super::words::{Period, Words};
 const PLACEHOLDER: &str = "task";
 /// Maximum length of a date at the end of a text, in words.
 const DATE_WORDS_MAX: usize = 12;
+/// Maximum length of a day within a text, in words.
+const DAY_WORDS_MAX: usize = 7;
+/// Maximum length of a phrase that is all a date, in characters.
+const DATE_CHARS_MAX: usize = 150;
 
 /// The present, and the language in which days and times are written.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +93,7 @@ impl Clock<'_> {
 
     /// What quick add understands of a phrase, if that is all of it.
     fn phrase(&self, phrase: &str) -> Option<QuickAdd> {
-        if phrase.is_empty() {
+        if phrase.is_empty() || phrase.chars().nth(DATE_CHARS_MAX).is_some() {
             return None;
         }
         let found = self.line(&format!("{PLACEHOLDER} {phrase}"))?;
@@ -203,7 +207,7 @@ impl Clock<'_> {
         }
         let until = text.longest(at, self.words.list.until.iter().copied());
         let start = until.map_or(at, |(_, end)| end);
-        let longest = text.len().min(start + DATE_WORDS_MAX);
+        let longest = text.len().min(start + DAY_WORDS_MAX);
         for end in (start + 1..=longest).rev() {
             let Some(quick_add::Due::Day(day)) = self.due(text.slice(start..end)) else { continue };
             let days = if until.is_some() {

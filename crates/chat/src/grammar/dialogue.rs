@@ -114,6 +114,7 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         turn.say(turn.answer().left);
         return Some(Ok(()));
     }
+    let agrees = is_kind(turn, message, Kind::Yes);
     match pending {
         Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
             .then(|| {
@@ -121,7 +122,15 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
                 change.make(turn, Some(effect))
             }),
         Pending::Add { line, is_reminded } => {
-            is_kind(turn, message, Kind::Yes).then(|| add(turn, &[line.clone()], *is_reminded))
+            agrees.then(|| add(turn, std::slice::from_ref(line), *is_reminded))
+        }
+        Pending::Choose { .. } | Pending::Missing { .. } if agrees => {
+            // That says neither which nor when.
+            let is_choice = matches!(pending, Pending::Choose { .. });
+            let answer = turn.answer();
+            turn.say(if is_choice { answer.which_number } else { answer.move_when });
+            turn.keep(pending);
+            Some(Ok(()))
         }
         Pending::Choose { action, .. } => {
             let text = Text::new(message);
@@ -129,7 +138,15 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
             let ids = if text.is_any(turn.words.target.these) {
                 shown.clone()
             } else {
-                chosen(shown, &places(&turn.clock(), &text)?).ok()?
+                match chosen(shown, &places(&turn.clock(), &text)?) {
+                    Ok(ids) => ids,
+                    Err(place) => {
+                        let said = turn.answer().no_such_number;
+                        turn.say(said.replace("{number}", &place.to_string()));
+                        turn.keep(pending);
+                        return Some(Ok(()));
+                    }
+                }
             };
             Some(perform_on(turn, &ids, action))
         }
@@ -154,7 +171,8 @@ fn told_apart(
     let known = &turn.words.target;
     let said = said.iter().filter(|word| {
         let word = word.as_str();
-        !known.articles.contains(&word) && !known.one.contains(&word)
+        let is_between = turn.words.date.joining.contains(&word);
+        !known.articles.contains(&word) && !known.one.contains(&word) && !is_between
     });
     let said: Vec<_> = said.collect();
     let fits = |title: &String| {

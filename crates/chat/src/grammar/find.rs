@@ -30,6 +30,8 @@ pub enum Found {
     Tasks(Vec<Value>, Action),
     /// Several tasks fit equally well.
     Several(Vec<Value>, Action),
+    /// One of the shown tasks, which are many.
+    Shown(Action),
     /// Nothing has this name.
     None(String, Action),
 }
@@ -50,7 +52,13 @@ pub fn resolve(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, 
             Target::Named(_) => continue,
             Target::Task(id) => read(turn, *id)?,
             Target::Shown(places) => shown(turn, places)?,
-            Target::This => this(turn)?,
+            Target::This if turn.scene.memory.shown.len() > READ_MAX => {
+                return Ok(Found::Shown(action.clone()));
+            }
+            Target::This => {
+                let shown = turn.scene.memory.shown.clone();
+                each_of(turn, &shown)?
+            }
             Target::These => {
                 let shown = turn.scene.memory.shown.clone();
                 each_of(turn, &shown)?
@@ -283,13 +291,6 @@ pub fn chosen(shown: &[i64], places: &[i64]) -> Result<Vec<i64>, i64> {
         }
     }
     Ok(ids)
-}
-
-/// The one shown task; all of them if there are several, of which one is meant.
-fn this(turn: &mut Turn<'_>) -> Result<Vec<Value>, Halt> {
-    let shown = turn.scene.memory.shown.clone();
-    let few: Vec<_> = shown.into_iter().take(READ_MAX).collect();
-    each_of(turn, &few)
 }
 
 /// All tasks of a query. None if there are none.

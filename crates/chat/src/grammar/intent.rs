@@ -155,7 +155,7 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
     match kind {
         Kind::Add | Kind::AddReminded => {
             let mut line = match given("infinitive") {
-                Some(words) => finite(clock, words),
+                Some(words) => finite(clock, words.trim_end_matches('?')),
                 None => given("text")?.to_owned(),
             };
             if let Some(when) = given("when") {

@@ -12,6 +12,8 @@ use super::words::AnswerWords;
 pub const SHOWN_MAX: usize = 25;
 /// Number of tasks that come next.
 const NEXT_MAX: usize = 5;
+/// Maximum length of a question, in words.
+const QUESTION_WORDS_MAX: usize = 30;
 /// Maximum number of words of a list's name.
 const LIST_WORDS_MAX: usize = 6;
 
@@ -62,6 +64,9 @@ impl Query {
         text: &Text<'_>,
         from: usize,
     ) -> Option<(Self, usize)> {
+        if text.len() > from + QUESTION_WORDS_MAX {
+            return None;
+        }
         let (mut at, mut filters) = (from, 0);
         while at < text.len() {
             if let Some((_, end)) = text.longest(at, clock.words.list.due.iter().copied()) {

@@ -194,6 +194,7 @@ pub struct AnswerWords {
     pub nothing_shown: &'static str,
     /// `{number}`: a word or digits.
     pub which: &'static str,
+    pub which_number: &'static str,
     pub numbers: List,
     pub one_at_a_time: &'static str,
     pub too_many: &'static str,

@@ -1,6 +1,7 @@
 //! The grammar's tables of phrases, its dialogues and its limits, on a dozen tasks in memory.
 
 mod board;
+mod limit;
 
 use rondo_chat::{Language, Memory, Reply};
 use rondo_domain::access::Scope;
@@ -63,4 +64,60 @@ fn english_phrases() {
 #[test]
 fn german_phrases() {
     check(Language::German, include_str!("german.txt"), 120);
+}
+
+#[test]
+fn dialogues() {
+    let mut wrong = String::new();
+    let mut count = 0;
+    for dialogue in include_str!("dialogue.txt").split("\n\n") {
+        let lines: Vec<_> = dialogue.lines().filter(|line| !line.starts_with("//")).collect();
+        let [language, lines @ ..] = &lines[..] else { continue };
+        let language = Language::parse(language).unwrap();
+        let board = Board::new();
+        let mut reply = Reply::default();
+        count += 1;
+        for line in lines {
+            if let Some(message) = line.strip_prefix("you: ") {
+                // As it is kept with a message.
+                let memory = Memory::of_json(&reply.memory.to_json());
+                reply = board.turn(language, &memory, message);
+            } else if let Some(said) = line.strip_prefix("says: ") {
+                if !reply.text.contains(said) {
+                    wrong += &format!("{dialogue}\n    at: {line}\n    said: {}\n", reply.text);
+                }
+            } else if outcome(&reply) != *line {
+                let found = outcome(&reply);
+                wrong += &format!(
+                    "{dialogue}\n    at: {line}\n    found: {found}\n    said: {}\n",
+                    reply.text
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(count > 20, "{count} dialogues");
+}
+
+/// The examples of the documentation are understood, in the language of their column.
+#[test]
+fn documented_examples() {
+    let page = include_str!("../../../../docs/assistants.md");
+    let section = page.split("\n### ").find(|part| part.starts_with("Without a model")).unwrap();
+    let memory = Memory { shown: vec![3, 1, 5], undo: Some("way-0".to_owned()), pending: None };
+    let mut count = 0;
+    for row in section.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        for (cell, language) in [(2, Language::English), (3, Language::German)] {
+            for example in cells[cell].split('`').skip(1).step_by(2) {
+                let reply = Board::new().turn(language, &memory, example);
+                let unknown = ["not understood", "nicht verstanden", "Shall I add", "Soll ich"];
+                let is_known = !reply.proposals.is_empty()
+                    || !unknown.iter().any(|words| reply.text.contains(words));
+                assert!(is_known, "{example}: {}", reply.text);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 70, "{count} examples");
 }

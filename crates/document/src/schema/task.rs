@@ -2,8 +2,10 @@
 
 use rondo_contract::member::Kind;
 use rondo_contract::notification;
+use rondo_contract::quick_add_body::LANGUAGE_DEFAULT;
 use rondo_contract::reminder_body::{self, ReminderStatus};
 use rondo_contract::task_field::{Access, DUE, START, TASK_FIELDS, TaskField};
+use rondo_domain::quick_add::Language;
 use rondo_domain::recurrence::PREVIEW_SLOTS_MAX;
 use rondo_domain::step::SUBTASKS_MAX;
 use rondo_domain::task::{TAG_CHARS_MAX, TaskFields, Title};
@@ -313,6 +315,10 @@ pub fn notification() -> Value {
 }
 
 pub fn preview_request() -> Value {
+    let language = json!({
+        "type": "string", "enum": Language::WORDS, "default": LANGUAGE_DEFAULT.as_str(),
+        "description": "The language of the description, which is in English where another has no words for the rule.",
+    });
     let mut schema = object(
         json!({
             "due_date": nullable(described(text::instant(), "Defaults to now, unless there is a `due_day`.")),
@@ -320,6 +326,7 @@ pub fn preview_request() -> Value {
             "time_zone": nullable(described(text::time_zone(), "Defaults to the user's.")),
             "recurrence_rule": named("RecurrenceRuleInput"),
             "count": {"type": "integer", "minimum": 1, "maximum": PREVIEW_SLOTS_MAX},
+            "language": nullable(language),
         }),
         &["recurrence_rule", "count"],
     );

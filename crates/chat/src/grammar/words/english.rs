@@ -247,7 +247,7 @@ const LIST: ListWords = ListWords {
         ("p3", &[Priority::Medium]),
         ("p4", &[Priority::Low]),
     ],
-    tagged: &["tagged", "tagged with", "tagged as", "with tag", "with the tag", "with tags", "tag"],
+    tagged: &["tagged", "tagged with", "tagged as", "with tag", "with the tag", "with tags"],
     in_list: &[
         "in",
         "in list",

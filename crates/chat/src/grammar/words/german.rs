@@ -187,6 +187,7 @@ const LIST: ListWords = ListWords {
     due: &["fallig", "faellig", "fallig am", "faellig am"],
     counting: &["wie viele", "wieviele", "wie viel", "zahle", "zaehle", "anzahl der"],
     noise: &[
+        "vor",
         "aufgabe",
         "aufgaben",
         "todos",
@@ -196,7 +197,6 @@ const LIST: ListWords = ListWords {
         "alles",
         "die",
         "der",
-        "das",
         "den",
         "ich",
         "habe",
@@ -232,7 +232,6 @@ const LIST: ListWords = ListWords {
         "mit",
         "auf",
         "denn",
-        "so",
         "dem",
         "plan",
         "liste",
@@ -334,7 +333,6 @@ const LIST: ListWords = ListWords {
         "mit tags",
         "mit schlagwort",
         "mit dem schlagwort",
-        "tag",
         "getaggt mit",
     ],
     in_list: &[
@@ -354,7 +352,8 @@ const LIST: ListWords = ListWords {
 
 const DATE: DateWords = DateWords {
     joining: &[
-        "auf", "bis", "fur", "fuer", "um", "zu", "zum", "am", "an", "nach", "von", "in", "im",
+        "vom", "auf", "bis", "fur", "fuer", "um", "zu", "zum", "am", "an", "nach", "von", "in",
+        "im",
     ],
     by: &["um"],
     within: "in",

@@ -39,6 +39,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     no_such_number: "Die Nummer {number} war nicht dabei.",
     nothing_shown: "Ich weiß nicht, welche Aufgabe du meinst. Bitte nenne sie.",
     which: "Welche von diesen {number}?",
+    which_number: "Welche? Die Nummer genügt.",
     numbers: &[
         "", "einer", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn",
     ],
@@ -85,7 +86,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         (Kind::AddReminded, "Soll ich „{title}“ anlegen?", "Soll ich diese {n} Aufgaben anlegen?"),
     ],
     with_subtasks: "Dazu gehören {n} Unteraufgaben.",
-    may_undo: "„rückgängig“ stellt es wieder her.",
+    may_undo: "„rückgängig“ nimmt das zurück.",
     next_date: "Das nächste Mal: {date}.",
     series_goes_on: "Die nächste folgt von selbst.",
     no_reminder_yet: "Ohne Datum gibt es noch keine Erinnerung; sag mir, wann.",
