@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::act::{act, add, perform};
 use super::change::Change;
 use super::find::{chosen, each_of};
-use super::intent::{Action, Intent, understand};
+use super::intent::{Action, Intent, request, understand};
 use super::look;
 use super::pending::Pending;
 use super::target::places;
@@ -117,7 +117,9 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         Pending::Choose { action, .. } => {
             let text = Text::new(message);
             let shown = &turn.scene.memory.shown;
-            let ids = if text.is_any(turn.words.target.these) {
+            let known = &turn.words.target;
+            let is_both = shown.len() == 2 && text.is_any(known.both);
+            let ids = if is_both || text.is_any(known.these) {
                 shown.clone()
             } else {
                 match chosen(shown, &places(&turn.clock(), &text)?) {
@@ -207,7 +209,10 @@ fn undo(turn: &mut Turn<'_>) -> Result<(), Halt> {
 
 /// Offers to add what has a date or a mark; otherwise says that the message was not understood.
 fn offer(turn: &mut Turn<'_>, message: &str) -> Result<(), Halt> {
-    let is_line = !message.contains('\n') && !message.ends_with('?');
+    let text = Text::new(message);
+    let asks = message.ends_with('?') || turn.words.questions.contains(&text.word(0));
+    let is_line = !message.contains('\n') && !asks;
+    let message = &*request(turn.words, message);
     let clock = turn.clock().likeliest(message);
     if is_line && clock.marks(message) > 0 {
         let title = clock.line(message).map(|found| found.title).unwrap_or_default();
