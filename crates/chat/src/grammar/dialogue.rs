@@ -1,7 +1,7 @@
 //! A message within its conversation: the answer to a question, a new request, or neither.
 
 use rondo_domain::quick_add::Language;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::act::{act, add, perform};
 use super::change::Change;
@@ -100,7 +100,7 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
     match pending {
         Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
             .then(|| {
-                let change = Change { kind: *kind, tool, arguments: arguments.clone() };
+                let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
                 change.make(turn, Some(effect))
             }),
         Pending::Add { line, is_reminded } => {
@@ -202,9 +202,7 @@ fn undo(turn: &mut Turn<'_>) -> Result<(), Halt> {
     let Some(token) = turn.scene.memory.undo.clone() else {
         return Err(Halt::Say(turn.answer().nothing_to_undo.to_owned()));
     };
-    let arguments = json!({ "undo": token });
-    let arguments = arguments.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
-    Change { kind: Kind::Undo, tool: "update_task", arguments }.make(turn, None)
+    Change::new(Kind::Undo, "update_task", json!({ "undo": token })).make(turn, None)
 }
 
 /// Offers to add what has a date or a mark; otherwise says that the message was not understood.

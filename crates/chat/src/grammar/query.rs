@@ -232,8 +232,13 @@ impl Query {
             let names = priorities.join(&format!(" {} ", words.or));
             labels.push(words.label_priority.replace("{priority}", &names));
         }
-        labels.extend(self.tags.iter().map(|tag| words.label_tagged.replace("{tag}", tag)));
-        labels.extend(self.list.iter().map(|list| words.label_list.replace("{list}", list)));
+        if !self.tags.is_empty() {
+            labels.push(words.label_tagged.replace("{tag}", &self.tags.join(", ")));
+        }
+        labels.extend(self.list.iter().map(|list| match list.as_str() {
+            INBOX => words.label_inbox.to_owned(),
+            list => words.label_list.replace("{list}", list),
+        }));
         labels
     }
 }

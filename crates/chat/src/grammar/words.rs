@@ -213,7 +213,7 @@ pub struct AnswerWords {
     pub numbers: List,
     pub one_at_a_time: &'static str,
     pub too_many: &'static str,
-    /// Each change: of one task, with `{task}`, and of several, with `{n}`.
+    /// Each change: of one task, with `{task}` or `{title}`, and of several, with `{n}`. `{text}` is what they changed to.
     pub changes: &'static [(Kind, &'static str, &'static str)],
     /// `{title}` or `{n}`, for changes that need a confirmation.
     pub asks: &'static [(Kind, &'static str, &'static str)],
@@ -227,6 +227,7 @@ pub struct AnswerWords {
     pub reminder: &'static str,
     pub reminder_needs_due: &'static str,
     pub no_reminder: &'static str,
+    pub reminder_past: &'static str,
     pub reminder_removed: &'static str,
     pub several_reminders: &'static str,
     pub move_when: &'static str,
@@ -251,6 +252,8 @@ pub struct AnswerWords {
     pub label_begun: &'static str,
     pub label_tagged: &'static str,
     pub label_list: &'static str,
+    pub label_inbox: &'static str,
+    pub inbox: &'static str,
     pub label_priority: &'static str,
     pub label_search: &'static str,
     /// Between priorities.
@@ -262,6 +265,8 @@ pub struct AnswerWords {
     pub repeats: &'static str,
     pub completed: &'static str,
     pub events: Table<&'static str>,
+    /// What members of tasks are called.
+    pub members: Table<&'static str>,
     pub nothing_happened: &'static str,
     /// `{title}` or `{period}`.
     pub history_of: &'static str,

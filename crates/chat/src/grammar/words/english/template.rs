@@ -117,6 +117,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         Kind::AddReminded,
         &[
             "remind me to {text}",
+            "remind me that {text} is|are due? {when}",
             "remind me that {text}",
             "remind me {when} to {text}",
             "remind me {when} that {text}",
