@@ -1,9 +1,10 @@
-//! TLS to Postgres, by `sslmode`.
+//! TLS to Postgres, by `sslmode`, and to other servers that an operator names.
 
 use std::{path::PathBuf, sync::Arc};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    WantsVerifier,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
@@ -18,28 +19,41 @@ const AUTHORITIES: &str = "SSL_CERT_FILE";
 
 /// The TLS connector for `dsn`, as its `sslmode` says.
 pub fn connector(dsn: &Dsn) -> Result<MakeRustlsConnect, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Protocol)?;
     let config = match dsn.tls_mode() {
         // A man in the middle could also claim that there is no TLS, so verification would only break
         // self-signed servers.
-        TlsMode::Disable | TlsMode::Prefer => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            .with_no_client_auth(),
-        TlsMode::Require | TlsMode::VerifyFull => {
-            builder.with_root_certificates(roots(authorities(dsn).as_ref())?).with_no_client_auth()
+        TlsMode::Disable | TlsMode::Prefer => {
+            let verifier = Arc::new(AnyCertificate(Arc::new(ring::default_provider())));
+            builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
+        TlsMode::Require | TlsMode::VerifyFull => verifying(authorities(dsn).as_ref())?,
     };
     Ok(MakeRustlsConnect::new(config))
 }
 
+/// The configuration of a client that verifies servers: with the authorities in a PEM file, otherwise with Mozilla's.
+///
+/// # Errors
+/// If the file has none.
+pub fn verifying(authorities: Option<&PathBuf>) -> Result<ClientConfig, TlsError> {
+    Ok(builder()?.with_root_certificates(roots(authorities)?).with_no_client_auth())
+}
+
+/// The PEM file of trusted authorities that the environment names.
+#[must_use]
+pub fn named_authorities() -> Option<PathBuf> {
+    std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// The PEM file of trusted authorities, if one is named.
 pub(crate) fn authorities(dsn: &Dsn) -> Option<PathBuf> {
-    let named = || std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()).map(PathBuf::from);
-    dsn.root_certificate().cloned().or_else(named)
+    dsn.root_certificate().cloned().or_else(named_authorities)
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Protocol)
 }
 
 /// Why TLS could not be set up.

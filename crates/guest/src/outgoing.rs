@@ -201,8 +201,7 @@ impl From<ErrorCode> for OutgoingError {
             | ErrorCode::HttpRequestUriInvalid
             | ErrorCode::HttpRequestUriTooLong
             | ErrorCode::HttpRequestMethodInvalid
-            | ErrorCode::HttpRequestBodySize(_)
-            | ErrorCode::InternalError(_) => Self::Refused,
+            | ErrorCode::HttpRequestBodySize(_) => Self::Refused,
             ErrorCode::ConnectionLimitReached => Self::Busy,
             ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
                 Self::Dns

@@ -9,6 +9,7 @@ use super::find::{Found, resolve};
 use super::intent::Action;
 use super::look;
 use super::pending::Pending;
+use super::query::INBOX;
 use super::say::{ids, listed, numbered, title};
 use super::target::Target;
 use super::text::unquoted;
@@ -27,7 +28,9 @@ pub fn act(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<(), Halt> {
     match resolve(turn, ways)? {
         Found::Tasks(tasks, action) => perform(turn, &tasks, &action),
         Found::Several(tasks, action) => {
-            choose(turn, tasks, action);
+            let number = turn.words.number(tasks.len());
+            let heading = turn.answer().which.replace("{number}", &number);
+            choose(turn, &heading, tasks, action);
             Ok(())
         }
         Found::Shown(action) => {
@@ -43,13 +46,14 @@ pub fn act(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<(), Halt> {
 }
 
 /// Asks which of several tasks is meant.
-fn choose(turn: &mut Turn<'_>, mut tasks: Vec<Value>, action: Action) {
+fn choose(turn: &mut Turn<'_>, heading: &str, mut tasks: Vec<Value>, action: Action) {
     let total = tasks.len();
     tasks.truncate(CHOICES_MAX);
     let clock = turn.clock();
-    let heading = turn.answer().which.replace("{number}", &turn.words.number(total));
     let lines = listed(&clock, &numbered(&clock, &tasks), total);
-    turn.say(format!("{heading}{lines}"));
+    // Of tasks that were shown long ago, only the numbers are known.
+    let is_known = tasks.iter().all(|task| !title(task).is_empty());
+    turn.say(if is_known { format!("{heading}{lines}") } else { heading.to_owned() });
     turn.reply.memory.shown = ids(&tasks);
     let titles = tasks.iter().map(|task| title(task).to_owned()).collect();
     turn.keep(&Pending::Choose { action, titles });
@@ -85,7 +89,11 @@ pub fn perform(turn: &mut Turn<'_>, tasks: &[Value], action: &Action) -> Result<
         Kind::Move | Kind::Shift | Kind::Undate => reschedule(turn, tasks, action),
         _ => match tasks {
             [task] => one(turn, task, action),
-            _ => Err(Halt::Say(turn.answer().one_at_a_time.to_owned())),
+            tasks => {
+                let heading = turn.answer().one_at_a_time;
+                choose(turn, heading, tasks.to_vec(), action.clone());
+                Ok(())
+            }
         },
     }
 }
@@ -165,7 +173,10 @@ fn one(turn: &mut Turn<'_>, task: &Value, action: &Action) -> Result<(), Halt> {
             }
             members(json!({ "tags": left })).make(turn, None)
         }
-        Kind::File => members(json!({ "list": text })).make(turn, None),
+        Kind::File => {
+            let name = if text == INBOX { turn.answer().inbox } else { text };
+            members(json!({ "list": text })).saying(name).make(turn, None)
+        }
         Kind::Begin => members(json!({ "status": Status::InProgress.as_str() })).make(turn, None),
         Kind::Due => look::due(turn, task),
         Kind::Next if task["recurrence_rule"].is_null() => look::due(turn, task),
@@ -209,6 +220,12 @@ fn remind(turn: &mut Turn<'_>, task: &Value, text: &str) -> Result<(), Halt> {
     let due = due_of(task);
     let answer = turn.answer();
     let (name, value) = match clock.reminder(text, due) {
+        Some(When::At(at)) if at <= clock.now => {
+            turn.reply.memory.shown = ids(std::slice::from_ref(task));
+            let id = task["id"].as_i64().unwrap_or_default();
+            turn.keep(&Pending::Missing { kind: Kind::Remind, id });
+            return Err(Halt::Say(answer.reminder_past.to_owned()));
+        }
         Some(When::At(at)) => ("at", at.to_string()),
         _ if due.is_none() => {
             turn.reply.memory.shown = ids(std::slice::from_ref(task));
@@ -287,7 +304,7 @@ pub fn add(turn: &mut Turn<'_>, lines: &[String], is_reminded: bool) -> Result<(
         }
         tasks.push(task);
     }
-    let kind = if is_reminded { Kind::AddReminded } else { Kind::Add };
+    let kind = if is_reminded && !lacks_date { Kind::AddReminded } else { Kind::Add };
     Change::new(kind, "add_task", json!({ "tasks": tasks })).make(turn, None)?;
     if lacks_date && turn.reply.proposals.is_empty() {
         turn.reply.text = format!("{} {}", turn.reply.text, answer.no_reminder_yet);

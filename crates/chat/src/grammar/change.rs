@@ -13,6 +13,8 @@ use super::words::Kind;
 /// A call of a tool that changes tasks.
 pub struct Change {
     pub kind: Kind,
+    /// What the tasks change to, if the answer says so.
+    pub text: String,
     pub tool: &'static str,
     pub arguments: Map<String, Value>,
 }
@@ -24,7 +26,7 @@ impl Change {
             Value::Object(arguments) => arguments,
             _ => Map::new(),
         };
-        Self { kind, tool, arguments }
+        Self { kind, text: String::new(), tool, arguments }
     }
 
     /// A change of the members of one task.
@@ -32,10 +34,14 @@ impl Change {
         Self::new(kind, "update_task", json!({ "id": task["id"], "changes": changes }))
     }
 
+    pub fn saying(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
     /// Calls the tool. If it asks, the user is asked.
     pub fn make(self, turn: &mut Turn<'_>, agreed: Option<&str>) -> Result<(), Halt> {
         match turn.call_agreed(self.tool, self.arguments.clone(), agreed) {
-            Ok(data) => report(turn, self.kind, &data),
+            Ok(data) => report(turn, self.kind, &self.text, &data),
             Err(Halt::Ask(effect)) => {
                 ask(turn, self, effect);
                 Ok(())
@@ -46,11 +52,18 @@ impl Change {
 }
 
 /// Says what has changed.
-fn report(turn: &mut Turn<'_>, kind: Kind, data: &Map<String, Value>) -> Result<(), Halt> {
+fn report(
+    turn: &mut Turn<'_>,
+    kind: Kind,
+    said: &str,
+    data: &Map<String, Value>,
+) -> Result<(), Halt> {
     let clock = turn.clock();
     let tasks = super::find::tasks_of(data);
     let known = turn.answer().changes.iter().find(|(known, ..)| *known == kind);
     let (one, many) = known.map_or(("{task}", "{n}"), |(_, one, many)| (*one, *many));
+    let (one, many) = (one.replace("{text}", said), many.replace("{text}", said));
+    let (one, many) = (one.as_str(), many.as_str());
     let mut text = match &tasks[..] {
         [task] => one.replace("{task}", &line(&clock, task)).replace("{title}", title(task)),
         [] => turn.answer().undone.to_owned(),
@@ -136,7 +149,7 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
         turn.reply.memory.shown = shown;
     }
     turn.say(text);
-    let Change { kind, tool, arguments } = change;
+    let Change { kind, tool, arguments, .. } = change;
     turn.propose(&Pending::Confirm { kind, tool, arguments, effect });
 }
 

@@ -93,6 +93,7 @@ impl Clock<'_> {
 
     /// What quick add understands of a phrase, if that is all of it.
     fn phrase(&self, phrase: &str) -> Option<QuickAdd> {
+        let phrase = phrase.trim_end_matches(['!', '?']);
         if phrase.is_empty() || phrase.chars().nth(DATE_CHARS_MAX).is_some() {
             return None;
         }
@@ -204,6 +205,15 @@ impl Clock<'_> {
             let (first, last) = self.period(period)?;
             let days = Days { first: Some(first), last: Some(last), name: name.to_owned() };
             return Some((days, end));
+        }
+        if let Some((_, start)) = text.longest(at, self.words.list.coming.iter().copied()) {
+            for end in (start + 1..=text.len().min(start + DAY_WORDS_MAX)).rev() {
+                let phrase = format!("{} {}", self.words.date.within, text.slice(start..end));
+                if let Some(quick_add::Due::Day(day)) = self.due(&phrase) {
+                    let name = text.slice(at..end).trim_end_matches(['?', '.']).to_owned();
+                    return Some((Days { first: Some(self.today()), last: Some(day), name }, end));
+                }
+            }
         }
         let until = text.longest(at, self.words.list.until.iter().copied());
         let start = until.map_or(at, |(_, end)| end);

@@ -1,12 +1,12 @@
 //! A message within its conversation: the answer to a question, a new request, or neither.
 
 use rondo_domain::quick_add::Language;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::act::{act, add, perform};
 use super::change::Change;
 use super::find::{chosen, each_of};
-use super::intent::{Action, Intent, understand};
+use super::intent::{Action, Intent, request, understand};
 use super::look;
 use super::pending::Pending;
 use super::target::places;
@@ -118,7 +118,7 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
     match pending {
         Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
             .then(|| {
-                let change = Change { kind: *kind, tool, arguments: arguments.clone() };
+                let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
                 change.make(turn, Some(effect))
             }),
         Pending::Add { line, is_reminded } => {
@@ -135,7 +135,9 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         Pending::Choose { action, .. } => {
             let text = Text::new(message);
             let shown = &turn.scene.memory.shown;
-            let ids = if text.is_any(turn.words.target.these) {
+            let known = &turn.words.target;
+            let is_both = shown.len() == 2 && text.is_any(known.both);
+            let ids = if is_both || text.is_any(known.these) {
                 shown.clone()
             } else {
                 match chosen(shown, &places(&turn.clock(), &text)?) {
@@ -218,14 +220,15 @@ fn undo(turn: &mut Turn<'_>) -> Result<(), Halt> {
     let Some(token) = turn.scene.memory.undo.clone() else {
         return Err(Halt::Say(turn.answer().nothing_to_undo.to_owned()));
     };
-    let arguments = json!({ "undo": token });
-    let arguments = arguments.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
-    Change { kind: Kind::Undo, tool: "update_task", arguments }.make(turn, None)
+    Change::new(Kind::Undo, "update_task", json!({ "undo": token })).make(turn, None)
 }
 
 /// Offers to add what has a date or a mark; otherwise says that the message was not understood.
 fn offer(turn: &mut Turn<'_>, message: &str) -> Result<(), Halt> {
-    let is_line = !message.contains('\n') && !message.ends_with('?');
+    let text = Text::new(message);
+    let asks = message.ends_with('?') || turn.words.questions.contains(&text.word(0));
+    let is_line = !message.contains('\n') && !asks;
+    let message = &*request(turn.words, message);
     let clock = turn.clock().likeliest(message);
     if is_line && clock.marks(message) > 0 {
         let title = clock.line(message).map(|found| found.title).unwrap_or_default();

@@ -9,12 +9,14 @@ use super::intent::Action;
 use super::query::Query;
 use super::say::{ids, title};
 use super::target::Target;
-use super::text::{folded, folded_words};
+use super::text::{Text, folded, folded_words};
 use super::turn::{Halt, Turn};
 use super::words::{Kind, Words};
 
 /// Maximum number of searches of one turn.
 const SEARCHES_MAX: usize = 3;
+/// Maximum number of tasks that are named one after the other.
+const NAMES_MAX: usize = 4;
 /// Number of tasks that a search, or a change of many, looks at.
 const FOUND_MAX: usize = 100;
 /// Maximum length of a word that is searched for, in characters.
@@ -52,6 +54,9 @@ pub fn resolve(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, 
             Target::Named(_) => continue,
             Target::Task(id) => read(turn, *id)?,
             Target::Shown(places) => shown(turn, places)?,
+            Target::Both if turn.scene.memory.shown.len() != 2 => {
+                return Err(Halt::Say(turn.answer().nothing_shown.to_owned()));
+            }
             Target::This if turn.scene.memory.shown.len() > READ_MAX => {
                 return Ok(Found::Shown(action.clone()));
             }
@@ -59,7 +64,7 @@ pub fn resolve(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, 
                 let shown = turn.scene.memory.shown.clone();
                 each_of(turn, &shown)?
             }
-            Target::These => {
+            Target::These | Target::Both => {
                 let shown = turn.scene.memory.shown.clone();
                 each_of(turn, &shown)?
             }
@@ -88,27 +93,69 @@ fn named(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, Halt> 
     };
     let mut searched: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let mut best: Option<(Fit, Vec<Value>, &Action)> = None;
-    for (name, action) in [shortest].into_iter().chain(names.iter().copied()) {
-        let wanted = wanted(turn.words, name);
-        let Some(tasks) = candidates(turn, &mut searched, &wanted, action.kind)? else { continue };
-        let fits =
-            tasks.iter().filter_map(|task| Some((fit(turn.words, name, title(task))?, task)));
-        let fits: Vec<_> = fits.collect();
-        let Some(fit) = fits.iter().map(|(fit, _)| *fit).max() else { continue };
-        if best.as_ref().is_none_or(|(known, ..)| fit > *known) {
-            let tasks = fits.into_iter().filter(|(other, _)| *other == fit);
-            best = Some((fit, tasks.map(|(_, task)| task.clone()).collect(), action));
+    // What has a longer name contains the words of the shortest, so one search finds all.
+    candidates(turn, &mut searched, &wanted(turn.words, shortest.0), shortest.1.kind)?;
+    for (name, action) in names.iter().copied() {
+        let (words, wanted) = (turn.words, wanted(turn.words, name));
+        let found = candidates(turn, &mut searched, &wanted, action.kind)?.unwrap_or_default();
+        let (fit, tasks) = best_of(words, name, found);
+        if let Some(fit) = fit
+            && best.as_ref().is_none_or(|(known, ..)| fit > *known)
+        {
+            best = Some((fit, tasks, action));
         }
     }
     // The whole of it is what was meant if nothing has any of the names.
     let first = names.first().copied().unwrap_or(shortest);
+    if best.is_none()
+        && let Some(tasks) = joined(turn, first.0, first.1.kind)?
+    {
+        return Ok(Found::Tasks(tasks, first.1.clone()));
+    }
     Ok(match best {
-        Some((_, tasks, action)) => match open_first(tasks) {
-            tasks if tasks.len() == 1 => Found::Tasks(tasks, action.clone()),
-            tasks => Found::Several(tasks, action.clone()),
-        },
+        Some((_, tasks, action)) if tasks.len() == 1 => Found::Tasks(tasks, action.clone()),
+        Some((_, tasks, action)) => Found::Several(tasks, action.clone()),
         None => Found::None(first.0.to_owned(), first.1.clone()),
     })
+}
+
+/// The tasks of "rent and the dentist". None unless each of the names fits one task best.
+fn joined(turn: &mut Turn<'_>, name: &str, kind: Kind) -> Result<Option<Vec<Value>>, Halt> {
+    let is_of_many =
+        matches!(kind, Kind::Complete | Kind::Reopen | Kind::Delete | Kind::Move | Kind::Undate);
+    let text = Text::new(name);
+    let is_between = |at: &usize| turn.words.target.and.contains(&text.word(*at));
+    let mut ends: Vec<_> = (1..text.len()).filter(is_between).collect();
+    if ends.is_empty() || ends.len() >= NAMES_MAX || !is_of_many {
+        return Ok(None);
+    }
+    ends.push(text.len());
+    let mut tasks: Vec<Value> = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        for name in text.slice(start..end).split(',') {
+            let wanted = wanted(turn.words, name);
+            let words = turn.words;
+            let mut searched = BTreeMap::new();
+            let found = candidates(turn, &mut searched, &wanted, kind)?.unwrap_or_default();
+            let [task] = &best_of(words, name, found).1[..] else { return Ok(None) };
+            if tasks.contains(task) || tasks.len() >= NAMES_MAX {
+                return Ok(None);
+            }
+            tasks.push(task.clone());
+        }
+        start = end + 1;
+    }
+    Ok(Some(tasks))
+}
+
+/// The tasks that fit a name best, and how well.
+fn best_of(words: &Words, name: &str, tasks: &[Value]) -> (Option<Fit>, Vec<Value>) {
+    let fits = tasks.iter().filter_map(|task| Some((fit(words, name, title(task))?, task)));
+    let fits: Vec<_> = fits.collect();
+    let best = fits.iter().map(|(fit, _)| *fit).max();
+    let tasks = fits.into_iter().filter(|(fit, _)| Some(*fit) == best);
+    (best, open_first(tasks.map(|(_, task)| task.clone()).collect()))
 }
 
 /// Of open and completed tasks, the open ones.
@@ -170,7 +217,11 @@ pub fn tasks_of(data: &Map<String, Value>) -> Vec<Value> {
 
 /// The words of a name that its task must have.
 fn wanted(words: &Words, name: &str) -> Vec<String> {
-    let all = folded_words(name);
+    let all = folded_words(name).into_iter();
+    let all = all.map(|word| {
+        word.strip_suffix(words.target.genitive).map(str::to_owned).unwrap_or(word.clone())
+    });
+    let all: Vec<_> = all.collect();
     let without: Vec<_> = without_frame(words, &all).to_vec();
     if without.is_empty() { all } else { without }
 }
@@ -194,8 +245,12 @@ fn without_frame<'n>(words: &Words, name: &'n [String]) -> &'n [String] {
 
 /// How a title fits a name: as it is written, or without article and the like.
 fn fit(words: &Words, name: &str, title: &str) -> Option<Fit> {
-    let name = folded_words(name);
-    let title = folded_words(title);
+    let owned = |word: String| match word.strip_suffix(words.target.genitive) {
+        Some(owner) => owner.to_owned(),
+        None => word,
+    };
+    let name: Vec<_> = folded_words(name).into_iter().map(owned).collect();
+    let title: Vec<_> = folded_words(title).into_iter().map(owned).collect();
     let bare = without_frame(words, &title);
     let [of_all, of_bare] = [name.as_slice(), without_frame(words, &name)].map(|name| {
         if name.is_empty() {

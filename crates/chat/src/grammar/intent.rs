@@ -1,16 +1,21 @@
 //! What a message wants, by the templates of one language.
 
-use super::date::{Clock, Days};
-use super::query::Query;
+use std::ops::Range;
+
+use super::date::{Clock, Days, When};
+use super::query::{INBOX, Query};
 use super::target::Target;
 use super::template::{Places, fits};
-use super::text::{Text, folded};
-use super::words::Kind;
+use super::text::{Text, folded, unquoted};
+use super::words::{Kind, Words};
 
 /// Bullets before the lines of a list.
 const BULLETS: &[&str] = &["- [ ] ", "* [ ] ", "[ ] ", "- ", "* ", "• ", "– ", "— ", "+ "];
 /// Maximum number of ways to divide a message into tasks and what to do with them.
 const WAYS_MAX: usize = 16;
+
+/// Number of first words among which a filler may stand.
+const FILLER_WORDS_MAX: usize = 4;
 
 /// What a message wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +53,9 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
         return Some(Intent::Add { lines, is_reminded: false });
     }
     let whole = Text::new(message);
-    let (stripped, was_polite) = without_courtesy(clock, &whole);
+    let request = request(clock.words, message);
+    let stripped = Text::new(&request);
+    let was_polite = stripped.len() < whole.len();
     // Courtesy alone is a message, too: "hello".
     let text = if stripped.len() == 0 { &whole } else { &stripped };
     if let Some(query) = Query::question(clock, text) {
@@ -94,18 +101,23 @@ const fn changes(kind: Kind) -> bool {
     )
 }
 
-/// The text without "please" and "can you".
-fn without_courtesy<'m>(clock: &Clock<'_>, text: &Text<'m>) -> (Text<'m>, bool) {
-    let polite = clock.words.polite;
+/// A message without "please", "can you" and the question mark that goes with it.
+pub fn request(words: &Words, message: &str) -> String {
+    let text = Text::new(message.trim_end_matches(['?', ' ']));
     let mut start = 0;
-    while let Some((_, end)) = text.longest(start, polite.iter().copied()) {
+    while let Some((_, end)) = text.longest(start, words.polite.iter().copied()) {
         start = end;
     }
     let mut end = text.len();
-    while end > start + 1 && polite.contains(&text.word(end - 1)) {
+    while end > start + 1 && words.polite.contains(&text.word(end - 1)) {
         end -= 1;
     }
-    (Text::new(text.slice(start..end)), start > 0 || end < text.len())
+    let filler = (start + 1..end.min(start + FILLER_WORDS_MAX))
+        .find(|at| words.fillers.contains(&text.word(*at)));
+    match filler {
+        Some(at) => format!("{} {}", text.slice(start..at), text.slice(at + 1..end)),
+        None => text.slice(start..end).to_owned(),
+    }
 }
 
 /// Tasks in lines of their own, behind a first line that says so.
@@ -117,8 +129,8 @@ fn several(clock: &Clock<'_>, message: &str) -> Option<Vec<String>> {
     if rest.is_empty() {
         return None;
     }
-    let whole = Text::new(first);
-    let (text, _) = without_courtesy(clock, &whole);
+    let first = request(clock.words, first);
+    let text = Text::new(&first);
     if text.is_any(clock.words.several) {
         return Some(rest);
     }
@@ -155,15 +167,17 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
     match kind {
         Kind::Add | Kind::AddReminded => {
             let mut line = match given("infinitive") {
-                Some(words) => finite(clock, words.trim_end_matches('?')),
-                None => given("text")?.to_owned(),
+                Some(words) => finite(clock, words),
+                None => match given("verb") {
+                    // Without "daran", only the verb shows that there is something to do.
+                    Some(words) => Some(finite(clock, words)).filter(|line| line != words)?,
+                    None => given("text")?.to_owned(),
+                },
             };
             if let Some(when) = given("when") {
                 clock.due(when)?;
                 line = format!("{line} {when}");
             }
-            // "Can you add milk?" asks for milk.
-            line.truncate(line.trim_end_matches('?').trim_end().len());
             Some(Intent::Add { lines: vec![line], is_reminded: kind == Kind::AddReminded })
         }
         Kind::Search => Some(Intent::Search(given("text")?.to_owned())),
@@ -190,9 +204,17 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
             one(given("task")?, Action::new(kind, when))
         }
         Kind::Remind => {
-            let when = given("when")?;
-            clock.reminder(when, None)?;
+            let when = given("when").or(given("length"))?;
+            let found = clock.reminder(when, None)?;
+            if place("length").is_some() && !matches!(found, When::Before(_)) {
+                return None;
+            }
             one(given("task")?, Action::new(kind, when))
+        }
+        Kind::Repeat => {
+            let rule = given("rule")?;
+            clock.repetition(rule)?;
+            one(given("task")?, Action::new(kind, rule))
         }
         Kind::Rank => {
             let name = Text::new(given("priority")?);
@@ -201,7 +223,12 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
             one(given("task")?, Action::new(kind, rank.map_or("none", |rank| rank.as_str())))
         }
         Kind::Tag | Kind::Untag => {
-            let tags: Vec<_> = given("tags")?
+            let is_marked = |tag: &str| tag.starts_with('#') || tag.starts_with('@');
+            if given("marks").is_some_and(|marks| !marks.split_whitespace().all(is_marked)) {
+                return None;
+            }
+            let tags: Vec<_> = given("tags")
+                .or(given("marks"))?
                 .split_whitespace()
                 .map(|tag| tag.trim_matches(['#', '@', ',', '.', '"', '“', '”', '„']))
                 .filter(|tag| !tag.is_empty() && !clock.words.target.and.contains(&&*folded(tag)))
@@ -210,8 +237,14 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
         }
         Kind::Rename | Kind::File => {
             let name = given("text")?;
-            let name = super::text::unquoted(name).unwrap_or(name);
-            one(given("task")?, Action::new(kind, name.trim_end_matches(['.', '?'])))
+            let name = unquoted(name).unwrap_or(name).trim_end_matches(['.', '?']);
+            let is_inbox = kind == Kind::File && {
+                let text = Text::new(name);
+                let articles = clock.words.target.articles;
+                let at = usize::from(text.len() > 1 && articles.contains(&text.word(0)));
+                clock.words.list.inbox.contains(&text.word(at)) && text.len() == at + 1
+            };
+            one(given("task")?, Action::new(kind, if is_inbox { INBOX } else { name }))
         }
         _ => one(given("task")?, Action::new(kind, "")),
     }
@@ -222,7 +255,7 @@ fn divided(
     clock: &Clock<'_>,
     kind: Kind,
     text: &Text<'_>,
-    words: std::ops::Range<usize>,
+    words: Range<usize>,
 ) -> Vec<(Target, Action)> {
     let target = |end: usize| {
         let name = clock.unjoined(text, words.start..end);
@@ -243,6 +276,7 @@ fn divided(
         }
         _ => {
             let by = clock.words.date.by;
+            ways.extend(later(clock, text, words.clone()));
             let lengths = endings(&|phrase| clock.shifted(phrase, None).is_some());
             let lengths = lengths.into_iter().filter(|at| by.contains(&text.word(at - 1)));
             ways.extend(
@@ -250,11 +284,41 @@ fn divided(
                     .filter(|at| at - 1 > words.start)
                     .map(|at| (target(at - 1), Action::new(Kind::Shift, ending(at)))),
             );
-            let found = endings(&|phrase| clock.due(phrase).is_some());
-            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
+            for at in endings(&|phrase| clock.due(phrase).is_some()) {
+                ways.push((target(at), Action::new(kind, ending(at))));
+                let name = clock.unjoined(text, words.start..at);
+                if let Some(end) = before_from(clock, text, name) {
+                    ways.push((target(end), Action::new(kind, ending(at))));
+                }
+            }
         }
     }
     ways
+}
+
+/// "The dentist two days later".
+fn later(clock: &Clock<'_>, text: &Text<'_>, words: Range<usize>) -> Vec<(Target, Action)> {
+    let ends = |at: &usize| {
+        let later = text.longest(*at, clock.words.date.later.iter().copied());
+        later.is_some_and(|(_, end)| end == words.end)
+    };
+    let Some(end) = words.clone().find(ends) else { return Vec::new() };
+    let lengths =
+        clock.endings(text, words.start..end, |phrase| clock.shifted(phrase, None).is_some());
+    let ways = lengths.into_iter().map(|at| {
+        let name = clock.unjoined(text, words.start..at);
+        let target = Target::parse(clock, text.slice(name));
+        (target, Action::new(Kind::Shift, text.slice(at..end)))
+    });
+    ways.collect()
+}
+
+/// Where a name ends behind which the date follows that a task has had: "the dentist from friday".
+fn before_from(clock: &Clock<'_>, text: &Text<'_>, name: Range<usize>) -> Option<usize> {
+    let from = clock.words.date.from;
+    (name.start + 1..name.end).find(|at| {
+        from.contains(&text.word(*at)) && clock.due(text.slice(at + 1..name.end)).is_some()
+    })
 }
 
 /// A period, if it is all of the words.

@@ -11,6 +11,8 @@ use super::say::{counted, ids, listed, numbered, title};
 use super::text::unquoted;
 use super::turn::{Halt, Turn};
 
+/// The event of a change that is neither a completion nor the like.
+const UPDATED: &str = "task.updated";
 /// Number of occurrences that an answer names.
 const OCCURRENCES_MAX: usize = 5;
 /// Number of entries of a history.
@@ -168,6 +170,17 @@ pub fn events(turn: &mut Turn<'_>, days: &Days) -> Result<(), Halt> {
     Ok(())
 }
 
+/// What members a change has changed.
+fn members(turn: &Turn<'_>, changes: &Value) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for (member, name) in turn.answer().members {
+        if changes.get(member).is_some() && !names.contains(name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
+}
+
 /// The entries of a history that have words: when, what, and the title of the task.
 fn entries(turn: &Turn<'_>, data: &Map<String, Value>) -> Vec<(String, String, Option<String>)> {
     let clock = turn.clock();
@@ -178,7 +191,10 @@ fn entries(turn: &Turn<'_>, data: &Map<String, Value>) -> Vec<(String, String, O
             let (_, what) = turn.answer().events.iter().find(|(name, _)| *name == kind)?;
             let at: Instant = instant::parse(entry["occurred_at"].as_str()?).ok()?;
             let title = entry["title"].as_str().map(str::to_owned);
-            Some((clock.moment(at), (*what).to_owned(), title))
+            let members = members(turn, &entry["changes"]);
+            let is_plain = members.is_empty() || kind != UPDATED;
+            let what = if is_plain { (*what).to_owned() } else { format!("{what} ({members})") };
+            Some((clock.moment(at), what, title))
         })
         .collect()
 }

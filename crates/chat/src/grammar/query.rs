@@ -10,6 +10,8 @@ use super::words::AnswerWords;
 
 /// Number of tasks that an answer shows.
 pub const SHOWN_MAX: usize = 25;
+/// The list of tasks that are in no list, as tools call it.
+pub const INBOX: &str = "inbox";
 /// Number of tasks that come next.
 const NEXT_MAX: usize = 5;
 /// Maximum length of a question, in words.
@@ -45,7 +47,12 @@ impl Query {
         let counting = text.longest(0, words.counting.iter().copied());
         let opening = counting.or_else(|| text.longest(0, words.openings.iter().copied()));
         let begin = Self { is_count: counting.is_some(), ..Self::default() };
-        let (query, filters) = begin.filtered(clock, text, opening.map_or(0, |(_, end)| end))?;
+        let opened = opening.and_then(|(_, end)| begin.clone().filtered(clock, text, end));
+        let (query, filters) = match opened {
+            Some(found) => found,
+            // What may open a question may also be a filter: "list Work".
+            None => begin.filtered(clock, text, 0)?,
+        };
         // "Done" alone may be about a task.
         let has_noun = (0..text.len()).any(|at| clock.words.target.task.contains(&text.word(at)));
         let is_clear = filters > 0 && !query.is_completed;
@@ -55,6 +62,11 @@ impl Query {
     /// Reads filters behind a word such as "all".
     pub fn of_each(clock: &Clock<'_>, text: &Text<'_>, at: usize) -> Option<Self> {
         Self::default().filtered(clock, text, at).map(|(query, _)| query)
+    }
+
+    /// Whether it leaves anything out.
+    pub fn is_filter(&self) -> bool {
+        *self != Self::default() && !self.is_count && !self.is_next
     }
 
     /// Takes filters until the end of the text, and counts them.
@@ -124,7 +136,14 @@ impl Query {
     /// The name of a list ends where the word for lists follows, or with the text.
     fn in_list(&mut self, clock: &Clock<'_>, text: &Text<'_>, at: usize) -> Option<usize> {
         let words = &clock.words.list;
+        if let Some((_, end)) = text.longest(at, words.inbox.iter().copied()) {
+            self.list = Some(INBOX.to_owned());
+            return Some(end);
+        }
         let (_, first) = text.longest(at, words.in_list.iter().copied())?;
+        if words.list.contains(&text.word(first)) || clock.days(text, first).is_some() {
+            return None;
+        }
         let end = text.len().min(first + LIST_WORDS_MAX);
         let named = (first + 1..end).find(|at| words.list.contains(&text.word(*at)));
         let last = named.unwrap_or(end);
@@ -213,8 +232,13 @@ impl Query {
             let names = priorities.join(&format!(" {} ", words.or));
             labels.push(words.label_priority.replace("{priority}", &names));
         }
-        labels.extend(self.tags.iter().map(|tag| words.label_tagged.replace("{tag}", tag)));
-        labels.extend(self.list.iter().map(|list| words.label_list.replace("{list}", list)));
+        if !self.tags.is_empty() {
+            labels.push(words.label_tagged.replace("{tag}", &self.tags.join(", ")));
+        }
+        labels.extend(self.list.iter().map(|list| match list.as_str() {
+            INBOX => words.label_inbox.to_owned(),
+            list => words.label_list.replace("{list}", list),
+        }));
         labels
     }
 }

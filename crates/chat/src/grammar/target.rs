@@ -14,6 +14,8 @@ pub enum Target {
     This,
     /// All that were shown.
     These,
+    /// The two that were shown.
+    Both,
     Each(Box<Query>),
     Named(String),
 }
@@ -41,6 +43,14 @@ impl Target {
         if text.is_any(known.these) {
             return Self::These;
         }
+        if text.is_any(known.both) {
+            return Self::Both;
+        }
+        // "Overdue tasks" are all of them, too.
+        let has_noun = (0..text.len()).any(|at| known.task.contains(&text.word(at)));
+        if has_noun && let Some(query) = Query::question(clock, &text).filter(Query::is_filter) {
+            return Self::Each(Box::new(query));
+        }
         let each = text.longest(0, known.each.iter().copied());
         each.and_then(|(_, end)| Query::of_each(clock, &text, end))
             .map_or_else(named, |query| Self::Each(Box::new(query)))
@@ -66,7 +76,8 @@ pub fn places(clock: &Clock<'_>, text: &Text<'_>) -> Option<Vec<i64>> {
     while at < text.len() {
         let word = text.word(at);
         let is_between = at > 0 && words.and.contains(&word);
-        if is_between || words.number.contains(&word) || words.articles.contains(&word) {
+        let frame = [words.number, words.articles, words.task];
+        if is_between || frame.iter().any(|words| words.contains(&word)) {
             at += 1;
             continue;
         }
@@ -76,9 +87,23 @@ pub fn places(clock: &Clock<'_>, text: &Text<'_>) -> Option<Vec<i64>> {
             at = end + usize::from(words.one.contains(&text.word(end)));
             continue;
         }
-        let is_place = word.len() <= PLACE_DIGITS_MAX && !word.starts_with('+');
-        places.push(word.parse().ok().filter(|place| is_place && *place > 0)?);
+        match word.split_once(['-', '–']) {
+            Some((first, last)) => {
+                let (first, last) = (place(first)?, place(last)?);
+                if first > last {
+                    return None;
+                }
+                places.extend(first..=last);
+            }
+            None => places.push(place(word)?),
+        }
         at += 1;
     }
     (!places.is_empty()).then_some(places)
+}
+
+/// A place in digits.
+fn place(word: &str) -> Option<i64> {
+    let is_place = word.len() <= PLACE_DIGITS_MAX && !word.starts_with('+');
+    word.parse().ok().filter(|place| is_place && *place > 0)
 }

@@ -78,6 +78,10 @@ pub struct Words {
     pub several: List,
     /// What may stand before or after a request.
     pub polite: List,
+    /// What may stand behind the first words of a request.
+    pub fillers: List,
+    /// First words of a question.
+    pub questions: List,
     /// Endings of infinitives, as in "daran, Bob anzurufen".
     pub infinitive: Option<Infinitive>,
     /// Priorities by name; none removes it.
@@ -113,6 +117,10 @@ pub struct TargetWords {
     pub this: List,
     /// All tasks that were shown.
     pub these: List,
+    /// The two tasks that were shown.
+    pub both: List,
+    /// The ending of a word that owns something.
+    pub genitive: &'static str,
     /// Before filters of tasks.
     pub each: List,
     pub and: List,
@@ -135,9 +143,12 @@ pub struct ListWords {
     pub priorities: Table<&'static [Priority]>,
     pub tagged: List,
     pub in_list: List,
+    pub inbox: List,
     /// After the name of a list.
     pub list: List,
     pub until: List,
+    /// Before a length of time that begins today.
+    pub coming: List,
 }
 
 /// Words for days and times.
@@ -147,6 +158,10 @@ pub struct DateWords {
     pub joining: List,
     /// Before the length of time by which a task moves.
     pub by: List,
+    /// After it.
+    pub later: List,
+    /// Before the date that a task has had.
+    pub from: List,
     /// Before a length of time from now, as quick add has it.
     pub within: &'static str,
     /// Phrases of each period, and what answers call it.
@@ -198,7 +213,7 @@ pub struct AnswerWords {
     pub numbers: List,
     pub one_at_a_time: &'static str,
     pub too_many: &'static str,
-    /// Each change: of one task, with `{task}`, and of several, with `{n}`.
+    /// Each change: of one task, with `{task}` or `{title}`, and of several, with `{n}`. `{text}` is what they changed to.
     pub changes: &'static [(Kind, &'static str, &'static str)],
     /// `{title}` or `{n}`, for changes that need a confirmation.
     pub asks: &'static [(Kind, &'static str, &'static str)],
@@ -212,6 +227,7 @@ pub struct AnswerWords {
     pub reminder: &'static str,
     pub reminder_needs_due: &'static str,
     pub no_reminder: &'static str,
+    pub reminder_past: &'static str,
     pub reminder_removed: &'static str,
     pub several_reminders: &'static str,
     pub move_when: &'static str,
@@ -236,6 +252,8 @@ pub struct AnswerWords {
     pub label_begun: &'static str,
     pub label_tagged: &'static str,
     pub label_list: &'static str,
+    pub label_inbox: &'static str,
+    pub inbox: &'static str,
     pub label_priority: &'static str,
     pub label_search: &'static str,
     /// Between priorities.
@@ -247,6 +265,8 @@ pub struct AnswerWords {
     pub repeats: &'static str,
     pub completed: &'static str,
     pub events: Table<&'static str>,
+    /// What members of tasks are called.
+    pub members: Table<&'static str>,
     pub nothing_happened: &'static str,
     /// `{title}` or `{period}`.
     pub history_of: &'static str,

@@ -102,7 +102,8 @@ impl Board {
             }
             (Verb::Get, ["tasks", id]) => self.task(id.parse().unwrap()).map(ok).ok_or(not_found()),
             (Verb::Get, ["tasks", _, "history"]) => Ok(ok(json!([
-                {"event_type": "task.updated", "occurred_at": "2031-03-25T08:00:00Z", "revision": 2},
+                {"event_type": "task.updated", "occurred_at": "2031-03-25T08:00:00Z", "revision": 2,
+                 "changes": {"due_date": {"from": null, "to": "2031-03-28T09:00:00Z"}}},
                 {"event_type": "task.created", "occurred_at": "2031-03-20T08:00:00Z", "revision": 1},
             ]))),
             (Verb::Get, ["audit", "logs"]) => Ok(ok(json!([

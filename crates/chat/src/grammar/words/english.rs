@@ -36,6 +36,8 @@ pub(super) const WORDS: Words = Words {
         "will you",
         "can you please",
         "could you please",
+        "can we",
+        "could we",
         "i want you to",
         "i would like you to",
         "i'd like you to",
@@ -46,6 +48,11 @@ pub(super) const WORDS: Words = Words {
         "hey",
         "ok",
         "okay",
+    ],
+    fillers: &["please", "also"],
+    questions: &[
+        "what", "who", "whom", "whose", "when", "where", "why", "how", "which", "is", "are", "do",
+        "does", "did", "should", "shall", "may",
     ],
     infinitive: None,
     ranks: &[
@@ -106,12 +113,12 @@ const TARGET: TargetWords = TargetWords {
         "all of these",
         "all of those",
         "all",
-        "both",
-        "both of them",
         "them all",
         "these tasks",
         "those tasks",
     ],
+    both: &["both", "both of them", "both of these", "both tasks"],
+    genitive: "'s",
     each: &["all", "everything", "every", "all of", "all the", "all my", "anything", "each"],
     and: &["and", "&"],
 };
@@ -264,13 +271,24 @@ const LIST: ListWords = ListWords {
         "from the",
         "list",
     ],
+    inbox: &["inbox", "in the inbox", "in my inbox", "in inbox"],
     list: &["list"],
+    coming: &[
+        "in the next",
+        "within the next",
+        "over the next",
+        "for the next",
+        "the next",
+        "within",
+    ],
     until: &["by", "until", "till", "before", "up to", "due by"],
 };
 
 const DATE: DateWords = DateWords {
     joining: &["to", "until", "till", "for", "on", "by", "at", "due", "from", "in"],
-    by: &["by", "for"],
+    by: &["by", "for", "back", "another"],
+    later: &["later"],
+    from: &["from"],
     within: "in",
     periods: &[
         (Period::Day(0), &["today", "for today", "today's"], "today"),

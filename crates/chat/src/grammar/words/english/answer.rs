@@ -11,7 +11,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
            - the rent is done\n\
            - move the dentist to friday 3pm\n\
            - remind me about the dentist an hour before\n\
-           - repeat watering the plants every monday\n\
+           - repeat water the plants every monday\n\
            - find rent, delete rent, undo\n\
            You can answer with a number: \"complete 2\", \"the second\", \"all of them\".",
     greeting: "Hello. What can I do for you? \"help\" shows what I understand.",
@@ -45,7 +45,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     too_many: "These are more than 100 tasks. Please narrow it down.",
     changes: &[
         (Kind::Add, "Added: {task}.", "Added {n} tasks:"),
-        (Kind::AddReminded, "Added: {task}.", "Added {n} tasks:"),
+        (Kind::AddReminded, "Added with a reminder: {task}.", "Added {n} tasks with reminders:"),
         (Kind::Complete, "Completed: {title}.", "Completed {n} tasks:"),
         (Kind::Reopen, "Open again: {task}.", "{n} tasks are open again:"),
         (Kind::Delete, "Deleted: {title}.", "Deleted {n} tasks."),
@@ -60,7 +60,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         (Kind::Rank, "Changed: {task}.", "Changed {n} tasks:"),
         (Kind::Tag, "Changed: {task}.", "Changed {n} tasks:"),
         (Kind::Untag, "Changed: {task}.", "Changed {n} tasks:"),
-        (Kind::File, "Moved to the list: {task}.", "Moved {n} tasks to the list:"),
+        (Kind::File, "Moved to {text}: {task}.", "Moved {n} tasks to {text}:"),
     ],
     asks: &[
         (Kind::Delete, "Shall I delete \"{title}\"?", "Shall I delete these {n} tasks?"),
@@ -83,6 +83,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     reminder: "Reminder for \"{title}\": {date}.",
     reminder_needs_due: "\"{title}\" has no date. When shall I remind you?",
     no_reminder: "There is no reminder for \"{title}\".",
+    reminder_past: "That moment has passed. When shall I remind you?",
     reminder_removed: "Reminder removed: {title}.",
     several_reminders: "\"{title}\" has {number} reminders. Please remove the one you mean in the task itself.",
     move_when: "To when?",
@@ -104,6 +105,8 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     label_begun: "in progress",
     label_tagged: "tagged {tag}",
     label_list: "in {list}",
+    label_inbox: "in the inbox",
+    inbox: "the inbox",
     label_priority: "of {priority} priority",
     label_search: "matching \"{text}\"",
     or: "or",
@@ -130,6 +133,21 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         ("task.skipped", "skipped to the next date"),
         ("task.deleted", "deleted"),
         ("task.restored", "put back"),
+    ],
+    members: &[
+        ("title", "title"),
+        ("description", "description"),
+        ("due_date", "date"),
+        ("due_day", "date"),
+        ("priority", "priority"),
+        ("tags", "tags"),
+        ("list_id", "list"),
+        ("recurrence_rule", "repetition"),
+        ("reminder_offset", "reminder"),
+        ("status", "status"),
+        ("start_date", "start"),
+        ("start_day", "start"),
+        ("estimate", "estimate"),
     ],
     nothing_happened: "Nothing happened there.",
     history_of: "\"{title}\":",

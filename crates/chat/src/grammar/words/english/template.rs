@@ -52,6 +52,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Help,
         &[
+            "i need help",
+            "how do|can|could i {text}",
+            "who|what are you",
             "help",
             "help me",
             "what can you do",
@@ -74,6 +77,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Thank,
         &[
+            "great|perfect|nice|cool|ok|okay thanks",
+            "great|perfect|nice thank you",
             "thanks|thx|cheers|great|perfect|nice|cool",
             "thank you",
             "thank you very|so much",
@@ -87,6 +92,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Unremind,
         &[
+            "don't remind me of|about {task} any? more|anymore",
+            "stop the? reminder|reminders of|for|about {task}",
             "no reminder|reminders for|of|about {task}",
             "remove|delete|cancel|clear the|my|all? reminder|reminders of|for|from|about|on {task}",
             "don't remind me of|about {task}",
@@ -98,6 +105,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Remind,
         &[
+            "remind me {length} before|ahead of? {task}",
             "remind me of|about {rest}",
             "remind me {when} of|about {task}",
             "set a? reminder for|on|of|about {rest}",
@@ -109,6 +117,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         Kind::AddReminded,
         &[
             "remind me to {text}",
+            "remind me that {text} is|are due? {when}",
             "remind me that {text}",
             "remind me {when} to {text}",
             "remind me {when} that {text}",
@@ -130,6 +139,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Completed,
         &[
+            "did i complete|finish|do anything|something {period}",
+            "how many tasks did i complete|finish {period}",
+            "how many tasks have i completed|finished {period}",
             "what did i complete|finish|accomplish {period}",
             "what did i complete|finish|accomplish",
             "what did i get done {period}",
@@ -162,6 +174,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "how often does {task} repeat|recur",
             "how often is {task} due",
             "next dates|occurrences of|for {task}",
+            "when is the|my? next {task} due?",
+            "when's the|my? next {task}",
         ],
     ),
     (
@@ -173,11 +187,15 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "when must|should i {task}",
             "what is the due? date of|for {task}",
             "what's the due? date of|for {task}",
+            "when's {task}",
+            "when's {task} due",
         ],
     ),
     (
         Kind::Unrepeat,
         &[
+            "stop|end|cancel the? repetition|recurrence|repeating of {task}",
+            "make|let {task} stop repeating",
             "stop repeating|recurring {task}",
             "don't repeat {task}",
             "don't repeat {task} anymore",
@@ -194,6 +212,10 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Repeat,
         &[
+            "make|let|have {task} repeat|recur {rule}",
+            "set {task} to repeat|recur {rule}",
+            "make {task} a|an {rule} task",
+            "{task} should|must|repeats? repeat {rule}",
             "repeat {rest}",
             "make {rest}",
             "let {task} repeat {rest}",
@@ -205,6 +227,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Undate,
         &[
+            "unschedule|undate {task}",
             "remove|clear|delete|drop the? due? date|deadline of|from|for {task}",
             "no due? date|deadline for {task}",
             "{task} has no due? date|deadline",
@@ -223,6 +246,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Rank,
         &[
+            "set|change priority {priority} for|of|on {task}",
+            "set|change {task} priority to {priority}",
+            "{task} priority {priority}",
             "set|change|make the? priority of|for {task} to|as? {priority}",
             "set {task} to {priority} priority?",
             "give {task} a? {priority} priority",
@@ -238,6 +264,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Untag,
         &[
+            "remove|delete|take {marks} from|off|of {task}",
+            "untag {task} {marks}",
             "remove|delete|take the? tag|tags {tags} from|off|of {task}",
             "untag {tags} from {task}",
             "untag {task} from|as|with? {tags}",
@@ -246,6 +274,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Tag,
         &[
+            "add|put {marks} to|on {task}",
+            "tag|label {task} {marks}",
+            "tag {task} as|with? {marks}",
             "tag {task} with|as {tags}",
             "add the? tag|tags {tags} to {task}",
             "label {task} with|as {tags}",
@@ -264,7 +295,13 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         &[
             "move|reschedule|postpone|push|shift|delay|defer|bring {rest}",
             "put {task} off|back until|till|to {when}",
+            "put|change {rest}",
+            "bring forward {rest}",
             "put off {rest}",
+            "{task} should|must be due? {when}",
+            "{task} is|are now? {when}",
+            "the? due? date|deadline of|for {task} is {when}",
+            "give {task} a? due? date|deadline of|on? {when}",
             "push back {rest}",
             "set|change the? due? date|deadline of|for {rest}",
             "set {rest}",
@@ -278,6 +315,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         ],
     ),
     (Kind::File, &["move|put|file {task} to|in|into|onto {text}"]),
+    (Kind::Rename, &["change {task} to|into {text}"]),
     (Kind::Move, &["move|reschedule|postpone|push|shift|delay|defer {task}", "put off {task}"]),
     (
         Kind::Skip,
@@ -285,11 +323,15 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "skip {task}",
             "skip {task} this|once time|week|month|today?",
             "skip the? next|this occurrence of {task}",
+            "skip the? next|this {task}",
         ],
     ),
     (
         Kind::Reopen,
         &[
+            "un-complete|un-check {task}",
+            "{task} is|are still|again open|undone|unfinished",
+            "{task} not done|finished yet",
             "reopen|uncomplete|uncheck|restart {task}",
             "re-open {task}",
             "{task} is|are not done|finished|completed|complete yet?",
@@ -341,7 +383,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Delete,
         &[
-            "delete|remove|trash|discard|erase {task}",
+            "delete|remove|trash|discard|erase|drop|cancel|clear {task}",
             "get rid of {task}",
             "throw {task} away",
             "throw away {task}",
@@ -363,6 +405,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "to do {text}",
             "i need|have|ought to {text}",
             "i must|should {text}",
+            "i|we need {text}",
             "i've got to {text}",
             "i gotta {text}",
             "we need|have to {text}",
@@ -379,6 +422,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "find|show|search me? my|all|any|the? task|tasks about|for|named|called|with|containing {text}",
             "search|look for {text}",
             "look up {text}",
+            "find|show|see me? everything|anything about|for|with {text}",
             "find|search|lookup me? {text}",
             "where is|are|did {text}",
             "where's {text}",

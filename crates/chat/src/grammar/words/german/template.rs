@@ -44,6 +44,10 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Help,
         &[
+            "wie kann|konnte ich {text}",
+            "wie fuge|fuege|losche|loesche|verschiebe|erledige|andere ich {text}",
+            "wer|was bist du",
+            "ich brauche hilfe",
             "hilfe",
             "hilf mir",
             "was kannst du",
@@ -69,6 +73,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Thank,
         &[
+            "super|prima|perfekt|toll|ok|okay danke",
             "danke|dankeschon|dankeschoen|merci|super|prima|perfekt|toll|spitze",
             "danke dir|schon|schoen|sehr",
             "vielen|besten|herzlichen dank",
@@ -87,6 +92,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Remind,
         &[
+            "erinnere|erinner mich {length} vor|vorher {task}",
+            "mich {length} vor {task} erinnern",
             "erinnere|erinner mich an {rest}",
             "erinnere|erinner mich {when} an {task}",
             "mich an {rest} erinnern",
@@ -97,11 +104,14 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::AddReminded,
         &[
+            "erinnere|erinner mich daran dass ich {text} muss|soll|will",
             "erinnere|erinner mich daran {infinitive}",
             "erinnere|erinner mich daran dass ich {text} muss|soll|will",
             "erinnere|erinner mich {when} daran {infinitive}",
             "mich daran erinnern {infinitive}",
             "mich {when} daran erinnern {infinitive}",
+            "erinnere|erinner mich {when} {verb}",
+            "mich {when} erinnern {verb}",
         ],
     ),
     (
@@ -141,6 +151,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Next,
         &[
+            "wie oft muss ich {task}",
+            "wie oft ist|sind {task} fallig|faellig|dran",
             "wann ist|sind|wird {task} das nachste|naechste mal fallig|faellig|dran",
             "wann ist|sind {task} als nachstes|naechstes fallig|faellig|dran",
             "wann ist|sind {task} wieder fallig|faellig|dran",
@@ -176,6 +188,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Repeat,
         &[
+            "{task} soll|sollen sich {rule} wiederholen",
+            "lass {task} sich {rule} wiederholen",
             "wiederhole {rest}",
             "{rest} wiederholen",
             "{rest} wiederholen lassen",
@@ -207,6 +221,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Rank,
         &[
+            "setze|setz|stelle die? prioritat|prioritaet {priority} fur|fuer|bei {task}",
+            "{task} prioritat|prioritaet {priority}",
             "setze|setz|stelle|andere|aendere die? prioritat|prioritaet von|vom|fur|fuer|bei {task} auf {priority}",
             "setze|setz|stelle {task} auf prioritat|prioritaet {priority}",
             "setze|setz|stelle {task} auf {priority} prioritat|prioritaet",
@@ -225,6 +241,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Untag,
         &[
+            "entferne|losche|loesche|nimm {marks} von|vom|bei|aus {task}",
+            "nimm {marks} von|vom {task} weg",
+            "{marks} von|vom {task} entfernen",
             "entferne|losche|loesche das|den|die? tag|tags|schlagwort {tags} von|vom|bei|aus {task}",
             "nimm das|den|die? tag|tags|schlagwort {tags} von|vom {task}",
             "nimm das|den|die? tag|tags|schlagwort {tags} von|vom {task} weg",
@@ -233,6 +252,9 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Tag,
         &[
+            "fuge|fuege {marks} zu|zum|zur {task} hinzu",
+            "fuge|fuege {task} das|den|die? tag|tags|schlagwort {tags} hinzu",
+            "tagge|markiere {task} mit|als? {marks}",
             "tagge {task} mit|als {tags}",
             "versieh {task} mit {tags}",
             "markiere {task} mit {tags}",
@@ -259,7 +281,11 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "plane|plan {rest} ein",
             "plane|plan {rest}",
             "mach|mache {rest}",
-            "{task} lieber|doch|stattdessen {when}",
+            "{task} lieber|doch|stattdessen|erst|jetzt {when}",
+            "{task} auf {when}",
+            "{task} ist|sind jetzt? {when}",
+            "lege|leg {rest}",
+            "andere|aendere {rest}",
             "{task} {when} stattdessen",
             "lieber {rest}",
             "{task} ist|sind jetzt? {when} fallig|faellig",
@@ -275,6 +301,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "{task} in|nach {text} verschieben|legen|bewegen|packen",
         ],
     ),
+    (Kind::Rename, &["andere|aendere {task} in|zu {text}"]),
     (
         Kind::Move,
         &[
@@ -296,6 +323,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Reopen,
         &[
+            "{task} doch? noch? nicht erledigt|fertig|abgeschlossen",
+            "{task} ist|sind noch offen|unerledigt",
             "offne|oeffne {task} wieder?",
             "{task} wieder offnen|oeffnen",
             "mach|mache {task} wieder auf",
@@ -359,9 +388,12 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Add,
         &[
-            "fuge|fuege|fug {text} hinzu",
+            "fuge|fuege|fug die|eine? neue? aufgabe {text} hinzu",
+            "fuge|fuege|fug eine? neue? aufgabe hinzu {text}",
             "fuge|fuege|fug {text} zu meiner|der liste hinzu",
-            "fuge|fuege die|eine? neue? aufgabe {text} hinzu",
+            "{text} auf die|meine liste setzen|schreiben|packen",
+            "neue? aufgabe anlegen|erstellen|hinzufugen {text}",
+            "fuge|fuege|fug {text} hinzu",
             "fuge|fuege hinzu {text}",
             "{text} hinzufugen|hinzufuegen",
             "neue aufgabe {text}",
@@ -375,7 +407,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "notiere|notier|merke|merk dir? {text}",
             "schreib|schreibe|setz|setze {text} auf die|meine liste",
             "schreib|schreibe {text} auf",
-            "ich muss|musste|sollte|soll {text}",
+            "ich muss|musste|sollte|soll noch? {text}",
+            "ich brauche noch? {text}",
             "ich darf nicht vergessen {infinitive}",
             "nicht vergessen {text}",
             "vergiss nicht {infinitive}",
