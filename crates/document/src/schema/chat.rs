@@ -51,7 +51,31 @@ pub fn turn() -> Value {
 }
 
 pub fn answer() -> Value {
-    answered(json!({"conversation_id": id(), "message": named("ChatMessage")}))
+    let mut schema = answered(json!({"conversation_id": id(), "message": named("ChatMessage")}));
+    schema["examples"] = json!([{"conversation_id": 5, "message": message_example()}]);
+    schema
+}
+
+fn message_example() -> Value {
+    json!({
+        "number": 2, "role": "assistant", "created_at": "2026-01-05T09:12:44.120391Z",
+        "text": "Shall I delete \u{201c}Old plan\u{201d}?", "source": "grammar", "notice": null,
+        "tools": [{
+            "tool": "list_tasks", "arguments": {"search": "old plan"}, "error": null,
+            "tasks": [{"id": 42, "uid": "01a229f8-17bf-7f3d-acb2-2e689fada895", "title": "Old plan"}],
+        }],
+        "proposals": [{
+            "tool": "delete_task", "arguments": {"ids": [42]}, "effect": "Deletes:\n- #42 Old plan",
+            "confirm": "1767604964.bm90LWEtc2lnbmF0dXJl", "expires_at": "2026-01-05T09:22:44Z",
+        }],
+    })
+}
+
+fn conversation_example() -> Value {
+    json!({
+        "id": 5, "title": "delete old plan", "created_at": "2026-01-05T09:12:44.098113Z",
+        "updated_at": "2026-01-05T09:12:44.120391Z",
+    })
 }
 
 /// Members beside the first four are those of the assistant.
@@ -98,12 +122,15 @@ pub fn message() -> Value {
     for (name, value) in members {
         schema["properties"][name] = value;
     }
+    schema["examples"] = json!([message_example()]);
     schema
 }
 
 pub fn conversation(with_messages: bool) -> Value {
     let mut schema = member::object(CONVERSATION_MEMBERS);
+    let mut example = conversation_example();
     if with_messages {
+        example["messages"] = json!([message_example()]);
         let mut messages = list_of("ChatMessage");
         messages["maxItems"] = MESSAGES_SHOWN_MAX.into();
         schema["properties"]["messages"] = messages;
@@ -111,5 +138,6 @@ pub fn conversation(with_messages: bool) -> Value {
             required.push("messages".into());
         }
     }
+    schema["examples"] = json!([example]);
     schema
 }
