@@ -145,7 +145,7 @@ async fn up_and_host_name_what_they_cannot_use() {
 #[tokio::test]
 async fn the_host_names_variables_that_would_fail_when_they_are_used() {
     const LONG: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
-    const ROLES: [&str; 6] = ["TASK_API", "RECURRENCE", "NOTIFY", "AUDIT", "AUTH", "MCP"];
+    const ROLES: [&str; 7] = ["TASK_API", "RECURRENCE", "NOTIFY", "AUDIT", "AUTH", "MCP", "CHAT"];
     let urls = ROLES.map(|role| format!("SPIN_VARIABLE_{role}_DATABASE_URL"));
     let mut good: Vec<(&str, &str)> =
         urls.iter().map(|name| (&**name, "postgres://u:hunter2@127.0.0.1:1/rondo")).collect();
