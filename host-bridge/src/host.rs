@@ -14,7 +14,7 @@ use rondo_telemetry::{
     Metrics, Program, Shutdown, connection, open_files_raised, operations, serve,
 };
 use rondo_wasm_host::WasmApp;
-use rondo_wasm_host::app::REQUEST_INSTANCES_MAX;
+use rondo_wasm_host::app::{Options, REQUEST_INSTANCES_MAX};
 use rondo_wasm_host::engine::EVENT_INSTANCES_MIN;
 use rondo_wasm_host::variable::{Values, VariableError};
 use tokio::net::TcpListener;
@@ -62,7 +62,8 @@ pub async fn run(args: HostArgs, cleartext: &Cleartext, shutdown: &Shutdown) -> 
         Some(own) => Some(listen(own, OPERATIONS_OPTION).await?),
         None => None,
     };
-    let app = WasmApp::load_with(&manifest, &values, args.component_connections)?;
+    let options = Options { sessions_max: args.component_connections, ..Options::default() };
+    let app = WasmApp::load_with(&manifest, &values, options)?;
     let metrics = Metrics::new(Program::Host);
     app.watch(&metrics);
     println!("Components at http://{}", listener.local_addr()?);

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use rondo_telemetry::Metrics;
 use rondo_telemetry::connection::STALLED_WRITE_S_MAX;
+use rondo_telemetry::metric::{Format, Program};
 use rondo_testkit::http::HttpError;
 use rondo_testkit::wait::eventually;
 use rondo_tests::probe::{FEW, Probe, event};
@@ -79,6 +81,14 @@ async fn without_a_free_instance_the_host_refuses_requests_and_events_continue()
     for _ in 0..REQUEST_INSTANCES_MAX {
         waiting.push(ask(probe.address, "/wait").await);
     }
+    let metrics = Metrics::new(Program::Host);
+    probe.app.watch(&metrics);
+    let busy = format!("{{component=\"probe\",state=\"busy\"}} {REQUEST_INSTANCES_MAX}\n");
+    eventually("all instances to be busy", SECONDS, async || {
+        let text = metrics.encode(Format::Prometheus);
+        if text.contains(&busy) { Ok(()) } else { Err(text) }
+    })
+    .await;
     let batch = [event("any")];
     let (answer, events, delivered) = tokio::join!(
         probe.client.get("/hello"),

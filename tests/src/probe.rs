@@ -8,6 +8,7 @@ use rondo_telemetry::{Gate, serve};
 use rondo_testkit::folder::Folder;
 use rondo_testkit::http::Client;
 use rondo_testkit::process::target_directory;
+use rondo_wasm_host::app::Options;
 use rondo_wasm_host::variable::Values;
 use rondo_wasm_host::{CloudEvent, Manifest, WasmApp};
 use tokio::net::TcpListener;
@@ -18,6 +19,10 @@ const CONNECTIONS_MAX: usize = 1_000;
 
 /// Separates the statements that `/sql` runs.
 pub const STATEMENT_SEPARATOR: &str = ";;";
+
+/// Where no database is.
+const NO_DATABASE: &str = "postgres://u:x@127.0.0.1:1/d";
+const NO_DATABASE_HOST: &str = "127.0.0.1:1";
 
 /// Path prefix for requests to the probe as a component with one instance at a time.
 pub const FEW: &str = "/few";
@@ -45,7 +50,7 @@ impl Probe {
     /// # Panics
     /// If the component is not built.
     pub async fn alone() -> Self {
-        Self::with_grant("postgres://u:x@127.0.0.1:1/d", "127.0.0.1:1").await
+        Self::with_grant(NO_DATABASE, NO_DATABASE_HOST).await
     }
 
     /// Starts it with a DSN and the permission to reach the address `granted`, which need not match.
@@ -53,7 +58,29 @@ impl Probe {
     /// # Panics
     /// If the component is not built.
     pub async fn with_grant(database_url: &str, granted: &str) -> Self {
-        let app = load(database_url, granted);
+        let nowhere = "http://127.0.0.1:1";
+        Self::with_origin(database_url, granted, nowhere, Options::default()).await
+    }
+
+    /// Starts it without a database, with the permission to send requests to `origin`.
+    ///
+    /// # Panics
+    /// If the component is not built.
+    pub async fn asking(origin: &str, options: Options) -> Self {
+        Self::with_origin(NO_DATABASE, NO_DATABASE_HOST, origin, options).await
+    }
+
+    /// Starts it with all of these.
+    ///
+    /// # Panics
+    /// If the component is not built.
+    pub async fn with_origin(
+        database_url: &str,
+        granted: &str,
+        origin: &str,
+        options: Options,
+    ) -> Self {
+        let app = load(database_url, granted, origin, options);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let serving = CancellationToken::new();
@@ -69,7 +96,7 @@ impl Probe {
             handler,
             serving.clone(),
         ));
-        let client = Client::new(format!("http://{address}"));
+        let client = Client::of_twin(format!("http://{address}"));
         Self { app, client, address, _serving: serving.drop_guard() }
     }
 
@@ -85,7 +112,7 @@ impl Probe {
     }
 }
 
-fn load(database_url: &str, granted: &str) -> WasmApp {
+fn load(database_url: &str, granted: &str, origin: &str, options: Options) -> WasmApp {
     let component = target_directory().join("wasm32-wasip2/wasm/examples/probe.wasm");
     let folder = Folder::new("probe");
     let spin_toml = folder.path().join("spin.toml");
@@ -97,6 +124,7 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
         [variables]
         database_url = {{ required = true, secret = true }}
         database_host = {{ required = true }}
+        origin = {{ required = true }}
         [[trigger.http]]
         route = "/..."
         component = "probe"
@@ -111,7 +139,7 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
         component = "few"
         [component.probe]
         source = {component:?}
-        allowed_outbound_hosts = ["postgres://{{{{ database_host }}}}"]
+        allowed_outbound_hosts = ["postgres://{{{{ database_host }}}}", "{{{{ origin }}}}"]
         [component.probe.variables]
         database_url = "{{{{ database_url }}}}"
         [component.few]
@@ -123,9 +151,14 @@ fn load(database_url: &str, granted: &str) -> WasmApp {
     std::fs::write(&spin_toml, text).expect("the folder is our own");
     let manifest = Manifest::read(&spin_toml).expect("a manifest");
     let values = Values::resolve(&manifest.variables, |name| {
-        Some(if name == "database_url" { database_url } else { granted }.to_owned())
+        let value = match name {
+            "database_url" => database_url,
+            "database_host" => granted,
+            _ => origin,
+        };
+        Some(value.to_owned())
     });
-    WasmApp::load(&manifest, &values.expect("every variable has a value"))
+    WasmApp::load_with(&manifest, &values.expect("every variable has a value"), options)
         .unwrap_or_else(|error| panic!("{error:#}; `cargo xtask test` builds it"))
 }
 

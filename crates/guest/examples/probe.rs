@@ -9,8 +9,10 @@ use rondo_guest::bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use rondo_guest::bindings::wasi::io::streams::OutputStream;
+use rondo_guest::database::Database;
 use rondo_guest::event::{Event, Unavailable};
 use rondo_guest::http::{self, Request, Response};
+use rondo_guest::outgoing::{Answer, Outgoing, OutgoingError};
 use rondo_guest::{Refusal, database};
 use spin_sdk::pg4::{Connection, DbValue, PgError, QueryError};
 use spin_sdk::variables;
@@ -19,6 +21,11 @@ use spin_sdk::variables;
 const LARGE_BYTES: usize = 1 << 20;
 /// Longer than the deadline of a call.
 const WAIT_NS: u64 = 60_000_000_000;
+
+/// Maximum length of another server's answer, in bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Media type of a response that is passed on part by part.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// Separates the statements of a body.
 const STATEMENT_SEPARATOR: &str = ";;";
@@ -59,7 +66,102 @@ fn route(request: &Request) -> Result<Response, Refusal> {
         "/memory" => fill_memory(),
         "/body" => Ok(text(request.body()?.len().to_string())),
         "/sql" => Ok(text(run(&request.body()?))),
-        _ => Err(Refusal::not_found()),
+        path => other_server(path, &String::from_utf8_lossy(&request.body()?)),
+    }
+}
+
+/// Routes that send a request to a URL.
+fn other_server(path: &str, url: &str) -> Result<Response, Refusal> {
+    let told = match path {
+        "/ask" => told(send(url)),
+        "/ask/loop" => {
+            let _answer = send(url);
+            calculate()
+        }
+        "/ask/parts" => parts(url),
+        "/ask/database" => {
+            let database = Database::open("database_url")?;
+            database.query("SELECT 1::text", &[])?;
+            told(send(url))
+        }
+        "/ask/held" => {
+            let database = Database::open("database_url")?;
+            database.execute("BEGIN", &[])?;
+            let held = told(send(url));
+            database.release();
+            let released = told(send(url));
+            let open = database.query_one("SELECT 'open'::text AS it", &[])?.text("it")?;
+            format!("{held}, {released}, {open}")
+        }
+        "/ask/within" => {
+            let database = Database::open("database_url")?;
+            let answer = send(url);
+            let begin = database.execute("BEGIN", &[]);
+            let open = database.query_one("SELECT 'open'::text AS it", &[])?.text("it")?;
+            let second = told(send(url));
+            format!("{}, {open}, {second}, {}", begin.is_ok(), told(answer))
+        }
+        _ => return streamed(path, url.to_owned()),
+    };
+    Ok(text(told))
+}
+
+/// Responses that go on after their first part.
+fn streamed(path: &str, url: String) -> Result<Response, Refusal> {
+    Ok(match path {
+        "/stream/ask" => Response::stream(EVENT_STREAM, move |writer| {
+            writer.write(b"data: one\n\n");
+            let told = told(send(&url));
+            writer.write(format!("data: {told}\n\n").as_bytes());
+        }),
+        "/stream/leave" => Response::stream(EVENT_STREAM, move |writer| {
+            while writer.write(b"data: one\n\n") {}
+            // For the test to see that the call goes on.
+            let _ = send(&url);
+        }),
+        "/stream/trap" => Response::stream(EVENT_STREAM, |writer| {
+            writer.write(b"data: one\n\n");
+            panic!("as asked")
+        }),
+        "/stream/loop" => Response::stream(EVENT_STREAM, |writer| {
+            writer.write(b"data: one\n\n");
+            calculate()
+        }),
+        "/stream/other" => Response::stream("text/plain", |writer| {
+            writer.write(b"one");
+            panic!("as asked")
+        }),
+        _ => return Err(Refusal::not_found()),
+    })
+}
+
+fn send(url: &str) -> Result<Answer, OutgoingError> {
+    Outgoing::post(url).header("content-type", "text/plain").body("question").send()
+}
+
+/// Status, place and body of an answer, or the error.
+fn told(answer: Result<Answer, OutgoingError>) -> String {
+    let answer = answer.and_then(|answer| {
+        let (status, place) = (answer.status, answer.header("location").unwrap_or_default());
+        let body = answer.whole(ANSWER_BYTES_MAX)?;
+        Ok(format!("{status}{place} {}", String::from_utf8_lossy(&body)))
+    });
+    answer.unwrap_or_else(|error| format!("{error:?}"))
+}
+
+/// The parts of an answer as they come, and what is at its end.
+fn parts(url: &str) -> String {
+    let mut answer = match send(url) {
+        Ok(answer) => answer,
+        Err(error) => return format!("{error:?}"),
+    };
+    let mut told = String::new();
+    loop {
+        match answer.next() {
+            Ok(Some(part)) => told.push_str(&String::from_utf8_lossy(&part)),
+            Ok(None) => return format!("{told}|end"),
+            Err(error) => return format!("{told}|{error:?}"),
+        }
     }
 }
 

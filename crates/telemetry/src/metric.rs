@@ -185,6 +185,18 @@ impl Metrics {
         observe(&self.instance_wait, wait, None);
     }
 
+    /// Begins the series of a component's requests to other servers, with each of these outcomes, at 0.
+    pub fn announce_outgoing(&self, component: &Label, outcomes: &[&'static str]) {
+        for outcome in outcomes {
+            self.outgoing.begin([component.clone(), Label::Borrowed(outcome)]);
+        }
+    }
+
+    /// Counts a component's request to another server; `outcome` is one of a fixed set.
+    pub fn outgoing(&self, component: &Label, outcome: &'static str) {
+        self.outgoing.with([component.clone(), Label::Borrowed(outcome)]).inc();
+    }
+
     /// Sets how many instances of a component work, and how many calls wait for one.
     pub fn instances(&self, component: &Label, busy: usize, waiting: usize) {
         let series = |state| self.instances.with([component.clone(), Label::Borrowed(state)]);

@@ -33,8 +33,10 @@ impl AllowedHosts {
         entries.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether an address of a scheme is listed.
+    #[must_use]
+    pub fn has(&self, scheme: &str) -> bool {
+        self.0.iter().any(|host| host.scheme == scheme)
     }
 
     /// Whether one of the entries is this address.
@@ -61,7 +63,7 @@ impl AllowedHost {
         let host = host.strip_suffix('/').unwrap_or(host);
         let is_bracketed = host.starts_with('[') && host.ends_with(']');
         let host = if is_bracketed { &host[1..host.len() - 1] } else { host };
-        if host.is_empty() || host.contains(['*', '{', '/']) || host == "self" {
+        if host.is_empty() || host.contains(['*', '{', '/', '@']) || host == "self" {
             return Err("has a host that is not supported");
         }
         if !is_bracketed && host.contains(':') {
@@ -107,6 +109,12 @@ mod tests {
             ("postgres://127.0.0.1", "postgres", "127.0.0.1", 5432, true),
             ("postgres://[::1]:5433", "postgres", "::1", 5433, true),
             ("postgres://[::1]", "postgres", "::1", 5432, true),
+            ("https://api.example", "https", "api.example", 443, true),
+            ("https://api.example", "http", "api.example", 443, false),
+            ("https://api.example", "http", "api.example", 80, false),
+            ("https://api.example", "https", "other.api.example", 443, false),
+            ("http://127.0.0.1:11434", "http", "127.0.0.1", 11434, true),
+            ("http://127.0.0.1:11434", "http", "localhost", 11434, false),
         ] {
             let allowed = parse(entry).unwrap();
             assert_eq!(allowed.permits(scheme, host, port), expected, "{entry} {host}:{port}");
@@ -129,6 +137,9 @@ mod tests {
             ("postgres://db:99999", "port"),
             ("postgres://::1:5432", "brackets"),
             ("ftp://db", "port"),
+            ("", "no scheme"),
+            ("https://api.example/v1", "host"),
+            ("https://u@api.example", "host"),
         ] {
             let error = parse(entry).unwrap_err().to_string();
             assert!(error.contains(entry) && error.contains(reason), "{error}");

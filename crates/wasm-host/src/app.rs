@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, response};
 use http_body_util::BodyExt as _;
 use rondo_contract::cloud_event::{CloudEvent, Disposition, SOURCE, header};
 use rondo_telemetry::span::Kind;
 use rondo_telemetry::{LineLimit, Metrics, Span};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -26,63 +24,61 @@ use crate::answer::{BROKEN_BODY, DEADLINE, NO_HOST, TOO_SLOW, overloaded};
 pub use crate::answer::{FAULTS, Fault, body, internal, name_request, not_found, problem};
 use crate::binding::CapabilityPre;
 use crate::binding::exports::rondo::events::consumer as wit;
-use crate::buffer::{Answers, Broken, Progress};
+use crate::buffer::{Answers, Broken};
 use crate::call::Call;
 use crate::client::{BodyBytesMax, Client};
-use crate::engine::{CALL_S_MAX, EVENT_INSTANCES_MIN, Grant, INSTANCES_MAX, State, engine, linker};
+pub use crate::deadline::{CallError, CallLimits};
+use crate::engine::{Grant, INSTANCES_MAX, State, engine, linker};
 use crate::intake::{Intake, REQUEST_BODY_BYTES_MAX, Refused, WholeBody};
 use crate::manifest::Manifest;
+use crate::outgoing::{OUTCOMES, Outgoing, OutgoingOptions, Sender};
+pub use crate::permit::{INSTANCE_WAIT_S_MAX, REQUEST_INSTANCES_MAX, WAITING_REQUESTS_MAX};
+use crate::permit::{Instances, Permit, Usage};
 use crate::postgres::Databases;
+use crate::progress::Progress;
 use crate::route::{Routes, WELL_KNOWN_PREFIX};
 pub use crate::session::POOL_SESSIONS_MAX;
+use crate::stream::is_streamed;
 use crate::variable::Values;
 
-/// Maximum number of requests that wait for an instance; beyond that, 503.
-pub const WAITING_REQUESTS_MAX: usize = 4096;
-/// How long a call waits for a free instance, in seconds.
-pub const INSTANCE_WAIT_S_MAX: u64 = 5;
 /// Prefix of the routes that receive events over HTTP.
 const EVENT_ROUTES: &str = "/events/";
 
 static LINES: LineLimit = LineLimit::new();
 
-/// Maximum number of instances for requests.
-pub const REQUEST_INSTANCES_MAX: usize = (INSTANCES_MAX - EVENT_INSTANCES_MIN) as usize;
-
-/// The permission to use an instance.
-struct Permit {
-    _held: [Option<OwnedSemaphorePermit>; 3],
-    _busy: Counted,
+/// What a host may set otherwise.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Maximum number of sessions of each component with Postgres.
+    pub sessions_max: usize,
+    pub call: CallLimits,
+    pub outgoing: OutgoingOptions,
 }
 
-/// Counts for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sessions_max: POOL_SESSIONS_MAX,
+            call: CallLimits::default(),
+            outgoing: OutgoingOptions::default(),
+        }
     }
 }
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// A component's response.
+enum Answer {
+    /// The last part of it has been written.
+    Whole(Box<Response<HyperOutgoingBody>>),
+    /// The first part of its body is still to come.
+    Streamed(response::Parts, HyperOutgoingBody),
+    /// The call ended without a complete response.
+    Missing,
 }
 
-/// Why a typed call returned no dispositions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The component could not try anything, for example because its database was unavailable.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// It trapped by its own fault.
-    #[error("the component trapped: {0}")]
-    Trap(String),
-    /// It was stopped after [`CALL_S_MAX`] seconds.
-    #[error("the component took too long")]
-    Deadline,
+impl Answer {
+    fn of(response: Response<HyperOutgoingBody>) -> Self {
+        Self::Whole(Box::new(response))
+    }
 }
 
 /// A loaded application.
@@ -93,14 +89,10 @@ struct Inner {
     engine: Engine,
     routes: Routes,
     components: HashMap<String, Loaded>,
-    instances: Arc<Semaphore>,
-    /// The part of them that requests may have.
-    request_instances: Arc<Semaphore>,
-    waiting: Semaphore,
+    instances: Instances,
+    call_limits: CallLimits,
     intake: Intake,
     answers: Answers,
-    /// Set once somebody watches.
-    metrics: OnceLock<Metrics>,
 }
 
 struct Loaded {
@@ -108,12 +100,7 @@ struct Loaded {
     proxy: ProxyPre<State>,
     capability: Option<CapabilityPre<State>>,
     grant: Arc<Grant>,
-    /// Only if the manifest limits them.
-    instances: Option<Arc<Semaphore>>,
-    /// Instances at work.
-    busy: Arc<AtomicUsize>,
-    /// Calls that wait for an instance.
-    waiting: Arc<AtomicUsize>,
+    usage: Usage,
 }
 
 impl WasmApp {
@@ -123,20 +110,22 @@ impl WasmApp {
     /// If a file is missing, a component imports something that does not exist, or a template names an
     /// unknown variable.
     pub fn load(manifest: &Manifest, values: &Values) -> anyhow::Result<Self> {
-        Self::load_with(manifest, values, POOL_SESSIONS_MAX)
+        Self::load_with(manifest, values, Options::default())
     }
 
-    /// The same with at most so many sessions of each component with Postgres.
+    /// The same with options.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// As [`Self::load`]; if the authorities for TLS cannot be read.
     pub fn load_with(
         manifest: &Manifest,
         values: &Values,
-        sessions_max: usize,
+        options: Options,
     ) -> anyhow::Result<Self> {
         let engine = engine().map_err(plain)?;
         let linker = linker(&engine).map_err(plain)?;
+        let instances = Instances::new();
+        let sender = Arc::new(Sender::new(options.outgoing, instances.metrics.clone())?);
         let mut components = HashMap::new();
         for (id, declared) in &manifest.components {
             let path = manifest.folder.join(&declared.source);
@@ -163,20 +152,18 @@ impl WasmApp {
                 .collect::<Result<Vec<_>, _>>()?;
             let allowed =
                 AllowedHosts::parse(&allowed).with_context(|| format!("component {id}"))?;
-            let grant = Grant { variables, databases: Databases::new(allowed, id, sessions_max) };
+            let grant = Grant {
+                variables,
+                outgoing: Arc::new(Outgoing::new(id, allowed.clone(), sender.clone())),
+                databases: Databases::new(allowed, id, options.sessions_max),
+            };
             let loaded = Loaded {
                 proxy: ProxyPre::new(pre.clone()).map_err(plain)?,
                 // Only event capabilities have the typed export.
                 capability: CapabilityPre::new(pre.clone()).ok(),
                 pre,
                 grant: Arc::new(grant),
-                instances: declared
-                    .tool
-                    .rondo
-                    .instances
-                    .map(|count| Arc::new(Semaphore::new(count.get() as usize))),
-                busy: Arc::default(),
-                waiting: Arc::default(),
+                usage: Usage::new(declared.tool.rondo.instances),
             };
             components.insert(id.clone(), loaded);
         }
@@ -184,12 +171,10 @@ impl WasmApp {
             engine,
             routes: Routes::new(&manifest.routes)?,
             components,
-            instances: Arc::new(Semaphore::new(INSTANCES_MAX as usize)),
-            request_instances: Arc::new(Semaphore::new(REQUEST_INSTANCES_MAX)),
-            waiting: Semaphore::new(WAITING_REQUESTS_MAX),
+            instances,
+            call_limits: options.call,
             intake: Intake::new(),
             answers: Answers::new(),
-            metrics: OnceLock::new(),
         })))
     }
 
@@ -203,14 +188,19 @@ impl WasmApp {
                 .with([calls])
                 .set(i64::try_from(instances_max).unwrap_or(i64::MAX));
         }
-        let _ = self.0.metrics.set(metrics.clone());
+        let _ = self.0.instances.metrics.set(metrics.clone());
+        for (id, loaded) in &self.0.components {
+            if loaded.grant.outgoing.is_allowed() {
+                metrics.announce_outgoing(&id.clone().into(), &OUTCOMES);
+            }
+        }
         let app = Arc::downgrade(&self.0);
         metrics.watch("components", move |metrics| {
             let Some(app) = app.upgrade() else { return };
             for (id, loaded) in &app.components {
                 let component = id.clone().into();
-                let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
-                metrics.instances(&component, count(&loaded.busy), count(&loaded.waiting));
+                let (busy, waiting) = loaded.usage.count();
+                metrics.instances(&component, busy, waiting);
                 if let Some(used) = loaded.grant.databases.usage() {
                     metrics.database_pool(&component, used);
                 }
@@ -251,10 +241,9 @@ impl WasmApp {
         // Only now, so that a slow client holds no instance.
         let loaded = &self.0.components[&*route.component];
         let permit = if is_event {
-            self.instance(loaded).await
+            self.0.instances.any(&loaded.usage).await
         } else {
-            let Ok(_waiting) = self.0.waiting.try_acquire() else { return overloaded() };
-            self.request_instance(loaded).await
+            self.0.instances.for_request(&loaded.usage).await
         };
         let Some(permit) = permit else { return overloaded() };
         let request = Request::from_parts(parts, body);
@@ -284,6 +273,7 @@ impl WasmApp {
         let (told, component) = (component, component.to_owned());
         let progress = Progress::default();
         let verdict = progress.verdict();
+        let (limits, flights) = (self.0.call_limits, store.data().flights());
         // Locals are dropped in reverse order. The permit and the instance belong to the call until it ends.
         let mut call = Call::new(async move {
             let _permit = permit;
@@ -294,7 +284,7 @@ impl WasmApp {
                 let instance = proxy.instantiate_async(&mut store).await?;
                 instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
             };
-            let result = catch_panic(bounded(call)).await;
+            let result = catch_panic(limits.bound(&flights, call)).await;
             match &result {
                 Ok(()) => verdict.good(),
                 Err(error) => {
@@ -310,26 +300,40 @@ impl WasmApp {
             match receiver.await {
                 Ok(Ok(response)) => {
                     let (head, body) = response.into_parts();
-                    match self.0.answers.take(client, body, &progress).await {
-                        Ok(body) => Some(Response::from_parts(head, body.boxed_unsync())),
-                        Err(Broken::Component) => None,
-                        Err(Broken::NoRoom) => Some(overloaded()),
+                    if is_streamed(&head.headers) {
+                        return Answer::Streamed(head, body);
+                    }
+                    match self.0.answers.take(client.clone(), body, &progress).await {
+                        Ok(body) => Answer::of(Response::from_parts(head, body.boxed_unsync())),
+                        Err(Broken::Component) => Answer::Missing,
+                        Err(Broken::NoRoom) => Answer::of(overloaded()),
                         Err(Broken::TooLong) => {
                             tracing::error!(component = told, "an answer is too long");
-                            Some(internal())
+                            Answer::of(internal())
                         }
                     }
                 }
-                Ok(Err(_)) => Some(internal()),
-                Err(_) => None,
+                Ok(Err(_)) => Answer::of(internal()),
+                Err(_) => Answer::Missing,
             }
         };
-        if let Some(answer) = call.until(answer).await {
-            return answer;
-        }
-        match call.end().await {
-            Err(CallError::Deadline) => problem(DEADLINE),
-            _ => internal(),
+        match call.until(answer).await {
+            Answer::Whole(answer) => *answer,
+            Answer::Streamed(head, body) => {
+                let (body, passing) = self.0.answers.pass_on(client, body, progress);
+                // On a task of its own: the client's connection does not ask for more while the client reads nothing.
+                let passing = async move {
+                    call.until(passing).await;
+                    // The component may continue after its response.
+                    let _ = call.end().await;
+                };
+                tokio::spawn(passing.in_current_span());
+                Response::from_parts(head, body.boxed_unsync())
+            }
+            Answer::Missing => match call.end().await {
+                Err(CallError::Deadline) => problem(DEADLINE),
+                _ => internal(),
+            },
         }
     }
 
@@ -349,7 +353,7 @@ impl WasmApp {
         let (loaded, capability) = loaded
             .and_then(|loaded| Some((loaded, loaded.capability.as_ref()?)))
             .ok_or_else(|| unavailable(format!("{component} takes no events")))?;
-        let permit = self.instance(loaded).await;
+        let permit = self.0.instances.any(&loaded.usage).await;
         let _permit = permit.ok_or_else(|| unavailable("too many calls at once".to_owned()))?;
         let traces = batch.iter().map(|event| event.traceparent.as_deref());
         let mut span = Span::below_all(Kind::Internal, traces, || name(component));
@@ -359,11 +363,13 @@ impl WasmApp {
         }
         let batch: Vec<_> = batch.into_iter().map(wit::CloudEvent::from).collect();
         let mut store = self.store(loaded, span.as_ref());
+        let flights = store.data().flights();
         let call = async {
             let instance = capability.instantiate_async(&mut store).await?;
             instance.rondo_events_consumer().call_handle(&mut store, &batch).await
         };
-        let result = bounded(call).await.inspect_err(|error| failed(&mut span, error))?;
+        let result = self.0.call_limits.bound(&flights, call).await;
+        let result = result.inspect_err(|error| failed(&mut span, error))?;
         let dispositions = result.map_err(|refusal| unavailable(refusal.reason))?;
         Ok(dispositions.into_iter().map(wit::Disposition::into).collect())
     }
@@ -389,42 +395,6 @@ impl WasmApp {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store
-    }
-
-    /// Waits for the permission to use an instance; none if too many are busy for too long.
-    async fn instance(&self, loaded: &Loaded) -> Option<Permit> {
-        self.permit_in_time(loaded, None).await
-    }
-
-    /// The same for a request, which leaves some instances to events.
-    async fn request_instance(&self, loaded: &Loaded) -> Option<Permit> {
-        self.permit_in_time(loaded, Some(&self.0.request_instances)).await
-    }
-
-    async fn permit_in_time(
-        &self,
-        loaded: &Loaded,
-        also: Option<&Arc<Semaphore>>,
-    ) -> Option<Permit> {
-        if let Some(permit) = self.permit(loaded, also).now_or_never() {
-            return permit;
-        }
-        let _waiting = Counted::new(&loaded.waiting);
-        let begun = Instant::now();
-        let limit = Duration::from_secs(INSTANCE_WAIT_S_MAX);
-        let permit = tokio::time::timeout(limit, self.permit(loaded, also)).await;
-        if let Some(metrics) = self.0.metrics.get() {
-            metrics.instance_waited(begun.elapsed());
-        }
-        permit.ok().flatten()
-    }
-
-    async fn permit(&self, loaded: &Loaded, also: Option<&Arc<Semaphore>>) -> Option<Permit> {
-        // The component's own limit first, so that waiting for it keeps no other component from running.
-        let own = acquire(loaded.instances.as_ref()).await?;
-        let request = acquire(also).await?;
-        let any = acquire(Some(&self.0.instances)).await?;
-        Some(Permit { _held: [own, request, any], _busy: Counted::new(&loaded.busy) })
     }
 }
 
@@ -467,24 +437,6 @@ fn failed(span: &mut Option<Span>, error: &CallError) {
             CallError::Trap(_) => "trap",
             CallError::Deadline => "deadline",
         });
-    }
-}
-
-/// None for no limit; otherwise waits for a permit.
-async fn acquire(permits: Option<&Arc<Semaphore>>) -> Option<Option<OwnedSemaphorePermit>> {
-    let Some(permits) = permits else { return Some(None) };
-    match permits.clone().try_acquire_owned() {
-        Ok(permit) => Some(Some(permit)),
-        Err(_) => permits.clone().acquire_owned().await.ok().map(Some),
-    }
-}
-
-/// Ends a call that takes too long, whether it waits or computes.
-async fn bounded<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, CallError> {
-    match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), call).await {
-        Err(_) => Err(CallError::Deadline),
-        Ok(Err(error)) => Err(CallError::Trap(format!("{error:#}"))),
-        Ok(Ok(value)) => Ok(value),
     }
 }
 

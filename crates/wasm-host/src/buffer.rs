@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +14,8 @@ use rondo_telemetry::{Share, Shares};
 use wasmtime_wasi_http::Error;
 
 use crate::postgres::ROW_SET_BYTES_MAX;
+use crate::progress::Progress;
+use crate::stream::{self, StreamedAnswer};
 
 /// Maximum length of a response body, in bytes: that of the row set that most are made from.
 pub const ANSWER_BYTES_MAX: usize = ROW_SET_BYTES_MAX;
@@ -81,44 +82,24 @@ impl Answers {
             }
             whole.frames.push_back(frame);
         }
-        if progress.has_failed.load(Ordering::Acquire) {
+        if progress.has_failed() {
             return Err(Broken::Component);
         }
         Ok(whole)
     }
-}
 
-/// The progress of a component's call, as far as its response depends on it: a component that traps or runs
-/// out of time drops its body, which by itself looks like a proper end.
-#[derive(Default)]
-pub(crate) struct Progress {
-    has_failed: Arc<AtomicBool>,
-}
-
-/// Records a failure when dropped, unless the call succeeded. Must be dropped before the store, and with it
-/// the other end of the body.
-pub(crate) struct Verdict {
-    has_failed: Arc<AtomicBool>,
-    is_good: bool,
-}
-
-impl Progress {
-    pub(crate) fn verdict(&self) -> Verdict {
-        Verdict { has_failed: self.has_failed.clone(), is_good: false }
-    }
-}
-
-impl Verdict {
-    pub(crate) fn good(mut self) {
-        self.is_good = true;
-    }
-}
-
-impl Drop for Verdict {
-    fn drop(&mut self) {
-        if !self.is_good {
-            self.has_failed.store(true, Ordering::Release);
-        }
+    /// Passes a component's body on while it is written. The second result does the work; it ends with the body, or
+    /// when the client has gone.
+    pub(crate) fn pass_on<B>(
+        &self,
+        client: Option<Arc<str>>,
+        body: B,
+        progress: Progress,
+    ) -> (StreamedAnswer, impl Future<Output = ()> + use<B>)
+    where
+        B: Body<Data = Bytes>,
+    {
+        stream::pass_on(&self.room_bytes, self.room_wait, client, body, progress)
     }
 }
 

@@ -8,14 +8,21 @@ use rondo_telemetry::{LineLimit, TraceContext};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy,
-    PoolingAllocationConfig, StoreLimits, StoreLimitsBuilder,
+    PoolingAllocationConfig, StoreContextMut, StoreLimits, StoreLimitsBuilder,
 };
+use wasmtime_wasi::p2::IoError;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host as _;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{RequestOptions, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::binding::fermyon::spin::variables;
 use crate::binding::spin::postgres::postgres as wit;
-use crate::postgres::Databases;
+use crate::deadline::Flights;
+pub use crate::deadline::{CALL_S_MAX, CALL_WITH_WAITS_S_MAX};
+use crate::outgoing::{Outgoing, Requests, error_code};
+use crate::postgres::{Databases, leaves_no_trace};
 use crate::session::Connection;
 
 /// Maximum memory of one instance, in bytes.
@@ -46,8 +53,12 @@ const WARM_TABLE_BYTES_MAX: usize = 64 << 10;
 const RESOURCES_MAX: usize = 4_096;
 /// Length of an epoch, in milliseconds: how long a guest may compute before others get its thread.
 pub const EPOCH_MS: u64 = 10;
-/// How long an instance may take over one call, in seconds.
-pub const CALL_S_MAX: u64 = 15;
+/// The interface for requests to other servers.
+const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.6";
+
+/// The interface that the errors of bodies belong to, of the version that wasmtime has. It knows no code for its own
+/// errors (48), so a component could not tell a slow server from a broken one.
+const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
 
 /// The export for recurrence calculations.
 pub mod recurrence {
@@ -71,28 +82,69 @@ pub struct State {
     http: WasiHttpCtx,
     pub(crate) limits: StoreLimits,
     grant: Arc<Grant>,
+    requests: Requests,
+    /// Those requests that are under way.
+    flights: Flights,
     /// The span of the call, where it is recorded.
     trace: Option<TraceContext>,
 }
 
-/// What a component may use: its variables and databases.
+/// What a component may use: its variables, databases and other servers.
 pub struct Grant {
     pub(crate) variables: HashMap<String, String>,
     pub(crate) databases: Databases,
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 impl State {
     pub(crate) fn new(grant: Arc<Grant>, trace: Option<TraceContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
+        let flights = Flights::default();
         Self {
             table,
             wasi: WasiCtx::builder().stdout(GuestLog).stderr(GuestLog).build(),
             http: WasiHttpCtx::new(),
             limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES_MAX).build(),
+            requests: Requests::new(grant.outgoing.clone(), flights.clone()),
             grant,
+            flights,
             trace,
         }
+    }
+
+    pub(crate) fn flights(&self) -> Flights {
+        self.flights.clone()
+    }
+
+    /// Whether the call keeps a database session from others.
+    fn holds_session(&mut self) -> bool {
+        let mut connections =
+            self.table.iter_mut().filter_map(|entry| entry.downcast_mut::<Connection>());
+        connections.any(|connection| connection.holds_session())
+    }
+
+    /// Sends a request to another server; the generated code would not ask this call about its session.
+    fn send(
+        &mut self,
+        request: Resource<HostOutgoingRequest>,
+        options: Option<Resource<RequestOptions>>,
+    ) -> wasmtime::Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
+        // An answer can take a minute, in which nobody else could use the session.
+        if self.holds_session() {
+            self.grant.outgoing.refuse_with_session();
+            return Ok(Err(ErrorCode::HttpRequestDenied));
+        }
+        match self.http().handle(request, options) {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(error) => error.downcast().map(Err),
+        }
+    }
+
+    /// The refusal of a statement after which the session could not be given back before another server has answered.
+    fn refusal(&self, statement: &str) -> Option<wit::Error> {
+        let refused = self.flights.are_under_way() && !leaves_no_trace(statement);
+        refused.then(|| wit::Error::Other("another server's answer is still awaited".to_owned()))
     }
 }
 
@@ -104,11 +156,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: wasmtime_wasi_http::default_hooks(),
-        }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.requests }
     }
 }
 
@@ -174,7 +222,7 @@ pub fn engine() -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// Everything that a component may import. Outgoing HTTP and sockets are deliberately absent.
+/// Everything that a component may import. Sockets are deliberately absent.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -183,6 +231,20 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         &mut linker,
         &(&options).into(),
         State::http,
+    )?;
+    linker.allow_shadowing(true);
+    linker.instance(HTTP_TYPES)?.func_wrap(
+        "http-error-code",
+        |mut store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
+            Ok((store.data_mut().table.get(&error)?.downcast_ref().and_then(error_code),))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    linker.instance(OUTGOING_HANDLER)?.func_wrap(
+        "handle",
+        |mut store: StoreContextMut<'_, State>, (request, options)| {
+            Ok((store.data_mut().send(request, options)?,))
+        },
     )?;
     wit::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
     variables::add_to_linker::<_, HasSelf<State>>(&mut linker, |s| s)?;
@@ -221,6 +283,9 @@ impl wit::HostConnection for State {
         statement: String,
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<wit::RowSet, wit::Error>> {
+        if let Some(refusal) = self.refusal(&statement) {
+            return Ok(Err(refusal));
+        }
         let connection = self.table.get_mut(&connection)?;
         Ok(connection.query(&statement, params, self.trace).await)
     }
@@ -231,6 +296,9 @@ impl wit::HostConnection for State {
         statement: String,
         params: Vec<wit::ParameterValue>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
+        if let Some(refusal) = self.refusal(&statement) {
+            return Ok(Err(refusal));
+        }
         let connection = self.table.get_mut(&connection)?;
         Ok(connection.execute(&statement, params, self.trace).await)
     }

@@ -18,6 +18,7 @@ use rondo_telemetry::span::Kind;
 use rondo_telemetry::{PoolUse, Span, TraceContext};
 use tokio_postgres::error::SqlState;
 
+pub(crate) use self::statement::leaves_no_trace;
 use self::value::Parameter;
 use crate::allowed_host::AllowedHosts;
 use crate::binding::spin::postgres::postgres as wit;
@@ -27,6 +28,8 @@ use crate::session::{Connection, Database};
 /// Maximum size of a query's result, in bytes as Postgres sends them; Spin has 128 MiB. A guest with 64 MiB
 /// of memory cannot use more.
 pub const ROW_SET_BYTES_MAX: usize = 32 << 20;
+/// Of a database's address in `allowed_outbound_hosts`.
+const SCHEME: &str = "postgres";
 /// Maximum number of connection strings of one component.
 const DATABASES_MAX: usize = 16;
 
@@ -47,7 +50,7 @@ impl Databases {
 
     /// Use of the sessions to all databases together; none if the component may use none.
     pub(crate) fn usage(&self) -> Option<PoolUse> {
-        if self.allowed.is_empty() {
+        if !self.allowed.has(SCHEME) {
             return None;
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,9 +73,9 @@ impl Databases {
         let dsn =
             Dsn::parse(address).map_err(|error| wit::Error::ConnectionFailed(error.to_string()))?;
         for (host, port) in dsn.addresses() {
-            if !self.allowed.permits("postgres", &host, port) {
+            if !self.allowed.permits(SCHEME, &host, port) {
                 return Err(wit::Error::ConnectionFailed(format!(
-                    "address postgres://{host}:{port} is not permitted"
+                    "address {SCHEME}://{host}:{port} is not permitted"
                 )));
             }
         }
@@ -152,7 +155,7 @@ impl Connection {
             Some(session) => session,
             None => self.database.session().await.map_err(|error| failure::of_pool(&error))?,
         };
-        session.begins(statement::leaves_no_trace(statement));
+        session.begins(leaves_no_trace(statement));
         let mut result = attempt(session.client(), statement, &params, wanted).await;
         if !session.is_dirty() && result.as_ref().is_err_and(Failed::has_stale_plan) {
             // The schema changed after the statement was prepared; nothing was executed.

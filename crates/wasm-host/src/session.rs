@@ -96,6 +96,11 @@ impl Connection {
     pub(super) fn new(database: Arc<Database>) -> Self {
         Self { database, kept: None }
     }
+
+    /// Whether a session is kept from others between statements.
+    pub(super) fn holds_session(&self) -> bool {
+        self.kept.is_some()
+    }
 }
 
 /// A borrowed session.

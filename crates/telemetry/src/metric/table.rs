@@ -124,6 +124,8 @@ table! {
         "Limit of instances, for all calls and for requests";
     instance_wait: Histogram [] "rondo_instance_wait_seconds" HOST
         "Waits for an instance, of calls that found none free";
+    outgoing: Counter [component, outcome] "rondo_outgoing_requests_total" HOST
+        "Requests of components to other servers";
     outbox_rows: Gauge [] "rondo_outbox_rows" BRIDGE
         "Events in the outbox, not yet handed to the transport; counted up to 100,000";
     outbox_oldest_age: Seconds [] "rondo_outbox_oldest_age_seconds" BRIDGE

@@ -28,7 +28,7 @@ const XACT: &[u8] = b"_xact_";
 /// A wrong `false` only costs time: the session is not reused. The bodies of database functions are not
 /// examined; Rondo's set nothing beyond their transaction (`SET LOCAL`, a function's own `SET` clause,
 /// `pg_advisory_xact_lock`).
-pub(super) fn leaves_no_trace(statement: &str) -> bool {
+pub(crate) fn leaves_no_trace(statement: &str) -> bool {
     let command = after_comments(statement);
     let end = command.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(command.len());
     let is_plain = PLAIN_COMMANDS.iter().any(|plain| command[..end].eq_ignore_ascii_case(plain));
