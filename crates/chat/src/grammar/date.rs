@@ -127,6 +127,11 @@ impl Clock<'_> {
         }
     }
 
+    /// Whether a phrase is a length of time, such as "2 days".
+    pub fn is_length(&self, phrase: &str) -> bool {
+        self.due(&format!("{} {phrase}", self.words.date.within)).is_some()
+    }
+
     /// The moment that is a length of time after another, such as "2 days".
     pub fn shifted(&self, length: &str, from: Option<Due>) -> Option<Due> {
         let phrase = format!("{} {length}", self.words.date.within);
@@ -137,6 +142,8 @@ impl Clock<'_> {
         };
         let found = Clock { now: start, ..*self }.due(&phrase)?;
         match (found, from) {
+            // An hour after a day is no moment that anybody means.
+            (quick_add::Due::At(_), Due::On(_)) => None,
             (quick_add::Due::Day(day), Due::At(_)) => {
                 let time = from.local(self.zone).time();
                 self.zone.instant_of(day.to_datetime(time)).map(Due::At)

@@ -277,7 +277,7 @@ fn divided(
         _ => {
             let by = clock.words.date.by;
             ways.extend(later(clock, text, words.clone()));
-            let lengths = endings(&|phrase| clock.shifted(phrase, None).is_some());
+            let lengths = endings(&|phrase| clock.is_length(phrase));
             let lengths = lengths.into_iter().filter(|at| by.contains(&text.word(at - 1)));
             ways.extend(
                 lengths
@@ -303,8 +303,7 @@ fn later(clock: &Clock<'_>, text: &Text<'_>, words: Range<usize>) -> Vec<(Target
         later.is_some_and(|(_, end)| end == words.end)
     };
     let Some(end) = words.clone().find(ends) else { return Vec::new() };
-    let lengths =
-        clock.endings(text, words.start..end, |phrase| clock.shifted(phrase, None).is_some());
+    let lengths = clock.endings(text, words.start..end, |phrase| clock.is_length(phrase));
     let ways = lengths.into_iter().map(|at| {
         let name = clock.unjoined(text, words.start..at);
         let target = Target::parse(clock, text.slice(name));

@@ -287,3 +287,70 @@ impl Words {
         word.map_or_else(|| number.to_string(), |word| (*word).to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rondo_domain::fold::fold;
+
+    use super::*;
+
+    /// Names of places in templates.
+    const PLACES: &[&str] = &[
+        "{task}",
+        "{rest}",
+        "{text}",
+        "{infinitive}",
+        "{verb}",
+        "{when}",
+        "{length}",
+        "{rule}",
+        "{period}",
+        "{priority}",
+        "{tags}",
+        "{marks}",
+    ];
+
+    #[test]
+    fn templates_are_in_the_form_of_messages() {
+        for language in Language::ALL {
+            let words = Words::of(*language);
+            for template in words.templates.iter().flat_map(|(_, templates)| templates.iter()) {
+                for part in template.split(' ') {
+                    if part.starts_with('{') {
+                        assert!(PLACES.contains(&part), "{template}");
+                        continue;
+                    }
+                    let any = part.strip_suffix('?').unwrap_or(part).split('|');
+                    for word in any {
+                        assert!(!word.is_empty() && fold(word) == word, "{template}: {word}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_language_can_say_the_same() {
+        let english = Words::of(Language::English);
+        for language in Language::ALL {
+            let words = Words::of(*language);
+            assert_eq!(words.language, *language);
+            let kinds = |words: &Words| -> BTreeSet<Kind> {
+                words.templates.iter().map(|(kind, _)| *kind).collect()
+            };
+            assert_eq!(kinds(words), kinds(english), "{language}");
+            let said = |table: &[(Kind, &str, &str)]| -> Vec<Kind> {
+                table.iter().map(|(kind, ..)| *kind).collect()
+            };
+            assert_eq!(said(words.answer.changes), said(english.answer.changes), "{language}");
+            assert_eq!(said(words.answer.asks), said(english.answer.asks), "{language}");
+            let names = |table: Table<&'static str>| -> Vec<&str> {
+                table.iter().map(|(name, _)| *name).collect()
+            };
+            assert_eq!(names(words.answer.events), names(english.answer.events), "{language}");
+            assert_eq!(names(words.answer.members), names(english.answer.members), "{language}");
+        }
+    }
+}
