@@ -70,7 +70,8 @@ fn nothing_named(turn: &mut Turn<'_>, name: &str, action: &Action) {
     if matches!(action.kind, Kind::Remind | Kind::Move | Kind::Repeat) && !action.text.is_empty() {
         let line = format!("{name} {}", action.text);
         let is_reminded = action.kind == Kind::Remind;
-        if turn.clock().line(&line).is_some_and(|found| !found.title.is_empty()) {
+        let found = turn.clock().line(&line);
+        if found.is_some_and(|found| !found.title.is_empty() && found.due.is_some()) {
             text = format!("{text} {}", answer.offer);
             turn.keep(&Pending::Add { line, is_reminded });
         }

@@ -12,6 +12,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "yep|yeah|sure|ok|okay|correct|right|confirm|confirmed",
             "do it|so|that",
             "yes do it|so|that",
+            "yes delete|remove|complete|move|add|do|reopen it|them|that|all|both",
             "go ahead",
             "yes go ahead",
             "please do",

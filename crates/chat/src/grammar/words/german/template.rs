@@ -8,7 +8,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         &[
             "ja|jo|jep|jawohl|klar|sicher|genau|gerne|okay|ok|bestatige",
             "ja bitte|gerne|klar|genau|mach",
-            "ja mach das|es",
+            "ja mach|tu das|es",
+            "ja losche|loesche|entferne|erledige|verschiebe|offne es|sie|das|alle|beide|ihn",
             "mach das|es",
             "na klar",
             "tu es|das",
