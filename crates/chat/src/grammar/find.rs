@@ -205,6 +205,7 @@ const fn statuses(kind: Kind) -> Option<&'static [&'static str]> {
         Kind::Reopen => Some(&COMPLETED),
         Kind::Delete
         | Kind::History
+        | Kind::Show
         | Kind::Search
         | Kind::Rename
         | Kind::Tag

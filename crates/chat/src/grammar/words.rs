@@ -46,6 +46,8 @@ word_enum! {
         /// Asks when a recurring task is due next.
         Next = "next",
         History = "history",
+        /// Shows all of one task.
+        Show = "show",
         /// Asks for everything that happened in a period.
         Events = "events",
         Completed = "completed",
@@ -166,6 +168,10 @@ pub struct DateWords {
     pub within: &'static str,
     /// Phrases of each period, and what answers call it.
     pub periods: &'static [(Period, List, &'static str)],
+    /// Before a month that is meant as a whole.
+    pub month_lead: List,
+    /// `{month}`.
+    pub in_month: &'static str,
     /// `{day}`.
     pub on: &'static str,
     pub until: &'static str,
@@ -186,6 +192,7 @@ pub struct AnswerWords {
     pub not_understood: &'static str,
     pub too_long: &'static str,
     pub too_many_lines: &'static str,
+    pub no_title: &'static str,
     /// `{title}`.
     pub shall_add: &'static str,
     pub nothing_asked: &'static str,
@@ -271,6 +278,9 @@ pub struct AnswerWords {
     /// `{title}` or `{period}`.
     pub history_of: &'static str,
     pub history_in: &'static str,
+    /// `{date}`.
+    pub reminder_at: &'static str,
+    pub subtasks: &'static str,
 }
 
 impl Words {

@@ -93,6 +93,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Remind,
         &[
+            "erinnere|erinner mich {when}",
             "erinnere|erinner mich {length} vor|vorher {task}",
             "mich {length} vor {task} erinnern",
             "erinnere|erinner mich an {rest}",
@@ -198,6 +199,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "setze {rest}",
         ],
     ),
+    (Kind::Repeat, &["wiederhole {task}", "{task} wiederholen"]),
     (
         Kind::Undate,
         &[
@@ -274,6 +276,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Move,
         &[
+            "{task} verschieben|verlegen|vertagen auf|zu|bis {when}",
             "verschiebe|verschieb|verlege|verleg|vertage|setze|setz {rest}",
             "verschiebe|verschieb|verlege {rest} nach hinten",
             "{rest} verschieben|verlegen|vertagen|schieben",
@@ -417,8 +420,18 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         ],
     ),
     (
+        Kind::Show,
+        &[
+            "zeig|zeige|offne mir? {task}",
+            "was ist|war {task}",
+            "details zu|zum|zur|von|vom {task}",
+        ],
+    ),
+    (
         Kind::Search,
         &[
+            "details zu|zum|zur|von|vom {text}",
+            "erzahl|erzahle mir? von|vom {text}",
             "suche|such mir? nach {text}",
             "nach {text} suchen",
             "suche|such|finde|find mir? {text}",
