@@ -70,7 +70,8 @@ fn nothing_named(turn: &mut Turn<'_>, name: &str, action: &Action) {
     if matches!(action.kind, Kind::Remind | Kind::Move | Kind::Repeat) && !action.text.is_empty() {
         let line = format!("{name} {}", action.text);
         let is_reminded = action.kind == Kind::Remind;
-        if turn.clock().line(&line).is_some_and(|found| !found.title.is_empty()) {
+        let found = turn.clock().line(&line);
+        if found.is_some_and(|found| !found.title.is_empty() && found.due.is_some()) {
             text = format!("{text} {}", answer.offer);
             turn.keep(&Pending::Add { line, is_reminded });
         }
@@ -149,6 +150,9 @@ fn one(turn: &mut Turn<'_>, task: &Value, action: &Action) -> Result<(), Halt> {
         Kind::Unremind => unremind(turn, task),
         Kind::Repeat => {
             let Some(first) = turn.clock().repetition(text) else {
+                turn.reply.memory.shown = ids(std::slice::from_ref(task));
+                let id = task["id"].as_i64().unwrap_or_default();
+                turn.keep(&Pending::Missing { kind, id });
                 return Err(Halt::Say(turn.answer().repeat_how.to_owned()));
             };
             let mut changes = json!({ "repeat": text });
@@ -182,6 +186,7 @@ fn one(turn: &mut Turn<'_>, task: &Value, action: &Action) -> Result<(), Halt> {
         Kind::Next if task["recurrence_rule"].is_null() => look::due(turn, task),
         Kind::Next => look::next(turn, task),
         Kind::History => look::history(turn, task),
+        Kind::Show => look::details(turn, task),
         _ => Err(Halt::Say(turn.answer().not_understood.to_owned())),
     }
 }
@@ -293,6 +298,9 @@ pub fn add(turn: &mut Turn<'_>, lines: &[String], is_reminded: bool) -> Result<(
         }
         let line = without_stop(line);
         let clock = turn.clock().likeliest(line);
+        if clock.line(line).is_some_and(|found| found.title.is_empty()) {
+            return Err(Halt::Say(answer.no_title.to_owned()));
+        }
         let mut task = json!({ "text": line, "language": clock.words.language.as_str() });
         if is_reminded {
             let found = clock.line(line);

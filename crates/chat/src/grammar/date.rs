@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rondo_domain::due::Due;
+use rondo_domain::fold::fold;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::ToSpan as _;
 use rondo_domain::jiff::civil::{Date, DateTime};
@@ -127,6 +128,11 @@ impl Clock<'_> {
         }
     }
 
+    /// Whether a phrase is a length of time, such as "2 days".
+    pub fn is_length(&self, phrase: &str) -> bool {
+        self.due(&format!("{} {phrase}", self.words.date.within)).is_some()
+    }
+
     /// The moment that is a length of time after another, such as "2 days".
     pub fn shifted(&self, length: &str, from: Option<Due>) -> Option<Due> {
         let phrase = format!("{} {length}", self.words.date.within);
@@ -137,6 +143,8 @@ impl Clock<'_> {
         };
         let found = Clock { now: start, ..*self }.due(&phrase)?;
         match (found, from) {
+            // An hour after a day is no moment that anybody means.
+            (quick_add::Due::At(_), Due::On(_)) => None,
             (quick_add::Due::Day(day), Due::At(_)) => {
                 let time = from.local(self.zone).time();
                 self.zone.instant_of(day.to_datetime(time)).map(Due::At)
@@ -232,7 +240,21 @@ impl Clock<'_> {
             };
             return Some((days, end));
         }
-        None
+        // "May" alone is more often no month.
+        let is_led = at > 0 && self.words.date.month_lead.contains(&text.word(at - 1));
+        let month = if is_led { self.month(text.word(at)) } else { None };
+        month.map(|days| (days, at + 1))
+    }
+
+    /// The days of a month by its name: of this one, or of the next that is called so.
+    fn month(&self, word: &str) -> Option<Days> {
+        let names = &self.words.date.months;
+        let place = names.iter().position(|name| fold(name) == word)?;
+        let this = i64::from(self.today().month());
+        let months = (place as i64 + 1 - this).rem_euclid(12);
+        let (first, last) = self.period(Period::Month(months))?;
+        let name = self.words.date.in_month.replace("{month}", names[place]);
+        Some(Days { first: Some(first), last: Some(last), name })
     }
 
     fn period(&self, period: Period) -> Option<(Date, Date)> {

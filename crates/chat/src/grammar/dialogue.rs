@@ -17,6 +17,8 @@ use crate::reply::{Proposal, Reply, Scene};
 
 /// Maximum length of a message, in characters.
 const MESSAGE_CHARS_MAX: usize = 4_000;
+/// Maximum number of words that may be the name of a task.
+const NAME_WORDS_MAX: usize = 6;
 
 /// Answers a message. An error is the status of a server that cannot answer.
 pub fn answer(scene: &Scene<'_>, message: &str) -> Result<Reply, u16> {
@@ -126,9 +128,12 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         }
         Pending::Choose { .. } | Pending::Missing { .. } if agrees => {
             // That says neither which nor when.
-            let is_choice = matches!(pending, Pending::Choose { .. });
             let answer = turn.answer();
-            turn.say(if is_choice { answer.which_number } else { answer.move_when });
+            turn.say(match pending {
+                Pending::Choose { .. } => answer.which_number,
+                Pending::Missing { kind: Kind::Repeat, .. } => answer.repeat_how,
+                _ => answer.move_when,
+            });
             turn.keep(pending);
             Some(Ok(()))
         }
@@ -155,6 +160,7 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         Pending::Missing { kind, id } => {
             match kind {
                 Kind::Remind => turn.clock().reminder(message, None).map(|_| ())?,
+                Kind::Repeat => turn.clock().repetition(message).map(|_| ())?,
                 _ => turn.clock().due(message).map(|_| ())?,
             }
             Some(perform_on(turn, &[*id], &Action::new(*kind, message)))
@@ -234,6 +240,10 @@ fn offer(turn: &mut Turn<'_>, message: &str) -> Result<(), Halt> {
         let title = clock.line(message).map(|found| found.title).unwrap_or_default();
         turn.say(turn.answer().shall_add.replace("{title}", &title));
         turn.keep(&Pending::Add { line: message.to_owned(), is_reminded: false });
+        return Ok(());
+    }
+    // A few words alone may be the name of a task.
+    if is_line && text.len() <= NAME_WORDS_MAX && look::named(turn, message)? {
         return Ok(());
     }
     turn.say(turn.answer().not_understood);

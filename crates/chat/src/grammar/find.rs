@@ -21,6 +21,9 @@ const NAMES_MAX: usize = 4;
 const FOUND_MAX: usize = 100;
 /// Maximum length of a word that is searched for, in characters.
 const WORD_CHARS_MAX: usize = 100;
+/// Minimum length of the beginning of a word, and of a part within it, in characters.
+const BEGINNING_CHARS_MIN: usize = 3;
+const PART_CHARS_MIN: usize = 4;
 /// Maximum number of shown tasks that are read one by one.
 const READ_MAX: usize = 5;
 
@@ -202,6 +205,7 @@ const fn statuses(kind: Kind) -> Option<&'static [&'static str]> {
         Kind::Reopen => Some(&COMPLETED),
         Kind::Delete
         | Kind::History
+        | Kind::Show
         | Kind::Search
         | Kind::Rename
         | Kind::Tag
@@ -259,16 +263,30 @@ fn fit(words: &Words, name: &str, title: &str) -> Option<Fit> {
         let [said, known, bare] = [name, &title, bare].map(|words| words.join(" "));
         if said == known || said == bare {
             Some(Fit::Equals)
-        } else if known.starts_with(&said) || bare.starts_with(&said) {
+        } else if begins(&known, &said) || begins(&bare, &said) {
             Some(Fit::Begins)
         } else {
-            let is_there = |word: &&String| title.iter().any(|other| other.contains(word.as_str()));
+            let is_there = |word: &&String| title.iter().any(|other| has(other, word));
             let says = |word: &&String| !words.date.joining.contains(&word.as_str());
             let mut said = name.iter().filter(says).peekable();
             (said.peek().is_some() && said.all(|word| is_there(&word))).then_some(Fit::Contains)
         }
     });
     of_all.max(of_bare)
+}
+
+/// Whether a title begins with a name. A few letters alone have to be a word.
+fn begins(title: &str, name: &str) -> bool {
+    let rest = title.strip_prefix(name);
+    rest.is_some_and(|rest| rest.starts_with(' ') || name.chars().count() >= BEGINNING_CHARS_MIN)
+}
+
+/// Whether a word of a title is a word of a name, begins with it, or contains it as compounds do.
+fn has(word: &str, part: &str) -> bool {
+    let length = part.chars().count();
+    word == part
+        || length >= BEGINNING_CHARS_MIN && word.starts_with(part)
+        || length >= PART_CHARS_MIN && word.contains(part)
 }
 
 /// A name as it is written, without its article and a full stop.

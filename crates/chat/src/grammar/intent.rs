@@ -53,16 +53,22 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
         return Some(Intent::Add { lines, is_reminded: false });
     }
     let whole = Text::new(message);
+    // Courtesy alone is a message, too.
+    for (kind, templates) in clock.words.templates.iter().filter(|(kind, _)| is_simple(*kind)) {
+        if templates.iter().any(|template| !fits(template, &whole).is_empty()) {
+            return Some(Intent::Simple(*kind));
+        }
+    }
     let request = request(clock.words, message);
     let stripped = Text::new(&request);
     let was_polite = stripped.len() < whole.len();
-    // Courtesy alone is a message, too: "hello".
     let text = if stripped.len() == 0 { &whole } else { &stripped };
     if let Some(query) = Query::question(clock, text) {
         return Some(Intent::List(query));
     }
     // "Is X done?" asks; "can you finish X?" does not.
-    let asks = message.trim_end().ends_with('?') && !was_polite;
+    let asks = message.trim_end().ends_with('?') && !was_polite
+        || clock.words.questions.contains(&text.word(0));
     for (kind, templates) in clock.words.templates {
         if asks && changes(*kind) {
             continue;
@@ -85,6 +91,11 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
     None
 }
 
+/// Whether a message of this kind says nothing but its kind.
+const fn is_simple(kind: Kind) -> bool {
+    matches!(kind, Kind::Undo | Kind::Help | Kind::Greet | Kind::Thank | Kind::Yes | Kind::No)
+}
+
 /// Whether a message of this kind changes something.
 const fn changes(kind: Kind) -> bool {
     !matches!(
@@ -92,6 +103,7 @@ const fn changes(kind: Kind) -> bool {
         Kind::Due
             | Kind::Next
             | Kind::History
+            | Kind::Show
             | Kind::Events
             | Kind::Completed
             | Kind::Search
@@ -189,9 +201,7 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
             };
             Some(Intent::List(Query::completed(days)))
         }
-        Kind::Undo | Kind::Help | Kind::Greet | Kind::Thank | Kind::Yes | Kind::No => {
-            Some(Intent::Simple(kind))
-        }
+        kind if is_simple(kind) => Some(Intent::Simple(kind)),
         Kind::Move | Kind::Remind | Kind::Repeat if place("rest").is_some() => {
             let ways = divided(clock, kind, text, place("rest")?.clone());
             (!ways.is_empty()).then_some(Intent::Act(ways))
@@ -209,13 +219,24 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
             if place("length").is_some() && !matches!(found, When::Before(_)) {
                 return None;
             }
-            one(given("task")?, Action::new(kind, when))
+            let action = Action::new(kind, when);
+            match given("task") {
+                Some(task) => one(task, action),
+                None => Some(Intent::Act(vec![(Target::This, action)])),
+            }
         }
         Kind::Repeat => {
-            let rule = given("rule")?;
-            clock.repetition(rule)?;
+            let rule = given("rule").unwrap_or_default();
+            if !rule.is_empty() {
+                clock.repetition(rule)?;
+            }
             one(given("task")?, Action::new(kind, rule))
         }
+        // Other words are searched for.
+        Kind::Show => match Target::parse(clock, given("task")?) {
+            Target::Named(_) | Target::Each(_) => None,
+            target => Some(Intent::Act(vec![(target, Action::new(kind, ""))])),
+        },
         Kind::Rank => {
             let name = Text::new(given("priority")?);
             let ranks = clock.words.ranks.iter();
@@ -277,7 +298,7 @@ fn divided(
         _ => {
             let by = clock.words.date.by;
             ways.extend(later(clock, text, words.clone()));
-            let lengths = endings(&|phrase| clock.shifted(phrase, None).is_some());
+            let lengths = endings(&|phrase| clock.is_length(phrase));
             let lengths = lengths.into_iter().filter(|at| by.contains(&text.word(at - 1)));
             ways.extend(
                 lengths
@@ -303,8 +324,7 @@ fn later(clock: &Clock<'_>, text: &Text<'_>, words: Range<usize>) -> Vec<(Target
         later.is_some_and(|(_, end)| end == words.end)
     };
     let Some(end) = words.clone().find(ends) else { return Vec::new() };
-    let lengths =
-        clock.endings(text, words.start..end, |phrase| clock.shifted(phrase, None).is_some());
+    let lengths = clock.endings(text, words.start..end, |phrase| clock.is_length(phrase));
     let ways = lengths.into_iter().map(|at| {
         let name = clock.unjoined(text, words.start..at);
         let target = Target::parse(clock, text.slice(name));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::date::{Days, due_of};
 use super::find::{self, tasks_of};
 use super::query::{Query, SHOWN_MAX};
-use super::say::{counted, ids, listed, numbered, title};
+use super::say::{counted, ids, line, listed, numbered, title};
 use super::text::unquoted;
 use super::turn::{Halt, Turn};
 
@@ -66,6 +66,47 @@ pub fn search(turn: &mut Turn<'_>, words: &str) -> Result<(), Halt> {
     }
     let label = turn.answer().label_search.replace("{text}", &phrase);
     show(turn, &tasks, total.max(tasks.len()), &[label], false);
+    Ok(())
+}
+
+/// Shows the tasks of a name, if there are any.
+pub fn named(turn: &mut Turn<'_>, words: &str) -> Result<bool, Halt> {
+    let name = find::bare(turn.words, unquoted(words).unwrap_or(words));
+    let tasks = match find::containing(turn, name) {
+        Ok(tasks) => tasks,
+        Err(Halt::Failed(status)) => return Err(Halt::Failed(status)),
+        // Then it is not understood.
+        Err(_) => Vec::new(),
+    };
+    if !tasks.is_empty() {
+        let label = turn.answer().label_search.replace("{text}", name);
+        show(turn, &tasks, tasks.len(), &[label], false);
+    }
+    Ok(!tasks.is_empty())
+}
+
+/// All of one task.
+pub fn details(turn: &mut Turn<'_>, task: &Value) -> Result<(), Halt> {
+    let arguments = Map::from_iter([("id".to_owned(), task["id"].clone())]);
+    let data = turn.call("get_task", arguments)?;
+    let (clock, answer) = (turn.clock(), turn.answer());
+    let task = data.get("task").unwrap_or(task);
+    let mut lines = vec![line(&clock, task)];
+    lines.extend(task["description"].as_str().map(str::to_owned));
+    let several = |name: &str| data.get(name).and_then(Value::as_array).into_iter().flatten();
+    for reminder in several("reminders") {
+        if let Some(at) = reminder["remind_at"].as_str().and_then(|at| instant::parse(at).ok()) {
+            lines.push(answer.reminder_at.replace("{date}", &clock.moment(at)));
+        }
+    }
+    let subtasks: Vec<_> =
+        several("subtasks").map(|task| format!("- {}", line(&clock, task))).collect();
+    if !subtasks.is_empty() {
+        lines.push(answer.subtasks.to_owned());
+        lines.extend(subtasks.into_iter().take(SHOWN_MAX));
+    }
+    turn.reply.memory.shown = ids(std::slice::from_ref(task));
+    turn.say(lines.join("\n"));
     Ok(())
 }
 

@@ -107,7 +107,12 @@ impl<'a> Turn<'a> {
         if TOOLS.iter().any(|tool| why.contains(tool.name)) {
             return self.answer().changed_meanwhile.to_owned();
         }
-        self.answer().refused.replace("{reason}", why.trim())
+        // Which of several items it is about says nothing to somebody who named no items.
+        let reason = match why.split_once("]: ") {
+            Some((place, rest)) if place.starts_with("tasks[") => rest,
+            _ => why,
+        };
+        self.answer().refused.replace("{reason}", reason.trim())
     }
 
     /// Keeps a question that the next message may answer.

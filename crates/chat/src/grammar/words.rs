@@ -46,6 +46,8 @@ word_enum! {
         /// Asks when a recurring task is due next.
         Next = "next",
         History = "history",
+        /// Shows all of one task.
+        Show = "show",
         /// Asks for everything that happened in a period.
         Events = "events",
         Completed = "completed",
@@ -166,6 +168,10 @@ pub struct DateWords {
     pub within: &'static str,
     /// Phrases of each period, and what answers call it.
     pub periods: &'static [(Period, List, &'static str)],
+    /// Before a month that is meant as a whole.
+    pub month_lead: List,
+    /// `{month}`.
+    pub in_month: &'static str,
     /// `{day}`.
     pub on: &'static str,
     pub until: &'static str,
@@ -186,6 +192,7 @@ pub struct AnswerWords {
     pub not_understood: &'static str,
     pub too_long: &'static str,
     pub too_many_lines: &'static str,
+    pub no_title: &'static str,
     /// `{title}`.
     pub shall_add: &'static str,
     pub nothing_asked: &'static str,
@@ -271,6 +278,9 @@ pub struct AnswerWords {
     /// `{title}` or `{period}`.
     pub history_of: &'static str,
     pub history_in: &'static str,
+    /// `{date}`.
+    pub reminder_at: &'static str,
+    pub subtasks: &'static str,
 }
 
 impl Words {
@@ -285,5 +295,72 @@ impl Words {
     pub fn number(&self, number: usize) -> String {
         let word = self.answer.numbers.get(number).filter(|word| !word.is_empty());
         word.map_or_else(|| number.to_string(), |word| (*word).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rondo_domain::fold::fold;
+
+    use super::*;
+
+    /// Names of places in templates.
+    const PLACES: &[&str] = &[
+        "{task}",
+        "{rest}",
+        "{text}",
+        "{infinitive}",
+        "{verb}",
+        "{when}",
+        "{length}",
+        "{rule}",
+        "{period}",
+        "{priority}",
+        "{tags}",
+        "{marks}",
+    ];
+
+    #[test]
+    fn templates_are_in_the_form_of_messages() {
+        for language in Language::ALL {
+            let words = Words::of(*language);
+            for template in words.templates.iter().flat_map(|(_, templates)| templates.iter()) {
+                for part in template.split(' ') {
+                    if part.starts_with('{') {
+                        assert!(PLACES.contains(&part), "{template}");
+                        continue;
+                    }
+                    let any = part.strip_suffix('?').unwrap_or(part).split('|');
+                    for word in any {
+                        assert!(!word.is_empty() && fold(word) == word, "{template}: {word}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_language_can_say_the_same() {
+        let english = Words::of(Language::English);
+        for language in Language::ALL {
+            let words = Words::of(*language);
+            assert_eq!(words.language, *language);
+            let kinds = |words: &Words| -> BTreeSet<Kind> {
+                words.templates.iter().map(|(kind, _)| *kind).collect()
+            };
+            assert_eq!(kinds(words), kinds(english), "{language}");
+            let said = |table: &[(Kind, &str, &str)]| -> Vec<Kind> {
+                table.iter().map(|(kind, ..)| *kind).collect()
+            };
+            assert_eq!(said(words.answer.changes), said(english.answer.changes), "{language}");
+            assert_eq!(said(words.answer.asks), said(english.answer.asks), "{language}");
+            let names = |table: Table<&'static str>| -> Vec<&str> {
+                table.iter().map(|(name, _)| *name).collect()
+            };
+            assert_eq!(names(words.answer.events), names(english.answer.events), "{language}");
+            assert_eq!(names(words.answer.members), names(english.answer.members), "{language}");
+        }
     }
 }

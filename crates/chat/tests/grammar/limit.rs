@@ -126,6 +126,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn only_a_yes_confirms(words in prop::collection::vec(prop::sample::select(WORDS), 0..4)) {
+        let board = Board::new();
+        let asked = board.turn(Language::English, &Memory::default(), "delete rent");
+        let message = words.join(" ");
+        board.turn(Language::English, &asked.memory, &message);
+        let is_yes = message.trim_matches([' ', '!', '"', '„', '“', '\n', '-']);
+        prop_assert!(board.task(2).is_some() || is_yes.starts_with("yes") || is_yes.starts_with("ja"), "{message}");
+    }
+}
+
 /// A task whose title is a request stays a title, wherever it is named.
 #[test]
 fn titles_are_no_requests() {

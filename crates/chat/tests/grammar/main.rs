@@ -19,11 +19,15 @@ fn outcome(reply: &Reply) -> String {
         rondo_tool::named(tool).is_some_and(|tool| tool.scopes.contains(&Scope::TasksWrite))
     };
     let used = reply.uses.iter().find(|used| writes(used.tool)).or(reply.uses.last());
-    match used.filter(|_| reply.memory.pending.is_none()) {
+    let is_unknown = UNKNOWN.iter().any(|words| reply.text.contains(words));
+    match used.filter(|_| reply.memory.pending.is_none() && !is_unknown) {
         Some(used) => format!("{} {}", used.tool, written(&used.arguments)),
         None => format!("| {}", reply.text.lines().next().unwrap_or_default()),
     }
 }
+
+/// What answers say that have understood nothing.
+const UNKNOWN: [&str; 2] = ["have not understood", "nicht verstanden"];
 
 fn written(arguments: &Map<String, Value>) -> String {
     let mut parts: Vec<_> = arguments
@@ -81,6 +85,7 @@ fn dialogues() {
             if let Some(message) = line.strip_prefix("you: ") {
                 // As it is kept with a message.
                 let memory = Memory::of_json(&reply.memory.to_json());
+                let message = &message.replace("\\n", "\n");
                 reply = board.turn(language, &memory, message);
             } else if let Some(said) = line.strip_prefix("says: ") {
                 if !reply.text.contains(said) {
@@ -111,9 +116,9 @@ fn documented_examples() {
         for (cell, language) in [(2, Language::English), (3, Language::German)] {
             for example in cells[cell].split('`').skip(1).step_by(2) {
                 let reply = Board::new().turn(language, &memory, example);
-                let unknown = ["not understood", "nicht verstanden", "Shall I add", "Soll ich"];
-                let is_known = !reply.proposals.is_empty()
-                    || !unknown.iter().any(|words| reply.text.contains(words));
+                let offers = ["Shall I add", "Soll ich"];
+                let unknown = UNKNOWN.iter().chain(&offers).any(|words| reply.text.contains(words));
+                let is_known = !reply.proposals.is_empty() || !unknown;
                 assert!(is_known, "{example}: {}", reply.text);
                 count += 1;
             }

@@ -22,6 +22,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
                      - move the dentist to friday 3pm",
     too_long: "That is too long for me. Please keep to 4,000 characters.",
     too_many_lines: "I can add up to 25 tasks at once. Please send fewer lines.",
+    no_title: "What is the task called? Please say more than the date.",
     shall_add: "Shall I add \"{title}\" as a task?",
     nothing_asked: "I have not asked anything. What can I do?",
     left: "Fine, I leave it as it is.",
@@ -152,4 +153,6 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing_happened: "Nothing happened there.",
     history_of: "\"{title}\":",
     history_in: "What happened {period}:",
+    reminder_at: "Reminder: {date}",
+    subtasks: "Subtasks:",
 };

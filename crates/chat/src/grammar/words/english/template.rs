@@ -12,6 +12,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "yep|yeah|sure|ok|okay|correct|right|confirm|confirmed",
             "do it|so|that",
             "yes do it|so|that",
+            "yes delete|remove|complete|move|add|do|reopen it|them|that|all|both",
             "go ahead",
             "yes go ahead",
             "please do",
@@ -105,6 +106,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Remind,
         &[
+            "remind me {when}",
             "remind me {length} before|ahead of? {task}",
             "remind me of|about {rest}",
             "remind me {when} of|about {task}",
@@ -224,6 +226,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "set {rest}",
         ],
     ),
+    (Kind::Repeat, &["repeat {task}"]),
     (
         Kind::Undate,
         &[
@@ -417,8 +420,20 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         ],
     ),
     (
+        Kind::Show,
+        &[
+            "show|open|see|view me? {task}",
+            "what is|was|about {task}",
+            "what's {task}",
+            "details of|about|on|for {task}",
+            "about {task}",
+        ],
+    ),
+    (
         Kind::Search,
         &[
+            "about {text}",
+            "details of|about|on|for {text}",
             "find|show|search me? my|all|any|the? task|tasks about|for|named|called|with|containing {text}",
             "search|look for {text}",
             "look up {text}",

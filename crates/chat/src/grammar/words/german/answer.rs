@@ -22,6 +22,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
                      - verschiebe den Zahnarzt auf Freitag 15 Uhr",
     too_long: "Das ist zu lang für mich. Bitte höchstens 4.000 Zeichen.",
     too_many_lines: "Ich kann höchstens 25 Aufgaben auf einmal anlegen. Bitte schick weniger Zeilen.",
+    no_title: "Wie heißt die Aufgabe? Bitte nenne mehr als das Datum.",
     shall_add: "Soll ich „{title}“ als Aufgabe anlegen?",
     nothing_asked: "Ich habe nichts gefragt. Was kann ich tun?",
     left: "Gut, ich lasse es, wie es ist.",
@@ -166,4 +167,6 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing_happened: "Da ist nichts passiert.",
     history_of: "„{title}“:",
     history_in: "Was {period} passiert ist:",
+    reminder_at: "Erinnerung: {date}",
+    subtasks: "Unteraufgaben:",
 };

@@ -8,7 +8,8 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         &[
             "ja|jo|jep|jawohl|klar|sicher|genau|gerne|okay|ok|bestatige",
             "ja bitte|gerne|klar|genau|mach",
-            "ja mach das|es",
+            "ja mach|tu das|es",
+            "ja losche|loesche|entferne|erledige|verschiebe|offne es|sie|das|alle|beide|ihn",
             "mach das|es",
             "na klar",
             "tu es|das",
@@ -92,6 +93,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Remind,
         &[
+            "erinnere|erinner mich {when}",
             "erinnere|erinner mich {length} vor|vorher {task}",
             "mich {length} vor {task} erinnern",
             "erinnere|erinner mich an {rest}",
@@ -197,6 +199,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "setze {rest}",
         ],
     ),
+    (Kind::Repeat, &["wiederhole {task}", "{task} wiederholen"]),
     (
         Kind::Undate,
         &[
@@ -273,6 +276,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
     (
         Kind::Move,
         &[
+            "{task} verschieben|verlegen|vertagen auf|zu|bis {when}",
             "verschiebe|verschieb|verlege|verleg|vertage|setze|setz {rest}",
             "verschiebe|verschieb|verlege {rest} nach hinten",
             "{rest} verschieben|verlegen|vertagen|schieben",
@@ -416,8 +420,18 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
         ],
     ),
     (
+        Kind::Show,
+        &[
+            "zeig|zeige|offne mir? {task}",
+            "was ist|war {task}",
+            "details zu|zum|zur|von|vom {task}",
+        ],
+    ),
+    (
         Kind::Search,
         &[
+            "details zu|zum|zur|von|vom {text}",
+            "erzahl|erzahle mir? von|vom {text}",
             "suche|such mir? nach {text}",
             "nach {text} suchen",
             "suche|such|finde|find mir? {text}",
