@@ -71,7 +71,7 @@ pub fn confirm(scene: &Scene<'_>, proposal: &Proposal) -> Result<Reply, u16> {
         "update_task" if arguments.contains_key("undo") => Kind::Undo,
         _ => Kind::Begin,
     };
-    let change = Change { kind, tool, arguments: arguments.clone() };
+    let change = Change::new(kind, tool, arguments.clone().into());
     let outcome = change.make(&mut turn, Some(effect));
     end(turn, outcome)
 }
