@@ -114,3 +114,21 @@ scenario("a start with fifty tasks", async (stage) => {
   await client.installed();
   await start(client, "50 tasks", "#/today");
 }, { traced: false });
+
+scenario("the first list needs the first module alone", async (stage) => {
+  const api = await stage.register();
+  await api.create({ title: "Küche streichen", due_day: day(0), tags: ["Küche"], priority: "high" });
+  await api.create({ title: "water the plants", due_day: day(-1), recurrence_rule: { freq: "DAILY" } });
+  const client = await stage.signedIn({ serviceWorkers: "block" });
+  const { page } = client;
+  await client.rows().first().waitFor();
+  const isSecond = (url) => url.pathname.startsWith("/assets/later-");
+  await page.route(isSecond, (route) => route.abort());
+  await page.reload();
+  await client.rows().nth(1).waitFor();
+  await page.getByText("#Küche").waitFor();
+  // Whoever does something before the second module has come, waits for it.
+  await page.unroute(isSecond);
+  await client.rows().first().locator(".title").click();
+  await client.panel().waitFor();
+}, { traced: false });

@@ -1,6 +1,6 @@
 //! The whole page: the door, or the tasks.
 
-use rondo_device::{Edit, NoticeKind};
+use rondo_device::{Edit, Notice, NoticeKind};
 
 use crate::command;
 use crate::dialog::dialogs;
@@ -82,41 +82,48 @@ fn tabs_bar() -> View {
 
 /// What can be done to all picked tasks.
 fn picked_bar() -> View {
-    let count = Memo::new(|_| store().picked.with(std::collections::BTreeSet::len));
+    let count = Memo::new(|_| store().picked.with(rondo_domain::map::Set::len));
+    live(move || Some(count.get()).filter(|count| *count > 0).map(picked_tools))
+}
+
+#[inline(never)]
+fn picked_tools(count: usize) -> View {
     let tool = |sign: Icon, text: Text, act: fn(web_sys::MouseEvent)| {
         view! { <button class="tool" title=t(text) aria-label=t(text) on:click=act>{icon(sign)}</button> }
     };
-    live(move || {
-        (count.get() > 0).then(|| {
-            view! {
-                <div class="picked-bar" role="toolbar" aria-label=with(Text::Selected, count.get())>
-                    <span>{with(Text::Selected, count.get())}</span>
+    view! {
+                <div class="picked-bar" role="toolbar" aria-label=with(Text::Selected, count)>
+                    <span>{with(Text::Selected, count)}</span>
                     {tool(Icon::Check, Text::Complete, |_| command::complete(&command::targets()))}
                     {tool(Icon::Today, Text::Due, |event| popup::open(&event, Kind::Due(command::targets())))}
                     {tool(Icon::Flag, Text::Priority, |event| popup::open(&event, Kind::Priority(command::targets())))}
                     {tool(Icon::List, Text::MoveTo, |event| popup::open(&event, Kind::List(command::targets())))}
                     {tool(Icon::Tag, Text::Tags, |event| popup::open(&event, Kind::Tags(command::targets())))}
                     {tool(Icon::Trash, Text::Delete, |_| command::delete(&command::targets()))}
-                    {tool(Icon::Close, Text::ClearSelection, |_| store().picked.update(std::collections::BTreeSet::clear))}
+                    {tool(Icon::Close, Text::ClearSelection, |_| store().picked.update(rondo_domain::map::Set::clear))}
                 </div>
-            }
-        })
-    })
+    }
 }
+
+/// Keeps the zone of this device that was taken or declined.
+const ZONE_KEY: &str = "rondo.zone";
 
 /// Offers the zone of this device, once for each that it comes to.
 fn zone_note() -> Option<View> {
-    const KEY: &str = "rondo.zone";
     let here = platform::time_zone();
     let account =
         store().account(|device| device.account().text("time_zone").map(str::to_owned))?;
-    if account == here || kept(KEY).as_ref() == Some(&here) {
+    if account == here || kept(ZONE_KEY).as_ref() == Some(&here) {
         return None;
     }
+    Some(other_zone(account, here))
+}
+
+fn other_zone(account: String, here: String) -> View {
     let is_open = RwSignal::new(true);
     let (used, declined) = (here.clone(), here);
     let close = move |zone: &str| {
-        keep(KEY, Some(zone));
+        keep(ZONE_KEY, Some(zone));
         is_open.set(false);
     };
     let take = move |_| {
@@ -139,7 +146,7 @@ fn zone_note() -> Option<View> {
             }
         })
     };
-    Some(note.into_view())
+    note.into_view()
 }
 
 /// What the person has to be told, with a way to decide otherwise.
@@ -159,31 +166,34 @@ fn notices() -> View {
     view! {
         {offline}
         {zone_note}
-        {each(move || notices.get(), |notice| notice.id.clone(), move |notice| {
-                let (text, offer) = match notice.kind {
-                    NoticeKind::Refused => (Text::Refused, Text::TryAgain),
-                    NoticeKind::Lost => (Text::ConflictLost, Text::TakeMine),
-                    NoticeKind::Replaced => (Text::ConflictReplaced, Text::TakeTheirs),
-                    NoticeKind::Gone => (Text::ConflictGone, Text::Restore),
-                    NoticeKind::Kept => (Text::ConflictKept, Text::DeleteAnyway),
-                    NoticeKind::NotUndone => (Text::NotUndone, Text::TryAgain),
-                };
-                let reason = notice.problem.as_ref().map(|problem| problem.detail.clone());
-                let (answered, dismissed) = (notice.id.clone(), notice.id.clone());
-                let has_offer = !notice.offer.is_empty();
-                view! {
-                    <div class="note" role="alert">
-                        <span>{with(text, &notice.title)}{reason}</span>
-                        <span class="buttons">
-                            {has_offer.then(|| view! {
-                                <button class="button" on:click=move |_| {
-                                    let _ = store().change(|device| device.answer(&answered, now()));
-                                }>{t(offer)}</button>
-                            })}
-                            <button class="button" on:click=move |_| store().change(|device| device.dismiss(&dismissed))>{t(Text::Dismiss)}</button>
-                        </span>
-                    </div>
-                }
-            })}
+        {each(move || notices.get(), |notice| notice.id.clone(), one_notice)}
+    }
+}
+
+#[inline(never)]
+fn one_notice(notice: Notice) -> View {
+    let (text, offer) = match notice.kind {
+        NoticeKind::Refused => (Text::Refused, Text::TryAgain),
+        NoticeKind::Lost => (Text::ConflictLost, Text::TakeMine),
+        NoticeKind::Replaced => (Text::ConflictReplaced, Text::TakeTheirs),
+        NoticeKind::Gone => (Text::ConflictGone, Text::Restore),
+        NoticeKind::Kept => (Text::ConflictKept, Text::DeleteAnyway),
+        NoticeKind::NotUndone => (Text::NotUndone, Text::TryAgain),
+    };
+    let reason = notice.problem.as_ref().map(|problem| problem.detail.clone());
+    let (answered, dismissed) = (notice.id.clone(), notice.id.clone());
+    let has_offer = !notice.offer.is_empty();
+    view! {
+        <div class="note" role="alert">
+            <span>{with(text, &notice.title)}{reason}</span>
+            <span class="buttons">
+                {has_offer.then(|| view! {
+                    <button class="button" on:click=move |_| {
+                        let _ = store().change(|device| device.answer(&answered, now()));
+                    }>{t(offer)}</button>
+                })}
+                <button class="button" on:click=move |_| store().change(|device| device.dismiss(&dismissed))>{t(Text::Dismiss)}</button>
+            </span>
+        </div>
     }
 }

@@ -69,9 +69,13 @@ pub fn shift(uids: &[String], days: i32) {
     done(uids, edits, Text::TaskMoved);
 }
 
-/// A change of the occurrences that the panel says.
+/// A change, which moves the occurrences that the panel says. Of everything else, later occurrences take over what this
+/// one has.
 pub fn patch(uid: &str, members: Members) -> Edit {
-    let scope = store().scope.get_untracked().filter(|(of, _)| of == uid).map(|(_, scope)| scope);
+    let is_moved =
+        ["due_date", "due_day", "time_zone"].iter().any(|name| members.contains_key(*name));
+    let scope = store().scope.get_untracked().filter(|(of, _)| is_moved && of == uid);
+    let scope = scope.map(|(_, scope)| scope);
     Edit::Patch { uid: uid.to_owned(), members, scope }
 }
 
@@ -206,7 +210,7 @@ fn done(uids: &[String], edits: Vec<Edit>, text: Text) {
     let title = store().read(|device| Some(device.task(uids.first()?)?.title.clone()));
     let count = edits.len();
     store().edit(edits);
-    store().picked.update(std::collections::BTreeSet::clear);
+    store().picked.update(rondo_domain::map::Set::clear);
     let text = match title {
         Some(title) if count == 1 => with(text, title),
         _ => with(Text::TasksChanged, count),

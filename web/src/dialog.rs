@@ -38,6 +38,7 @@ pub fn dialogs() -> View {
 }
 
 /// The browser keeps the focus inside, closes it at Escape, and gives the focus back.
+#[inline(never)]
 fn one(dialog: Dialog) -> View {
     let element = NodeRef::new();
     Effect::new(move || {

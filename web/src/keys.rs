@@ -50,15 +50,21 @@ pub fn listen() {
     let pair = std::cell::Cell::new(false);
     let pair: &'static std::cell::Cell<bool> = Box::leak(Box::new(pair));
     on_window("keydown", move |event| {
-        let Ok(event) = event.dyn_into::<KeyboardEvent>() else { return };
-        if store().session.with_untracked(Option::is_none) || event.default_prevented() {
-            return;
-        }
-        let is_done = if pair.replace(false) { go(&event) } else { press(&event, pair) };
-        if is_done {
-            event.prevent_default();
+        if let Ok(event) = event.dyn_into() {
+            pressed(&event, pair);
         }
     });
+}
+
+#[inline(never)]
+fn pressed(event: &KeyboardEvent, pair: &'static std::cell::Cell<bool>) {
+    if store().session.with_untracked(Option::is_none) || event.default_prevented() {
+        return;
+    }
+    let is_done = if pair.replace(false) { go(event) } else { press(event, pair) };
+    if is_done {
+        event.prevent_default();
+    }
 }
 
 /// The second key after `g`.
@@ -164,7 +170,7 @@ fn escape() -> bool {
     } else if store.chat.is_open.get_untracked() {
         store.chat.toggle();
     } else if store.picked.with_untracked(|picked| !picked.is_empty()) {
-        store.picked.update(std::collections::BTreeSet::clear);
+        store.picked.update(rondo_domain::map::Set::clear);
     } else if let Some(active) =
         document().active_element().and_then(|e| e.dyn_into::<HtmlElement>().ok())
     {

@@ -1,5 +1,7 @@
 //! What `web/static/platform.js` does for the client.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use js_sys::{Array, Function, Promise};
 use rondo_domain::normal::Form;
 use wasm_bindgen::prelude::*;
@@ -36,7 +38,13 @@ extern "C" {
     pub fn can_listen() -> bool;
     pub fn listen(language: &str, hear: &Function);
     pub fn hush();
+    #[wasm_bindgen(js_name = smallLetters)]
+    fn small_letters(text: &str) -> String;
     pub fn download(name: &str, media_type: &str, text: &str);
+    /// Waits for the second module.
+    #[wasm_bindgen(catch)]
+    pub async fn later() -> Result<JsValue, JsValue>;
+    fn enter(exports: &JsValue);
 }
 
 #[wasm_bindgen]
@@ -52,9 +60,24 @@ extern "C" {
     pub fn broken(reason: &str);
 }
 
-/// The browser has the tables of Unicode's normal forms, which would be a tenth of the page.
+/// The browser has the tables of Unicode, which would be a tenth of the page.
 pub fn normalize(text: &str, form: Form) -> String {
-    js_sys::JsString::from(text).normalize(form.as_str()).into()
+    match form {
+        Form::Case => small_letters(text),
+        form => js_sys::JsString::from(text).normalize(form.as_str()).into(),
+    }
+}
+
+/// Puts in the second module, if it is not there yet. Each function of it that the first one calls begins with this
+/// (`web/bundle/src/split.rs`).
+#[wasm_bindgen(js_name = enterLater)]
+pub fn enter_later() {
+    static IS_THERE: AtomicBool = AtomicBool::new(false);
+    if !IS_THERE.load(Ordering::Relaxed) {
+        // Throws if it cannot be fetched; the next call tries again.
+        enter(&wasm_bindgen::exports());
+        IS_THERE.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Milliseconds since 1970.

@@ -103,6 +103,7 @@ pub fn popups() -> View {
     crate::dom::switch(|| store().popup.get(), |popup| popup.map(one).into_view())
 }
 
+#[inline(never)]
 fn one(popup: Popup) -> View {
     let element = NodeRef::new();
     let anchor = popup.anchor;

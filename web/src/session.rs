@@ -66,7 +66,7 @@ impl Session {
         };
         let value = json!({
             "user": user, "id": session.id, "access_token": session.access_token,
-            "refresh_token": session.refresh_token, "expires_at": session.expires_at,
+            "refresh_token": session.refresh_token, "expires_at": whole(session.expires_at),
         });
         keep(KEY, Some(&value.to_string()));
         Some(session)
@@ -87,6 +87,12 @@ impl Session {
     fn is_fresh(&self) -> bool {
         self.expires_at > now_ms() + RENEWED_BEFORE_MS
     }
+}
+
+/// Without a fraction, which would have to be read at each start.
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds of the clock fit 53 bits")]
+fn whole(milliseconds: f64) -> i64 {
+    milliseconds as i64
 }
 
 /// A token that is valid for some time, renewed if need be.

@@ -2,11 +2,11 @@
 //! as the page, because a read of a signal that is gone would end the client.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
 use rondo_device::{Device, Edit, Fault, Row, Scope, Tag};
 use rondo_domain::instant::Instant;
+use rondo_domain::map::{self, Map};
 use rondo_domain::task::tag_key;
 use rondo_domain::zone::Zone;
 
@@ -32,7 +32,7 @@ pub struct Store {
     /// The same for lists, filters and tags.
     pub places: ArcRwSignal<u64>,
     /// By tag key.
-    tag_colors: ArcMemo<BTreeMap<String, String>>,
+    tag_colors: ArcMemo<Map<String, String>>,
     pub account: ArcRwSignal<u64>,
     pub notices: ArcRwSignal<u64>,
     /// Counted up when the connection, or what waits to be sent, changes.
@@ -51,7 +51,7 @@ pub struct Store {
     pub order: ArcRwSignal<Vec<String>>,
     /// The task that keys act on.
     pub at: ArcRwSignal<Option<String>>,
-    pub picked: ArcRwSignal<BTreeSet<String>>,
+    pub picked: ArcRwSignal<map::Set<String>>,
     /// Which occurrences a change of the task in the panel is for, by its uid.
     pub scope: ArcRwSignal<Option<(String, Scope)>>,
     pub popup: ArcRwSignal<Option<Popup>>,
@@ -76,9 +76,8 @@ impl Store {
             places: ArcRwSignal::new(0),
             tag_colors: ArcMemo::new(|_| {
                 let colored = |tag: Tag| Some((tag.key(), tag.color?));
-                store().places(|device| {
-                    rondo_domain::order::map(device.tags().into_iter().filter_map(colored))
-                })
+                store()
+                    .places(|device| Map::from_iter(device.tags().into_iter().filter_map(colored)))
             }),
             account: ArcRwSignal::new(0),
             notices: ArcRwSignal::new(0),
@@ -91,7 +90,7 @@ impl Store {
             is_storage_lost: ArcRwSignal::new(false),
             order: ArcRwSignal::new(Vec::new()),
             at: ArcRwSignal::new(None),
-            picked: ArcRwSignal::new(BTreeSet::new()),
+            picked: ArcRwSignal::new(map::Set::new()),
             scope: ArcRwSignal::new(None),
             popup: ArcRwSignal::new(None),
             dialog: ArcRwSignal::new(None),

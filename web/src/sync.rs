@@ -2,11 +2,12 @@
 //! order, so that an edit is kept before it is sent.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use js_sys::Array;
 use rondo_device::{Device, Effect, Entry, Record, Table};
 use rondo_domain::instant::Instant;
+use rondo_domain::map;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -40,7 +41,7 @@ struct Shell {
     wake: Cell<u32>,
     is_asking_zones: Cell<bool>,
     /// Zones that the server does not have.
-    unknown_zones: RefCell<BTreeSet<String>>,
+    unknown_zones: RefCell<map::Set<String>>,
 }
 
 thread_local! {
@@ -79,7 +80,7 @@ pub fn start(user: i64) {
                 Vec::new()
             }
         };
-        store().change(|device| *device = Device::restore(seed(), records));
+        store().change(|device| *device = Device::restore_texts(seed(), records));
         // Dates are the person's from the first moment.
         if let Some(name) = missing_own_zone() {
             zone(name).await;
@@ -128,18 +129,20 @@ fn persist() {
     }
 }
 
-async fn read(name: &str) -> Result<Vec<Record>, JsValue> {
+async fn read(name: &str) -> Result<Vec<(Table, String, String)>, JsValue> {
     platform::open(name).await?;
     let records: Array = platform::load().await?.dyn_into()?;
     let texts: Vec<String> = records.iter().filter_map(|text| text.as_string()).collect();
-    Ok(texts.chunks_exact(2).filter_map(|pair| record(&pair[0], &pair[1])).collect())
-}
-
-/// A record by its key `table/key`.
-fn record(key: &str, value: &str) -> Option<Record> {
-    let (table, key) = key.split_once('/')?;
-    let table = Table::ALL.into_iter().find(|known| known.as_str() == table)?;
-    Some(Record { table, key: key.to_owned(), value: serde_json::from_str(value).ok() })
+    let mut texts = texts.into_iter();
+    let mut records = Vec::new();
+    while let (Some(key), Some(text)) = (texts.next(), texts.next()) {
+        // `table/key`.
+        let Some((table, key)) = key.split_once('/') else { continue };
+        if let Some(table) = Table::ALL.into_iter().find(|known| known.as_str() == table) {
+            records.push((table, key.to_owned(), text));
+        }
+    }
+    Ok(records)
 }
 
 /// Takes over what has to be done.
@@ -394,7 +397,16 @@ async fn zone(name: String) {
     match platform::bytes(&format!("/zones/{name}")).await {
         Ok(rules) => {
             let rules = js_sys::Uint8Array::new(&rules).to_vec();
-            store().change(|device| device.add_zone(&name, &rules));
+            if store().change(|device| device.add_last_rule(&name, &rules)) {
+                // All rules take more to read, and are for other times than those of most tasks.
+                spawn_local(async move {
+                    if platform::later().await.is_ok() {
+                        store().change(|device| device.add_zone(&name, &rules));
+                    }
+                });
+            } else {
+                store().change(|device| device.add_zone(&name, &rules));
+            }
         }
         Err(_) => {
             // Asked for again with the next change, since there may have been no network.

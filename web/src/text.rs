@@ -212,6 +212,7 @@ texts! {
     OwnRule: "Rule (RFC 5545)", "Regel (RFC 5545)";
     NextTen: "Next dates", "Nächste Termine";
     ScopeQuestion: "Change which occurrences?", "Welche Termine ändern?";
+    ScopeOfDate: "A new date moves", "Ein neues Datum verschiebt";
     ScopeThis: "Only this one", "Nur diesen";
     ScopeFuture: "This and all after it", "Diesen und alle danach";
     ScopeAll: "The whole series", "Die ganze Serie";

@@ -55,15 +55,21 @@ pub fn toasts() -> View {
     let toasts = move || store().toasts.get();
     view! {
         <div class="toasts">
-            {each(toasts, |toast| toast.number, move |toast| view! {
-                <div class="toast">
-                    <span>{toast.text.clone()}</span>
-                    {button(toast.action)}
-                    <button class="tool" aria-label=t(Text::Dismiss) on:click=move |_| hide(toast.number)>
-                        {small(Icon::Close)}
-                    </button>
-                </div>
-            })}
+            {each(toasts, |toast| toast.number, one)}
+        </div>
+    }
+}
+
+#[inline(never)]
+fn one(toast: Toast) -> View {
+    let Toast { number, text, action } = toast;
+    view! {
+        <div class="toast">
+            <span>{text}</span>
+            {button(action)}
+            <button class="tool" aria-label=t(Text::Dismiss) on:click=move |_| hide(number)>
+                {small(Icon::Close)}
+            </button>
         </div>
     }
 }

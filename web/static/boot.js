@@ -29,11 +29,20 @@ globalThis.rondoBroken = (reason) => {
   button.focus();
 };
 
-start({ module_or_path: "{{rondo.wasm}}" }).catch(globalThis.rondoBroken);
+// Other places than these begin in the second module.
+const isFirst = /^(#\/(today|inbox)?)?(\?add)?$/.test(location.hash);
+const begun = isFirst ? Promise.resolve() : platform.fetchLater().catch(() => {});
+
+begun.then(() => start({ module_or_path: "{{rondo.wasm}}" })).then(({ enterLater }) => {
+  const more = () => platform.fetchLater().then(enterLater, () => {});
+  // After the first paint, which a hidden page has none of.
+  if (document.hidden) more();
+  else requestAnimationFrame(() => setTimeout(more));
+}).catch(globalThis.rondoBroken);
 
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("/worker.js").then((registration) => {
-    registration.addEventListener("updatefound", () => {
+    registration?.addEventListener("updatefound", () => {
       const worker = registration.installing;
       worker.addEventListener("statechange", () => {
         if (worker.state === "installed" && navigator.serviceWorker.controller) {

@@ -1,6 +1,46 @@
 // What the client needs of the browser and has no small form in Rust: storage, locks, and the words for dates.
 // The client calls these as `rondo.*` (web/src/platform.rs).
 
+// The second module of the client: what the first screen does not need.
+const LATER = "{{later.wasm}}";
+let module;
+let fetched;
+let tell;
+const told = new Promise((resolve) => { tell = resolve; });
+told.catch(() => {});
+
+// Fetches it, once the first screen is there.
+export function fetchLater() {
+  fetched ??= WebAssembly.compileStreaming(fetch(LATER, { priority: "low" })).then((compiled) => { module ??= compiled; });
+  tell(fetched);
+  return fetched;
+}
+
+// Waits until it is there.
+export function later() {
+  return told;
+}
+
+function fetchNow() {
+  const request = new XMLHttpRequest();
+  request.open("GET", LATER, false);
+  // Bytes as they are: such a request cannot answer a buffer.
+  request.overrideMimeType("text/plain; charset=x-user-defined");
+  request.send();
+  return Uint8Array.from(request.responseText, (byte) => byte.charCodeAt(0));
+}
+
+// Puts it in. Who wants something of it before it has come, waits.
+export function enter(exports) {
+  try {
+    module ??= new WebAssembly.Module(fetchNow());
+  } catch (error) {
+    globalThis.rondoBroken(error);
+    throw error;
+  }
+  new WebAssembly.Instance(module, { first: exports });
+}
+
 // One store of texts by key. A change is one transaction.
 let database;
 
@@ -114,6 +154,14 @@ export function amount(language, value, unit) {
 
 export function relative(language, value, unit) {
   return new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "long" }).format(value, unit);
+}
+
+// As the server folds the case of text: each character by itself, so that a sigma at the end is one like any other.
+export function smallLetters(text) {
+  // Each step again by character, because one can become several.
+  const each = (letters, step) => [...letters].map(step).join("");
+  const fold = (letter) => each(each(letter.toLowerCase(), (c) => c.toUpperCase()), (c) => c.toLowerCase());
+  return each(text, (letter) => (letter === "ı" ? letter : fold(letter)));
 }
 
 export function timeZone() {

@@ -1,13 +1,13 @@
 //! Takes the answers to requests.
 
 use rondo_domain::instant::{self, Instant};
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::connection::{Flight, Part};
 use crate::device::Device;
 use crate::edit::Edit;
 use crate::effect::Answer;
+use crate::form::Form as _;
 use crate::notice::Problem;
 use crate::outbox::Entry;
 use crate::place::{Filter, List, Reminder};
@@ -187,7 +187,7 @@ impl Device {
     /// The server has accepted an entry.
     fn accepted(&mut self, entry: &Entry, body: &Value, now: Instant) {
         // The other tasks that it changed come by the feed. Until then they stay as they are shown.
-        let mut others: Vec<String> = entry.also.iter().cloned().collect();
+        let mut others: Vec<String> = entry.also.to_vec();
         match &entry.edit {
             Edit::DeleteList { .. } | Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => {
                 others.extend(self.base.keys().cloned());
@@ -232,7 +232,7 @@ impl Device {
         self.remove(entry);
         match &entry.edit {
             Edit::CreateList { .. } | Edit::PatchList { .. } | Edit::MoveList { .. } => {
-                if let Ok(list) = List::deserialize(body) {
+                if let Some(list) = List::of(body) {
                     // As for tasks: a repeated answer may be of a list that is gone.
                     let is_known = self.base_lists.contains_key(&list.id);
                     if is_known || list.revision > self.sync.cursor {
@@ -241,15 +241,19 @@ impl Device {
                 }
             }
             Edit::CreateFilter { .. } | Edit::PatchFilter { .. } => {
-                if let Ok(filter) = Filter::deserialize(body) {
-                    self.keep(Record::save(Table::Filter, filter.id.to_string(), json!(filter)));
+                if let Some(filter) = Filter::of(body) {
+                    self.keep(Record::save(
+                        Table::Filter,
+                        filter.id.to_string(),
+                        filter.to_value(),
+                    ));
                     self.base_filters.insert(filter.id, filter);
                 }
             }
             Edit::AddReminder { .. } | Edit::Snooze { .. } => {
-                if let Ok(reminder) = Reminder::deserialize(body) {
+                if let Some(reminder) = Reminder::of(body) {
                     let key = reminder.id.to_string();
-                    self.keep(Record::save(Table::Reminder, key, json!(reminder)));
+                    self.keep(Record::save(Table::Reminder, key, reminder.to_value()));
                     self.reminders.insert(reminder.id, reminder);
                     self.changes.reminders = true;
                 }

@@ -13,6 +13,7 @@ use crate::task::{Task, WRITABLE};
 
 impl Device {
     /// Compares the entries of a task with what the server has now.
+    #[inline(never)]
     pub(crate) fn reconcile(&mut self, uid: &str, now: Instant) {
         let Some(task) = self.base.get(uid).cloned() else { return };
         // Members that an earlier entry or one under way will change: a later entry counts from that one.

@@ -1,8 +1,7 @@
 //! The state of the connection: how far everything is known, what is under way, and what has to be fetched.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rondo_domain::instant::Instant;
+use rondo_domain::map::{Map, Set};
 
 /// The state of sync.
 #[derive(Debug, Default)]
@@ -16,13 +15,13 @@ pub(crate) struct Sync {
     pub(crate) is_paused: bool,
     pub(crate) socket: Socket,
     /// Requests under way, by their tickets.
-    pub(crate) flight: BTreeMap<u64, Flight>,
+    pub(crate) flight: Map<u64, Flight>,
     pub(crate) ticket: u64,
     /// Where the next page of the feed begins.
     pub(crate) page: Option<String>,
     /// What a sync from the start has seen. The rest is gone when it ends.
     pub(crate) reset: Option<Reset>,
-    pub(crate) wants: BTreeSet<Part>,
+    pub(crate) wants: Set<Part>,
     /// Nothing is sent before.
     pub(crate) wait: Option<Instant>,
     pub(crate) failures: u32,
@@ -35,8 +34,8 @@ pub(crate) struct Sync {
 
 #[derive(Debug, Default)]
 pub(crate) struct Reset {
-    pub(crate) tasks: BTreeMap<i64, i64>,
-    pub(crate) lists: BTreeMap<i64, i64>,
+    pub(crate) tasks: Map<i64, i64>,
+    pub(crate) lists: Map<i64, i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

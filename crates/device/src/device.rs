@@ -1,15 +1,14 @@
 //! The device: its state, how it comes from storage, and how it is watched.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rondo_domain::instant::{self, Instant};
+use rondo_domain::map::{Map, Set};
 use rondo_domain::order;
 use rondo_domain::zone::Zone;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::connection::{Part, Sync};
 use crate::effect::Effect;
+use crate::form::Form;
 use crate::history::History;
 use crate::notice::Notice;
 use crate::outbox::Entry;
@@ -28,27 +27,27 @@ pub struct Device {
     pub(crate) base_account: Account,
     pub(crate) account: Account,
     /// Tasks as the server has them, by uid.
-    pub(crate) base: BTreeMap<String, Task>,
+    pub(crate) base: Map<String, Task>,
     /// Tasks as they are shown.
-    pub(crate) rows: BTreeMap<String, Row>,
-    pub(crate) ids: BTreeMap<i64, String>,
+    pub(crate) rows: Map<String, Row>,
+    pub(crate) ids: Map<i64, String>,
     /// Uids of the shown subtasks of each task, by its id.
-    pub(crate) children: BTreeMap<i64, BTreeSet<String>>,
-    pub(crate) base_lists: BTreeMap<i64, List>,
-    pub(crate) lists: BTreeMap<i64, List>,
-    pub(crate) base_filters: BTreeMap<i64, Filter>,
-    pub(crate) filters: BTreeMap<i64, Filter>,
+    pub(crate) children: Map<i64, Set<String>>,
+    pub(crate) base_lists: Map<i64, List>,
+    pub(crate) lists: Map<i64, List>,
+    pub(crate) base_filters: Map<i64, Filter>,
+    pub(crate) filters: Map<i64, Filter>,
     /// By tag key.
-    pub(crate) base_tags: BTreeMap<String, Tag>,
-    pub(crate) reminders: BTreeMap<i64, Reminder>,
+    pub(crate) base_tags: Map<String, Tag>,
+    pub(crate) reminders: Map<i64, Reminder>,
     pub(crate) outbox: Vec<Entry>,
     /// Edits that the leading tab has not taken over yet.
     pub(crate) forwarded: Vec<Entry>,
     pub(crate) place: u64,
-    pub(crate) aliases: BTreeMap<i64, i64>,
+    pub(crate) aliases: Map<i64, i64>,
     /// Undo tokens of edits that were sent, with the moment of the answer.
-    pub(crate) tokens: BTreeMap<String, (String, Instant)>,
-    pub(crate) notices: BTreeMap<String, Notice>,
+    pub(crate) tokens: Map<String, (String, Instant)>,
+    pub(crate) notices: Map<String, Notice>,
     pub(crate) history: History,
     pub(crate) sync: Sync,
     pub(crate) effects: Vec<Effect>,
@@ -59,7 +58,7 @@ pub struct Device {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Uids of tasks that are shown differently, or no longer.
-    pub tasks: BTreeSet<String>,
+    pub tasks: Set<String>,
     pub lists: bool,
     pub filters: bool,
     pub tags: bool,
@@ -77,7 +76,7 @@ impl Changes {
     }
 
     /// Everything may have changed.
-    fn all(tasks: BTreeSet<String>) -> Self {
+    fn all(tasks: Set<String>) -> Self {
         let yes = true;
         Self {
             tasks,
@@ -102,22 +101,22 @@ impl Device {
             is_leader: false,
             base_account: Account::default(),
             account: Account::default(),
-            base: BTreeMap::new(),
-            rows: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            children: BTreeMap::new(),
-            base_lists: BTreeMap::new(),
-            lists: BTreeMap::new(),
-            base_filters: BTreeMap::new(),
-            filters: BTreeMap::new(),
-            base_tags: BTreeMap::new(),
-            reminders: BTreeMap::new(),
+            base: Map::new(),
+            rows: Map::new(),
+            ids: Map::new(),
+            children: Map::new(),
+            base_lists: Map::new(),
+            lists: Map::new(),
+            base_filters: Map::new(),
+            filters: Map::new(),
+            base_tags: Map::new(),
+            reminders: Map::new(),
             outbox: Vec::new(),
             forwarded: Vec::new(),
             place: 0,
-            aliases: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            notices: BTreeMap::new(),
+            aliases: Map::new(),
+            tokens: Map::new(),
+            notices: Map::new(),
             history: History::default(),
             sync: Sync::default(),
             effects: Vec::new(),
@@ -132,14 +131,42 @@ impl Device {
         for record in records {
             device.take(&record);
         }
-        order::sort_by_key(&mut device.outbox, |entry| entry.place);
-        device.show_all();
+        device.begin();
         device
+    }
+
+    /// The same with the values as JSON, which is quicker where there are many.
+    #[must_use]
+    pub fn restore_texts(
+        seed: [u8; 16],
+        texts: impl IntoIterator<Item = (Table, String, String)>,
+    ) -> Self {
+        let mut device = Self::new(seed);
+        for (table, key, text) in texts {
+            if table == Table::Task {
+                device.take_task(&key, Task::read(&text));
+            } else {
+                device.take(&Record { table, key, value: serde_json::from_str(&text).ok() });
+            }
+        }
+        device.begin();
+        device
+    }
+
+    fn begin(&mut self) {
+        order::sort_by_key(&mut self.outbox, |entry| entry.place);
+        if self.outbox.is_empty() {
+            self.show_base();
+            self.show_places();
+            self.mark_all();
+        } else {
+            self.show_all();
+        }
     }
 
     /// Takes over what the leading tab has kept.
     pub fn absorb(&mut self, records: impl IntoIterator<Item = Record>) {
-        let mut tasks = BTreeSet::new();
+        let mut tasks = Set::new();
         let mut is_other = false;
         let mut is_wide = false;
         for record in records {
@@ -184,21 +211,18 @@ impl Device {
         let Record { table, key, value } = record;
         let number = key.parse::<i64>().unwrap_or_default();
         match (table, value) {
-            (Table::Task, value) => {
-                if let Some(old) = self.base.remove(key) {
-                    self.ids.remove(&old.id);
-                }
-                if let Some(task) = value.as_ref().and_then(Task::of) {
-                    self.ids.insert(task.id, key.clone());
-                    self.base.insert(key.clone(), task);
-                }
+            (Table::Task, value) => self.take_task(key, value.as_ref().and_then(Task::of)),
+            (Table::List, value) => set(&mut self.base_lists, number, read(value)),
+            (Table::Filter, value) => set(&mut self.base_filters, number, read(value)),
+            (Table::Reminder, value) => set(&mut self.reminders, number, read(value)),
+            (Table::Tag, value) => set(&mut self.base_tags, key.clone(), read(value)),
+            (Table::Notice, value) => {
+                let notice = value.as_ref().and_then(Notice::of);
+                set(&mut self.notices, key.clone(), notice);
             }
-            (Table::List, value) => set(&mut self.base_lists, number, value.as_ref()),
-            (Table::Filter, value) => set(&mut self.base_filters, number, value.as_ref()),
-            (Table::Reminder, value) => set(&mut self.reminders, number, value.as_ref()),
-            (Table::Tag, value) => set(&mut self.base_tags, key.clone(), value.as_ref()),
-            (Table::Notice, value) => set(&mut self.notices, key.clone(), value.as_ref()),
-            (Table::Alias, value) => set(&mut self.aliases, number, value.as_ref()),
+            (Table::Alias, value) => {
+                set(&mut self.aliases, number, value.as_ref().and_then(Value::as_i64));
+            }
             (Table::Token, value) => {
                 self.tokens.remove(key);
                 let read = value.as_ref().and_then(|value| {
@@ -209,7 +233,7 @@ impl Device {
             }
             (Table::Outbox, value) => {
                 self.outbox.retain(|entry| entry.key() != *key);
-                let entry = value.as_ref().and_then(|value| Entry::deserialize(value).ok());
+                let entry = value.as_ref().and_then(Entry::of);
                 if let Some(entry) = entry {
                     self.forwarded.retain(|sent| sent.id != entry.id);
                     self.place = self.place.max(entry.place);
@@ -231,6 +255,16 @@ impl Device {
         }
     }
 
+    fn take_task(&mut self, key: &str, task: Option<Task>) {
+        if let Some(old) = self.base.remove(key) {
+            self.ids.remove(&old.id);
+        }
+        if let Some(task) = task {
+            self.ids.insert(task.id, key.to_owned());
+            self.base.insert(key.to_owned(), task);
+        }
+    }
+
     /// What has to be done since the last call.
     pub fn drain(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -242,8 +276,17 @@ impl Device {
     }
 
     /// Registers a time zone by its rules, in the format of RFC 9636 (TZif). Whether the bytes have that format.
+    #[inline(never)]
     pub fn add_zone(&mut self, name: &str, rules: &[u8]) -> bool {
-        let is_known = Zone::register(name, rules).is_ok();
+        self.show_zone(name, Zone::register(name, rules).is_ok())
+    }
+
+    /// The same with the last rule alone, for a quick start; `add_zone` follows.
+    pub fn add_last_rule(&mut self, name: &str, rules: &[u8]) -> bool {
+        self.show_zone(name, Zone::register_last_rule(name, rules).is_ok())
+    }
+
+    fn show_zone(&mut self, name: &str, is_known: bool) -> bool {
         if is_known {
             self.changes.account |= name == self.account.time_zone();
             let uids = self.rows.iter().filter(|(_, row)| row.time_zone == name);
@@ -256,10 +299,12 @@ impl Device {
 
     /// Names of zones that tasks or the account have and the device lacks. Until they are added, UTC stands in.
     #[must_use]
-    pub fn missing_zones(&self) -> BTreeSet<String> {
+    pub fn missing_zones(&self) -> Set<String> {
         let of_tasks = self.rows.values().map(|row| row.time_zone.as_str());
-        let names = order::set(of_tasks.chain([self.account.time_zone()]));
-        order::set(names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned))
+        let names = Set::from_iter(of_tasks.chain([self.account.time_zone()]));
+        Set::from_iter(
+            names.into_iter().filter(|name| Zone::parse(name).is_err()).map(str::to_owned),
+        )
     }
 
     /// The name of the person's time zone while its rules are not registered. Nothing can be said of dates before.
@@ -319,7 +364,7 @@ impl Device {
     }
 
     pub(crate) fn mark_all(&mut self) {
-        self.changes = Changes::all(order::set(self.rows.keys().cloned()));
+        self.changes = Changes::all(Set::from_iter(self.rows.keys().cloned()));
     }
 
     /// The person has signed in. `user` is as the answer has it. Another person's data are removed.
@@ -338,7 +383,7 @@ impl Device {
         let mut seed = [0; 16];
         seed[..8].copy_from_slice(&self.random.next().to_le_bytes());
         seed[8..].copy_from_slice(&self.random.next().to_le_bytes());
-        let gone = order::set(self.rows.keys().cloned());
+        let gone = Set::from_iter(self.rows.keys().cloned());
         let is_leader = self.is_leader;
         *self = Self { is_leader, ..Self::new(seed) };
         self.changes = Changes::all(gone);
@@ -351,12 +396,12 @@ pub(crate) fn zone_of(name: &str) -> Zone {
     Zone::parse(name).unwrap_or_else(|_| Zone::utc())
 }
 
-fn set<K: Ord, T: serde::de::DeserializeOwned>(
-    map: &mut BTreeMap<K, T>,
-    key: K,
-    value: Option<&Value>,
-) {
-    match value.and_then(|value| T::deserialize(value).ok()) {
+fn read<T: Form>(value: &Option<Value>) -> Option<T> {
+    value.as_ref().and_then(T::of)
+}
+
+fn set<K: Ord, T>(map: &mut Map<K, T>, key: K, value: Option<T>) {
+    match value {
         Some(value) => map.insert(key, value),
         None => map.remove(&key),
     };

@@ -1,7 +1,5 @@
 //! Takes a person's edits: checks them, notes what was before, and puts them into the outbox.
 
-use std::collections::BTreeSet;
-
 use rondo_contract::problem::FieldError;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::order;
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use crate::device::Device;
 use crate::edit::{Beside, Edit, Members, members};
 use crate::effect::Effect;
+use crate::form::Form as _;
 use crate::history::{Done, Step};
 use crate::member;
 use crate::notice::Fault;
@@ -181,13 +180,16 @@ impl Device {
     }
 
     /// The tasks beneath that an edit takes along.
-    fn taken_along(&self, edit: &Edit) -> BTreeSet<String> {
+    fn taken_along(&self, edit: &Edit) -> Vec<String> {
         match edit {
             Edit::Delete { uid, .. } | Edit::Complete { uid, steps: true } => {
-                let beneath = self.beneath(uid);
-                order::set(beneath.into_iter().map(|row| row.uid.clone()))
+                let mut uids: Vec<_> =
+                    self.beneath(uid).into_iter().map(|row| row.uid.clone()).collect();
+                order::sort(&mut uids);
+                uids.dedup();
+                uids
             }
-            _ => BTreeSet::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -285,11 +287,11 @@ impl Device {
             }
             Edit::CreateFilter { id, .. } => vec![Edit::DeleteFilter { id: *id }],
             Edit::PatchList { id, members } => {
-                let old = self.lists.get(id).map(|list| json!(list)).unwrap_or_default();
+                let old = self.lists.get(id).map(|list| list.to_value()).unwrap_or_default();
                 vec![Edit::PatchList { id: *id, members: picked(&old, members) }]
             }
             Edit::PatchFilter { id, members } => {
-                let old = self.filters.get(id).map(|filter| json!(filter)).unwrap_or_default();
+                let old = self.filters.get(id).map(|filter| filter.to_value()).unwrap_or_default();
                 vec![Edit::PatchFilter { id: *id, members: picked(&old, members) }]
             }
             Edit::MoveList { id, .. } => {
@@ -302,7 +304,7 @@ impl Device {
             Edit::DeleteList { id, .. } => {
                 let Some(list) = self.lists.get(id) else { return Vec::new() };
                 let new = self.random.local_id();
-                let list = named(&json!(list), &["name", "color", "icon", "archived"]);
+                let list = named(&list.to_value(), &["name", "color", "icon", "archived"]);
                 let tasks = self.rows.values().filter(|row| row.list_id == Some(*id));
                 let back = tasks.map(|row| Edit::Move {
                     uid: row.uid.clone(),
@@ -312,7 +314,7 @@ impl Device {
                 [Edit::CreateList { id: new, list }].into_iter().chain(back).collect()
             }
             Edit::DeleteFilter { id } => {
-                let old = self.filters.get(id).map(|filter| json!(filter)).unwrap_or_default();
+                let old = self.filters.get(id).map(|filter| filter.to_value()).unwrap_or_default();
                 let filter = named(&old, &["name", "icon", "query"]);
                 vec![Edit::CreateFilter { id: 0, filter }]
             }

@@ -1,14 +1,12 @@
 //! Takes over what was fetched: pages of the feed of changes, and what has no revision.
 
-use std::collections::BTreeMap;
-
 use rondo_domain::instant::Instant;
-use rondo_domain::order;
-use serde::Deserialize as _;
+use rondo_domain::map::Map;
 use serde_json::{Value, json};
 
 use crate::connection::Part;
 use crate::device::Device;
+use crate::form::Form;
 use crate::place::{Account, Filter, List, Reminder, Tag};
 use crate::record::{Record, Table};
 use crate::task::Task;
@@ -52,7 +50,7 @@ impl Device {
                 self.change(task.id, Some(task), revision, now);
             } else if let Some(id) = change["task_id"].as_i64() {
                 self.change(id, None, revision, now);
-            } else if let Ok(list) = List::deserialize(&change["list"]) {
+            } else if let Some(list) = List::of(&change["list"]) {
                 self.change_list(list.id, Some(list), revision);
             } else if let Some(id) = change["list_id"].as_i64() {
                 self.change_list(id, None, revision);
@@ -68,15 +66,15 @@ impl Device {
         self.changes.connection = true;
     }
 
-    fn keep_all<K: Ord + ToString, T: PartialEq + serde::Serialize>(
+    fn keep_all<K: Ord + ToString, T: PartialEq + Form>(
         &mut self,
         table: Table,
-        old: &BTreeMap<K, T>,
-        new: &BTreeMap<K, T>,
+        old: &Map<K, T>,
+        new: &Map<K, T>,
     ) {
         for (key, item) in new {
             if old.get(key) != Some(item) {
-                self.keep(Record::save(table, key.to_string(), json!(item)));
+                self.keep(Record::save(table, key.to_string(), item.to_value()));
             }
         }
         for key in old.keys().filter(|key| !new.contains_key(key)) {
@@ -85,10 +83,7 @@ impl Device {
     }
 }
 
-fn keyed<K: Ord, T: serde::de::DeserializeOwned>(
-    body: &Value,
-    key: impl Fn(&T) -> K,
-) -> BTreeMap<K, T> {
+fn keyed<K: Ord, T: Form>(body: &Value, key: impl Fn(&T) -> K) -> Map<K, T> {
     let items = body.as_array().into_iter().flatten();
-    order::map(items.filter_map(|item| T::deserialize(item).ok()).map(|item| (key(&item), item)))
+    Map::from_iter(items.filter_map(|item| T::of(item)).map(|item| (key(&item), item)))
 }

@@ -92,7 +92,7 @@ pub(crate) fn sort(rows: &mut [&Row], by: SortBy, order: SortOrder) {
             SortBy::UpdatedAt => one.updated_at.cmp(&other.updated_at),
             SortBy::DueDate => one.due_at.cmp(&other.due_at),
             SortBy::Priority => one.priority.cmp(&other.priority),
-            SortBy::Title => one.title_key.cmp(&other.title_key),
+            SortBy::Title => one.title_key().cmp(other.title_key()),
             SortBy::Position => one.position.cmp(&other.position),
         };
         missing(one)

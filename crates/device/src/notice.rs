@@ -70,6 +70,13 @@ impl From<FieldError> for Fault {
     }
 }
 
+impl Notice {
+    #[inline(never)]
+    pub(crate) fn of(value: &serde_json::Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
+}
+
 impl Problem {
     pub(crate) fn of(status: u16, body: &serde_json::Value) -> Self {
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();

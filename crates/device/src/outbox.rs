@@ -1,11 +1,9 @@
 //! The outbox: edits that the server has not accepted yet, in their order. What a person sees is the server's state
 //! with these edits over it.
 
-use std::collections::BTreeSet;
-
 use rondo_domain::instant::{self, Instant};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::edit::{Edit, Members};
 use crate::record::{Record, Table};
@@ -27,7 +25,7 @@ pub struct Entry {
     pub base: Members,
     /// Uids of tasks that the edit takes along, such as those beneath a deleted one.
     #[serde(default)]
-    pub also: BTreeSet<String>,
+    pub also: Vec<String>,
     /// The position that a new or moved task or list is shown at until the server gives one.
     #[serde(default)]
     pub position: Option<String>,
@@ -43,12 +41,22 @@ pub struct Entry {
 }
 
 impl Entry {
+    #[inline(never)]
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
+
     pub(crate) fn instant(&self) -> Instant {
         instant::parse(&self.at).unwrap_or(Instant::UNIX_EPOCH)
     }
 
     pub(crate) fn is_move(&self) -> bool {
         matches!(self.edit, Edit::Move { .. })
+    }
+
+    /// Whether the edit takes this task along.
+    pub(crate) fn takes_along(&self, uid: &str) -> bool {
+        self.also.iter().any(|also| also == uid)
     }
 
     /// Whether the edit changes this task.
@@ -58,7 +66,7 @@ impl Entry {
             Edit::Undo { inverse, .. } if inverse.iter().any(is_named) => true,
             Edit::DeleteList { id, .. } => task.is_some_and(|task| task.list_id == Some(*id)),
             Edit::ChangeTag { .. } | Edit::DeleteTag { .. } => true,
-            edit => is_named(edit) || self.also.contains(uid),
+            edit => is_named(edit) || self.takes_along(uid),
         }
     }
 

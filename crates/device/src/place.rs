@@ -2,49 +2,41 @@
 
 use rondo_domain::due::Settings;
 use rondo_domain::task::tag_key;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::form::{form, merge};
 
 /// A list of tasks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct List {
     /// Negative until the server knows the list.
     pub id: i64,
     pub name: String,
-    #[serde(default)]
     pub color: Option<String>,
-    #[serde(default)]
     pub icon: Option<String>,
-    #[serde(default)]
     pub archived: bool,
     /// Orders the lists, compared byte by byte.
-    #[serde(default)]
     pub position: String,
-    #[serde(default)]
     pub revision: i64,
 }
 
 /// A saved filter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     /// Negative until the server knows the filter.
     pub id: i64,
     pub name: String,
-    #[serde(default)]
     pub icon: Option<String>,
     /// Parameters of `/api/tasks`, as in a URL.
     pub query: String,
-    #[serde(default)]
     pub version: i64,
 }
 
 /// A tag and how many open tasks have it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tag {
     pub name: String,
-    #[serde(default)]
     pub color: Option<String>,
-    #[serde(default)]
     pub count: usize,
 }
 
@@ -113,41 +105,21 @@ impl Account {
     }
 }
 
-fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (name, value) in patch {
-        match (target.get_mut(name), value) {
-            (Some(Value::Object(inner)), Value::Object(patch)) => merge(inner, patch),
-            _ => {
-                target.insert(name.clone(), value.clone());
-            }
-        }
-    }
-}
-
-/// Applies a patch to a list or filter.
-pub(crate) fn patched<T: Serialize + serde::de::DeserializeOwned>(
-    item: &T,
-    patch: &Map<String, Value>,
-) -> Option<T> {
-    let mut value = json!(item);
-    if let Value::Object(members) = &mut value {
-        merge(members, patch);
-    }
-    T::deserialize(&value).ok()
-}
-
 /// A reminder of a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reminder {
     pub id: i64,
     pub task_id: i64,
     /// `task` for the reminder of `reminder_offset`, otherwise `further`.
     pub kind: String,
-    #[serde(default)]
     pub offset: Option<String>,
     pub remind_at: String,
-    #[serde(default)]
     pub snoozed: bool,
     /// `armed`, `fired` or `cancelled`.
     pub status: String,
 }
+
+form!(List { id, name; color, icon, archived, position, revision });
+form!(Filter { id, name, query; icon, version });
+form!(Tag { name; color, count });
+form!(Reminder { id, task_id, kind, remind_at, status; offset, snoozed });

@@ -1,6 +1,7 @@
 //! A task as it is shown, with what lists sort and search by.
 
 use std::ops::Deref;
+use std::sync::OnceLock;
 
 use rondo_domain::fold::fold;
 use rondo_domain::instant::Instant;
@@ -19,10 +20,19 @@ pub struct Row {
     pub due_at: Option<Instant>,
     /// Before it, the task is deferred.
     pub start_at: Option<Instant>,
-    pub(crate) search_title: String,
-    pub(crate) search_description: String,
-    pub(crate) title_key: String,
     pub(crate) tag_keys: Vec<String>,
+    words: Words,
+}
+
+/// What a task is searched and sorted by, made when it is first asked for: a start with many tasks needs none of it.
+#[derive(Debug, Clone, Default)]
+struct Words(OnceLock<[String; 3]>);
+
+/// They follow from the task.
+impl PartialEq for Words {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Row {
@@ -31,9 +41,7 @@ impl Row {
             is_unsent,
             due_at: task.due.map(|due| due.end(zone)),
             start_at: task.start.map(|start| start.start(zone)),
-            search_title: fold(&task.title),
-            search_description: task.description.as_deref().map(fold).unwrap_or_default(),
-            title_key: title_key(&task.title),
+            words: Words::default(),
             tag_keys: task.tags.iter().map(|tag| tag_key(tag)).collect(),
             task,
         }
@@ -56,9 +64,26 @@ impl Row {
         self.start_at.is_some_and(|start| start > now)
     }
 
+    fn words(&self) -> &[String; 3] {
+        self.words.0.get_or_init(|| {
+            let description = self.task.description.as_deref().map(fold).unwrap_or_default();
+            [fold(&self.task.title), description, title_key(&self.task.title)]
+        })
+    }
+
+    /// The folded title.
+    pub(crate) fn search_title(&self) -> &str {
+        &self.words()[0]
+    }
+
+    pub(crate) fn title_key(&self) -> &str {
+        &self.words()[2]
+    }
+
     /// Whether the folded phrase is in the title or the description.
     pub(crate) fn contains(&self, phrase: &str) -> bool {
-        self.search_title.contains(phrase) || self.search_description.contains(phrase)
+        let [title, description, _] = self.words();
+        title.contains(phrase) || description.contains(phrase)
     }
 }
 

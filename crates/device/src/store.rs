@@ -1,14 +1,15 @@
 //! What the server has, and what is shown: the same with the edits of the outbox over it.
 
 use rondo_domain::instant::Instant;
+use rondo_domain::map::Set;
 use rondo_domain::order;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::device::{Device, zone_of};
 use crate::edit::{Edit, rename_in};
+use crate::form::Form as _;
 use crate::outbox::Entry;
-use crate::place::{Filter, List, patched};
+use crate::place::{Filter, List};
 use crate::record::{Record, Table};
 use crate::row::Row;
 use crate::task::Task;
@@ -38,7 +39,7 @@ impl Device {
         let mut is_unsent = false;
         for entry in self.outbox.iter().chain(&self.forwarded) {
             if entry.touches(uid, task.as_ref()) {
-                is_unsent |= entry.edit.uid() == Some(uid) || entry.also.contains(uid);
+                is_unsent |= entry.edit.uid() == Some(uid) || entry.takes_along(uid);
                 task = self.applied(entry, uid, task);
             }
         }
@@ -81,7 +82,7 @@ impl Device {
 
     /// Uids of the tasks that an entry changes.
     pub(crate) fn touched(&self, entry: &Entry) -> Vec<String> {
-        let mut uids: Vec<String> = entry.also.iter().cloned().collect();
+        let mut uids: Vec<String> = entry.also.to_vec();
         uids.extend(entry.edit.uid().map(str::to_owned));
         if let Edit::Undo { inverse, .. } = &entry.edit {
             uids.extend(inverse.iter().filter_map(|edit| edit.uid().map(str::to_owned)));
@@ -111,7 +112,7 @@ impl Device {
             Some(row) => {
                 self.ids.insert(row.id, uid.to_owned());
                 if let Some(parent) = row.subtask_of {
-                    self.children.entry(parent).or_default().insert(uid.to_owned());
+                    self.children.entry(parent, Set::new).insert(uid.to_owned());
                 }
                 self.rows.insert(uid.to_owned(), row);
             }
@@ -145,6 +146,20 @@ impl Device {
         self.changes.outbox = true;
     }
 
+    /// Shows what the server has, while nothing is shown and no edit waits.
+    pub(crate) fn show_base(&mut self) {
+        let mut zone = zone_of("UTC");
+        for (uid, task) in &self.base {
+            if zone.name() != task.time_zone {
+                zone = zone_of(&task.time_zone);
+            }
+            if let Some(parent) = task.subtask_of {
+                self.children.entry(parent, Set::new).insert(uid.clone());
+            }
+            self.rows.insert(uid.clone(), Row::new(task.clone(), &zone, false));
+        }
+    }
+
     /// Shows everything anew.
     pub(crate) fn show_all(&mut self) {
         let own = self.outbox.iter().flat_map(|entry| self.touched(entry));
@@ -170,11 +185,11 @@ impl Device {
                     let mut value = Value::Object(list.clone());
                     value["id"] = json!(id);
                     value["position"] = json!(entry.position);
-                    lists.extend(List::deserialize(&value).ok().map(|l| (*id, l)));
+                    lists.extend(List::of(&value).map(|l| (*id, l)));
                 }
                 Edit::PatchList { id, members } => {
                     if let Some(list) = lists.get_mut(id) {
-                        *list = patched(list, members).unwrap_or_else(|| list.clone());
+                        *list = list.patched(members).unwrap_or_else(|| list.clone());
                     }
                 }
                 Edit::MoveList { id, .. } => {
@@ -188,11 +203,11 @@ impl Device {
                 Edit::CreateFilter { id, filter } => {
                     let mut value = Value::Object(filter.clone());
                     value["id"] = json!(id);
-                    filters.extend(Filter::deserialize(&value).ok().map(|f| (*id, f)));
+                    filters.extend(Filter::of(&value).map(|f| (*id, f)));
                 }
                 Edit::PatchFilter { id, members } => {
                     if let Some(filter) = filters.get_mut(id) {
-                        *filter = patched(filter, members).unwrap_or_else(|| filter.clone());
+                        *filter = filter.patched(members).unwrap_or_else(|| filter.clone());
                     }
                 }
                 Edit::DeleteFilter { id } => {
@@ -285,7 +300,7 @@ impl Device {
             known.revision >= list.revision && !self.sync.is_fresh_list(list.id)
         });
         if !is_older {
-            self.keep(Record::save(Table::List, list.id.to_string(), json!(list)));
+            self.keep(Record::save(Table::List, list.id.to_string(), list.to_value()));
             self.base_lists.insert(list.id, list);
             self.show_places();
         }

@@ -2,12 +2,12 @@
 
 use rondo_domain::instant::Instant;
 use rondo_domain::jiff::SignedDuration;
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::connection::{Connection, Flight, Part, Reset, Socket, Sync};
 use crate::device::Device;
 use crate::effect::{Effect, Request};
+use crate::form::Form as _;
 use crate::place::List;
 use crate::record::{Record, Table};
 use crate::task::Task;
@@ -155,7 +155,7 @@ impl Device {
             }
             "list.updated" | "list.snapshot" => {
                 let id = frame["list_id"].as_i64().unwrap_or_default();
-                self.change_list(id, List::deserialize(&frame["list"]).ok(), revision);
+                self.change_list(id, List::of(&frame["list"]), revision);
                 self.advance(revision);
             }
             "token.expiring" => self.effects.push(Effect::Refresh),
@@ -169,7 +169,9 @@ impl Device {
             Some(task) => {
                 let uid = task.uid.clone();
                 self.learn(task);
-                self.reconcile(&uid, now);
+                if !self.outbox.is_empty() {
+                    self.reconcile(&uid, now);
+                }
             }
             None => {
                 let uid = self.ids.get(&id).cloned();

@@ -1,9 +1,15 @@
 //! A task as a device has it: the members of the API's answer, by name and by type.
 
+use std::fmt;
+
 use rondo_domain::due::Due;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::task::{Priority, Status};
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
 use serde_json::{Map, Value, json};
+
+use crate::edit::members;
 
 /// A task. Other tasks and lists are named by their ids; a negative one belongs to what the server does not know yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,10 +118,39 @@ impl Task {
         Some(task)
     }
 
+    /// Reads what [`Task::to_value`] wrote, as text: member by member, because maps of them take most of a start with many
+    /// tasks. None if it has no uid.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Task;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a task")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Task, A::Error> {
+                let mut task = Task::new("", 0, "UTC", Instant::UNIX_EPOCH);
+                while let Some(name) = members.next_key::<&str>()? {
+                    match (name, members.next_value()?) {
+                        ("uid", Value::String(uid)) => task.uid = uid,
+                        (name, value) => task.set(name, &value),
+                    }
+                }
+                Ok(task)
+            }
+        }
+
+        let task = serde_json::Deserializer::from_str(text).deserialize_map(Members).ok()?;
+        (!task.uid.is_empty()).then_some(task)
+    }
+
     #[must_use]
     pub fn to_value(&self) -> Value {
         let names = WRITABLE.iter().chain(&OTHERS);
-        names.map(|name| ((*name).to_owned(), self.member(name))).collect::<Map<_, _>>().into()
+        members(names.map(|name| ((*name).to_owned(), self.member(name)))).into()
     }
 
     /// A member in the form of the API; null for one that is not known.
@@ -168,10 +203,12 @@ impl Task {
             Some(at) => Some(Due::At(at)),
             None => old.filter(|old| old.day().is_some()),
         };
-        let day = |old: Option<Due>| match value.as_str().and_then(|text| text.parse().ok()) {
-            Some(day) => Some(Due::On(day)),
-            None => old.filter(|old| old.day().is_none()),
-        };
+        let day =
+            |old: Option<Due>| match value.as_str().and_then(|text| instant::parse_date(text).ok())
+            {
+                Some(day) => Some(Due::On(day)),
+                None => old.filter(|old| old.day().is_none()),
+            };
         match name {
             "id" => self.id = value.as_i64().unwrap_or_default(),
             "title" => self.title = text().unwrap_or_default(),

@@ -138,7 +138,7 @@ impl Device {
         let entry = self.outbox[at].clone();
         let uid = entry.edit.uid();
         let is_base = self.outbox[at + 1..].iter().any(|later| match uid {
-            Some(uid) => later.edit.uid() == Some(uid) || later.also.contains(uid),
+            Some(uid) => later.edit.uid() == Some(uid) || later.takes_along(uid),
             None => true,
         });
         let is_creation = matches!(

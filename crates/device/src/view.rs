@@ -1,11 +1,10 @@
 //! What pages show: today, upcoming, a list, the inbox, a tag, what is completed, what a text finds.
 
-use std::collections::BTreeMap;
-
 use rondo_contract::task_query::{SortBy, SortOrder, TaskQuery};
 use rondo_domain::fold::fold;
 use rondo_domain::instant::{self, Instant};
 use rondo_domain::jiff::civil::Date;
+use rondo_domain::map::Map;
 use rondo_domain::offset::ReminderOffset;
 use rondo_domain::order;
 use rondo_domain::task::tag_key;
@@ -42,14 +41,14 @@ impl Device {
 
     /// Open tasks due from one day to another, by day.
     #[must_use]
-    pub fn upcoming(&self, first: Date, last: Date) -> BTreeMap<Date, Vec<&Row>> {
+    pub fn upcoming(&self, first: Date, last: Date) -> Map<Date, Vec<&Row>> {
         let zone = self.zone();
-        let mut days: BTreeMap<Date, Vec<&Row>> = BTreeMap::new();
+        let mut days: Map<Date, Vec<&Row>> = Map::new();
         for row in self.sorted(SortBy::DueDate, |row| !row.is_completed()) {
             let Some(due) = row.due else { continue };
             let day = due.day().unwrap_or_else(|| due.local(&zone).date());
             if (first..=last).contains(&day) {
-                days.entry(day).or_default().push(row);
+                days.entry(day, Vec::new).push(row);
             }
         }
         days
@@ -102,7 +101,7 @@ impl Device {
         let phrase = fold(text.trim());
         let found = self.rows.values().filter(|row| row.contains(&phrase));
         let key = |row: &Row| {
-            let place = row.search_title.find(&phrase).unwrap_or(usize::MAX);
+            let place = row.search_title().find(&phrase).unwrap_or(usize::MAX);
             (row.is_completed(), place, std::cmp::Reverse(row.updated_at), row.id)
         };
         let mut keyed: Vec<_> = found.map(|row| (key(row), row)).collect();
@@ -173,20 +172,17 @@ impl Device {
     /// Tags of open tasks and those with a colour, by name, with the number of open tasks.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        let mut tags: BTreeMap<String, Tag> = self.base_tags.clone();
+        let mut tags: Map<String, Tag> = self.base_tags.clone();
         tags.values_mut().for_each(|tag| tag.count = 0);
-        let mut counts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+        let mut counts: Map<&str, (&str, usize)> = Map::new();
         for row in self.rows.values().filter(|row| !row.is_completed()) {
             for (key, name) in row.tag_keys.iter().zip(&row.tags) {
-                counts.entry(key).or_insert((name, 0)).1 += 1;
+                counts.entry(key, || (name, 0)).1 += 1;
             }
         }
         for (key, (name, count)) in counts {
-            let known = tags.entry(key.to_owned()).or_insert_with(|| Tag {
-                name: name.to_owned(),
-                color: None,
-                count: 0,
-            });
+            let known =
+                tags.entry(key.to_owned(), || Tag { name: name.to_owned(), color: None, count: 0 });
             known.count = count;
         }
         let waiting = self.outbox.iter().chain(&self.forwarded);

@@ -47,7 +47,7 @@ pub fn key(address: &str) -> String {
     if address.is_ascii() {
         return address.to_ascii_lowercase();
     }
-    let folded: String = normal(address, Form::Nfkc).chars().flat_map(fold_case).collect();
+    let folded = fold_case(&normal(address, Form::Nfkc));
     normal(&folded, Form::Nfkc)
 }
 

@@ -17,26 +17,21 @@ pub fn fold(text: &str) -> String {
     }
     let bare: String =
         normal(text, Form::Nfkd).chars().filter(|c| !is_accent(*c) && *c != SEPARATOR).collect();
-    let mut folded = String::with_capacity(bare.len());
+    let mut plain = String::with_capacity(bare.len());
     // Composed again, so that the syllable 하 is not found inside 한.
     for c in normal(&bare, Form::Nfc).chars() {
         match letter_with_stroke(c) {
-            Some(plain) => folded.push_str(plain),
-            None => folded.extend(fold_case(c)),
+            Some(letter) => plain.push_str(letter),
+            None => plain.push(c),
         }
     }
-    folded
+    fold_case(&plain)
 }
 
-/// A character without case: Unicode's full case folding (section 5.18; CaseFolding.txt, C and F), except
+/// Text without case: Unicode's full case folding (section 5.18; CaseFolding.txt, C and F), except
 /// that Cherokee folds to its small letters.
-pub fn fold_case(c: char) -> impl Iterator<Item = char> {
-    // Upper case first, which turns ß and ſ into their capitals. The dotless i would become I, so it stays.
-    let dotless = (c == 'ı').then_some(c);
-    let folded = dotless
-        .is_none()
-        .then(|| c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
-    dotless.into_iter().chain(folded.into_iter().flatten())
+pub fn fold_case(text: &str) -> String {
+    normal(text, Form::Case)
 }
 
 /// Combining marks that accent a letter, points of Hebrew and Arabic, and variation selectors.
@@ -93,7 +88,7 @@ mod tests {
     #[test]
     fn case_alone() {
         let check = |text: &str, expected: &str| {
-            assert_eq!(text.chars().flat_map(fold_case).collect::<String>(), expected, "{text}");
+            assert_eq!(fold_case(text), expected, "{text}");
         };
         check("Straße STRASSE ẞ ſ", "strasse strasse ss s");
         check("ΌΔΟΣ όδος", "όδοσ όδοσ");

@@ -27,6 +27,7 @@ const LAST_SECOND: Time = jiff::civil::time(23, 59, 59, 0);
 /// Digits kept of a fraction.
 const FRACTION_DIGITS: usize = 6;
 const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
+const MICROSECONDS_PER_DAY: i64 = 86_400 * MICROSECONDS_PER_SECOND;
 
 /// An instant in whole microseconds since 1970 in UTC, up to the very end of [`YEAR_MAX`].
 ///
@@ -59,7 +60,33 @@ impl Instant {
     /// The date and time in UTC.
     pub(crate) fn utc(self) -> DateTime {
         // Both ends of the range are within the years 0 to 9999.
-        EPOCH.checked_add(SignedDuration::from_micros(self.0)).unwrap_or(EPOCH)
+        self.shown(SignedDuration::ZERO).unwrap_or(EPOCH)
+    }
+
+    /// What a clock shows that is ahead of UTC. None beyond the calendar. By hand, because jiff adds every unit to a
+    /// date, which is much code for a small page.
+    pub(crate) fn shown(self, ahead: SignedDuration) -> Option<DateTime> {
+        let microsecond = self.0.checked_add(i64::try_from(ahead.as_micros()).ok()?)?;
+        let (day, microsecond) = (
+            microsecond.div_euclid(MICROSECONDS_PER_DAY),
+            microsecond.rem_euclid(MICROSECONDS_PER_DAY),
+        );
+        let (second, nanosecond) =
+            (microsecond / MICROSECONDS_PER_SECOND, microsecond % MICROSECONDS_PER_SECOND * 1_000);
+        // Days and years of the Gregorian calendar that begin in March, counted from the year 0.
+        let day = day + 719_468;
+        let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * month + 2) / 5 + 1;
+        let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        let year = i16::try_from(era * 400 + year + next).ok()?;
+        let small = |number: i64| i8::try_from(number).ok();
+        let date = Date::new(year, small(month)?, small(day)?).ok()?;
+        let (hour, minute) = (small(second / 3_600)?, small(second / 60 % 60)?);
+        let time = Time::new(hour, minute, small(second % 60)?, i32::try_from(nanosecond).ok()?);
+        Some(date.to_datetime(time.ok()?))
     }
 
     /// The same instant in jiff's type; none in the last 26 hours of the calendar.
@@ -170,7 +197,9 @@ pub fn parse_date(text: &str) -> Result<Date, Violation> {
     if !matches_shape(text.as_bytes(), b"dddd-dd-dd") {
         return Err(malformed);
     }
-    let date: Date = text.parse().map_err(|_| malformed)?;
+    let number = |at: usize| two_digits(&text.as_bytes()[at..]);
+    let year = i16::from(number(0)) * 100 + i16::from(number(2));
+    let date = Date::new(year, number(5), number(8)).map_err(|_| malformed)?;
     if (YEAR_MIN..=YEAR_MAX).contains(&date.year()) { Ok(date) } else { Err(OUT_OF_CALENDAR) }
 }
 
@@ -305,6 +334,21 @@ mod tests {
             (last.as_second(), last.as_millisecond()),
             (253_402_300_799, 253_402_300_799_000)
         );
+    }
+
+    #[test]
+    fn clocks_show_what_jiff_calculates() {
+        // An odd number of seconds, so that all days and times of day occur.
+        let step = 100_003 * MICROSECONDS_PER_SECOND + 7;
+        let all = (Instant::MIN.0..=Instant::MAX.0).step_by(usize::try_from(step).unwrap());
+        for instant in all.map(Instant).chain([Instant::MIN, Instant::MAX]) {
+            let expected = EPOCH.checked_add(SignedDuration::from_micros(instant.0)).unwrap();
+            assert_eq!(instant.utc(), expected);
+            for minutes in [-839, 345, 840] {
+                let ahead = SignedDuration::from_mins(minutes);
+                assert_eq!(instant.shown(ahead), expected.checked_add(ahead).ok());
+            }
+        }
     }
 
     #[test]

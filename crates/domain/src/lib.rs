@@ -18,6 +18,7 @@ pub mod email;
 pub mod fold;
 pub mod instant;
 pub mod list;
+pub mod map;
 pub mod moment;
 pub mod normal;
 pub mod notification;

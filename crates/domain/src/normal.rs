@@ -1,4 +1,4 @@
-//! Normal forms of text (Unicode, UAX 15).
+//! Normal forms of text (Unicode, UAX 15), and its case.
 //!
 //! The tables are compiled in, by the feature `unicode`. A program that is too small for them, such as a web page,
 //! registers what the browser has.
@@ -12,13 +12,15 @@ pub enum Form {
     Nfd,
     Nfkc,
     Nfkd,
+    /// Each character by itself in small letters, of those that its capital letters have. A dotless i stays.
+    Case,
 }
 
 impl Form {
     /// All forms.
-    pub const ALL: [Self; 4] = [Self::Nfc, Self::Nfd, Self::Nfkc, Self::Nfkd];
+    pub const ALL: [Self; 5] = [Self::Nfc, Self::Nfd, Self::Nfkc, Self::Nfkd, Self::Case];
 
-    /// The name that Unicode gives it.
+    /// Its name, which is Unicode's but for the case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,6 +28,7 @@ impl Form {
             Self::Nfd => "NFD",
             Self::Nfkc => "NFKC",
             Self::Nfkd => "NFKD",
+            Self::Case => "case",
         }
     }
 }
@@ -59,5 +62,16 @@ fn compiled_in(text: &str, form: Form) -> String {
         Form::Nfd => text.nfd().collect(),
         Form::Nfkc => text.nfkc().collect(),
         Form::Nfkd => text.nfkd().collect(),
+        Form::Case => text.chars().flat_map(in_small_letters).collect(),
     }
+}
+
+#[cfg(feature = "unicode")]
+fn in_small_letters(c: char) -> impl Iterator<Item = char> {
+    // Upper case between, which turns ß and ſ into their capitals. The dotless i would become I, so it stays.
+    let dotless = (c == 'ı').then_some(c);
+    let folded = dotless
+        .is_none()
+        .then(|| c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    dotless.into_iter().chain(folded.into_iter().flatten())
 }

@@ -1,8 +1,7 @@
-//! Sorting and gathering by key with little code: the library's sort is compiled anew for each use, which is a tenth
+//! Sorting with little code: the library's sort is compiled anew for each use, which is a tenth
 //! of a page that sorts often.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Sorts by an order. Equal items stay in theirs.
 pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
@@ -36,20 +35,6 @@ fn places(count: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Ve
     places
 }
 
-/// A map of pairs; of equal keys, the last one counts.
-pub fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
-    let mut map = BTreeMap::new();
-    map.extend(pairs);
-    map
-}
-
-/// A set of items.
-pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
-    let mut set = BTreeSet::new();
-    set.extend(items);
-    set
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -69,8 +54,6 @@ mod tests {
             let mut expected = items.clone();
             expected.sort_unstable();
             prop_assert_eq!(&sorted, &expected);
-            prop_assert_eq!(map(items.clone()), items.iter().copied().collect::<BTreeMap<_, _>>());
-            prop_assert_eq!(set(items.clone()), items.iter().copied().collect::<BTreeSet<_>>());
         }
     }
 }

@@ -350,8 +350,7 @@ pub fn tag_key(tag: &str) -> String {
     if tag.is_ascii() {
         return tag.to_ascii_lowercase();
     }
-    let folded: String = normal(tag, Form::Nfd).chars().flat_map(fold_case).collect();
-    normal(&folded, Form::Nfc)
+    normal(&fold_case(&normal(tag, Form::Nfd)), Form::Nfc)
 }
 
 /// The sort key of a title: the beginning of the folded title, because some characters fold to many.

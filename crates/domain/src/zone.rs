@@ -3,7 +3,6 @@
 //! The IANA database is compiled in, by the feature `zones`. A program that is too small for it, such as a web page,
 //! registers the zones that it needs.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
@@ -11,10 +10,11 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 #[cfg(feature = "zones")]
 use jiff::tz::TimeZoneDatabase;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Violation;
 use crate::instant::Instant;
+use crate::map::Map;
 
 /// Maximum number of registered zones: more than the IANA database has.
 const REGISTERED_MAX: usize = 1_000;
@@ -24,7 +24,7 @@ const RULES_BYTES_MAX: usize = 64 << 10;
 const UTC: &str = "UTC";
 
 /// The registered zones by their names in lower case.
-static REGISTERED: RwLock<BTreeMap<String, Zone>> = RwLock::new(BTreeMap::new());
+static REGISTERED: RwLock<Map<String, Zone>> = RwLock::new(Map::new());
 
 /// Version of the compiled-in IANA time zone database, such as `2026e`, or `none`.
 #[must_use]
@@ -86,12 +86,32 @@ impl Zone {
     /// # Errors
     /// `required` without a name, `malformed` if the rules have another format, `too_many` above 1,000 zones.
     pub fn register(name: &str, rules: &[u8]) -> Result<(), Violation> {
+        let zone = Self::of_rules(name, rules).filter(|_| rules.len() <= RULES_BYTES_MAX);
+        Self::keep(name, zone)
+    }
+
+    /// Like [`Zone::register`], but only with the rule that holds from the last listed change on, which is much less to
+    /// read. Until the zone is registered with all rules, past times can be wrong, in few zones coming ones, too.
+    ///
+    /// # Errors
+    /// As of [`Zone::register`]; `malformed` also if there is no such rule.
+    pub fn register_last_rule(name: &str, rules: &[u8]) -> Result<(), Violation> {
+        Self::keep(name, Self::of_last_rule(name, rules))
+    }
+
+    fn of_last_rule(name: &str, rules: &[u8]) -> Option<Self> {
+        let rule = rules.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n').next()?;
+        let rules = TimeZone::posix(std::str::from_utf8(rule).ok()?).ok()?;
+        Some(Self { name: name.to_owned(), rules })
+    }
+
+    fn keep(name: &str, zone: Option<Self>) -> Result<(), Violation> {
         if name.is_empty() {
             return Err(Violation::Required);
         }
-        let zone = Self::of_rules(name, rules).filter(|_| rules.len() <= RULES_BYTES_MAX).ok_or(
-            Violation::Malformed { expected: "the rules of a time zone (TZif, RFC 9636)" },
-        )?;
+        let zone = zone.ok_or(Violation::Malformed {
+            expected: "the rules of a time zone (TZif, RFC 9636)",
+        })?;
         let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
         let key = name.to_ascii_lowercase();
         if registered.len() >= REGISTERED_MAX && !registered.contains_key(&key) {
@@ -137,7 +157,7 @@ impl Zone {
     /// The zone's wall-clock time at an instant. East of UTC it stops at the end of the year 9999.
     #[must_use]
     pub fn local_of(&self, instant: Instant) -> DateTime {
-        instant.utc().checked_add(self.offset_at(instant)).unwrap_or(DateTime::MAX)
+        instant.shown(self.offset_at(instant)).unwrap_or(DateTime::MAX)
     }
 
     /// The first instant of a local day: midnight, or later if the clock skips midnight. None only at the
@@ -151,7 +171,7 @@ impl Zone {
     /// very end of the calendar.
     #[must_use]
     pub fn last_instant_of(&self, day: Date) -> Option<Instant> {
-        let Ok(next) = day.checked_add(1.day()) else {
+        let Ok(next) = day.tomorrow() else {
             return Some(self.instant_of(DateTime::MAX).unwrap_or(Instant::MAX));
         };
         let before = |instant: Instant| instant.checked_sub(Instant::RESOLUTION);
@@ -165,8 +185,8 @@ impl Zone {
 
     /// [`Zone::instant_of`] in the last hours of the calendar, which jiff lacks.
     fn last_instant_of_calendar(&self, local: DateTime) -> Option<Instant> {
-        let utc = local.checked_sub(self.offset_at(Instant::MAX)).ok()?;
-        Instant::of_utc(utc).filter(|instant| instant.timestamp().is_none())
+        let instant = Instant::of_utc(local)?.checked_sub(self.offset_at(Instant::MAX))?;
+        instant.timestamp().is_none().then_some(instant)
     }
 
     /// How far the zone's clock is ahead of UTC at an instant.

@@ -1,9 +1,14 @@
 //! `rondo-bundle MODULE STATIC OUT`: makes the files of the web client.
 //!
-//! MODULE is the client as cargo compiles it, STATIC the folder of the files beside it. Names of files that may
+//! MODULE is the client as cargo compiles it, STATIC the folder of the files beside it. The module is divided into what
+//! the first screen needs and what comes later. Names of files that may
 //! be cached for ever carry a hash of their content. In the text of a file, `{{name}}` stands for the path of
 //! another one. OUT gets each file compressed with brotli and gzip, and `table.rs`, the table of all of them,
 //! which the component `web` includes.
+
+mod graph;
+mod shorten;
+mod split;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,10 +22,18 @@ use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::graph::Graph;
+use crate::shorten::shorten;
+use crate::split::Division;
+
 /// Hexadecimal digits of a hash in a name.
 const HASH_DIGITS: usize = 12;
 /// Name of the compiled module, and of the script that binds it to the browser.
 const MODULE: &str = "rondo.wasm";
+/// Name of the module that is fetched later.
+const LATER: &str = "later.wasm";
+/// The list of what is in that module, beside the folder of STATIC.
+const LATER_LIST: &str = "later.txt";
 const BINDING: &str = "rondo.js";
 
 /// The files beside the module, each after those that it names.
@@ -66,8 +79,11 @@ fn main() -> Result<()> {
 fn bundle(module: &Path, folder: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut paths = BTreeMap::new();
-    let (binding, module) = bind(module)?;
+    let list = fs::read_to_string(folder.with_file_name(LATER_LIST))
+        .with_context(|| format!("cannot read {LATER_LIST}"))?;
+    let (binding, [module, later]) = bind(module, &list)?;
     add(&mut files, &mut paths, MODULE, Name::Hashed, module);
+    add(&mut files, &mut paths, LATER, Name::Hashed, later);
     add(&mut files, &mut paths, BINDING, Name::Hashed, binding);
     for Static { name, path } in STATIC {
         let content = fs::read(folder.join(name)).with_context(|| format!("cannot read {name}"))?;
@@ -98,21 +114,24 @@ fn add(
     files.push(File { path, content, is_hashed });
 }
 
-/// The script that binds the module to the browser, and the module as it expects it.
-fn bind(module: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+/// The script that binds the module to the browser, and the module as it expects it, in two parts.
+fn bind(path: &Path, list: &str) -> Result<(Vec<u8>, [Vec<u8>; 2])> {
+    let module = fs::read(path)?;
+    let division = Division::of(&Graph::read(&module)?, list)?;
     let folder = tempfile::tempdir()?;
     Bindgen::new()
-        .input_path(module)
-        .out_name("rondo")
+        .input_bytes("rondo", division.mark(&module)?)
         .web(true)?
         .typescript(false)
-        .remove_name_section(true)
+        .demangle(false)
         .remove_producers_section(true)
         .omit_default_module_path(true)
         .generate(folder.path())
-        .with_context(|| format!("cannot bind {}", module.display()))?;
+        .with_context(|| format!("cannot bind {}", path.display()))?;
     let read = |name: &str| fs::read(folder.path().join(name)).with_context(|| name.to_owned());
-    Ok((read("rondo.js")?, read("rondo_bg.wasm")?))
+    let script = String::from_utf8(read("rondo.js")?)?;
+    let (module, script) = shorten(&read("rondo_bg.wasm")?, &script)?;
+    Ok((script.into_bytes(), division.split(&module)?))
 }
 
 /// Puts the paths of other files, and a list of all so far, in the place of their names.

@@ -258,6 +258,7 @@ fn scroll_soon() {
     });
 }
 
+#[inline(never)]
 pub fn chat() -> View {
     let chat = &store().chat;
     let submit = move |event: web_sys::SubmitEvent| {

@@ -17,6 +17,7 @@ use crate::view::when::weeks_of;
 /// Tasks that a day shows. The rest is a number.
 const TASKS_SHOWN: usize = 4;
 
+#[inline(never)]
 pub fn month(day: String) -> View {
     let shown: Date = day.parse().unwrap_or_else(|_| crate::command::today());
     let first = first_day(&locale());

@@ -132,6 +132,7 @@ fn inbox(device: &Device, now: Instant) -> Vec<Group> {
     one_group(&rows)
 }
 
+#[inline(never)]
 fn completed(device: &Device, now: Instant) -> Vec<Group> {
     let zone = device.zone();
     let today = zone.local_of(now).date();
@@ -206,6 +207,7 @@ fn empty(groups: Memo<Vec<Group>>, title: Text) -> View {
     })
 }
 
+#[inline(never)]
 fn upcoming_page() -> View {
     let groups = Memo::new(move |_| {
         let now = store().now.get();
@@ -251,6 +253,7 @@ fn upcoming(device: &Device, now: Instant) -> Vec<Group> {
     groups
 }
 
+#[inline(never)]
 fn list_page(id: i64) -> View {
     let list = Memo::new(move |_| store().places(|device| device.list_of(id).cloned()));
     let groups = Memo::new(move |_| {
@@ -284,6 +287,7 @@ fn list_page(id: i64) -> View {
     )
 }
 
+#[inline(never)]
 fn filter_page(id: i64) -> View {
     let filter = Memo::new(move |_| {
         store().places(|device| {
@@ -319,6 +323,7 @@ fn filter_page(id: i64) -> View {
     }
 }
 
+#[inline(never)]
 fn tag_page(name: String) -> View {
     let (of_tag, more_of, menu) = (name.clone(), name.clone(), name.clone());
     let groups = Memo::new(move |_| store().tasks(|device| one_group(&device.tag(&of_tag))));
@@ -335,6 +340,7 @@ fn tag_page(name: String) -> View {
     }
 }
 
+#[inline(never)]
 fn search() -> View {
     let text = Memo::new(|_| {
         store().route.with(|route| match &route.place {

@@ -27,18 +27,23 @@ pub fn panel() -> View {
     let name = Memo::new(|_| store().route.with(|route| route.task.clone()));
     let shown = move || name.get().map(|name| (name, uid.get()));
     switch(shown, |shown| match shown {
-        None => show(|| store().chat.is_open.get(), chat),
-        Some((_, Some(uid))) => details(uid),
-        Some((name, None)) => {
-            let text = if name.is_empty() { "" } else { t(Text::NotFound) };
-            view! {
-                <aside class="panel" aria-label=t(Text::Task)>
-                    <div class="panel-top"><span class="space"></span>{close_button()}</div>
-                    <p class="empty">{text}</p>
-                </aside>
-            }
-        }
+        Some((name, uid)) => one(&name, uid),
+        None => show(|| store().chat.is_open.get(), || chat()),
     })
+}
+
+#[inline(never)]
+fn one(name: &str, uid: Option<String>) -> View {
+    let Some(uid) = uid else {
+        let text = if name.is_empty() { "" } else { t(Text::NotFound) };
+        return view! {
+            <aside class="panel" aria-label=t(Text::Task)>
+                <div class="panel-top"><span class="space"></span>{close_button()}</div>
+                <p class="empty">{text}</p>
+            </aside>
+        };
+    };
+    details(uid)
 }
 
 /// The uid of a task by its uid, or by its id in a link from a mail.
@@ -112,7 +117,7 @@ fn details(uid: String) -> View {
     }
 }
 
-/// Which occurrences the fields change.
+/// Which occurrences a new date moves.
 fn scope_field(uid: StoredValue<String>) -> View {
     let choose = move |event: web_sys::Event| {
         let scope = match event_target_value(&event).as_str() {
@@ -123,7 +128,7 @@ fn scope_field(uid: StoredValue<String>) -> View {
         store().scope.set(scope.map(|scope| (uid.get_value(), scope)));
     };
     view! {
-        <label class="field"><span>{t(Text::ScopeQuestion)}</span>
+        <label class="field"><span>{t(Text::ScopeOfDate)}</span>
             <select class="input" name="scope" on:change=choose>
                 <option value="this">{t(Text::ScopeThis)}</option>
                 <option value="future">{t(Text::ScopeFuture)}</option>

@@ -38,7 +38,10 @@ pub fn quick_add(more: Signal<Members>) -> View {
     let text = RwSignal::new(String::new());
     let ignored = RwSignal::new(Vec::<(usize, usize)>::new());
     let element = NodeRef::new();
-    let reading = Memo::new(move |_| read(&text.get(), &ignored.get(), &more.get()));
+    let reading = Memo::new(move |_| match text.with(|text| text.trim().is_empty()) {
+        true => Reading::default(),
+        false => read(&text.get(), &ignored.get(), &more.get()),
+    });
     let add = move || {
         if text.with_untracked(|text| text.trim().is_empty()) {
             return;
@@ -88,20 +91,26 @@ pub fn quick_add(more: Signal<Members>) -> View {
                     ></textarea>
                 </div>
             </div>
-            {show(is_used, move || view! {
-                <div class="quick-more">
-                    {move || chips(reading, ignored)}
-                    <button class="button main-button" type="submit">{t(Text::Add)}</button>
-                    <p class="dates" id="quick-reading" aria-live="polite">
-                        {move || reading.with(|reading| reading.fault.clone().unwrap_or_else(|| reading.words.clone()))}
-                        {move || reading.with(|reading| {
-                            (!reading.dates.is_empty())
-                                .then(|| view! { <br/>{with(Text::NextDates, reading.dates.join(" · "))} })
-                        })}
-                    </p>
-                </div>
-            })}
+            {show(is_used, move || more_of(reading, ignored))}
         </form>
+    }
+}
+
+/// What is below a line that has words.
+#[inline(never)]
+fn more_of(reading: Memo<Reading>, ignored: RwSignal<Vec<(usize, usize)>>) -> View {
+    view! {
+        <div class="quick-more">
+            {move || chips(reading, ignored)}
+            <button class="button main-button" type="submit">{t(Text::Add)}</button>
+            <p class="dates" id="quick-reading" aria-live="polite">
+                {move || reading.with(|reading| reading.fault.clone().unwrap_or_else(|| reading.words.clone()))}
+                {move || reading.with(|reading| {
+                    (!reading.dates.is_empty())
+                        .then(|| view! { <br/>{with(Text::NextDates, reading.dates.join(" · "))} })
+                })}
+            </p>
+        </div>
     }
 }
 
@@ -113,10 +122,8 @@ fn line(text: &str, ignored: &[(usize, usize)]) -> Members {
     body.as_object().cloned().unwrap_or_default()
 }
 
+#[inline(never)]
 fn read(text: &str, ignored: &[(usize, usize)], more: &Members) -> Reading {
-    if text.trim().is_empty() {
-        return Reading::default();
-    }
     store().now.track();
     let found = store().account(|device| device.preview(&line(text, ignored), now()));
     let preview = match found {

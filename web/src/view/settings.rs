@@ -7,6 +7,7 @@ mod program;
 use crate::dom::*;
 use crate::text::{Text, t};
 
+#[inline(never)]
 pub fn page(_part: String) -> View {
     view! {
         <header class="head"><div class="head-title"><h1 tabindex="-1">{t(Text::Settings)}</h1></div></header>

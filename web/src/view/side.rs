@@ -25,11 +25,11 @@ struct Counts {
 fn count(device: &Device) -> Counts {
     let now = store().now.get();
     let today = device.today(now);
-    let mut lists = std::collections::BTreeMap::new();
+    let mut lists = rondo_domain::map::Map::new();
     let mut inbox = 0;
     for row in device.tasks().filter(|row| !row.is_completed() && !row.is_deferred(now)) {
         match row.list_id {
-            Some(list) => *lists.entry(device.resolved(list)).or_default() += 1,
+            Some(list) => *lists.entry(device.resolved(list), usize::default) += 1,
             None => inbox += 1,
         }
     }
@@ -66,12 +66,12 @@ pub fn side() -> View {
                 <button class="tool" aria-label=t(Text::Account) title=t(Text::Account)
                     on:click=move |event| popup::open(&event, Kind::Account)>{icon(Icon::More)}</button>
             </div>
-            {place(Icon::Search, Text::Search, Place::Search(String::new()), || None, None)}
-            {place(Icon::Today, Text::Today, Place::Today, move || counts.with(|c| Some((c.today, c.late > 0))), None)}
-            {place(Icon::Upcoming, Text::Upcoming, Place::Upcoming, || None, None)}
-            {place(Icon::Inbox, Text::Inbox, Place::Inbox, move || counts.with(|c| Some((c.inbox, false))), Some(None))}
-            {place(Icon::Check, Text::Completed, Place::Completed, || None, None)}
-            {place(Icon::Trash, Text::Trash, Place::Trash, || None, None)}
+            {place(Icon::Search, Text::Search, Place::Search(String::new()), none(), None)}
+            {place(Icon::Today, Text::Today, Place::Today, Box::new(move || counts.with(|c| Some((c.today, c.late > 0)))), None)}
+            {place(Icon::Upcoming, Text::Upcoming, Place::Upcoming, none(), None)}
+            {place(Icon::Inbox, Text::Inbox, Place::Inbox, Box::new(move || counts.with(|c| Some((c.inbox, false)))), Some(None))}
+            {place(Icon::Check, Text::Completed, Place::Completed, none(), None)}
+            {place(Icon::Trash, Text::Trash, Place::Trash, none(), None)}
             <button class="nav" aria-expanded=move || store.chat.is_open.get().to_string()
                 on:click=move |_| store.chat.toggle()>{icon(Icon::Chat)}<span class="name">{t(Text::Assistant)}</span></button>
             <div class="side-title">
@@ -90,13 +90,13 @@ pub fn side() -> View {
                         Some(sign) => view! { <span aria-hidden="true">{sign.clone()}</span> },
                         None => icon(Icon::Filter),
                     };
-                    link(Place::Filter(filter.id.to_string()), sign, filter.name.clone(), || None, None)
+                    link(Place::Filter(filter.id.to_string()), sign, filter.name.clone(), none(), None)
                 })}
             {show(move || tags.with(|tags| !tags.is_empty()), move || view! { <div class="side-title"><h2>{t(Text::Tags)}</h2></div> })}
             {each(move || tags.get(), |tag| (tag.name.clone(), tag.color.clone(), tag.count), move |tag| {
                     let sign = tag.color.clone().map_or_else(|| icon(Icon::Tag), dot);
                     let count = tag.count;
-                    link(Place::Tag(tag.name.clone()), sign, tag.name.clone(), move || Some((count, false)), None)
+                    link(Place::Tag(tag.name.clone()), sign, tag.name.clone(), Box::new(move || Some((count, false))), None)
                 })}
             <div class="side-end">{state()}</div>
         </nav>
@@ -113,13 +113,14 @@ pub fn logo() -> View {
     }
 }
 
-fn place(
-    sign: Icon,
-    text: Text,
-    place: Place,
-    count: impl Fn() -> Option<(usize, bool)> + Send + Sync + Copy + 'static,
-    list: Option<Option<i64>>,
-) -> View {
+/// How many tasks a place has, and whether one is late.
+type Count = Box<dyn Fn() -> Option<(usize, bool)>>;
+
+fn none() -> Count {
+    Box::new(|| None)
+}
+
+fn place(sign: Icon, text: Text, place: Place, count: Count, list: Option<Option<i64>>) -> View {
     link(place, icon(sign), t(text).to_owned(), count, list)
 }
 
@@ -135,17 +136,11 @@ fn list_link(list: &List, counts: Memo<Counts>) -> View {
             .with(|counts| counts.lists.iter().find(|(list, _)| *list == id).map(|(_, n)| *n));
         Some((open.unwrap_or_default(), false))
     };
-    link(Place::List(id.to_string()), sign, list.name.clone(), count, Some(Some(id)))
+    link(Place::List(id.to_string()), sign, list.name.clone(), Box::new(count), Some(Some(id)))
 }
 
 /// A link to a place. Tasks can be dropped on one with a list.
-fn link(
-    place: Place,
-    sign: View,
-    name: String,
-    count: impl Fn() -> Option<(usize, bool)> + Send + Sync + Copy + 'static,
-    list: Option<Option<i64>>,
-) -> View {
+fn link(place: Place, sign: View, name: String, count: Count, list: Option<Option<i64>>) -> View {
     let href = Route::to(place.clone()).href();
     let is_here = Memo::new(move |_| {
         store().route.with(|route| match (&route.place, &place) {

@@ -17,6 +17,7 @@ use crate::toast::{self, Action};
 /// Tasks of a page.
 const PAGE: usize = 100;
 
+#[inline(never)]
 pub fn trash() -> View {
     let tasks = RwSignal::new(None::<Vec<Value>>);
     let fault = RwSignal::new(String::new());

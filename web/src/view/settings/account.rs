@@ -1,6 +1,6 @@
 //! Name, time zone, mails, password, and a copy of everything.
 
-use rondo_device::{Edit, Members};
+use rondo_device::{Edit, Form, Members};
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
@@ -199,7 +199,10 @@ pub fn export() -> View {
     let export = |_| {
         let all = store().read(|device| {
             let tasks: Vec<_> = device.tasks().map(|row| row.to_value()).collect();
-            json!({ "tasks": tasks, "lists": device.lists(), "filters": device.filters(), "tags": device.tags() })
+            let lists: Value = device.lists().into_iter().map(Form::to_value).collect();
+            let filters: Value = device.filters().into_iter().map(Form::to_value).collect();
+            let tags: Value = device.tags().iter().map(Form::to_value).collect();
+            json!({ "tasks": tasks, "lists": lists, "filters": filters, "tags": tags })
         });
         let text = serde_json::to_string_pretty(&all).unwrap_or_default();
         platform::download("rondo.json", "application/json", &text);
