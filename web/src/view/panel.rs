@@ -28,7 +28,7 @@ pub fn panel() -> View {
     let shown = move || name.get().map(|name| (name, uid.get()));
     switch(shown, |shown| match shown {
         Some((name, uid)) => one(&name, uid),
-        None => show(|| store().chat.is_open.get(), || chat()),
+        None => show(|| store().chat.is_open.get(), chat),
     })
 }
 
