@@ -122,7 +122,9 @@ fn following(turn: &mut Turn<'_>, task: &Value) -> Result<String, Halt> {
 fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     let answer = turn.answer();
     let named = effect.lines().filter_map(|line| line.strip_prefix("- "));
-    let named: Vec<_> = named.map(numbered_name).collect();
+    let is_new = matches!(change.kind, Kind::Add | Kind::AddReminded);
+    let named = named.map(|name| if is_new { (None, name) } else { numbered_name(name) });
+    let named: Vec<_> = named.collect();
     let known = answer.asks.iter().find(|(kind, ..)| *kind == change.kind);
     let (one, many) = known.map_or(("{title}", "{n}"), |(_, one, many)| (*one, *many));
     let mut text = match &named[..] {
@@ -153,7 +155,7 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     turn.propose(&Pending::Confirm { kind, tool, arguments, effect });
 }
 
-/// `#42 Water the plants` as id and title; a task that is not there yet has no id.
+/// `#42 Water the plants` as id and title.
 fn numbered_name(name: &str) -> (Option<i64>, &str) {
     let numbered = name.strip_prefix('#').and_then(|rest| rest.split_once(' '));
     match numbered.and_then(|(id, title)| Some((id.parse().ok()?, title))) {

@@ -100,11 +100,10 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
     }
     let agrees = is_kind(turn, message, Kind::Yes);
     match pending {
-        Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
-            .then(|| {
-                let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
-                change.make(turn, Some(effect))
-            }),
+        Pending::Confirm { kind, tool, arguments, effect } => agrees.then(|| {
+            let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
+            change.make(turn, Some(effect))
+        }),
         Pending::Add { line, is_reminded } => {
             agrees.then(|| add(turn, std::slice::from_ref(line), *is_reminded))
         }

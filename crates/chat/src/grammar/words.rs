@@ -309,6 +309,7 @@ mod tests {
     /// Names of places in templates.
     const PLACES: &[&str] = &[
         "{task}",
+        "{number}",
         "{rest}",
         "{text}",
         "{infinitive}",
