@@ -107,6 +107,10 @@ fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Res
         Pending::Add { line, is_reminded } => {
             agrees.then(|| add(turn, std::slice::from_ref(line), *is_reminded))
         }
+        Pending::More { arguments, total } => {
+            let asks = agrees || Text::new(message).is_any(turn.words.list.more);
+            asks.then(|| look::more(turn, arguments, *total))
+        }
         Pending::Choose { .. } | Pending::Missing { .. } if agrees => {
             // That says neither which nor when.
             let answer = turn.answer();

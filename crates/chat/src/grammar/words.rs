@@ -151,6 +151,8 @@ pub struct ListWords {
     pub until: List,
     /// Before a length of time that begins today.
     pub coming: List,
+    /// Asks for the rest of a list.
+    pub more: List,
 }
 
 /// Words for days and times.
@@ -251,6 +253,7 @@ pub struct AnswerWords {
     pub nothing_open: &'static str,
     /// `{n}`.
     pub more: &'static str,
+    pub no_more: &'static str,
     /// What lists are called: `{period}`, `{tag}`, `{list}`, `{priority}`, `{text}`.
     pub label_due: &'static str,
     pub label_overdue: &'static str,

@@ -99,6 +99,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing: "Nothing {what}.",
     nothing_open: "You have no open tasks.",
     more: "and {n} more",
+    no_more: "That was all.",
     label_due: "due {period}",
     label_overdue: "overdue",
     label_undated: "without a date",

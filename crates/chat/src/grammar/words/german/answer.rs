@@ -113,6 +113,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing: "Keine Aufgaben {what}.",
     nothing_open: "Du hast keine offenen Aufgaben.",
     more: "und {n} weitere",
+    no_more: "Das war alles.",
     label_due: "{period} fällig",
     label_overdue: "überfällig",
     label_undated: "ohne Datum",
