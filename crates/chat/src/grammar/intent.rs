@@ -53,10 +53,8 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
     }
     let whole = Text::new(message);
     // Courtesy alone is a message, too.
-    for (kind, templates) in clock.words.templates.iter().filter(|(kind, _)| is_simple(*kind)) {
-        if templates.iter().any(|template| !fits(template, &whole).is_empty()) {
-            return Some(Intent::Simple(*kind));
-        }
+    if let Some(kind) = simple(clock, &whole) {
+        return Some(Intent::Simple(kind));
     }
     let request = request(clock.words, message);
     let stripped = Text::new(&request);
@@ -88,6 +86,20 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
         }
     }
     None
+}
+
+/// Whether a message says yes, no and the like, and nothing else.
+pub fn says(clock: &Clock<'_>, message: &str, kind: Kind) -> bool {
+    let request = request(clock.words, message);
+    [message, &request].iter().any(|text| simple(clock, &Text::new(text)) == Some(kind))
+}
+
+/// The kind of a message that says nothing but its kind.
+fn simple(clock: &Clock<'_>, text: &Text<'_>) -> Option<Kind> {
+    let mut rows = clock.words.templates.iter().filter(|(kind, _)| is_simple(*kind));
+    let found = rows
+        .find(|(_, templates)| templates.iter().any(|template| !fits(template, text).is_empty()));
+    found.map(|(kind, _)| *kind)
 }
 
 /// Whether a message of this kind says nothing but its kind.
