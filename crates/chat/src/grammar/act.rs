@@ -27,6 +27,10 @@ const LINES_MAX: usize = 25;
 pub fn act(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<(), Halt> {
     match resolve(turn, ways)? {
         Found::Tasks(tasks, action) => perform(turn, &tasks, &action),
+        Found::Several(tasks, action) if action.kind == Kind::Due => {
+            look::dates(turn, &tasks);
+            Ok(())
+        }
         Found::Several(tasks, action) => {
             let number = turn.words.number(tasks.len());
             let heading = turn.answer().which.replace("{number}", &number);

@@ -109,7 +109,12 @@ fn following(turn: &mut Turn<'_>, task: &Value) -> Result<String, Halt> {
         Err(_) => return goes_on,
     };
     let clock = turn.clock();
-    let next = look::occurrences(&data).find(|next| next.start(clock.zone) > due.end(clock.zone));
+    let dates: Vec<_> = look::occurrences(&data).collect();
+    if dates.len() < 2 {
+        // This was the last one.
+        return Ok(String::new());
+    }
+    let next = dates.into_iter().find(|next| next.start(clock.zone) > due.end(clock.zone));
     match next.filter(|next| next.end(clock.zone) > clock.now) {
         Some(next) => {
             Ok(format!(" {}", answer.next_date.replace("{date}", &clock.due_in_words(next))))

@@ -170,6 +170,11 @@ fn show(turn: &mut Turn<'_>, tasks: &[Value], total: usize, labels: &[String], i
     turn.say(text);
 }
 
+/// When each of several tasks is due.
+pub fn dates(turn: &mut Turn<'_>, tasks: &[Value]) {
+    show(turn, tasks, tasks.len(), &[], false);
+}
+
 /// When a task is due.
 pub fn due(turn: &mut Turn<'_>, task: &Value) -> Result<(), Halt> {
     let answer = turn.answer();
