@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::date::due_of;
+use super::date::{due_of, unwritten};
 use super::look;
 use super::pending::Pending;
 use super::query::SHOWN_MAX;
@@ -130,11 +130,17 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     let is_new = matches!(change.kind, Kind::Add | Kind::AddReminded);
     let named = named.map(|name| if is_new { (None, name) } else { numbered_name(name) });
     let named: Vec<_> = named.collect();
-    let known = answer.asks.iter().find(|(kind, ..)| *kind == change.kind);
-    let (one, many) = known.map_or(("{title}", "{n}"), |(_, one, many)| (*one, *many));
-    let mut text = match &named[..] {
-        [(_, title)] => one.replace("{title}", title),
-        named => {
+    let due = change.arguments.get("due").and_then(Value::as_str).and_then(unwritten);
+    let asked = match (change.kind, due) {
+        (Kind::Move, None) => Kind::Undate,
+        (kind, _) => kind,
+    };
+    let known = answer.asks.iter().find(|(kind, ..)| *kind == asked);
+    let mut text = match (known, &named[..]) {
+        // What a task becomes stands only in the tool's words.
+        (None, _) | (_, []) => answer.ask_other.replace("{effect}", effect.trim()),
+        (Some((_, one, _)), [(_, title)]) => one.replace("{title}", title),
+        (Some((.., many)), named) => {
             let lines = named.iter().enumerate().take(SHOWN_MAX);
             let lines: String =
                 lines.map(|(at, (_, title))| format!("\n{}. {title}", at + 1)).collect();
@@ -146,6 +152,9 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
         let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
     });
+    if let Some(due) = due {
+        text = text.replace("{date}", &turn.clock().due_in_words(due));
+    }
     if let Some(beneath) = beneath {
         let between = if named.len() == 1 { " " } else { "\n" };
         let subtasks = answer.with_subtasks.replace("{n}", &beneath.to_string());

@@ -224,8 +224,10 @@ pub struct AnswerWords {
     pub too_many: &'static str,
     /// Each change: of one task, with `{task}` or `{title}`, and of several, with `{n}`. `{text}` is what they changed to.
     pub changes: &'static [(Kind, &'static str, &'static str)],
-    /// `{title}` or `{n}`, for changes that need a confirmation.
+    /// `{title}` or `{n}`, and `{date}`, for changes that need a confirmation.
     pub asks: &'static [(Kind, &'static str, &'static str)],
+    /// For any other: `{effect}`.
+    pub ask_other: &'static str,
     pub with_subtasks: &'static str,
     pub may_undo: &'static str,
     /// `{date}`.
