@@ -10,6 +10,9 @@ use super::say::{counted, ids, line, listed, numbered, title};
 use super::turn::{Halt, Turn};
 use super::words::Kind;
 
+/// What the tool that moves tasks calls no date.
+pub const NO_DATE: &str = "none";
+
 /// A call of a tool that changes tasks.
 pub struct Change {
     pub kind: Kind,
@@ -130,7 +133,8 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     let is_new = matches!(change.kind, Kind::Add | Kind::AddReminded);
     let named = named.map(|name| if is_new { (None, name) } else { numbered_name(name) });
     let named: Vec<_> = named.collect();
-    let due = change.arguments.get("due").and_then(Value::as_str).and_then(unwritten);
+    // A date, or words for one; none removes it.
+    let due = change.arguments.get("due").and_then(Value::as_str).filter(|due| *due != NO_DATE);
     let asked = match (change.kind, due) {
         (Kind::Move, None) => Kind::Undate,
         (kind, _) => kind,
@@ -153,7 +157,9 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
         digits.parse::<usize>().ok()
     });
     if let Some(due) = due {
-        text = text.replace("{date}", &turn.clock().due_in_words(due));
+        let clock = turn.clock();
+        let date = unwritten(due).map_or_else(|| due.to_owned(), |due| clock.due_in_words(due));
+        text = text.replace("{date}", &date);
     }
     if let Some(beneath) = beneath {
         let between = if named.len() == 1 { " " } else { "\n" };
