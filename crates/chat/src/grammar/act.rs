@@ -3,7 +3,7 @@
 use rondo_domain::task::Status;
 use serde_json::{Map, Value, json};
 
-use super::change::Change;
+use super::change::{Change, NO_DATE};
 use super::date::{When, due_of, written};
 use super::find::{Found, resolve};
 use super::intent::Action;
@@ -27,6 +27,10 @@ const LINES_MAX: usize = 25;
 pub fn act(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<(), Halt> {
     match resolve(turn, ways)? {
         Found::Tasks(tasks, action) => perform(turn, &tasks, &action),
+        Found::Several(tasks, action) if action.kind == Kind::Due => {
+            look::dates(turn, &tasks);
+            Ok(())
+        }
         Found::Several(tasks, action) => {
             let number = turn.words.number(tasks.len());
             let heading = turn.answer().which.replace("{number}", &number);
@@ -106,7 +110,7 @@ fn reschedule(turn: &mut Turn<'_>, tasks: &[Value], action: &Action) -> Result<(
         _ => None,
     };
     let due = match action.kind {
-        Kind::Undate => "none".to_owned(),
+        Kind::Undate => NO_DATE.to_owned(),
         Kind::Move if action.text.is_empty() => {
             if let [task] = tasks {
                 turn.reply.memory.shown = ids(tasks);

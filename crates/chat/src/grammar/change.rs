@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::date::due_of;
+use super::date::{due_of, unwritten};
 use super::look;
 use super::pending::Pending;
 use super::query::SHOWN_MAX;
 use super::say::{counted, ids, line, listed, numbered, title};
 use super::turn::{Halt, Turn};
 use super::words::Kind;
+
+/// What the tool that moves tasks calls no date.
+pub const NO_DATE: &str = "none";
 
 /// A call of a tool that changes tasks.
 pub struct Change {
@@ -109,7 +112,12 @@ fn following(turn: &mut Turn<'_>, task: &Value) -> Result<String, Halt> {
         Err(_) => return goes_on,
     };
     let clock = turn.clock();
-    let next = look::occurrences(&data).find(|next| next.start(clock.zone) > due.end(clock.zone));
+    let dates: Vec<_> = look::occurrences(&data).collect();
+    if dates.len() < 2 {
+        // This was the last one.
+        return Ok(String::new());
+    }
+    let next = dates.into_iter().find(|next| next.start(clock.zone) > due.end(clock.zone));
     match next.filter(|next| next.end(clock.zone) > clock.now) {
         Some(next) => {
             Ok(format!(" {}", answer.next_date.replace("{date}", &clock.due_in_words(next))))
@@ -122,12 +130,21 @@ fn following(turn: &mut Turn<'_>, task: &Value) -> Result<String, Halt> {
 fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     let answer = turn.answer();
     let named = effect.lines().filter_map(|line| line.strip_prefix("- "));
-    let named: Vec<_> = named.map(numbered_name).collect();
-    let known = answer.asks.iter().find(|(kind, ..)| *kind == change.kind);
-    let (one, many) = known.map_or(("{title}", "{n}"), |(_, one, many)| (*one, *many));
-    let mut text = match &named[..] {
-        [(_, title)] => one.replace("{title}", title),
-        named => {
+    let is_new = matches!(change.kind, Kind::Add | Kind::AddReminded);
+    let named = named.map(|name| if is_new { (None, name) } else { numbered_name(name) });
+    let named: Vec<_> = named.collect();
+    // A date, or words for one; none removes it.
+    let due = change.arguments.get("due").and_then(Value::as_str).filter(|due| *due != NO_DATE);
+    let asked = match (change.kind, due) {
+        (Kind::Move, None) => Kind::Undate,
+        (kind, _) => kind,
+    };
+    let known = answer.asks.iter().find(|(kind, ..)| *kind == asked);
+    let mut text = match (known, &named[..]) {
+        // What a task becomes stands only in the tool's words.
+        (None, _) | (_, []) => answer.ask_other.replace("{effect}", effect.trim()),
+        (Some((_, one, _)), [(_, title)]) => one.replace("{title}", title),
+        (Some((.., many)), named) => {
             let lines = named.iter().enumerate().take(SHOWN_MAX);
             let lines: String =
                 lines.map(|(at, (_, title))| format!("\n{}. {title}", at + 1)).collect();
@@ -139,6 +156,11 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
         let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
     });
+    if let Some(due) = due {
+        let clock = turn.clock();
+        let date = unwritten(due).map_or_else(|| due.to_owned(), |due| clock.due_in_words(due));
+        text = text.replace("{date}", &date);
+    }
     if let Some(beneath) = beneath {
         let between = if named.len() == 1 { " " } else { "\n" };
         let subtasks = answer.with_subtasks.replace("{n}", &beneath.to_string());
@@ -153,7 +175,7 @@ fn ask(turn: &mut Turn<'_>, change: Change, effect: String) {
     turn.propose(&Pending::Confirm { kind, tool, arguments, effect });
 }
 
-/// `#42 Water the plants` as id and title; a task that is not there yet has no id.
+/// `#42 Water the plants` as id and title.
 fn numbered_name(name: &str) -> (Option<i64>, &str) {
     let numbered = name.strip_prefix('#').and_then(|rest| rest.split_once(' '));
     match numbered.and_then(|(id, title)| Some((id.parse().ok()?, title))) {

@@ -349,6 +349,12 @@ pub fn written(due: Due) -> String {
     }
 }
 
+/// Reads what [`written`] has written.
+pub fn unwritten(text: &str) -> Option<Due> {
+    let day = instant::parse_date(text).ok().map(Due::On);
+    day.or_else(|| instant::parse(text).ok().map(Due::At))
+}
+
 /// When a task is due.
 pub fn due_of(task: &Value) -> Option<Due> {
     Due::parse(task["due_date"].as_str(), task["due_day"].as_str()).ok().flatten()

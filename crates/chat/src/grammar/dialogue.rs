@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::act::{act, add, perform};
 use super::change::Change;
 use super::find::{chosen, each_of};
-use super::intent::{Action, Intent, request, understand};
+use super::intent::{Action, Intent, request, says, understand};
 use super::look;
 use super::pending::Pending;
 use super::target::places;
@@ -105,26 +105,24 @@ fn told(message: &str, languages: &[Language]) -> Language {
         .0
 }
 
-/// Whether a message is one word or phrase of a kind, such as "yes".
-fn is_kind(turn: &Turn<'_>, message: &str, kind: Kind) -> bool {
-    understand(&turn.clock(), message) == Some(Intent::Simple(kind))
-}
-
 /// Takes a message as the answer to a question. None if it is not.
 fn answered(turn: &mut Turn<'_>, pending: &Pending, message: &str) -> Option<Result<(), Halt>> {
-    if is_kind(turn, message, Kind::No) {
+    if says(&turn.clock(), message, Kind::No) {
         turn.say(turn.answer().left);
         return Some(Ok(()));
     }
-    let agrees = is_kind(turn, message, Kind::Yes);
+    let agrees = says(&turn.clock(), message, Kind::Yes);
     match pending {
-        Pending::Confirm { kind, tool, arguments, effect } => is_kind(turn, message, Kind::Yes)
-            .then(|| {
-                let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
-                change.make(turn, Some(effect))
-            }),
+        Pending::Confirm { kind, tool, arguments, effect } => agrees.then(|| {
+            let change = Change::new(*kind, tool, Value::Object(arguments.clone()));
+            change.make(turn, Some(effect))
+        }),
         Pending::Add { line, is_reminded } => {
             agrees.then(|| add(turn, std::slice::from_ref(line), *is_reminded))
+        }
+        Pending::More { arguments, total } => {
+            let asks = agrees || Text::new(message).is_any(turn.words.list.more);
+            asks.then(|| look::more(turn, arguments, *total))
         }
         Pending::Choose { .. } | Pending::Missing { .. } if agrees => {
             // That says neither which nor when.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::intent::Action;
 use super::query::Query;
-use super::say::{ids, title};
+use super::say::title;
 use super::target::Target;
 use super::text::{Text, folded, folded_words};
 use super::turn::{Halt, Turn};
@@ -63,18 +63,11 @@ pub fn resolve(turn: &mut Turn<'_>, ways: &[(Target, Action)]) -> Result<Found, 
             Target::This if turn.scene.memory.shown.len() > READ_MAX => {
                 return Ok(Found::Shown(action.clone()));
             }
-            Target::This => {
+            Target::This | Target::These | Target::Both => {
                 let shown = turn.scene.memory.shown.clone();
                 each_of(turn, &shown)?
             }
-            Target::These | Target::Both => {
-                let shown = turn.scene.memory.shown.clone();
-                each_of(turn, &shown)?
-            }
-            Target::Each(query) => match each(turn, query)? {
-                Some(tasks) => tasks,
-                None => continue,
-            },
+            Target::Each(query) => each(turn, query)?,
         };
         return Ok(if matches!(target, Target::This) && tasks.len() > 1 {
             Found::Several(tasks, action.clone())
@@ -366,8 +359,8 @@ pub fn chosen(shown: &[i64], places: &[i64]) -> Result<Vec<i64>, i64> {
     Ok(ids)
 }
 
-/// All tasks of a query. None if there are none.
-fn each(turn: &mut Turn<'_>, query: &Query) -> Result<Option<Vec<Value>>, Halt> {
+/// All tasks of a query.
+fn each(turn: &mut Turn<'_>, query: &Query) -> Result<Vec<Value>, Halt> {
     let clock = turn.clock();
     let data = turn.call("list_tasks", query.arguments(&clock, FOUND_MAX))?;
     let tasks = tasks_of(&data);
@@ -383,6 +376,5 @@ fn each(turn: &mut Turn<'_>, query: &Query) -> Result<Option<Vec<Value>>, Halt> 
         };
         return Err(Halt::Say(said));
     }
-    debug_assert_eq!(ids(&tasks).len(), tasks.len());
-    Ok(Some(tasks))
+    Ok(tasks)
 }

@@ -13,7 +13,6 @@ use super::words::{Kind, Words};
 const BULLETS: &[&str] = &["- [ ] ", "* [ ] ", "[ ] ", "- ", "* ", "• ", "– ", "— ", "+ "];
 /// Maximum number of ways to divide a message into tasks and what to do with them.
 const WAYS_MAX: usize = 16;
-
 /// Number of first words among which a filler may stand.
 const FILLER_WORDS_MAX: usize = 4;
 
@@ -54,10 +53,8 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
     }
     let whole = Text::new(message);
     // Courtesy alone is a message, too.
-    for (kind, templates) in clock.words.templates.iter().filter(|(kind, _)| is_simple(*kind)) {
-        if templates.iter().any(|template| !fits(template, &whole).is_empty()) {
-            return Some(Intent::Simple(*kind));
-        }
+    if let Some(kind) = simple(clock, &whole) {
+        return Some(Intent::Simple(kind));
     }
     let request = request(clock.words, message);
     let stripped = Text::new(&request);
@@ -89,6 +86,20 @@ pub fn understand(clock: &Clock<'_>, message: &str) -> Option<Intent> {
         }
     }
     None
+}
+
+/// Whether a message says yes, no and the like, and nothing else.
+pub fn says(clock: &Clock<'_>, message: &str, kind: Kind) -> bool {
+    let request = request(clock.words, message);
+    [message, &request].iter().any(|text| simple(clock, &Text::new(text)) == Some(kind))
+}
+
+/// The kind of a message that says nothing but its kind.
+fn simple(clock: &Clock<'_>, text: &Text<'_>) -> Option<Kind> {
+    let mut rows = clock.words.templates.iter().filter(|(kind, _)| is_simple(*kind));
+    let found = rows
+        .find(|(_, templates)| templates.iter().any(|template| !fits(template, text).is_empty()));
+    found.map(|(kind, _)| *kind)
 }
 
 /// Whether a message of this kind says nothing but its kind.
@@ -233,10 +244,13 @@ fn read(clock: &Clock<'_>, kind: Kind, text: &Text<'_>, places: &Places<'_>) -> 
             one(given("task")?, Action::new(kind, rule))
         }
         // Other words are searched for.
-        Kind::Show => match Target::parse(clock, given("task")?) {
-            Target::Named(_) | Target::Each(_) => None,
-            target => Some(Intent::Act(vec![(target, Action::new(kind, ""))])),
-        },
+        Kind::Show => {
+            let target = Target::parse(clock, given("task").or(given("number"))?);
+            let is_number = matches!(target, Target::Task(_) | Target::Shown(_));
+            let is_named = matches!(target, Target::Named(_) | Target::Each(_));
+            let is_shown = if place("number").is_some() { is_number } else { !is_named };
+            is_shown.then(|| Intent::Act(vec![(target, Action::new(kind, ""))]))
+        }
         Kind::Rank => {
             let name = Text::new(given("priority")?);
             let ranks = clock.words.ranks.iter();
@@ -278,38 +292,45 @@ fn divided(
     text: &Text<'_>,
     words: Range<usize>,
 ) -> Vec<(Target, Action)> {
-    let target = |end: usize| {
-        let name = clock.unjoined(text, words.start..end);
-        Target::parse(clock, text.slice(name))
-    };
     let ending = |at: usize| text.slice(at..words.end);
     let mut ways = Vec::new();
+    // "Log in on friday" may be about logging, or about logging in.
+    let mut add = |end: usize, action: Action| {
+        let bare = clock.unjoined(text, words.start..end);
+        for name in
+            [bare.clone(), words.start..end].into_iter().take(1 + usize::from(bare.end < end))
+        {
+            ways.push((Target::parse(clock, text.slice(name)), action.clone()));
+        }
+    };
     let endings = |is_kind: &dyn Fn(&str) -> bool| clock.endings(text, words.clone(), is_kind);
     match kind {
         Kind::Repeat => {
-            let found = endings(&|phrase| clock.repetition(phrase).is_some());
-            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
+            for at in endings(&|phrase| clock.repetition(phrase).is_some()) {
+                add(at, Action::new(kind, ending(at)));
+            }
         }
         Kind::Remind => {
-            let found = endings(&|phrase| clock.reminder(phrase, None).is_some());
-            ways.extend(found.into_iter().map(|at| (target(at), Action::new(kind, ending(at)))));
-            ways.push((target(words.end), Action::new(kind, "")));
+            for at in endings(&|phrase| clock.reminder(phrase, None).is_some()) {
+                add(at, Action::new(kind, ending(at)));
+            }
+            add(words.end, Action::new(kind, ""));
         }
         _ => {
+            for (end, length) in later(clock, text, words.clone()) {
+                add(end, Action::new(Kind::Shift, length));
+            }
             let by = clock.words.date.by;
-            ways.extend(later(clock, text, words.clone()));
-            let lengths = endings(&|phrase| clock.is_length(phrase));
-            let lengths = lengths.into_iter().filter(|at| by.contains(&text.word(at - 1)));
-            ways.extend(
-                lengths
-                    .filter(|at| at - 1 > words.start)
-                    .map(|at| (target(at - 1), Action::new(Kind::Shift, ending(at)))),
-            );
+            for at in endings(&|phrase| clock.is_length(phrase)) {
+                if by.contains(&text.word(at - 1)) && at - 1 > words.start {
+                    add(at - 1, Action::new(Kind::Shift, ending(at)));
+                }
+            }
             for at in endings(&|phrase| clock.due(phrase).is_some()) {
-                ways.push((target(at), Action::new(kind, ending(at))));
+                add(at, Action::new(kind, ending(at)));
                 let name = clock.unjoined(text, words.start..at);
                 if let Some(end) = before_from(clock, text, name) {
-                    ways.push((target(end), Action::new(kind, ending(at))));
+                    add(end, Action::new(kind, ending(at)));
                 }
             }
         }
@@ -317,20 +338,15 @@ fn divided(
     ways
 }
 
-/// "The dentist two days later".
-fn later(clock: &Clock<'_>, text: &Text<'_>, words: Range<usize>) -> Vec<(Target, Action)> {
+/// "The dentist two days later": where the names end, and the lengths of time.
+fn later<'m>(clock: &Clock<'_>, text: &Text<'m>, words: Range<usize>) -> Vec<(usize, &'m str)> {
     let ends = |at: &usize| {
         let later = text.longest(*at, clock.words.date.later.iter().copied());
         later.is_some_and(|(_, end)| end == words.end)
     };
     let Some(end) = words.clone().find(ends) else { return Vec::new() };
     let lengths = clock.endings(text, words.start..end, |phrase| clock.is_length(phrase));
-    let ways = lengths.into_iter().map(|at| {
-        let name = clock.unjoined(text, words.start..at);
-        let target = Target::parse(clock, text.slice(name));
-        (target, Action::new(Kind::Shift, text.slice(at..end)))
-    });
-    ways.collect()
+    lengths.into_iter().map(|at| (at, text.slice(at..end))).collect()
 }
 
 /// Where a name ends behind which the date follows that a task has had: "the dentist from friday".

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::date::{Days, due_of};
 use super::find::{self, tasks_of};
+use super::pending::Pending;
 use super::query::{Query, SHOWN_MAX};
-use super::say::{counted, ids, line, listed, numbered, title};
+use super::say::{counted, ids, line, listed, numbered, numbered_from, title};
 use super::text::unquoted;
 use super::turn::{Halt, Turn};
 
@@ -25,7 +26,8 @@ const SEARCH_CHARS_MAX: usize = 200;
 /// Shows the tasks of a question, or says how many there are.
 pub fn list(turn: &mut Turn<'_>, query: &Query) -> Result<(), Halt> {
     let clock = turn.clock();
-    let limit = if query.is_completed { LOOKED_AT_MAX } else { SHOWN_MAX };
+    let is_sifted = query.is_completed && query.days.is_some();
+    let limit = if is_sifted { LOOKED_AT_MAX } else { SHOWN_MAX };
     let data = turn.call("list_tasks", query.arguments(&clock, limit))?;
     let mut tasks = tasks_of(&data);
     let mut total = data.get("total").and_then(Value::as_u64).unwrap_or_default() as usize;
@@ -46,7 +48,44 @@ pub fn list(turn: &mut Turn<'_>, query: &Query) -> Result<(), Halt> {
         turn.say(format!("{}{lines}", turn.answer().next));
         return Ok(());
     }
-    show(turn, &tasks, total.max(tasks.len()), &labels, query.is_count);
+    let total = total.max(tasks.len());
+    show(turn, &tasks, total, &labels, query.is_count);
+    // What a period of completions leaves out is not on the page.
+    if !query.is_count && !is_sifted {
+        keep_rest(turn, query.arguments(&clock, SHOWN_MAX), &data, total);
+    }
+    Ok(())
+}
+
+/// Keeps the way to the tasks that a page does not have.
+fn keep_rest(
+    turn: &mut Turn<'_>,
+    mut arguments: Map<String, Value>,
+    page: &Map<String, Value>,
+    total: usize,
+) {
+    if let Some(cursor) = page.get("next_cursor") {
+        arguments.insert("cursor".to_owned(), cursor.clone());
+        turn.keep(&Pending::More { arguments, total });
+    }
+}
+
+/// Goes on with a list. The numbers go on, too.
+pub fn more(turn: &mut Turn<'_>, arguments: &Map<String, Value>, total: usize) -> Result<(), Halt> {
+    let data = turn.call("list_tasks", arguments.clone())?;
+    let clock = turn.clock();
+    let tasks = tasks_of(&data);
+    let before = turn.reply.memory.shown.len();
+    let lines = numbered_from(&clock, &tasks, before);
+    let left = total.saturating_sub(before);
+    let text = if tasks.is_empty() {
+        turn.answer().no_more.to_owned()
+    } else {
+        listed(&clock, &lines, left).trim_start().to_owned()
+    };
+    turn.reply.memory.shown.extend(ids(&tasks));
+    turn.say(text);
+    keep_rest(turn, arguments.clone(), &data, total);
     Ok(())
 }
 
@@ -129,6 +168,11 @@ fn show(turn: &mut Turn<'_>, tasks: &[Value], total: usize, labels: &[String], i
     let shown = &tasks[..if is_count { 0 } else { tasks.len().min(SHOWN_MAX) }];
     turn.reply.memory.shown = ids(shown);
     turn.say(text);
+}
+
+/// When each of several tasks is due.
+pub fn dates(turn: &mut Turn<'_>, tasks: &[Value]) {
+    show(turn, tasks, tasks.len(), &[], false);
 }
 
 /// When a task is due.

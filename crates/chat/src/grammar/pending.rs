@@ -15,6 +15,8 @@ pub enum Pending {
     Choose { action: Action, titles: Vec<String> },
     /// Whether to add a task.
     Add { line: String, is_reminded: bool },
+    /// Whether to go on with a list: the call that reads on, and how many tasks there are.
+    More { arguments: Map<String, Value>, total: usize },
     /// When, how often: what is missing of an action for a task.
     Missing { kind: Kind, id: i64 },
 }
@@ -29,6 +31,7 @@ impl Pending {
                 "choose": action.kind.as_str(), "text": action.text, "titles": titles,
             }),
             Self::Add { line, is_reminded } => json!({ "add": line, "is_reminded": is_reminded }),
+            Self::More { arguments, total } => json!({ "more": arguments, "total": total }),
             Self::Missing { kind, id } => json!({ "missing": kind.as_str(), "id": id }),
         };
         kept["language"] = language.as_str().into();
@@ -55,6 +58,10 @@ impl Pending {
             let is_reminded = kept["is_reminded"] == true;
             return Some((Self::Add { line: line.to_owned(), is_reminded }, language));
         }
+        if let Some(arguments) = kept["more"].as_object() {
+            let total = kept["total"].as_u64().and_then(|total| usize::try_from(total).ok())?;
+            return Some((Self::More { arguments: arguments.clone(), total }, language));
+        }
         let missing = Self::Missing { kind: kind("missing")?, id: kept["id"].as_i64()? };
         Some((missing, language))
     }
@@ -71,7 +78,7 @@ mod tests {
             Pending::Confirm {
                 kind: Kind::Delete,
                 tool: "delete_task",
-                arguments,
+                arguments: arguments.clone(),
                 effect: "Deletes:\n- #1 a".to_owned(),
             },
             Pending::Choose {
@@ -79,6 +86,7 @@ mod tests {
                 titles: vec!["a".to_owned(), "b".to_owned()],
             },
             Pending::Add { line: "a tomorrow".to_owned(), is_reminded: true },
+            Pending::More { arguments, total: 40 },
             Pending::Missing { kind: Kind::Move, id: 7 },
         ] {
             let kept = pending.to_json(Language::German);

@@ -125,7 +125,7 @@ impl Query {
         }
         let first = end_of(words.tagged).unwrap_or(at);
         let tag = text.slice(first..first + 1);
-        let is_marked = tag.starts_with(['#', '@']) && tag.chars().count() > 1;
+        let is_marked = tag.starts_with(['#', '@']) && tag.chars().any(char::is_alphabetic);
         if is_marked || first > at && first < text.len() {
             self.tags.push(text.word(first).trim_start_matches(['#', '@']).to_owned());
             return Some(first + 1);

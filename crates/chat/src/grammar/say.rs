@@ -54,8 +54,13 @@ fn rule(words: &AnswerWords, rule: &Value) -> String {
 
 /// Tasks in numbered lines.
 pub fn numbered(clock: &Clock<'_>, tasks: &[Value]) -> String {
-    let lines = tasks.iter().enumerate();
-    lines.map(|(at, task)| format!("\n{}. {}", at + 1, line(clock, task))).collect()
+    numbered_from(clock, tasks, 0)
+}
+
+/// Tasks in numbered lines, behind so many others.
+pub fn numbered_from(clock: &Clock<'_>, tasks: &[Value], before: usize) -> String {
+    let lines = tasks.iter().zip(before + 1..);
+    lines.map(|(task, number)| format!("\n{number}. {}", line(clock, task))).collect()
 }
 
 /// The numbered lines that are shown, and how many there are besides.

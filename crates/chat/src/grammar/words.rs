@@ -151,6 +151,8 @@ pub struct ListWords {
     pub until: List,
     /// Before a length of time that begins today.
     pub coming: List,
+    /// Asks for the rest of a list.
+    pub more: List,
 }
 
 /// Words for days and times.
@@ -222,8 +224,10 @@ pub struct AnswerWords {
     pub too_many: &'static str,
     /// Each change: of one task, with `{task}` or `{title}`, and of several, with `{n}`. `{text}` is what they changed to.
     pub changes: &'static [(Kind, &'static str, &'static str)],
-    /// `{title}` or `{n}`, for changes that need a confirmation.
+    /// `{title}` or `{n}`, and `{date}`, for changes that need a confirmation.
     pub asks: &'static [(Kind, &'static str, &'static str)],
+    /// For any other: `{effect}`.
+    pub ask_other: &'static str,
     pub with_subtasks: &'static str,
     pub may_undo: &'static str,
     /// `{date}`.
@@ -251,6 +255,7 @@ pub struct AnswerWords {
     pub nothing_open: &'static str,
     /// `{n}`.
     pub more: &'static str,
+    pub no_more: &'static str,
     /// What lists are called: `{period}`, `{tag}`, `{list}`, `{priority}`, `{text}`.
     pub label_due: &'static str,
     pub label_overdue: &'static str,
@@ -309,6 +314,7 @@ mod tests {
     /// Names of places in templates.
     const PLACES: &[&str] = &[
         "{task}",
+        "{number}",
         "{rest}",
         "{text}",
         "{infinitive}",

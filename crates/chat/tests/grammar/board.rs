@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rondo_chat::{Language, Memory, Reply, Scene};
 use rondo_contract::query::Reader;
-use rondo_contract::task_query::{Deferred, SortBy, SortOrder, TaskQuery};
+use rondo_contract::task_query::{Cursor, Deferred, SortBy, SortOrder, TaskQuery};
 use rondo_contract::{preview_body, quick_add_body, task_body};
 use rondo_domain::due::{Due, Settings};
 use rondo_domain::fold::fold;
@@ -287,8 +287,17 @@ impl Board {
             found.reverse();
         }
         let total = found.len();
+        if let Some(cursor) = &query.cursor {
+            let before = found.iter().position(|task| task["id"] == cursor.id).unwrap();
+            found.drain(..=before);
+        }
+        let left = found.len();
         found.truncate(usize::try_from(query.limit).unwrap());
-        let next = (found.len() < total).then(|| "next".to_owned());
+        let last = found.last().filter(|_| found.len() < left);
+        let next = last.map(|task| {
+            let after = Cursor::after(query.sort_by, query.sort_order, &task.to_string());
+            after.unwrap().encode()
+        });
         let total = query.count.then_some(total as i64);
         Ok(rondo_tool::Reply { next, total, ..ok(Value::Array(found)) })
     }
@@ -326,7 +335,7 @@ fn whole(task: Value) -> Value {
     let mut whole = json!({
         "description": null, "status": "pending", "priority": null, "tags": [], "list_id": null, "due_date": null,
         "due_day": null, "start_day": null, "time_zone": "Europe/Berlin", "reminder_offset": null,
-        "recurrence_rule": null, "completed_at": null, "revision": 1, "subtasks": {"total": 0, "completed": 0},
+        "recurrence_rule": null, "completed_at": null, "revision": 1, "created_at": NOW, "updated_at": NOW, "position": "m", "subtasks": {"total": 0, "completed": 0},
     });
     let given: Map<_, _> = task.as_object().unwrap().clone();
     for (name, value) in given {

@@ -20,7 +20,8 @@ fn outcome(reply: &Reply) -> String {
     };
     let used = reply.uses.iter().find(|used| writes(used.tool)).or(reply.uses.last());
     let is_unknown = UNKNOWN.iter().any(|words| reply.text.contains(words));
-    match used.filter(|_| reply.memory.pending.is_none() && !is_unknown) {
+    let asks = reply.memory.pending.as_ref().is_some_and(|asked| asked.get("more").is_none());
+    match used.filter(|_| !asks && !is_unknown) {
         Some(used) => format!("{} {}", used.tool, written(&used.arguments)),
         None => format!("| {}", reply.text.lines().next().unwrap_or_default()),
     }
@@ -102,6 +103,26 @@ fn dialogues() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(count > 20, "{count} dialogues");
+}
+
+#[test]
+fn long_lists_go_on() {
+    let board = Board::new();
+    let turn = |memory: &Memory, message: &str| board.turn(Language::English, memory, message);
+    let lines: String = (1..=25).map(|number| format!("\n- errand {number}")).collect();
+    let asked = turn(&Memory::default(), &format!("add:{lines}"));
+    let added = turn(&asked.memory, "yes");
+    let listed = turn(&added.memory, "show my tasks");
+    assert!(listed.text.starts_with("38 open tasks:\n1. "), "{}", listed.text);
+    assert!(listed.text.ends_with("and 13 more") && listed.memory.shown.len() == 25);
+    let kept = Memory::of_json(&listed.memory.to_json());
+    let more = turn(&kept, "show more");
+    assert!(more.text.starts_with("26. ") && !more.text.contains("more"), "{}", more.text);
+    assert_eq!(more.memory.shown.len(), 38);
+    let last = turn(&more.memory, "complete 38");
+    assert_eq!(last.memory.shown, more.memory.shown[37..]);
+    let dropped = turn(&last.memory, "show more");
+    assert!(!dropped.text.starts_with("26."), "{}", dropped.text);
 }
 
 /// The examples of the documentation are understood, in the language of their column.

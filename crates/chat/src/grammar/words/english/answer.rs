@@ -67,7 +67,11 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         (Kind::Delete, "Shall I delete \"{title}\"?", "Shall I delete these {n} tasks?"),
         (Kind::Complete, "Shall I complete \"{title}\"?", "Shall I complete these {n} tasks?"),
         (Kind::Reopen, "Shall I reopen \"{title}\"?", "Shall I reopen these {n} tasks?"),
-        (Kind::Move, "Shall I move \"{title}\"?", "Shall I move these {n} tasks?"),
+        (
+            Kind::Move,
+            "Shall I move \"{title}\" to {date}?",
+            "Shall I move these {n} tasks to {date}?",
+        ),
         (
             Kind::Undate,
             "Shall I remove the date of \"{title}\"?",
@@ -76,6 +80,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         (Kind::Add, "Shall I add \"{title}\"?", "Shall I add these {n} tasks?"),
         (Kind::AddReminded, "Shall I add \"{title}\"?", "Shall I add these {n} tasks?"),
     ],
+    ask_other: "Shall I do this?\n{effect}",
     with_subtasks: "That includes {n} subtasks.",
     may_undo: "\"undo\" takes that back.",
     next_date: "Next: {date}.",
@@ -99,6 +104,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing: "Nothing {what}.",
     nothing_open: "You have no open tasks.",
     more: "and {n} more",
+    no_more: "That was all.",
     label_due: "due {period}",
     label_overdue: "overdue",
     label_undated: "without a date",

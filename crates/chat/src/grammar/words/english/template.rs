@@ -392,6 +392,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "throw away {task}",
         ],
     ),
+    (Kind::Show, &["{number}"]),
     (
         Kind::Add,
         &[

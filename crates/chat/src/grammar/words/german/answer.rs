@@ -81,7 +81,11 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
             "Soll ich „{title}“ wieder öffnen?",
             "Soll ich diese {n} Aufgaben wieder öffnen?",
         ),
-        (Kind::Move, "Soll ich „{title}“ verschieben?", "Soll ich diese {n} Aufgaben verschieben?"),
+        (
+            Kind::Move,
+            "Soll ich „{title}“ auf {date} verschieben?",
+            "Soll ich diese {n} Aufgaben auf {date} verschieben?",
+        ),
         (
             Kind::Undate,
             "Soll ich das Datum von „{title}“ entfernen?",
@@ -90,6 +94,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
         (Kind::Add, "Soll ich „{title}“ anlegen?", "Soll ich diese {n} Aufgaben anlegen?"),
         (Kind::AddReminded, "Soll ich „{title}“ anlegen?", "Soll ich diese {n} Aufgaben anlegen?"),
     ],
+    ask_other: "Soll ich das tun?\n{effect}",
     with_subtasks: "Dazu gehören {n} Unteraufgaben.",
     may_undo: "„rückgängig“ nimmt das zurück.",
     next_date: "Das nächste Mal: {date}.",
@@ -113,6 +118,7 @@ pub(super) const ANSWER: AnswerWords = AnswerWords {
     nothing: "Keine Aufgaben {what}.",
     nothing_open: "Du hast keine offenen Aufgaben.",
     more: "und {n} weitere",
+    no_more: "Das war alles.",
     label_due: "{period} fällig",
     label_overdue: "überfällig",
     label_undated: "ohne Datum",

@@ -389,6 +389,7 @@ pub(super) const TEMPLATES: &[(Kind, List)] = &[
             "schmeiss|schmeisse {task} weg|raus",
         ],
     ),
+    (Kind::Show, &["{number}"]),
     (
         Kind::Add,
         &[
