@@ -69,7 +69,7 @@ pub fn confirm(scene: &Scene<'_>, proposal: &Proposal) -> Result<Reply, u16> {
         "reschedule_task" => Kind::Move,
         "add_task" | "add_recurring_task" => Kind::Add,
         "update_task" if arguments.contains_key("undo") => Kind::Undo,
-        _ => Kind::Begin,
+        _ => Kind::Rank,
     };
     let change = Change::new(kind, tool, arguments.clone().into());
     let outcome = change.make(&mut turn, Some(effect));

@@ -209,7 +209,9 @@ const fn statuses(kind: Kind) -> Option<&'static [&'static str]> {
 }
 
 pub fn tasks_of(data: &Map<String, Value>) -> Vec<Value> {
-    data.get("tasks").and_then(Value::as_array).cloned().unwrap_or_default()
+    let tasks = data.get("tasks").and_then(Value::as_array).cloned();
+    // A tool for one task answers that one.
+    tasks.unwrap_or_else(|| data.get("task").cloned().into_iter().collect())
 }
 
 /// The words of a name that its task must have.
