@@ -68,17 +68,11 @@ impl Default for Options {
 /// A component's response.
 enum Answer {
     /// The last part of it has been written.
-    Whole(Box<Response<HyperOutgoingBody>>),
+    Whole(Response<HyperOutgoingBody>),
     /// The first part of its body is still to come.
     Streamed(response::Parts, HyperOutgoingBody),
     /// The call ended without a complete response.
     Missing,
-}
-
-impl Answer {
-    fn of(response: Response<HyperOutgoingBody>) -> Self {
-        Self::Whole(Box::new(response))
-    }
 }
 
 /// A loaded application.
@@ -304,21 +298,21 @@ impl WasmApp {
                         return Answer::Streamed(head, body);
                     }
                     match self.0.answers.take(client.clone(), body, &progress).await {
-                        Ok(body) => Answer::of(Response::from_parts(head, body.boxed_unsync())),
+                        Ok(body) => Answer::Whole(Response::from_parts(head, body.boxed_unsync())),
                         Err(Broken::Component) => Answer::Missing,
-                        Err(Broken::NoRoom) => Answer::of(overloaded()),
+                        Err(Broken::NoRoom) => Answer::Whole(overloaded()),
                         Err(Broken::TooLong) => {
                             tracing::error!(component = told, "an answer is too long");
-                            Answer::of(internal())
+                            Answer::Whole(internal())
                         }
                     }
                 }
-                Ok(Err(_)) => Answer::of(internal()),
+                Ok(Err(_)) => Answer::Whole(internal()),
                 Err(_) => Answer::Missing,
             }
         };
         match call.until(answer).await {
-            Answer::Whole(answer) => *answer,
+            Answer::Whole(answer) => answer,
             Answer::Streamed(head, body) => {
                 let (body, passing) = self.0.answers.pass_on(client, body, progress);
                 // On a task of its own: the client's connection does not ask for more while the client reads nothing.

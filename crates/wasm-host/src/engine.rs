@@ -132,7 +132,8 @@ impl State {
     ) -> wasmtime::Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
         // An answer can take a minute, in which nobody else could use the session.
         if self.holds_session() {
-            self.grant.outgoing.refuse_with_session();
+            let request = self.table.delete(request)?;
+            self.grant.outgoing.refuse_with_session(&request.authority.unwrap_or_default());
             return Ok(Err(ErrorCode::HttpRequestDenied));
         }
         match self.http().handle(request, options) {

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::uri::Authority;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rondo_database::tls::{self, TlsError};
-use rondo_telemetry::{LineLimit, Metrics};
+use rondo_telemetry::Metrics;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -42,8 +43,6 @@ const REQUEST_S_MAX: u64 = 60;
 const BODY_BYTES_MAX: usize = 8 << 20;
 /// Longest head of an answer, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-
-static LINES: LineLimit = LineLimit::new();
 
 /// Bounds of the requests to other servers, and whom they trust.
 #[derive(Debug, Clone)]
@@ -114,16 +113,11 @@ impl Outgoing {
         ["http", "https"].iter().any(|scheme| self.allowed.has(scheme))
     }
 
-    /// Records a request that is refused because its call holds a database session.
-    pub(crate) fn refuse_with_session(&self) {
-        if let Some(suppressed) = LINES.line() {
-            tracing::error!(
-                component = self.component,
-                suppressed,
-                "a component holds a database session while it sends a request"
-            );
-        }
-        self.begin("").has_failed(Failure::Refused);
+    /// Records a request that is refused because its call keeps a database session from others.
+    pub(crate) fn refuse_with_session(&self, authority: &str) {
+        let authority = authority.parse::<Authority>();
+        let mut attempt = self.begin(authority.as_ref().map_or("", Authority::host));
+        attempt.has_failed(Failure::KeepsSession);
     }
 
     fn begin(&self, host: &str) -> Attempt {

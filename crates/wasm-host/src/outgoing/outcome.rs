@@ -7,10 +7,11 @@ use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 /// Outcomes of a request, as the metric names them. An abandoned one's call ended before there was an answer.
-pub const OUTCOMES: [&str; 10] = [
+pub const OUTCOMES: [&str; 11] = [
     ANSWERED,
     ABANDONED,
     "refused",
+    "keeps_session",
     "busy",
     "unresolved",
     "unreachable",
@@ -29,6 +30,8 @@ static LINES: LineLimit = LineLimit::new();
 pub(super) enum Failure {
     /// The server is not allowed.
     Refused,
+    /// The call keeps a database session from others.
+    KeepsSession,
     /// Too many requests are under way.
     Busy,
     Unresolved,
@@ -45,6 +48,7 @@ impl Failure {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::KeepsSession => "keeps_session",
             Self::Busy => "busy",
             Self::Unresolved => "unresolved",
             Self::Unreachable => "unreachable",
@@ -59,7 +63,7 @@ impl Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused => Self::HttpRequestDenied,
+            Failure::Refused | Failure::KeepsSession => Self::HttpRequestDenied,
             Failure::Busy => Self::ConnectionLimitReached,
             Failure::Unresolved => Self::DnsError { rcode: None, info_code: None },
             Failure::Unreachable => Self::DestinationUnavailable,
