@@ -118,7 +118,7 @@ scenario("a start with fifty tasks", async (stage) => {
 scenario("the first list needs the first module alone", async (stage) => {
   const api = await stage.register();
   await api.create({ title: "Küche streichen", due_day: day(0), tags: ["Küche"], priority: "high" });
-  await api.create({ title: "water the plants", due_day: day(-1), recurrence_rule: { freq: "DAILY" } });
+  await api.create({ title: "water the plants", due_day: day(-1), recurrence_rule: { frequency: "daily" } });
   const client = await stage.signedIn({ serviceWorkers: "block" });
   const { page } = client;
   await client.rows().first().waitFor();
