@@ -17,7 +17,7 @@ use crate::text::{Text, t, with};
 use crate::view::chat::chat;
 use crate::view::history::history;
 use crate::view::menu::optional;
-use crate::view::recurrence::series_of;
+use crate::view::recurrence::{in_words, series_of};
 use crate::view::row::{dot, priority_name, tag_mark, tick};
 
 pub fn panel() -> View {
@@ -185,7 +185,7 @@ fn parts(row: Memo<Option<Row>>, uid: StoredValue<String>) -> Vec<View> {
             let row = row.as_ref()?;
             let rule = row.recurrence_rule.as_ref()?;
             let series = series_of(rule, &row.to_value(), &store().zone())?;
-            Some(rondo_domain::recurrence::describe(&series))
+            Some(in_words(&series))
         });
         words.map_or_else(none, IntoView::into_view)
     };

@@ -4,7 +4,8 @@ use rondo_contract::recurrence_rule;
 use rondo_device::{Edit, Scope};
 use rondo_domain::due::Due;
 use rondo_domain::instant;
-use rondo_domain::recurrence::{Anchor, Series, describe};
+use rondo_domain::quick_add::{Language, describe_in};
+use rondo_domain::recurrence::{Anchor, Series};
 use rondo_domain::zone::Zone;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::dialog;
 use crate::dom::*;
 use crate::format;
 use crate::store::{now, store};
-use crate::text::{Text, locale, t};
+use crate::text::{Text, language, locale, t};
 use crate::view::when::week;
 
 /// How many of the next dates are shown.
@@ -117,6 +118,11 @@ impl Form {
     }
 }
 
+/// A series in the person's language.
+pub fn in_words(series: &Series) -> String {
+    describe_in(series, Language::parse(language()).unwrap_or(Language::English))
+}
+
 /// The series of a rule from a task's due date on. None if there is no rule or it has a fault.
 pub fn series_of(rule: &Value, task: &Value, zone: &Zone) -> Option<Series> {
     let at = task["due_date"].as_str().and_then(|text| instant::parse(text).ok()).map(Due::At);
@@ -153,7 +159,7 @@ pub fn editor(uid: String) -> View {
                 Due::On(day) => format::date(day, "weekdayDay"),
                 Due::At(at) => format::moment(at, series.zone()),
             });
-            (describe(&series), dates.collect(), String::new())
+            (in_words(&series), dates.collect(), String::new())
         }
         Err(fault) => (String::new(), Vec::new(), fault),
     });
