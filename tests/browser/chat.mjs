@@ -58,7 +58,11 @@ scenario("a conversation with the assistant", async (stage) => {
 scenario("an answer in the language of the page", async (stage) => {
   const api = await stage.register();
   await api.create({ title: "Zahnarzt anrufen" });
-  const client = await stage.signedIn({ locale: "de-DE" });
+  const client = await stage.window({ locale: "de-DE" });
+  await client.go("");
+  await client.page.fill("[name=email]", stage.account.email);
+  await client.page.fill("[name=password]", stage.account.password);
+  await client.page.click("[type=submit]");
   await client.page.getByRole("button", { name: "Assistent" }).click();
   await say(client, "erledige Zahnarzt anrufen");
   await answers(client).first().getByRole("link", { name: "Zahnarzt anrufen" }).waitFor();
