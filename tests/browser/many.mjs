@@ -129,6 +129,6 @@ scenario("the first list needs the first module alone", async (stage) => {
   await page.getByText("#Küche").waitFor();
   // Whoever does something before the second module has come, waits for it.
   await page.unroute(isSecond);
-  await client.rows().first().locator(".title").click();
+  await client.rows().first().click();
   await client.panel().waitFor();
 }, { traced: false });

@@ -11,6 +11,8 @@ const TEXTS = JSON.parse(await readFile(join(process.env.RONDO_KEPT, "normal.jso
 
 scenario("the browser's normal forms are the server's", async (stage) => {
   const client = await stage.window();
+  await client.page.goto("/");
+  await client.page.waitForFunction(() => globalThis.rondo);
   const compare = ([texts, forms]) => {
     // A character that this browser is too old for stays as it is.
     const known = texts.filter(([text]) => !/\p{Cn}/u.test(text));

@@ -4,19 +4,10 @@ use rondo_domain::instant::Instant;
 use rondo_domain::list::TaskFate;
 use rondo_domain::order;
 use rondo_domain::task::{EditScope, tag_key};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+pub use crate::form::{Members, members};
 use crate::task::Task;
-
-pub type Members = Map<String, Value>;
-
-/// Members of these names and values.
-pub fn members(pairs: impl IntoIterator<Item = (String, Value)>) -> Members {
-    // Not collected, which would compile a sort for each use.
-    let mut members = Members::new();
-    members.extend(pairs);
-    members
-}
 
 /// A change by a person. Tasks are named by their `uid`, lists and filters by their id; a negative id is one that this
 /// device made. Members have the form of the API.

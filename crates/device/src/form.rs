@@ -3,7 +3,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::edit::members;
+pub type Members = Map<String, Value>;
+
+/// Members of these names and values.
+pub fn members(pairs: impl IntoIterator<Item = (String, Value)>) -> Members {
+    // Not collected, which would compile a sort for each use.
+    let mut members = Members::new();
+    members.extend(pairs);
+    members
+}
 
 /// What has the form of a JSON object.
 pub trait Form: Sized {
@@ -12,7 +20,7 @@ pub trait Form: Sized {
     fn to_value(&self) -> Value;
 
     /// With a merge patch (RFC 7396) applied.
-    fn patched(&self, patch: &Map<String, Value>) -> Option<Self> {
+    fn patched(&self, patch: &Members) -> Option<Self> {
         let mut value = self.to_value();
         if let Value::Object(members) = &mut value {
             merge(members, patch);
@@ -84,7 +92,7 @@ pub(crate) fn object(named: Vec<(&str, Value)>) -> Value {
 }
 
 /// Merges a patch (RFC 7396).
-pub(crate) fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+pub(crate) fn merge(target: &mut Members, patch: &Members) {
     for (name, value) in patch {
         match (target.get_mut(name), value) {
             (Some(Value::Object(inner)), Value::Object(patch)) => merge(inner, patch),

@@ -9,7 +9,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-use crate::edit::members;
+use crate::form::members;
 
 /// A task. Other tasks and lists are named by their ids; a negative one belongs to what the server does not know yet.
 #[derive(Debug, Clone, PartialEq)]

@@ -392,22 +392,22 @@ mod tests {
 
     #[test]
     fn ranges_without_others() {
-        let check =
-            |ranges: &[Range<usize>], others: &[Range<usize>], expected: &[Range<usize>]| {
-                assert_eq!(
-                    without(ranges.to_vec(), others.to_vec()),
-                    expected,
-                    "{ranges:?} {others:?}"
-                );
-            };
-        check(&[], &[0..9], &[]);
-        check(&[0..9], &[], &[0..9]);
-        check(&[5..9, 0..5, 3..6], &[], &[0..9]);
-        check(&[0..9], &[3..4], &[0..3, 4..9]);
-        check(&[0..9], &[0..2, 8..12], &[2..8]);
-        check(&[0..4, 6..9], &[3..7], &[0..3, 7..9]);
-        check(&[2..4], &[0..9], &[]);
-        assert_eq!(clipped(&[0..4, 6..9], &(2..7)), [2..4, 6..7]);
-        assert!(clipped(&[0..4], &(4..7)).is_empty());
+        let ranges = |ends: &[(usize, usize)]| -> Vec<_> {
+            ends.iter().map(|(start, end)| *start..*end).collect()
+        };
+        let check = |of: &[(usize, usize)],
+                     others: &[(usize, usize)],
+                     expected: &[(usize, usize)]| {
+            assert_eq!(without(ranges(of), ranges(others)), ranges(expected), "{of:?} {others:?}");
+        };
+        check(&[], &[(0, 9)], &[]);
+        check(&[(0, 9)], &[], &[(0, 9)]);
+        check(&[(5, 9), (0, 5), (3, 6)], &[], &[(0, 9)]);
+        check(&[(0, 9)], &[(3, 4)], &[(0, 3), (4, 9)]);
+        check(&[(0, 9)], &[(0, 2), (8, 12)], &[(2, 8)]);
+        check(&[(0, 4), (6, 9)], &[(3, 7)], &[(0, 3), (7, 9)]);
+        check(&[(2, 4)], &[(0, 9)], &[]);
+        assert_eq!(clipped(&ranges(&[(0, 4), (6, 9)]), &(2..7)), ranges(&[(2, 4), (6, 7)]));
+        assert!(clipped(&ranges(&[(0, 4)]), &(4..7)).is_empty());
     }
 }
