@@ -59,10 +59,20 @@ export async function open(name) {
   database.onversionchange = () => database.close();
 }
 
+// Tasks are kept in parts, each a list of keys and texts, because a browser takes as long for a record as for twenty
+// texts.
+const PARTS = 256;
+
+function partOf(key) {
+  let sum = 0;
+  for (let at = 0; at < key.length; at += 1) sum = (sum * 31 + key.charCodeAt(at)) % 65_521;
+  return `tasks/${sum % PARTS}`;
+}
+
 export async function load() {
   const store = database.transaction("record").objectStore("record");
   const [keys, values] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]);
-  return keys.flatMap((key, at) => [key, values[at]]);
+  return values.flatMap((value, at) => (Array.isArray(value) ? value : [keys[at], value]));
 }
 
 // An even element is a key, the next its text, or null to forget it.
@@ -70,13 +80,29 @@ export function save(records) {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction("record", "readwrite", { durability: "strict" });
     const store = transaction.objectStore("record");
+    const changed = new Map();
     for (let at = 0; at < records.length; at += 2) {
-      if (records[at + 1] === null) store.delete(records[at]);
-      else store.put(records[at + 1], records[at]);
+      const [key, text] = [records[at], records[at + 1]];
+      if (key.startsWith("task/")) {
+        const part = partOf(key);
+        if (!changed.has(part)) changed.set(part, new Map());
+        changed.get(part).set(key, text);
+      } else if (text === null) store.delete(key);
+      else store.put(text, key);
+    }
+    for (const [part, texts] of changed) {
+      const request = store.get(part);
+      request.onsuccess = () => store.put(merged(request.result ?? [], texts), part);
     }
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error);
   });
+}
+
+function merged(known, texts) {
+  const all = new Map(texts);
+  for (let at = 0; at < known.length; at += 2) if (!all.has(known[at])) all.set(known[at], known[at + 1]);
+  return [...all].filter(([, text]) => text !== null).flat();
 }
 
 export async function drop(name) {
