@@ -186,7 +186,7 @@ mod tests {
     fn connections_are_chosen_by_role() {
         let chosen: RoleConnections = " rondo_task_api=128, rondo_sync = 1".parse().unwrap();
         let found = Role::ALL.map(|role| chosen.of(role));
-        assert_eq!(found, [Some(128), None, None, None, None, None, None, Some(1)]);
+        assert_eq!(found, [Some(128), None, None, None, None, None, None, None, Some(1)]);
         assert_eq!("".parse(), Ok(RoleConnections::default()));
         for bad in [
             "128",

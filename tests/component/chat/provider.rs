@@ -41,7 +41,7 @@ impl Scene {
     /// The bodies of the requests so far.
     pub fn asked(&self) -> Vec<Value> {
         let asked = self.provider.received();
-        asked.iter().map(|request| body(request)).collect()
+        asked.iter().map(body).collect()
     }
 }
 

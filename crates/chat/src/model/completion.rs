@@ -173,7 +173,7 @@ mod tests {
                 call(json!(0), none(), none(), json!("{\"x\"")),
                 call(json!(0), none(), none(), json!(":1}")),
             ],
-            &[a.clone()],
+            std::slice::from_ref(&a),
         );
         check(
             "several at once",
@@ -215,7 +215,7 @@ mod tests {
                 call(json!(0), json!("i"), json!("a"), json!("{\"x\"")),
                 call(json!(0), json!("i"), json!("a"), json!(":1}")),
             ],
-            &[a.clone()],
+            std::slice::from_ref(&a),
         );
         check(
             "no index, pieces",
@@ -223,7 +223,7 @@ mod tests {
                 call(none(), json!("i"), json!("a"), json!("{\"x\"")),
                 call(none(), none(), none(), json!(":1}")),
             ],
-            &[a.clone()],
+            std::slice::from_ref(&a),
         );
         check(
             "JSON within JSON",
