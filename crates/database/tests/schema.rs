@@ -77,13 +77,13 @@ async fn concurrent_provisioning_creates_each_role_once() {
         }
     }
     let limits = "SELECT string_agg(rolconnlimit::text, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname LIKE 'rondo\\_%'";
-    assert_eq!(text(dsn, limits).await, "16 24 32 16 24 -1 24 24 64");
+    assert_eq!(text(dsn, limits).await, "16 24 32 16 16 24 -1 24 24 64");
     // The operator's limits last until the next time.
     let chosen = ConnectionLimit::Chosen("rondo_task_api=128,rondo_audit=48".parse().unwrap());
     provision::roles(dsn, secrets, chosen).await.unwrap();
-    assert_eq!(text(dsn, limits).await, "48 24 32 16 24 -1 24 24 128");
+    assert_eq!(text(dsn, limits).await, "48 24 32 16 16 24 -1 24 24 128");
     provision::roles(dsn, secrets, ConnectionLimit::Enforced).await.unwrap();
-    assert_eq!(text(dsn, limits).await, "16 24 32 16 24 -1 24 24 64");
+    assert_eq!(text(dsn, limits).await, "16 24 32 16 16 24 -1 24 24 64");
 
     // A role with another password gets ours; correct ones stay.
     run(dsn, "ALTER ROLE rondo_audit PASSWORD 'other'").await;
@@ -92,7 +92,7 @@ async fn concurrent_provisioning_creates_each_role_once() {
     let dsns = provision::roles(dsn, secrets, ConnectionLimit::Lifted).await.unwrap();
     assert_each_is_its_role(&dsns, "rondo").await;
     assert_eq!(text(dsn, verifier).await, before);
-    assert_eq!(text(dsn, limits).await, "-1 -1 -1 -1 -1 -1 -1 -1 -1");
+    assert_eq!(text(dsn, limits).await, "-1 -1 -1 -1 -1 -1 -1 -1 -1 -1");
 
     admin::drop_database(&session, "db 1").await.unwrap();
     assert!(!admin::has_database(&session, "db 1").await.unwrap());
