@@ -77,6 +77,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
         "rondo-tests",
         &[
             "rondo-contract",
+            "rondo-device",
             "rondo-domain",
             "rondo-testkit",
             "rondo-database",
