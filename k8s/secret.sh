@@ -12,7 +12,7 @@
 #   SSL_ROOT_CERT     path of the CA in the pods, except Spin's
 #   COMPONENTS_MODE   spin (default) or host, which uses SSL_ROOT_CERT
 #   SIGNING           secret (default), or key, which prints account.jwtPublicKeys to standard error
-#   SMTP_URL, KAFKA_PASSWORD, KAFKA_SYNC_PASSWORD if used
+#   SMTP_URL, KAFKA_PASSWORD, KAFKA_SYNC_PASSWORD, LLM_API_KEY if used
 #   ROLE_SECRETS      for CloudNativePG: prefix of a basic-auth Secret for each role (rondo-role-)
 set -euo pipefail
 umask 077
@@ -70,17 +70,18 @@ entry() { # key value, as a JSON string, which is YAML
     printf '  %s: "%s"\n' "$1" "${value//\"/\\\"}"
 }
 
-roles=(task_api recurrence notify audit auth mcp bridge sync)
+roles=(task_api recurrence notify audit auth mcp chat bridge sync)
 # Generates all before the first is printed, so that the file is complete.
 for name in "${roles[@]/%/_password}"; do secret "rondo_$name" > /dev/null; done
 for name in jwt_secret event_service_token link_key; do secret "$name" > /dev/null; done
 
 head_of rondo-components
-for role in task_api recurrence notify audit auth mcp; do
+for role in task_api recurrence notify audit auth mcp chat; do
     entry "${role}_database_url" "$(dsn "rondo_$role" "$component")"
 done
 entry link_secret "$(secret link_key)"
 entry event_token "$(secret event_service_token)"
+[[ -z ${LLM_API_KEY:-} ]] || entry llm_api_key "$LLM_API_KEY"
 if [[ $signing == secret ]]; then
     entry jwt_secret "$(secret jwt_secret)"
 else
