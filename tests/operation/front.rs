@@ -222,7 +222,7 @@ async fn rondo_host_has_the_same_front_and_names_a_forgotten_proxy_once() {
         let variable = format!("SPIN_VARIABLE_{secret}");
         host = host.env(&variable, "a secret of this test of 32 bytes");
     }
-    for role in ["TASK_API", "RECURRENCE", "NOTIFY", "AUDIT", "AUTH", "MCP"] {
+    for role in ["TASK_API", "RECURRENCE", "NOTIFY", "AUDIT", "AUTH", "MCP", "CHAT"] {
         let variable = format!("SPIN_VARIABLE_{role}_DATABASE_URL");
         host = host.env(&variable, "postgres://rondo@127.0.0.1:1/rondo");
     }
