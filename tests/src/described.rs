@@ -144,6 +144,9 @@ pub struct Owner {
     token: i64,
     webhook: i64,
     delivery: i64,
+    conversation: i64,
+    /// One of the user's sessions.
+    session: String,
 }
 
 /// The URL of a webhook that never receives anything: its host cannot exist (RFC 2606).
@@ -192,7 +195,24 @@ impl Owner {
         disabled.expect("an answer").expect(200);
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
-        Self { user, task, reminder, trashed, list, filter, token, webhook, delivery }
+        let said = user.client.post("/api/chat", &json!({"message": "help"})).await;
+        let said = said.expect("an answer").expect(200).json();
+        let conversation = said["conversation_id"].as_i64().expect("an id");
+        let sessions = user.client.get("/api/auth/sessions").await.expect("an answer").expect(200);
+        let session = sessions.json()[0]["id"].as_str().expect("a session").to_owned();
+        Self {
+            user,
+            task,
+            reminder,
+            trashed,
+            list,
+            filter,
+            token,
+            webhook,
+            delivery,
+            conversation,
+            session,
+        }
     }
 
     /// Replaces the task by a new one with tag and reminder, and the deleted one by another.
@@ -215,6 +235,8 @@ impl Owner {
             .replace("{trashed_id}", &self.trashed.to_string())
             .replace("{list_id}", &self.list.to_string())
             .replace("{filter_id}", &self.filter.to_string())
+            .replace("{conversation_id}", &self.conversation.to_string())
+            .replace("{session_id}", &self.session)
             .replace("{token_id}", &self.token.to_string())
             .replace("{webhook_id}", &self.webhook.to_string())
             .replace("{delivery_id}", &self.delivery.to_string())
