@@ -112,6 +112,7 @@ impl Operation {
                 json!({"operations": [{"op": "create", "task": {"title": "changed"}}]})
             }
             "createList" | "replaceList" | "changeList" => json!({"name": "changed"}),
+            "chat" => json!({"message": "help"}),
             "quickAdd" => json!({"text": "changed tomorrow"}),
             "changeTag" => json!({"name": "Private", "color": "#336699"}),
             "createReminder" => json!({"offset": "PT5M"}),
@@ -133,7 +134,7 @@ fn text(value: &Value) -> String {
 }
 
 /// A user with a recurring task that has a reminder, a further reminder and a tag, with a deleted task, a list, a filter,
-/// an API token, and a disabled webhook with a delivery.
+/// an API token, a disabled webhook with a delivery, a conversation, and a session.
 pub struct Owner {
     pub user: User,
     pub task: i64,
@@ -195,11 +196,7 @@ impl Owner {
         disabled.expect("an answer").expect(200);
         let test = user.client.post(&format!("{path}/test"), &json!({})).await;
         let delivery = id(test.expect("an answer").expect(202).json());
-        let said = user.client.post("/api/chat", &json!({"message": "help"})).await;
-        let said = said.expect("an answer").expect(200).json();
-        let conversation = said["conversation_id"].as_i64().expect("an id");
-        let sessions = user.client.get("/api/auth/sessions").await.expect("an answer").expect(200);
-        let session = sessions.json()[0]["id"].as_str().expect("a session").to_owned();
+        let (conversation, session) = (conversation(&user).await, session(&user).await);
         Self {
             user,
             task,
@@ -224,6 +221,15 @@ impl Owner {
         self.trashed = deleted_task(&self.user).await;
     }
 
+    /// Replaces the conversation and the session by others.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn renew_session(&mut self) {
+        self.conversation = conversation(&self.user).await;
+        self.session = session(&self.user).await;
+    }
+
     /// The path of an operation on this owner's resources, under the user with this id.
     #[must_use]
     pub fn path(&self, operation: &Operation, user_id: i64) -> String {
@@ -242,6 +248,17 @@ impl Owner {
             .replace("{delivery_id}", &self.delivery.to_string())
             .replace("{name}", TAG)
     }
+}
+
+async fn conversation(user: &User) -> i64 {
+    let said = user.client.post("/api/chat", &json!({"message": "help"})).await;
+    said.expect("an answer").expect(200).json()["conversation_id"].as_i64().expect("an id")
+}
+
+/// The session of a user that was used last.
+async fn session(user: &User) -> String {
+    let sessions = user.client.get("/api/auth/sessions").await.expect("an answer").expect(200);
+    sessions.json()[0]["id"].as_str().expect("a session").to_owned()
 }
 
 /// The id of a deleted task.
