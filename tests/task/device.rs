@@ -133,7 +133,7 @@ impl Shell {
             19 => Edit::delete(&uid),
             20 => Edit::create_list(members(json!({ "name": title }))),
             21 => match list {
-                Some(id) if number % 3 == 0 => Edit::DeleteList { id, delete_tasks: true },
+                Some(id) if number.is_multiple_of(3) => Edit::DeleteList { id, delete_tasks: true },
                 Some(id) => Edit::PatchList { id, members: members(json!({"name": title})) },
                 None => return,
             },
