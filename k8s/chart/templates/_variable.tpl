@@ -12,11 +12,11 @@ require_verified_email: {{ .Values.account.requireVerifiedEmail | quote }}
 registration: {{ .Values.account.registration | quote }}
 registration_limits: {{ ternary "on" "off" .Values.account.registrationLimits | quote }}
 cors_origins: {{ .Values.components.corsOrigins | quote }}
-{{- if .Values.languageModel.name }}
-{{- $url := urlParse (trimSuffix "/" .Values.languageModel.url) }}
+{{- /* Without a model, chat can reach none: a host that cannot exist (RFC 2606). */ -}}
+{{- $model := ternary .Values.languageModel.url "https://llm.invalid/v1" (ne .Values.languageModel.name "") }}
+{{- $url := urlParse (trimSuffix "/" $model) }}
 llm_origin: {{ printf "%s://%s" $url.scheme $url.host | quote }}
 llm_path: {{ $url.path | quote }}
-{{- end }}
 llm_model: {{ .Values.languageModel.name | quote }}
 llm_tokens_per_day: {{ .Values.languageModel.tokensPerDay | int | quote }}
 webhook_allow_loopback: {{ .Values.webhook.allowLoopback | quote }}
