@@ -1,6 +1,7 @@
 //! The language model that the operator has set up, behind HTTP.
 
 use rondo_chat::model::{Budget, Provider, Refused};
+use rondo_guest::http::Request;
 use rondo_guest::outgoing::Outgoing;
 use rondo_guest::{Refusal, variable};
 use serde_json::Value;
@@ -56,17 +57,26 @@ impl Model {
     }
 }
 
-impl Provider for Model {
+/// The model's server, asked in a turn whose log has what goes wrong.
+pub struct Server<'a> {
+    pub model: &'a Model,
+    pub request: &'a Request,
+}
+
+impl Provider for Server<'_> {
     fn ask(&self, request: &Value, part: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Refused> {
-        let mut outgoing = Outgoing::post(&self.url)
+        let mut outgoing = Outgoing::post(&self.model.url)
             .header("content-type", "application/json")
             .header("accept", "text/event-stream, application/json");
-        if !self.key.is_empty() {
-            outgoing = outgoing.header("authorization", format!("Bearer {}", self.key));
+        if !self.model.key.is_empty() {
+            outgoing = outgoing.header("authorization", format!("Bearer {}", self.model.key));
         }
         let broken = |_| Refused::Broken;
         let mut answer = outgoing.body(request.to_string()).send().map_err(broken)?;
         if answer.status >= 300 {
+            // The host logs what comes to no answer. The body may repeat the key.
+            let status = answer.status;
+            self.request.log_error(&format!("the language model's server answered {status}"));
             return Err(Refused::Status(answer.status));
         }
         while let Some(bytes) = answer.next().map_err(broken)? {

@@ -14,7 +14,7 @@ use rondo_tool::{Stop, Tool};
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::model::{self, Model};
+use crate::model::{self, Model, Server};
 use crate::store::{Opening, Store};
 
 /// What a user has confirmed by a button, as their message.
@@ -155,7 +155,7 @@ impl Begun {
             model: &model.name,
             history: &history,
             message,
-            provider: model,
+            provider: &Server { model, request: &self.request },
             budget: &budget,
         };
         let run = turn.run(&mut |event| match event {
